@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Error codes: their words, their errno values, and how a message gets its text.
+ */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int errnum;
+} code_table[ERROR_CODE_COUNT] = {
+    [ERROR_NONE] = {"none", 0},
+    [ERROR_MALFORMED] = {"malformed", EINVAL},
+    [ERROR_UNAUTHORIZED] = {"unauthorized", EACCES},
+    [ERROR_FORBIDDEN] = {"forbidden", EPERM},
+    [ERROR_NOT_FOUND] = {"not_found", ENOENT},
+    [ERROR_CONFLICT] = {"conflict", EEXIST},
+    [ERROR_TOO_LARGE] = {"too_large", EFBIG},
+    [ERROR_UNDECODABLE] = {"undecodable", EBADMSG},
+    [ERROR_UNFIT] = {"unfit", EDOM},
+    [ERROR_BUSY] = {"busy", EBUSY},
+    [ERROR_UNAVAILABLE] = {"unavailable", EAGAIN},
+    [ERROR_DEADLINE] = {"deadline", ETIMEDOUT},
+    [ERROR_WORKER_CRASHED] = {"worker_crashed", ECONNABORTED},
+    [ERROR_UNREADABLE] = {"unreadable", EACCES},
+    [ERROR_CHANGED] = {"changed", ESTALE},
+    [ERROR_NO_SPACE] = {"no_space", ENOSPC},
+    [ERROR_IO] = {"io", EIO},
+    [ERROR_MEMORY] = {"memory", ENOMEM},
+    [ERROR_CANCELLED] = {"cancelled", ECANCELED},
+    [ERROR_INTERNAL] = {"internal", EPROTO},
+};
+
+int error_code_errno(enum error_code code)
+{
+    if ((unsigned)code >= ERROR_CODE_COUNT) {
+        return -EPROTO;
+    }
+    return -code_table[code].errnum;
+}
+
+const char *error_code_name(enum error_code code)
+{
+    if ((unsigned)code >= ERROR_CODE_COUNT) {
+        return code_table[ERROR_INTERNAL].name;
+    }
+    return code_table[code].name;
+}
+
+enum error_code error_code_parse(const char *name)
+{
+    for (unsigned i = 0; i < ERROR_CODE_COUNT; i++) {
+        if (strcmp(code_table[i].name, name) == 0) {
+            return (enum error_code)i;
+        }
+    }
+    return ERROR_INTERNAL;
+}
+
+int error_set(struct error *error, enum error_code code, const char *format, ...)
+{
+    if (error) {
+        va_list arguments;
+        va_start(arguments, format);
+        error->code = code;
+        if (vsnprintf(error->message, sizeof error->message, format, arguments) < 0) {
+            error->message[0] = '\0';
+        }
+        va_end(arguments);
+    }
+    return error_code_errno(code);
+}
+
+const char *error_text(int errnum, char *buffer, size_t size)
+{
+    if (strerror_r(errnum < 0 ? -errnum : errnum, buffer, size) != 0 && size > 0) {
+        buffer[0] = '\0';
+    }
+    return buffer;
+}

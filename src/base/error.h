@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Errors that a person or a client program judges. A function that can fail for a reason worth
+ * telling takes a caller-owned `struct error *` as its last parameter; the place that detects the
+ * fault fills it once with error_set(), every caller passes it up unchanged.
+ *
+ * Any thread. Nothing here allocates.
+ */
+#ifndef SITU_BASE_ERROR_H
+#define SITU_BASE_ERROR_H
+
+#include <stddef.h>
+
+/* What went wrong, in the words that clients see (error_code_name). The order is part of the
+ * daemon<->worker messages: append only. */
+enum error_code {
+    ERROR_NONE = 0,
+    ERROR_MALFORMED,      /* the request or file is not well formed */
+    ERROR_UNAUTHORIZED,   /* no token, or a wrong one */
+    ERROR_FORBIDDEN,      /* not allowed for anybody (Host check, path outside the import root) */
+    ERROR_NOT_FOUND,      /* no such model, store or object */
+    ERROR_CONFLICT,       /* exists already, or is in use */
+    ERROR_TOO_LARGE,      /* above a named limit */
+    ERROR_UNDECODABLE,    /* the object's bytes are no image that we can decode */
+    ERROR_UNFIT,          /* well formed, but does not fit the model */
+    ERROR_BUSY,           /* the queue is full */
+    ERROR_UNAVAILABLE,    /* starting, stopping, or a model that cannot be loaded */
+    ERROR_DEADLINE,       /* the deadline passed */
+    ERROR_WORKER_CRASHED, /* the object ended its worker, alone */
+    ERROR_UNREADABLE,     /* the store could not read the object */
+    ERROR_CHANGED,        /* the object changed while it was read, twice */
+    ERROR_NO_SPACE,       /* the state directory's disk is full */
+    ERROR_IO,             /* other input/output failure */
+    ERROR_MEMORY,         /* out of memory */
+    ERROR_CANCELLED,      /* the client is gone */
+    ERROR_INTERNAL,       /* a fault of situ itself */
+    ERROR_CODE_COUNT
+};
+
+enum { ERROR_MESSAGE_SIZE = 512 };
+
+struct error {
+    enum error_code code;
+    char message[ERROR_MESSAGE_SIZE];
+};
+
+/* Fills *error (which may be NULL) and returns the negative errno that belongs to the code, so that
+ * a caller can write `return error_set(...)`. A message too long is cut. */
+int error_set(struct error *error, enum error_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The negative errno of a code: ERROR_NOT_FOUND -> -ENOENT, and so on; 0 for ERROR_NONE. */
+int error_code_errno(enum error_code code);
+
+/* The stable lower-case word of a code ("not_found"); "internal" for a value out of range. */
+const char *error_code_name(enum error_code code);
+
+/* The code of such a word; ERROR_INTERNAL where it is unknown. */
+enum error_code error_code_parse(const char *name);
+
+/* Text of an errno value (positive or negative) into a caller's buffer; returns the buffer. */
+const char *error_text(int errnum, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From encoded image to the model's input tensor, equal to what Pillow and numpy make of it. Runs
+ * in the worker (and in tests and the bench); touches hostile bytes, so every size is checked and
+ * nothing here opens, maps or logs.
+ */
+#ifndef SITU_MEDIA_MEDIA_H
+#define SITU_MEDIA_MEDIA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "wire/pipeline.h"
+
+/* Scratch memory and tables that one thread keeps between images (coefficient tables of the last
+ * geometry, row buffers). Not shared between threads. */
+struct media;
+
+must_check int media_new(struct media **ret_media);
+void media_free(struct media *media); /* NULL is fine */
+
+/* Gives back scratch memory beyond what an image of usual size needs. */
+void media_trim(struct media *media);
+
+/* Decodes `bytes` and writes the tensor of one image: 3 x height x width (LAYOUT_NCHW) or height x
+ * width x 3 (LAYOUT_NHWC) elements of pipeline->datatype. `tensor_size` is its room in bytes.
+ * Without a fixed output size the tensor has the image's own; ret_height and ret_width tell.
+ * Errors: ERROR_UNDECODABLE (no image, truncated, damaged, unsupported kind; says which),
+ * ERROR_TOO_LARGE (limits of base/limits.h), ERROR_UNFIT (tensor does not fit its room). */
+must_check int media_image_to_tensor(struct media *media, const struct pipeline *pipeline,
+                                     const void *bytes, size_t size, void *tensor,
+                                     size_t tensor_size, uint32_t *ret_height,
+                                     uint32_t *ret_width, struct error *error);
+
+/* What the inner loops run with: "avx512", "avx2", "neon" or "c". media_select_isa("c") and so on
+ * forces one, for tests and the bench (-ENOTSUP where this CPU lacks it); call it before any
+ * media_new. */
+const char *media_isa(void);
+must_check int media_select_isa(const char *name);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Model packages: a directory -> struct model_spec. Reads the JSON files of Hugging Face, timm and
+ * OpenCLIP and finds the ONNX file and its external data files; never looks inside the ONNX file
+ * (the worker does, in its sandbox). Any thread; a finished spec is constant.
+ */
+#ifndef SITU_MODEL_PACKAGE_H
+#define SITU_MODEL_PACKAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "wire/pipeline.h"
+
+enum model_task {
+    MODEL_IMAGE_CLASSIFICATION,
+    MODEL_FEATURE_EXTRACTION,
+    MODEL_TENSOR, /* named tensors in, named tensors out; no pipeline */
+};
+
+enum { MODEL_DIGEST_SIZE = 32, MODEL_DIGEST_HEX = 65 };
+
+struct model_file {
+    char *path;          /* owned; relative to the package, '/' separated */
+    uint64_t size_bytes;
+};
+
+struct model_spec {
+    enum model_task task;
+    char *family;              /* owned; "ViTImageProcessor", "timm", "preset imagenet"... */
+    struct pipeline pipeline;  /* layout and datatype not yet known: NCHW, FP32 */
+    /* The softmax: 1 yes, 0 no, -1 where the output tells (it sums to 1 or it does not). */
+    int apply_softmax;
+    bool normalize_embedding;  /* L2 */
+
+    char **labels; /* owned, each owned; label_count of them, by class index; NULL: unknown */
+    size_t label_count;
+
+    char *onnx_path;           /* owned; the model file, relative to the package */
+    struct model_file *files;  /* owned; every file of the package, sorted by path */
+    size_t file_count;
+    uint64_t size_bytes;       /* of all files */
+    uint8_t digest[MODEL_DIGEST_SIZE]; /* SHA-256 over every file's path, size and content */
+    char **notes;              /* owned, each owned: facts taken from a table, not from the files */
+    size_t note_count;
+};
+
+/* Reads the package in directory `path`. A bare directory with one .onnx and no JSON needs a
+ * `preset` ("imagenet", "clip", "siglip", ...; NULL for none); situ.json in a package keeps the
+ * preset (and options such as "decode": "fast") of a package that was added with one. Symbolic
+ * links inside are refused unless they stay beneath the package; as are names with `..`. Errors
+ * name the file and field: ERROR_MALFORMED, ERROR_UNFIT (a field that would change the numbers and
+ * is not known), ERROR_NOT_FOUND (no .onnx, and what was looked for), ERROR_TOO_LARGE. */
+must_check int model_package_read(const char *path, const char *preset,
+                                  struct model_spec **ret_spec, struct error *error);
+void model_spec_free(struct model_spec *spec); /* NULL is fine */
+
+/* The digest alone, of a file list as in struct model_spec, read again from `path`. */
+must_check int model_package_digest(const char *path, const struct model_spec *spec,
+                                    uint8_t ret_digest[MODEL_DIGEST_SIZE], struct error *error);
+
+void model_digest_hex(const uint8_t digest[MODEL_DIGEST_SIZE], char ret_hex[MODEL_DIGEST_HEX]);
+
+const char *model_task_name(enum model_task task); /* "image-classification"... */
+
+/* 0, or ERROR_MALFORMED: 1..LIMIT_MODEL_NAME of [A-Za-z0-9._-], not beginning with a dot. */
+must_check int model_name_check(const char *name, struct error *error);
+
+#endif

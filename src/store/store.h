@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A store: a named place on the array where objects already live. Objects are only ever read.
+ * Calls block and come from lanes (stat, read) and request threads (list); any number of threads
+ * may use one store at once.
+ *
+ * A back end is a const `struct store_ops` plus an instance: dir.c (a directory tree), mem.c
+ * (tests). Block volumes, Ceph pools and S3 buckets are meant to fit behind the same calls.
+ */
+#ifndef SITU_STORE_STORE_H
+#define SITU_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/limits.h"
+
+/* What tells whether an object is still the one it was. */
+struct object_identity {
+    uint64_t filesystem; /* a file-system id that survives a reboot (statfs f_fsid), not st_dev */
+    uint64_t inode;
+    uint64_t size_bytes;
+    int64_t mtime_ns;
+    int64_t ctime_ns;
+};
+
+/* One page of a listing, in order of key bytes. */
+struct store_page {
+    struct store_entry {
+        const char *key;     /* borrowed from the page; NUL-terminated, valid UTF-8 */
+        uint64_t size_bytes; /* 0 unless sizes were asked for */
+    } *entries;
+    size_t count;
+    bool more;               /* another page follows after the last key */
+    uint64_t skipped_suffix; /* objects passed over: a suffix that no decoder knows */
+    uint64_t skipped_name;   /* objects passed over: key too long or not UTF-8 */
+    void *memory;            /* owned: keys and entries live here */
+};
+
+struct store;
+
+struct store_list_query {
+    const char *prefix;  /* "" for all */
+    const char *after;   /* keys greater than this only; "" from the start */
+    size_t limit;        /* keys a page, at most LIMIT_LIST_PAGE */
+    bool images_only;    /* pass over suffixes that no decoder knows (.txt, .cr2, .heic...) */
+    bool sizes;          /* fill size_bytes (one stat an object) */
+};
+
+struct store_ops {
+    const char *kind; /* "dir", "mem" */
+    int (*list)(struct store *store, const struct store_list_query *query,
+                struct store_page *ret_page, struct error *error);
+    int (*stat)(struct store *store, const char *key, struct object_identity *ret_identity,
+                struct error *error);
+    int (*read)(struct store *store, const char *key, void *bytes, size_t capacity,
+                size_t *ret_size, struct object_identity *ret_identity, struct error *error);
+    void (*free)(struct store *store);
+};
+
+/* Every back end's instance begins with this. */
+struct store {
+    const struct store_ops *ops;
+};
+
+/* Opens the directory tree at `path`. ERROR_NOT_FOUND, ERROR_UNREADABLE. */
+must_check int store_dir_open(const char *path, struct store **ret_store, struct error *error);
+
+/* An empty store in memory, for tests; store_mem_put copies, and replaces an object of that key. */
+must_check int store_mem_new(struct store **ret_store);
+must_check int store_mem_put(struct store *store, const char *key, const void *bytes, size_t size);
+
+void store_free(struct store *store); /* NULL is fine */
+
+/* One page of keys. Sorted by key bytes over whole keys, as S3 lists: a directory takes part as
+ * `name/`. Symbolic links, devices, FIFOs and sockets are not listed; a directory that cannot be
+ * read is an error (ERROR_UNREADABLE, naming it), never a silent gap. */
+must_check int store_list(struct store *store, const struct store_list_query *query,
+                          struct store_page *ret_page, struct error *error);
+void store_page_done(struct store_page *page);
+
+/* Errors: ERROR_NOT_FOUND (also for names with `..`, and links that leave the store: the message
+ * says which), ERROR_UNFIT (not a regular file), ERROR_UNREADABLE, ERROR_MALFORMED (bad key). */
+must_check int store_stat(struct store *store, const char *key,
+                          struct object_identity *ret_identity, struct error *error);
+
+/* Reads a whole object into `bytes`. The identity before and after is compared: an object that
+ * changed while it was read is read once more, then refused (ERROR_CHANGED). More than `capacity`
+ * bytes: ERROR_TOO_LARGE. */
+must_check int store_read(struct store *store, const char *key, void *bytes, size_t capacity,
+                          size_t *ret_size, struct object_identity *ret_identity,
+                          struct error *error);
+
+/* 0, or ERROR_MALFORMED: empty, too long, not UTF-8, NUL, absolute, or with an empty, `.` or `..`
+ * component. */
+must_check int store_key_check(const char *key, struct error *error);
+
+/* True where the key's suffix is one that no decoder knows, and so is passed over in listings of
+ * images; keys without suffix are kept. */
+bool store_key_is_no_image(const char *key);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * JSON on top of jansson: strict parsing, forgiving getters, and a writer for the answer path.
+ */
+#include "wire/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+
+static const json_t *tree(const struct json *node)
+{
+    return (const json_t *)(const void *)node;
+}
+
+static const struct json *wrap(const json_t *node)
+{
+    return (const struct json *)(const void *)node;
+}
+
+/* Depth is checked before the parser recurses: its own limit is compiled in and far higher. */
+static bool depth_ok(const char *text, size_t size)
+{
+    unsigned depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < size; i++) {
+        char c = text[i];
+        if (in_string) {
+            if (c == '\\') {
+                i++;
+            } else if (c == '"') {
+                in_string = false;
+            }
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            if (++depth > LIMIT_JSON_DEPTH) {
+                return false;
+            }
+        } else if ((c == ']' || c == '}') && depth > 0) {
+            depth--;
+        }
+    }
+    return true;
+}
+
+int json_parse(const char *text, size_t size, const char *what, struct json **ret_root,
+               struct error *error)
+{
+    if (!depth_ok(text, size)) {
+        return error_set(error, ERROR_MALFORMED, "%s: nested deeper than %u levels", what,
+                         LIMIT_JSON_DEPTH);
+    }
+    json_error_t fault;
+    json_t *root = json_loadb(text ? text : "", size, JSON_REJECT_DUPLICATES, &fault);
+    if (!root) {
+        return error_set(error, ERROR_MALFORMED, "%s: not valid JSON at line %d, column %d: %s",
+                         what, fault.line, fault.column, fault.text);
+    }
+    *ret_root = (struct json *)(void *)root;
+    return 0;
+}
+
+void json_free(struct json *root)
+{
+    json_decref((json_t *)(void *)root);
+}
+
+enum json_type json_type_of(const struct json *node)
+{
+    if (!node) {
+        return JSON_TYPE_NULL;
+    }
+    switch (json_typeof(tree(node))) {
+    case JSON_OBJECT:
+        return JSON_TYPE_OBJECT;
+    case JSON_ARRAY:
+        return JSON_TYPE_ARRAY;
+    case JSON_STRING:
+        return JSON_TYPE_STRING;
+    case JSON_INTEGER:
+        return JSON_TYPE_INTEGER;
+    case JSON_REAL:
+        return JSON_TYPE_REAL;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return JSON_TYPE_BOOL;
+    case JSON_NULL:
+        break;
+    }
+    return JSON_TYPE_NULL;
+}
+
+const char *json_type_name(enum json_type type)
+{
+    static const char *const names[] = {"null",   "a boolean", "an integer", "a number",
+                                        "a string", "an array", "an object"};
+    return (unsigned)type < sizeof names / sizeof names[0] ? names[type] : "unknown";
+}
+
+const struct json *json_member(const struct json *object, const char *key)
+{
+    return wrap(json_object_get(tree(object), key));
+}
+
+const struct json *json_element(const struct json *array, size_t index)
+{
+    return wrap(json_array_get(tree(array), index));
+}
+
+size_t json_length(const struct json *node)
+{
+    switch (json_type_of(node)) {
+    case JSON_TYPE_ARRAY:
+        return json_array_size(tree(node));
+    case JSON_TYPE_OBJECT:
+        return json_object_size(tree(node));
+    case JSON_TYPE_STRING:
+        return json_string_length(tree(node));
+    default:
+        return 0;
+    }
+}
+
+bool json_get_bool(const struct json *node, bool fallback)
+{
+    return json_type_of(node) == JSON_TYPE_BOOL ? json_is_true(tree(node)) : fallback;
+}
+
+int64_t json_get_integer(const struct json *node, int64_t fallback)
+{
+    return json_type_of(node) == JSON_TYPE_INTEGER ? json_integer_value(tree(node)) : fallback;
+}
+
+double json_get_number(const struct json *node, double fallback)
+{
+    enum json_type type = json_type_of(node);
+    bool number = type == JSON_TYPE_INTEGER || type == JSON_TYPE_REAL;
+    return number ? json_number_value(tree(node)) : fallback;
+}
+
+const char *json_get_string(const struct json *node, const char *fallback)
+{
+    return json_type_of(node) == JSON_TYPE_STRING ? json_string_value(tree(node)) : fallback;
+}
+
+int json_each_member(const struct json *object,
+                     int (*visit)(void *context, const char *key, const struct json *value),
+                     void *context)
+{
+    if (json_type_of(object) != JSON_TYPE_OBJECT) {
+        return 0;
+    }
+    /* jansson's iterator takes a mutable object but changes nothing. */
+    json_t *mutable = (json_t *)(uintptr_t)object;
+    for (void *i = json_object_iter(mutable); i; i = json_object_iter_next(mutable, i)) {
+        int result = visit(context, json_object_iter_key(i), wrap(json_object_iter_value(i)));
+        if (result) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+void json_write_bytes(struct buffer *out, const char *text, size_t size)
+{
+    buffer_append_char(out, '"');
+    size_t start = 0;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+            continue;
+        }
+        buffer_append(out, text + start, i - start);
+        start = i + 1;
+        if (c == '"' || c == '\\') {
+            buffer_append_char(out, '\\');
+            buffer_append_char(out, (char)c);
+        } else if (c == '\n') {
+            buffer_append_text(out, "\\n");
+        } else {
+            buffer_printf(out, "\\u%04x", c);
+        }
+    }
+    buffer_append(out, text + start, size - start);
+    buffer_append_char(out, '"');
+}
+
+void json_write_string(struct buffer *out, const char *text)
+{
+    json_write_bytes(out, text, strlen(text));
+}
+
+void json_write_integer(struct buffer *out, int64_t value)
+{
+    buffer_printf(out, "%" PRId64, value);
+}
+
+void json_write_float(struct buffer *out, float value)
+{
+    if (!isfinite(value)) {
+        buffer_append_text(out, "null");
+        return;
+    }
+    char text[32];
+    for (int digits = 6; digits <= 9; digits++) {
+        int length = snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (length > 0 && (digits == 9 || strtof(text, NULL) == value)) {
+            buffer_append(out, text, (size_t)length);
+            return;
+        }
+    }
+}
+
+void json_write_double(struct buffer *out, double value)
+{
+    if (!isfinite(value)) {
+        buffer_append_text(out, "null");
+        return;
+    }
+    char text[40];
+    int length = snprintf(text, sizeof text, "%.17g", value);
+    if (length > 0) {
+        buffer_append(out, text, (size_t)length);
+    }
+}
