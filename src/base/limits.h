@@ -28,6 +28,7 @@
 #define LIMIT_QUEUE 4096u                            /* waiting objects [conf] */
 #define LIMIT_STREAM_WINDOW 64u                      /* objects in flight of one run request */
 #define LIMIT_JSON_DEPTH 32u
+#define LIMIT_JSON_VALUES (2 * MIB)                  /* numbers in a V2 request; more as binary */
 
 /* Time, in milliseconds. */
 #define LIMIT_HEADER_MS 10000                        /* to send a request's head [conf] */

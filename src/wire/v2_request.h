@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The infer request of the Open Inference Protocol V2, read: JSON, and behind it the raw bytes of
+ * the binary tensor data extension. Knows the words of the extensions `classification` and
+ * `stored_object`, but nothing of models: names, types and shapes are checked against the model by
+ * the caller. Pure; any thread.
+ */
+#ifndef SITU_WIRE_V2_REQUEST_H
+#define SITU_WIRE_V2_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "wire/tensor.h"
+
+/* One element of a BYTES tensor. */
+struct v2_bytes {
+    const char *data; /* borrowed */
+    size_t size;
+};
+
+struct v2_input {
+    const char *name;          /* 1..LIMIT_TENSOR_NAME bytes, UTF-8 */
+    enum datatype datatype;    /* never NONE */
+    struct tensor_shape shape; /* closed: no open dimension */
+    size_t count;              /* the product of the shape */
+
+    /* BYTES only. With `stored_object` each element is an object name STORE/KEY: UTF-8, without a
+     * NUL inside, with a NUL behind it, not checked any further. Else it is the element itself:
+     * base64 is decoded. */
+    bool stored_object;
+    struct v2_bytes *elements; /* `count` of them */
+
+    /* Numbers only: row by row, little-endian, BOOL as bytes of 0 and 1. May be unaligned. */
+    const void *data;
+    size_t size_bytes; /* count * datatype_size() */
+};
+
+/* An output that the client asks for by name. */
+struct v2_request_output {
+    const char *name;
+    uint32_t classification; /* 0, or how many classes of each row are wanted (1..LIMIT_TOP) */
+    bool binary;             /* raw bytes behind the JSON of the answer */
+};
+
+struct v2_request {
+    const char *id;          /* "" where there is none */
+    bool partial;            /* parameters.on_error is "partial" */
+    bool binary_output;      /* parameters.binary_data_output: outputs not named in `outputs` */
+    struct v2_input *inputs; /* at least one; names differ */
+    size_t input_count;      /* 1..LIMIT_MODEL_TENSORS */
+    struct v2_request_output *outputs; /* none: all of the model's; names differ */
+    size_t output_count;
+};
+
+/* Reads a body. `json_size` is the value of the Inference-Header-Content-Length header, or NULL
+ * where there is none and the whole body is JSON. How long a body may be is the caller's to check,
+ * before it is in memory. On success *ret_request is owned by the caller (v2_request_free) and
+ * borrows from `body`, which must outlive it.
+ *
+ * Errors: ERROR_MALFORMED; ERROR_TOO_LARGE for more than LIMIT_REQUEST_OBJECTS elements in BYTES
+ * inputs or more than LIMIT_JSON_VALUES values in the JSON; ERROR_MEMORY. */
+must_check int v2_request_parse(const void *body, size_t size, const char *json_size,
+                                struct v2_request **ret_request, struct error *error);
+
+void v2_request_free(struct v2_request *request); /* NULL is fine */
+
+static inline void cleanup_v2_request_function(struct v2_request **request)
+{
+    v2_request_free(*request);
+}
+#define cleanup_v2_request __attribute__((cleanup(cleanup_v2_request_function)))
+
+#endif
