@@ -28,7 +28,8 @@ struct queue_entry {
     bool queued;
 };
 
-/* Whoever asks: one request, one job. Embedded in the caller's object; init before use. */
+/* Whoever asks: one request, one job. Embedded in the caller's object; init before use; must
+ * outlive its entries in the queue. */
 struct queue_source {
     enum queue_class class;
     struct queue_entry *first;
@@ -41,7 +42,8 @@ struct queue_source {
 struct queue {
     struct queue_source *rounds[QUEUE_CLASS_COUNT]; /* next to be served, circular */
     size_t counts[QUEUE_CLASS_COUNT];
-    size_t limit; /* admission: entries of all classes */
+    size_t limit;        /* admission: entries of all classes */
+    int64_t earliest_ns; /* no deadline in the queue is earlier; saves most scans */
 };
 
 void queue_init(struct queue *queue, size_t limit);
@@ -54,7 +56,8 @@ bool queue_admits(const struct queue *queue, size_t count);
 must_check int queue_push(struct queue *queue, struct queue_source *source,
                           struct queue_entry *entry, int64_t now_ns);
 
-/* Puts an entry back at the head of its source, whatever the limit: for retries. */
+/* Puts an entry back at the head of its source, whatever the limit: for retries. A source that had
+ * nothing left waits for its turn at the end of the round. */
 void queue_push_front(struct queue *queue, struct queue_source *source, struct queue_entry *entry,
                       int64_t now_ns);
 
@@ -64,7 +67,7 @@ struct queue_entry *queue_pop(struct queue *queue, enum queue_class max_class);
 /* Takes one entry out, wherever it stands; no-op where it is not queued. */
 void queue_remove(struct queue *queue, struct queue_entry *entry);
 
-/* Takes out and returns one entry whose deadline has passed, or NULL. */
+/* Takes out and returns one entry whose deadline is now or has passed, or NULL. */
 struct queue_entry *queue_expired(struct queue *queue, int64_t now_ns);
 
 /* The earliest deadline of all entries, INT64_MAX where there is none. */
