@@ -11,50 +11,50 @@
 #define MIB (UINT64_C(1) << 20)
 
 /* Objects and images. */
-#define LIMIT_OBJECT_BYTES (64 * MIB)                /* a stored object */
-#define LIMIT_IMAGE_PIXELS UINT64_C(178956970)       /* width x height; as Pillow's bomb limit */
-#define LIMIT_IMAGE_EDGE 65535u                      /* width or height */
-#define LIMIT_JPEG_SCANS 100u                        /* progressive scans: a decode bomb else */
-#define LIMIT_KEY_BYTES 1024u                        /* an object's key */
+#define LIMIT_OBJECT_BYTES (64 * MIB)          /* a stored object */
+#define LIMIT_IMAGE_PIXELS UINT64_C(178956970) /* width x height; as Pillow's bomb limit */
+#define LIMIT_IMAGE_EDGE 65535u                /* width or height */
+#define LIMIT_JPEG_SCANS 100u                  /* progressive scans: a decode bomb else */
+#define LIMIT_KEY_BYTES 1024u                  /* an object's key */
 
 /* Requests. */
-#define LIMIT_JSON_BYTES MIB                         /* a control request's body */
-#define LIMIT_BODY_BYTES (64 * MIB)                  /* images or tensors in hand [conf] */
-#define LIMIT_REQUEST_OBJECTS 256u                   /* objects of one V2 request */
-#define LIMIT_LIST_PAGE 1000u                        /* keys of one listing page */
-#define LIMIT_RUN_KEYS 4096u                         /* keys in one JSON run request */
-#define LIMIT_TOP 1000u                              /* classes asked for */
-#define LIMIT_CONNECTIONS 1024u                      /* [conf] */
-#define LIMIT_QUEUE 4096u                            /* waiting objects [conf] */
-#define LIMIT_STREAM_WINDOW 64u                      /* objects in flight of one run request */
+#define LIMIT_JSON_BYTES MIB        /* a control request's body */
+#define LIMIT_BODY_BYTES (64 * MIB) /* images or tensors in hand [conf] */
+#define LIMIT_REQUEST_OBJECTS 256u  /* objects of one V2 request */
+#define LIMIT_LIST_PAGE 1000u       /* keys of one listing page */
+#define LIMIT_RUN_KEYS 4096u        /* keys in one JSON run request */
+#define LIMIT_TOP 1000u             /* classes asked for */
+#define LIMIT_CONNECTIONS 1024u     /* [conf] */
+#define LIMIT_QUEUE 4096u           /* waiting objects [conf] */
+#define LIMIT_STREAM_WINDOW 64u     /* objects in flight of one run request */
 #define LIMIT_JSON_DEPTH 32u
-#define LIMIT_JSON_VALUES (2 * MIB)                  /* numbers in a V2 request; more as binary */
+#define LIMIT_JSON_VALUES (2 * MIB) /* numbers in a V2 request; more as binary */
 
 /* Time, in milliseconds. */
-#define LIMIT_HEADER_MS 10000                        /* to send a request's head [conf] */
-#define LIMIT_BODY_MS 60000                          /* to send a control or tensor body [conf] */
-#define LIMIT_IDLE_MS 120000                         /* a kept-alive connection without request */
-#define LIMIT_OBJECT_MS 30000                        /* an object in a worker [conf] */
-#define LIMIT_LOAD_MS 120000                         /* a worker loading a model [conf] */
-#define LIMIT_STOP_MS 9000                           /* running requests after SIGTERM */
+#define LIMIT_HEADER_MS 10000 /* to send a request's head [conf] */
+#define LIMIT_BODY_MS 60000   /* to send a control or tensor body [conf] */
+#define LIMIT_IDLE_MS 120000  /* a kept-alive connection without request */
+#define LIMIT_OBJECT_MS 30000 /* an object in a worker [conf] */
+#define LIMIT_LOAD_MS 120000  /* a worker loading a model [conf] */
+#define LIMIT_STOP_MS 9000    /* running requests after SIGTERM */
 
 /* Models. */
-#define LIMIT_PACKAGE_BYTES (4096 * MIB)             /* a model package as a tar [conf] */
+#define LIMIT_PACKAGE_BYTES (4096 * MIB) /* a model package as a tar [conf] */
 #define LIMIT_PACKAGE_FILES 256u
-#define LIMIT_CONFIG_BYTES (16 * MIB)                /* a package's JSON file */
+#define LIMIT_CONFIG_BYTES (16 * MIB) /* a package's JSON file */
 #define LIMIT_LABELS 65536u
 #define LIMIT_LABEL_BYTES 1024u
 #define LIMIT_MODEL_NAME 64u
 #define LIMIT_MODELS 256u
-#define LIMIT_MODEL_TENSORS 32u                      /* inputs, and outputs, of a model */
+#define LIMIT_MODEL_TENSORS 32u /* inputs, and outputs, of a model */
 #define LIMIT_TENSOR_NAME 128u
 #define LIMIT_TENSOR_RANK 8u
 
 /* Lanes and workers. */
-#define LIMIT_LANES 257u                             /* cores + 1 */
-#define LIMIT_LANE_INPUT_BYTES (64 * MIB)            /* shared buffer: object or tensors in */
-#define LIMIT_LANE_OUTPUT_BYTES (64 * MIB)           /* shared buffer: tensors out */
-#define LIMIT_LANE_RESIDENT_BYTES MIB                /* more than this is punched out after use */
-#define LIMIT_MESSAGE_BYTES 65536u                   /* one daemon<->worker message */
+#define LIMIT_LANES 257u                   /* cores + 1 */
+#define LIMIT_LANE_INPUT_BYTES (64 * MIB)  /* shared buffer: object or tensors in */
+#define LIMIT_LANE_OUTPUT_BYTES (64 * MIB) /* shared buffer: tensors out */
+#define LIMIT_LANE_RESIDENT_BYTES MIB      /* more than this is punched out after use */
+#define LIMIT_MESSAGE_BYTES 65536u         /* one daemon<->worker message */
 
 #endif

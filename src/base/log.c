@@ -41,8 +41,8 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
         written = snprintf(line, sizeof line, "<%d>", levels[level].journal_priority);
         used = written > 0 ? (size_t)written : 0;
     }
-    written = snprintf(line + used, sizeof line - used, "level=%s event=%s ", levels[level].name,
-                       event);
+    written =
+        snprintf(line + used, sizeof line - used, "level=%s event=%s ", levels[level].name, event);
     used += written > 0 ? (size_t)written : 0;
     va_list arguments;
     va_start(arguments, format);

@@ -99,8 +99,8 @@ enum json_type json_type_of(const struct json *node)
 
 const char *json_type_name(enum json_type type)
 {
-    static const char *const names[] = {"null",   "a boolean", "an integer", "a number",
-                                        "a string", "an array", "an object"};
+    static const char *const names[] = {"null",     "a boolean", "an integer", "a number",
+                                        "a string", "an array",  "an object"};
     return (unsigned)type < sizeof names / sizeof names[0] ? names[type] : "unknown";
 }
 

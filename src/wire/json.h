@@ -16,8 +16,15 @@
 
 struct json; /* a borrowed node of a tree; the root owns it all */
 
-enum json_type { JSON_TYPE_NULL, JSON_TYPE_BOOL, JSON_TYPE_INTEGER, JSON_TYPE_REAL,
-                 JSON_TYPE_STRING, JSON_TYPE_ARRAY, JSON_TYPE_OBJECT };
+enum json_type {
+    JSON_TYPE_NULL,
+    JSON_TYPE_BOOL,
+    JSON_TYPE_INTEGER,
+    JSON_TYPE_REAL,
+    JSON_TYPE_STRING,
+    JSON_TYPE_ARRAY,
+    JSON_TYPE_OBJECT
+};
 
 /* Parses one document. Rejects duplicate keys, NUL bytes, invalid UTF-8, trailing bytes and nesting
  * deeper than LIMIT_JSON_DEPTH. `what` names the document in the message ("request body",
@@ -47,8 +54,8 @@ int json_each_member(const struct json *object,
                      void *context);
 
 /* Writing: appends to a buffer; commas and colons are the caller's. */
-void json_write_string(struct buffer *out, const char *text);               /* quoted, escaped */
-void json_write_bytes(struct buffer *out, const char *text, size_t size);   /* quoted, escaped */
+void json_write_string(struct buffer *out, const char *text);             /* quoted, escaped */
+void json_write_bytes(struct buffer *out, const char *text, size_t size); /* quoted, escaped */
 void json_write_integer(struct buffer *out, int64_t value);
 /* Shortest decimal that reads back as the same float32; null for a value that is not finite. */
 void json_write_float(struct buffer *out, float value);

@@ -32,8 +32,8 @@ enum resize_mode {
 };
 
 enum crop_rounding {
-    CROP_FLOOR = 0,   /* top = (H - h) // 2: Hugging Face */
-    CROP_ROUND = 1,   /* top = round-half-even((H - h) / 2.0): torchvision, timm, OpenCLIP */
+    CROP_FLOOR = 0, /* top = (H - h) // 2: Hugging Face */
+    CROP_ROUND = 1, /* top = round-half-even((H - h) / 2.0): torchvision, timm, OpenCLIP */
 };
 
 enum decode_mode {
@@ -66,8 +66,8 @@ struct pipeline {
     double rescale_factor; /* value * factor + offset, in double, stored as float32 */
     double rescale_offset;
 
-    bool normalize;        /* (value - mean) / std, in RGB order */
-    bool normalize_twice;  /* EfficientNet's include_top: divides by std once more */
+    bool normalize;       /* (value - mean) / std, in RGB order */
+    bool normalize_twice; /* EfficientNet's include_top: divides by std once more */
     double mean[3];
     double std[3];
 

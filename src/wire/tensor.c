@@ -51,7 +51,8 @@ int tensor_shape_count(const struct tensor_shape *shape, size_t *ret_count)
         if (shape->dims[i] < 0) {
             return -EINVAL;
         }
-        if (__builtin_mul_overflow(count, (size_t)shape->dims[i], &count) || count > SIZE_MAX / 16) {
+        if (__builtin_mul_overflow(count, (size_t)shape->dims[i], &count) ||
+            count > SIZE_MAX / 16) {
             return -EOVERFLOW;
         }
     }

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Running a model: environment -> loaded model -> runs. A back end is a const `struct engine_ops`
+ * plus an instance: onnxruntime.c, and null.c for tests. Lives in the worker; ONNX files are
+ * hostile, so a load may fail in any way, and its memory is bounded from outside.
+ *
+ * engine_new() and engine_load() are for one thread; engine_run() may be called by many at once.
+ */
+#ifndef SITU_ENGINE_ENGINE_H
+#define SITU_ENGINE_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "wire/tensor.h"
+
+struct engine;       /* the environment: one a process */
+struct engine_model; /* one session */
+
+/* A file in memory, as the ONNX file names it. Borrowed until engine_load() returns. */
+struct engine_file {
+    const char *path;
+    const void *data;
+    size_t size;
+};
+
+/* What a model takes and gives. Initialisers that stand among the graph's inputs are no inputs. */
+struct engine_signature {
+    uint32_t input_count;
+    uint32_t output_count;
+    struct tensor_info inputs[LIMIT_MODEL_TENSORS];
+    struct tensor_info outputs[LIMIT_MODEL_TENSORS];
+};
+
+struct engine_tensor {
+    uint32_t index; /* of the input or output in the signature */
+    enum datatype datatype;
+    struct tensor_shape shape;
+    void *data; /* borrowed */
+    size_t size;
+};
+
+/* One run. Inputs must be all of the model's, each of its type and of a shape it allows. Wanted
+ * outputs are written one after the other, each aligned to 64 bytes, into `area`. */
+struct engine_run {
+    const struct engine_tensor *inputs;
+    uint32_t input_count;
+    uint32_t output_mask; /* bit per wanted output */
+    void *area;
+    size_t area_size;
+    struct engine_tensor outputs[LIMIT_MODEL_TENSORS]; /* filled; data points into `area` */
+    uint32_t output_count;
+};
+
+struct engine_ops {
+    const char *name;
+    int (*open)(struct engine **ret_engine, struct error *error);
+    void (*close)(struct engine *engine);
+    int (*load)(struct engine *engine, const struct engine_file *model,
+                const struct engine_file *externals, size_t external_count, unsigned threads,
+                struct engine_model **ret_model, struct error *error);
+    void (*unload)(struct engine_model *model);
+    const struct engine_signature *(*signature)(const struct engine_model *model);
+    int (*run)(struct engine_model *model, struct engine_run *run, struct error *error);
+};
+
+extern const struct engine_ops engine_onnxruntime;
+
+/* The trivial twin. A "model" is a text of lines, `sleep MS`, `crash_from VALUE`, `hang_from VALUE`
+ * (an input whose first element is at least VALUE ends or hangs the process). It takes
+ * `pixel_values` [-1,3,8,8] FP32 and gives `logits` [-1,4]: means of the input's quarters. */
+extern const struct engine_ops engine_null;
+
+/* The back end of that name, or NULL. */
+const struct engine_ops *engine_find(const char *name);
+
+#endif

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine on ONNX Runtime's C API; the only file that knows it. Sessions are made from memory,
+ * external tensor data comes from memory too, so nothing here opens a file. One thread a run
+ * (intra-op 1, spinning off), unless the session is made for all cores.
+ *
+ * API level 18 is asked for, the first with external data from memory; every library since offers
+ * it.
+ */
+#include <onnxruntime_c_api.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+
+enum { ORT_LEVEL = 18, OUTPUT_ALIGNMENT = 64 };
+
+struct engine {
+    const OrtApi *api; /* borrowed: static in the library */
+    OrtEnv *env;       /* owned */
+    OrtMemoryInfo *memory;
+};
+
+struct engine_model {
+    const struct engine *engine; /* borrowed */
+    OrtSession *session;         /* owned */
+    struct engine_signature signature;
+};
+
+static const struct {
+    ONNXTensorElementDataType ort;
+    enum datatype datatype;
+} type_map[] = {
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, DATATYPE_FP32},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16, DATATYPE_FP16},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE, DATATYPE_FP64},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8, DATATYPE_UINT8},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8, DATATYPE_INT8},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT16, DATATYPE_UINT16},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT16, DATATYPE_INT16},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32, DATATYPE_UINT32},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32, DATATYPE_INT32},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64, DATATYPE_UINT64},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, DATATYPE_INT64},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL, DATATYPE_BOOL},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, DATATYPE_BYTES},
+};
+
+static enum datatype datatype_from_ort(ONNXTensorElementDataType ort)
+{
+    for (size_t i = 0; i < sizeof type_map / sizeof type_map[0]; i++) {
+        if (type_map[i].ort == ort) {
+            return type_map[i].datatype;
+        }
+    }
+    return DATATYPE_NONE;
+}
+
+static ONNXTensorElementDataType datatype_to_ort(enum datatype datatype)
+{
+    for (size_t i = 0; i < sizeof type_map / sizeof type_map[0]; i++) {
+        if (type_map[i].datatype == datatype) {
+            return type_map[i].ort;
+        }
+    }
+    return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+}
+
+/* Turns a status into our error and releases it; 0 for success (a NULL status). */
+static int ort_check(const struct engine *engine, OrtStatus *status, enum error_code code,
+                     const char *what, struct error *error)
+{
+    if (!status) {
+        return 0;
+    }
+    int result = error_set(error, code, "%s: %s", what, engine->api->GetErrorMessage(status));
+    engine->api->ReleaseStatus(status);
+    return result;
+}
+
+static void onnxruntime_close(struct engine *engine)
+{
+    if (!engine) {
+        return;
+    }
+    if (engine->memory) {
+        engine->api->ReleaseMemoryInfo(engine->memory);
+    }
+    if (engine->env) {
+        engine->api->ReleaseEnv(engine->env);
+    }
+    free(engine);
+}
+
+static int onnxruntime_open(struct engine **ret_engine, struct error *error)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (!engine) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    engine->api = OrtGetApiBase()->GetApi(ORT_LEVEL);
+    if (!engine->api) {
+        free(engine);
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "ONNX Runtime %s is too old: 1.18 or newer is needed",
+                         OrtGetApiBase()->GetVersionString());
+    }
+    int result =
+        ort_check(engine, engine->api->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "situ", &engine->env),
+                  ERROR_INTERNAL, "ONNX Runtime", error);
+    if (result == 0) {
+        result = ort_check(engine, engine->api->DisableTelemetryEvents(engine->env), ERROR_INTERNAL,
+                           "ONNX Runtime", error);
+    }
+    if (result == 0) {
+        result = ort_check(engine,
+                           engine->api->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault,
+                                                            &engine->memory),
+                           ERROR_INTERNAL, "ONNX Runtime", error);
+    }
+    if (result < 0) {
+        onnxruntime_close(engine);
+        return result;
+    }
+    *ret_engine = engine;
+    return 0;
+}
+
+static int configure(const struct engine *engine, OrtSessionOptions *options, unsigned threads,
+                     struct error *error)
+{
+    const OrtApi *api = engine->api;
+    const char *what = "ONNX Runtime session options";
+    int result = ort_check(engine, api->SetIntraOpNumThreads(options, (int)threads), ERROR_INTERNAL,
+                           what, error);
+    if (result == 0) {
+        result =
+            ort_check(engine, api->SetInterOpNumThreads(options, 1), ERROR_INTERNAL, what, error);
+    }
+    if (result == 0) {
+        result = ort_check(
+            engine, api->AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"),
+            ERROR_INTERNAL, what, error);
+    }
+    if (result == 0) {
+        result = ort_check(engine, api->SetSessionGraphOptimizationLevel(options, ORT_ENABLE_ALL),
+                           ERROR_INTERNAL, what, error);
+    }
+    return result;
+}
+
+static int add_externals(const struct engine *engine, OrtSessionOptions *options,
+                         const struct engine_file *externals, size_t count, struct error *error)
+{
+    if (count == 0) {
+        return 0;
+    }
+    const char **names = calloc(count, sizeof *names);
+    char **data = calloc(count, sizeof *data);
+    size_t *sizes = calloc(count, sizeof *sizes);
+    int result = 0;
+    if (!names || !data || !sizes) {
+        result = error_set(error, ERROR_MEMORY, "out of memory");
+        goto out;
+    }
+    for (size_t i = 0; i < count; i++) {
+        names[i] = externals[i].path;
+        data[i] = (char *)(uintptr_t)externals[i].data; /* only read */
+        sizes[i] = externals[i].size;
+    }
+    result = ort_check(
+        engine,
+        engine->api->AddExternalInitializersFromFilesInMemory(options, names, data, sizes, count),
+        ERROR_UNFIT, "external data", error);
+out:
+    free(names);
+    free(data);
+    free(sizes);
+    return result;
+}
+
+static int read_shape(const struct engine *engine, const OrtTensorTypeAndShapeInfo *info,
+                      enum datatype *ret_datatype, struct tensor_shape *ret_shape,
+                      struct error *error)
+{
+    const OrtApi *api = engine->api;
+    ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+    size_t rank = 0;
+    int result =
+        ort_check(engine, api->GetTensorElementType(info, &type), ERROR_UNFIT, "tensor", error);
+    if (result == 0) {
+        result =
+            ort_check(engine, api->GetDimensionsCount(info, &rank), ERROR_UNFIT, "tensor", error);
+    }
+    if (result < 0) {
+        return result;
+    }
+    if (rank > LIMIT_TENSOR_RANK) {
+        return error_set(error, ERROR_UNFIT, "a tensor of rank %zu; at most %u are served", rank,
+                         LIMIT_TENSOR_RANK);
+    }
+    *ret_datatype = datatype_from_ort(type);
+    *ret_shape = (struct tensor_shape){.rank = (uint32_t)rank};
+    result = ort_check(engine, api->GetDimensions(info, ret_shape->dims, rank), ERROR_UNFIT,
+                       "tensor", error);
+    for (size_t i = 0; i < rank; i++) {
+        if (ret_shape->dims[i] < 0) {
+            ret_shape->dims[i] = -1;
+        }
+    }
+    return result;
+}
+
+static int describe(struct engine_model *model, size_t index, bool input, struct tensor_info *info,
+                    struct error *error)
+{
+    const struct engine *engine = model->engine;
+    const OrtApi *api = engine->api;
+    OrtAllocator *allocator = NULL;
+    char *name = NULL;
+    OrtTypeInfo *type = NULL;
+    const OrtTensorTypeAndShapeInfo *tensor = NULL;
+    int result = ort_check(engine, api->GetAllocatorWithDefaultOptions(&allocator), ERROR_INTERNAL,
+                           "ONNX Runtime", error);
+    if (result == 0) {
+        OrtStatus *status =
+            input ? api->SessionGetInputName(model->session, index, allocator, &name)
+                  : api->SessionGetOutputName(model->session, index, allocator, &name);
+        result = ort_check(engine, status, ERROR_UNFIT, "model", error);
+    }
+    if (result == 0) {
+        OrtStatus *status = input ? api->SessionGetInputTypeInfo(model->session, index, &type)
+                                  : api->SessionGetOutputTypeInfo(model->session, index, &type);
+        result = ort_check(engine, status, ERROR_UNFIT, "model", error);
+    }
+    if (result == 0 && strlen(name) > LIMIT_TENSOR_NAME) {
+        result = error_set(error, ERROR_UNFIT, "a tensor's name is longer than %u bytes",
+                           LIMIT_TENSOR_NAME);
+    }
+    if (result == 0) {
+        (void)snprintf(info->name, sizeof info->name, "%s", name);
+        result = ort_check(engine, api->CastTypeInfoToTensorInfo(type, &tensor), ERROR_UNFIT,
+                           "model", error);
+    }
+    if (result == 0 && !tensor) {
+        result = error_set(error, ERROR_UNFIT, "%s '%s' is not a tensor",
+                           input ? "input" : "output", info->name);
+    }
+    if (result == 0) {
+        result = read_shape(engine, tensor, &info->datatype, &info->shape, error);
+    }
+    if (type) {
+        api->ReleaseTypeInfo(type);
+    }
+    if (name) {
+        OrtStatus *status = api->AllocatorFree(allocator, name);
+        if (status) {
+            api->ReleaseStatus(status);
+        }
+    }
+    return result;
+}
+
+static int read_signature(struct engine_model *model, struct error *error)
+{
+    const struct engine *engine = model->engine;
+    size_t inputs = 0;
+    size_t outputs = 0;
+    int result = ort_check(engine, engine->api->SessionGetInputCount(model->session, &inputs),
+                           ERROR_UNFIT, "model", error);
+    if (result == 0) {
+        result = ort_check(engine, engine->api->SessionGetOutputCount(model->session, &outputs),
+                           ERROR_UNFIT, "model", error);
+    }
+    if (result < 0) {
+        return result;
+    }
+    if (inputs > LIMIT_MODEL_TENSORS || outputs > LIMIT_MODEL_TENSORS || outputs == 0) {
+        return error_set(error, ERROR_UNFIT,
+                         "the model has %zu inputs and %zu outputs; 1 to %u are served", inputs,
+                         outputs, LIMIT_MODEL_TENSORS);
+    }
+    model->signature.input_count = (uint32_t)inputs;
+    model->signature.output_count = (uint32_t)outputs;
+    for (size_t i = 0; i < inputs && result == 0; i++) {
+        result = describe(model, i, true, &model->signature.inputs[i], error);
+    }
+    for (size_t i = 0; i < outputs && result == 0; i++) {
+        result = describe(model, i, false, &model->signature.outputs[i], error);
+    }
+    return result;
+}
+
+static void onnxruntime_unload(struct engine_model *model)
+{
+    if (model) {
+        if (model->session) {
+            model->engine->api->ReleaseSession(model->session);
+        }
+        free(model);
+    }
+}
+
+static int onnxruntime_load(struct engine *engine, const struct engine_file *file,
+                            const struct engine_file *externals, size_t external_count,
+                            unsigned threads, struct engine_model **ret_model, struct error *error)
+{
+    OrtSessionOptions *options = NULL;
+    struct engine_model *model = calloc(1, sizeof *model);
+    if (!model) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    model->engine = engine;
+    int result = ort_check(engine, engine->api->CreateSessionOptions(&options), ERROR_INTERNAL,
+                           "ONNX Runtime", error);
+    if (result == 0) {
+        result = configure(engine, options, threads, error);
+    }
+    if (result == 0) {
+        result = add_externals(engine, options, externals, external_count, error);
+    }
+    if (result == 0) {
+        result = ort_check(engine,
+                           engine->api->CreateSessionFromArray(engine->env, file->data, file->size,
+                                                               options, &model->session),
+                           ERROR_UNFIT, file->path, error);
+    }
+    if (result == 0) {
+        result = read_signature(model, error);
+    }
+    if (options) {
+        engine->api->ReleaseSessionOptions(options);
+    }
+    if (result < 0) {
+        onnxruntime_unload(model);
+        return result;
+    }
+    *ret_model = model;
+    return 0;
+}
+
+static const struct engine_signature *onnxruntime_signature(const struct engine_model *model)
+{
+    return &model->signature;
+}
+
+/* Copies one output value behind the ones that stand already; advances *used. */
+static int take_output(const struct engine_model *model, OrtValue *value, uint32_t index,
+                       struct engine_run *run, size_t *used, struct error *error)
+{
+    const struct engine *engine = model->engine;
+    const char *name = model->signature.outputs[index].name;
+    struct engine_tensor *output = &run->outputs[run->output_count];
+    OrtTensorTypeAndShapeInfo *info = NULL;
+    void *data = NULL;
+    size_t count = 0;
+    int result = ort_check(engine, engine->api->GetTensorTypeAndShape(value, &info), ERROR_UNFIT,
+                           name, error);
+    if (result < 0) {
+        return result;
+    }
+    output->index = index;
+    result = read_shape(engine, info, &output->datatype, &output->shape, error);
+    engine->api->ReleaseTensorTypeAndShapeInfo(info);
+    if (result < 0) {
+        return result;
+    }
+    if (datatype_size(output->datatype) == 0 || tensor_shape_count(&output->shape, &count) < 0) {
+        return error_set(error, ERROR_UNFIT, "output '%s' has a type that is not served (%s)", name,
+                         datatype_name(output->datatype));
+    }
+    output->size = count * datatype_size(output->datatype);
+    size_t start = (*used + OUTPUT_ALIGNMENT - 1) / OUTPUT_ALIGNMENT * OUTPUT_ALIGNMENT;
+    if (start > run->area_size || output->size > run->area_size - start) {
+        return error_set(error, ERROR_TOO_LARGE, "output '%s' of %zu bytes is above the limit",
+                         name, output->size);
+    }
+    result = ort_check(engine, engine->api->GetTensorMutableData(value, &data), ERROR_UNFIT, name,
+                       error);
+    if (result == 0) {
+        output->data = (char *)run->area + start;
+        memcpy(output->data, data, output->size);
+        *used = start + output->size;
+        run->output_count++;
+    }
+    return result;
+}
+
+static int make_inputs(const struct engine_model *model, const struct engine_run *run,
+                       OrtValue **values, const char **names, struct error *error)
+{
+    const struct engine *engine = model->engine;
+    for (uint32_t i = 0; i < run->input_count; i++) {
+        const struct engine_tensor *input = &run->inputs[i];
+        names[i] = model->signature.inputs[input->index].name;
+        int result = ort_check(engine,
+                               engine->api->CreateTensorWithDataAsOrtValue(
+                                   engine->memory, input->data, input->size, input->shape.dims,
+                                   input->shape.rank, datatype_to_ort(input->datatype), &values[i]),
+                               ERROR_UNFIT, names[i], error);
+        if (result < 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static int onnxruntime_run(struct engine_model *model, struct engine_run *run, struct error *error)
+{
+    const struct engine *engine = model->engine;
+    const char *input_names[LIMIT_MODEL_TENSORS];
+    const char *output_names[LIMIT_MODEL_TENSORS];
+    uint32_t output_indexes[LIMIT_MODEL_TENSORS];
+    OrtValue *inputs[LIMIT_MODEL_TENSORS] = {0};
+    OrtValue *outputs[LIMIT_MODEL_TENSORS] = {0};
+    size_t wanted = 0;
+    for (uint32_t i = 0; i < model->signature.output_count; i++) {
+        if (run->output_mask & (1u << i)) {
+            output_indexes[wanted] = i;
+            output_names[wanted++] = model->signature.outputs[i].name;
+        }
+    }
+    run->output_count = 0;
+    int result = make_inputs(model, run, inputs, input_names, error);
+    if (result == 0) {
+        const OrtValue *const *borrowed = (const OrtValue *const *)inputs;
+        result = ort_check(engine,
+                           engine->api->Run(model->session, NULL, input_names, borrowed,
+                                            run->input_count, output_names, wanted, outputs),
+                           ERROR_UNFIT, "the model's run", error);
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < wanted && result == 0; i++) {
+        result = take_output(model, outputs[i], output_indexes[i], run, &used, error);
+    }
+    for (size_t i = 0; i < LIMIT_MODEL_TENSORS; i++) {
+        if (inputs[i]) {
+            engine->api->ReleaseValue(inputs[i]);
+        }
+        if (outputs[i]) {
+            engine->api->ReleaseValue(outputs[i]);
+        }
+    }
+    return result;
+}
+
+const struct engine_ops engine_onnxruntime = {
+    .name = "onnxruntime",
+    .open = onnxruntime_open,
+    .close = onnxruntime_close,
+    .load = onnxruntime_load,
+    .unload = onnxruntime_unload,
+    .signature = onnxruntime_signature,
+    .run = onnxruntime_run,
+};

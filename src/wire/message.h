@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What situd and situ-worker say to each other: datagrams on SOCK_SEQPACKET sockets. One control
+ * socket a worker, one socket and one shared buffer a lane. Both ends are of one build (checked by
+ * MESSAGE_VERSION), so messages are structs of fixed-width fields in native order, of which only
+ * the used part is sent. Neither side trusts the other: message_check() comes before any use.
+ *
+ *   control  w->d  READY      the sandbox stands (or what of it this kernel lacks)
+ *            d->w  LANE       + 2 descriptors: the lane's socket, its shared buffer
+ *            d->w  FILE       + 1 descriptor: a file of the package, open for reading
+ *            d->w  LOAD       all is handed over: load the model, answer with
+ *            w->d  LOADED     the model's inputs and outputs, or an error
+ *            w->d  VIOLATION  a forbidden system call, by name; the worker ends
+ *   lane     d->w  RUN        one object (or tensors) stands in the shared buffer
+ *            w->d  DONE       its outputs stand in the shared buffer, or an error
+ *
+ * The shared buffer is `input_bytes` of input area, then `output_bytes` of output area; offsets in
+ * messages count from the start of the area they speak of.
+ */
+#ifndef SITU_WIRE_MESSAGE_H
+#define SITU_WIRE_MESSAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "wire/pipeline.h"
+#include "wire/tensor.h"
+
+#define MESSAGE_VERSION 1u
+#define MESSAGE_PATH_SIZE 1024u
+#define MESSAGE_TEXT_SIZE 256u
+
+enum message_type {
+    MESSAGE_READY = 1,
+    MESSAGE_LANE,
+    MESSAGE_FILE,
+    MESSAGE_LOAD,
+    MESSAGE_LOADED,
+    MESSAGE_VIOLATION,
+    MESSAGE_RUN,
+    MESSAGE_DONE,
+};
+
+struct message_header {
+    uint32_t version;
+    uint32_t type;
+};
+
+struct message_ready {
+    struct message_header header;
+    uint32_t landlock_abi; /* 0: this kernel has none */
+    uint32_t seccomp;      /* 1 when the filter stands */
+};
+
+struct message_lane {
+    struct message_header header;
+    uint32_t index;
+    int32_t cpu; /* the CPU to pin the lane's thread to; -1: none */
+    uint64_t input_bytes;
+    uint64_t output_bytes;
+};
+
+struct message_file {
+    struct message_header header;
+    uint64_t size_bytes;
+    uint32_t is_model; /* 1: the .onnx file itself; 0: external data */
+    uint32_t reserved;
+    char path[MESSAGE_PATH_SIZE]; /* relative to the .onnx file's directory */
+};
+
+struct message_load {
+    struct message_header header;
+    uint32_t has_pipeline; /* 0: tensors only */
+    uint32_t cores;        /* threads of the all-cores session; 1: none */
+    int64_t slow_run_ns;   /* a model slower than this gets an all-cores session */
+    struct pipeline pipeline;
+};
+
+struct message_loaded {
+    struct message_header header;
+    uint32_t code; /* enum error_code */
+    uint32_t input_count;
+    uint32_t output_count;
+    uint32_t image_input;     /* index of the input that the pipeline feeds */
+    uint32_t probabilities;   /* bit per output: the trial run's values summed to 1 */
+    uint32_t all_cores;       /* 1: an all-cores session is being made */
+    int64_t run_ns;           /* the second trial run */
+    struct pipeline pipeline; /* with layout and datatype known */
+    char text[MESSAGE_TEXT_SIZE];
+    struct tensor_info tensors[2 * LIMIT_MODEL_TENSORS]; /* inputs, then outputs */
+};
+
+struct message_violation {
+    struct message_header header;
+    int32_t number;
+    char name[60]; /* of the system call */
+};
+
+/* A tensor in the shared buffer. */
+struct tensor_ref {
+    uint32_t index; /* of the model's input or output */
+    uint32_t datatype;
+    struct tensor_shape shape;
+    uint32_t reserved;
+    uint64_t offset;
+    uint64_t size_bytes;
+};
+
+enum run_kind { RUN_IMAGE = 0, RUN_TENSORS = 1 };
+
+struct message_run {
+    struct message_header header;
+    uint64_t sequence;
+    uint32_t kind;        /* enum run_kind */
+    uint32_t all_cores;   /* 1: use the all-cores session where there is one */
+    uint64_t input_size;  /* RUN_IMAGE: encoded bytes at offset 0 */
+    uint32_t output_mask; /* bit per wanted output */
+    uint32_t input_count; /* RUN_TENSORS */
+    struct tensor_ref inputs[LIMIT_MODEL_TENSORS];
+};
+
+struct message_done {
+    struct message_header header;
+    uint64_t sequence;
+    int64_t decode_ns; /* decode, resample, normalise */
+    int64_t run_ns;
+    uint32_t code; /* enum error_code */
+    uint32_t output_count;
+    char text[MESSAGE_TEXT_SIZE];
+    struct tensor_ref outputs[LIMIT_MODEL_TENSORS];
+};
+
+union message {
+    struct message_header header;
+    struct message_ready ready;
+    struct message_lane lane;
+    struct message_file file;
+    struct message_load load;
+    struct message_loaded loaded;
+    struct message_violation violation;
+    struct message_run run;
+    struct message_done done;
+};
+
+/* Bytes of the message to send: fixed part and the used elements. */
+size_t message_size(const union message *message);
+
+/* Checks `size` received bytes against every rule that does not need context: version, type,
+ * length, counts, enums, text termination. 0, or ERROR_MALFORMED saying what. */
+must_check int message_check(const union message *message, size_t size, struct error *error);
+
+/* Checks that every tensor lies within an area of `area_bytes`, has a shape without open dimensions
+ * and a size that is its shape's times its type's. */
+must_check int message_check_tensors(const struct tensor_ref *refs, uint32_t count,
+                                     uint32_t index_limit, uint64_t area_bytes,
+                                     struct error *error);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A lane's thread in the worker: decode, preprocess and run one object at a time, on one core.
+ */
+#include "worker/lane.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "media/media.h"
+#include "worker/channel.h"
+
+enum { TENSOR_ALIGNMENT = 64 };
+
+struct lane {
+    uint32_t index;
+    int cpu;
+    int socket;   /* owned */
+    char *input;  /* mapped shared buffer, input area */
+    char *output; /* the same, output area */
+    size_t input_bytes;
+    size_t output_bytes;
+    struct media *media;     /* owned */
+    char *tensor;            /* owned; one batch of the image input */
+    struct program *program; /* borrowed */
+    union message request;
+    union message answer;
+};
+
+int lane_new(const struct message_lane *message, int socket, int buffer, struct lane **ret_lane)
+{
+    cleanup_fd int owned_socket = socket;
+    cleanup_fd int owned_buffer = buffer;
+    struct lane *lane = calloc(1, sizeof *lane);
+    if (!lane) {
+        return -ENOMEM;
+    }
+    size_t size = (size_t)message->input_bytes + (size_t)message->output_bytes;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, owned_buffer, 0);
+    if (memory == MAP_FAILED) {
+        free(lane);
+        return -ENOMEM;
+    }
+    lane->index = message->index;
+    lane->cpu = message->cpu;
+    lane->input = memory;
+    lane->output = (char *)memory + message->input_bytes;
+    lane->input_bytes = (size_t)message->input_bytes;
+    lane->output_bytes = (size_t)message->output_bytes;
+    lane->socket = take_fd(&owned_socket);
+    *ret_lane = lane;
+    return 0;
+}
+
+static int check_inputs(const struct program *program, const struct message_run *run,
+                        size_t area_bytes, struct error *error)
+{
+    const struct engine_signature *signature = program->signature;
+    int result = message_check_tensors(run->inputs, run->input_count, signature->input_count,
+                                       area_bytes, error);
+    if (result < 0) {
+        return result;
+    }
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < run->input_count; i++) {
+        const struct tensor_ref *ref = &run->inputs[i];
+        const struct tensor_info *info = &signature->inputs[ref->index];
+        if (ref->datatype != info->datatype || !tensor_shape_matches(&info->shape, &ref->shape)) {
+            char wants[128];
+            char has[128];
+            return error_set(error, ERROR_UNFIT, "input '%s' wants %s %s, the request has %s %s",
+                             info->name, datatype_name(info->datatype),
+                             tensor_shape_text(&info->shape, wants, sizeof wants),
+                             datatype_name((enum datatype)ref->datatype),
+                             tensor_shape_text(&ref->shape, has, sizeof has));
+        }
+        seen |= 1u << ref->index;
+    }
+    for (uint32_t i = 0; i < signature->input_count; i++) {
+        if (!(seen & (1u << i))) {
+            return error_set(error, ERROR_UNFIT, "input '%s' is missing",
+                             signature->inputs[i].name);
+        }
+    }
+    return run->input_count == signature->input_count
+               ? 0
+               : error_set(error, ERROR_UNFIT, "an input is given twice");
+}
+
+/* A model of a fixed batch gets the image in every place; only the first answer is taken. */
+static int prepare_image(struct lane *lane, const struct message_run *run,
+                         struct engine_tensor *ret_input, struct error *error)
+{
+    const struct program *program = lane->program;
+    uint32_t height = 0;
+    uint32_t width = 0;
+    if (!program->has_pipeline || run->input_size > lane->input_bytes) {
+        return error_set(error, ERROR_UNFIT, "this model takes tensors, not images");
+    }
+    int result =
+        media_image_to_tensor(lane->media, &program->pipeline, lane->input, (size_t)run->input_size,
+                              lane->tensor, program->image_bytes, &height, &width, error);
+    if (result < 0) {
+        return result;
+    }
+    size_t batch = (size_t)program->image_shape.dims[0];
+    for (size_t i = 1; i < batch; i++) {
+        memcpy(lane->tensor + i * program->image_bytes, lane->tensor, program->image_bytes);
+    }
+    *ret_input = (struct engine_tensor){.index = program->image_input,
+                                        .datatype = program->pipeline.datatype,
+                                        .shape = program->image_shape,
+                                        .data = lane->tensor,
+                                        .size = batch * program->image_bytes};
+    return 0;
+}
+
+static uint32_t prepare_tensors(struct lane *lane, const struct message_run *run,
+                                struct engine_tensor *inputs)
+{
+    for (uint32_t i = 0; i < run->input_count; i++) {
+        const struct tensor_ref *ref = &run->inputs[i];
+        inputs[i] = (struct engine_tensor){.index = ref->index,
+                                           .datatype = (enum datatype)ref->datatype,
+                                           .shape = ref->shape,
+                                           .data = lane->input + ref->offset,
+                                           .size = (size_t)ref->size_bytes};
+    }
+    return run->input_count;
+}
+
+static void take_outputs(const struct lane *lane, const struct engine_run *run, bool first_only,
+                         struct message_done *done)
+{
+    for (uint32_t i = 0; i < run->output_count; i++) {
+        const struct engine_tensor *output = &run->outputs[i];
+        struct tensor_ref *ref = &done->outputs[i];
+        *ref = (struct tensor_ref){.index = output->index,
+                                   .datatype = output->datatype,
+                                   .shape = output->shape,
+                                   .offset = (uint64_t)((char *)output->data - lane->output),
+                                   .size_bytes = output->size};
+        int64_t batch = lane->program->has_pipeline ? lane->program->image_shape.dims[0] : 1;
+        if (first_only && batch > 1 && ref->shape.rank > 0 && ref->shape.dims[0] == batch) {
+            ref->shape.dims[0] = 1;
+            ref->size_bytes /= (uint64_t)batch;
+        }
+    }
+    done->output_count = run->output_count;
+}
+
+static int handle_run(struct lane *lane, struct error *error)
+{
+    const struct message_run *run = &lane->request.run;
+    struct message_done *done = &lane->answer.done;
+    struct program *program = lane->program;
+    struct engine_tensor inputs[LIMIT_MODEL_TENSORS];
+    struct engine_run engine_run = {.inputs = inputs,
+                                    .output_mask = run->output_mask,
+                                    .area = lane->output,
+                                    .area_size = lane->output_bytes};
+    int64_t start = clock_now_ns();
+    int result = 0;
+    if (run->kind == RUN_IMAGE) {
+        result = prepare_image(lane, run, &inputs[0], error);
+        engine_run.input_count = 1;
+    } else {
+        result = check_inputs(program, run, lane->input_bytes, error);
+        if (result == 0) {
+            engine_run.input_count = prepare_tensors(lane, run, inputs);
+        }
+    }
+    int64_t prepared = clock_now_ns();
+    done->decode_ns = prepared - start;
+    if (result < 0) {
+        return result;
+    }
+    struct engine_model *model = NULL;
+    if (run->all_cores) {
+        model = atomic_load(&program->all_cores);
+    }
+    result = program->engine->run(model ? model : program->model, &engine_run, error);
+    done->run_ns = clock_now_ns() - prepared;
+    if (result == 0) {
+        take_outputs(lane, &engine_run, run->kind == RUN_IMAGE, done);
+    }
+    return result;
+}
+
+static void answer_request(struct lane *lane)
+{
+    struct message_done *done = &lane->answer.done;
+    struct error error = {0};
+    done->header = (struct message_header){MESSAGE_VERSION, MESSAGE_DONE};
+    done->sequence = lane->request.run.sequence;
+    done->decode_ns = done->run_ns = 0;
+    done->output_count = 0;
+    done->code = ERROR_NONE;
+    done->text[0] = '\0';
+    if (handle_run(lane, &error) < 0) {
+        done->code = error.code;
+        (void)snprintf(done->text, sizeof done->text, "%.*s", (int)sizeof done->text - 1,
+                       error.message);
+    }
+}
+
+static void *lane_main(void *argument)
+{
+    struct lane *lane = argument;
+    if (lane->cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((size_t)lane->cpu, &set);
+        (void)sched_setaffinity(0, sizeof set, &set); /* only a matter of speed */
+    }
+    int fds[2];
+    while (channel_receive(lane->socket, &lane->request, fds) > 0) {
+        if (lane->request.header.type != MESSAGE_RUN) {
+            break;
+        }
+        answer_request(lane);
+        if (channel_send(lane->socket, &lane->answer) < 0) {
+            break;
+        }
+        if (lane->request.run.input_size > LIMIT_LANE_RESIDENT_BYTES) {
+            media_trim(lane->media);
+        }
+    }
+    return NULL;
+}
+
+int lane_start(struct lane *lane, struct program *program)
+{
+    lane->program = program;
+    int result = media_new(&lane->media);
+    if (result < 0) {
+        return result;
+    }
+    if (program->has_pipeline) {
+        size_t bytes = (size_t)program->image_shape.dims[0] * program->image_bytes;
+        size_t rounded = (bytes + TENSOR_ALIGNMENT) / TENSOR_ALIGNMENT * TENSOR_ALIGNMENT;
+        lane->tensor = aligned_alloc(TENSOR_ALIGNMENT, rounded);
+        if (!lane->tensor) {
+            return -ENOMEM;
+        }
+    }
+    pthread_t thread;
+    result = pthread_create(&thread, NULL, lane_main, lane);
+    if (result == 0) {
+        (void)pthread_detach(thread);
+    }
+    return -result;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * situ-worker: started by situd with its control socket as descriptor 3, never by hand. Makes the
+ * engine's environment, enters the sandbox, takes lanes and model files, loads the model, serves.
+ * The main thread then waits for situd to close the control socket.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "worker/channel.h"
+#include "worker/lane.h"
+#include "worker/program.h"
+#include "worker/sandbox.h"
+
+enum { CONTROL_FD = 3 };
+
+struct worker {
+    struct program program;
+    struct lane *lanes[LIMIT_LANES];
+    uint32_t lane_count;
+    union message message;
+};
+
+static int say(const char *text)
+{
+    (void)fprintf(stderr, "%s\n", text);
+    return EXIT_FAILURE;
+}
+
+static bool is_socket(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+static int send_ready(const struct sandbox_state *state)
+{
+    union message ready = {.ready = {.header = {MESSAGE_VERSION, MESSAGE_READY},
+                                     .landlock_abi = (uint32_t)state->landlock_abi,
+                                     .seccomp = state->seccomp}};
+    return channel_send(CONTROL_FD, &ready);
+}
+
+static void fill_loaded(struct worker *worker, int outcome, const struct error *error)
+{
+    struct message_loaded *loaded = &worker->message.loaded;
+    const struct program *program = &worker->program;
+    memset(loaded, 0, sizeof *loaded);
+    loaded->header = (struct message_header){MESSAGE_VERSION, MESSAGE_LOADED};
+    if (outcome < 0) {
+        loaded->code = error->code;
+        (void)snprintf(loaded->text, sizeof loaded->text, "%.*s", (int)sizeof loaded->text - 1,
+                       error->message);
+        return;
+    }
+    const struct engine_signature *signature = program->signature;
+    loaded->input_count = signature->input_count;
+    loaded->output_count = signature->output_count;
+    loaded->image_input = program->image_input;
+    loaded->probabilities = program->probabilities;
+    loaded->run_ns = program->run_ns;
+    loaded->pipeline = program->pipeline;
+    memcpy(loaded->tensors, signature->inputs,
+           signature->input_count * sizeof signature->inputs[0]);
+    memcpy(loaded->tensors + signature->input_count, signature->outputs,
+           signature->output_count * sizeof signature->outputs[0]);
+}
+
+static int start_lanes(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->lane_count; i++) {
+        int result = lane_start(worker->lanes[i], &worker->program);
+        if (result < 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static int load(struct worker *worker)
+{
+    struct error error = {0};
+    struct message_load request = worker->message.load;
+    int outcome = program_load(&worker->program, &request, &error);
+    if (outcome == 0 && start_lanes(worker) < 0) {
+        outcome = error_set(&error, ERROR_MEMORY, "no memory for the worker's lanes");
+    }
+    fill_loaded(worker, outcome, &error);
+    bool slow = outcome == 0 && request.cores > 1 && worker->program.run_ns >= request.slow_run_ns;
+    worker->message.loaded.all_cores = slow;
+    int result = channel_send(CONTROL_FD, &worker->message);
+    if (result == 0 && slow) {
+        program_load_all_cores(&worker->program, &request);
+    }
+    program_release_files(&worker->program);
+    return result;
+}
+
+static int handle_message(struct worker *worker, int fds[2])
+{
+    struct error error = {0};
+    int result = 0;
+    switch (worker->message.header.type) {
+    case MESSAGE_LANE:
+        if (worker->lane_count == LIMIT_LANES || fds[0] < 0 || fds[1] < 0) {
+            return -1;
+        }
+        result =
+            lane_new(&worker->message.lane, fds[0], fds[1], &worker->lanes[worker->lane_count]);
+        worker->lane_count += result == 0;
+        return result;
+    case MESSAGE_FILE:
+        result = fds[0] < 0
+                     ? -1
+                     : program_add_file(&worker->program, &worker->message.file, fds[0], &error);
+        break;
+    case MESSAGE_LOAD:
+        return load(worker);
+    default:
+        return -1;
+    }
+    if (result < 0) {
+        (void)say(error.message);
+    }
+    return result;
+}
+
+static int serve(struct worker *worker)
+{
+    int fds[2];
+    int result = 0;
+    while ((result = channel_receive(CONTROL_FD, &worker->message, fds)) > 0) {
+        result = handle_message(worker, fds);
+        if (result < 0) {
+            break;
+        }
+    }
+    return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"engine", required_argument, NULL, 'e'},
+        {"memory", required_argument, NULL, 'm'},
+        {"parent", required_argument, NULL, 'p'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *engine_name = "onnxruntime";
+    struct sandbox_options sandbox = {.control_fd = CONTROL_FD};
+    for (int c = 0;
+         (c = getopt_long(argc, argv, "", options, NULL)) != -1;) { // NOLINT(concurrency-mt-unsafe)
+        if (c == 'e') {
+            engine_name = optarg;
+        } else if (c == 'm') {
+            sandbox.memory_bytes = strtoull(optarg, NULL, 10);
+        } else if (c == 'p') {
+            sandbox.parent = (pid_t)strtol(optarg, NULL, 10);
+        } else {
+            return say("situ-worker is started by situd; see situd(8)");
+        }
+    }
+    struct worker *worker = calloc(1, sizeof *worker);
+    struct error error = {0};
+    struct sandbox_state state = {0};
+    if (!worker || !is_socket(CONTROL_FD)) {
+        free(worker);
+        return say("situ-worker is started by situd; see situd(8)");
+    }
+    worker->program.engine = engine_find(engine_name);
+    if (!worker->program.engine) {
+        free(worker);
+        return say("situ-worker: no such engine");
+    }
+    if (worker->program.engine->open(&worker->program.environment, &error) < 0 ||
+        sandbox_enter(&sandbox, &state, &error) < 0) {
+        free(worker);
+        return say(error.message);
+    }
+    int status = send_ready(&state) < 0 ? EXIT_FAILURE : serve(worker);
+    /* Lane threads may be at work: no destructors, just go. */
+    _exit(status);
+}

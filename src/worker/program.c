@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Loading a model in the sandbox: files into memory, session, pipeline against signature, trial
+ * run. Runs on the worker's main thread before the lanes start.
+ */
+#include "worker/program.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { IMAGE_RANK = 4, CHANNELS = 3, TRIAL_AREA_BYTES = 64 << 20 };
+
+int program_add_file(struct program *program, const struct message_file *file, int fd,
+                     struct error *error)
+{
+    cleanup_fd int owned = fd;
+    struct engine_file *place = file->is_model ? &program->onnx : NULL;
+    if (!place) {
+        if (program->file_count == LIMIT_PACKAGE_FILES) {
+            return error_set(error, ERROR_TOO_LARGE, "more than %u files in the package",
+                             LIMIT_PACKAGE_FILES);
+        }
+        place = &program->files[program->file_count];
+    }
+    static const char nothing[1];
+    void *data = NULL;
+    if (file->size_bytes > 0) {
+        data = mmap(NULL, file->size_bytes, PROT_READ, MAP_PRIVATE, owned, 0);
+        if (data == MAP_FAILED) {
+            return error_set(error, ERROR_MEMORY, "%s: no memory to map %llu bytes", file->path,
+                             (unsigned long long)file->size_bytes);
+        }
+    }
+    char *path = strdup(file->path);
+    if (!path) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    *place = (struct engine_file){path, data ? data : nothing, file->size_bytes};
+    if (!file->is_model) {
+        program->file_count++;
+    }
+    return 0;
+}
+
+static void release_file(struct engine_file *file)
+{
+    if (file->size > 0) {
+        (void)munmap((void *)(uintptr_t)file->data, file->size);
+    }
+    free((void *)(uintptr_t)file->path);
+    *file = (struct engine_file){0};
+}
+
+void program_release_files(struct program *program)
+{
+    release_file(&program->onnx);
+    for (size_t i = 0; i < program->file_count; i++) {
+        release_file(&program->files[i]);
+    }
+    program->file_count = 0;
+}
+
+static bool is_channels(int64_t dim)
+{
+    return dim == CHANNELS;
+}
+
+/* The one input that can be an image: rank 4, three channels first or last. */
+static int find_image_input(struct program *program, struct error *error)
+{
+    const struct engine_signature *signature = program->signature;
+    if (signature->input_count != 1) {
+        return error_set(error, ERROR_UNFIT,
+                         "the model has %u inputs, an image model has one: export its vision part "
+                         "alone, or add it with task 'tensor'",
+                         signature->input_count);
+    }
+    const struct tensor_info *input = &signature->inputs[0];
+    struct pipeline *pipeline = &program->pipeline;
+    char shape[128];
+    if (input->shape.rank != IMAGE_RANK ||
+        (!is_channels(input->shape.dims[1]) && !is_channels(input->shape.dims[3]) &&
+         input->shape.dims[1] >= 0)) {
+        return error_set(error, ERROR_UNFIT,
+                         "input '%s' is %s; an image input is [N,3,H,W] or [N,H,W,3]", input->name,
+                         tensor_shape_text(&input->shape, shape, sizeof shape));
+    }
+    bool last = !is_channels(input->shape.dims[1]) && is_channels(input->shape.dims[3]);
+    pipeline->layout = last ? LAYOUT_NHWC : LAYOUT_NCHW;
+    pipeline->datatype = input->datatype;
+    program->image_input = 0;
+    if (pipeline_check(pipeline) < 0) {
+        return error_set(error, ERROR_UNFIT,
+                         "input '%s' wants %s; images are made as FP32, FP16 or UINT8", input->name,
+                         datatype_name(input->datatype));
+    }
+    return 0;
+}
+
+static int match_pipeline(struct program *program, struct error *error)
+{
+    int result = find_image_input(program, error);
+    if (result < 0) {
+        return result;
+    }
+    const struct tensor_info *input = &program->signature->inputs[program->image_input];
+    const struct pipeline *pipeline = &program->pipeline;
+    uint32_t height = 0;
+    uint32_t width = 0;
+    if (pipeline_output_size(pipeline, &height, &width) < 0) {
+        return error_set(error, ERROR_UNFIT,
+                         "the package resizes images to no fixed size; give a crop or a size of "
+                         "height and width");
+    }
+    int64_t batch = input->shape.dims[0] > 0 ? input->shape.dims[0] : 1;
+    program->image_shape = (struct tensor_shape){IMAGE_RANK, {batch, CHANNELS, height, width}};
+    if (pipeline->layout == LAYOUT_NHWC) {
+        program->image_shape.dims[1] = height;
+        program->image_shape.dims[2] = width;
+        program->image_shape.dims[3] = CHANNELS;
+    }
+    if (!tensor_shape_matches(&input->shape, &program->image_shape)) {
+        char wants[128];
+        char makes[128];
+        return error_set(error, ERROR_UNFIT, "input '%s' wants %s %s, the package makes %s",
+                         input->name, datatype_name(input->datatype),
+                         tensor_shape_text(&input->shape, wants, sizeof wants),
+                         tensor_shape_text(&program->image_shape, makes, sizeof makes));
+    }
+    program->image_bytes = (size_t)height * width * CHANNELS * datatype_size(pipeline->datatype);
+    size_t count = 0;
+    if (tensor_shape_count(&program->image_shape, &count) < 0 ||
+        (uint64_t)batch * program->image_bytes > LIMIT_LANE_INPUT_BYTES) {
+        return error_set(error, ERROR_TOO_LARGE, "input '%s' is larger than %llu bytes",
+                         input->name, (unsigned long long)LIMIT_LANE_INPUT_BYTES);
+    }
+    return 0;
+}
+
+static double element(const struct engine_tensor *tensor, size_t i)
+{
+    if (tensor->datatype == DATATYPE_FP16) {
+        return (double)half_to_float(((const uint16_t *)tensor->data)[i]);
+    }
+    if (tensor->datatype == DATATYPE_FP64) {
+        return ((const double *)tensor->data)[i];
+    }
+    return (double)((const float *)tensor->data)[i];
+}
+
+/* Probabilities: nothing negative, and a sum of 1 for the first of the batch. */
+static bool sums_to_one(const struct engine_tensor *tensor)
+{
+    if (tensor->datatype != DATATYPE_FP32 && tensor->datatype != DATATYPE_FP16 &&
+        tensor->datatype != DATATYPE_FP64) {
+        return false;
+    }
+    size_t count = 0;
+    if (tensor_shape_count(&tensor->shape, &count) < 0 || tensor->shape.rank == 0 ||
+        tensor->shape.dims[0] <= 0) {
+        return false;
+    }
+    count /= (size_t)tensor->shape.dims[0];
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        double value = element(tensor, i);
+        if (!(value >= 0)) {
+            return false;
+        }
+        sum += value;
+    }
+    return fabs(sum - 1) < 0.01;
+}
+
+/* Blank tensors for every input; open dimensions become 1 (an image input is closed already). */
+static int make_blank(const struct program *program, struct engine_tensor *inputs, bool *ret_open,
+                      struct error *error)
+{
+    const struct engine_signature *signature = program->signature;
+    for (uint32_t i = 0; i < signature->input_count; i++) {
+        const struct tensor_info *info = &signature->inputs[i];
+        inputs[i] =
+            (struct engine_tensor){.index = i, .datatype = info->datatype, .shape = info->shape};
+        if (program->has_pipeline) {
+            inputs[i].shape = program->image_shape;
+        }
+        for (uint32_t d = 0; d < inputs[i].shape.rank; d++) {
+            if (inputs[i].shape.dims[d] < 0) {
+                inputs[i].shape.dims[d] = 1;
+                *ret_open = *ret_open || d > 0;
+            }
+        }
+        size_t count = 0;
+        if (tensor_shape_count(&inputs[i].shape, &count) < 0 ||
+            datatype_size(info->datatype) == 0 ||
+            count > LIMIT_LANE_INPUT_BYTES / datatype_size(info->datatype)) {
+            return error_set(error, ERROR_UNFIT, "input '%s' has a type or size that is not served",
+                             info->name);
+        }
+        inputs[i].size = count * datatype_size(info->datatype);
+        inputs[i].data = calloc(inputs[i].size ? inputs[i].size : 1, 1);
+        if (!inputs[i].data) {
+            return error_set(error, ERROR_MEMORY, "out of memory");
+        }
+    }
+    return 0;
+}
+
+static int trial_run(struct program *program, struct error *error)
+{
+    struct engine_tensor inputs[LIMIT_MODEL_TENSORS] = {0};
+    struct engine_run run = {.inputs = inputs,
+                             .input_count = program->signature->input_count,
+                             .area_size = TRIAL_AREA_BYTES};
+    run.output_mask = (uint32_t)((UINT64_C(1) << program->signature->output_count) - 1);
+    bool open = false;
+    void *area = mmap(NULL, TRIAL_AREA_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (area == MAP_FAILED) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    run.area = area;
+    int result = make_blank(program, inputs, &open, error);
+    for (int i = 0; i < 2 && result == 0; i++) {
+        int64_t start = clock_now_ns();
+        result = program->engine->run(program->model, &run, error);
+        program->run_ns = clock_now_ns() - start;
+    }
+    for (uint32_t i = 0; i < run.output_count && result == 0; i++) {
+        program->probabilities |= sums_to_one(&run.outputs[i]) ? 1u << run.outputs[i].index : 0;
+    }
+    for (uint32_t i = 0; i < LIMIT_MODEL_TENSORS; i++) {
+        free(inputs[i].data);
+    }
+    (void)munmap(area, TRIAL_AREA_BYTES);
+    /* Open dimensions were guessed: a model that refuses the guess may be fine all the same. */
+    return open ? 0 : result;
+}
+
+int program_load(struct program *program, const struct message_load *load, struct error *error)
+{
+    if (!program->onnx.path) {
+        return error_set(error, ERROR_INTERNAL, "no model file was handed over");
+    }
+    int result = program->engine->load(program->environment, &program->onnx, program->files,
+                                       program->file_count, 1, &program->model, error);
+    if (result < 0) {
+        return result;
+    }
+    program->signature = program->engine->signature(program->model);
+    program->has_pipeline = load->has_pipeline != 0;
+    program->pipeline = load->pipeline;
+    if (program->has_pipeline) {
+        result = match_pipeline(program, error);
+    }
+    if (result == 0) {
+        result = trial_run(program, error);
+    }
+    return result;
+}
+
+void program_load_all_cores(struct program *program, const struct message_load *load)
+{
+    struct engine_model *model = NULL;
+    struct error ignored;
+    if (load->cores > 1 && program->run_ns >= load->slow_run_ns &&
+        program->engine->load(program->environment, &program->onnx, program->files,
+                              program->file_count, load->cores, &model, &ignored) == 0) {
+        atomic_store(&program->all_cores, model);
+    }
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The seccomp filter of a worker, and what happens when a call hits it. The names of all calls are
+ * looked up before the filter stands, because the handler must not allocate.
+ */
+#include "worker/syscall_filter.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "wire/message.h"
+
+enum { SYSCALL_COUNT = 512, SYSCALL_NAME_SIZE = 32, EXIT_VIOLATION = 159 };
+
+/* Written once before the filter stands, read by the signal handler. */
+/* NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables): a handler has no argument */
+static char syscall_names[SYSCALL_COUNT][SYSCALL_NAME_SIZE];
+static int violation_fd = -1;
+/* NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables) */
+
+static const int allowed_calls[] = {
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(futex),
+    SCMP_SYS(read),
+    SCMP_SYS(pread64),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(close),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(sched_setaffinity),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getcpu),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(restart_syscall),
+};
+
+/* Path calls fail with EACCES, so that the libraries can report an error and go on. */
+static const int path_calls[] = {
+    SCMP_SYS(open),      SCMP_SYS(openat),     SCMP_SYS(openat2),  SCMP_SYS(stat),
+    SCMP_SYS(lstat),     SCMP_SYS(newfstatat), SCMP_SYS(statx),    SCMP_SYS(access),
+    SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+};
+
+static void on_violation(int signal_number, siginfo_t *info, void *context)
+{
+    (void)signal_number;
+    (void)context;
+    struct message_violation violation = {
+        .header = {MESSAGE_VERSION, MESSAGE_VIOLATION},
+        .number = info->si_syscall,
+    };
+    if (info->si_syscall >= 0 && info->si_syscall < SYSCALL_COUNT) {
+        memcpy(violation.name, syscall_names[info->si_syscall], SYSCALL_NAME_SIZE);
+    }
+    ssize_t ignored = send(violation_fd, &violation, sizeof violation, MSG_NOSIGNAL);
+    (void)ignored;
+    _exit(EXIT_VIOLATION);
+}
+
+static void look_up_names(void)
+{
+    for (int number = 0; number < SYSCALL_COUNT; number++) {
+        char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+        (void)snprintf(syscall_names[number], SYSCALL_NAME_SIZE, "%.*s", SYSCALL_NAME_SIZE - 1,
+                       name ? name : "unknown");
+        free(name);
+    }
+}
+
+static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int result = seccomp_rule_add(filter, action, calls[i], 0);
+        /* A call that this architecture does not have needs no rule. */
+        if (result < 0 && result != -EDOM && result != -EINVAL) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+/* Calls that are fine with certain arguments only. */
+static int add_conditional(scmp_filter_ctx filter)
+{
+    int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
+    if (result == 0) { /* memory that can be executed is not to be had */
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    }
+    if (result == 0) {
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    }
+    if (result == 0) { /* threads, never processes */
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    }
+    if (result == 0) { /* glibc then falls back to clone, whose flags a filter can see */
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    }
+    if (result == 0) { /* abort() */
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+    }
+    if (result == 0) {
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+    }
+    return result;
+}
+
+static int build_filter(scmp_filter_ctx filter)
+{
+    int result = add_calls(filter, SCMP_ACT_ALLOW, allowed_calls,
+                           sizeof allowed_calls / sizeof allowed_calls[0]);
+    if (result == 0) {
+        result = add_calls(filter, SCMP_ACT_ERRNO(EACCES), path_calls,
+                           sizeof path_calls / sizeof path_calls[0]);
+    }
+    if (result == 0) {
+        result = add_conditional(filter);
+    }
+    return result;
+}
+
+int syscall_filter_install(int control_fd, bool *ret_installed, struct error *error)
+{
+    *ret_installed = false;
+    if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0 && errno == EINVAL) {
+        return 0; /* this kernel has no seccomp */
+    }
+    look_up_names();
+    violation_fd = control_fd;
+    struct sigaction action = {.sa_sigaction = on_violation, .sa_flags = SA_SIGINFO};
+    if (sigaction(SIGSYS, &action, NULL) < 0) {
+        return error_set(error, ERROR_INTERNAL, "worker: no handler for SIGSYS");
+    }
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
+    if (!filter) {
+        return error_set(error, ERROR_MEMORY, "seccomp: out of memory");
+    }
+    int result = build_filter(filter);
+    if (result == 0) {
+        result = seccomp_load(filter);
+    }
+    seccomp_release(filter);
+    if (result < 0) {
+        char text[64];
+        return error_set(error, ERROR_INTERNAL, "seccomp: %s",
+                         error_text(result, text, sizeof text));
+    }
+    *ret_installed = true;
+    return 0;
+}
