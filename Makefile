@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front to Meson; README.md and `make help` say what each target does.
+BUILD ?= build
+PREFIX ?= /usr/local
+
+all: ## build into build/ (what it needs: tools/deps)
+	@tools/configure plain $(BUILD)
+	ninja -C $(BUILD)
+demo: ## install what is missing, build, classify drawn photos through a real daemon
+	tools/deps demo
+	@$(MAKE) --no-print-directory all
+	demo/run $(BUILD)
+test: ## install what is missing, build, run unit and functional tests, lint, sanitizers (under 20 min)
+	tools/deps test
+	tools/run-tests test
+test-long: ## fuzz targets, functional tests under AddressSanitizer, threads under ThreadSanitizer
+	tools/deps test
+	tools/run-tests test-long
+unit functional lint asan tsan fuzz: ## one part of the tests
+	tools/run-tests $@
+format: ## write every C file as clang-format 14 does
+	git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i
+bench: ## measure, against the figures of docs/performance.md
+	tools/deps bench
+	@$(MAKE) --no-print-directory all
+	bench/run $(BUILD)
+install: ## install to PREFIX (/usr/local), beneath DESTDIR where it is given
+	@tools/configure plain $(BUILD)
+	meson configure $(BUILD) -Dprefix=$(PREFIX)
+	ninja -C $(BUILD)
+	meson install -C $(BUILD) --no-rebuild
+clean: ## remove the build directories
+	rm -rf build build-asan build-tsan build-fuzz
+help: ## this list
+	@sed -n 's/^\([a-z-][a-z -]*\):.*## /\1\t/p' Makefile | expand -t 16
+.PHONY: all demo test test-long unit functional lint asan tsan fuzz format bench install clean help

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the linked files show: libsitu exports situ_* and nothing else; the daemon links no image
+codec and no ONNX Runtime, the worker no network, the CLI nothing that libsitu should do for it.
+
+usage: symbols.py BUILD-DIRECTORY
+"""
+import glob
+import os
+import re
+import subprocess
+import sys
+
+import tree
+
+FORBIDDEN = {
+    "situd": r"jpeg|spng|png|webp|onnxruntime",
+    "situ-worker": r"microhttpd|curl|lmdb",
+    "situ": r"jansson|curl|microhttpd|onnxruntime|lmdb|jpeg",
+}
+
+
+def find(build, pattern):
+    """The one regular file of that name in the build."""
+    for path in sorted(glob.glob(os.path.join(build, "src", "*", pattern))):
+        if os.path.isfile(path) and not os.path.islink(path):
+            return path
+    return None
+
+
+def output(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def main():
+    build = os.path.abspath(sys.argv[1])
+    findings = []
+    looked_at = 0
+    absent = []
+
+    library = find(build, "libsitu.so*")
+    if library:
+        looked_at += 1
+        for line in output("nm", "-D", "--defined-only", library).splitlines():
+            name = line.split()[-1].split("@")[0]
+            if not name.startswith("situ_") and not re.fullmatch(r"SITU_[0-9.]+", name):
+                findings.append(f"{library}:1: exports {name}")
+    else:
+        absent.append("libsitu.so")
+
+    for program, pattern in FORBIDDEN.items():
+        path = find(build, program)
+        if not path:
+            absent.append(program)
+            continue
+        looked_at += 1
+        for needed in re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-d", path)):
+            if re.search(pattern, needed):
+                findings.append(f"{path}:1: links {needed}")
+    if not looked_at:
+        tree.skip("not built: " + ", ".join(absent))
+    findings += [f"{name}:1: is not in the build" for name in absent]
+    tree.finish(findings, looked_at)
+
+
+if __name__ == "__main__":
+    main()
