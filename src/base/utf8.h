@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Whether bytes are UTF-8, as RFC 3629 has it: no overlong forms, no surrogates, nothing above
+ * U+10FFFF. Pure; any thread.
+ */
+#ifndef SITU_BASE_UTF8_H
+#define SITU_BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+bool utf8_valid(const char *bytes, size_t size);
+
+#endif
