@@ -14,6 +14,8 @@
 #define LIMIT_OBJECT_BYTES (64 * MIB)          /* a stored object */
 #define LIMIT_IMAGE_PIXELS UINT64_C(178956970) /* width x height; as Pillow's bomb limit */
 #define LIMIT_IMAGE_EDGE 65535u                /* width or height */
+#define LIMIT_DECODE_BYTES (1280 * MIB)              /* a decoder's memory; a progressive JPEG
+                                                        at the pixel limit takes 1.1 GB */
 #define LIMIT_JPEG_SCANS 100u                  /* progressive scans: a decode bomb else */
 #define LIMIT_KEY_BYTES 1024u                  /* an object's key */
 

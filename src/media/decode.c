@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The decoder seen from outside: tells the format by its first bytes, keeps the order of the calls
+ * (open, scale, start, read, finish) and hands the work to the format's codec. Runs on the worker's
+ * lane threads, one decoder a thread.
+ */
+#include "media/decode.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "media/codec.h"
+
+enum decoder_phase { PHASE_CLOSED, PHASE_OPENED, PHASE_STARTED };
+
+enum { CODEC_COUNT = 3 };
+
+static const struct codec *const codecs[CODEC_COUNT] = {&codec_jpeg, &codec_png, &codec_webp};
+
+struct decoder {
+    void *states[CODEC_COUNT]; /* owned; NULL until the format is first seen */
+    const struct codec *codec; /* of the open image */
+    void *state;               /* borrowed from states */
+    enum decoder_phase phase;
+    struct image_info info;
+    uint32_t row_bytes; /* of the window */
+    uint32_t rows_left; /* of the window */
+};
+
+int codec_check_size(const char *format, uint64_t width, uint64_t height, struct error *error)
+{
+    if (width == 0 || height == 0) {
+        return error_set(error, ERROR_UNDECODABLE, "%s image without pixels", format);
+    }
+    if (width > LIMIT_IMAGE_EDGE || height > LIMIT_IMAGE_EDGE ||
+        width * height > LIMIT_IMAGE_PIXELS) {
+        return error_set(error, ERROR_TOO_LARGE,
+                         "%s image of %" PRIu64 " x %" PRIu64 " pixels: at most %" PRIu64
+                         " pixels and edges of %u are decoded",
+                         format, width, height, LIMIT_IMAGE_PIXELS, LIMIT_IMAGE_EDGE);
+    }
+    return 0;
+}
+
+int codec_scratch(uint8_t **buffer, size_t *capacity, size_t size, struct error *error)
+{
+    if (size <= *capacity) {
+        return 0;
+    }
+    free(*buffer);
+    *capacity = 0;
+    *buffer = malloc(size);
+    if (!*buffer) {
+        return error_set(error, ERROR_MEMORY, "no memory for %zu bytes of image rows", size);
+    }
+    *capacity = size;
+    return 0;
+}
+
+static void close_image(struct decoder *decoder)
+{
+    if (decoder->codec) {
+        decoder->codec->close(decoder->state);
+    }
+    decoder->codec = NULL;
+    decoder->state = NULL;
+    decoder->phase = PHASE_CLOSED;
+}
+
+/* A fault ends the image: nothing of it can be read on. */
+static int end_if_failed(struct decoder *decoder, int result)
+{
+    if (result < 0) {
+        close_image(decoder);
+    }
+    return result;
+}
+
+static int choose_codec(struct decoder *decoder, const uint8_t *bytes, size_t size,
+                        struct error *error)
+{
+    for (unsigned i = 0; i < CODEC_COUNT; i++) {
+        if (!codecs[i]->recognises(bytes, size)) {
+            continue;
+        }
+        if (!decoder->states[i]) {
+            decoder->states[i] = calloc(1, codecs[i]->state_size);
+        }
+        if (!decoder->states[i]) {
+            return error_set(error, ERROR_MEMORY, "no memory for a %s decoder", codecs[i]->format);
+        }
+        decoder->codec = codecs[i];
+        decoder->state = decoder->states[i];
+        return 0;
+    }
+    return error_set(error, ERROR_UNDECODABLE, "not a JPEG, PNG or WebP image");
+}
+
+int decoder_new(struct decoder **ret_decoder)
+{
+    struct decoder *decoder = calloc(1, sizeof(*decoder));
+    if (!decoder) {
+        return -ENOMEM;
+    }
+    *ret_decoder = decoder;
+    return 0;
+}
+
+void decoder_free(struct decoder *decoder)
+{
+    if (!decoder) {
+        return;
+    }
+    decoder_trim(decoder);
+    free(decoder);
+}
+
+void decoder_trim(struct decoder *decoder)
+{
+    close_image(decoder);
+    for (unsigned i = 0; i < CODEC_COUNT; i++) {
+        if (decoder->states[i]) {
+            codecs[i]->trim(decoder->states[i]);
+            free(decoder->states[i]);
+            decoder->states[i] = NULL;
+        }
+    }
+}
+
+int decoder_open(struct decoder *decoder, const void *bytes, size_t size,
+                 struct image_info *ret_info, struct error *error)
+{
+    close_image(decoder);
+    int result = choose_codec(decoder, bytes, size, error);
+    if (result < 0) {
+        return result;
+    }
+    decoder->info = (struct image_info){.format = decoder->codec->format, .orientation = 1};
+    result = decoder->codec->open(decoder->state, bytes, size, &decoder->info, error);
+    if (result < 0) {
+        return end_if_failed(decoder, result);
+    }
+    decoder->phase = PHASE_OPENED;
+    *ret_info = decoder->info;
+    return 0;
+}
+
+int decoder_scale(struct decoder *decoder, unsigned eighths, struct image_info *info,
+                  struct error *error)
+{
+    if (decoder->phase != PHASE_OPENED ||
+        (eighths != 1 && eighths != 2 && eighths != 4 && eighths != 8)) {
+        return error_set(error, ERROR_INTERNAL, "decoder_scale(%u) out of turn", eighths);
+    }
+    if (decoder->codec->scale) {
+        int result = decoder->codec->scale(decoder->state, eighths, &decoder->info, error);
+        if (result < 0) {
+            return end_if_failed(decoder, result);
+        }
+    }
+    *info = decoder->info;
+    return 0;
+}
+
+int decoder_start(struct decoder *decoder, const struct image_window *window, struct error *error)
+{
+    if (decoder->phase != PHASE_OPENED) {
+        return error_set(error, ERROR_INTERNAL, "decoder_start out of turn");
+    }
+    if (window->left >= window->right || window->right > decoder->info.width ||
+        window->top >= window->bottom || window->bottom > decoder->info.height) {
+        return error_set(error, ERROR_INTERNAL,
+                         "window %u,%u..%u,%u is not inside the image of %u x %u", window->left,
+                         window->top, window->right, window->bottom, decoder->info.width,
+                         decoder->info.height);
+    }
+    int result = decoder->codec->start(decoder->state, window, error);
+    if (result < 0) {
+        return end_if_failed(decoder, result);
+    }
+    decoder->row_bytes = 3 * (window->right - window->left);
+    decoder->rows_left = window->bottom - window->top;
+    decoder->phase = PHASE_STARTED;
+    return 0;
+}
+
+int decoder_read(struct decoder *decoder, uint8_t *rows, size_t stride, uint32_t count,
+                 struct error *error)
+{
+    if (decoder->phase != PHASE_STARTED || count > decoder->rows_left ||
+        (count > 1 && stride < decoder->row_bytes)) {
+        return error_set(error, ERROR_INTERNAL, "decoder_read(%u) out of turn", count);
+    }
+    int result = decoder->codec->read(decoder->state, rows, stride, count, error);
+    if (result < 0) {
+        return end_if_failed(decoder, result);
+    }
+    decoder->rows_left -= count;
+    return 0;
+}
+
+int decoder_finish(struct decoder *decoder, struct error *error)
+{
+    if (decoder->phase != PHASE_STARTED || decoder->rows_left > 0) {
+        return error_set(error, ERROR_INTERNAL, "decoder_finish out of turn");
+    }
+    int result = decoder->codec->finish(decoder->state, error);
+    close_image(decoder);
+    return result;
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * JPEG by libjpeg-turbo, with Pillow's settings: accurate integer DCT, fancy upsampling, block
+ * smoothing. Of the image only the window is put through the DCT: columns with a margin of 8
+ * pixels aligned to iMCUs (fancy upsampling looks one sample aside), rows without one. The rows
+ * behind the window are not decoded; their markers are walked, so that a truncated file is refused.
+ *
+ * Where accepting or refusing a file differs from Pillow: a file with more than LIMIT_JPEG_SCANS
+ * scans, or a large one whose bytes cannot hold a code for each of its blocks, is refused here;
+ * arithmetic-coded files of more than 64 KiB are taken here (Pillow's reader cannot go on in them);
+ * a damaged table segment behind the window of a one-scan file goes unnoticed here.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include "base/limits.h"
+#include "media/codec.h"
+#include "media/exif.h"
+#include "media/jpeg_markers.h"
+
+enum {
+    READ_ROWS = 16,     /* scanlines asked of libjpeg at once: an iMCU row of 4:2:0 */
+    CROP_MARGIN = 8,    /* output pixels decoded on either side of the window */
+    SMOOTHED_COEFS = 10 /* AC coefficients that block smoothing may make up, and DC */
+};
+
+/* A larger image must have at least a bit of data for each block, or it is not begun. */
+#define PLAUSIBLE_PIXELS (4 * MIB)
+
+struct jpeg_state {
+    struct jpeg_decompress_struct cinfo;
+    struct jpeg_error_mgr errors;
+    struct jpeg_source_mgr source;
+    struct jpeg_progress_mgr progress;
+    jmp_buf escape;
+    enum error_code code; /* of the fault that longjmp'ed */
+    char message[JMSG_LENGTH_MAX];
+    bool made;       /* cinfo exists */
+    size_t size;     /* of the file */
+    uint32_t indent; /* pixels between cinfo's left edge and the window's */
+    uint32_t width;  /* of the window */
+    uint8_t *rows;   /* owned; READ_ROWS scanlines, where the caller's rows do not fit */
+    size_t rows_capacity;
+};
+
+static const JOCTET no_bytes[1];
+
+__attribute__((noreturn)) static void give_up(struct jpeg_state *jpeg, enum error_code code)
+{
+    jpeg->code = code;
+    longjmp(jpeg->escape, 1);
+}
+
+__attribute__((noreturn)) static void on_error(j_common_ptr cinfo)
+{
+    struct jpeg_state *jpeg = cinfo->client_data;
+    cinfo->err->format_message(cinfo, jpeg->message);
+    switch (cinfo->err->msg_code) {
+    case JERR_OUT_OF_MEMORY:
+        give_up(jpeg, ERROR_MEMORY);
+    case JERR_IMAGE_TOO_BIG:
+    case JERR_NO_BACKING_STORE:
+        give_up(jpeg, ERROR_TOO_LARGE);
+    default:
+        give_up(jpeg, ERROR_UNDECODABLE);
+    }
+}
+
+/* Warnings and traces: Pillow decodes on, and nothing is printed. */
+static void on_message(j_common_ptr cinfo, int level)
+{
+    (void)level;
+    cinfo->err->num_warnings++;
+}
+
+static void on_output(j_common_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+/* Called for each iMCU row of each scan. */
+static void on_progress(j_common_ptr cinfo)
+{
+    struct jpeg_state *jpeg = cinfo->client_data;
+    if (jpeg->cinfo.input_scan_number > (int)LIMIT_JPEG_SCANS) {
+        (void)snprintf(jpeg->message, sizeof(jpeg->message), "more than %u scans",
+                       LIMIT_JPEG_SCANS);
+        give_up(jpeg, ERROR_TOO_LARGE);
+    }
+}
+
+static void source_init(j_decompress_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+/* All bytes were there from the start, so there are no more. */
+static boolean source_fill(j_decompress_ptr cinfo)
+{
+    struct jpeg_state *jpeg = cinfo->client_data;
+    (void)snprintf(jpeg->message, sizeof(jpeg->message), "file is truncated");
+    give_up(jpeg, ERROR_UNDECODABLE);
+}
+
+static void source_skip(j_decompress_ptr cinfo, long count)
+{
+    struct jpeg_source_mgr *source = cinfo->src;
+    if (count <= 0) {
+        return;
+    }
+    if ((size_t)count > source->bytes_in_buffer) {
+        source->next_input_byte = no_bytes;
+        source->bytes_in_buffer = 0;
+        return;
+    }
+    source->next_input_byte += count;
+    source->bytes_in_buffer -= (size_t)count;
+}
+
+static void source_term(j_decompress_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+static int report(struct jpeg_state *jpeg, struct error *error)
+{
+    return error_set(error, jpeg->code, "JPEG image: %s", jpeg->message);
+}
+
+static bool jpeg_recognises(const uint8_t *bytes, size_t size)
+{
+    return size >= 3 && bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF;
+}
+
+/* A new object for each image: making one costs a microsecond, while one that is kept keeps the
+ * tables of the image before, with which a file without tables of its own would then be decoded. */
+static void make_object(struct jpeg_state *jpeg, const uint8_t *bytes, size_t size)
+{
+    jpeg->cinfo.err = jpeg_std_error(&jpeg->errors);
+    jpeg->errors.error_exit = on_error;
+    jpeg->errors.emit_message = on_message;
+    jpeg->errors.output_message = on_output;
+    jpeg->cinfo.client_data = jpeg;
+    jpeg->made = true;
+    jpeg_create_decompress(&jpeg->cinfo);
+    jpeg->source = (struct jpeg_source_mgr){.next_input_byte = bytes,
+                                            .bytes_in_buffer = size,
+                                            .init_source = source_init,
+                                            .fill_input_buffer = source_fill,
+                                            .skip_input_data = source_skip,
+                                            .resync_to_restart = jpeg_resync_to_restart,
+                                            .term_source = source_term};
+    jpeg->cinfo.src = &jpeg->source;
+    jpeg->progress.progress_monitor = on_progress;
+    jpeg->cinfo.progress = &jpeg->progress;
+    jpeg->cinfo.mem->max_memory_to_use = (long)LIMIT_DECODE_BYTES;
+}
+
+static int choose_colours(struct jpeg_decompress_struct *cinfo, struct error *error)
+{
+    switch (cinfo->num_components) {
+    case 1:
+    case 3:
+        cinfo->out_color_space = JCS_RGB;
+        return 0;
+    case 4:
+        cinfo->out_color_space = JCS_CMYK;
+        return 0;
+    default:
+        return error_set(error, ERROR_UNDECODABLE, "JPEG image of %d components",
+                         cinfo->num_components);
+    }
+}
+
+/* Every block of the first component takes at least one bit of Huffman code in a whole file. */
+static bool is_plausible(const struct jpeg_state *jpeg)
+{
+    const struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    uint64_t pixels = (uint64_t)cinfo->image_width * cinfo->image_height;
+    if (pixels <= PLAUSIBLE_PIXELS || cinfo->arith_code) {
+        return true;
+    }
+    uint64_t blocks = (uint64_t)cinfo->comp_info[0].width_in_blocks *
+                      (uint64_t)cinfo->comp_info[0].height_in_blocks;
+    return blocks <= 8 * (uint64_t)jpeg->size;
+}
+
+static int jpeg_open(void *state, const uint8_t *bytes, size_t size, struct image_info *info,
+                     struct error *error)
+{
+    struct jpeg_state *jpeg = state;
+    struct jpeg_exif exif;
+    int result = jpeg_markers_head(bytes, size, &exif, error);
+    if (result < 0) {
+        return result;
+    }
+    if (setjmp(jpeg->escape)) {
+        return report(jpeg, error);
+    }
+    make_object(jpeg, bytes, size);
+    jpeg->size = size;
+    (void)jpeg_read_header(&jpeg->cinfo, TRUE);
+    result = codec_check_size("JPEG", jpeg->cinfo.image_width, jpeg->cinfo.image_height, error);
+    if (result < 0) {
+        return result;
+    }
+    if (!is_plausible(jpeg)) {
+        return error_set(error, ERROR_UNDECODABLE,
+                         "JPEG image of %u x %u pixels in a file of %zu bytes",
+                         jpeg->cinfo.image_width, jpeg->cinfo.image_height, size);
+    }
+    info->width = jpeg->cinfo.image_width;
+    info->height = jpeg->cinfo.image_height;
+    uint32_t orientation = exif.bytes ? exif_orientation(exif.bytes, exif.size) : 0;
+    info->orientation = orientation ? orientation : 1;
+    return choose_colours(&jpeg->cinfo, error);
+}
+
+static int jpeg_scale(void *state, unsigned eighths, struct image_info *info, struct error *error)
+{
+    struct jpeg_state *jpeg = state;
+    if (setjmp(jpeg->escape)) {
+        return report(jpeg, error);
+    }
+    jpeg->cinfo.scale_num = eighths;
+    jpeg->cinfo.scale_denom = 8;
+    jpeg_calc_output_dimensions(&jpeg->cinfo);
+    info->width = jpeg->cinfo.output_width;
+    info->height = jpeg->cinfo.output_height;
+    return 0;
+}
+
+/* Progressive data that stops before full precision is smoothed over neighbouring blocks. */
+static bool is_smoothed(const struct jpeg_decompress_struct *cinfo)
+{
+    if (!cinfo->progressive_mode || !cinfo->coef_bits) {
+        return false;
+    }
+    for (int component = 0; component < cinfo->num_components; component++) {
+        for (int i = 0; i < SMOOTHED_COEFS; i++) {
+            if (cinfo->coef_bits[component][i] != 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Columns of output that one DCT block gives. */
+static JDIMENSION block_columns(const struct jpeg_decompress_struct *cinfo)
+{
+#if JPEG_LIB_VERSION >= 70
+    return (JDIMENSION)cinfo->min_DCT_h_scaled_size;
+#else
+    return (JDIMENSION)cinfo->min_DCT_scaled_size;
+#endif
+}
+
+static void crop_columns(struct jpeg_state *jpeg, const struct image_window *window)
+{
+    struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    JDIMENSION align = (JDIMENSION)cinfo->max_h_samp_factor * block_columns(cinfo);
+    JDIMENSION left = window->left > CROP_MARGIN ? window->left - CROP_MARGIN : 0;
+    JDIMENSION right = window->right + CROP_MARGIN;
+    left -= left % align;
+    right += (align - right % align) % align;
+    if (right > cinfo->output_width) {
+        right = cinfo->output_width;
+    }
+    JDIMENSION width = right - left;
+    if (width < cinfo->output_width) {
+        jpeg_crop_scanline(cinfo, &left, &width);
+        jpeg->indent -= left;
+    }
+}
+
+static uint32_t row_bytes(const struct jpeg_state *jpeg)
+{
+    return jpeg->cinfo.output_width * (uint32_t)jpeg->cinfo.output_components;
+}
+
+static uint32_t read_some(struct jpeg_state *jpeg, JSAMPROW *pointers, uint32_t count)
+{
+    uint32_t got = jpeg_read_scanlines(&jpeg->cinfo, pointers, count);
+    if (got == 0) { /* only a source that suspends gives none; never loop on it */
+        (void)snprintf(jpeg->message, sizeof(jpeg->message), "no more rows");
+        give_up(jpeg, ERROR_UNDECODABLE);
+    }
+    return got;
+}
+
+/* The next scanlines, at most READ_ROWS, into the scratch rows. */
+static uint32_t read_scratch(struct jpeg_state *jpeg, uint32_t count)
+{
+    JSAMPROW pointers[READ_ROWS];
+    uint32_t wanted = count < READ_ROWS ? count : READ_ROWS;
+    for (uint32_t i = 0; i < wanted; i++) {
+        pointers[i] = jpeg->rows + (size_t)i * row_bytes(jpeg);
+    }
+    return read_some(jpeg, pointers, wanted);
+}
+
+static int jpeg_start(void *state, const struct image_window *window, struct error *error)
+{
+    struct jpeg_state *jpeg = state;
+    struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    jpeg->indent = window->left;
+    jpeg->width = window->right - window->left;
+    if (setjmp(jpeg->escape)) {
+        return report(jpeg, error);
+    }
+    (void)jpeg_start_decompress(cinfo);
+    bool smoothed = is_smoothed(cinfo);
+    if (!smoothed) {
+        crop_columns(jpeg, window);
+    }
+    int result = codec_scratch(&jpeg->rows, &jpeg->rows_capacity,
+                               (size_t)READ_ROWS * row_bytes(jpeg), error);
+    if (result < 0) {
+        return result;
+    }
+    if (!smoothed && window->top > 0) {
+        (void)jpeg_skip_scanlines(cinfo, window->top);
+    }
+    while (cinfo->output_scanline < window->top) {
+        (void)read_scratch(jpeg, window->top - cinfo->output_scanline);
+    }
+    return 0;
+}
+
+/* Pillow takes all CMYK for inverted, as Adobe writes it, and converts with
+ * (255 - k) - c * (255 - k) / 255, rounded. */
+static void convert_cmyk(uint8_t *rgb, const uint8_t *cmyk, uint32_t width)
+{
+    for (uint32_t x = 0; x < width; x++) {
+        unsigned light = cmyk[4 * x + 3];
+        for (unsigned i = 0; i < 3; i++) {
+            unsigned product = (255u - cmyk[4 * x + i]) * light + 128;
+            rgb[3 * x + i] = (uint8_t)(light - ((product + (product >> 8)) >> 8));
+        }
+    }
+}
+
+static void read_converted(struct jpeg_state *jpeg, uint8_t *rows, size_t stride, uint32_t count)
+{
+    uint32_t done = 0;
+    bool cmyk = jpeg->cinfo.out_color_space == JCS_CMYK;
+    size_t skipped = (size_t)jpeg->indent * (cmyk ? 4 : 3);
+    while (done < count) {
+        uint32_t got = read_scratch(jpeg, count - done);
+        for (uint32_t i = 0; i < got; i++) {
+            const uint8_t *from = jpeg->rows + (size_t)i * row_bytes(jpeg) + skipped;
+            uint8_t *to = rows + (size_t)(done + i) * stride;
+            if (cmyk) {
+                convert_cmyk(to, from, jpeg->width);
+            } else {
+                memcpy(to, from, (size_t)jpeg->width * 3);
+            }
+        }
+        done += got;
+    }
+}
+
+static void read_direct(struct jpeg_state *jpeg, uint8_t *rows, size_t stride, uint32_t count)
+{
+    uint32_t done = 0;
+    while (done < count) {
+        JSAMPROW pointers[READ_ROWS];
+        uint32_t wanted = count - done < READ_ROWS ? count - done : READ_ROWS;
+        for (uint32_t i = 0; i < wanted; i++) {
+            pointers[i] = rows + (size_t)(done + i) * stride;
+        }
+        done += read_some(jpeg, pointers, wanted);
+    }
+}
+
+static int jpeg_read(void *state, uint8_t *rows, size_t stride, uint32_t count, struct error *error)
+{
+    struct jpeg_state *jpeg = state;
+    if (setjmp(jpeg->escape)) {
+        return report(jpeg, error);
+    }
+    if (jpeg->width == jpeg->cinfo.output_width && jpeg->cinfo.out_color_space == JCS_RGB) {
+        read_direct(jpeg, rows, stride, count);
+    } else {
+        read_converted(jpeg, rows, stride, count);
+    }
+    return 0;
+}
+
+static int jpeg_finish(void *state, struct error *error)
+{
+    struct jpeg_state *jpeg = state;
+    struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    if (setjmp(jpeg->escape)) {
+        return report(jpeg, error);
+    }
+    if (cinfo->output_scanline == cinfo->output_height) {
+        (void)jpeg_finish_decompress(cinfo);
+        return 0;
+    }
+    if (jpeg_input_complete(cinfo)) {
+        return 0; /* several scans: all of the file was read before the first row */
+    }
+    return jpeg_markers_tail(jpeg->source.next_input_byte, jpeg->source.bytes_in_buffer,
+                             cinfo->unread_marker, error);
+}
+
+static void jpeg_close(void *state)
+{
+    struct jpeg_state *jpeg = state;
+    if (jpeg->made) {
+        jpeg_destroy_decompress(&jpeg->cinfo);
+        jpeg->made = false;
+    }
+}
+
+static void jpeg_trim(void *state)
+{
+    struct jpeg_state *jpeg = state;
+    free(jpeg->rows);
+    jpeg->rows = NULL;
+    jpeg->rows_capacity = 0;
+}
+
+const struct codec codec_jpeg = {
+    .format = "JPEG",
+    .recognises = jpeg_recognises,
+    .state_size = sizeof(struct jpeg_state),
+    .open = jpeg_open,
+    .scale = jpeg_scale,
+    .start = jpeg_start,
+    .read = jpeg_read,
+    .finish = jpeg_finish,
+    .close = jpeg_close,
+    .trim = jpeg_trim,
+};

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Decodes image files with the project's decoders and prints what they give, for the tests that
+ * hold it against Pillow:
+ *
+ *   decode_dump FILE [LEFT TOP RIGHT BOTTOM]     RGB rows of the window to stdout
+ *   decode_dump --list [--repeat N]              a line of stdin `FILE [LEFT TOP RIGHT BOTTOM
+ *                                                [EIGHTHS]]` gives a line of stdout
+ *                                                `ok WIDTH HEIGHT ORIENTATION CRC32 [MILLISECONDS]`
+ *                                                or `error CODE MESSAGE`
+ *
+ * Fields are separated by tabs; CRC32 is zlib's, over the rows.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zlib.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "media/decode.h"
+
+enum { LINE_SIZE = 4096, FIELD_COUNT = 6, READ_ROWS = 37 };
+
+struct order {
+    const char *path; /* borrowed */
+    bool has_window;
+    struct image_window window;
+    unsigned eighths; /* 0: as it is */
+};
+
+struct pixels {
+    uint8_t *bytes; /* owned, kept between images */
+    size_t capacity;
+    uint32_t width, height;
+};
+
+static int read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size)
+{
+    FILE *file = fopen(path, "rbe");
+    if (!file) {
+        return -errno;
+    }
+    int result = -EIO;
+    uint8_t *bytes = NULL;
+    if (fseek(file, 0, SEEK_END) == 0) {
+        long size = ftell(file);
+        rewind(file);
+        /* Exactly as large as the file, so that a sanitizer sees a read behind it. */
+        bytes = malloc(size > 0 ? (size_t)size : 1);
+        if (bytes && size >= 0 && fread(bytes, 1, (size_t)size, file) == (size_t)size) {
+            *ret_bytes = take_ptr(bytes);
+            *ret_size = (size_t)size;
+            result = 0;
+        }
+    }
+    free(bytes);
+    (void)fclose(file);
+    return result;
+}
+
+static int decode_rows(struct decoder *decoder, struct pixels *pixels, struct error *error)
+{
+    size_t stride = (size_t)pixels->width * 3;
+    size_t size = stride * pixels->height;
+    if (size > pixels->capacity) {
+        free(pixels->bytes);
+        pixels->capacity = 0;
+        pixels->bytes = malloc(size);
+        if (!pixels->bytes) {
+            return error_set(error, ERROR_MEMORY, "no memory");
+        }
+        pixels->capacity = size;
+    }
+    uint32_t row = 0;
+    while (row < pixels->height) {
+        uint32_t left = pixels->height - row;
+        uint32_t count = left < READ_ROWS ? left : READ_ROWS;
+        int result = decoder_read(decoder, pixels->bytes + row * stride, stride, count, error);
+        if (result < 0) {
+            return result;
+        }
+        row += count;
+    }
+    return decoder_finish(decoder, error);
+}
+
+static int decode_image(struct decoder *decoder, const struct order *order, const uint8_t *bytes,
+                        size_t size, struct image_info *info, struct pixels *pixels,
+                        struct error *error)
+{
+    int result = decoder_open(decoder, bytes, size, info, error);
+    if (result == 0 && order->eighths) {
+        result = decoder_scale(decoder, order->eighths, info, error);
+    }
+    if (result < 0) {
+        return result;
+    }
+    struct image_window window = {0, 0, info->width, info->height};
+    if (order->has_window) {
+        window = order->window;
+    }
+    pixels->width = window.right - window.left;
+    pixels->height = window.bottom - window.top;
+    result = decoder_start(decoder, &window, error);
+    return result < 0 ? result : decode_rows(decoder, pixels, error);
+}
+
+static bool parse_window(char *const *words, struct image_window *window)
+{
+    uint32_t *edges[4] = {&window->left, &window->top, &window->right, &window->bottom};
+    for (unsigned i = 0; i < 4; i++) {
+        char *end = NULL;
+        unsigned long value = strtoul(words[i], &end, 10);
+        if (*end || end == words[i] || value > UINT32_MAX) {
+            return false;
+        }
+        *edges[i] = (uint32_t)value;
+    }
+    return true;
+}
+
+static bool parse_line(char *line, struct order *order)
+{
+    char *words[FIELD_COUNT] = {NULL};
+    unsigned count = 0;
+    char *rest = NULL;
+    line[strcspn(line, "\n")] = 0;
+    for (char *word = strtok_r(line, "\t", &rest); word && count < FIELD_COUNT;
+         word = strtok_r(NULL, "\t", &rest)) {
+        words[count++] = word;
+    }
+    if (count != 1 && count < 5) {
+        return false;
+    }
+    *order = (struct order){.path = words[0], .has_window = count >= 5};
+    if (count == FIELD_COUNT) {
+        order->eighths = (unsigned)strtoul(words[5], NULL, 10);
+        order->has_window = strcmp(words[1], "-") != 0;
+    }
+    return !order->has_window || parse_window(words + 1, &order->window);
+}
+
+static void print_image(struct decoder *decoder, const struct order *order, unsigned repeat,
+                        struct pixels *pixels)
+{
+    cleanup_free uint8_t *bytes = NULL;
+    size_t size = 0;
+    struct error error = {0};
+    struct image_info info = {0};
+    if (read_file(order->path, &bytes, &size) < 0) {
+        (void)printf("error\tunreadable\t%s\n", order->path);
+        return;
+    }
+    int64_t begin = clock_now_ns();
+    for (unsigned i = 0; i < (repeat ? repeat : 1); i++) {
+        if (decode_image(decoder, order, bytes, size, &info, pixels, &error) < 0) {
+            (void)printf("error\t%s\t%s\n", error_code_name(error.code), error.message);
+            return;
+        }
+    }
+    double milliseconds = (double)(clock_now_ns() - begin) / (double)NS_PER_MS;
+    size_t total = (size_t)pixels->width * 3 * pixels->height;
+    (void)printf("ok\t%u\t%u\t%u\t%08lx", info.width, info.height, info.orientation,
+                 crc32_z(0, pixels->bytes, total));
+    if (repeat) {
+        (void)printf("\t%.4f", milliseconds / repeat);
+    }
+    (void)printf("\n");
+}
+
+static int print_list(struct decoder *decoder, unsigned repeat)
+{
+    char line[LINE_SIZE];
+    struct pixels pixels = {0};
+    while (fgets(line, sizeof(line), stdin)) {
+        struct order order;
+        if (parse_line(line, &order)) {
+            print_image(decoder, &order, repeat, &pixels);
+        } else {
+            (void)printf("error\tmalformed\tline not understood\n");
+        }
+        (void)fflush(stdout);
+    }
+    free(pixels.bytes);
+    return 0;
+}
+
+static int dump_file(struct decoder *decoder, const struct order *order)
+{
+    cleanup_free uint8_t *bytes = NULL;
+    size_t size = 0;
+    struct error error = {0};
+    struct image_info info = {0};
+    struct pixels pixels = {0};
+    int result = read_file(order->path, &bytes, &size);
+    if (result < 0) {
+        (void)fprintf(stderr, "decode_dump: %s cannot be read\n", order->path);
+        return result;
+    }
+    result = decode_image(decoder, order, bytes, size, &info, &pixels, &error);
+    if (result < 0) {
+        (void)fprintf(stderr, "decode_dump: %s\n", error.message);
+    } else {
+        (void)fwrite(pixels.bytes, (size_t)pixels.width * 3, pixels.height, stdout);
+    }
+    free(pixels.bytes);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    struct decoder *decoder = NULL;
+    if (decoder_new(&decoder) < 0) {
+        return EXIT_FAILURE;
+    }
+    int result = -EINVAL;
+    if (argc >= 2 && strcmp(argv[1], "--list") == 0) {
+        unsigned repeat = argc == 4 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
+        result = print_list(decoder, repeat);
+    } else if (argc == 2 || argc == 6) {
+        struct order order = {.path = argv[1], .has_window = argc == 6};
+        if (!order.has_window || parse_window(argv + 2, &order.window)) {
+            result = dump_file(decoder, &order);
+        }
+    } else {
+        (void)fprintf(stderr,
+                      "usage: decode_dump FILE [LEFT TOP RIGHT BOTTOM] | --list [--repeat N]\n");
+    }
+    decoder_free(decoder);
+    return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
