@@ -25,8 +25,8 @@ struct http_request; /* one request and its answer; reference counted inside */
 struct http_config {
     unsigned connection_limit;
     int64_t header_ms; /* from a connection's start to its first whole head */
-    int64_t body_ms;   /* to a whole buffered body; a streamed one must move by 64 KiB a `body_ms` */
-    int64_t idle_ms;   /* kept-alive connection without request */
+    int64_t body_ms; /* to a whole buffered body; a streamed one must move by 64 KiB a `body_ms` */
+    int64_t idle_ms; /* kept-alive connection without request */
 };
 
 /* The handler. `begin` is called when the head is there; it says what to do with the body by
@@ -45,18 +45,18 @@ struct http_handler {
 
 /* A listening socket and how it is guarded. */
 struct http_listener {
-    int fd;                  /* owned by the server from http_server_listen on */
+    int fd;                      /* owned by the server from http_server_listen on */
     const char *tls_certificate; /* PEM text, NULL for plain HTTP; borrowed during the call */
     const char *tls_key;         /* PEM text */
     void *user;                  /* http_request_listener_user() */
 };
 
-must_check int http_server_new(const struct http_config *config,
-                               const struct http_handler *handler,
+must_check int http_server_new(const struct http_config *config, const struct http_handler *handler,
                                struct http_server **ret_server, struct error *error);
 must_check int http_server_listen(struct http_server *server, const struct http_listener *listener,
                                   struct error *error);
-/* No new connections or requests (503 with Connection: close on kept-alive ones); running ones go on. */
+/* No new connections or requests (503 with Connection: close on kept-alive ones); running ones go
+ * on. */
 void http_server_quiesce(struct http_server *server);
 /* Requests begun and not ended. */
 size_t http_server_active(const struct http_server *server);
@@ -76,11 +76,12 @@ void http_server_totals(const struct http_server *server, struct http_totals *re
 
 /* The request. Strings are borrowed and live until `end` (longer for a holder of a reference). */
 const char *http_request_method(const struct http_request *request);
-const char *http_request_path(const struct http_request *request);  /* decoded; a %00 is 400 */
-const char *http_request_query(const struct http_request *request, const char *name); /* decoded or NULL */
+const char *http_request_path(const struct http_request *request); /* decoded; a %00 is 400 */
+const char *http_request_query(const struct http_request *request,
+                               const char *name); /* decoded or NULL */
 const char *http_request_header(const struct http_request *request, const char *name); /* or NULL */
 const void *http_request_body(const struct http_request *request, size_t *ret_size);
-uint64_t http_request_id(const struct http_request *request);       /* for logs: counts from 1 */
+uint64_t http_request_id(const struct http_request *request); /* for logs: counts from 1 */
 void *http_request_listener_user(const struct http_request *request);
 void http_request_set_user(struct http_request *request, void *user);
 void *http_request_user(const struct http_request *request);

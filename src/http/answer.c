@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Answers with a whole body. The response is built on the caller's thread, whichever that is; the
+ * listener's thread then hands it to libmicrohttpd.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "http/state.h"
+
+/* Adds a field and its bytes on the wire. */
+static void add_header(struct MHD_Response *response, const char *name, const char *value,
+                       uint64_t *bytes)
+{
+    if (MHD_add_response_header(response, name, value) == MHD_YES) {
+        *bytes += strlen(name) + strlen(value) + strlen(": \r\n");
+    }
+}
+
+uint64_t http_answer_head(struct MHD_Response *response, unsigned status, const char *content_type,
+                          const char *const *headers)
+{
+    uint64_t bytes = strlen("HTTP/1.1 200 \r\n\r\n") + MHD_get_reason_phrase_len_for(status);
+    if (content_type) {
+        add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type, &bytes);
+    }
+    for (; headers && headers[0]; headers += 2) {
+        add_header(response, headers[0], headers[1], &bytes);
+    }
+    return bytes;
+}
+
+void http_answer_give(struct http_request *request, struct MHD_Response *response, unsigned status,
+                      uint64_t bytes, size_t size)
+{
+    HOLD(&request->lock);
+    if (request->answered || request->gone) {
+        MHD_destroy_response(response);
+        return;
+    }
+    request->answered = true;
+    request->response = response;
+    request->status = status;
+    request->bytes_sent = bytes;
+    request->answer_size = size;
+    if (request->suspended) {
+        request->suspended = false;
+        MHD_resume_connection(request->mhd);
+    }
+}
+
+enum MHD_Result http_answer_queue(struct http_request *request)
+{
+    struct http_server *server = request->server;
+    struct MHD_Response *response = NULL;
+    size_t size = 0;
+    {
+        HOLD(&request->lock);
+        response = take_ptr(request->response);
+        size = request->answer_size;
+        if (response && (request->close || atomic_load(&server->quiescing))) {
+            add_header(response, MHD_HTTP_HEADER_CONNECTION, "close", &request->bytes_sent);
+        }
+    }
+    if (!response) {
+        return MHD_NO;
+    }
+    /* The client must take the answer at a least rate, else it holds memory for ever. */
+    int64_t pieces = 1 + (int64_t)(size / HTTP_PROGRESS_BYTES);
+    http_deadline_set(request->connection, server->config.body_ms * pieces);
+    enum MHD_Result result = MHD_queue_response(request->mhd, request->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Without memory for an answer, the connection is cut: the client learns that there is none. */
+static void give_up(struct http_request *request)
+{
+    log_event(LOG_LEVEL_DEBUG, "http_no_memory", "request=%llu", (unsigned long long)request->id);
+    http_request_abandon(request);
+}
+
+/* Takes over `body`, memory of malloc() or NULL. */
+static void respond_owned(struct http_request *request, unsigned status, const char *content_type,
+                          char *body, size_t size, const char *const *headers)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+        size, body, body ? free : NULL, body);
+    if (!response) {
+        free(body);
+        give_up(request);
+        return;
+    }
+    uint64_t bytes = http_answer_head(response, status, content_type, headers);
+    if (status != MHD_HTTP_NO_CONTENT) {
+        int length = snprintf(NULL, 0, "Content-Length: %zu\r\n", size);
+        bytes += (uint64_t)length + (request->head_only ? 0 : size);
+    }
+    http_answer_give(request, response, status, bytes, size);
+}
+
+void http_respond(struct http_request *request, unsigned status, const char *content_type,
+                  const void *body, size_t size, const char *const *headers)
+{
+    char *copy = NULL;
+    if (size > 0) {
+        copy = malloc(size);
+        if (!copy) {
+            give_up(request);
+            return;
+        }
+        memcpy(copy, body, size);
+    }
+    respond_owned(request, status, content_type, copy, size, headers);
+}
+
+void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
+                         struct buffer *body, const char *const *headers)
+{
+    struct buffer taken = *body;
+    *body = BUFFER_INIT;
+    if (buffer_ok(&taken) < 0) {
+        buffer_done(&taken);
+        http_respond_error(request, 503, "out of memory for the answer");
+        return;
+    }
+    if (taken.size == 0) {
+        buffer_done(&taken);
+    }
+    respond_owned(request, status, content_type, taken.data, taken.size, headers);
+}
+
+static void append_json_text(struct buffer *body, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\') {
+            buffer_append_char(body, '\\');
+            buffer_append_char(body, *text);
+        } else if (c < 0x20 || c == 0x7f) {
+            buffer_printf(body, "\\u%04x", c);
+        } else {
+            buffer_append_char(body, *text);
+        }
+    }
+}
+
+void http_respond_error(struct http_request *request, unsigned status, const char *message)
+{
+    static const char *const retry[] = {MHD_HTTP_HEADER_RETRY_AFTER, "1", NULL};
+    static const char *const allow[] = {MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST, PUT, DELETE",
+                                        NULL};
+    const char *const *headers = NULL;
+    if (status == 429 || status == 503) {
+        headers = retry;
+    } else if (status == 405) {
+        headers = allow;
+    }
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_append_text(&body, "{\"error\":\"");
+    append_json_text(&body, message);
+    buffer_append_text(&body, "\"}\n");
+    if (buffer_ok(&body) < 0) {
+        give_up(request);
+        return;
+    }
+    http_respond_buffer(request, status, "application/json", &body, headers);
+}

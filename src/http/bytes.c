@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the kernel counted on a TCP connection. Apart from the rest because <linux/tcp.h>, which
+ * knows the counters, and <netinet/tcp.h> cannot be included together.
+ */
+#include <linux/tcp.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+
+#include "http/state.h"
+
+/* States in which the kernel has counted the peer's FIN as one byte received
+ * (include/net/tcp_states.h of Linux; the numbers are part of its user interface). */
+enum { STATE_TIME_WAIT = 6, STATE_CLOSE_WAIT = 8, STATE_LAST_ACK = 9, STATE_CLOSING = 11 };
+
+bool http_bytes_counted(int fd, uint64_t *ret_received, uint64_t *ret_sent)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
+        size < offsetof(struct tcp_info, tcpi_bytes_sent) + sizeof(info.tcpi_bytes_sent)) {
+        return false;
+    }
+    uint64_t received = info.tcpi_bytes_received;
+    bool fin = info.tcpi_state == STATE_TIME_WAIT || info.tcpi_state == STATE_CLOSE_WAIT ||
+               info.tcpi_state == STATE_LAST_ACK || info.tcpi_state == STATE_CLOSING;
+    *ret_received = (fin && received > 0) ? received - 1 : received;
+    *ret_sent = info.tcpi_bytes_sent;
+    return true;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The watcher: one thread that ends connections past their deadline, and notices clients that leave
+ * while their connection is suspended.
+ *
+ * libmicrohttpd knows a time-out of inactivity only, and looks at no socket while it is suspended.
+ * The watcher therefore has each connection in an epoll set of its own, for EPOLLRDHUP alone, so
+ * that it sleeps while requests go by. It never closes a descriptor of libmicrohttpd; it shuts it
+ * down, and libmicrohttpd then sees its end.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "http/state.h"
+
+enum {
+    WATCH_EVENTS = 64,
+    WATCH_TICK_SHORTEST_MS = 10,
+    WATCH_TICK_LONGEST_MS = 1000,
+    WATCH_LINGER_TICK_MS = 20,
+};
+
+#define WATCH_WAKE UINT64_MAX /* event data of the event fd; no connection has this key */
+
+void http_watch_wake(const struct http_server *server)
+{
+    uint64_t one = 1;
+    (void)!write(server->event_fd, &one, sizeof(one));
+}
+
+void http_deadline_progress(struct http_request *request, size_t size)
+{
+    request->moved += size;
+    if (request->moved >= HTTP_PROGRESS_BYTES) {
+        request->moved = 0;
+        http_deadline_set(request->connection, request->server->config.body_ms);
+    }
+}
+
+/* Has the client left? Over TCP a FIN is taken for that: a client that only closes its sending side
+ * looks the same as one that is gone until something is sent to it. A unix socket tells them apart.
+ */
+static bool has_left(const struct http_connection *connection, uint32_t events)
+{
+    return (events & (EPOLLHUP | EPOLLERR)) || (connection->tcp && (events & EPOLLRDHUP));
+}
+
+static void handle_event(struct http_server *server, const struct epoll_event *event)
+{
+    size_t fd = (uint32_t)event->data.u64;
+    uint32_t generation = (uint32_t)(event->data.u64 >> 32);
+    HOLD(&server->lock);
+    struct http_connection *connection =
+        fd < server->connections_size ? server->connections[fd] : NULL;
+    if (!connection || connection->generation != generation ||
+        !has_left(connection, event->events)) {
+        return;
+    }
+    atomic_store(&connection->left, true);
+    if (connection->request) {
+        http_request_leave(connection->request);
+    }
+}
+
+/* Ends what is past its deadline. Returns whether a connection is open. */
+static bool check_deadlines(struct http_server *server)
+{
+    int64_t now_ns = clock_now_ns();
+    HOLD(&server->lock);
+    for (size_t i = 0; i < server->connections_size; i++) {
+        struct http_connection *connection = server->connections[i];
+        if (!connection || connection->doomed) {
+            continue;
+        }
+        int64_t deadline_ns = atomic_load(&connection->deadline_ns);
+        if (deadline_ns != 0 && deadline_ns <= now_ns) {
+            http_connection_doom(server, connection);
+            atomic_fetch_add(&server->timeouts, 1);
+        }
+    }
+    return server->connections_count > 0;
+}
+
+/* Drops what has come; closes at the end of it, or when its time is over. */
+static bool drop_lingering(struct http_lingering *slot, int64_t now_ns)
+{
+    char scratch[16384];
+    ssize_t got = 0;
+    for (unsigned i = 0; i < 256; i++) {
+        got = recv(slot->fd, scratch, sizeof(scratch), MSG_DONTWAIT);
+        if (got <= 0) {
+            break;
+        }
+    }
+    bool more = got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+    if (more && slot->deadline_ns > now_ns) {
+        return true;
+    }
+    (void)close(slot->fd);
+    slot->fd = -1;
+    return false;
+}
+
+/* Returns whether any is left. */
+static bool check_lingering(struct http_server *server)
+{
+    bool any = false;
+    int64_t now_ns = clock_now_ns();
+    HOLD(&server->lock);
+    for (size_t i = 0; i < HTTP_LINGERING; i++) {
+        if (server->lingering[i].fd >= 0 && drop_lingering(&server->lingering[i], now_ns)) {
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* A deadline is met to an eighth of the shortest one. */
+static int tick_of(const struct http_config *config)
+{
+    int64_t tick = config->header_ms;
+    tick = config->body_ms < tick ? config->body_ms : tick;
+    tick = config->idle_ms < tick ? config->idle_ms : tick;
+    tick /= 8;
+    if (tick < WATCH_TICK_SHORTEST_MS) {
+        return WATCH_TICK_SHORTEST_MS;
+    }
+    return tick > WATCH_TICK_LONGEST_MS ? WATCH_TICK_LONGEST_MS : (int)tick;
+}
+
+/* How long to wait: not limited where nothing is open (table_add() then wakes the watcher). */
+static int wait_ms(struct http_server *server, int tick_ms)
+{
+    bool open = check_deadlines(server);
+    if (check_lingering(server)) {
+        return WATCH_LINGER_TICK_MS < tick_ms ? WATCH_LINGER_TICK_MS : tick_ms;
+    }
+    if (open) {
+        return tick_ms;
+    }
+    HOLD(&server->lock);
+    server->watcher_asleep = server->connections_count == 0;
+    return server->watcher_asleep ? -1 : tick_ms;
+}
+
+static void *watch(void *cls)
+{
+    struct http_server *server = cls;
+    struct epoll_event events[WATCH_EVENTS];
+    int tick_ms = tick_of(&server->config);
+    int64_t tick_at_ns = 0;
+    int timeout_ms = 0;
+    while (!atomic_load(&server->watcher_stop)) {
+        int count = epoll_wait(server->epoll_fd, events, WATCH_EVENTS, timeout_ms);
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.u64 == WATCH_WAKE) {
+                uint64_t unused = 0;
+                (void)!read(server->event_fd, &unused, sizeof(unused));
+            } else {
+                handle_event(server, &events[i]);
+            }
+        }
+        int64_t now_ns = clock_now_ns();
+        if (count <= 0 || now_ns >= tick_at_ns) {
+            timeout_ms = wait_ms(server, tick_ms);
+            tick_at_ns = now_ns + (timeout_ms < 0 ? 0 : timeout_ms) * NS_PER_MS;
+        }
+    }
+    return NULL;
+}
+
+int http_watch_start(struct http_server *server, struct error *error)
+{
+    server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    server->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = WATCH_WAKE};
+    if (server->epoll_fd < 0 || server->event_fd < 0 ||
+        epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->event_fd, &event) < 0) {
+        return error_set(error, ERROR_IO, "cannot make an epoll set for HTTP connections: %m");
+    }
+    int r = pthread_create(&server->watcher, NULL, watch, server);
+    if (r != 0) {
+        errno = r;
+        return error_set(error, ERROR_IO, "cannot start the HTTP watcher thread: %m");
+    }
+    server->watching = true;
+    (void)pthread_setname_np(server->watcher, "http-watch");
+    return 0;
+}
+
+void http_watch_stop(struct http_server *server)
+{
+    if (server->watching) {
+        atomic_store(&server->watcher_stop, true);
+        http_watch_wake(server);
+        (void)pthread_join(server->watcher, NULL);
+    }
+    for (size_t i = 0; i < HTTP_LINGERING; i++) {
+        if (server->lingering[i].fd >= 0) {
+            (void)close(server->lingering[i].fd);
+        }
+    }
+    if (server->event_fd >= 0) {
+        (void)close(server->event_fd);
+    }
+    if (server->epoll_fd >= 0) {
+        (void)close(server->epoll_fd);
+    }
+}

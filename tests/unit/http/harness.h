@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the HTTP tests share: a server with a small application behind it, and a client that speaks
+ * bytes, so that a test can send what no client library would.
+ */
+#ifndef SITU_TESTS_HTTP_HARNESS_H
+#define SITU_TESTS_HTTP_HARNESS_H
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "http/http.h"
+
+enum { APP_WORK = 64, APP_BODY_LIMIT = 1000, APP_UPLOAD_LIMIT = 8 << 20, APP_CERTIFICATE = 8192 };
+
+/* The application. Its paths:
+ *   /inline           answered on the listener's thread
+ *   /later            answered by the worker thread
+ *   /never            not answered
+ *   /echo             buffered body of at most APP_BODY_LIMIT bytes, sent back by the worker
+ *   /upload?fail=N    streamed body; answers its size, or 422 from the sink on after N bytes
+ *   /refuse           403 at `begin`
+ *   /stream?count=N&size=S[&abort=1][&hold=1]   N pieces, held back above 64 KiB pending; `hold`:
+ *                     does not end the stream
+ *   /query            the parameter `name`, /any: the path, the header X-Probe
+ *   /big?size=N       N bytes from the worker */
+struct app {
+    struct http_server *server;
+    uint16_t port;
+    char unix_path[108];
+
+    pthread_t worker;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct http_request *work[APP_WORK]; /* references */
+    size_t work_count;
+    bool stop;
+    struct http_request *held; /* a reference to the last /never */
+    unsigned drained;
+
+    _Atomic unsigned begun, readied, ended, gone;
+    _Atomic int append_result; /* the last one that was not 0 */
+    _Atomic size_t pending_most;
+};
+
+/* Starts server and worker; `limit` connections and times of `deadline_ms`. */
+void app_start(struct app *app, unsigned limit, int64_t header_ms, int64_t body_ms,
+               int64_t idle_ms);
+int app_listen_tcp(struct app *app, const char *certificate, const char *key);
+void app_stop(struct app *app);
+
+/* Waits up to five seconds for a counter to reach `value`; fails the test else. */
+void wait_for(_Atomic unsigned *counter, unsigned value);
+void sleep_ms(long ms);
+
+int client_connect(const struct app *app);
+int client_connect_unix(const struct app *app);
+void client_send(int fd, const void *bytes, size_t size);
+void client_send_text(int fd, const char *text);
+
+/* An answer as received. `body` is without chunk framing. */
+struct answer {
+    unsigned status; /* 0: the connection ended before a whole head */
+    char head[4096];
+    char *body; /* owned */
+    size_t size;
+    size_t wire_size; /* all bytes of the answer */
+    bool whole;       /* came to its end by its framing */
+};
+void client_read(int fd, bool head_only, struct answer *ret_answer);
+void answer_done(struct answer *answer);
+/* Sends, reads, checks the status. */
+struct answer client_ask(int fd, const char *text, unsigned status);
+/* True where the peer closes within `ms`. */
+bool client_closed(int fd, int ms);
+
+#endif
