@@ -25,34 +25,45 @@ enum model_task {
 enum { MODEL_DIGEST_SIZE = 32, MODEL_DIGEST_HEX = 65 };
 
 struct model_file {
-    char *path;          /* owned; relative to the package, '/' separated */
+    char *path; /* owned; relative to the package, '/' separated */
     uint64_t size_bytes;
+    /* Borrowed, the end of `path`: the name relative to the .onnx file's directory, where this file
+     * may hold external tensor data of the model; NULL for the .onnx file itself, for other .onnx
+     * files, for JSON and text, and for what lies elsewhere. */
+    const char *data_path;
 };
 
 struct model_spec {
     enum model_task task;
-    char *family;              /* owned; "ViTImageProcessor", "timm", "preset imagenet"... */
-    struct pipeline pipeline;  /* layout and datatype not yet known: NCHW, FP32 */
+    char *family;             /* owned; "ViTImageProcessor", "timm", "preset imagenet"... */
+    struct pipeline pipeline; /* layout and datatype not yet known: NCHW, FP32 */
     /* The softmax: 1 yes, 0 no, -1 where the output tells (it sums to 1 or it does not). */
     int apply_softmax;
-    bool normalize_embedding;  /* L2 */
+    bool normalize_embedding; /* L2 */
 
     char **labels; /* owned, each owned; label_count of them, by class index; NULL: unknown */
     size_t label_count;
 
-    char *onnx_path;           /* owned; the model file, relative to the package */
-    struct model_file *files;  /* owned; every file of the package, sorted by path */
+    char *onnx_path;          /* owned; the model file, relative to the package */
+    struct model_file *files; /* owned; every file of the package, sorted by path */
     size_t file_count;
-    uint64_t size_bytes;       /* of all files */
+    uint64_t size_bytes;               /* of all files */
     uint8_t digest[MODEL_DIGEST_SIZE]; /* SHA-256 over every file's path, size and content */
-    char **notes;              /* owned, each owned: facts taken from a table, not from the files */
+    char **notes; /* owned, each owned: facts taken from a table, not from the files */
     size_t note_count;
 };
 
 /* Reads the package in directory `path`. A bare directory with one .onnx and no JSON needs a
  * `preset` ("imagenet", "clip", "siglip", ...; NULL for none); situ.json in a package keeps the
- * preset (and options such as "decode": "fast") of a package that was added with one. Symbolic
- * links inside are refused unless they stay beneath the package; as are names with `..`. Errors
+ * preset (and options such as "decode": "fast") of a package that was added with one:
+ *
+ *   {"preset": "imagenet", "task": "feature-extraction", "softmax": true, "decode": "fast",
+ *    "exif_transpose": true, "onnx": "onnx/model_fp16.onnx", "use_test_input_size": true}
+ *
+ * Every field is optional; they override the package's other files. Names that begin with a dot
+ * (.git, .gitattributes, .cache) are no part of a package. Symbolic links inside are refused unless
+ * they lead to a regular file beneath the package, as is all that is neither a regular file nor a
+ * directory. The model is `model.onnx`, else `onnx/model.onnx`, else the only *.onnx. Errors
  * name the file and field: ERROR_MALFORMED, ERROR_UNFIT (a field that would change the numbers and
  * is not known), ERROR_NOT_FOUND (no .onnx, and what was looked for), ERROR_TOO_LARGE. */
 must_check int model_package_read(const char *path, const char *preset,
@@ -62,6 +73,11 @@ void model_spec_free(struct model_spec *spec); /* NULL is fine */
 /* The digest alone, of a file list as in struct model_spec, read again from `path`. */
 must_check int model_package_digest(const char *path, const struct model_spec *spec,
                                     uint8_t ret_digest[MODEL_DIGEST_SIZE], struct error *error);
+
+/* Opens a file of the package in directory `path` for reading, under the same rules: `file` is a
+ * path as in struct model_file. */
+must_check int model_package_open(const char *path, const char *file, int *ret_fd,
+                                  struct error *error);
 
 void model_digest_hex(const uint8_t digest[MODEL_DIGEST_SIZE], char ret_hex[MODEL_DIGEST_HEX]);
 

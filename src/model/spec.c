@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * struct model_spec itself: its strings, notes and labels, how it is freed, and the words and names
+ * that go with it.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/parse.h"
+
+int model_out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory while reading a model package");
+}
+
+int spec_set_text(char **field, const char *text, struct error *error)
+{
+    char *copy = strdup(text);
+    if (!copy) {
+        return model_out_of_memory(error);
+    }
+    free(*field);
+    *field = copy;
+    return 0;
+}
+
+int spec_note(struct model_spec *spec, struct error *error, const char *format, ...)
+{
+    char **notes = realloc(spec->notes, (spec->note_count + 1) * sizeof *notes);
+    if (!notes) {
+        return model_out_of_memory(error);
+    }
+    spec->notes = notes;
+    va_list arguments;
+    va_start(arguments, format);
+    char *note = NULL;
+    int length = vasprintf(&note, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        return model_out_of_memory(error);
+    }
+    spec->notes[spec->note_count++] = note;
+    return 0;
+}
+
+int spec_labels_reserve(struct model_spec *spec, size_t count, const char *file,
+                        struct error *error)
+{
+    if (count > LIMIT_LABELS) {
+        return error_set(error, ERROR_TOO_LARGE, "%s: %zu labels are above the limit of %u", file,
+                         count, LIMIT_LABELS);
+    }
+    if (count <= spec->label_count) {
+        return 0;
+    }
+    char **labels = reallocarray(spec->labels, count, sizeof *labels);
+    if (!labels) {
+        return model_out_of_memory(error);
+    }
+    memset(labels + spec->label_count, 0, (count - spec->label_count) * sizeof *labels);
+    spec->labels = labels;
+    spec->label_count = count;
+    return 0;
+}
+
+int spec_label_set(struct model_spec *spec, size_t index, const char *text, const char *file,
+                   struct error *error)
+{
+    if (index >= spec->label_count) {
+        return error_set(error, ERROR_INTERNAL, "%s: label %zu has no place", file, index);
+    }
+    if (strlen(text) > LIMIT_LABEL_BYTES) {
+        return error_set(error, ERROR_TOO_LARGE, "%s: label %zu is longer than %u bytes", file,
+                         index, LIMIT_LABEL_BYTES);
+    }
+    return spec_set_text(&spec->labels[index], text, error);
+}
+
+int spec_labels_fill(struct model_spec *spec, struct error *error)
+{
+    for (size_t i = 0; i < spec->label_count; i++) {
+        if (!spec->labels[i] && asprintf(&spec->labels[i], "LABEL_%zu", i) < 0) {
+            spec->labels[i] = NULL;
+            return model_out_of_memory(error);
+        }
+    }
+    return 0;
+}
+
+void model_spec_free(struct model_spec *spec)
+{
+    if (!spec) {
+        return;
+    }
+    for (size_t i = 0; i < spec->label_count; i++) {
+        free(spec->labels[i]);
+    }
+    for (size_t i = 0; i < spec->file_count; i++) {
+        free(spec->files[i].path);
+    }
+    for (size_t i = 0; i < spec->note_count; i++) {
+        free(spec->notes[i]);
+    }
+    free(spec->labels);
+    free(spec->files);
+    free(spec->notes);
+    free(spec->family);
+    free(spec->onnx_path);
+    free(spec);
+}
+
+void model_digest_hex(const uint8_t digest[MODEL_DIGEST_SIZE], char ret_hex[MODEL_DIGEST_HEX])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < MODEL_DIGEST_SIZE; i++) {
+        ret_hex[2 * i] = digits[digest[i] >> 4];
+        ret_hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+    ret_hex[2 * MODEL_DIGEST_SIZE] = '\0';
+}
+
+const char *model_task_name(enum model_task task)
+{
+    switch (task) {
+    case MODEL_IMAGE_CLASSIFICATION:
+        return "image-classification";
+    case MODEL_FEATURE_EXTRACTION:
+        return "feature-extraction";
+    case MODEL_TENSOR:
+        return "tensor";
+    }
+    return "unknown";
+}
+
+int model_name_check(const char *name, struct error *error)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789._-";
+    size_t length = strlen(name);
+    if (length < 1 || length > LIMIT_MODEL_NAME) {
+        return error_set(error, ERROR_MALFORMED, "a model name has 1 to %u characters, not %zu",
+                         LIMIT_MODEL_NAME, length);
+    }
+    if (name[0] == '.' || strspn(name, allowed) != length) {
+        return error_set(error, ERROR_MALFORMED,
+                         "a model name has letters, digits, '.', '_' and '-' only, and does not "
+                         "begin with a dot");
+    }
+    return 0;
+}
