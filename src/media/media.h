@@ -31,8 +31,28 @@ void media_trim(struct media *media);
  * ERROR_TOO_LARGE (limits of base/limits.h), ERROR_UNFIT (tensor does not fit its room). */
 must_check int media_image_to_tensor(struct media *media, const struct pipeline *pipeline,
                                      const void *bytes, size_t size, void *tensor,
-                                     size_t tensor_size, uint32_t *ret_height,
-                                     uint32_t *ret_width, struct error *error);
+                                     size_t tensor_size, uint32_t *ret_height, uint32_t *ret_width,
+                                     struct error *error);
+
+/* RGB pixels in memory, 3 bytes each. */
+struct media_pixels {
+    const uint8_t *rgb; /* borrowed; 128 bytes behind the last row must be readable too */
+    uint32_t width, height;
+    size_t stride; /* bytes from row to row, at least 3 x width */
+};
+
+/* A tensor that is written: its memory, aligned for its elements, and what it got. */
+struct media_tensor {
+    void *data;             /* borrowed */
+    size_t size;            /* room in bytes */
+    uint32_t height, width; /* set on success */
+};
+
+/* The same from pixels that are decoded already; nothing of them is EXIF. For tests, the bench and
+ * callers with images in hand. */
+must_check int media_pixels_to_tensor(struct media *media, const struct pipeline *pipeline,
+                                      const struct media_pixels *pixels,
+                                      struct media_tensor *tensor, struct error *error);
 
 /* What the inner loops run with: "avx512", "avx2", "neon" or "c". media_select_isa("c") and so on
  * forces one, for tests and the bench (-ENOTSUP where this CPU lacks it); call it before any

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From bytes to the tensor's elements: rescale, normalise, channel order, layout and type. An
+ * element depends on its byte and its colour only, so all of it is three tables of 256 entries,
+ * computed as the Hugging Face processors compute an array:
+ *
+ *   rescale    float32(float64(value) * factor); an offset other than 0 is then added in float32
+ *   normalise  float32: (value - float32(mean)) / float32(std)
+ *   twice      once more: value / float32(std)
+ *   type       float16 by rounding to nearest even; uint8 by truncation (clamped to 0..255)
+ *
+ * One thread.
+ */
+#ifndef SITU_MEDIA_NORMALIZE_H
+#define SITU_MEDIA_NORMALIZE_H
+
+#include "media/kernels.h"
+#include "wire/pipeline.h"
+
+struct normalizer {
+    bool ready;
+    struct pipeline made_for; /* whose rescale, normalise and type fields the tables are made of */
+    struct byte_table tables[3]; /* of red, green and blue */
+};
+
+/* The tensor of one image that is being written. */
+struct tensor_image {
+    char *data; /* borrowed */
+    uint32_t height, width;
+    enum layout layout;
+    bool flip; /* blue first */
+};
+
+/* Makes the tables, or keeps them where the pipeline asks for the same. Never fails. */
+void normalizer_set(struct normalizer *normalizer, const struct pipeline *pipeline);
+
+/* Writes `count` pixels of a planar row at row y, column x. */
+void normalizer_row(const struct normalizer *normalizer, const struct kernels *kernels,
+                    const struct tensor_image *image, uint32_t y, uint32_t x, const uint8_t *planar,
+                    size_t plane, size_t count);
+
+/* Writes one colour all over. */
+void normalizer_fill(const struct normalizer *normalizer, const struct tensor_image *image,
+                     const uint8_t colour[3]);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Memory for intermediate rows that is kept from one image to the next: it grows, its contents do
+ * not survive growing, and it starts at a multiple of 64 bytes. One thread.
+ */
+#ifndef SITU_MEDIA_SCRATCH_H
+#define SITU_MEDIA_SCRATCH_H
+
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+enum { SCRATCH_ALIGNMENT = 64 };
+
+struct scratch {
+    uint8_t *data; /* owned; NULL while empty */
+    size_t size;
+};
+
+static inline void scratch_done(struct scratch *scratch)
+{
+    free(scratch->data);
+    *scratch = (struct scratch){0};
+}
+
+/* Frees it where it has grown above `size`. */
+static inline void scratch_trim(struct scratch *scratch, size_t size)
+{
+    if (scratch->size > size) {
+        scratch_done(scratch);
+    }
+}
+
+must_check static inline int scratch_reserve(struct scratch *scratch, size_t size,
+                                             struct error *error)
+{
+    if (size <= scratch->size) {
+        return 0;
+    }
+    scratch_done(scratch);
+    size = (size + SCRATCH_ALIGNMENT - 1) / SCRATCH_ALIGNMENT * SCRATCH_ALIGNMENT;
+    scratch->data = aligned_alloc(SCRATCH_ALIGNMENT, size);
+    if (!scratch->data) {
+        return error_set(error, ERROR_MEMORY, "no memory for %zu bytes of image rows", size);
+    }
+    scratch->size = size;
+    return 0;
+}
+
+#endif
