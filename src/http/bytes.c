@@ -11,9 +11,10 @@
 
 #include "http/state.h"
 
-/* States in which the kernel has counted the peer's FIN as one byte received
- * (include/net/tcp_states.h of Linux; the numbers are part of its user interface). */
-enum { STATE_TIME_WAIT = 6, STATE_CLOSE_WAIT = 8, STATE_LAST_ACK = 9, STATE_CLOSING = 11 };
+/* States in which the peer has not closed its side (include/net/tcp_states.h of Linux; the numbers
+ * are part of its user interface). In the others the kernel has counted the peer's FIN as one byte
+ * received, but for a connection that was reset: its count is then one too low. */
+enum { STATE_ESTABLISHED = 1, STATE_FIN_WAIT1 = 4, STATE_FIN_WAIT2 = 5 };
 
 bool http_bytes_counted(int fd, uint64_t *ret_received, uint64_t *ret_sent)
 {
@@ -24,8 +25,8 @@ bool http_bytes_counted(int fd, uint64_t *ret_received, uint64_t *ret_sent)
         return false;
     }
     uint64_t received = info.tcpi_bytes_received;
-    bool fin = info.tcpi_state == STATE_TIME_WAIT || info.tcpi_state == STATE_CLOSE_WAIT ||
-               info.tcpi_state == STATE_LAST_ACK || info.tcpi_state == STATE_CLOSING;
+    bool fin = info.tcpi_state != STATE_ESTABLISHED && info.tcpi_state != STATE_FIN_WAIT1 &&
+               info.tcpi_state != STATE_FIN_WAIT2;
     *ret_received = (fin && received > 0) ? received - 1 : received;
     *ret_sent = info.tcpi_bytes_sent;
     return true;

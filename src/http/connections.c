@@ -118,6 +118,7 @@ static void linger(struct http_server *server, const struct http_connection *con
         (void)shutdown(fd, SHUT_WR);
         slot->fd = fd;
         slot->deadline_ns = clock_now_ns() + HTTP_LINGER_MS * NS_PER_MS;
+        http_watch_wake(server);
         return;
     }
 }

@@ -4,8 +4,21 @@
  * streamed bodies) to one handler table, and takes answers from any thread, at once or later.
  *
  * Threads: each listener has one epoll thread of its own; all callbacks of a request come from its
- * listener's thread, and must not block. http_respond(), http_stream_*() may be called from any
- * thread. A suspended request costs no thread.
+ * listener's thread, and must not block. http_respond*(), http_stream_*() may be called from any
+ * thread, from within a callback too. A request that waits for its answer costs no thread. The
+ * threads of the room have all signals blocked.
+ *
+ * Clients: one that leaves while its request waits is noticed at once, and the request ends with
+ * client_gone. Over TCP, closing only the sending side counts as leaving, since it looks the same.
+ * A connection that is slow to send its head or body, to take its answer, or idle too long is ended
+ * (http_config); so is, when the connection limit is reached, the one that has waited longest for a
+ * whole head, to let a new one in. Only where every connection has a request running is the new one
+ * closed.
+ *
+ * The server answers on its own: 400 (malformed head, target or escape, %00, two lengths), 405 and
+ * 501 (methods other than GET, HEAD, POST, PUT, DELETE), 413 and 503 (bodies, stopping), and, by
+ * libmicrohttpd with an HTML body, 400, 414, 431 for a head that cannot be parsed or is larger than
+ * about 16 KiB. There is no Date field: it is optional for what no cache may keep, and 37 bytes.
  */
 #ifndef SITU_HTTP_HTTP_H
 #define SITU_HTTP_HTTP_H
@@ -23,22 +36,31 @@ struct http_server;
 struct http_request; /* one request and its answer; reference counted inside */
 
 struct http_config {
-    unsigned connection_limit;
-    int64_t header_ms; /* from a connection's start to its first whole head */
-    int64_t body_ms; /* to a whole buffered body; a streamed one must move by 64 KiB a `body_ms` */
-    int64_t idle_ms; /* kept-alive connection without request */
+    unsigned connection_limit; /* of all listeners together */
+    int64_t header_ms; /* from a connection's start to its first whole head, TLS handshake included;
+                        * later heads: from the end of the request line */
+    int64_t body_ms;   /* to a whole buffered body; a streamed one, and an answer on its way to the
+                        * client, must move by 64 KiB a `body_ms` */
+    int64_t idle_ms;   /* kept-alive connection without request */
+    /* Buffered bodies of all running requests together; more is answered with 503. 0: no bound. */
+    uint64_t bodies_bytes;
 };
 
 /* The handler. `begin` is called when the head is there; it says what to do with the body by
- * http_accept_body(), http_accept_stream() or answers at once by http_respond() (the body is then
- * read and dropped up to a bound, or the connection closed). A `begin` that does neither means "no
- * body": any body bytes are answered with 413. */
+ * http_accept_body(), http_accept_stream() or answers at once by http_respond(); then `ready` does
+ * not come, and the body is dropped: one of up to 64 KiB is read and the connection kept, else the
+ * answer goes out before the body and the connection is closed behind it (gently: what the client
+ * still sends is dropped for two seconds). Where the client waits for `100 Continue`, it has then
+ * sent nothing. A `begin` that does neither means "no body": a request with one gets 413. */
 struct http_handler {
     void (*begin)(void *context, struct http_request *request);
-    /* The body is complete: answer now or later. Called also where there is none. */
+    /* The body is complete: answer now or later. Called also where there is none. To answer later,
+     * take a reference first: the request may end at any time. */
     void (*ready)(void *context, struct http_request *request);
-    /* The request is over: answered whole (client_gone false), or its client is gone. Comes once,
-     * after which only a holder of a reference may touch it. */
+    /* The request is over: answered whole (client_gone false); or its client is gone, the server
+     * stops, or the stream was aborted (true). Comes once for each `begin`, on the listener's
+     * thread or that of http_server_free(), after which only a holder of a reference may touch the
+     * request; answers are then ignored. */
     void (*end)(void *context, struct http_request *request, bool client_gone);
     void *context;
 };
@@ -51,6 +73,8 @@ struct http_listener {
     void *user;                  /* http_request_listener_user() */
 };
 
+/* Copies both. One thread owns the server: it calls all of these but http_server_active() and
+ * http_server_totals(), which any thread may. */
 must_check int http_server_new(const struct http_config *config, const struct http_handler *handler,
                                struct http_server **ret_server, struct error *error);
 must_check int http_server_listen(struct http_server *server, const struct http_listener *listener,
@@ -60,32 +84,38 @@ must_check int http_server_listen(struct http_server *server, const struct http_
 void http_server_quiesce(struct http_server *server);
 /* Requests begun and not ended. */
 size_t http_server_active(const struct http_server *server);
-/* Ends every connection, joins the threads, frees. All suspended requests get `end` first. */
+/* Ends every connection, joins the threads, frees. All requests that run get `end` first. A holder
+ * of a reference may still answer (it is ignored) and drop it afterwards. NULL is fine. */
 void http_server_free(struct http_server *server);
 
-/* Totals since start, at the level of HTTP payload and heads (estimated head sizes are not good
- * enough: bytes are counted where they are exact; see http.c). */
+/* Totals since start. Bytes over TCP are those that the kernel counted on the connections: all
+ * payload of the TCP segments, TLS included, and sent segments as often as they went out; TCP and
+ * IP headers are not in it. Bytes over unix sockets are computed when a request ends: received as
+ * http_request_bytes(), sent exactly. */
 struct http_totals {
-    uint64_t requests;
-    uint64_t bytes_received; /* body bytes plus request line and header fields */
-    uint64_t bytes_sent;     /* body bytes plus status line and header fields */
-    uint64_t connections;    /* open now */
-    uint64_t timeouts;       /* connections ended by a deadline */
+    uint64_t requests; /* whole heads received */
+    uint64_t bytes_received;
+    uint64_t bytes_sent;
+    uint64_t connections; /* open now */
+    uint64_t timeouts;    /* connections ended by a deadline */
 };
 void http_server_totals(const struct http_server *server, struct http_totals *ret_totals);
 
 /* The request. Strings are borrowed and live until `end` (longer for a holder of a reference). */
 const char *http_request_method(const struct http_request *request);
 const char *http_request_path(const struct http_request *request); /* decoded; a %00 is 400 */
-const char *http_request_query(const struct http_request *request,
-                               const char *name); /* decoded or NULL */
-const char *http_request_header(const struct http_request *request, const char *name); /* or NULL */
+/* Decoded (`+` is a space), "" where the parameter has no value, NULL where there is none. Of
+ * several with one name the first. */
+const char *http_request_query(const struct http_request *request, const char *name);
+/* Of several fields with one name the first; NULL where there is none. */
+const char *http_request_header(const struct http_request *request, const char *name);
+/* A buffered body; complete from `ready` on. May be NULL where the size is 0. */
 const void *http_request_body(const struct http_request *request, size_t *ret_size);
 uint64_t http_request_id(const struct http_request *request); /* for logs: counts from 1 */
 void *http_request_listener_user(const struct http_request *request);
 void http_request_set_user(struct http_request *request, void *user);
 void *http_request_user(const struct http_request *request);
-/* Bytes of this request as received: request line, header fields, body. */
+/* Bytes of this request as received until now: the head exactly, the body without chunk framing. */
 uint64_t http_request_bytes(const struct http_request *request);
 
 struct http_request *http_request_ref(struct http_request *request);
@@ -93,18 +123,20 @@ void http_request_unref(struct http_request *request); /* NULL is fine */
 
 /* Body policy, from `begin` only. Buffered: up to `limit` bytes, else 413. Streamed: `sink` gets
  * each piece on the listener's thread and returns 0 or a negative errno, after which `ready` comes
- * at once and the rest of the body is dropped. */
+ * at once and the rest of the body is dropped; the answer goes out behind it. A body longer than
+ * `limit` gets 413 without `ready`: at once where its length was announced. */
 void http_accept_body(struct http_request *request, size_t limit);
 typedef int (*http_sink)(void *context, const void *bytes, size_t size);
 void http_accept_stream(struct http_request *request, uint64_t limit, http_sink sink,
                         void *context);
 
-/* The answer: exactly once a request, from `begin`, `ready` or any thread later. `headers` is a
- * NULL-terminated list of name, value, name, value..., or NULL. The body is copied; where the
- * client asked for HEAD it is not sent. */
+/* The answer: exactly once a request, from `begin`, `ready` or any thread later; a second one is
+ * ignored. `headers` is a NULL-terminated list of name, value, name, value..., or NULL. The body is
+ * copied; where the client asked for HEAD it is not sent. `content_type` may be NULL. */
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
                   const void *body, size_t size, const char *const *headers);
-/* The same; takes the buffer's memory over (it is BUFFER_INIT afterwards) instead of copying. */
+/* The same; takes the buffer's memory over (it is BUFFER_INIT afterwards) instead of copying. A
+ * failed buffer makes it 503. */
 void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
                          struct buffer *body, const char *const *headers);
 /* {"error": message} with that status; adds Retry-After: 1 to 429 and 503. */
@@ -114,8 +146,11 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
  * appends pieces from any thread; they are sent as the client takes them. http_stream_pending()
  * tells how many bytes wait, so that a producer can hold back; `drained` (may be NULL) is called on
  * the listener's thread whenever the pending bytes fall to `low_water` or less, or the client goes
- * (then http_stream_append returns -EPIPE). http_stream_end() closes it; `aborted` breaks
- * the connection instead, so that the client sees the answer is not whole. */
+ * (then http_stream_append returns -EPIPE). A producer that holds back notes so first and looks at
+ * http_stream_pending() again after that, else a drain between the two would be lost on it.
+ * http_stream_end() closes the stream; `aborted` breaks the connection instead, so that the client
+ * sees the answer is not whole. After it no new call of `drained` begins, but one may still run:
+ * `context` lives until `end`. */
 typedef void (*http_drained)(void *context);
 void http_stream_begin(struct http_request *request, const char *content_type,
                        const char *const *headers, size_t low_water, http_drained drained,

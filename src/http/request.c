@@ -93,6 +93,8 @@ void http_request_leave(struct http_request *request)
     }
 }
 
+static const char too_large[] = "the body is larger than this request may be";
+
 /* What the head says about the body, checked more strictly than by libmicrohttpd, which takes the
  * first Content-Length of several and reads an unknown Transfer-Encoding to the connection's end.
  */
@@ -194,13 +196,14 @@ static bool take_head(struct http_request *request, struct MHD_Connection *mhd, 
 static bool answer_at_once(const struct http_request *request, const struct head_facts *facts)
 {
     return request->dropping && request->has_body &&
-           (facts->expects || facts->chunked || facts->length > HTTP_DROP_BYTES);
+           (facts->expects || facts->encodings || facts->length > HTTP_DROP_BYTES);
 }
 
+/* Answered, or given up for want of memory. */
 static bool is_answered(struct http_request *request)
 {
     HOLD(&request->lock);
-    return request->answered;
+    return request->answered || request->gone;
 }
 
 static enum MHD_Result begin(struct http_request *request, struct MHD_Connection *mhd,
@@ -222,7 +225,7 @@ static enum MHD_Result begin(struct http_request *request, struct MHD_Connection
         } else if (request->has_body && request->policy == HTTP_BODY_NONE) {
             refuse(request, 413, "this request takes no body");
         } else if (facts.length > request->limit && request->has_body) {
-            refuse(request, 413, "the body is larger than this request may be");
+            refuse(request, 413, too_large);
         }
     }
     if (request->has_body) {
@@ -231,7 +234,7 @@ static enum MHD_Result begin(struct http_request *request, struct MHD_Connection
         http_deadline_clear(connection);
     }
     if (answer_at_once(request, &facts)) {
-        connection->linger = !facts.expects;
+        connection->linger = true;
         request->close = true;
         return http_answer_queue(request);
     }
@@ -244,9 +247,44 @@ static void call_ready(struct http_request *request)
     request->server->handler.ready(request->server->handler.context, request);
 }
 
+static void collect(struct http_request *request, const char *data, size_t size)
+{
+    struct http_server *server = request->server;
+    uint64_t budget = server->config.bodies_bytes;
+    if (size > request->limit - request->body.size) {
+        refuse(request, 413, too_large);
+        return;
+    }
+    request->budgeted += size;
+    uint64_t all = atomic_fetch_add(&server->body_bytes, size) + size;
+    if (budget == 0 || all <= budget) {
+        buffer_append(&request->body, data, size);
+    }
+    if ((budget != 0 && all > budget) || buffer_ok(&request->body) < 0) {
+        buffer_done(&request->body);
+        refuse(request, 503, "too many large bodies at once; try again");
+    }
+}
+
+static void pass_on(struct http_request *request, const char *data, size_t size)
+{
+    if (size > request->limit - request->passed) {
+        refuse(request, 413, too_large);
+        return;
+    }
+    request->passed += size;
+    if (request->sink(request->sink_context, data, size) < 0) {
+        request->dropping = true;
+        call_ready(request);
+    }
+}
+
 static enum MHD_Result take_body(struct http_request *request, const char *data, size_t size)
 {
-    uint64_t head_and_body = atomic_fetch_add(&request->bytes_received, size) + size;
+    uint64_t received = atomic_fetch_add(&request->bytes_received, size) + size;
+    if (request->policy == HTTP_BODY_STREAMED) {
+        http_deadline_progress(request, size);
+    }
     if (!request->dropping && is_answered(request)) {
         request->dropping = true; /* the daemon did not wait for the whole body */
         request->readied = true;
@@ -254,31 +292,12 @@ static enum MHD_Result take_body(struct http_request *request, const char *data,
     if (request->dropping) {
         /* Only a chunked body comes here beyond its limit; it may go on for a while, since the
          * answer cannot be sent before its end, and a cut tells the client nothing. */
-        uint64_t bound = request->limit + HTTP_DROP_CHUNKED_BYTES;
-        return head_and_body > bound ? MHD_NO : MHD_YES;
+        return received > request->limit + HTTP_DROP_CHUNKED_BYTES ? MHD_NO : MHD_YES;
     }
     if (request->policy == HTTP_BODY_BUFFERED) {
-        if (size > request->limit - request->body.size) {
-            buffer_done(&request->body);
-            refuse(request, 413, "the body is larger than this request may be");
-            return MHD_YES;
-        }
-        buffer_append(&request->body, data, size);
-        if (buffer_ok(&request->body) < 0) {
-            buffer_done(&request->body);
-            refuse(request, 503, "out of memory for the body");
-        }
-        return MHD_YES;
-    }
-    http_deadline_progress(request, size);
-    if (size > request->limit - request->taken) {
-        refuse(request, 413, "the body is larger than this request may be");
-        return MHD_YES;
-    }
-    request->taken += size;
-    if (request->sink(request->sink_context, data, size) < 0) {
-        request->dropping = true;
-        call_ready(request);
+        collect(request, data, size);
+    } else {
+        pass_on(request, data, size);
     }
     return MHD_YES;
 }
@@ -365,6 +384,7 @@ void http_request_close(void *cls, struct MHD_Connection *mhd, void **slot,
         }
     }
     count_bytes(request, sent);
+    atomic_fetch_sub(&server->body_bytes, request->budgeted);
     atomic_store(&connection->waiting_ns, clock_now_ns());
     http_deadline_set(connection, server->config.idle_ms);
     if (drained) {

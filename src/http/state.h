@@ -95,7 +95,8 @@ struct http_server {
     _Atomic uint64_t requests;
     _Atomic uint64_t timeouts;
     _Atomic uint64_t computed_received,
-        computed_sent; /* of connections that the kernel does not count */
+        computed_sent;           /* of connections that the kernel does not count */
+    _Atomic uint64_t body_bytes; /* buffered bodies of the requests that run */
     _Atomic size_t active;
 };
 
@@ -118,7 +119,8 @@ struct http_request {
     bool dropping; /* what comes of the body is thrown away */
     enum http_body_policy policy;
     uint64_t limit;
-    uint64_t taken; /* of a streamed body */
+    uint64_t passed;   /* of a streamed body, to the sink */
+    uint64_t budgeted; /* of http_server.body_bytes */
     http_sink sink;
     void *sink_context;
     uint64_t moved; /* bytes since the deadline was last put off */

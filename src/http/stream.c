@@ -86,18 +86,30 @@ static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t room)
     return (ssize_t)size;
 }
 
+/* To a HEAD request libmicrohttpd 0.9.75 would send the last, empty chunk of a stream: it is told
+ * not to use chunks then, and closes the connection behind the head. */
+static struct MHD_Response *make_response(struct http_request *request)
+{
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, HTTP_STREAM_BLOCK, read_stream, request, NULL);
+    if (response && request->head_only) {
+        (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+    }
+    return response;
+}
+
 void http_stream_begin(struct http_request *request, const char *content_type,
                        const char *const *headers, size_t low_water, http_drained drained,
                        void *context)
 {
-    struct MHD_Response *response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, HTTP_STREAM_BLOCK, read_stream, request, NULL);
+    struct MHD_Response *response = make_response(request);
     if (!response) {
         http_request_abandon(request);
         return;
     }
     uint64_t bytes = http_answer_head(response, 200, content_type, headers);
-    bytes += strlen("Transfer-Encoding: chunked\r\n");
+    bytes += request->head_only ? strlen("Connection: close\r\n")
+                                : strlen("Transfer-Encoding: chunked\r\n");
     {
         HOLD(&request->lock);
         if (!request->answered && !request->gone) {

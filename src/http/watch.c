@@ -156,16 +156,18 @@ static void *watch(void *cls)
     int timeout_ms = 0;
     while (!atomic_load(&server->watcher_stop)) {
         int count = epoll_wait(server->epoll_fd, events, WATCH_EVENTS, timeout_ms);
+        bool look = count <= 0;
         for (int i = 0; i < count; i++) {
             if (events[i].data.u64 == WATCH_WAKE) {
                 uint64_t unused = 0;
+                look = true;
                 (void)!read(server->event_fd, &unused, sizeof(unused));
             } else {
                 handle_event(server, &events[i]);
             }
         }
         int64_t now_ns = clock_now_ns();
-        if (count <= 0 || now_ns >= tick_at_ns) {
+        if (look || now_ns >= tick_at_ns) {
             timeout_ms = wait_ms(server, tick_ms);
             tick_at_ns = now_ns + (timeout_ms < 0 ? 0 : timeout_ms) * NS_PER_MS;
         }
