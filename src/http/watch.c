@@ -78,8 +78,8 @@ static bool check_deadlines(struct http_server *server)
         }
         int64_t deadline_ns = atomic_load(&connection->deadline_ns);
         if (deadline_ns != 0 && deadline_ns <= now_ns) {
+            atomic_fetch_add(&server->timeouts, 1); /* first: who sees the end can see the count */
             http_connection_doom(server, connection);
-            atomic_fetch_add(&server->timeouts, 1);
         }
     }
     return server->connections_count > 0;

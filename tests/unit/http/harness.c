@@ -279,13 +279,16 @@ static void listen_unix(struct app *app)
     assert_int_equal(http_server_listen(app->server, &listener, &error), 0);
 }
 
-void app_start(struct app *app, unsigned limit, int64_t header_ms, int64_t body_ms, int64_t idle_ms)
+void app_start(struct app *app, unsigned limit, int64_t deadline_ms, uint64_t bodies_bytes)
 {
     *app = (struct app){0};
     (void)pthread_mutex_init(&app->lock, NULL);
     (void)pthread_cond_init(&app->changed, NULL);
-    struct http_config config = {
-        .connection_limit = limit, .header_ms = header_ms, .body_ms = body_ms, .idle_ms = idle_ms};
+    struct http_config config = {.connection_limit = limit,
+                                 .header_ms = deadline_ms,
+                                 .body_ms = deadline_ms,
+                                 .idle_ms = deadline_ms,
+                                 .bodies_bytes = bodies_bytes};
     struct http_handler handler = {
         .begin = app_begin, .ready = app_ready, .end = app_end, .context = app};
     struct error error = {0};
@@ -313,14 +316,23 @@ void app_stop(struct app *app)
     (void)pthread_mutex_destroy(&app->lock);
 }
 
-int client_connect(const struct app *app)
+int client_try_connect(const struct app *app)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons(app->port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cleanup_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        return -errno;
+    }
+    return take_fd(&fd);
+}
+
+int client_connect(const struct app *app)
+{
+    int fd = client_try_connect(app);
+    assert_true(fd >= 0);
     return fd;
 }
 

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "http/http.h"
 
 enum { APP_WORK = 64, APP_BODY_LIMIT = 1000, APP_UPLOAD_LIMIT = 8 << 20, APP_CERTIFICATE = 8192 };
@@ -49,9 +50,8 @@ struct app {
     _Atomic size_t pending_most;
 };
 
-/* Starts server and worker; `limit` connections and times of `deadline_ms`. */
-void app_start(struct app *app, unsigned limit, int64_t header_ms, int64_t body_ms,
-               int64_t idle_ms);
+/* Starts server and worker. `bodies_bytes` as http_config has it. */
+void app_start(struct app *app, unsigned limit, int64_t deadline_ms, uint64_t bodies_bytes);
 int app_listen_tcp(struct app *app, const char *certificate, const char *key);
 void app_stop(struct app *app);
 
@@ -60,6 +60,7 @@ void wait_for(_Atomic unsigned *counter, unsigned value);
 void sleep_ms(long ms);
 
 int client_connect(const struct app *app);
+int client_try_connect(const struct app *app); /* or a negative errno */
 int client_connect_unix(const struct app *app);
 void client_send(int fd, const void *bytes, size_t size);
 void client_send_text(int fd, const char *text);

@@ -18,7 +18,7 @@
 static int setup(void **state)
 {
     static struct app app;
-    app_start(&app, 100, 5000, 5000, 5000);
+    app_start(&app, 100, 5000, 0);
     *state = &app;
     return 0;
 }
