@@ -32,7 +32,7 @@ struct store_page {
     struct store_entry {
         const char *key;     /* borrowed from the page; NUL-terminated, valid UTF-8 */
         uint64_t size_bytes; /* 0 unless sizes were asked for */
-    } *entries;
+    } * entries;
     size_t count;
     bool more;               /* another page follows after the last key */
     uint64_t skipped_suffix; /* objects passed over: a suffix that no decoder knows */
@@ -43,11 +43,11 @@ struct store_page {
 struct store;
 
 struct store_list_query {
-    const char *prefix;  /* "" for all */
-    const char *after;   /* keys greater than this only; "" from the start */
-    size_t limit;        /* keys a page, at most LIMIT_LIST_PAGE */
-    bool images_only;    /* pass over suffixes that no decoder knows (.txt, .cr2, .heic...) */
-    bool sizes;          /* fill size_bytes (one stat an object) */
+    const char *prefix; /* "" for all */
+    const char *after;  /* keys greater than this only; "" from the start */
+    size_t limit;       /* keys a page, at most LIMIT_LIST_PAGE */
+    bool images_only;   /* pass over suffixes that no decoder knows (.txt, .cr2, .heic...) */
+    bool sizes;         /* fill size_bytes (one stat an object) */
 };
 
 struct store_ops {
@@ -66,7 +66,9 @@ struct store {
     const struct store_ops *ops;
 };
 
-/* Opens the directory tree at `path`. ERROR_NOT_FOUND, ERROR_UNREADABLE. */
+/* Opens the directory tree at `path`, and keeps it open: another directory put in its place later
+ * is not seen. ERROR_NOT_FOUND, ERROR_UNREADABLE; ERROR_UNAVAILABLE where the kernel lacks openat2
+ * (Linux 5.6). */
 must_check int store_dir_open(const char *path, struct store **ret_store, struct error *error);
 
 /* An empty store in memory, for tests; store_mem_put copies, and replaces an object of that key. */
@@ -76,13 +78,19 @@ must_check int store_mem_put(struct store *store, const char *key, const void *b
 void store_free(struct store *store); /* NULL is fine */
 
 /* One page of keys. Sorted by key bytes over whole keys, as S3 lists: a directory takes part as
- * `name/`. Symbolic links, devices, FIFOs and sockets are not listed; a directory that cannot be
- * read is an error (ERROR_UNREADABLE, naming it), never a silent gap. */
+ * `name/`. Hidden files are listed. Symbolic links, devices, FIFOs and sockets are not; a directory
+ * that cannot be read is an error (ERROR_UNREADABLE, naming it), never a silent gap, but for
+ * `lost+found`, which belongs to the file system.
+ *
+ * Objects may come and go between pages: a key that was there all the time is seen once. While a
+ * directory of more than 10,000 names keeps changing, later pages may stem from its state of some
+ * seconds ago. A directory so deep that no key in it can be short enough counts as one in
+ * `skipped_name`. */
 must_check int store_list(struct store *store, const struct store_list_query *query,
                           struct store_page *ret_page, struct error *error);
 void store_page_done(struct store_page *page);
 
-/* Errors: ERROR_NOT_FOUND (also for names with `..`, and links that leave the store: the message
+/* Errors: ERROR_NOT_FOUND (also for keys with `..`, and links that leave the store: the message
  * says which), ERROR_UNFIT (not a regular file), ERROR_UNREADABLE, ERROR_MALFORMED (bad key). */
 must_check int store_stat(struct store *store, const char *key,
                           struct object_identity *ret_identity, struct error *error);
@@ -97,6 +105,11 @@ must_check int store_read(struct store *store, const char *key, void *bytes, siz
 /* 0, or ERROR_MALFORMED: empty, too long, not UTF-8, NUL, absolute, or with an empty, `.` or `..`
  * component. */
 must_check int store_key_check(const char *key, struct error *error);
+
+/* True where the object changed so shortly before `now_ns` (CLOCK_REALTIME) that another change may
+ * leave its identity as it is: time stamps move in ticks of the kernel's clock. Nothing should be
+ * remembered under such an identity. A clock that went backwards makes it fresh, too. */
+bool store_identity_is_fresh(const struct object_identity *identity, int64_t now_ns);
 
 /* True where the key's suffix is one that no decoder knows, and so is passed over in listings of
  * images; keys without suffix are kept. */

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A directory tree as a store: opening, stat and read. Called from lanes; blocks.
+ *
+ * Every path goes through openat2 with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS: the kernel itself
+ * refuses what would leave the root, whoever renames what meanwhile. To open a FIFO would hang and
+ * to open a device would call its driver (a watchdog starts, a tape rewinds), so an object is first
+ * opened with O_PATH, which touches neither, and only a regular file is opened for reading after
+ * that. Whoever puts something else in its place between the two is found out by the identity, and
+ * cannot make the second open wait: it has O_NONBLOCK. (A device node moved there in that
+ * microsecond would be opened, though not read; making one takes root.)
+ */
+#include "store/dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum {
+    OPEN_TRIES = 100,       /* a lease that Samba or NFS holds is given up within milliseconds */
+    OPEN_TRIES_AT_ONCE = 4, /* EAGAIN may as well be a rename during the walk */
+    OPEN_PAUSE_MS = 10,
+    READ_TRIES = 2,
+    COMPARE_SIZE = 16 << 10,
+    READ_AHEAD_SIZE = 1 << 20, /* objects from here on are announced to the kernel */
+};
+
+/* One object on its way into memory. */
+struct reading {
+    const char *key;
+    char *bytes;
+    size_t capacity;
+    size_t size;
+    struct object_identity identity;
+    bool changed; /* while it was read */
+};
+
+int dir_open_beneath(const struct dir_store *store, const char *path, int flags, uint64_t resolve)
+{
+    struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve};
+    for (unsigned try = 1;; try++) {
+        long fd = syscall(SYS_openat2, store->root, path, &how, sizeof how);
+        if (fd >= 0) {
+            return (int)fd;
+        }
+        if ((errno != EAGAIN && errno != EINTR) || try == OPEN_TRIES) {
+            return -errno;
+        }
+        if (errno == EAGAIN && try >= OPEN_TRIES_AT_ONCE) {
+            struct timespec pause = {.tv_nsec = OPEN_PAUSE_MS * NS_PER_MS};
+            (void)nanosleep(&pause, NULL);
+        }
+    }
+}
+
+static int refuse_open(const char *key, int errnum, struct error *error)
+{
+    char text[128];
+    switch (-errnum) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+        return error_set(error, ERROR_NOT_FOUND, "object '%s' is not in the store", key);
+    case EXDEV:
+        return error_set(error, ERROR_NOT_FOUND,
+                         "object '%s' is a symbolic link that leads out of the store, or lies "
+                         "behind one; such links are not followed",
+                         key);
+    case ELOOP:
+        return error_set(error, ERROR_NOT_FOUND,
+                         "object '%s' lies behind a symbolic link that cannot be followed "
+                         "(a loop, or one of /proc)",
+                         key);
+    case EAGAIN:
+        return error_set(error, ERROR_UNREADABLE,
+                         "object '%s' is held by another program (a lease) or keeps being renamed",
+                         key);
+    case ENOMEM:
+        return error_set(error, ERROR_MEMORY, "out of memory opening object '%s'", key);
+    case EMFILE:
+    case ENFILE:
+        return error_set(error, ERROR_IO, "object '%s' cannot be opened: %s", key,
+                         error_text(errnum, text, sizeof text));
+    default:
+        return error_set(error, ERROR_UNREADABLE, "object '%s' cannot be read: %s", key,
+                         error_text(errnum, text, sizeof text));
+    }
+}
+
+static int refuse_kind(const char *key, mode_t mode, struct error *error)
+{
+    const char *kind = "something else";
+    switch (mode & S_IFMT) {
+    case S_IFDIR:
+        kind = "a directory";
+        break;
+    case S_IFIFO:
+        kind = "a FIFO";
+        break;
+    case S_IFSOCK:
+        kind = "a socket";
+        break;
+    case S_IFCHR:
+    case S_IFBLK:
+        kind = "a device";
+        break;
+    default:
+        break;
+    }
+    return error_set(error, ERROR_UNFIT, "object '%s' is %s, not a regular file", key, kind);
+}
+
+/* The id of the file system that holds `fd`, asked for once for each device number. Some file
+ * systems have none (0); there st_dev has to do. */
+static uint64_t filesystem_id(struct dir_store *store, int fd, dev_t device)
+{
+    HOLD(&store->filesystems_lock);
+    for (unsigned i = 0; i < store->filesystem_count; i++) {
+        if (store->filesystems[i].device == device) {
+            return store->filesystems[i].id;
+        }
+    }
+    struct statfs info;
+    uint64_t id = device;
+    if (fstatfs(fd, &info) == 0) {
+        uint64_t fsid = 0;
+        memcpy(&fsid, &info.f_fsid, sizeof fsid);
+        id = fsid != 0 ? fsid : id;
+    }
+    unsigned size = sizeof store->filesystems / sizeof store->filesystems[0];
+    unsigned at = store->filesystem_next;
+    store->filesystems[at] = (struct dir_filesystem){.device = device, .id = id};
+    store->filesystem_next = (at + 1) % size;
+    store->filesystem_count += store->filesystem_count < size ? 1 : 0;
+    return id;
+}
+
+static int64_t time_ns(struct timespec time)
+{
+    return (int64_t)time.tv_sec * NS_PER_S + time.tv_nsec;
+}
+
+/* Opens with O_PATH and tells who it is. Regular files only. A descriptor. */
+static int find_object(struct dir_store *store, const char *key,
+                       struct object_identity *ret_identity, struct error *error)
+{
+    cleanup_fd int fd = dir_open_beneath(store, key, O_PATH, 0);
+    if (fd < 0) {
+        return refuse_open(key, fd, error);
+    }
+    struct stat info;
+    if (fstat(fd, &info) < 0) {
+        return refuse_open(key, -errno, error);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return refuse_kind(key, info.st_mode, error);
+    }
+    *ret_identity = (struct object_identity){.filesystem = filesystem_id(store, fd, info.st_dev),
+                                             .inode = info.st_ino,
+                                             .size_bytes = (uint64_t)info.st_size,
+                                             .mtime_ns = time_ns(info.st_mtim),
+                                             .ctime_ns = time_ns(info.st_ctim)};
+    return take_fd(&fd);
+}
+
+/* True where `fd` is still what `identity` says. */
+static bool unchanged(struct dir_store *store, int fd, const struct object_identity *identity)
+{
+    struct stat info;
+    return fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && identity->inode == info.st_ino &&
+           identity->size_bytes == (uint64_t)info.st_size &&
+           identity->mtime_ns == time_ns(info.st_mtim) &&
+           identity->ctime_ns == time_ns(info.st_ctim) &&
+           identity->filesystem == filesystem_id(store, fd, info.st_dev);
+}
+
+/* Reads until `size` bytes are there or the file ends: bytes read, or a negative errno. */
+static ssize_t read_fully(int fd, char *bytes, size_t size, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < size) {
+        ssize_t n = pread(fd, bytes + done, size - done, (off_t)(offset + done));
+        if (n == 0) {
+            break;
+        }
+        if (n < 0 && errno != EINTR) {
+            return -errno;
+        }
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return (ssize_t)done;
+}
+
+/* Reads it all again and compares: 1 where all is equal, so that these bytes were the object's
+ * content at the moment between the two readings; 0, or a negative errno. */
+static int read_same(int fd, const char *bytes, size_t size)
+{
+    char chunk[COMPARE_SIZE];
+    for (size_t at = 0; at < size;) {
+        size_t wanted = size - at < sizeof chunk ? size - at : sizeof chunk;
+        ssize_t n = read_fully(fd, chunk, wanted, at);
+        if (n < 0) {
+            return (int)n;
+        }
+        if ((size_t)n != wanted || memcmp(chunk, bytes + at, wanted) != 0) {
+            return 0;
+        }
+        at += wanted;
+    }
+    return 1;
+}
+
+static bool is_fresh(const struct object_identity *identity)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return store_identity_is_fresh(identity, time_ns(now));
+}
+
+static int read_once(struct dir_store *store, struct reading *reading, struct error *error)
+{
+    cleanup_fd int found = find_object(store, reading->key, &reading->identity, error);
+    if (found < 0) {
+        return found;
+    }
+    if (reading->identity.size_bytes > reading->capacity) {
+        return error_set(error, ERROR_TOO_LARGE, "object '%s' has %llu bytes, the limit is %zu",
+                         reading->key, (unsigned long long)reading->identity.size_bytes,
+                         reading->capacity);
+    }
+    reading->size = (size_t)reading->identity.size_bytes;
+    bool fresh = is_fresh(&reading->identity);
+
+    cleanup_fd int fd = dir_open_beneath(store, reading->key, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    if (fd < 0) {
+        return refuse_open(reading->key, fd, error);
+    }
+    if (reading->size >= READ_AHEAD_SIZE) {
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    }
+    ssize_t n = read_fully(fd, reading->bytes, reading->size, 0);
+    if (n < 0 && unchanged(store, fd, &reading->identity)) {
+        return refuse_open(reading->key, (int)n, error);
+    }
+    int same = 1;
+    if (n == (ssize_t)reading->size && fresh) {
+        same = read_same(fd, reading->bytes, reading->size);
+        if (same < 0) {
+            return refuse_open(reading->key, same, error);
+        }
+    }
+    reading->changed =
+        n != (ssize_t)reading->size || same == 0 || !unchanged(store, fd, &reading->identity);
+    return 0;
+}
+
+static int dir_read(struct store *store, const char *key, void *bytes, size_t capacity,
+                    size_t *ret_size, struct object_identity *ret_identity, struct error *error)
+{
+    for (unsigned try = 0; try < READ_TRIES; try++) {
+        struct reading reading = {.key = key, .bytes = bytes, .capacity = capacity};
+        int r = read_once(dir_store(store), &reading, error);
+        if (r < 0) {
+            return r;
+        }
+        if (!reading.changed) {
+            *ret_size = reading.size;
+            *ret_identity = reading.identity;
+            return 0;
+        }
+    }
+    return error_set(error, ERROR_CHANGED, "object '%s' changed while it was read, twice", key);
+}
+
+static int dir_stat(struct store *store, const char *key, struct object_identity *ret_identity,
+                    struct error *error)
+{
+    struct object_identity identity;
+    cleanup_fd int fd = find_object(dir_store(store), key, &identity, error);
+    if (fd < 0) {
+        return fd;
+    }
+    *ret_identity = identity;
+    return 0;
+}
+
+static void dir_free(struct store *store)
+{
+    (void)close(dir_store(store)->root);
+    (void)pthread_mutex_destroy(&dir_store(store)->filesystems_lock);
+    names_cache_done(&dir_store(store)->names);
+    free(store);
+}
+
+static const struct store_ops dir_ops = {
+    .kind = "dir",
+    .list = dir_list,
+    .stat = dir_stat,
+    .read = dir_read,
+    .free = dir_free,
+};
+
+static int refuse_root(const char *path, int errnum, struct error *error)
+{
+    char text[128];
+    bool missing = errnum == -ENOENT || errnum == -ENOTDIR;
+    return error_set(error, missing ? ERROR_NOT_FOUND : ERROR_UNREADABLE,
+                     "store directory '%s' cannot be opened: %s", path,
+                     error_text(errnum, text, sizeof text));
+}
+
+int store_dir_open(const char *path, struct store **ret_store, struct error *error)
+{
+    cleanup_fd int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (root < 0) {
+        return refuse_root(path, -errno, error);
+    }
+    struct dir_store *store = calloc(1, sizeof *store);
+    if (!store) {
+        return error_set(error, ERROR_MEMORY, "out of memory opening store '%s'", path);
+    }
+    *store = (struct dir_store){
+        .base = {.ops = &dir_ops}, .root = root, .names_budget_bytes = NAMES_BUDGET_BYTES};
+    cleanup_fd int probe = dir_open_beneath(store, ".", O_PATH | O_DIRECTORY, 0);
+    if (probe < 0) {
+        free(store);
+        if (probe == -ENOSYS || probe == -EPERM) {
+            return error_set(error, ERROR_UNAVAILABLE,
+                             "store directory '%s': the system call openat2 is missing or "
+                             "forbidden here; Linux 5.6 or newer is needed",
+                             path);
+        }
+        return refuse_root(path, probe, error);
+    }
+    int r = pthread_mutex_init(&store->filesystems_lock, NULL);
+    if (r == 0) {
+        r = -names_cache_init(&store->names);
+        if (r != 0) {
+            (void)pthread_mutex_destroy(&store->filesystems_lock);
+        }
+    }
+    if (r != 0) {
+        free(store);
+        return error_set(error, ERROR_MEMORY, "out of memory opening store '%s'", path);
+    }
+    (void)take_fd(&root);
+    *ret_store = &store->base;
+    return 0;
+}

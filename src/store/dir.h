@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the two halves of the directory store share: dir.c opens and reads objects, dir_list.c lists
+ * them. Any thread.
+ */
+#ifndef SITU_STORE_DIR_H
+#define SITU_STORE_DIR_H
+
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "store/names_cache.h"
+#include "store/store.h"
+
+struct dir_store {
+    struct store base;
+    int root; /* owned */
+
+    pthread_mutex_t filesystems_lock; /* guards the table below */
+    struct dir_filesystem {
+        dev_t device;
+        uint64_t id;
+    } filesystems[8];
+    unsigned filesystem_count;
+    unsigned filesystem_next; /* to be replaced when the table is full */
+
+    struct names_cache names;
+    size_t names_budget_bytes; /* NAMES_BUDGET_BYTES but in tests */
+};
+
+static inline struct dir_store *dir_store(struct store *store)
+{
+    return (struct dir_store *)(void *)store;
+}
+
+/* Opens `path` beneath the root, never leaving it. `flags` as of open(2), `resolve` of openat2(2)
+ * beside RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS. A descriptor or a negative errno. */
+must_check int dir_open_beneath(const struct dir_store *store, const char *path, int flags,
+                                uint64_t resolve);
+
+must_check int dir_list(struct store *store, const struct store_list_query *query,
+                        struct store_page *ret_page, struct error *error);
+
+#endif

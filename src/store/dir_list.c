@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Listing a directory tree in order of key bytes, a page at a time. Runs in request threads.
+ *
+ * A walk goes down from the directory that the prefix names, with one frame for each directory on
+ * the way to the present key; it starts right behind the cursor, so that a page costs what it
+ * yields. Nothing but the key last seen is carried from page to page: directories that come and go
+ * cannot confuse it. No symbolic link is followed, so there are no loops, and as a key has at most
+ * LIMIT_KEY_BYTES, depth is limited too.
+ */
+#include "store/dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "store/page.h"
+
+enum { DEPTH_MAX = LIMIT_KEY_BYTES / 2 + 1 }; /* a component takes two bytes at least */
+
+struct frame {
+    struct names *names; /* a reference */
+    size_t next;         /* index of the name to be looked at */
+    size_t path_size;    /* bytes of walk.path that name this directory */
+};
+
+struct walk {
+    struct dir_store *store;
+    const struct store_list_query *query;
+    const char *name_prefix; /* what the prefix asks of names in the first frame */
+    struct frame frames[DEPTH_MAX];
+    size_t depth;
+    char path[LIMIT_KEY_BYTES + 1]; /* of the deepest directory, with `/` behind it */
+    bool looking_ahead;             /* beyond the page: the next one will need the names again */
+
+    int directory; /* owned; the deepest one where a size was asked for in it, else -1 */
+
+    char key[LIMIT_KEY_BYTES + 1]; /* found by next_key */
+    size_t key_size;
+    uint64_t size_bytes;
+    uint64_t skipped_suffix;
+    uint64_t skipped_name;
+};
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static int refuse_directory(const char *path, int errnum, struct error *error)
+{
+    char text[128];
+    if (errnum == -ENOMEM) {
+        return error_set(error, ERROR_MEMORY, "out of memory listing directory '%s'", path);
+    }
+    bool shown = utf8_valid(path, strlen(path));
+    return error_set(error, ERROR_UNREADABLE, "directory '%s' cannot be listed: %s",
+                     path[0] == '\0' ? "/" : (shown ? path : "(name not UTF-8)"),
+                     error_text(errnum, text, sizeof text));
+}
+
+/* What is no directory any more when the walk gets there is just gone; links are not followed. */
+static bool is_gone(int errnum)
+{
+    return errnum == -ENOENT || errnum == -ENOTDIR || errnum == -ELOOP || errnum == -EXDEV;
+}
+
+static int open_directory(const struct walk *walk)
+{
+    return dir_open_beneath(walk->store, walk->path[0] == '\0' ? "." : walk->path,
+                            O_RDONLY | O_DIRECTORY | O_NONBLOCK, RESOLVE_NO_SYMLINKS);
+}
+
+/* Where in the directory at walk->path the listing starts. */
+struct start {
+    char name[LIMIT_KEY_BYTES + 1];
+    bool beyond;   /* with the name after this one */
+    bool going_on; /* the cursor is in this directory */
+    bool nothing;  /* the cursor is past it */
+};
+
+static void find_start(const struct walk *walk, struct start *start)
+{
+    const char *after = walk->query->after;
+    *start = (struct start){.nothing = false};
+    if (after[0] != '\0' && starts_with(after, walk->path)) {
+        const char *rest = after + strlen(walk->path);
+        const char *slash = strchr(rest, '/');
+        size_t size = slash ? (size_t)(slash - rest) + 1 : strlen(rest);
+        memcpy(start->name, rest, size);
+        start->beyond = !slash;
+        start->going_on = size > 0;
+    } else {
+        start->nothing = strcmp(after, walk->path) > 0;
+    }
+    if (walk->depth == 0 && strcmp(walk->name_prefix, start->name) > 0) {
+        memcpy(start->name, walk->name_prefix, strlen(walk->name_prefix) + 1);
+        start->beyond = false;
+    }
+}
+
+/* Reads the directory's names from `from` on, and leaves them in the cache for the next page. */
+static int read_names(struct walk *walk, int fd, const struct stat *info, const char *from,
+                      struct names **ret_names)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    struct object_identity identity = {
+        .mtime_ns = (int64_t)info->st_mtim.tv_sec * NS_PER_S + info->st_mtim.tv_nsec,
+        .ctime_ns = (int64_t)info->st_ctim.tv_sec * NS_PER_S + info->st_ctim.tv_nsec};
+    struct names_origin origin = {.path = walk->path,
+                                  .directory = *info,
+                                  .begun_ns = clock_now_ns(),
+                                  .doubtful = store_identity_is_fresh(
+                                      &identity, (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec)};
+    int r = names_read(fd, from, walk->store->names_budget_bytes, ret_names);
+    if (r < 0) {
+        return r;
+    }
+    origin.done_ns = clock_now_ns();
+    names_cache_put(&walk->store->names, &origin, *ret_names);
+    return 0;
+}
+
+/* The file system's own, readable for root only, at the top of many a volume. */
+static bool is_lost_and_found(const char *path)
+{
+    static const char name[] = "lost+found/";
+    size_t size = strlen(path);
+    size_t name_size = sizeof name - 1;
+    if (size < name_size || strcmp(path + size - name_size, name) != 0) {
+        return false;
+    }
+    return size == name_size || path[size - name_size - 1] == '/';
+}
+
+/* Names of the directory at walk->path from `from` on: out of the cache, unless they have to be
+ * `more` than what is there. *ret_names is NULL where the directory is gone. */
+static int load(struct walk *walk, const char *from, bool going_on, bool more,
+                struct names **ret_names, struct error *error)
+{
+    cleanup_fd int fd = open_directory(walk);
+    *ret_names = NULL;
+    if (is_gone(fd) || (fd == -EACCES && is_lost_and_found(walk->path))) {
+        return 0;
+    }
+    struct stat info;
+    int r = fd < 0 ? fd : (fstat(fd, &info) < 0 ? -errno : 0);
+    if (r == 0 && !more) {
+        *ret_names =
+            names_cache_get(&walk->store->names, walk->path, &info, from, going_on, clock_now_ns());
+    }
+    if (r == 0 && !*ret_names) {
+        r = read_names(walk, fd, &info, from, ret_names);
+    }
+    return r < 0 ? refuse_directory(walk->path, r, error) : 0;
+}
+
+static void close_directory(struct walk *walk)
+{
+    if (walk->directory >= 0) {
+        (void)close(walk->directory);
+    }
+    walk->directory = -1;
+}
+
+/* Goes down into the directory at walk->path. */
+static int enter(struct walk *walk, size_t path_size, struct error *error)
+{
+    struct start start;
+    find_start(walk, &start);
+    struct names *names = NULL;
+    if (!start.nothing) {
+        int r = load(walk, start.name, start.going_on, false, &names, error);
+        if (r < 0) {
+            return r;
+        }
+    }
+    if (!names) {
+        walk->path[walk->depth > 0 ? walk->frames[walk->depth - 1].path_size : 0] = '\0';
+        return 0;
+    }
+    close_directory(walk);
+    walk->frames[walk->depth++] =
+        (struct frame){.names = names,
+                       .next = names_find(names, start.name, start.beyond),
+                       .path_size = path_size};
+    return 0;
+}
+
+static void leave(struct walk *walk)
+{
+    struct frame *frame = &walk->frames[--walk->depth];
+    close_directory(walk);
+    if (!walk->looking_ahead) {
+        names_cache_forget(&walk->store->names, walk->path);
+    }
+    names_unref(&walk->store->names, frame->names);
+    walk->path[walk->depth > 0 ? walk->frames[walk->depth - 1].path_size : 0] = '\0';
+}
+
+/* The names at hand are used up: reads the next part, where there is one, else leaves. */
+static int advance(struct walk *walk, struct error *error)
+{
+    struct frame *frame = &walk->frames[walk->depth - 1];
+    if (frame->names->complete || frame->names->count == 0) {
+        leave(walk);
+        return 0;
+    }
+    char last[LIMIT_KEY_BYTES + 1] = "";
+    const char *name = names_at(frame->names, frame->names->count - 1);
+    if (strlen(name) >= sizeof last) {
+        return refuse_directory(walk->path, -ENAMETOOLONG, error);
+    }
+    memcpy(last, name, strlen(name) + 1);
+    struct names *names = NULL;
+    int r = load(walk, last, true, true, &names, error);
+    if (r < 0) {
+        return r;
+    }
+    if (!names) {
+        leave(walk);
+        return 0;
+    }
+    names_unref(&walk->store->names, frame->names);
+    frame->names = names;
+    frame->next = names_find(names, last, true);
+    return 0;
+}
+
+/* The size of an object in the deepest directory; false where it is none any more. One that cannot
+ * be asked for keeps 0: the object is there all the same. */
+static bool find_size(struct walk *walk, const char *name)
+{
+    if (walk->directory < 0) {
+        walk->directory = open_directory(walk);
+    }
+    if (walk->directory < 0) {
+        return !is_gone(walk->directory);
+    }
+    struct stat info;
+    if (fstatat(walk->directory, name, &info, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
+        return errno != ENOENT;
+    }
+    walk->size_bytes = (uint64_t)info.st_size;
+    return S_ISREG(info.st_mode);
+}
+
+/* 1 where the object `name` of the deepest directory is to be listed, and then it is walk->key. */
+static int take_object(struct walk *walk, const char *name, size_t name_size)
+{
+    size_t path_size = walk->frames[walk->depth - 1].path_size;
+    if (path_size + name_size > LIMIT_KEY_BYTES) {
+        walk->skipped_name++;
+        return 0;
+    }
+    memcpy(walk->key, walk->path, path_size);
+    memcpy(walk->key + path_size, name, name_size + 1);
+    walk->key_size = path_size + name_size;
+    walk->size_bytes = 0;
+    if (!utf8_valid(walk->key, walk->key_size)) {
+        walk->skipped_name++;
+        return 0;
+    }
+    if (walk->query->images_only && store_key_is_no_image(name)) {
+        walk->skipped_suffix++;
+        return 0;
+    }
+    return !walk->query->sizes || walk->looking_ahead || find_size(walk, name) ? 1 : 0;
+}
+
+static int take_directory(struct walk *walk, const char *name, size_t name_size,
+                          struct error *error)
+{
+    size_t path_size = walk->frames[walk->depth - 1].path_size + name_size;
+    if (path_size >= LIMIT_KEY_BYTES) {
+        walk->skipped_name++; /* not even a key with one byte more would fit */
+        return 0;
+    }
+    memcpy(walk->path + path_size - name_size, name, name_size + 1);
+    return enter(walk, path_size, error);
+}
+
+/* Finds the next key: 1, or 0 at the end, or a negative errno. */
+static int next_key(struct walk *walk, struct error *error)
+{
+    int r = 0;
+    while (r == 0 && walk->depth > 0) {
+        struct frame *frame = &walk->frames[walk->depth - 1];
+        if (frame->next == frame->names->count) {
+            r = advance(walk, error);
+            continue;
+        }
+        const char *name = names_at(frame->names, frame->next++);
+        size_t size = strlen(name);
+        if (walk->depth == 1 && !starts_with(name, walk->name_prefix)) {
+            leave(walk); /* names are sorted: all with the prefix are behind us */
+        } else if (name[size - 1] == '/') {
+            r = take_directory(walk, name, size, error);
+        } else {
+            r = take_object(walk, name, size);
+        }
+    }
+    return r;
+}
+
+/* The part of a prefix up to its last slash names a directory; but one with components that no key
+ * has is a prefix of nothing. */
+static int begin(struct walk *walk, struct error *error)
+{
+    const char *prefix = walk->query->prefix;
+    const char *slash = strrchr(prefix, '/');
+    size_t size = slash ? (size_t)(slash - prefix) + 1 : 0;
+    walk->name_prefix = prefix + size;
+    memcpy(walk->path, prefix, size);
+    if (size > 0) {
+        walk->path[size - 1] = '\0';
+        bool possible = store_key_check(walk->path, NULL) == 0;
+        walk->path[size - 1] = '/';
+        if (!possible || size >= LIMIT_KEY_BYTES) {
+            return 0;
+        }
+    }
+    walk->path[size] = '\0';
+    return enter(walk, size, error);
+}
+
+/* Nothing follows, so no next page will want the names on the way to the last key. */
+static void forget_path(struct walk *walk, char *key)
+{
+    for (char *slash = strrchr(key, '/'); slash; slash = strrchr(key, '/')) {
+        slash[1] = '\0';
+        names_cache_forget(&walk->store->names, key);
+        slash[0] = '\0';
+    }
+    names_cache_forget(&walk->store->names, "");
+}
+
+/* Whether a page follows; what is passed over on the way to its first key is counted there. */
+static int look_ahead(struct walk *walk, struct error *error)
+{
+    char last[LIMIT_KEY_BYTES + 1];
+    memcpy(last, walk->key, walk->key_size + 1);
+    uint64_t skipped_suffix = walk->skipped_suffix;
+    uint64_t skipped_name = walk->skipped_name;
+    walk->looking_ahead = true;
+    int r = next_key(walk, error);
+    if (r > 0) {
+        walk->skipped_suffix = skipped_suffix;
+        walk->skipped_name = skipped_name;
+    } else if (r == 0) {
+        forget_path(walk, last);
+    }
+    return r;
+}
+
+static int fill_page(struct walk *walk, struct page_builder *builder, struct error *error)
+{
+    int r = begin(walk, error);
+    while (r == 0) {
+        r = next_key(walk, error);
+        if (r <= 0) {
+            return r;
+        }
+        page_builder_add(builder, walk->key, walk->key_size, walk->size_bytes);
+        r = builder->count == walk->query->limit ? look_ahead(walk, error) : 0;
+        if (builder->count == walk->query->limit) {
+            return r;
+        }
+    }
+    return r;
+}
+
+int dir_list(struct store *store, const struct store_list_query *query, struct store_page *ret_page,
+             struct error *error)
+{
+    struct walk *walk = malloc(sizeof *walk);
+    if (!walk) {
+        return error_set(error, ERROR_MEMORY, "out of memory for a listing");
+    }
+    walk->store = dir_store(store);
+    walk->query = query;
+    walk->depth = 0;
+    walk->looking_ahead = false;
+    walk->directory = -1;
+    walk->skipped_suffix = 0;
+    walk->skipped_name = 0;
+    struct page_builder builder = PAGE_BUILDER_INIT;
+    int r = fill_page(walk, &builder, error);
+    if (r >= 0) {
+        builder.skipped_suffix = walk->skipped_suffix;
+        builder.skipped_name = walk->skipped_name;
+        r = page_builder_finish(&builder, r > 0, ret_page, error);
+    }
+    walk->looking_ahead = true; /* what is left of the walk is the next page's */
+    while (walk->depth > 0) {
+        leave(walk);
+    }
+    page_builder_done(&builder);
+    free(walk);
+    return r;
+}

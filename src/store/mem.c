@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A store in memory, for tests: a sorted array of objects behind one lock. Each put makes a new
+ * inode number and a later time, so that identities behave as those of files do.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/page.h"
+#include "store/store.h"
+
+struct mem_object {
+    char *key;   /* owned */
+    char *bytes; /* owned; NULL where size is 0 */
+    struct object_identity identity;
+};
+
+struct mem_store {
+    struct store base;
+    pthread_mutex_t lock;       /* guards all below */
+    struct mem_object *objects; /* owned; sorted by key */
+    size_t count;
+    size_t capacity;
+    uint64_t puts; /* so far */
+};
+
+static struct mem_store *mem(struct store *store)
+{
+    return (struct mem_store *)(void *)store;
+}
+
+/* The index of the first object whose key is not less than `key`. */
+static size_t lower_bound(const struct mem_store *store, const char *key)
+{
+    size_t low = 0;
+    size_t high = store->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(store->objects[middle].key, key) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static const struct mem_object *find(const struct mem_store *store, const char *key)
+{
+    size_t at = lower_bound(store, key);
+    bool found = at < store->count && strcmp(store->objects[at].key, key) == 0;
+    return found ? &store->objects[at] : NULL;
+}
+
+static int not_found(const char *key, struct error *error)
+{
+    return error_set(error, ERROR_NOT_FOUND, "object '%s' is not in the store", key);
+}
+
+static int mem_stat(struct store *store, const char *key, struct object_identity *ret_identity,
+                    struct error *error)
+{
+    HOLD(&mem(store)->lock);
+    const struct mem_object *object = find(mem(store), key);
+    if (!object) {
+        return not_found(key, error);
+    }
+    *ret_identity = object->identity;
+    return 0;
+}
+
+static int mem_read(struct store *store, const char *key, void *bytes, size_t capacity,
+                    size_t *ret_size, struct object_identity *ret_identity, struct error *error)
+{
+    HOLD(&mem(store)->lock);
+    const struct mem_object *object = find(mem(store), key);
+    if (!object) {
+        return not_found(key, error);
+    }
+    size_t size = (size_t)object->identity.size_bytes;
+    if (size > capacity) {
+        return error_set(error, ERROR_TOO_LARGE, "object '%s' has %zu bytes, the limit is %zu", key,
+                         size, capacity);
+    }
+    if (size > 0) {
+        memcpy(bytes, object->bytes, size);
+    }
+    *ret_size = size;
+    *ret_identity = object->identity;
+    return 0;
+}
+
+static int mem_list(struct store *store, const struct store_list_query *query,
+                    struct store_page *ret_page, struct error *error)
+{
+    struct page_builder builder = PAGE_BUILDER_INIT;
+    size_t prefix_size = strlen(query->prefix);
+    bool more = false;
+    HOLD(&mem(store)->lock);
+    size_t at = lower_bound(mem(store), query->after);
+    if (strcmp(query->prefix, query->after) > 0) {
+        at = lower_bound(mem(store), query->prefix);
+    }
+    uint64_t passed = 0; /* since the last key: counted with the next one or with the end */
+    for (; at < mem(store)->count && !more; at++) {
+        const struct mem_object *object = &mem(store)->objects[at];
+        if (strncmp(object->key, query->prefix, prefix_size) != 0) {
+            break;
+        }
+        if (strcmp(object->key, query->after) == 0) {
+            continue;
+        }
+        if (query->images_only && store_key_is_no_image(object->key)) {
+            passed++;
+        } else if (builder.count == query->limit) {
+            more = true;
+        } else {
+            page_builder_add(&builder, object->key, strlen(object->key),
+                             query->sizes ? object->identity.size_bytes : 0);
+            builder.skipped_suffix += passed;
+            passed = 0;
+        }
+    }
+    builder.skipped_suffix += more ? 0 : passed;
+    int r = page_builder_finish(&builder, more, ret_page, error);
+    page_builder_done(&builder);
+    return r;
+}
+
+static void mem_free(struct store *store)
+{
+    for (size_t i = 0; i < mem(store)->count; i++) {
+        free(mem(store)->objects[i].key);
+        free(mem(store)->objects[i].bytes);
+    }
+    free(mem(store)->objects);
+    (void)pthread_mutex_destroy(&mem(store)->lock);
+    free(store);
+}
+
+static const struct store_ops mem_ops = {
+    .kind = "mem",
+    .list = mem_list,
+    .stat = mem_stat,
+    .read = mem_read,
+    .free = mem_free,
+};
+
+int store_mem_new(struct store **ret_store)
+{
+    struct mem_store *store = calloc(1, sizeof *store);
+    if (!store) {
+        return -ENOMEM;
+    }
+    store->base.ops = &mem_ops;
+    int r = pthread_mutex_init(&store->lock, NULL);
+    if (r != 0) {
+        free(store);
+        return -r;
+    }
+    *ret_store = &store->base;
+    return 0;
+}
+
+/* Room for one more at `at`; its members are undefined. -ENOMEM. */
+static int open_gap(struct mem_store *store, size_t at)
+{
+    if (store->count == store->capacity) {
+        size_t capacity = store->capacity > 0 ? store->capacity * 2 : 16;
+        struct mem_object *objects = reallocarray(store->objects, capacity, sizeof *objects);
+        if (!objects) {
+            return -ENOMEM;
+        }
+        store->objects = objects;
+        store->capacity = capacity;
+    }
+    memmove(store->objects + at + 1, store->objects + at,
+            (store->count - at) * sizeof *store->objects);
+    store->count++;
+    return 0;
+}
+
+int store_mem_put(struct store *store, const char *key, const void *bytes, size_t size)
+{
+    int r = store_key_check(key, NULL);
+    if (r < 0) {
+        return r;
+    }
+    cleanup_free char *name = strdup(key);
+    cleanup_free char *copy = malloc(size + 1);
+    if (!name || !copy) {
+        return -ENOMEM;
+    }
+    if (size > 0) {
+        memcpy(copy, bytes, size);
+    }
+    HOLD(&mem(store)->lock);
+    size_t at = lower_bound(mem(store), key);
+    struct mem_object *objects = mem(store)->objects;
+    if (at < mem(store)->count && strcmp(objects[at].key, key) == 0) {
+        free(objects[at].key);
+        free(objects[at].bytes);
+    } else {
+        r = open_gap(mem(store), at);
+        if (r < 0) {
+            return r;
+        }
+    }
+    uint64_t put = ++mem(store)->puts;
+    mem(store)->objects[at] = (struct mem_object){
+        .key = take_ptr(name),
+        .bytes = take_ptr(copy),
+        .identity = {.filesystem = 1,
+                     .inode = put,
+                     .size_bytes = size,
+                     .mtime_ns = (int64_t)put,
+                     .ctime_ns = (int64_t)put},
+    };
+    return 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The names of unfinished directories, kept between the pages of a listing, so that a directory of
+ * a million files is not read and sorted again for each thousand. Names are shared by reference; a
+ * listing that is through with a directory makes the cache forget it. Any thread.
+ */
+#ifndef SITU_STORE_NAMES_CACHE_H
+#define SITU_STORE_NAMES_CACHE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "store/names.h"
+
+struct names_cache {
+    pthread_mutex_t lock; /* guards all below */
+    struct names_slot {
+        char *path; /* owned; NULL for a free slot */
+        struct names *names;
+        struct stat directory; /* before it was read */
+        bool doubtful;         /* it had changed within the tick in which it was read */
+        int64_t read_ns;       /* when (monotonic) */
+        int64_t cost_ns;       /* how long that took */
+        int64_t used_ns;       /* for the last time */
+    } slots[64];
+    size_t bytes; /* in all slots */
+};
+
+/* What belongs to names that go into the cache. */
+struct names_origin {
+    const char *path;      /* borrowed */
+    struct stat directory; /* fstat before reading */
+    int64_t begun_ns;      /* monotonic */
+    int64_t done_ns;
+    bool doubtful; /* the directory had changed just before */
+};
+
+must_check int names_cache_init(struct names_cache *cache);
+void names_cache_done(struct names_cache *cache);
+
+/* Names of the directory at `path`, as `directory` (fstat of now) has it, that reach from `from`
+ * on; NULL where there are none. Where a listing goes on within a large directory (`going_on`) that
+ * keeps changing, names that are not older than ten times what reading them took are good enough.
+ * The caller gets a reference. */
+struct names *names_cache_get(struct names_cache *cache, const char *path,
+                              const struct stat *directory, const char *from, bool going_on,
+                              int64_t now_ns);
+
+/* Keeps names that were just read for the next page, in place of older ones of that path; takes a
+ * reference of its own. Few names are not worth it and are not kept. */
+void names_cache_put(struct names_cache *cache, const struct names_origin *origin,
+                     struct names *names);
+
+/* The listing is through with a directory. */
+void names_cache_forget(struct names_cache *cache, const char *path);
+
+void names_unref(struct names_cache *cache, struct names *names); /* NULL is fine */
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How a back end puts a page of a listing together: keys are collected in one buffer and laid out
+ * behind their entries in the end, so that the page is one allocation. Used by one thread.
+ */
+#ifndef SITU_STORE_PAGE_H
+#define SITU_STORE_PAGE_H
+
+#include "base/buffer.h"
+#include "store/store.h"
+
+struct page_builder {
+    struct buffer keys;  /* each with its NUL, one behind the other */
+    struct buffer sizes; /* uint64_t each */
+    size_t count;
+    uint64_t skipped_suffix;
+    uint64_t skipped_name;
+};
+
+#define PAGE_BUILDER_INIT ((struct page_builder){0})
+
+void page_builder_done(struct page_builder *builder);
+
+void page_builder_add(struct page_builder *builder, const char *key, size_t key_size,
+                      uint64_t size_bytes);
+
+/* The page, owned by the caller (store_page_done). -ENOMEM. */
+must_check int page_builder_finish(const struct page_builder *builder, bool more,
+                                   struct store_page *ret_page, struct error *error);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What all stores have in common: keys are checked before a back end sees them, queries are made
+ * sane, and names are told apart that no decoder will ever take.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+enum key_fault {
+    KEY_FINE,
+    KEY_EMPTY,
+    KEY_LONG,
+    KEY_NOT_UTF8,
+    KEY_ABSOLUTE,
+    KEY_EMPTY_COMPONENT,
+    KEY_DOT,
+    KEY_DOTS,
+    KEY_FAULT_COUNT
+};
+
+/* Suffixes of files that lie beside photos and that no decoder here knows, lower case, in order of
+ * bytes: raw and other images, video, audio, documents, archives, data and code. */
+static const char *const foreign_suffixes[] = {
+    "3fr",  "3gp", "7z",     "aac",  "aae",  "ai",   "aif",    "aiff", "arw",  "asf",  "avi",
+    "avif", "bak", "bin",    "bmp",  "bz2",  "c",    "cfg",    "conf", "cr2",  "cr3",  "crw",
+    "csv",  "db",  "dcm",    "dcr",  "dds",  "dng",  "doc",    "docm", "docx", "eps",  "erf",
+    "exr",  "fff", "flac",   "flv",  "gif",  "gpx",  "gz",     "h5",   "hdr",  "heic", "heif",
+    "hif",  "htm", "html",   "ico",  "ini",  "iso",  "j2k",    "jp2",  "jpx",  "json", "jsonl",
+    "jxl",  "kdc", "kml",    "log",  "m2ts", "m4a",  "m4v",    "mat",  "md",   "mdc",  "mef",
+    "mid",  "mkv", "mos",    "mov",  "mp3",  "mp4",  "mpeg",   "mpg",  "mrw",  "mts",  "nef",
+    "npy",  "npz", "nrw",    "odp",  "ods",  "odt",  "ogg",    "ogv",  "onnx", "opus", "orf",
+    "p7m",  "pbm", "pcx",    "pdf",  "pef",  "pgm",  "pickle", "pkl",  "pnm",  "ppm",  "ppt",
+    "pptx", "psb", "psd",    "pt",   "pth",  "py",   "raf",    "rar",  "raw",  "rtf",  "rw2",
+    "rwl",  "sh",  "sqlite", "sr2",  "srf",  "srt",  "srw",    "svg",  "svgz", "tar",  "tbz2",
+    "tga",  "tgz", "tif",    "tiff", "tmp",  "toml", "tsv",    "txt",  "vob",  "wav",  "webm",
+    "wma",  "wmv", "x3f",    "xcf",  "xls",  "xlsx", "xml",    "xmp",  "xz",   "yaml", "yml",
+    "zip",  "zst",
+};
+
+enum { SUFFIX_MAX = 8 };
+
+/* Twice the coarsest tick of a kernel's clock (HZ=100), and the coarsest unit of a file system that
+ * stores whole seconds only (FAT: two). */
+#define FRESH_NS (INT64_C(20) * 1000 * 1000)
+#define FRESH_WHOLE_SECONDS_NS (INT64_C(2) * 1000 * 1000 * 1000)
+#define SECOND_NS (INT64_C(1000) * 1000 * 1000)
+
+static enum key_fault component_fault(const char *component, size_t size)
+{
+    if (size == 0) {
+        return KEY_EMPTY_COMPONENT;
+    }
+    if (component[0] != '.' || size > 2) {
+        return KEY_FINE;
+    }
+    if (size == 1) {
+        return KEY_DOT;
+    }
+    return component[1] == '.' ? KEY_DOTS : KEY_FINE;
+}
+
+static enum key_fault key_fault(const char *key)
+{
+    size_t size = strnlen(key, LIMIT_KEY_BYTES + 1);
+    if (size == 0) {
+        return KEY_EMPTY;
+    }
+    if (size > LIMIT_KEY_BYTES) {
+        return KEY_LONG;
+    }
+    if (!utf8_valid(key, size)) {
+        return KEY_NOT_UTF8;
+    }
+    if (key[0] == '/') {
+        return KEY_ABSOLUTE;
+    }
+    for (const char *component = key;;) {
+        size_t length = strcspn(component, "/");
+        enum key_fault fault = component_fault(component, length);
+        if (fault != KEY_FINE) {
+            return fault;
+        }
+        if (component[length] == '\0') {
+            return KEY_FINE;
+        }
+        component += length + 1;
+    }
+}
+
+static int refuse_key(const char *key, enum key_fault fault, enum error_code code,
+                      struct error *error)
+{
+    static const char *const reasons[KEY_FAULT_COUNT] = {
+        [KEY_EMPTY] = "it is empty",
+        [KEY_LONG] = "it is longer than 1024 bytes",
+        [KEY_NOT_UTF8] = "it is not UTF-8",
+        [KEY_ABSOLUTE] = "it is absolute; keys are relative to their store",
+        [KEY_EMPTY_COMPONENT] = "it has an empty component",
+        [KEY_DOT] = "it has a component '.'",
+        [KEY_DOTS] = "it has a component '..'; a key cannot lead out of its store",
+    };
+    /* Bytes that are not UTF-8 must not come into a message that becomes JSON. */
+    bool shown = fault != KEY_NOT_UTF8 && fault != KEY_LONG;
+    return error_set(error, code, "key '%s' is not accepted: %s", shown ? key : "...",
+                     reasons[fault]);
+}
+
+int store_key_check(const char *key, struct error *error)
+{
+    enum key_fault fault = key_fault(key);
+    return fault == KEY_FINE ? 0 : refuse_key(key, fault, ERROR_MALFORMED, error);
+}
+
+/* For stat and read: what leads out of the store is simply not there. */
+static int key_find_check(const char *key, struct error *error)
+{
+    enum key_fault fault = key_fault(key);
+    if (fault == KEY_FINE) {
+        return 0;
+    }
+    bool outside = fault == KEY_ABSOLUTE || fault == KEY_DOTS;
+    return refuse_key(key, fault, outside ? ERROR_NOT_FOUND : ERROR_MALFORMED, error);
+}
+
+bool store_identity_is_fresh(const struct object_identity *identity, int64_t now_ns)
+{
+    int64_t changed_ns =
+        identity->ctime_ns > identity->mtime_ns ? identity->ctime_ns : identity->mtime_ns;
+    int64_t fresh_ns = changed_ns % SECOND_NS == 0 ? FRESH_WHOLE_SECONDS_NS : FRESH_NS;
+    return changed_ns > now_ns - fresh_ns;
+}
+
+static int compare_suffix(const void *wanted, const void *member)
+{
+    return strcmp(wanted, *(const char *const *)member);
+}
+
+bool store_key_is_no_image(const char *key)
+{
+    const char *slash = strrchr(key, '/');
+    const char *name = slash ? slash + 1 : key;
+    const char *dot = strrchr(name, '.');
+    if (!dot || dot == name) { /* a leading dot makes a hidden file, not a suffix */
+        return false;
+    }
+    char suffix[SUFFIX_MAX];
+    size_t size = 0;
+    for (const char *c = dot + 1; *c; c++) {
+        if (size == sizeof suffix - 1) {
+            return false;
+        }
+        suffix[size++] = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+    }
+    suffix[size] = '\0';
+    return bsearch(suffix, foreign_suffixes, sizeof foreign_suffixes / sizeof foreign_suffixes[0],
+                   sizeof foreign_suffixes[0], compare_suffix) != NULL;
+}
+
+void store_free(struct store *store)
+{
+    if (store) {
+        store->ops->free(store);
+    }
+}
+
+int store_list(struct store *store, const struct store_list_query *query,
+               struct store_page *ret_page, struct error *error)
+{
+    struct store_list_query sane = *query;
+    sane.prefix = query->prefix ? query->prefix : "";
+    sane.after = query->after ? query->after : "";
+    if (strnlen(sane.prefix, LIMIT_KEY_BYTES + 1) > LIMIT_KEY_BYTES ||
+        strnlen(sane.after, LIMIT_KEY_BYTES + 1) > LIMIT_KEY_BYTES) {
+        return error_set(error, ERROR_MALFORMED,
+                         "listing: prefix and after are at most %u bytes, as keys are",
+                         LIMIT_KEY_BYTES);
+    }
+    if (sane.limit == 0) {
+        return error_set(error, ERROR_MALFORMED, "listing: limit must be 1..%u", LIMIT_LIST_PAGE);
+    }
+    if (sane.limit > LIMIT_LIST_PAGE) {
+        sane.limit = LIMIT_LIST_PAGE;
+    }
+    return store->ops->list(store, &sane, ret_page, error);
+}
+
+void store_page_done(struct store_page *page)
+{
+    free(page->memory);
+    *page = (struct store_page){0};
+}
+
+int store_stat(struct store *store, const char *key, struct object_identity *ret_identity,
+               struct error *error)
+{
+    int r = key_find_check(key, error);
+    return r < 0 ? r : store->ops->stat(store, key, ret_identity, error);
+}
+
+int store_read(struct store *store, const char *key, void *bytes, size_t capacity, size_t *ret_size,
+               struct object_identity *ret_identity, struct error *error)
+{
+    int r = key_find_check(key, error);
+    if (r < 0) {
+        return r;
+    }
+    return store->ops->read(store, key, bytes, capacity, ret_size, ret_identity, error);
+}
