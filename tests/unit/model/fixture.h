@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packages for the tests of src/model: a temporary directory that is filled file by file and taken
+ * away again, and a comparison of pipelines that names the field that differs.
+ */
+#ifndef SITU_TESTS_MODEL_FIXTURE_H
+#define SITU_TESTS_MODEL_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "model/package.h"
+
+struct package {
+    char path[64];
+};
+
+void package_make(struct package *package);
+void package_remove(struct package *package);
+/* Directories in the name are made. */
+void package_write(const struct package *package, const char *name, const char *text);
+/* The full path of a file of it. */
+void package_path(const struct package *package, const char *name, char path[256]);
+
+/* A package of a model.onnx and these files (NULL: not there), read with a preset (or NULL). */
+int package_read_texts(const char *processor, const char *config, const char *preset,
+                       struct model_spec **ret_spec, struct error *error);
+
+void assert_pipelines_equal(const struct pipeline *actual, const struct pipeline *expected);
+
+/* True where one of the notes holds the text. */
+bool spec_has_note(const struct model_spec *spec, const char *text);
+
+/* Fails, showing the message, where it does not hold the text. */
+void assert_message(const struct error *error, enum error_code code, const char *text);
+
+#endif
