@@ -146,11 +146,11 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
  * appends pieces from any thread; they are sent as the client takes them. http_stream_pending()
  * tells how many bytes wait, so that a producer can hold back; `drained` (may be NULL) is called on
  * the listener's thread whenever the pending bytes fall to `low_water` or less, or the client goes
- * (then http_stream_append returns -EPIPE). A producer that holds back notes so first and looks at
- * http_stream_pending() again after that, else a drain between the two would be lost on it.
- * http_stream_end() closes the stream; `aborted` breaks the connection instead, so that the client
- * sees the answer is not whole. After it no new call of `drained` begins, but one may still run:
- * `context` lives until `end`. */
+ * (then nothing is pending any more and http_stream_append returns -EPIPE). A producer that holds
+ * back notes so first and looks at http_stream_pending() again after that, else a drain between the
+ * two would be lost on it. http_stream_end() closes the stream; `aborted` breaks the connection
+ * instead, so that the client sees the answer is not whole. After it no new call of `drained`
+ * begins, but one may still run: `context` lives until `end`. */
 typedef void (*http_drained)(void *context);
 void http_stream_begin(struct http_request *request, const char *content_type,
                        const char *const *headers, size_t low_water, http_drained drained,

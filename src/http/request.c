@@ -382,6 +382,8 @@ void http_request_close(void *cls, struct MHD_Connection *mhd, void **slot,
         if (request->streaming && !request->stream_ended) {
             drained = request->drained;
         }
+        buffer_done(&request->pending); /* a producer that looks again finds nothing in its way */
+        request->pending_taken = 0;
     }
     count_bytes(request, sent);
     atomic_fetch_sub(&server->body_bytes, request->budgeted);
