@@ -47,4 +47,7 @@ must_check int codec_check_size(const char *format, uint64_t width, uint64_t hei
 /* Makes *buffer at least `size` bytes; its content is lost when it grows. -ENOMEM. */
 must_check int codec_scratch(uint8_t **buffer, size_t *capacity, size_t size, struct error *error);
 
+/* Between images: lets go of a buffer that only an unusually large image needs. */
+void codec_scratch_keep(uint8_t **buffer, size_t *capacity);
+
 #endif

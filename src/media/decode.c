@@ -15,7 +15,7 @@
 
 enum decoder_phase { PHASE_CLOSED, PHASE_OPENED, PHASE_STARTED };
 
-enum { CODEC_COUNT = 3 };
+enum { CODEC_COUNT = 3, KEEP_BYTES = 1 << 22 };
 
 static const struct codec *const codecs[CODEC_COUNT] = {&codec_jpeg, &codec_png, &codec_webp};
 
@@ -57,6 +57,15 @@ int codec_scratch(uint8_t **buffer, size_t *capacity, size_t size, struct error 
     }
     *capacity = size;
     return 0;
+}
+
+void codec_scratch_keep(uint8_t **buffer, size_t *capacity)
+{
+    if (*capacity > KEEP_BYTES) {
+        free(*buffer);
+        *buffer = NULL;
+        *capacity = 0;
+    }
 }
 
 static void close_image(struct decoder *decoder)

@@ -251,20 +251,37 @@ static bool is_smoothed(const struct jpeg_decompress_struct *cinfo)
     return false;
 }
 
-/* Columns of output that one DCT block gives. */
-static JDIMENSION block_columns(const struct jpeg_decompress_struct *cinfo)
+/* Columns and rows of output that one DCT block of a component gives; NULL: of the largest. */
+static int block_edge(const struct jpeg_decompress_struct *cinfo,
+                      const jpeg_component_info *component)
 {
 #if JPEG_LIB_VERSION >= 70
-    return (JDIMENSION)cinfo->min_DCT_h_scaled_size;
+    return component ? component->DCT_h_scaled_size : cinfo->min_DCT_h_scaled_size;
 #else
-    return (JDIMENSION)cinfo->min_DCT_scaled_size;
+    return component ? component->DCT_scaled_size : cinfo->min_DCT_scaled_size;
 #endif
+}
+
+/* A scaled decode has the DCT do the upsampling where it can. Where some is left to do (chroma at a
+ * quarter), libjpeg-turbo's cropped rows are not those of the whole. */
+static bool is_half_scaled(const struct jpeg_decompress_struct *cinfo)
+{
+    int edge = block_edge(cinfo, NULL);
+    for (int i = 0; i < cinfo->num_components && edge < DCTSIZE; i++) {
+        const jpeg_component_info *component = &cinfo->comp_info[i];
+        int size = block_edge(cinfo, component);
+        if (component->h_samp_factor * size != cinfo->max_h_samp_factor * edge ||
+            component->v_samp_factor * size != cinfo->max_v_samp_factor * edge) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void crop_columns(struct jpeg_state *jpeg, const struct image_window *window)
 {
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
-    JDIMENSION align = (JDIMENSION)cinfo->max_h_samp_factor * block_columns(cinfo);
+    JDIMENSION align = (JDIMENSION)(cinfo->max_h_samp_factor * block_edge(cinfo, NULL));
     JDIMENSION left = window->left > CROP_MARGIN ? window->left - CROP_MARGIN : 0;
     JDIMENSION right = window->right + CROP_MARGIN;
     left -= left % align;
@@ -315,8 +332,8 @@ static int jpeg_start(void *state, const struct image_window *window, struct err
         return report(jpeg, error);
     }
     (void)jpeg_start_decompress(cinfo);
-    bool smoothed = is_smoothed(cinfo);
-    if (!smoothed) {
+    bool exact = !is_smoothed(cinfo) && !is_half_scaled(cinfo);
+    if (exact) {
         crop_columns(jpeg, window);
     }
     int result = codec_scratch(&jpeg->rows, &jpeg->rows_capacity,
@@ -324,7 +341,7 @@ static int jpeg_start(void *state, const struct image_window *window, struct err
     if (result < 0) {
         return result;
     }
-    if (!smoothed && window->top > 0) {
+    if (exact && window->top > 0) {
         (void)jpeg_skip_scanlines(cinfo, window->top);
     }
     while (cinfo->output_scanline < window->top) {

@@ -1,14 +1,482 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * PNG images.
+ * PNG by libspng. The file's chunks are judged as Pillow judges them (png_chunks.h); libspng is
+ * given a stream of just the header, a palette and the image data, and returns the samples as they
+ * are stored, which are then turned to RGB as Pillow does: alpha and tRNS dropped, 16-bit colour by
+ * its high byte, 16-bit grey clipped at 255, a colour beyond the palette as the grey of its index.
+ * Rows behind the window are not inflated where all the data's checksums are right.
+ *
+ * Where accepting or refusing a file differs from Pillow: compressed data that ends well formed
+ * before the last row is refused here (Pillow leaves the rest black), an animation whose first
+ * frame is not the whole image is refused here.
  */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <spng.h>
+
+#include "base/limits.h"
 #include "media/codec.h"
+#include "media/png_chunks.h"
+
+enum {
+    HEAD_SIZE = 33,              /* signature and IHDR */
+    LEAD_SIZE = HEAD_SIZE + 780, /* and a PLTE of 256 colours */
+    INFLATE_RATIO = 1032,        /* at most that many bytes out of one */
+    INFLATE_SLACK = 1032,
+};
+
+static const uint8_t png_signature[PNG_SIGNATURE_SIZE] = {137, 'P', 'N', 'G', 13, 10, 26, 10};
+static const uint8_t png_end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 0x42, 0x60, 0x82};
+
+struct png_state {
+    const uint8_t *bytes; /* borrowed until close */
+    struct png_chunks chunks;
+    spng_ctx *spng; /* owned */
+    uint8_t lead[LEAD_SIZE];
+    size_t lead_size;
+    size_t lead_read;
+    size_t data_read; /* offset in the file of what libspng reads next */
+    size_t end_read;
+    uint32_t channels;
+    size_t row_size; /* of stored samples */
+    struct image_window window;
+    uint32_t next_row; /* of the image */
+    uint8_t palette[PNG_PALETTE_BYTES];
+    uint8_t *row; /* owned; one stored row */
+    size_t row_capacity;
+    uint8_t *whole; /* owned; the window's pixels, where the image is interlaced */
+    size_t whole_capacity;
+};
 
 static bool png_recognises(const uint8_t *bytes, size_t size)
 {
-    (void)bytes;
-    (void)size;
-    return false;
+    return size >= PNG_SIGNATURE_SIZE && memcmp(bytes, png_signature, PNG_SIGNATURE_SIZE) == 0;
 }
 
-const struct codec codec_png = {.format = "PNG", .recognises = png_recognises, .state_size = 1};
+static void write_32(uint8_t *to, uint32_t value)
+{
+    to[0] = (uint8_t)(value >> 24);
+    to[1] = (uint8_t)(value >> 16);
+    to[2] = (uint8_t)(value >> 8);
+    to[3] = (uint8_t)value;
+}
+
+/* Channels of a kind that Pillow opens; 0 for others. */
+static uint32_t channel_count(const struct png_chunks *chunks)
+{
+    bool whole_bytes = chunks->depth == 8 || chunks->depth == 16;
+    bool packed = chunks->depth == 1 || chunks->depth == 2 || chunks->depth == 4;
+    switch (chunks->colour_type) {
+    case SPNG_COLOR_TYPE_GRAYSCALE:
+        return whole_bytes || packed ? 1 : 0;
+    case SPNG_COLOR_TYPE_INDEXED:
+        return chunks->depth == 8 || packed ? 1 : 0;
+    case SPNG_COLOR_TYPE_TRUECOLOR:
+        return whole_bytes ? 3 : 0;
+    case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA:
+        return whole_bytes ? 2 : 0;
+    case SPNG_COLOR_TYPE_TRUECOLOR_ALPHA:
+        return whole_bytes ? 4 : 0;
+    default:
+        return 0;
+    }
+}
+
+/* Signature, IHDR and, for indexed colour, a PLTE that libspng wants to see but has no use for:
+ * the colours are looked up here. Checksums are not looked at. */
+static void write_lead(struct png_state *png)
+{
+    const struct png_chunks *chunks = &png->chunks;
+    uint8_t *lead = png->lead;
+    memset(lead, 0, LEAD_SIZE);
+    memcpy(lead, png_signature, PNG_SIGNATURE_SIZE);
+    write_32(lead + 8, 13);
+    memcpy(lead + 12, "IHDR", 4);
+    write_32(lead + 16, chunks->width);
+    write_32(lead + 20, chunks->height);
+    lead[24] = chunks->depth;
+    lead[25] = chunks->colour_type;
+    lead[28] = chunks->interlaced;
+    png->lead_size = HEAD_SIZE;
+    if (chunks->colour_type == SPNG_COLOR_TYPE_INDEXED) {
+        uint32_t size = 3u << chunks->depth;
+        write_32(lead + HEAD_SIZE, size);
+        memcpy(lead + HEAD_SIZE + 4, "PLTE", 4);
+        png->lead_size += 12 + size;
+    }
+    png->lead_read = 0;
+    png->data_read = chunks->data_begin;
+    png->end_read = 0;
+}
+
+static size_t give_part(uint8_t *to, size_t wanted, const uint8_t *from, size_t end, size_t *at)
+{
+    size_t count = end - *at < wanted ? end - *at : wanted;
+    memcpy(to, from + *at, count);
+    *at += count;
+    return count;
+}
+
+/* libspng takes a chunk's data only as whole pieces, while those that are there may be enough: a
+ * chunk that the file's end cuts is shown with the length that it has. */
+static void mend_length(const struct png_chunks *chunks, uint8_t *part, size_t begin, size_t size)
+{
+    uint8_t length[4];
+    write_32(length, chunks->cut_size);
+    for (size_t i = 0; i < sizeof(length) && chunks->cut_begin > 0; i++) {
+        size_t at = chunks->cut_begin + i;
+        if (at >= begin && at - begin < size) {
+            part[at - begin] = length[i];
+        }
+    }
+}
+
+/* libspng's view of the file: the lead, the IDAT chunks, an end. */
+static int give_bytes(spng_ctx *spng, void *user, void *to, size_t size)
+{
+    struct png_state *png = user;
+    (void)spng;
+    size_t done = give_part(to, size, png->lead, png->lead_size, &png->lead_read);
+    uint8_t *rest = (uint8_t *)to + done;
+    size_t begin = png->data_read;
+    size_t part = give_part(rest, size - done, png->bytes, png->chunks.data_end, &png->data_read);
+    mend_length(&png->chunks, rest, begin, part);
+    done += part;
+    if (done < size && png->chunks.data_whole) {
+        rest = (uint8_t *)to + done;
+        done += give_part(rest, size - done, png_end, sizeof(png_end), &png->end_read);
+    }
+    return done == size ? 0 : SPNG_IO_EOF;
+}
+
+static int report(int code, struct error *error)
+{
+    switch (code) {
+    case SPNG_EMEM:
+        return error_set(error, ERROR_MEMORY, "no memory for a PNG image");
+    case SPNG_IO_EOF:
+    case SPNG_EIDAT_TOO_SHORT:
+    case SPNG_ECHUNK_TYPE:
+        return error_set(error, ERROR_UNDECODABLE, "PNG image: file is truncated");
+    default:
+        return error_set(error, ERROR_UNDECODABLE, "PNG image: %s", spng_strerror(code));
+    }
+}
+
+/* The palette as Pillow sees it: what the file does not give is a ramp of greys. */
+static void fill_palette(struct png_state *png)
+{
+    for (unsigned i = 0; i < PNG_PALETTE_BYTES; i++) {
+        png->palette[i] = (uint8_t)(i / 3);
+    }
+    if (png->chunks.palette) {
+        memcpy(png->palette, png->chunks.palette, png->chunks.palette_size / 3 * 3);
+    }
+}
+
+static int png_open(void *state, const uint8_t *bytes, size_t size, struct image_info *info,
+                    struct error *error)
+{
+    struct png_state *png = state;
+    struct png_chunks *chunks = &png->chunks;
+    int result = png_chunks_read(bytes, size, chunks, error);
+    if (result < 0) {
+        return result;
+    }
+    png->bytes = bytes;
+    png->channels = channel_count(chunks);
+    if (png->channels == 0) {
+        return error_set(error, ERROR_UNDECODABLE, "PNG image of colour type %u with %u bits",
+                         chunks->colour_type, chunks->depth);
+    }
+    result = codec_check_size("PNG", chunks->width, chunks->height, error);
+    if (result < 0) {
+        return result;
+    }
+    png->row_size = ((size_t)chunks->width * png->channels * chunks->depth + 7) / 8;
+    uint64_t stored = (uint64_t)png->row_size * chunks->height;
+    if (stored > (uint64_t)INFLATE_RATIO * chunks->data_size + INFLATE_SLACK) {
+        return error_set(error, ERROR_UNDECODABLE,
+                         "PNG image of %u x %u pixels with %zu bytes of data: file is truncated",
+                         chunks->width, chunks->height, chunks->data_size);
+    }
+    fill_palette(png);
+    info->width = chunks->width;
+    info->height = chunks->height;
+    info->orientation = chunks->orientation;
+    return 0;
+}
+
+/* A run of stored samples that becomes pixels: all of a window's row, or the pixels of one pass of
+ * an interlaced image that lie in it. */
+struct run {
+    const uint8_t *from; /* the stored row's first byte */
+    uint32_t begin, end; /* pixels of the stored row */
+    uint8_t *rgb;        /* where pixel `begin` goes */
+    uint32_t step;       /* bytes from one to the next */
+};
+
+static void convert_packed(const struct png_state *png, const struct run *run)
+{
+    uint32_t depth = png->chunks.depth;
+    uint32_t mask = (1u << depth) - 1;
+    bool indexed = png->chunks.colour_type == SPNG_COLOR_TYPE_INDEXED;
+    uint8_t *rgb = run->rgb;
+    for (uint32_t x = run->begin; x < run->end; x++, rgb += run->step) {
+        uint32_t bit = x * depth;
+        uint32_t sample = (uint32_t)run->from[bit / 8] >> (8 - depth - bit % 8) & mask;
+        if (indexed) {
+            memcpy(rgb, png->palette + (size_t)3 * sample, 3);
+        } else {
+            memset(rgb, (int)(sample * 255 / mask), 3);
+        }
+    }
+}
+
+static void convert_grey(const struct png_state *png, const struct run *run)
+{
+    uint32_t size = png->channels * png->chunks.depth / 8;
+    /* 16-bit grey without alpha is an integer image to Pillow, and is clipped. */
+    bool clip = png->chunks.depth == 16 && png->channels == 1;
+    const uint8_t *from = run->from + (size_t)run->begin * size;
+    uint8_t *rgb = run->rgb;
+    for (uint32_t x = run->begin; x < run->end; x++, rgb += run->step, from += size) {
+        uint8_t value = from[0];
+        if (clip) {
+            value = from[0] ? 255 : from[1];
+        }
+        rgb[0] = value;
+        rgb[1] = value;
+        rgb[2] = value;
+    }
+}
+
+static void convert_indexed(const struct png_state *png, const struct run *run)
+{
+    uint8_t *rgb = run->rgb;
+    for (uint32_t x = run->begin; x < run->end; x++, rgb += run->step) {
+        memcpy(rgb, png->palette + (size_t)3 * run->from[x], 3);
+    }
+}
+
+static void convert_colour(const struct png_state *png, const struct run *run)
+{
+    uint32_t sample = png->chunks.depth / 8;
+    uint32_t size = png->channels * sample;
+    const uint8_t *from = run->from + (size_t)run->begin * size;
+    if (size == 3 && run->step == 3) {
+        memcpy(run->rgb, from, (size_t)3 * (run->end - run->begin));
+        return;
+    }
+    uint8_t *rgb = run->rgb;
+    for (uint32_t x = run->begin; x < run->end; x++, rgb += run->step, from += size) {
+        rgb[0] = from[0];
+        rgb[1] = from[sample];
+        rgb[2] = from[(size_t)2 * sample];
+    }
+}
+
+static void convert_run(const struct png_state *png, const struct run *run)
+{
+    if (png->chunks.depth < 8) {
+        convert_packed(png, run);
+    } else if (png->chunks.colour_type == SPNG_COLOR_TYPE_INDEXED) {
+        convert_indexed(png, run);
+    } else if (png->channels < 3) {
+        convert_grey(png, run);
+    } else {
+        convert_colour(png, run);
+    }
+}
+
+static int begin_spng(struct png_state *png, struct error *error)
+{
+    png->spng = spng_ctx_new(0);
+    if (!png->spng) {
+        return report(SPNG_EMEM, error);
+    }
+    int code = spng_set_image_limits(png->spng, LIMIT_IMAGE_EDGE, LIMIT_IMAGE_EDGE);
+    if (code == 0) {
+        code = spng_set_chunk_limits(png->spng, LIMIT_OBJECT_BYTES, LIMIT_OBJECT_BYTES);
+    }
+    if (code == 0) {
+        code = spng_set_crc_action(png->spng, SPNG_CRC_USE, SPNG_CRC_USE);
+    }
+    if (code == 0) {
+        code = spng_set_png_stream(png->spng, give_bytes, png);
+    }
+    return code == 0 ? 0 : report(code, error);
+}
+
+/* The next stored row; the last one is told by SPNG_EOI. */
+static int read_row(struct png_state *png, struct error *error)
+{
+    int code = spng_decode_scanline(png->spng, png->row, png->row_size);
+    if (code != 0 && code != SPNG_EOI) {
+        return report(code, error);
+    }
+    png->next_row++;
+    return 0;
+}
+
+/* The first sample of a pass at or behind `edge`, where samples stand at first, first + step, ...
+ */
+static uint32_t pass_index(uint32_t edge, uint32_t first, uint32_t step)
+{
+    return edge > first ? (edge - first + step - 1) / step : 0;
+}
+
+/* Adam7 (PNG specification, 8.2): the pixels of one stored row, to their places in the window. */
+static void place_row(struct png_state *png, unsigned pass, uint32_t y)
+{
+    static const uint8_t first[7] = {0, 4, 0, 2, 0, 1, 0};
+    static const uint8_t step[7] = {8, 8, 4, 4, 2, 2, 1};
+    const struct image_window *window = &png->window;
+    if (y < window->top || y >= window->bottom) {
+        return;
+    }
+    struct run run = {.from = png->row, .step = 3u * step[pass]};
+    run.begin = pass_index(window->left, first[pass], step[pass]);
+    run.end = pass_index(window->right, first[pass], step[pass]);
+    uint32_t x = first[pass] + run.begin * step[pass];
+    size_t width = window->right - window->left;
+    run.rgb = png->whole + 3 * ((y - window->top) * width + (x - window->left));
+    if (run.begin < run.end) {
+        convert_run(png, &run);
+    }
+}
+
+/* An interlaced image: all passes into the window's pixels at once. */
+static int read_passes(struct png_state *png, struct error *error)
+{
+    size_t width = png->window.right - png->window.left;
+    size_t size = 3 * width * (png->window.bottom - png->window.top);
+    int result = codec_scratch(&png->whole, &png->whole_capacity, size, error);
+    if (result < 0) {
+        return result;
+    }
+    for (;;) {
+        struct spng_row_info row;
+        int code = spng_get_row_info(png->spng, &row);
+        if (code == SPNG_EOI) {
+            return 0;
+        }
+        if (code != 0) {
+            return report(code, error);
+        }
+        code = spng_decode_scanline(png->spng, png->row, png->row_size);
+        if (code != 0 && code != SPNG_EOI) {
+            return report(code, error);
+        }
+        place_row(png, (unsigned)row.pass, row.row_num);
+        if (code == SPNG_EOI) {
+            return 0;
+        }
+    }
+}
+
+static int png_start(void *state, const struct image_window *window, struct error *error)
+{
+    struct png_state *png = state;
+    png->window = *window;
+    png->next_row = 0;
+    write_lead(png);
+    int result = codec_scratch(&png->row, &png->row_capacity, png->row_size, error);
+    if (result == 0) {
+        result = begin_spng(png, error);
+    }
+    if (result < 0) {
+        return result;
+    }
+    int code = spng_decode_image(png->spng, NULL, 0, SPNG_FMT_RAW, SPNG_DECODE_PROGRESSIVE);
+    if (code != 0) {
+        return report(code, error);
+    }
+    if (png->chunks.interlaced) {
+        png->next_row = window->top;
+        return read_passes(png, error);
+    }
+    while (png->next_row < window->top) {
+        result = read_row(png, error);
+        if (result < 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static int png_read(void *state, uint8_t *rows, size_t stride, uint32_t count, struct error *error)
+{
+    struct png_state *png = state;
+    const struct image_window *window = &png->window;
+    size_t row_bytes = (size_t)3 * (window->right - window->left);
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *to = rows + (size_t)i * stride;
+        if (png->chunks.interlaced) {
+            memcpy(to, png->whole + (png->next_row - window->top) * row_bytes, row_bytes);
+            png->next_row++;
+            continue;
+        }
+        int result = read_row(png, error);
+        if (result < 0) {
+            return result;
+        }
+        const struct run run = {png->row, window->left, window->right, to, 3};
+        convert_run(png, &run);
+    }
+    return 0;
+}
+
+static int png_finish(void *state, struct error *error)
+{
+    struct png_state *png = state;
+    const struct png_chunks *chunks = &png->chunks;
+    if (chunks->interlaced || png->next_row == chunks->height) {
+        return 0;
+    }
+    if (chunks->data_whole && png_chunks_intact(png->bytes, chunks, png->data_read)) {
+        return 0;
+    }
+    while (png->next_row < chunks->height) {
+        int result = read_row(png, error);
+        if (result < 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+static void png_close(void *state)
+{
+    struct png_state *png = state;
+    spng_ctx_free(png->spng);
+    png->spng = NULL;
+    png->bytes = NULL;
+    codec_scratch_keep(&png->whole, &png->whole_capacity);
+}
+
+static void png_trim(void *state)
+{
+    struct png_state *png = state;
+    free(png->row);
+    free(png->whole);
+    png->row = NULL;
+    png->whole = NULL;
+    png->row_capacity = 0;
+    png->whole_capacity = 0;
+}
+
+const struct codec codec_png = {
+    .format = "PNG",
+    .recognises = png_recognises,
+    .state_size = sizeof(struct png_state),
+    .open = png_open,
+    .start = png_start,
+    .read = png_read,
+    .finish = png_finish,
+    .close = png_close,
+    .trim = png_trim,
+};

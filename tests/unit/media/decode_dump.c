@@ -4,6 +4,7 @@
  * hold it against Pillow:
  *
  *   decode_dump FILE [LEFT TOP RIGHT BOTTOM]     RGB rows of the window to stdout
+ *   decode_dump --scale EIGHTHS FILE             RGB rows of the image at EIGHTHS/8
  *   decode_dump --list [--repeat N]              a line of stdin `FILE [LEFT TOP RIGHT BOTTOM
  *                                                [EIGHTHS]]` gives a line of stdout
  *                                                `ok WIDTH HEIGHT ORIENTATION CRC32 [MILLISECONDS]`
@@ -229,6 +230,9 @@ int main(int argc, char **argv)
         if (!order.has_window || parse_window(argv + 2, &order.window)) {
             result = dump_file(decoder, &order);
         }
+    } else if (argc == 4 && strcmp(argv[1], "--scale") == 0) {
+        struct order order = {.path = argv[3], .eighths = (unsigned)strtoul(argv[2], NULL, 10)};
+        result = dump_file(decoder, &order);
     } else {
         (void)fprintf(stderr,
                       "usage: decode_dump FILE [LEFT TOP RIGHT BOTTOM] | --list [--repeat N]\n");
