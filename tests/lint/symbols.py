@@ -31,6 +31,12 @@ def output(*command):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def foreign_exports(told):
+    """The names in nm's output that are neither ours nor the library's version node."""
+    names = [line.split()[-1].split("@")[0] for line in told.splitlines()]
+    return [name for name in names if not re.fullmatch(r"situ_\w+|SITU_[0-9.]+", name)]
+
+
 def main():
     build = os.path.abspath(sys.argv[1])
     findings = []
@@ -40,10 +46,8 @@ def main():
     library = find(build, "libsitu.so*")
     if library:
         looked_at += 1
-        for line in output("nm", "-D", "--defined-only", library).splitlines():
-            name = line.split()[-1].split("@")[0]
-            if not name.startswith("situ_") and not re.fullmatch(r"SITU_[0-9.]+", name):
-                findings.append(f"{library}:1: exports {name}")
+        exports = output("nm", "-D", "--defined-only", library)
+        findings += [f"{library}:1: exports {name}" for name in foreign_exports(exports)]
     else:
         absent.append("libsitu.so")
 

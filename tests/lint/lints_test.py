@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gates themselves can fail: each lint finds a fault that is planted, and passes what is good;
+and tools/run-tests counts failed, skipped and crashed tests as what they are.
+"""
+import importlib.machinery
+import importlib.util
+import os
+import unittest
+
+import layers
+import size
+import symbols
+import tidy
+import tree
+import words
+
+
+def load_run_tests():
+    loader = importlib.machinery.SourceFileLoader(
+        "run_tests", os.path.join(tree.ROOT, "tools", "run-tests"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("run_tests", loader))
+    loader.exec_module(module)
+    return module
+
+
+class Layers(unittest.TestCase):
+    def test_lower_rows_and_the_own_room_are_seen(self):
+        for room, name in (("wire", "base/buffer.h"), ("daemon", "http/http.h"), ("media", "media/media.h"),
+                           ("model", "fields.h"), ("cli", "situ.h"), ("wire", "jansson.h")):
+            self.assertIsNone(layers.judge("x.c", room, name), (room, name))
+
+    def test_rows_above_and_beside_are_not(self):
+        self.assertIn("above", layers.judge("x.c", "base", "wire/json.h"))
+        self.assertIn("beside", layers.judge("x.c", "http", "store/store.h"))
+        self.assertIn("beside", layers.judge("x.c", "daemon", "worker/serve.h"))
+
+    def test_the_cli_sees_the_public_header_only(self):
+        self.assertIn("base only", layers.judge("x.c", "cli", "wire/json.h"))
+        self.assertIn("cli", layers.judge("x.c", "cli", "client/client.h"))
+        self.assertIsNotNone(layers.judge("x.c", "daemon", "situ.h"))
+
+    def test_foreign_headers_stay_in_their_room(self):
+        for room, name in (("daemon", "microhttpd.h"), ("http", "jansson.h"), ("worker", "onnxruntime_c_api.h"),
+                           ("engine", "jpeglib.h"), ("store", "openssl/evp.h"), ("daemon", "linux/landlock.h")):
+            self.assertIn("only", layers.judge("x.c", room, name), (room, name))
+
+
+class Sizes(unittest.TestCase):
+    @staticmethod
+    def function(lines):
+        return ["int f(void)", "{"] + ["    g();"] * (lines - 2) + ["}"]
+
+    def test_a_function_of_eighty_lines_passes_and_one_more_does_not(self):
+        self.assertEqual([], list(size.long_functions(self.function(80))))
+        self.assertEqual([(2, 81)], list(size.long_functions(self.function(81))))
+
+
+class Words(unittest.TestCase):
+    GOOD = ["/* SPDX-License-Identifier: Apache-2.0", " *", " * A thing.", " */"]
+
+    def test_a_good_file_passes(self):
+        self.assertEqual([], list(words.judge("src/base/thing.c", self.GOOD)))
+
+    def test_licence_purpose_name_and_notes_are_judged(self):
+        self.assertEqual(1, len(list(words.judge("src/base/thing.c", ["/* A thing. */"]))))
+        self.assertEqual(1, len(list(words.judge("a.c", ["/* SPDX-License-Identifier: Apache-2.0 */"]))))
+        self.assertEqual(1, len(list(words.judge("src/base/util.c", self.GOOD))))
+        self.assertEqual(1, len(list(words.judge("a.c", self.GOOD + ["/* TO" + "DO: more */"]))))
+
+
+class Tidy(unittest.TestCase):
+    def test_leaks_alone_are_left_to_the_sanitizer(self):
+        leak = "a.c:1:2: error: Potential leak of memory pointed to by 'p' [clang-analyzer-unix.Malloc,-warnings-as-errors]"
+        other = "a.c:1:2: error: Attempt to free released memory [clang-analyzer-unix.Malloc,-warnings-as-errors]"
+        self.assertTrue(tidy.NO_LEAK.search(leak))
+        self.assertFalse(tidy.NO_LEAK.search(other))
+        self.assertTrue(tidy.TOLD.search(other))
+
+
+class Symbols(unittest.TestCase):
+    def test_only_prefixed_names_are_exported(self):
+        self.assertEqual(["buffer_add"], symbols.foreign_exports(
+            "0000 T situ_open\n0000 T buffer_add@@SITU_0.1\n0000 A SITU_0.1\n"))
+
+
+class Counting(unittest.TestCase):
+    def setUp(self):
+        self.run_tests = load_run_tests()
+
+    def count(self, stdout, result):
+        totals = self.run_tests.Totals()
+        self.run_tests.count_meson_test({"name": "situ:unit / room/part", "stdout": stdout, "result": result}, totals)
+        return totals.passed, len(totals.failures), totals.skipped
+
+    def test_each_case_counts(self):
+        told = "1..3\nok 1 - a\nnot ok 2 - b\n# 1 != 2\nnot ok 3 # SKIP c\n# not ok - tests\n"
+        self.assertEqual((1, 1, 1), self.count(told, "FAIL"))
+
+    def test_groups_add_up(self):
+        self.assertEqual((2, 0, 0), self.count("1..1\nok 1 - a\n# ok - x\n1..1\nok 1 - b\n", "OK"))
+
+    def test_a_crash_is_a_failure(self):
+        self.assertEqual((1, 1, 0), self.count("1..2\nok 1 - a\n", "FAIL"))
+        self.assertEqual((1, 1, 0), self.count("1..1\nok 1 - a\n==1==ERROR: LeakSanitizer\n", "FAIL"))
+        self.assertEqual((0, 1, 0), self.count("", "TIMEOUT"))
+
+    def test_a_program_without_cases_counts_as_one(self):
+        self.assertEqual((1, 0, 0), self.count("done\n", "OK"))
+        self.assertEqual((0, 0, 1), self.count("no data\n", "SKIP"))
+
+
+if __name__ == "__main__":
+    unittest.main()
