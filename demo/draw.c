@@ -27,12 +27,13 @@ struct options {
 };
 
 static const char help[] =
-    "usage: situ-draw --out DIR [--count N] [--seed S] [--size WxH|MIN-MAX] [--kind KIND]\n"
+    "usage: situ-draw [--out DIR] [--count N] [--seed S] [--size WxH|MIN-MAX] [--kind KIND]\n"
     "                 [--folders] [--labels FILE.tsv] [--large]\n"
     "       situ-draw --list-kinds\n"
     "\n"
     "Draws pictures as DIR/KIND-NUMBER.jpg; the same seed gives the same pictures.\n"
     "\n"
+    "  --out DIR         the folder, made where it is missing (pictures)\n"
     "  --count N         how many; the kinds take turns (12)\n"
     "  --seed S          of the random choices (1)\n"
     "  --size WxH        all of one size, in pixels\n"
@@ -187,10 +188,6 @@ static int parse_options(int argc, char **argv, struct options *options, struct 
         return error_set(error, ERROR_MALFORMED, "'%s' is not an option; see situ-draw --help",
                          argv[optind]);
     }
-    if (!options->out) {
-        (void)error_set(error, ERROR_MALFORMED, "--out DIR is missing; see situ-draw --help");
-        return -EINVAL;
-    }
     return 0;
 }
 
@@ -305,6 +302,7 @@ int main(int argc, char **argv)
     struct options options = {
         .plan = {.seed = 1, .kind = -1, .edge_min = 320, .edge_max = 640},
         .count = KIND_COUNT,
+        .out = "pictures",
     };
     struct error error = {0};
     int result = parse_options(argc, argv, &options, &error);
