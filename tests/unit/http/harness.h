@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "http/http.h"
 
-enum { APP_WORK = 64, APP_BODY_LIMIT = 1000, APP_UPLOAD_LIMIT = 8 << 20, APP_CERTIFICATE = 8192 };
+enum { APP_WORK = 64, APP_BODY_LIMIT = 1000, APP_UPLOAD_LIMIT = 8 << 20 };
 
 /* The application. Its paths:
  *   /inline           answered on the listener's thread
