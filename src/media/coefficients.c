@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "media/kernels.h"
+
 /* A filter kernel of half width `support`. Sources: Pillow's concepts of filters; the constants of
  * the Hamming window are single precision there. */
 struct filter {
@@ -85,8 +87,9 @@ static struct coefficients *allocate(const struct axis *axis, uint32_t taps)
     }
     c->axis = *axis;
     c->taps = taps;
-    c->start = calloc(axis->count, sizeof(*c->start));
-    c->used = calloc(axis->count, sizeof(*c->used));
+    size_t padded = kernels_round_up(axis->count, KERNEL_GROUP);
+    c->start = calloc(padded, sizeof(*c->start));
+    c->used = calloc(padded, sizeof(*c->used));
     c->weights = calloc((size_t)axis->count * taps, sizeof(*c->weights));
     c->size_bytes = (size_t)axis->count * (2 + taps) * sizeof(uint32_t);
     if (!c->start || !c->used || !c->weights) {

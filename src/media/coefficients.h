@@ -42,8 +42,8 @@ struct coefficients {
     uint32_t taps;                     /* row length of `weights`; no output has more */
     bool copies;                       /* every output is one source pixel */
     bool wide;        /* a weight is too large for three signed bytes (no known filter makes one) */
-    uint32_t *start;  /* owned; `count` of them, relative to window_first */
-    uint32_t *used;   /* owned; taps of that output, 1..taps */
+    uint32_t *start;  /* owned; relative to window_first; zeros behind the last up to a group */
+    uint32_t *used;   /* owned; taps of that output, 1..taps; zeros as above */
     int32_t *weights; /* owned; count x taps, zero behind `used` */
 
     /* Owned; the weights in the order that an inner loop wants, made on first use by kernels.h. */

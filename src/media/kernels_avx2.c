@@ -144,46 +144,54 @@ static inline void row_store(const struct sums *ab, const struct sums *cd, uint8
     memcpy(planar + 2 * plane, &blue, sizeof(blue));
 }
 
-/* Four outputs and where their pixels are. An output with fewer steps than the others goes on with
- * its first pixels and weights of zero, so that nothing is read far behind the row. */
-struct quad {
-    const uint8_t *pixels[QUAD];
-    size_t steps[QUAD];
-    size_t most;
-};
-
-static inline struct quad quad_of(const struct coefficients *c, size_t first, const uint8_t *pixels)
+/* At most four taps everywhere, as mild reductions and enlargements have them. */
+static void rows_short(const struct coefficients *c, const uint8_t *pixels, uint8_t *planar,
+                       size_t plane)
 {
-    struct quad quad = {.most = 0};
-    for (size_t j = 0; j < QUAD; j++) {
-        size_t at = first + j < c->axis.count ? first + j : first;
-        quad.pixels[j] = pixels + (size_t)c->start[at] * 3;
-        quad.steps[j] = steps_of(c->used[at], STEP);
-        quad.most = quad.steps[j] > quad.most ? quad.steps[j] : quad.most;
+    const struct row_step *step = c->packed_rows;
+    const __m256i half = _mm256_set1_epi32(COEFFICIENT_HALF), zero = _mm256_setzero_si256();
+    for (size_t i = 0; i < c->axis.count; i += QUAD, step += QUAD) {
+        const uint32_t *start = &c->start[i];
+        struct sums ab = {half, zero}, cd = {half, zero};
+        row_taps(&ab, pixels + (size_t)start[0] * 3, pixels + (size_t)start[1] * 3, step);
+        row_taps(&cd, pixels + (size_t)start[2] * 3, pixels + (size_t)start[3] * 3, step + 2);
+        row_store(&ab, &cd, planar + i, plane);
     }
-    return quad;
 }
 
-static inline const uint8_t *quad_at(const struct quad *quad, size_t output, size_t step)
+/* The pixels of step k of an output. One that has fewer steps than its neighbours goes on with its
+ * first pixels and weights of zero, so that nothing is read far behind the row. */
+static inline const uint8_t *step_pixels(const struct coefficients *c, size_t output, size_t k,
+                                         const uint8_t *pixels)
 {
-    return quad->pixels[output] + (step < quad->steps[output] ? step * STEP * 3 : 0);
+    size_t pixel = c->start[output] + (k * STEP < c->used[output] ? k * STEP : 0);
+    return pixels + pixel * 3;
+}
+
+static void rows_long(const struct coefficients *c, const uint8_t *pixels, uint8_t *planar,
+                      size_t plane)
+{
+    const struct row_step *step = c->packed_rows;
+    size_t steps = steps_of(c->taps, STEP);
+    const __m256i half = _mm256_set1_epi32(COEFFICIENT_HALF), zero = _mm256_setzero_si256();
+    for (size_t i = 0; i < c->axis.count; i += QUAD) {
+        struct sums ab = {half, zero}, cd = {half, zero};
+        for (size_t k = 0; k < steps; k++, step += QUAD) {
+            row_taps(&ab, step_pixels(c, i, k, pixels), step_pixels(c, i + 1, k, pixels), step);
+            row_taps(&cd, step_pixels(c, i + 2, k, pixels), step_pixels(c, i + 3, k, pixels),
+                     step + 2);
+        }
+        row_store(&ab, &cd, planar + i, plane);
+    }
 }
 
 static void rows_avx2(const struct coefficients *c, const uint8_t *pixels, uint8_t *planar,
                       size_t plane)
 {
-    const struct row_step *packed = c->packed_rows;
-    size_t stride = steps_of(c->taps, STEP) * QUAD;
-    const __m256i half = _mm256_set1_epi32(COEFFICIENT_HALF), zero = _mm256_setzero_si256();
-    for (size_t i = 0; i < c->axis.count; i += QUAD, packed += stride) {
-        struct quad quad = quad_of(c, i, pixels);
-        struct sums ab = {half, zero}, cd = {half, zero};
-        const struct row_step *step = packed;
-        for (size_t k = 0; k < quad.most; k++, step += QUAD) {
-            row_taps(&ab, quad_at(&quad, 0, k), quad_at(&quad, 1, k), step);
-            row_taps(&cd, quad_at(&quad, 2, k), quad_at(&quad, 3, k), step + 2);
-        }
-        row_store(&ab, &cd, planar + i, plane);
+    if (c->taps <= STEP) {
+        rows_short(c, pixels, planar, plane);
+    } else {
+        rows_long(c, pixels, planar, plane);
     }
 }
 

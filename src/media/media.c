@@ -45,10 +45,12 @@ struct job {
 
 int media_new(struct media **ret_media)
 {
-    struct media *media = calloc(1, sizeof(*media));
+    /* The tables of the inner loops want their alignment, which calloc does not promise. */
+    struct media *media = aligned_alloc(_Alignof(struct media), sizeof(*media));
     if (!media) {
         return -ENOMEM;
     }
+    *media = (struct media){0};
     int r = decoder_new(&media->decoder);
     if (r < 0) {
         free(media);
