@@ -30,13 +30,14 @@
 #define LIMIT_QUEUE 4096u           /* waiting objects [conf] */
 #define LIMIT_STREAM_WINDOW 64u     /* objects in flight of one run request */
 #define LIMIT_JSON_DEPTH 32u
-#define LIMIT_JSON_VALUES (2 * MIB) /* numbers in a V2 request; more as binary */
+#define LIMIT_JSON_VALUES MIB                        /* in a V2 request; more goes as binary */
 
 /* Time, in milliseconds. */
 #define LIMIT_HEADER_MS 10000 /* to send a request's head [conf] */
 #define LIMIT_BODY_MS 60000   /* to send a control or tensor body [conf] */
 #define LIMIT_IDLE_MS 120000  /* a kept-alive connection without request */
 #define LIMIT_OBJECT_MS 30000 /* an object in a worker [conf] */
+#define LIMIT_REQUEST_MS 120000 /* an object waiting in the queue [conf] */
 #define LIMIT_LOAD_MS 120000  /* a worker loading a model [conf] */
 #define LIMIT_STOP_MS 9000    /* running requests after SIGTERM */
 

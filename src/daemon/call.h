@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One HTTP request on its way through the daemon: which route took it, what the path captured, and
+ * the route's own state, which lives as long as the call. Reference counted: the HTTP side holds
+ * one reference until the request ends, whoever answers later holds another.
+ */
+#ifndef SITU_DAEMON_CALL_H
+#define SITU_DAEMON_CALL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "daemon/service.h"
+#include "http/http.h"
+
+enum { CALL_CAPTURES = 4 };
+
+struct call;
+
+enum route_body { BODY_NONE, BODY_CONTROL, BODY_DATA, BODY_UPLOAD };
+
+struct route {
+    const char *method;
+    const char *pattern; /* `*` captures a segment, `**` the rest */
+    enum route_body body;
+    bool blocking; /* runs on a task thread */
+    void (*handle)(struct call *call);
+};
+
+struct call {
+    atomic_uint references;
+    struct service *service;      /* borrowed */
+    struct http_request *request; /* borrowed by HTTP's reference, owned by ours */
+    const struct route *route;
+    char *path; /* owned; cut into pieces */
+    const char *captures[CALL_CAPTURES];
+    struct model *model; /* owned reference; NULL where the call names none */
+    void *state;         /* the route's; freed by free_state */
+    void (*free_state)(void *state);
+    void (*_Atomic client_gone)(struct call *call); /* NULL: nothing to cancel */
+    atomic_bool answered;
+};
+
+struct call *call_ref(struct call *call);
+void call_unref(struct call *call);
+
+/* Finds the model that `captures[index]` names (and query `version`, or captures[version_index]
+ * where that is >= 0); answers 404 itself and returns false where there is none. */
+bool call_find_model(struct call *call, int index, int version_index);
+
+/* The answer, counted by model and status. */
+void call_respond(struct call *call, unsigned status, const char *content_type, struct buffer *body,
+                  const char *const *headers);
+void call_respond_json(struct call *call, unsigned status, struct buffer *body);
+void call_respond_error(struct call *call, const struct error *error);
+void call_respond_status(struct call *call, unsigned status, const char *message);
+
+/* A query parameter as a number within bounds, or `fallback`; false (answered 400) where it is not
+ * one. */
+bool call_query_number(struct call *call, const char *name, size_t lowest, size_t highest,
+                       size_t fallback, size_t *ret_number);
+
+/* The HTTP status that belongs to an error. */
+unsigned call_status(enum error_code code);
+
+/* The handler for http_server_new(). */
+struct http_handler call_handler_for(struct service *service);
+
+/* Routes, by room of the interface. */
+void route_infer_stored(struct call *call);
+void route_infer_post(struct call *call);
+void route_run(struct call *call);
+void route_v2_infer(struct call *call);
+void route_v2_server(struct call *call);
+void route_v2_live(struct call *call);
+void route_v2_ready(struct call *call);
+void route_v2_model(struct call *call);
+void route_v2_model_ready(struct call *call);
+void route_v2_index(struct call *call);
+void route_status(struct call *call);
+void route_metrics(struct call *call);
+void route_store_list(struct call *call);
+void route_object_list(struct call *call);
+void route_model_list(struct call *call);
+void route_model_show(struct call *call);
+void route_model_labels(struct call *call);
+void route_model_upload(struct call *call);
+bool route_model_upload_begin(struct call *call);
+void route_model_import(struct call *call);
+void route_model_remove(struct call *call);
+
+#endif

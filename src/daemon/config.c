@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Settings by section and name, from the file and from the command line. Runs before any thread.
+ */
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <ini.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "daemon/listen.h"
+#include "model/package.h"
+
+#define DEFAULT_FILE "/etc/situ/situd.conf"
+
+enum setting_kind {
+    SETTING_TEXT,
+    SETTING_LIST,
+    SETTING_FLAG,
+    SETTING_NUMBER,
+    SETTING_SECONDS,
+    SETTING_BYTES,
+    SETTING_OCTAL
+};
+
+struct setting {
+    const char *section;
+    const char *name;
+    const char *option; /* command line; NULL: file only */
+    enum setting_kind kind;
+    size_t offset;
+    size_t count_offset; /* lists */
+};
+
+#define TEXT(section, name, option, field)                                                         \
+    {                                                                                              \
+        section, name, option, SETTING_TEXT, offsetof(struct config, field), 0                     \
+    }
+#define FLAG(section, name, option, field)                                                         \
+    {                                                                                              \
+        section, name, option, SETTING_FLAG, offsetof(struct config, field), 0                     \
+    }
+#define VALUE(section, name, option, kind, field)                                                  \
+    {                                                                                              \
+        section, name, option, kind, offsetof(struct config, field), 0                             \
+    }
+
+static const struct setting settings[] = {
+    {"situd", "models", "models", SETTING_LIST, offsetof(struct config, models),
+     offsetof(struct config, model_count)},
+    TEXT("situd", "state", "state", state),
+    TEXT("situd", "import_root", "import-root", import_root),
+    TEXT("situd", "worker", "worker", worker),
+    TEXT("situd", "engine", "engine", engine),
+    FLAG("situd", "require_sandbox", "require-sandbox", require_sandbox),
+    FLAG("situd", "debug", "debug", debug),
+    VALUE("situd", "lanes", "lanes", SETTING_NUMBER, lanes),
+    VALUE("situd", "memory_budget", "memory-budget", SETTING_BYTES, memory_budget),
+    VALUE("situd", "worker_memory", "worker-memory", SETTING_BYTES, worker_memory),
+    {"listen", "address", "listen", SETTING_LIST, offsetof(struct config, listen),
+     offsetof(struct config, listen_count)},
+    VALUE("listen", "socket_mode", "socket-mode", SETTING_OCTAL, socket_mode),
+    TEXT("listen", "socket_group", "socket-group", socket_group),
+    TEXT("listen", "tls_certificate", "tls-certificate", tls_certificate),
+    TEXT("listen", "tls_key", "tls-key", tls_key),
+    TEXT("listen", "token_file", "token-file", token_file),
+    FLAG("listen", "insecure", "insecure", insecure),
+    VALUE("limits", "queue", "queue", SETTING_NUMBER, queue),
+    VALUE("limits", "connections", "connections", SETTING_NUMBER, connections),
+    VALUE("limits", "body_bytes", "body-bytes", SETTING_BYTES, body_bytes),
+    VALUE("limits", "package_bytes", NULL, SETTING_BYTES, package_bytes),
+    VALUE("limits", "object_seconds", "object-seconds", SETTING_SECONDS, object_ms),
+    VALUE("limits", "request_seconds", "request-seconds", SETTING_SECONDS, request_ms),
+    VALUE("limits", "load_seconds", "load-seconds", SETTING_SECONDS, load_ms),
+    VALUE("limits", "header_seconds", "header-seconds", SETTING_SECONDS, header_ms),
+    VALUE("limits", "body_seconds", "body-seconds", SETTING_SECONDS, body_ms),
+    VALUE("limits", "idle_seconds", "idle-seconds", SETTING_SECONDS, idle_ms),
+};
+
+enum { SETTING_COUNT = sizeof settings / sizeof settings[0] };
+
+static int bad_value(struct error *error, const struct setting *setting, const char *value,
+                     const char *wanted)
+{
+    return error_set(error, ERROR_MALFORMED, "[%s] %s = %.100s: %s is wanted", setting->section,
+                     setting->name, value, wanted);
+}
+
+static int set_text(char **place, const char *value, struct error *error)
+{
+    char *copy = strdup(value);
+    if (!copy) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    free(*place);
+    *place = copy;
+    return 0;
+}
+
+static int set_number(uint64_t *place, const struct setting *setting, const char *value,
+                      struct error *error)
+{
+    char *end = NULL;
+    errno = 0;
+    double number = strtod(value, &end);
+    double scale = 1;
+    if (setting->kind == SETTING_SECONDS) {
+        scale = 1000;
+    } else if (setting->kind == SETTING_BYTES && *end && strchr("KMGT", *end)) {
+        static const char units[] = "KMGT";
+        for (const char *unit = units; *unit != '\0'; unit++) {
+            scale *= 1024;
+            if (*unit == *end) {
+                break;
+            }
+        }
+        end++;
+    }
+    if (end == value || *end != '\0' || errno != 0 || !(number >= 0) || number * scale > 1e15) {
+        return bad_value(error, setting, value,
+                         setting->kind == SETTING_SECONDS ? "a number of seconds"
+                         : setting->kind == SETTING_BYTES ? "a size such as 512M or 4G"
+                                                          : "a number");
+    }
+    *place = (uint64_t)(number * scale);
+    return 0;
+}
+
+static int set_flag(bool *place, const struct setting *setting, const char *value,
+                    struct error *error)
+{
+    if (strcmp(value, "yes") == 0 || strcmp(value, "true") == 0 || strcmp(value, "1") == 0) {
+        *place = true;
+    } else if (strcmp(value, "no") == 0 || strcmp(value, "false") == 0 || strcmp(value, "0") == 0) {
+        *place = false;
+    } else {
+        return bad_value(error, setting, value, "yes or no");
+    }
+    return 0;
+}
+
+static int apply(struct config *config, const struct setting *setting, const char *value,
+                 struct error *error)
+{
+    void *place = (char *)config + setting->offset;
+    switch (setting->kind) {
+    case SETTING_TEXT:
+        return set_text(place, value, error);
+    case SETTING_FLAG:
+        return set_flag(place, setting, value, error);
+    case SETTING_OCTAL: {
+        char *end = NULL;
+        unsigned long mode = strtoul(value, &end, 8);
+        if (end == value || *end != '\0' || mode > 0777) {
+            return bad_value(error, setting, value, "an octal mode such as 0660");
+        }
+        *(unsigned *)place = (unsigned)mode;
+        return 0;
+    }
+    case SETTING_LIST: {
+        char **list = place;
+        size_t *count = (size_t *)(void *)((char *)config + setting->count_offset);
+        if (*count == CONFIG_LIST_MAX) {
+            return bad_value(error, setting, value, "at most 64 of them");
+        }
+        return set_text(&list[(*count)++], value, error);
+    }
+    default:
+        return set_number(place, setting, value, error);
+    }
+}
+
+static int add_store(struct config *config, const char *name, const char *path, struct error *error)
+{
+    struct error name_error;
+    if (model_name_check(name, &name_error) < 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "store name '%.80s': 1 to 64 of A-Z a-z 0-9 . _ - are allowed", name);
+    }
+    for (size_t i = 0; i < config->store_count; i++) {
+        if (strcmp(config->stores[i].name, name) == 0) {
+            return error_set(error, ERROR_CONFLICT, "store '%s' is given twice", name);
+        }
+    }
+    if (config->store_count == CONFIG_LIST_MAX) {
+        return error_set(error, ERROR_TOO_LARGE, "more than %d stores", CONFIG_LIST_MAX);
+    }
+    struct config_store *store = &config->stores[config->store_count];
+    int result = set_text(&store->name, name, error);
+    if (result == 0) {
+        result = set_text(&store->path, path, error);
+    }
+    config->store_count += result == 0;
+    return result;
+}
+
+int config_set(struct config *config, const char *section, const char *name, const char *value,
+               struct error *error)
+{
+    if (strncmp(section, "store ", 6) == 0 && strcmp(name, "path") == 0) {
+        return add_store(config, section + 6, value, error);
+    }
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (strcmp(settings[i].section, section) == 0 && strcmp(settings[i].name, name) == 0) {
+            return apply(config, &settings[i], value, error);
+        }
+    }
+    return error_set(error, ERROR_MALFORMED, "[%.60s] %.60s is not a setting; see situd.conf(5)",
+                     section, name);
+}
+
+struct reading {
+    struct config *config;
+    struct error *error;
+    const bool *on_command_line; /* by setting: the file does not override */
+    bool stores_on_command_line;
+};
+
+static int on_line(void *user, const char *section, const char *name, const char *value)
+{
+    struct reading *reading = user;
+    if (reading->stores_on_command_line && strncmp(section, "store ", 6) == 0) {
+        return 1;
+    }
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (reading->on_command_line[i] && strcmp(settings[i].section, section) == 0 &&
+            strcmp(settings[i].name, name) == 0) {
+            return 1;
+        }
+    }
+    return config_set(reading->config, section, name, value, reading->error) == 0;
+}
+
+static int read_file(struct reading *reading, const char *path)
+{
+    struct error inner = {0};
+    struct error *outer = reading->error;
+    reading->error = &inner;
+    int line = ini_parse(path, on_line, reading);
+    if (line == 0) {
+        return set_text(&reading->config->file, path, outer);
+    }
+    if (line < 0) {
+        char text[64];
+        return error_set(outer, ERROR_NOT_FOUND, "%s: %s", path,
+                         error_text(errno, text, sizeof text));
+    }
+    return error_set(outer, ERROR_MALFORMED, "%s:%d: %.300s", path, line,
+                     inner.message[0] ? inner.message : "not `name = value`");
+}
+
+static void print_help(void)
+{
+    (void)printf("usage: situd --store NAME=DIRECTORY [--models DIRECTORY] [options]\n"
+                 "       situd --config FILE\n\n"
+                 "Runs DNN inference over stored objects where they lie. Options:\n"
+                 "  --store NAME=DIRECTORY    serve a directory tree as store NAME (repeatable)\n"
+                 "  --models DIRECTORY        serve the model packages in it (repeatable)\n"
+                 "  --state DIRECTORY         where added models are kept\n"
+                 "  --listen ADDRESS          unix:PATH or HOST:PORT (repeatable)\n"
+                 "  --socket-mode MODE, --socket-group GROUP\n"
+                 "  --tls-certificate FILE --tls-key FILE --token-file FILE, or --insecure:\n"
+                 "                            needed for addresses other than loopback\n"
+                 "  --import-root DIRECTORY   models may be added from paths beneath it\n"
+                 "  --require-sandbox         refuse to run workers without Landlock and seccomp\n"
+                 "  --lanes N, --memory-budget SIZE, --worker-memory SIZE, --queue N,\n"
+                 "  --connections N, --body-bytes SIZE, --object-seconds S, --request-seconds S,\n"
+                 "  --load-seconds S, --header-seconds S, --body-seconds S, --idle-seconds S\n"
+                 "  --worker FILE, --engine NAME\n"
+                 "  --config FILE             default " DEFAULT_FILE ", where it exists\n"
+                 "  --check                   check the configuration and exit\n"
+                 "  --debug, --version, --help\n\n"
+                 "See situd(8) and situd.conf(5).\n");
+}
+
+static int set_defaults(struct config *config, struct error *error)
+{
+    *config = (struct config){
+        .socket_mode = 0660,
+        .queue = LIMIT_QUEUE,
+        .connections = LIMIT_CONNECTIONS,
+        .body_bytes = LIMIT_BODY_BYTES,
+        .package_bytes = LIMIT_PACKAGE_BYTES,
+        .object_ms = LIMIT_OBJECT_MS,
+        .request_ms = LIMIT_REQUEST_MS,
+        .load_ms = LIMIT_LOAD_MS,
+        .header_ms = LIMIT_HEADER_MS,
+        .body_ms = LIMIT_BODY_MS,
+        .idle_ms = LIMIT_IDLE_MS,
+    };
+    return set_text(&config->engine, "onnxruntime", error);
+}
+
+/* $SITUD_WORKER for a build tree; the installed place else. */
+static int default_worker(struct config *config, struct error *error)
+{
+    if (config->worker) {
+        return 0;
+    }
+    char self[4096];
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (size > 0) { /* in a build tree situ-worker lies in a room beside */
+        self[size] = '\0';
+        char *slash = strrchr(self, '/');
+        *slash = '\0';
+        char *beside = NULL;
+        if (asprintf(&beside, "%s/../worker/situ-worker", self) > 0 && access(beside, X_OK) == 0) {
+            config->worker = beside;
+            return 0;
+        }
+        free(beside);
+    }
+    return set_text(&config->worker, SITU_WORKER_PATH, error);
+}
+
+static int default_state(struct config *config, struct error *error)
+{
+    if (config->state) {
+        return 0;
+    }
+    if (geteuid() == 0) {
+        return set_text(&config->state, "/var/lib/situ", error);
+    }
+    /* NOLINTBEGIN(concurrency-mt-unsafe): before any thread */
+    const char *given = getenv("STATE_DIRECTORY");
+    const char *base = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    /* NOLINTEND(concurrency-mt-unsafe) */
+    char path[4096];
+    if (given && *given) {
+        return set_text(&config->state, given, error);
+    }
+    if (base && *base) {
+        (void)snprintf(path, sizeof path, "%s/situ", base);
+    } else if (home && *home) {
+        (void)snprintf(path, sizeof path, "%s/.local/state/situ", home);
+    } else {
+        return error_set(error, ERROR_MALFORMED, "no place for the state: give --state DIRECTORY");
+    }
+    return set_text(&config->state, path, error);
+}
+
+enum { OPTION_STORE = 1000, OPTION_CONFIG, OPTION_CHECK, OPTION_HELP, OPTION_VERSION };
+
+static size_t make_options(struct option *options)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (settings[i].option) {
+            options[count++] = (struct option){
+                settings[i].option,
+                settings[i].kind == SETTING_FLAG ? no_argument : required_argument, NULL, (int)i};
+        }
+    }
+    options[count++] = (struct option){"store", required_argument, NULL, OPTION_STORE};
+    options[count++] = (struct option){"config", required_argument, NULL, OPTION_CONFIG};
+    options[count++] = (struct option){"check", no_argument, NULL, OPTION_CHECK};
+    options[count++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+    options[count++] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
+    options[count] = (struct option){0};
+    return count;
+}
+
+static int add_store_argument(struct config *config, const char *argument, struct error *error)
+{
+    const char *equals = strchr(argument, '=');
+    if (!equals || equals == argument || equals[1] == '\0') {
+        return error_set(error, ERROR_MALFORMED,
+                         "--store %.200s: NAME=DIRECTORY is wanted, for example photos=/srv/photos",
+                         argument);
+    }
+    char name[128];
+    (void)snprintf(name, sizeof name, "%.*s", (int)(equals - argument), argument);
+    return add_store(config, name, equals + 1, error);
+}
+
+static enum config_outcome read_arguments(int argc, char **argv, struct reading *reading,
+                                          bool *on_command_line, const char **ret_file)
+{
+    struct option options[SETTING_COUNT + 6];
+    struct config *config = reading->config;
+    (void)make_options(options);
+    opterr = 0;
+    for (int c = 0; (c = getopt_long(argc, argv, "", options, NULL)) !=
+                    -1;) { // NOLINT(concurrency-mt-unsafe): before any thread
+        int result = 0;
+        if (c == OPTION_HELP) {
+            print_help();
+            return CONFIG_EXIT_OK;
+        }
+        if (c == OPTION_VERSION) {
+            (void)printf("situd %s\n", SITU_VERSION);
+            return CONFIG_EXIT_OK;
+        }
+        if (c == OPTION_STORE) {
+            reading->stores_on_command_line = true;
+            result = add_store_argument(config, optarg, reading->error);
+        } else if (c == OPTION_CONFIG) {
+            *ret_file = optarg;
+        } else if (c == OPTION_CHECK) {
+            config->check_only = true;
+        } else if (c >= 0 && c < SETTING_COUNT) {
+            on_command_line[c] = true;
+            result = apply(config, &settings[c], optarg ? optarg : "yes", reading->error);
+        } else {
+            result = error_set(reading->error, ERROR_MALFORMED,
+                               "unknown or incomplete option %.100s; see situd --help",
+                               argv[optind - 1]);
+        }
+        if (result < 0) {
+            return CONFIG_EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        (void)error_set(reading->error, ERROR_MALFORMED, "unexpected argument '%.100s'",
+                        argv[optind]);
+        return CONFIG_EXIT_USAGE;
+    }
+    return CONFIG_RUN;
+}
+
+enum config_outcome config_read(int argc, char **argv, struct config *ret_config,
+                                struct error *error)
+{
+    bool on_command_line[SETTING_COUNT] = {false};
+    struct reading reading = {
+        .config = ret_config, .error = error, .on_command_line = on_command_line};
+    const char *file = NULL;
+    if (set_defaults(ret_config, error) < 0) {
+        return CONFIG_EXIT_USAGE;
+    }
+    enum config_outcome outcome = read_arguments(argc, argv, &reading, on_command_line, &file);
+    if (outcome != CONFIG_RUN) {
+        return outcome;
+    }
+    if (!file && !reading.stores_on_command_line && access(DEFAULT_FILE, F_OK) == 0) {
+        file = DEFAULT_FILE;
+    }
+    if ((file && read_file(&reading, file) < 0) || default_worker(ret_config, error) < 0 ||
+        default_state(ret_config, error) < 0) {
+        return CONFIG_EXIT_USAGE;
+    }
+    return CONFIG_RUN;
+}
+
+static int check_readable(const char *path, const char *what, struct error *error)
+{
+    char text[64];
+    if (path && access(path, R_OK) < 0) {
+        return error_set(error, ERROR_NOT_FOUND, "%s %s: %s", what, path,
+                         error_text(errno, text, sizeof text));
+    }
+    return 0;
+}
+
+static int check_stores(const struct config *config, struct error *error)
+{
+    for (size_t i = 0; i < config->store_count; i++) {
+        struct stat status;
+        char text[64];
+        if (stat(config->stores[i].path, &status) < 0) {
+            return error_set(error, ERROR_NOT_FOUND, "store '%s': %s: %s", config->stores[i].name,
+                             config->stores[i].path, error_text(errno, text, sizeof text));
+        }
+        if (!S_ISDIR(status.st_mode)) {
+            return error_set(error, ERROR_UNFIT, "store '%s': %s is not a directory",
+                             config->stores[i].name, config->stores[i].path);
+        }
+    }
+    return 0;
+}
+
+int config_check(const struct config *config, struct error *error)
+{
+    if (config->store_count == 0 && config->model_count == 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "nothing to serve: give --store NAME=DIRECTORY (or --config FILE)");
+    }
+    int result = check_stores(config, error);
+    for (size_t i = 0; i < config->model_count && result == 0; i++) {
+        result = check_readable(config->models[i], "model directory", error);
+    }
+    if (result == 0) {
+        result = check_readable(config->tls_certificate, "TLS certificate", error);
+    }
+    if (result == 0) {
+        result = check_readable(config->tls_key, "TLS key", error);
+    }
+    if (result == 0) {
+        result = check_readable(config->token_file, "token file", error);
+    }
+    if (result == 0 && access(config->worker, X_OK) < 0) {
+        result = error_set(error, ERROR_NOT_FOUND, "worker program %s is not there: give --worker",
+                           config->worker);
+    }
+    if (result == 0 && !config->tls_certificate != !config->tls_key) {
+        result = error_set(error, ERROR_MALFORMED,
+                           "tls_certificate and tls_key go together: one of them is missing");
+    }
+    for (size_t i = 0; i < config->listen_count && result == 0; i++) {
+        result = listen_check(config, config->listen[i], error);
+    }
+    return result;
+}
+
+void config_done(struct config *config)
+{
+    for (size_t i = 0; i < CONFIG_LIST_MAX; i++) {
+        free(config->stores[i].name);
+        free(config->stores[i].path);
+        free(config->listen[i]);
+        free(config->models[i]);
+    }
+    free(config->file);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (settings[i].kind == SETTING_TEXT) {
+            char **text = (char **)(void *)((char *)config + settings[i].offset);
+            free(*text);
+        }
+    }
+    *config = (struct config){0};
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * situd's configuration: the command line, and situd.conf (INI). The command line wins. A finished
+ * configuration is constant.
+ */
+#ifndef SITU_DAEMON_CONFIG_H
+#define SITU_DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+enum { CONFIG_LIST_MAX = 64 };
+
+struct config_store {
+    char *name; /* owned */
+    char *path; /* owned */
+};
+
+struct config {
+    struct config_store stores[CONFIG_LIST_MAX];
+    size_t store_count;
+    char *listen[CONFIG_LIST_MAX]; /* owned; "unix:PATH" or "HOST:PORT" */
+    size_t listen_count;
+    char *models[CONFIG_LIST_MAX]; /* owned; directories of packages */
+    size_t model_count;
+
+    char *file;        /* owned; the configuration file that was read, or NULL */
+    char *state;       /* owned */
+    char *import_root; /* owned, or NULL */
+    char *worker;      /* owned; path of situ-worker */
+    char *engine;      /* owned */
+    char *socket_group;
+    unsigned socket_mode;
+    char *tls_certificate; /* owned; paths of PEM files, or NULL */
+    char *tls_key;
+    char *token_file;
+    bool insecure;
+    bool require_sandbox;
+    bool check_only;
+    bool debug;
+
+    uint64_t lanes;         /* 0: cores + 1 */
+    uint64_t memory_budget; /* bytes; 0: half of the machine's memory */
+    uint64_t worker_memory; /* address space of a worker in bytes; 0: by the model's size */
+    uint64_t queue;
+    uint64_t connections;
+    uint64_t body_bytes;
+    uint64_t package_bytes;
+    uint64_t object_ms;
+    uint64_t request_ms;
+    uint64_t load_ms;
+    uint64_t header_ms;
+    uint64_t body_ms;
+    uint64_t idle_ms;
+};
+
+enum config_outcome { CONFIG_RUN, CONFIG_EXIT_OK, CONFIG_EXIT_USAGE };
+
+/* Reads everything; `--help` and `--version` print and say CONFIG_EXIT_OK. On CONFIG_EXIT_USAGE
+ * *error says what is wrong, with file and line where it came from a file. */
+must_check enum config_outcome config_read(int argc, char **argv, struct config *ret_config,
+                                           struct error *error);
+
+/* One setting of a section, as in the file; used for both sources. */
+must_check int config_set(struct config *config, const char *section, const char *name,
+                          const char *value, struct error *error);
+
+/* What a whole configuration must satisfy: stores exist, files are readable, addresses beyond
+ * loopback are guarded. */
+must_check int config_check(const struct config *config, struct error *error);
+
+void config_done(struct config *config);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One object's inference as the daemon carries it: from a request, through the queue and a lane, to
+ * an outcome. Items live in an array that the request's owner holds; the dispatcher links them.
+ */
+#ifndef SITU_DAEMON_INFER_H
+#define SITU_DAEMON_INFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "daemon/models.h"
+#include "sched/queue.h"
+#include "store/store.h"
+#include "wire/tensor.h"
+
+enum item_state { ITEM_IDLE, ITEM_QUEUED, ITEM_PARKED, ITEM_SUSPECT, ITEM_RUNNING, ITEM_DONE };
+
+enum item_kind {
+    ITEM_STORED,  /* an object of a store */
+    ITEM_BYTES,   /* an encoded image in hand */
+    ITEM_TENSORS, /* the model's own inputs in hand */
+};
+
+struct item_tensor {
+    uint32_t index; /* of the model's input */
+    enum datatype datatype;
+    struct tensor_shape shape;
+    const void *data; /* borrowed */
+    size_t size_bytes;
+};
+
+struct item_output {
+    uint32_t index; /* of the model's output */
+    enum datatype datatype;
+    struct tensor_shape shape;
+    const void *data; /* in the outcome's memory */
+    size_t size_bytes;
+};
+
+struct infer_request;
+
+struct infer_item {
+    struct queue_entry entry;      /* first member: entry -> item */
+    struct infer_request *request; /* borrowed */
+    enum item_state state;
+    enum item_kind kind;
+    bool alone;      /* retried after a crash, with nothing else in its worker */
+    const char *key; /* ITEM_STORED; borrowed */
+    struct store *store;
+    const void *bytes; /* ITEM_BYTES; borrowed */
+    size_t size_bytes;
+    const struct item_tensor *tensors; /* ITEM_TENSORS; borrowed */
+    uint32_t tensor_count;
+
+    /* The outcome: error.code is ERROR_NONE and outputs stand, or the reason. */
+    struct error error;
+    struct item_output *outputs; /* owned, one block with all data */
+    uint32_t output_count;
+    uint64_t read_bytes;
+};
+
+struct infer_request {
+    struct queue_source source;
+    struct model *model;      /* a reference is the owner's to hold */
+    struct infer_item *items; /* borrowed from the owner; each item's request is this one */
+    size_t item_count;
+    uint32_t output_mask; /* bit per wanted output; 0: the model's primary output */
+    int64_t deadline_ns;  /* in the queue */
+    /* Called once for each item that was submitted, from a lane's thread or the one that cancels,
+     * without any lock; the item is the owner's again from then on. */
+    void (*done)(struct infer_request *request, struct infer_item *item);
+    void *owner;
+};
+
+/* Frees the outcome, and makes the item ready to be used again. */
+void infer_item_reset(struct infer_item *item);
+
+#endif

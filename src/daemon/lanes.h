@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a lane does with one item: read the object into the worker's shared buffer, have it run,
+ * copy the outputs out. No locks, no queue; the dispatcher decides what comes and what follows.
+ */
+#ifndef SITU_DAEMON_LANES_H
+#define SITU_DAEMON_LANES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "daemon/infer.h"
+#include "daemon/metrics.h"
+#include "daemon/worker_process.h"
+
+enum lane_outcome {
+    LANE_DONE,    /* the item has its outcome */
+    LANE_CRASHED, /* the worker is gone: dead, or it spoke nonsense */
+    LANE_HUNG,    /* no answer in time; the worker was killed */
+};
+
+/* Fills the item's outcome. `all_cores`: use the all-cores session where the model has one. */
+must_check enum lane_outcome lane_carry(struct infer_item *item, struct worker_process *worker,
+                                        uint32_t lane, bool all_cores, struct metrics *metrics);
+
+/* CPUs that this process may use, by affinity mask and cgroup quota: at least 1. Fills up to
+ * `limit` CPU numbers. */
+uint32_t lanes_cpus(int *ret_cpus, uint32_t limit);
+
+/* Pins the calling thread; -1 leaves it floating. */
+void lane_pin(int cpu);
+
+#endif

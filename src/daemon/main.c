@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * situd: reads its configuration, opens stores, models and sockets, serves until SIGTERM or SIGINT,
+ * lets running requests finish, ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/call.h"
+#include "daemon/lanes.h"
+#include "daemon/listen.h"
+#include "daemon/sandbox_support.h"
+
+enum { TASK_LIMIT = 96, SLOW_RUN_MS = 5, POLL_MS = 10 };
+
+#define STATE_FORMAT "1\n"
+
+/* ---- state directory ---- */
+
+static int state_error(struct error *error, const char *what, const char *path)
+{
+    char text[64];
+    return error_set(error, ERROR_IO, "state directory: cannot %s %.300s: %s", what, path,
+                     error_text(errno, text, sizeof text));
+}
+
+static int make_directories(const char *path, struct error *error)
+{
+    char part[4096];
+    for (const char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+        size_t length = slash ? (size_t)(slash - path) : strlen(path);
+        (void)snprintf(part, sizeof part, "%.*s", (int)length, path);
+        if (mkdir(part, 0700) < 0 && errno != EEXIST) {
+            return state_error(error, "make", part);
+        }
+        if (!slash) {
+            return 0;
+        }
+    }
+}
+
+/* The directory carries its format's version; a newer one is not for us to touch. */
+static int open_state(const char *path, struct error *error)
+{
+    char file[4200];
+    char text[16] = "";
+    int result = make_directories(path, error);
+    if (result < 0) {
+        return result;
+    }
+    (void)snprintf(file, sizeof file, "%s/format", path);
+    cleanup_fd int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ssize_t size = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (size < 0) {
+        return state_error(error, "open", file);
+    }
+    if (size == 0) {
+        ssize_t length = (ssize_t)strlen(STATE_FORMAT);
+        return write(fd, STATE_FORMAT, (size_t)length) == length && fsync(fd) == 0
+                   ? 0
+                   : state_error(error, "write", file);
+    }
+    if (strcmp(text, STATE_FORMAT) != 0) {
+        return error_set(error, ERROR_CONFLICT,
+                         "state directory %.300s has format %.10s, this situd knows 1: it was made "
+                         "by a newer version",
+                         path, text);
+    }
+    return 0;
+}
+
+/* ---- setting up ---- */
+
+static char *read_text(const char *path, struct error *error)
+{
+    enum { FILE_MAX_BYTES = 1 << 20 };
+    char text[64];
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    cleanup_free char *content = malloc(FILE_MAX_BYTES + 1);
+    ssize_t size = fd >= 0 && content ? read(fd, content, FILE_MAX_BYTES) : -1;
+    if (size < 0) {
+        (void)error_set(error, ERROR_NOT_FOUND, "%s: %s", path,
+                        error_text(errno, text, sizeof text));
+        return NULL;
+    }
+    content[size] = '\0';
+    return take_ptr(content);
+}
+
+static int read_tokens(struct service *service, struct error *error)
+{
+    if (!service->config.token_file) {
+        return 0;
+    }
+    cleanup_free char *text = read_text(service->config.token_file, error);
+    size_t count = 0;
+    size_t room = 1;
+    if (!text) {
+        return -ENOENT;
+    }
+    for (const char *c = text; *c; c++) {
+        room += *c == '\n';
+    }
+    service->tokens = calloc(room + 1, sizeof(char *));
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\r\n", &rest); line && service->tokens;
+         line = strtok_r(NULL, "\r\n", &rest)) {
+        if (line[0] != '#' && line[0] != '\0') {
+            service->tokens[count] = strdup(line);
+            count += service->tokens[count] != NULL;
+        }
+    }
+    return count > 0
+               ? 0
+               : error_set(error, ERROR_MALFORMED, "%s holds no token", service->config.token_file);
+}
+
+static int open_stores(struct service *service, struct error *error)
+{
+    for (size_t i = 0; i < service->config.store_count; i++) {
+        const struct config_store *config = &service->config.stores[i];
+        struct service_store *store = &service->stores[i];
+        int result = store_dir_open(config->path, &store->store, error);
+        if (result < 0) {
+            return result;
+        }
+        store->name = config->name;
+        service->store_count++;
+    }
+    return 0;
+}
+
+static int open_models(struct service *service, struct error *error)
+{
+    const struct config *config = &service->config;
+    int result = open_state(config->state, error);
+    if (result == 0) {
+        result = models_new(config->state, &service->models, error);
+    }
+    char path[4200];
+    (void)snprintf(path, sizeof path, "%s/models", config->state);
+    if (result == 0) {
+        result = models_scan(service->models, path, true, error);
+    }
+    for (size_t i = 0; i < config->model_count && result == 0; i++) {
+        result = models_scan(service->models, config->models[i], false, error);
+    }
+    return result;
+}
+
+/* What the kernel has for workers; said once, in the log and in /v1/status. */
+static int check_sandbox(struct service *service, struct error *error)
+{
+    service->landlock_abi = sandbox_landlock_abi();
+    service->seccomp = sandbox_has_seccomp();
+    if (service->landlock_abi > 0 && service->seccomp) {
+        return 0;
+    }
+    const char *lacks = service->landlock_abi > 0 ? "seccomp"
+                        : service->seccomp        ? "Landlock"
+                                                  : "Landlock and seccomp";
+    if (service->config.require_sandbox) {
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "this kernel lacks %s, and --require-sandbox is given", lacks);
+    }
+    if (asprintf(&service->warning, "this kernel lacks %s: workers are less confined", lacks) < 0) {
+        service->warning = NULL;
+    }
+    log_event(LOG_LEVEL_WARNING, "sandbox_incomplete", "kernel_lacks=\"%s\"", lacks);
+    return 0;
+}
+
+static uint64_t half_of_memory(void)
+{
+    struct sysinfo info;
+    return sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit / 2 : 0;
+}
+
+static int start_dispatch(struct service *service, struct error *error)
+{
+    struct config *config = &service->config;
+    struct dispatch_config dispatch = {
+        .worker = {.path = config->worker,
+                   .engine = config->engine,
+                   .memory_bytes = config->worker_memory,
+                   .require_sandbox = config->require_sandbox,
+                   .slow_run_ns = SLOW_RUN_MS * NS_PER_MS,
+                   .load_ms = (int64_t)config->load_ms,
+                   .object_ms = (int64_t)config->object_ms},
+        .queue_limit = (size_t)config->queue,
+    };
+    service->cores = lanes_cpus(dispatch.worker.lane_cpus, LIMIT_LANES - 1);
+    service->lane_count = config->lanes > 0 && config->lanes < LIMIT_LANES ? (uint32_t)config->lanes
+                                                                           : service->cores + 1;
+    for (uint32_t i = service->cores; i < service->lane_count; i++) {
+        dispatch.worker.lane_cpus[i] = -1; /* the extra lane floats */
+    }
+    if (config->memory_budget == 0) {
+        config->memory_budget = half_of_memory();
+    }
+    dispatch.memory_budget = config->memory_budget;
+    dispatch.worker.lane_count = service->lane_count;
+    dispatch.worker.cores = service->cores;
+    int result = tasks_new(TASK_LIMIT, &service->tasks);
+    if (result < 0) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    return dispatch_new(&dispatch, service->tasks, &service->metrics, &service->dispatch, error);
+}
+
+static int serve_socket(struct service *service, struct listen_socket *listener,
+                        const char *certificate, const char *key, struct error *error)
+{
+    bool tls = certificate && listener->guard == GUARD_REMOTE;
+    struct http_listener http = {.fd = listener->fd,
+                                 .tls_certificate = tls ? certificate : NULL,
+                                 .tls_key = tls ? key : NULL,
+                                 .user = listener};
+    int result = http_server_listen(service->http, &http, error);
+    if (result == 0) {
+        log_event(LOG_LEVEL_INFO, "listening", "address=%s tls=%d", listener->address, tls);
+    }
+    return result;
+}
+
+static int start_http(struct service *service, struct listen_socket *sockets, unsigned count,
+                      struct error *error)
+{
+    const struct config *config = &service->config;
+    struct http_config http = {.connection_limit = (unsigned)config->connections,
+                               .header_ms = (int64_t)config->header_ms,
+                               .body_ms = (int64_t)config->body_ms,
+                               .idle_ms = (int64_t)config->idle_ms,
+                               .bodies_bytes = config->body_bytes * 4};
+    struct http_handler handler = call_handler_for(service);
+    cleanup_free char *certificate = NULL;
+    cleanup_free char *key = NULL;
+    if (config->tls_certificate) {
+        certificate = read_text(config->tls_certificate, error);
+        key = certificate ? read_text(config->tls_key, error) : NULL;
+        if (!key) {
+            return -ENOENT;
+        }
+    }
+    int result = http_server_new(&http, &handler, &service->http, error);
+    for (unsigned i = 0; i < count && result == 0; i++) {
+        result = serve_socket(service, &sockets[i], certificate, key, error);
+    }
+    return result;
+}
+
+/* ---- running ---- */
+
+static void wait_for_signal(void)
+{
+    sigset_t set;
+    int number = 0;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    while (sigwait(&set, &number) != 0) {
+    }
+    log_event(LOG_LEVEL_INFO, "stopping", "signal=%d", number);
+}
+
+/* Running requests finish; after LIMIT_STOP_MS what is left is given up. */
+static void stop(struct service *service)
+{
+    atomic_store(&service->stopping, true);
+    listen_notify("STOPPING=1");
+    http_server_quiesce(service->http);
+    int64_t deadline = clock_now_ns() + LIMIT_STOP_MS * NS_PER_MS;
+    struct timespec pause = {.tv_nsec = POLL_MS * NS_PER_MS};
+    while (http_server_active(service->http) > 0 && clock_now_ns() < deadline) {
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+static void service_done(struct service *service)
+{
+    if (service->dispatch) {
+        dispatch_stop(service->dispatch);
+    }
+    http_server_free(service->http);
+    tasks_free(service->tasks);
+    models_free(service->models);
+    dispatch_free(service->dispatch);
+    for (size_t i = 0; i < service->store_count; i++) {
+        store_free(service->stores[i].store);
+    }
+    for (char **token = service->tokens; token && *token; token++) {
+        free(*token);
+    }
+    free(service->tokens);
+    free(service->warning);
+    config_done(&service->config);
+}
+
+static int run(struct service *service, struct error *error)
+{
+    struct listen_socket sockets[LISTEN_MAX];
+    unsigned count = 0;
+    int result = check_sandbox(service, error);
+    if (result == 0) {
+        result = read_tokens(service, error);
+    }
+    if (result == 0) {
+        result = open_stores(service, error);
+    }
+    if (result == 0) {
+        result = open_models(service, error);
+    }
+    if (result == 0) {
+        result = listen_open(&service->config, sockets, &count, error);
+    }
+    if (result == 0) {
+        result = start_dispatch(service, error);
+    }
+    if (result == 0) {
+        result = start_http(service, sockets, count, error);
+    }
+    if (result == 0) {
+        listen_notify("READY=1");
+        log_event(LOG_LEVEL_INFO, "ready", "version=%s lanes=%u stores=%zu", SITU_VERSION,
+                  service->lane_count, service->store_count);
+        wait_for_signal();
+        stop(service);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (strncmp(sockets[i].address, "unix:", 5) == 0) {
+            (void)unlink(sockets[i].address + 5);
+        }
+    }
+    return result;
+}
+
+static void block_signals(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+    struct service *service = calloc(1, sizeof *service);
+    struct error error = {0};
+    if (!service) {
+        return EXIT_FAILURE;
+    }
+    service->started_ns = clock_now_ns();
+    block_signals();
+    enum config_outcome outcome = config_read(argc, argv, &service->config, &error);
+    int status = outcome == CONFIG_EXIT_OK ? EXIT_SUCCESS : 2;
+    int result = 0;
+    if (outcome == CONFIG_RUN) {
+        log_set_level(service->config.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+        result = config_check(&service->config, &error);
+        if (result == 0 && service->config.check_only) {
+            (void)printf("configuration is good: %zu stores, %zu model directories\n",
+                         service->config.store_count, service->config.model_count);
+            status = EXIT_SUCCESS;
+        } else if (result == 0) {
+            result = run(service, &error);
+            status = result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        }
+    }
+    if (error.code != ERROR_NONE && status != EXIT_SUCCESS) {
+        (void)fprintf(stderr, "situd: %s\n", error.message);
+    }
+    service_done(service);
+    free(service);
+    return status;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writing a package's files. Pieces of a tar come on a listener's thread, the rest runs on a task.
+ */
+#include "daemon/package_upload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "daemon/models.h"
+#include "model/package.h"
+#include "wire/json.h"
+#include "wire/tar.h"
+
+enum { COPY_BYTES = 1 << 20 };
+
+struct package_upload {
+    char *directory;  /* owned */
+    int directory_fd; /* owned */
+    int file;         /* owned; the one being written */
+    char path[TAR_PATH_SIZE];
+    bool taken;
+    uint64_t limit_bytes;
+    struct error error; /* the first fault */
+    struct tar_reader reader;
+};
+
+static int write_error(struct error *error, const char *path)
+{
+    char text[64];
+    enum error_code code = ERROR_IO;
+    if (errno == ENOSPC || errno == EDQUOT) {
+        code = ERROR_NO_SPACE;
+    } else if (errno == EEXIST) {
+        code = ERROR_MALFORMED;
+    }
+    return error_set(error, code, "cannot write %.200s of the package: %s", path,
+                     error_text(errno, text, sizeof text));
+}
+
+/* Makes the directories of a path that was checked by tar_path_ok(). */
+static int make_parents(struct package_upload *upload, const char *path, struct error *error)
+{
+    char part[TAR_PATH_SIZE];
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        (void)snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
+        if (mkdirat(upload->directory_fd, part, 0700) < 0 && errno != EEXIST) {
+            return write_error(error, part);
+        }
+    }
+    return 0;
+}
+
+static int begin_file(struct package_upload *upload, const char *path, struct error *error)
+{
+    int result = make_parents(upload, path, error);
+    if (result < 0) {
+        return result;
+    }
+    (void)snprintf(upload->path, sizeof upload->path, "%s", path);
+    upload->file = openat(upload->directory_fd, path,
+                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return upload->file < 0 ? write_error(error, path) : 0;
+}
+
+static int write_all(struct package_upload *upload, const char *bytes, size_t size,
+                     struct error *error)
+{
+    while (size > 0) {
+        ssize_t written = write(upload->file, bytes, size);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written < 0) {
+            return write_error(error, upload->path);
+        }
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+static int end_file(struct package_upload *upload, struct error *error)
+{
+    int result = fsync(upload->file) < 0 ? write_error(error, upload->path) : 0;
+    (void)close(upload->file);
+    upload->file = -1;
+    return result;
+}
+
+static int on_entry(void *context, const struct tar_entry *entry, struct error *error)
+{
+    struct package_upload *upload = context;
+    if (!entry->directory) {
+        return begin_file(upload, entry->path, error);
+    }
+    int result = make_parents(upload, entry->path, error);
+    if (result == 0 && mkdirat(upload->directory_fd, entry->path, 0700) < 0 && errno != EEXIST) {
+        result = write_error(error, entry->path);
+    }
+    return result;
+}
+
+static int on_data(void *context, const void *bytes, size_t size, struct error *error)
+{
+    return write_all(context, bytes, size, error);
+}
+
+static int on_file_end(void *context, struct error *error)
+{
+    return end_file(context, error);
+}
+
+int package_upload_new(char *directory, uint64_t limit_bytes, struct package_upload **ret_upload)
+{
+    static const struct tar_receiver receiver = {
+        .begin = on_entry, .data = on_data, .end = on_file_end};
+    struct package_upload *upload = calloc(1, sizeof *upload);
+    if (!upload) {
+        models_add_discard(directory);
+        free(directory);
+        return -ENOMEM;
+    }
+    upload->directory = directory;
+    upload->limit_bytes = limit_bytes;
+    upload->file = -1;
+    upload->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (upload->directory_fd < 0) {
+        int result = -errno;
+        package_upload_free(upload);
+        return result;
+    }
+    tar_reader_init(&upload->reader, &receiver, upload, limit_bytes, LIMIT_PACKAGE_FILES * 2);
+    *ret_upload = upload;
+    return 0;
+}
+
+void package_upload_free(struct package_upload *upload)
+{
+    if (!upload) {
+        return;
+    }
+    if (upload->file >= 0) {
+        (void)close(upload->file);
+    }
+    if (upload->directory_fd >= 0) {
+        (void)close(upload->directory_fd);
+    }
+    if (!upload->taken) {
+        models_add_discard(upload->directory);
+    }
+    free(upload->directory);
+    free(upload);
+}
+
+int package_upload_feed(struct package_upload *upload, const void *bytes, size_t size)
+{
+    return upload->error.code != ERROR_NONE
+               ? error_code_errno(upload->error.code)
+               : tar_reader_feed(&upload->reader, bytes, size, &upload->error);
+}
+
+int package_upload_finish(struct package_upload *upload, struct error *error)
+{
+    if (upload->error.code == ERROR_NONE) {
+        int result = tar_reader_finish(&upload->reader, &upload->error);
+        if (result == 0 && fsync(upload->directory_fd) < 0) {
+            result = write_error(&upload->error, "the directory");
+        }
+        if (result == 0) {
+            return 0;
+        }
+    }
+    *error = upload->error;
+    return error_code_errno(error->code);
+}
+
+static int copy_file(struct package_upload *upload, int from_directory, const char *path,
+                     char *piece, struct error *error)
+{
+    cleanup_fd int from = openat(from_directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (from < 0) {
+        char text[64];
+        return error_set(error, ERROR_NOT_FOUND, "cannot read %.200s: %s", path,
+                         error_text(errno, text, sizeof text));
+    }
+    int result = begin_file(upload, path, error);
+    for (ssize_t size = 1; size > 0 && result == 0;) {
+        size = read(from, piece, COPY_BYTES);
+        if (size < 0) {
+            result = error_set(error, ERROR_IO, "cannot read %.200s", path);
+        } else {
+            result = write_all(upload, piece, (size_t)size, error);
+        }
+    }
+    return result == 0 ? end_file(upload, error) : result;
+}
+
+static bool is_beneath(const char *path, const char *root)
+{
+    size_t length = strlen(root);
+    return strncmp(path, root, length) == 0 && (path[length] == '/' || strcmp(root, "/") == 0);
+}
+
+int package_upload_copy(struct package_upload *upload, const char *root, const char *path,
+                        struct error *error)
+{
+    cleanup_free char *real_root = root ? realpath(root, NULL) : NULL;
+    cleanup_free char *real = realpath(path, NULL);
+    if (!real_root || !real || !is_beneath(real, real_root)) {
+        return error_set(error, ERROR_FORBIDDEN,
+                         "%.200s is not beneath the import root; send the package instead", path);
+    }
+    struct model_spec *spec = NULL;
+    int result = model_package_read(real, "tensor", &spec, error);
+    if (result == -EINVAL) { /* a preset does not go with a package that has its own settings */
+        result = model_package_read(real, NULL, &spec, error);
+    }
+    if (result < 0) {
+        return result;
+    }
+    cleanup_fd int directory = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_free char *piece = malloc(COPY_BYTES);
+    if (directory < 0 || !piece) {
+        result = error_set(error, ERROR_IO, "cannot read %.200s", path);
+    } else if (spec->size_bytes > upload->limit_bytes) {
+        result = error_set(error, ERROR_TOO_LARGE, "the package is larger than %llu bytes",
+                           (unsigned long long)upload->limit_bytes);
+    }
+    for (size_t i = 0; i < spec->file_count && result == 0; i++) {
+        result = copy_file(upload, directory, spec->files[i].path, piece, error);
+    }
+    model_spec_free(spec);
+    return result;
+}
+
+int package_upload_preset(struct package_upload *upload, const char *preset, struct error *error)
+{
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    buffer_append_text(&text, "{\"preset\": ");
+    json_write_string(&text, preset);
+    buffer_append_text(&text, "}\n");
+    int result = begin_file(upload, "situ.json", error);
+    if (result < 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "the package has a situ.json of its own: leave the preset out");
+    }
+    result = write_all(upload, text.data, text.size, error);
+    return result == 0 ? end_file(upload, error) : result;
+}
+
+const char *package_upload_directory(const struct package_upload *upload)
+{
+    return upload->directory;
+}
+
+void package_upload_take(struct package_upload *upload)
+{
+    upload->taken = true;
+}

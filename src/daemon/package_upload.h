@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A package on its way into the state directory: unpacked from a tar stream, or copied from the
+ * import root, into a directory of its own that becomes a model or is removed.
+ */
+#ifndef SITU_DAEMON_PACKAGE_UPLOAD_H
+#define SITU_DAEMON_PACKAGE_UPLOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+struct package_upload;
+
+/* Takes `directory` (an existing, empty one) over: it is removed with the upload unless taken. */
+must_check int package_upload_new(char *directory, uint64_t limit_bytes,
+                                  struct package_upload **ret_upload);
+void package_upload_free(struct package_upload *upload); /* NULL is fine */
+
+/* A piece of the tar; after an error the following ones are refused with it. */
+must_check int package_upload_feed(struct package_upload *upload, const void *bytes, size_t size);
+
+/* The tar's end: 0, or what was wrong with any of it. All files are synced. */
+must_check int package_upload_finish(struct package_upload *upload, struct error *error);
+
+/* Instead of a tar: copies the files of a package that lies beneath `root`. */
+must_check int package_upload_copy(struct package_upload *upload, const char *root,
+                                   const char *path, struct error *error);
+
+/* Keeps the preset with the package, in situ.json. */
+must_check int package_upload_preset(struct package_upload *upload, const char *preset,
+                                     struct error *error);
+
+const char *package_upload_directory(const struct package_upload *upload);
+void package_upload_take(struct package_upload *upload); /* it is a model now: do not remove */
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Models over HTTP: listing, showing, adding (tar stream or import root) and removing.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/call.h"
+#include "daemon/model_json.h"
+#include "daemon/package_upload.h"
+#include "wire/json.h"
+
+void route_model_list(struct call *call)
+{
+    struct model **models = NULL;
+    size_t count = 0;
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_append_text(&body, "{\"models\":[");
+    if (models_list(call->service->models, &models, &count) == 0) {
+        for (size_t i = 0; i < count; i++) {
+            buffer_append_text(&body, i ? ",\n" : "");
+            model_write_json(&body, call->service, models[i], false);
+            model_unref(models[i]);
+        }
+        free(models);
+    }
+    buffer_append_text(&body, "]}\n");
+    call_respond_json(call, 200, &body);
+}
+
+void route_model_show(struct call *call)
+{
+    if (!call_find_model(call, 0, -1)) {
+        return;
+    }
+    struct error ignored = {0}; /* a model that cannot be loaded says so in its state */
+    int loaded = dispatch_load(call->service->dispatch, call->model, &ignored);
+    (void)loaded;
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    model_write_json(&body, call->service, call->model, true);
+    buffer_append_char(&body, '\n');
+    call_respond_json(call, 200, &body);
+}
+
+void route_model_labels(struct call *call)
+{
+    if (!call_find_model(call, 0, -1)) {
+        return;
+    }
+    const struct model_spec *spec = call->model->spec;
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_append_text(&body, "{\"labels\":[");
+    for (size_t i = 0; spec && i < spec->label_count; i++) {
+        buffer_append_text(&body, i ? "," : "");
+        json_write_string(&body, spec->labels[i]);
+    }
+    buffer_append_text(&body, "]}\n");
+    call_respond_json(call, 200, &body);
+}
+
+/* ---- adding ---- */
+
+static void free_upload(void *state)
+{
+    package_upload_free(state);
+}
+
+static struct package_upload *new_upload(struct call *call)
+{
+    struct error error = {0};
+    char *directory = NULL;
+    struct package_upload *upload = NULL;
+    if (models_add_prepare(call->service->models, call->captures[0], &directory, &error) < 0) {
+        call_respond_error(call, &error);
+        return NULL;
+    }
+    if (package_upload_new(directory, call->service->config.package_bytes, &upload) < 0) {
+        call_respond_status(call, 503, "out of memory");
+        return NULL;
+    }
+    call->state = upload;
+    call->free_state = free_upload;
+    return upload;
+}
+
+/* The package's files are there: read it, try it in a worker, make it visible. */
+static void adopt(struct call *call, struct package_upload *upload, const char *preset)
+{
+    struct service *service = call->service;
+    struct model *model = NULL;
+    struct error error = {0};
+    int result = 0;
+    if (preset && *preset) {
+        result = package_upload_preset(upload, preset, &error);
+    }
+    if (result == 0) {
+        result = models_add_read(service->models, call->captures[0],
+                                 package_upload_directory(upload), NULL, &model, &error);
+    }
+    if (result == 0) {
+        result = dispatch_load(service->dispatch, model, &error);
+        if (result < 0 && error.code == ERROR_UNAVAILABLE && !atomic_load(&service->stopping)) {
+            error.code = ERROR_UNFIT; /* it is the package that is at fault */
+        }
+    }
+    if (result == 0) {
+        result = models_add_publish(service->models, model_ref(model), &error);
+        if (result == 0) {
+            package_upload_take(upload);
+        } else {
+            model_unref(model);
+            dispatch_unload(service->dispatch, model);
+        }
+    }
+    if (result < 0) {
+        call_respond_error(call, &error);
+    } else {
+        cleanup_buffer struct buffer body = BUFFER_INIT;
+        log_event(LOG_LEVEL_INFO, "model_added", "model=%s version=%s", model->name,
+                  model->version);
+        model_write_json(&body, service, model, true);
+        buffer_append_char(&body, '\n');
+        call_respond_json(call, 201, &body);
+    }
+    model_unref(model);
+}
+
+static int on_piece(void *context, const void *bytes, size_t size)
+{
+    return package_upload_feed(context, bytes, size);
+}
+
+bool route_model_upload_begin(struct call *call)
+{
+    struct package_upload *upload = new_upload(call);
+    if (upload) {
+        /* The tar's own headers come on top of the content. */
+        http_accept_stream(call->request, call->service->config.package_bytes + MIB, on_piece,
+                           upload);
+    }
+    return upload != NULL;
+}
+
+void route_model_upload(struct call *call)
+{
+    struct package_upload *upload = call->state;
+    struct error error = {0};
+    if (!upload) {
+        return;
+    }
+    if (package_upload_finish(upload, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    adopt(call, upload, http_request_query(call->request, "preset"));
+}
+
+void route_model_import(struct call *call)
+{
+    struct error error = {0};
+    cleanup_json struct json *body = NULL;
+    size_t size = 0;
+    const void *bytes = http_request_body(call->request, &size);
+    if (json_parse(bytes, size, "request body", &body, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    const char *path = json_get_string(json_member(body, "path"), NULL);
+    if (!path || !call->service->config.import_root) {
+        call_respond_status(call, path ? 403 : 400,
+                            path ? "situd runs without --import-root: send the package as a tar"
+                                 : "\"path\" is missing: a directory beneath the import root");
+        return;
+    }
+    struct package_upload *upload = new_upload(call);
+    if (!upload) {
+        return;
+    }
+    if (package_upload_copy(upload, call->service->config.import_root, path, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    adopt(call, upload, json_get_string(json_member(body, "preset"), NULL));
+}
+
+/* ---- removing ---- */
+
+void route_model_remove(struct call *call)
+{
+    struct service *service = call->service;
+    const char *name = call->captures[0];
+    const char *version = http_request_query(call->request, "version");
+    struct error error = {0};
+    struct model **models = NULL;
+    size_t count = 0;
+    if (models_list(service->models, &models, &count) < 0) {
+        call_respond_status(call, 503, "out of memory");
+        return;
+    }
+    int result = models_remove(service->models, name, version, &error);
+    for (size_t i = 0; i < count; i++) {
+        if (result == 0 && strcmp(models[i]->name, name) == 0 &&
+            (!version || !*version || strcmp(models[i]->version, version) == 0)) {
+            log_event(LOG_LEVEL_INFO, "model_removed", "model=%s version=%s", models[i]->name,
+                      models[i]->version);
+            dispatch_unload(service->dispatch, models[i]);
+        }
+        model_unref(models[i]);
+    }
+    free(models);
+    if (result < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    cleanup_buffer struct buffer empty = BUFFER_INIT;
+    call_respond(call, 204, NULL, &empty, NULL);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * /v1/status for people and the CLI, /metrics for Prometheus.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "daemon/call.h"
+#include "wire/json.h"
+
+static const char *yes_no(bool value)
+{
+    return value ? "true" : "false";
+}
+
+void route_status(struct call *call)
+{
+    struct service *service = call->service;
+    struct dispatch_status status;
+    struct http_totals totals;
+    dispatch_get_status(service->dispatch, &status);
+    http_server_totals(service->http, &totals);
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_printf(&body, "{\"version\":\"%s\",\"state\":\"%s\",\"uptime_s\":%.1f", SITU_VERSION,
+                  atomic_load(&service->stopping) ? "stopping" : "ready",
+                  (double)(clock_now_ns() - service->started_ns) / 1e9);
+    buffer_printf(&body, ",\"lanes\":%u,\"lanes_busy\":%" PRIu64 ",\"queue\":%zu,\"cores\":%u",
+                  service->lane_count, atomic_load(&service->metrics.lanes_busy), status.queued,
+                  service->cores);
+    buffer_printf(&body, ",\"sandbox\":{\"landlock\":%s,\"seccomp\":%s,\"warning\":",
+                  yes_no(service->landlock_abi > 0), yes_no(service->seccomp));
+    if (service->warning) {
+        json_write_string(&body, service->warning);
+    } else {
+        buffer_append_text(&body, "null");
+    }
+    buffer_printf(&body,
+                  "},\"memory_budget_bytes\":%" PRIu64 ",\"memory_bytes\":%" PRIu64
+                  ",\"models_loaded\":%u",
+                  service->config.memory_budget, status.memory_bytes, status.models_loaded);
+    buffer_printf(&body,
+                  ",\"objects\":%" PRIu64 ",\"bytes_read\":%" PRIu64 ",\"bytes_sent\":%" PRIu64
+                  ",\"bytes_received\":%" PRIu64 ",\"connections\":%" PRIu64
+                  ",\"workers_restarted\":%" PRIu64 "}\n",
+                  atomic_load(&service->metrics.objects),
+                  atomic_load(&service->metrics.object_bytes), totals.bytes_sent,
+                  totals.bytes_received, totals.connections,
+                  atomic_load(&service->metrics.workers_restarted));
+    call_respond_json(call, 200, &body);
+}
+
+static void write_value(struct buffer *out, const char *name, const char *type, const char *help,
+                        uint64_t value)
+{
+    buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name,
+                  value);
+}
+
+static void write_requests(struct buffer *out, struct service *service)
+{
+    struct model **models = NULL;
+    size_t count = 0;
+    buffer_append_text(out, "# HELP situ_requests_total Answers by model and HTTP status\n"
+                            "# TYPE situ_requests_total counter\n");
+    metrics_write_statuses(&service->other_requests, "", out);
+    if (models_list(service->models, &models, &count) == 0) {
+        for (size_t i = 0; i < count; i++) {
+            char name[LIMIT_MODEL_NAME + MODEL_VERSION_SIZE + 2];
+            (void)snprintf(name, sizeof name, "%s@%s", models[i]->name, models[i]->version);
+            metrics_write_statuses(&models[i]->requests, name, out);
+            model_unref(models[i]);
+        }
+        free(models);
+    }
+}
+
+void route_metrics(struct call *call)
+{
+    struct service *service = call->service;
+    struct dispatch_status status;
+    struct http_totals totals;
+    dispatch_get_status(service->dispatch, &status);
+    http_server_totals(service->http, &totals);
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    write_requests(&body, service);
+    metrics_write(&service->metrics, &body);
+    write_value(&body, "situ_lanes", "gauge", "Lanes in all", service->lane_count);
+    write_value(&body, "situ_queue_length", "gauge", "Objects that wait", status.queued);
+    write_value(&body, "situ_models_loaded", "gauge", "Models in workers", status.models_loaded);
+    write_value(&body, "situ_worker_memory_bytes", "gauge",
+                "Anonymous memory of workers when loaded", status.memory_bytes);
+    write_value(&body, "situ_http_sent_bytes_total", "counter", "Bytes sent on connections",
+                totals.bytes_sent);
+    write_value(&body, "situ_http_received_bytes_total", "counter", "Bytes received on connections",
+                totals.bytes_received);
+    write_value(&body, "situ_http_connections", "gauge", "Open connections", totals.connections);
+    write_value(&body, "situ_http_timeouts_total", "counter", "Connections ended by a deadline",
+                totals.timeouts);
+    call_respond(call, 200, "text/plain; version=0.0.4", &body, NULL);
+}

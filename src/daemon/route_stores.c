@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Stores and their objects, and how names find them.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/call.h"
+#include "wire/json.h"
+
+struct store *service_store_find(struct service *service, const char *name, size_t length,
+                                 struct error *error)
+{
+    for (size_t i = 0; i < service->store_count; i++) {
+        if (strlen(service->stores[i].name) == length &&
+            memcmp(service->stores[i].name, name, length) == 0) {
+            return service->stores[i].store;
+        }
+    }
+    (void)error_set(error, ERROR_NOT_FOUND,
+                    "no store '%.*s'; `situ store list` tells which there are",
+                    length < 80 ? (int)length : 80, name);
+    return NULL;
+}
+
+int service_object_find(struct service *service, const char *object, struct store **ret_store,
+                        const char **ret_key, struct error *error)
+{
+    size_t length = strcspn(object, "/");
+    if (object[length] != '/' || length == 0) {
+        return error_set(error, ERROR_MALFORMED, "'%.200s' is no object name: STORE/KEY is wanted",
+                         object);
+    }
+    struct store *store = service_store_find(service, object, length, error);
+    if (!store) {
+        return error_code_errno(ERROR_NOT_FOUND);
+    }
+    int result = store_key_check(object + length + 1, error);
+    if (result == 0) {
+        *ret_store = store;
+        *ret_key = object + length + 1;
+    }
+    return result;
+}
+
+void route_store_list(struct call *call)
+{
+    struct service *service = call->service;
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_append_text(&body, "{\"stores\":[");
+    for (size_t i = 0; i < service->store_count; i++) {
+        buffer_append_text(&body, i ? ",{\"name\":" : "{\"name\":");
+        json_write_string(&body, service->stores[i].name);
+        buffer_printf(&body, ",\"kind\":\"%s\"}", service->stores[i].store->ops->kind);
+    }
+    buffer_append_text(&body, "]}\n");
+    call_respond_json(call, 200, &body);
+}
+
+static bool flag(const struct call *call, const char *name)
+{
+    const char *value = http_request_query(call->request, name);
+    return value && strcmp(value, "0") != 0;
+}
+
+static void write_page(struct buffer *body, const struct store_page *page, bool sizes)
+{
+    buffer_append_text(body, "{\"objects\":[");
+    for (size_t i = 0; i < page->count; i++) {
+        buffer_append_text(body, i ? ",{\"key\":" : "{\"key\":");
+        json_write_string(body, page->entries[i].key);
+        if (sizes) {
+            buffer_printf(body, ",\"size\":%" PRIu64, page->entries[i].size_bytes);
+        }
+        buffer_append_char(body, '}');
+    }
+    buffer_printf(body, "],\"more\":%s,\"skipped\":%" PRIu64 "}\n", page->more ? "true" : "false",
+                  page->skipped_suffix + page->skipped_name);
+}
+
+void route_object_list(struct call *call)
+{
+    struct error error = {0};
+    struct store_page page = {0};
+    size_t limit = 0;
+    const char *prefix = http_request_query(call->request, "prefix");
+    const char *after = http_request_query(call->request, "after");
+    if (!call_query_number(call, "limit", 1, LIMIT_LIST_PAGE, LIMIT_LIST_PAGE, &limit)) {
+        return;
+    }
+    struct store *store =
+        service_store_find(call->service, call->captures[0], strlen(call->captures[0]), &error);
+    struct store_list_query query = {.prefix = prefix ? prefix : "",
+                                     .after = after ? after : "",
+                                     .limit = limit,
+                                     .images_only = !flag(call, "all"),
+                                     .sizes = flag(call, "sizes")};
+    if (!store || store_list(store, &query, &page, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    write_page(&body, &page, query.sizes);
+    store_page_done(&page);
+    call_respond_json(call, 200, &body);
+}

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * POST /v2/models/M/infer: the Open Inference Protocol over stored objects, images in hand, or the
+ * model's own tensors. One item an image; the last one that is done builds the answer.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/call.h"
+#include "daemon/postprocess.h"
+#include "wire/v2_request.h"
+#include "wire/v2_response.h"
+
+static const char image_input[] = "image";
+
+struct wanted {
+    uint32_t output; /* index of the model's output */
+    uint32_t classification;
+    bool binary;
+};
+
+struct v2_call {
+    struct v2_request *body; /* owned */
+    struct infer_request request;
+    struct infer_item *items; /* owned */
+    struct item_tensor tensors[LIMIT_MODEL_TENSORS];
+    atomic_size_t remaining;
+    struct wanted wanted[LIMIT_MODEL_TENSORS];
+    size_t wanted_count;
+    bool stored;
+};
+
+static void free_v2(void *state)
+{
+    struct v2_call *v2 = state;
+    for (size_t i = 0; v2->items && i < v2->request.item_count; i++) {
+        infer_item_reset(&v2->items[i]);
+    }
+    free(v2->items);
+    v2_request_free(v2->body);
+    free(v2);
+}
+
+/* ---- the answer ---- */
+
+/* What one output of the answer is made of, until it is written. */
+struct output_memory {
+    void *data;                /* owned */
+    struct v2_bytes *elements; /* owned */
+    struct buffer text;        /* the elements' bytes */
+};
+
+static const struct item_output *find_output(const struct infer_item *item, uint32_t index)
+{
+    for (uint32_t i = 0; i < item->output_count; i++) {
+        if (item->outputs[i].index == index) {
+            return &item->outputs[i];
+        }
+    }
+    return NULL;
+}
+
+/* The outcome that tells shape and type: that of the first item that did not fail. */
+static const struct item_output *model_output(const struct v2_call *v2, uint32_t index)
+{
+    for (size_t i = 0; i < v2->request.item_count; i++) {
+        const struct item_output *output = find_output(&v2->items[i], index);
+        if (output) {
+            return output;
+        }
+    }
+    return NULL;
+}
+
+static int join_rows(const struct v2_call *v2, const struct wanted *wanted,
+                     const struct item_output *sample, struct output_memory *memory,
+                     struct v2_output *ret_output, struct error *error)
+{
+    size_t count = v2->request.item_count;
+    ret_output->datatype = sample->datatype;
+    ret_output->shape = sample->shape;
+    ret_output->size_bytes = sample->size_bytes * count;
+    if (count > 1 && sample->shape.rank == 0) {
+        return error_set(error, ERROR_UNFIT,
+                         "output '%s' has no batch dimension: ask for one object",
+                         ret_output->name);
+    }
+    if (count > 1) {
+        ret_output->shape.dims[0] *= (int64_t)count;
+    }
+    memory->data = calloc(ret_output->size_bytes ? ret_output->size_bytes : 1, 1);
+    if (!memory->data) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    ret_output->data = memory->data;
+    for (size_t i = 0; i < count; i++) {
+        const struct item_output *output = find_output(&v2->items[i], wanted->output);
+        if (output &&
+            (output->size_bytes != sample->size_bytes || output->datatype != sample->datatype)) {
+            return error_set(error, ERROR_UNFIT, "output '%s' differs in size between objects",
+                             ret_output->name);
+        }
+        if (output) {
+            memcpy((char *)memory->data + i * sample->size_bytes, output->data, sample->size_bytes);
+        }
+    }
+    return 0;
+}
+
+static int classify_row(const struct call *call, const struct wanted *wanted,
+                        const struct item_output *output, size_t row, size_t top,
+                        struct output_memory *memory, size_t *lengths, struct error *error)
+{
+    struct result_class classes[LIMIT_TOP];
+    const struct model *model = call->model;
+    float *values = NULL;
+    size_t count = 0;
+    size_t used = 0;
+    int result = postprocess_row(output, row, &values, &count, error);
+    if (result < 0) {
+        return result;
+    }
+    bool softmax = model->spec->task == MODEL_IMAGE_CLASSIFICATION &&
+                   postprocess_wants_softmax(model, wanted->output);
+    postprocess_classes(values, count, softmax, top, classes, &used);
+    free(values);
+    for (size_t i = 0; i < used; i++) {
+        size_t before = memory->text.size;
+        const char *label = classes[i].index < model->spec->label_count
+                                ? model->spec->labels[classes[i].index]
+                                : NULL;
+        v2_classification_write(&memory->text, classes[i].score, classes[i].index, label);
+        lengths[i] = memory->text.size - before;
+    }
+    return 0;
+}
+
+static size_t rows_of(const struct item_output *output)
+{
+    return output->shape.rank > 0 && output->shape.dims[0] > 0 ? (size_t)output->shape.dims[0] : 1;
+}
+
+static int classify(const struct call *call, const struct wanted *wanted,
+                    const struct item_output *sample, struct output_memory *memory,
+                    struct v2_output *ret_output, struct error *error)
+{
+    const struct v2_call *v2 = call->state;
+    size_t rows = rows_of(sample);
+    size_t per_row = 0;
+    if (tensor_shape_count(&sample->shape, &per_row) < 0 || per_row == 0) {
+        return error_set(error, ERROR_UNFIT, "output '%s' is empty", ret_output->name);
+    }
+    per_row /= rows;
+    size_t top = wanted->classification < per_row ? wanted->classification : per_row;
+    size_t total = v2->request.item_count * rows * top;
+    memory->elements = calloc(total, sizeof *memory->elements);
+    cleanup_free size_t *lengths = calloc(total, sizeof *lengths);
+    if (!memory->elements || !lengths) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    for (size_t i = 0; i < v2->request.item_count; i++) {
+        const struct item_output *output = find_output(&v2->items[i], wanted->output);
+        for (size_t row = 0; output && row < rows; row++) {
+            int result = classify_row(call, wanted, output, row, top, memory,
+                                      lengths + (i * rows + row) * top, error);
+            if (result < 0) {
+                return result;
+            }
+        }
+    }
+    size_t start = 0;
+    for (size_t i = 0; i < total; i++) {
+        memory->elements[i] =
+            (struct v2_bytes){lengths[i] ? memory->text.data + start : "", lengths[i]};
+        start += lengths[i];
+    }
+    ret_output->datatype = DATATYPE_BYTES;
+    ret_output->elements = memory->elements;
+    ret_output->shape =
+        (struct tensor_shape){2, {(int64_t)(v2->request.item_count * rows), (int64_t)top}};
+    return buffer_ok(&memory->text);
+}
+
+static int make_output(const struct call *call, const struct wanted *wanted,
+                       struct output_memory *memory, struct v2_output *ret_output,
+                       struct error *error)
+{
+    const struct v2_call *v2 = call->state;
+    const struct item_output *sample = model_output(v2, wanted->output);
+    *ret_output = (struct v2_output){
+        .name = call->model->runtime.facts.outputs[wanted->output].name, .binary = wanted->binary};
+    if (!sample) {
+        return error_set(error, ERROR_INTERNAL, "the worker gave no output '%s'", ret_output->name);
+    }
+    return wanted->classification > 0 ? classify(call, wanted, sample, memory, ret_output, error)
+                                      : join_rows(v2, wanted, sample, memory, ret_output, error);
+}
+
+static void send_answer(struct call *call, struct v2_response *response)
+{
+    cleanup_buffer struct buffer json = BUFFER_INIT;
+    cleanup_buffer struct buffer binary = BUFFER_INIT;
+    struct error error = {.code = ERROR_MEMORY, .message = "out of memory"};
+    if (v2_response_write(response, &json, &binary, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    if (binary.size == 0) {
+        call_respond_json(call, 200, &json);
+        return;
+    }
+    char length[32];
+    (void)snprintf(length, sizeof length, "%zu", json.size);
+    const char *headers[] = {"Inference-Header-Content-Length", length, NULL};
+    buffer_append(&json, binary.data, binary.size);
+    call_respond(call, 200, "application/octet-stream", &json, headers);
+}
+
+static void answer(struct call *call, const struct v2_element_error *errors, size_t error_count)
+{
+    const struct v2_call *v2 = call->state;
+    struct v2_output outputs[LIMIT_MODEL_TENSORS];
+    struct output_memory memory[LIMIT_MODEL_TENSORS] = {0};
+    struct error error = {0};
+    int result = 0;
+    for (size_t i = 0; i < v2->wanted_count && result == 0; i++) {
+        result = make_output(call, &v2->wanted[i], &memory[i], &outputs[i], &error);
+    }
+    if (result < 0) {
+        call_respond_error(call, &error);
+    } else {
+        struct v2_response response = {.model_name = call->model->name,
+                                       .model_version = call->model->version,
+                                       .id = v2->body->id,
+                                       .outputs = outputs,
+                                       .output_count = v2->wanted_count,
+                                       .errors = errors,
+                                       .error_count = error_count};
+        send_answer(call, &response);
+    }
+    for (size_t i = 0; i < v2->wanted_count; i++) {
+        free(memory[i].data);
+        free(memory[i].elements);
+        buffer_done(&memory[i].text);
+    }
+}
+
+static const char *element_name(const struct v2_call *v2, size_t index)
+{
+    return v2->stored ? v2->body->inputs[0].elements[index].data : NULL;
+}
+
+static void answer_failure(struct call *call, size_t index)
+{
+    const struct v2_call *v2 = call->state;
+    const struct infer_item *item = &v2->items[index];
+    struct error error = {0};
+    if (item->kind == ITEM_TENSORS) {
+        error = item->error;
+    } else if (v2->stored) {
+        (void)error_set(&error, item->error.code, "object '%.200s': %.260s",
+                        element_name(v2, index), item->error.message);
+    } else {
+        (void)error_set(&error, item->error.code, "image %zu: %.400s", index, item->error.message);
+    }
+    call_respond_error(call, &error);
+}
+
+static void all_done(struct call *call)
+{
+    const struct v2_call *v2 = call->state;
+    size_t count = v2->request.item_count;
+    cleanup_free struct v2_element_error *errors = calloc(count, sizeof *errors);
+    size_t failed = 0;
+    if (!errors) {
+        call_respond_status(call, 503, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct infer_item *item = &v2->items[i];
+        if (item->error.code != ERROR_NONE) {
+            errors[failed++] = (struct v2_element_error){.index = i,
+                                                         .object = element_name(v2, i),
+                                                         .code = item->error.code,
+                                                         .message = item->error.message};
+        }
+    }
+    if (failed == count || (failed > 0 && !v2->body->partial)) {
+        answer_failure(call, errors[0].index);
+    } else {
+        answer(call, errors, failed);
+    }
+}
+
+static void v2_item_done(struct infer_request *request, struct infer_item *item)
+{
+    (void)item;
+    struct call *call = request->owner;
+    struct v2_call *v2 = call->state;
+    if (atomic_fetch_sub(&v2->remaining, 1) == 1) {
+        all_done(call);
+        call_unref(call);
+    }
+}
+
+/* ---- the request ---- */
+
+static int choose_outputs(struct call *call, struct v2_call *v2, struct error *error)
+{
+    const struct worker_facts *facts = &call->model->runtime.facts;
+    const struct v2_request *body = v2->body;
+    for (uint32_t i = 0; body->output_count == 0 && i < facts->output_count; i++) {
+        v2->wanted[v2->wanted_count++] = (struct wanted){i, 0, body->binary_output};
+        v2->request.output_mask |= 1u << i;
+    }
+    for (size_t i = 0; i < body->output_count; i++) {
+        const struct v2_request_output *output = &body->outputs[i];
+        uint32_t index = 0;
+        while (index < facts->output_count &&
+               strcmp(facts->outputs[index].name, output->name) != 0) {
+            index++;
+        }
+        if (index == facts->output_count || v2->wanted_count == LIMIT_MODEL_TENSORS) {
+            return error_set(error, ERROR_MALFORMED,
+                             "model '%s' has no output '%.128s'; its first is '%s'",
+                             call->model->name, output->name, facts->outputs[0].name);
+        }
+        v2->wanted[v2->wanted_count++] =
+            (struct wanted){index, output->classification, output->binary};
+        v2->request.output_mask |= 1u << index;
+    }
+    return 0;
+}
+
+static int make_items(struct v2_call *v2, size_t count, struct error *error)
+{
+    v2->items = calloc(count, sizeof *v2->items);
+    if (!v2->items) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    v2->request.items = v2->items;
+    v2->request.item_count = count;
+    atomic_store(&v2->remaining, count);
+    for (size_t i = 0; i < count; i++) {
+        v2->items[i].request = &v2->request;
+    }
+    return 0;
+}
+
+static int take_images(struct call *call, struct v2_call *v2, struct error *error)
+{
+    const struct v2_input *input = &v2->body->inputs[0];
+    if (input->count == 0 || input->shape.rank != 1) {
+        return error_set(error, ERROR_MALFORMED, "input 'image' wants shape [n], n from 1 to %u",
+                         LIMIT_REQUEST_OBJECTS);
+    }
+    int result = make_items(v2, input->count, error);
+    v2->stored = input->stored_object;
+    for (size_t i = 0; i < input->count && result == 0; i++) {
+        struct infer_item *item = &v2->items[i];
+        item->kind = input->stored_object ? ITEM_STORED : ITEM_BYTES;
+        item->bytes = input->elements[i].data;
+        item->size_bytes = input->elements[i].size;
+        if (input->stored_object) {
+            /* A bad name fails its element only, when its turn comes. */
+            int found = service_object_find(call->service, input->elements[i].data, &item->store,
+                                            &item->key, &item->error);
+            (void)found;
+        }
+    }
+    return result;
+}
+
+static int take_tensors(struct call *call, struct v2_call *v2, struct error *error)
+{
+    const struct worker_facts *facts = &call->model->runtime.facts;
+    int result = make_items(v2, 1, error);
+    if (result < 0) {
+        return result;
+    }
+    v2->items[0].kind = ITEM_TENSORS;
+    v2->items[0].tensors = v2->tensors;
+    for (size_t i = 0; i < v2->body->input_count; i++) {
+        const struct v2_input *input = &v2->body->inputs[i];
+        uint32_t index = 0;
+        while (index < facts->input_count && strcmp(facts->inputs[index].name, input->name) != 0) {
+            index++;
+        }
+        if (index == facts->input_count) {
+            return error_set(error, ERROR_MALFORMED, "model '%s' has no input '%.128s'; %s'%s'",
+                             call->model->name, input->name,
+                             call->model->spec->task != MODEL_TENSOR ? "it takes 'image' or "
+                                                                     : "its first is ",
+                             facts->inputs[0].name);
+        }
+        if (input->datatype != facts->inputs[index].datatype) {
+            return error_set(error, ERROR_UNFIT, "input '%s' wants %s, the request has %s",
+                             input->name, datatype_name(facts->inputs[index].datatype),
+                             datatype_name(input->datatype));
+        }
+        v2->tensors[v2->items[0].tensor_count++] =
+            (struct item_tensor){.index = index,
+                                 .datatype = input->datatype,
+                                 .shape = input->shape,
+                                 .data = input->data,
+                                 .size_bytes = input->size_bytes};
+    }
+    return 0;
+}
+
+static void v2_gone(struct call *call)
+{
+    struct v2_call *v2 = call->state;
+    dispatch_cancel(call->service->dispatch, &v2->request);
+}
+
+/* Items whose name was bad are done already; the others go to the queue together. */
+static void submit(struct call *call, struct v2_call *v2)
+{
+    struct error error = {0};
+    size_t good = 0;
+    struct infer_item *items = v2->items;
+    (void)call_ref(call);
+    for (size_t i = 0; i < v2->request.item_count; i++) {
+        if (items[i].error.code == ERROR_NONE) {
+            good++;
+        } else if (!v2->body->partial) {
+            answer_failure(call, i);
+            call_unref(call);
+            return;
+        }
+    }
+    atomic_store(&v2->remaining, good + 1);
+    atomic_store(&call->client_gone, v2_gone);
+    int result = 0;
+    for (size_t i = 0; i < v2->request.item_count && result == 0;) {
+        size_t end = i;
+        while (end < v2->request.item_count && items[end].error.code == ERROR_NONE) {
+            end++;
+        }
+        if (end > i) {
+            result =
+                dispatch_submit(call->service->dispatch, &v2->request, items + i, end - i, &error);
+            good -= result == 0 ? end - i : 0;
+        }
+        i = end + 1;
+    }
+    if (result < 0) {
+        call_respond_error(call, &error); /* wins over what the submitted ones answer */
+        dispatch_cancel(call->service->dispatch, &v2->request);
+    }
+    if (atomic_fetch_sub(&v2->remaining, good + 1) == good + 1) {
+        if (result == 0) {
+            all_done(call);
+        }
+        call_unref(call);
+    }
+}
+
+static void infer(struct call *call)
+{
+    struct error error = {0};
+    size_t size = 0;
+    const void *body = http_request_body(call->request, &size);
+    struct v2_call *v2 = calloc(1, sizeof *v2);
+    if (!v2) {
+        call_respond_status(call, 503, "out of memory");
+        return;
+    }
+    call->state = v2;
+    call->free_state = free_v2;
+    queue_source_init(&v2->request.source, QUEUE_INTERACTIVE);
+    v2->request.model = call->model;
+    v2->request.done = v2_item_done;
+    v2->request.owner = call;
+    v2->request.deadline_ns =
+        clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
+    int result = v2_request_parse(
+        body, size, http_request_header(call->request, "Inference-Header-Content-Length"),
+        &v2->body, &error);
+    if (result == 0) {
+        result = choose_outputs(call, v2, &error);
+    }
+    if (result == 0) {
+        bool image = call->model->spec->task != MODEL_TENSOR && v2->body->input_count == 1 &&
+                     strcmp(v2->body->inputs[0].name, image_input) == 0 &&
+                     v2->body->inputs[0].datatype == DATATYPE_BYTES;
+        result = image ? take_images(call, v2, &error) : take_tensors(call, v2, &error);
+    }
+    if (result < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    submit(call, v2);
+}
+
+/* The first request for a model waits on a task thread until its inputs and outputs are known. */
+static void load_and_infer(void *argument)
+{
+    struct call *call = argument;
+    struct error error = {0};
+    if (dispatch_load(call->service->dispatch, call->model, &error) < 0) {
+        call_respond_error(call, &error);
+    } else {
+        infer(call);
+    }
+    call_unref(call);
+}
+
+void route_v2_infer(struct call *call)
+{
+    if (!call_find_model(call, 0, call->captures[1] ? 1 : -1)) {
+        return;
+    }
+    if (dispatch_facts_known(call->service->dispatch, call->model)) {
+        infer(call);
+        return;
+    }
+    if (tasks_start(call->service->tasks, load_and_infer, call_ref(call)) < 0) {
+        call_respond_status(call, 429, "too many requests wait for models; try again");
+        call_unref(call);
+    }
+}

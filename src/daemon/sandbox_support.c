@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Asking the kernel, at start.
+ */
+#include "daemon/sandbox_support.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* LANDLOCK_CREATE_RULESET_VERSION: asks for the ABI instead of making a ruleset. */
+enum { LANDLOCK_ASK_VERSION = 1 };
+
+int sandbox_landlock_abi(void)
+{
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_ASK_VERSION);
+    return abi > 0 ? (int)abi : 0;
+}
+
+bool sandbox_has_seccomp(void)
+{
+    unsigned action = SECCOMP_RET_TRAP;
+    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+}

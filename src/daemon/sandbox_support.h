@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What this kernel offers for the sandbox of workers.
+ */
+#ifndef SITU_DAEMON_SANDBOX_SUPPORT_H
+#define SITU_DAEMON_SANDBOX_SUPPORT_H
+
+#include <stdbool.h>
+
+int sandbox_landlock_abi(void); /* 0: none */
+bool sandbox_has_seccomp(void);
+
+#endif

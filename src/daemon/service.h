@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the routes share: the running daemon. Made by main(), constant afterwards but for what the
+ * parts guard themselves.
+ */
+#ifndef SITU_DAEMON_SERVICE_H
+#define SITU_DAEMON_SERVICE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/config.h"
+#include "daemon/dispatch.h"
+#include "daemon/metrics.h"
+#include "daemon/models.h"
+#include "daemon/tasks.h"
+#include "http/http.h"
+#include "store/store.h"
+
+struct service_store {
+    const char *name;    /* borrowed from the configuration */
+    struct store *store; /* owned */
+};
+
+struct service {
+    struct config config;
+    struct service_store stores[CONFIG_LIST_MAX];
+    size_t store_count;
+    struct models *models;
+    struct tasks *tasks;
+    struct dispatch *dispatch;
+    struct http_server *http;
+    struct metrics metrics;
+    struct status_counts other_requests; /* those that name no model */
+    char **tokens;                       /* owned; NULL-terminated; NULL: none configured */
+    char *warning;                       /* owned; what the sandbox lacks here, or NULL */
+    int landlock_abi;
+    bool seccomp;
+    uint32_t cores;
+    uint32_t lane_count;
+    int64_t started_ns;
+    atomic_bool stopping;
+};
+
+/* The store of that name, or NULL with ERROR_NOT_FOUND. */
+struct store *service_store_find(struct service *service, const char *name, size_t length,
+                                 struct error *error);
+
+/* Splits "STORE/KEY" and checks both. *ret_key points into `object`. */
+must_check int service_object_find(struct service *service, const char *object,
+                                   struct store **ret_store, const char **ret_key,
+                                   struct error *error);
+
+#endif
