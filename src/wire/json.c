@@ -57,6 +57,10 @@ int json_parse(const char *text, size_t size, const char *what, struct json **re
         return error_set(error, ERROR_MALFORMED, "%s: nested deeper than %u levels", what,
                          LIMIT_JSON_DEPTH);
     }
+    /* The library's stream takes a NUL for the end of its own buffer and may pass over it. */
+    if (text && memchr(text, '\0', size)) {
+        return error_set(error, ERROR_MALFORMED, "%s: not valid JSON: it has a NUL byte", what);
+    }
     json_error_t fault;
     json_t *root = json_loadb(text ? text : "", size, JSON_REJECT_DUPLICATES, &fault);
     if (!root) {
