@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading the data of an input tensor. In JSON it stands flat or nested as the shape has it, as the
+ * protocol allows both; in the binary part, numbers as they are, and each BYTES element behind its
+ * length in four bytes, little-endian.
+ */
+#include "wire/v2_data.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "wire/base64.h"
+#include "wire/tensor_json.h"
+
+enum { LENGTH_SIZE = 4 };
+
+static int out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory for a request");
+}
+
+static int wrong_count(const struct v2_input *input, struct error *error)
+{
+    char shape[128];
+    return error_set(error, ERROR_MALFORMED,
+                     "input '%s': shape %s wants %zu elements, flat or nested as the shape is, and "
+                     "data has others",
+                     input->name, tensor_shape_text(&input->shape, shape, sizeof shape),
+                     input->count);
+}
+
+/* The elements of a JSON array, one after the other, through all its levels. */
+struct leaves {
+    const struct v2_input *input;
+    const struct json *arrays[LIMIT_TENSOR_RANK + 1]; /* on the way to the next one */
+    size_t next[LIMIT_TENSOR_RANK + 1];
+    uint32_t depth;
+    uint32_t levels; /* of arrays: 1 where flat, else the rank */
+};
+
+/* A flat array must have all elements, a nested one at each level what the shape says. */
+static int leaves_down(struct leaves *leaves, const struct json *array, struct error *error)
+{
+    const struct v2_input *input = leaves->input;
+    size_t wanted = leaves->levels == 1 ? input->count : (size_t)input->shape.dims[leaves->depth];
+    if (json_type_of(array) != JSON_TYPE_ARRAY || json_length(array) != wanted) {
+        return wrong_count(input, error);
+    }
+    leaves->arrays[leaves->depth] = array;
+    leaves->next[leaves->depth] = 0;
+    leaves->depth++;
+    return 0;
+}
+
+static int leaves_init(struct leaves *leaves, const struct v2_input *input, const struct json *data,
+                       struct error *error)
+{
+    *leaves = (struct leaves){.input = input, .levels = 1};
+    if (input->shape.rank > 1 && json_type_of(json_element(data, 0)) == JSON_TYPE_ARRAY) {
+        leaves->levels = input->shape.rank;
+    }
+    return leaves_down(leaves, data, error);
+}
+
+/* The next element; NULL at the end. */
+static int leaves_next(struct leaves *leaves, const struct json **ret_leaf, struct error *error)
+{
+    while (leaves->depth > 0) {
+        uint32_t level = leaves->depth - 1;
+        const struct json *array = leaves->arrays[level];
+        if (leaves->next[level] == json_length(array)) {
+            leaves->depth--;
+            continue;
+        }
+        const struct json *element = json_element(array, leaves->next[level]++);
+        if (leaves->depth == leaves->levels) {
+            *ret_leaf = element;
+            return 0;
+        }
+        int r = leaves_down(leaves, element, error);
+        if (r < 0) {
+            return r;
+        }
+    }
+    *ret_leaf = NULL;
+    return 0;
+}
+
+static int read_json_numbers(struct pool *memory, const struct v2_source *source,
+                             struct v2_input *input, struct error *error)
+{
+    if (input->datatype == DATATYPE_FP16) {
+        return error_set(error, ERROR_MALFORMED,
+                         "input '%s': FP16 has no form in JSON; send it as binary data",
+                         input->name);
+    }
+    if (input->count > LIMIT_JSON_VALUES) { /* more than can be in the document */
+        return wrong_count(input, error);
+    }
+    size_t size = datatype_size(input->datatype);
+    unsigned char *out = pool_take(memory, input->count * size);
+    if (!out) {
+        return out_of_memory(error);
+    }
+    input->data = out;
+    input->size_bytes = input->count * size;
+    struct leaves leaves;
+    int r = leaves_init(&leaves, input, source->data, error);
+    for (size_t i = 0; r == 0 && i < input->count; i++) {
+        const struct json *leaf = NULL;
+        r = leaves_next(&leaves, &leaf, error);
+        if (r == 0 && !tensor_json_read(input->datatype, leaf, out + i * size)) {
+            return error_set(error, ERROR_MALFORMED,
+                             "input '%s': element %zu of data is %s that is no %s", input->name, i,
+                             json_type_name(json_type_of(leaf)), datatype_name(input->datatype));
+        }
+    }
+    return r;
+}
+
+/* The next bytes of the binary part. */
+static int take_binary(struct v2_source *source, const struct v2_input *input,
+                       const char **ret_bytes, struct error *error)
+{
+    if (source->binary_size > source->rest_size) {
+        return error_set(error, ERROR_MALFORMED,
+                         "input '%s': binary_data_size is %" PRIu64
+                         ", and %zu bytes are left behind the JSON",
+                         input->name, source->binary_size, source->rest_size);
+    }
+    *ret_bytes = source->rest;
+    source->rest += source->binary_size;
+    source->rest_size -= (size_t)source->binary_size;
+    return 0;
+}
+
+static int read_binary_numbers(struct v2_source *source, struct v2_input *input,
+                               struct error *error)
+{
+    const char *bytes = NULL;
+    int r = take_binary(source, input, &bytes, error);
+    if (r < 0) {
+        return r;
+    }
+    input->size_bytes = input->count * datatype_size(input->datatype);
+    if (source->binary_size != input->size_bytes) {
+        char shape[128];
+        return error_set(error, ERROR_MALFORMED,
+                         "input '%s': %s %s takes %zu bytes, binary_data_size is %" PRIu64,
+                         input->name, datatype_name(input->datatype),
+                         tensor_shape_text(&input->shape, shape, sizeof shape), input->size_bytes,
+                         source->binary_size);
+    }
+    for (size_t i = 0; input->datatype == DATATYPE_BOOL && i < input->count; i++) {
+        if (bytes[i] != 0 && bytes[i] != 1) {
+            return error_set(error, ERROR_MALFORMED, "input '%s': element %zu is no BOOL",
+                             input->name, i);
+        }
+    }
+    input->data = bytes;
+    return 0;
+}
+
+/* A copy with a NUL behind it, for names that came as binary data. */
+static int copy_name(struct pool *memory, const struct v2_input *input, size_t index,
+                     struct v2_bytes *element, struct error *error)
+{
+    if (!utf8_valid(element->data, element->size) || memchr(element->data, '\0', element->size)) {
+        return error_set(error, ERROR_MALFORMED,
+                         "input '%s': the object name in element %zu is not UTF-8", input->name,
+                         index);
+    }
+    char *copy = pool_take(memory, element->size + 1);
+    if (!copy) {
+        return out_of_memory(error);
+    }
+    memcpy(copy, element->data, element->size);
+    element->data = copy;
+    return 0;
+}
+
+static int read_binary_elements(struct pool *memory, struct v2_source *source,
+                                struct v2_input *input, struct error *error)
+{
+    const char *bytes = NULL;
+    int r = take_binary(source, input, &bytes, error);
+    size_t left = (size_t)source->binary_size;
+    for (size_t i = 0; r == 0 && i < input->count; i++) {
+        unsigned char length[LENGTH_SIZE] = {0};
+        if (left >= LENGTH_SIZE) {
+            memcpy(length, bytes, LENGTH_SIZE);
+        }
+        size_t size = (size_t)length[0] | (size_t)length[1] << 8 | (size_t)length[2] << 16 |
+                      (size_t)length[3] << 24;
+        if (left < LENGTH_SIZE || size > left - LENGTH_SIZE) {
+            return error_set(error, ERROR_MALFORMED,
+                             "input '%s': element %zu goes beyond the input's binary data",
+                             input->name, i);
+        }
+        input->elements[i] = (struct v2_bytes){.data = bytes + LENGTH_SIZE, .size = size};
+        bytes += LENGTH_SIZE + size;
+        left -= LENGTH_SIZE + size;
+        if (input->stored_object) {
+            r = copy_name(memory, input, i, &input->elements[i], error);
+        }
+    }
+    if (r == 0 && left > 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "input '%s': %zu bytes of its binary data belong to no element",
+                         input->name, left);
+    }
+    return r;
+}
+
+static int read_json_elements(struct pool *memory, const struct v2_source *source,
+                              struct v2_input *input, struct error *error)
+{
+    struct leaves leaves;
+    int r = leaves_init(&leaves, input, source->data, error);
+    for (size_t i = 0; r == 0 && i < input->count; i++) {
+        const struct json *leaf = NULL;
+        r = leaves_next(&leaves, &leaf, error);
+        if (r < 0) {
+            return r;
+        }
+        if (json_type_of(leaf) != JSON_TYPE_STRING) {
+            return error_set(error, ERROR_MALFORMED,
+                             "input '%s': element %zu of data is %s, BYTES wants strings",
+                             input->name, i, json_type_name(json_type_of(leaf)));
+        }
+        struct v2_bytes *element = &input->elements[i];
+        *element = (struct v2_bytes){.data = json_get_string(leaf, ""), .size = json_length(leaf)};
+        if (input->stored_object || !source->base64) {
+            continue;
+        }
+        char *decoded = pool_take(memory, base64_room(element->size));
+        if (!decoded) {
+            return out_of_memory(error);
+        }
+        if (base64_decode(element->data, element->size, decoded, &element->size) < 0) {
+            return error_set(error, ERROR_MALFORMED,
+                             "input '%s': element %zu is not base64 (padded, without line breaks; "
+                             "names of stored objects want parameters.stored_object)",
+                             input->name, i);
+        }
+        element->data = decoded;
+    }
+    return r;
+}
+
+int v2_data_read(struct pool *memory, struct v2_source *source, struct v2_input *input,
+                 struct error *error)
+{
+    if (input->datatype != DATATYPE_BYTES) {
+        return source->binary ? read_binary_numbers(source, input, error)
+                              : read_json_numbers(memory, source, input, error);
+    }
+    if (input->count > LIMIT_REQUEST_OBJECTS - source->object_count) {
+        return error_set(error, ERROR_TOO_LARGE, "input '%s': a request carries at most %u objects",
+                         input->name, LIMIT_REQUEST_OBJECTS);
+    }
+    source->object_count += input->count;
+    input->elements = pool_take(memory, input->count * sizeof *input->elements);
+    if (!input->elements) {
+        return out_of_memory(error);
+    }
+    return source->binary ? read_binary_elements(memory, source, input, error)
+                          : read_json_elements(memory, source, input, error);
+}

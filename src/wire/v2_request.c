@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading a V2 infer request. Runs in situd's request threads on bytes of strangers: every count is
+ * compared with what is really there before memory is asked for. The tensors' data is the business
+ * of v2_data.c.
+ */
+#include "wire/v2_request.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pool.h"
+#include "wire/json.h"
+#include "wire/v2_data.h"
+
+struct parsed {
+    struct v2_request request; /* first: the public part */
+    struct json *json;         /* owned; names and plain strings live here */
+    struct pool memory;        /* owned; all else */
+};
+
+static int malformed_type(const char *what, const char *wanted, struct error *error)
+{
+    return error_set(error, ERROR_MALFORMED, "request: %s must be %s", what, wanted);
+}
+
+/* A member that may be left out or null: NULL then; else it must be of `type`. */
+static int optional_member(const struct json *object, const char *key, enum json_type type,
+                           const struct json **ret_member, struct error *error)
+{
+    const struct json *member = json_member(object, key);
+    if (json_type_of(member) == JSON_TYPE_NULL) {
+        member = NULL;
+    } else if (json_type_of(member) != type) {
+        return malformed_type(key, json_type_name(type), error);
+    }
+    *ret_member = member;
+    return 0;
+}
+
+static int optional_bool(const struct json *object, const char *key, bool fallback, bool *ret_value,
+                         struct error *error)
+{
+    const struct json *member = NULL;
+    int r = optional_member(object, key, JSON_TYPE_BOOL, &member, error);
+    *ret_value = json_get_bool(member, fallback);
+    return r;
+}
+
+/* How many values the text can hold at most, so that a small body cannot make a huge tree. */
+static bool few_values(const char *text, size_t size)
+{
+    size_t commas = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < size && commas < LIMIT_JSON_VALUES; i++) {
+        if (text[i] == '"') {
+            in_string = !in_string;
+        } else if (in_string && text[i] == '\\') {
+            i++;
+        } else if (!in_string && text[i] == ',') {
+            commas++;
+        }
+    }
+    return commas < LIMIT_JSON_VALUES;
+}
+
+static int find_json_size(size_t size, const char *header, size_t *ret_size, struct error *error)
+{
+    *ret_size = size;
+    if (!header) {
+        return 0;
+    }
+    size_t value = 0;
+    const char *c = header;
+    for (; *c >= '0' && *c <= '9' && value <= size; c++) {
+        value = value * 10 + (size_t)(*c - '0');
+    }
+    if (c == header || *c != '\0' || value > size) {
+        return error_set(error, ERROR_MALFORMED,
+                         "Inference-Header-Content-Length must be the length of the JSON, and the "
+                         "body has %zu bytes in all",
+                         size);
+    }
+    *ret_size = value;
+    return 0;
+}
+
+static int parse_parameters(const struct json *root, struct v2_request *request,
+                            struct error *error)
+{
+    const struct json *id = NULL;
+    const struct json *parameters = NULL;
+    const struct json *on_error = NULL;
+    int r = optional_member(root, "id", JSON_TYPE_STRING, &id, error);
+    if (r == 0) {
+        r = optional_member(root, "parameters", JSON_TYPE_OBJECT, &parameters, error);
+    }
+    if (r == 0) {
+        r = optional_bool(parameters, "binary_data_output", false, &request->binary_output, error);
+    }
+    if (r == 0) {
+        r = optional_member(parameters, "on_error", JSON_TYPE_STRING, &on_error, error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    request->id = json_get_string(id, "");
+    const char *word = json_get_string(on_error, "fail");
+    request->partial = strcmp(word, "partial") == 0;
+    if (!request->partial && strcmp(word, "fail") != 0) {
+        return malformed_type("parameters.on_error", "\"fail\" or \"partial\"", error);
+    }
+    return 0;
+}
+
+static int parse_name(const struct json *tensor, const char *what, size_t index,
+                      const char **ret_name, struct error *error)
+{
+    const struct json *name = json_member(tensor, "name");
+    if (json_length(name) == 0 || json_length(name) > LIMIT_TENSOR_NAME ||
+        json_type_of(name) != JSON_TYPE_STRING) {
+        return error_set(error, ERROR_MALFORMED,
+                         "request: %s[%zu].name must be a string of 1 to %u bytes", what, index,
+                         LIMIT_TENSOR_NAME);
+    }
+    *ret_name = json_get_string(name, "");
+    return 0;
+}
+
+static int parse_shape(const struct json *tensor, struct v2_input *input, struct error *error)
+{
+    const struct json *shape = json_member(tensor, "shape");
+    size_t rank = json_length(shape);
+    if (json_type_of(shape) != JSON_TYPE_ARRAY || rank > LIMIT_TENSOR_RANK) {
+        return error_set(error, ERROR_MALFORMED,
+                         "input '%s': shape must be an array of at most %u dimensions", input->name,
+                         LIMIT_TENSOR_RANK);
+    }
+    input->shape.rank = (uint32_t)rank;
+    for (size_t i = 0; i < rank; i++) {
+        input->shape.dims[i] = json_get_integer(json_element(shape, i), -1);
+        if (input->shape.dims[i] < 0) {
+            return error_set(error, ERROR_MALFORMED,
+                             "input '%s': the dimensions of a shape must be integers, 0 or more",
+                             input->name);
+        }
+    }
+    if (tensor_shape_count(&input->shape, &input->count) < 0) {
+        return error_set(error, ERROR_MALFORMED, "input '%s': the shape has too many elements",
+                         input->name);
+    }
+    return 0;
+}
+
+static int parse_encoding(const struct json *parameters, const struct v2_input *input,
+                          struct v2_source *source, struct error *error)
+{
+    const char *encoding = json_get_string(json_member(parameters, "encoding"), "base64");
+    source->base64 = strcmp(encoding, "base64") == 0;
+    if (!source->base64 && strcmp(encoding, "text") != 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "input '%s': parameters.encoding must be \"base64\" or \"text\"",
+                         input->name);
+    }
+    return 0;
+}
+
+/* Where the data of an input is: in the JSON, or the next bytes behind it. */
+static int find_source(const struct json *tensor, const struct json *parameters,
+                       const struct v2_input *input, struct v2_source *source, struct error *error)
+{
+    const struct json *size = NULL;
+    int r = optional_member(parameters, "binary_data_size", JSON_TYPE_INTEGER, &size, error);
+    if (r < 0) {
+        return r;
+    }
+    if (json_member(parameters, "shared_memory_region")) {
+        return error_set(error, ERROR_MALFORMED, "input '%s': shared memory is not supported here",
+                         input->name);
+    }
+    source->data = json_member(tensor, "data");
+    source->binary = size != NULL;
+    source->binary_size = (uint64_t)json_get_integer(size, 0);
+    if (source->binary == (source->data != NULL)) {
+        return error_set(error, ERROR_MALFORMED,
+                         "input '%s' must have either data or parameters.binary_data_size",
+                         input->name);
+    }
+    return parse_encoding(parameters, input, source, error);
+}
+
+static int parse_input(struct parsed *parsed, const struct json *tensor, size_t index,
+                       struct v2_source *source, struct error *error)
+{
+    struct v2_input *input = &parsed->request.inputs[index];
+    int r = parse_name(tensor, "inputs", index, &input->name, error);
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(parsed->request.inputs[i].name, input->name) == 0) {
+            return error_set(error, ERROR_MALFORMED, "request: input '%s' is there twice",
+                             input->name);
+        }
+    }
+    const char *type = json_get_string(json_member(tensor, "datatype"), "");
+    input->datatype = datatype_parse(type);
+    if (input->datatype == DATATYPE_NONE) {
+        return error_set(error, ERROR_MALFORMED,
+                         "input '%s': datatype '%.32s' is none of BOOL, UINT8 to UINT64, INT8 to "
+                         "INT64, FP16, FP32, FP64, BYTES",
+                         input->name, type);
+    }
+    const struct json *parameters = NULL;
+    r = parse_shape(tensor, input, error);
+    if (r == 0) {
+        r = optional_member(tensor, "parameters", JSON_TYPE_OBJECT, &parameters, error);
+    }
+    if (r == 0) {
+        r = optional_bool(parameters, "stored_object", false, &input->stored_object, error);
+    }
+    if (r == 0) {
+        r = find_source(tensor, parameters, input, source, error);
+    }
+    if (r == 0 && input->stored_object && input->datatype != DATATYPE_BYTES) {
+        r = error_set(error, ERROR_MALFORMED,
+                      "input '%s': stored objects are named in BYTES elements, not %s", input->name,
+                      datatype_name(input->datatype));
+    }
+    return r < 0 ? r : v2_data_read(&parsed->memory, source, input, error);
+}
+
+static int parse_inputs(struct parsed *parsed, struct v2_source *source, struct error *error)
+{
+    const struct json *inputs = json_member(parsed->json, "inputs");
+    size_t count = json_length(inputs);
+    if (json_type_of(inputs) != JSON_TYPE_ARRAY || count == 0 || count > LIMIT_MODEL_TENSORS) {
+        return error_set(error, ERROR_MALFORMED,
+                         "request: inputs must be an array of 1 to %u tensors",
+                         LIMIT_MODEL_TENSORS);
+    }
+    struct v2_request *request = &parsed->request;
+    request->inputs = pool_take(&parsed->memory, count * sizeof *request->inputs);
+    if (!request->inputs) {
+        return error_set(error, ERROR_MEMORY, "out of memory for a request");
+    }
+    request->input_count = count;
+    for (size_t i = 0; i < count; i++) {
+        int r = parse_input(parsed, json_element(inputs, i), i, source, error);
+        if (r < 0) {
+            return r;
+        }
+    }
+    if (source->rest_size > 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "request: %zu bytes behind the JSON belong to no input",
+                         source->rest_size);
+    }
+    return 0;
+}
+
+static int parse_output(struct v2_request *request, const struct json *tensor, size_t index,
+                        struct error *error)
+{
+    struct v2_request_output *output = &request->outputs[index];
+    const struct json *parameters = NULL;
+    const struct json *classification = NULL;
+    int r = parse_name(tensor, "outputs", index, &output->name, error);
+    if (r == 0) {
+        r = optional_member(tensor, "parameters", JSON_TYPE_OBJECT, &parameters, error);
+    }
+    if (r == 0) {
+        r = optional_bool(parameters, "binary_data", request->binary_output, &output->binary,
+                          error);
+    }
+    if (r == 0) {
+        r = optional_member(parameters, "classification", JSON_TYPE_INTEGER, &classification,
+                            error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    int64_t classes = json_get_integer(classification, 0);
+    if (classes < 0 || classes > LIMIT_TOP) {
+        return error_set(error, ERROR_MALFORMED, "output '%s': classification must be 1 to %u",
+                         output->name, LIMIT_TOP);
+    }
+    output->classification = (uint32_t)classes;
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(request->outputs[i].name, output->name) == 0) {
+            return error_set(error, ERROR_MALFORMED, "request: output '%s' is there twice",
+                             output->name);
+        }
+    }
+    return 0;
+}
+
+static int parse_outputs(struct parsed *parsed, struct error *error)
+{
+    const struct json *outputs = NULL;
+    int r = optional_member(parsed->json, "outputs", JSON_TYPE_ARRAY, &outputs, error);
+    if (r < 0) {
+        return r;
+    }
+    size_t count = json_length(outputs);
+    if (count > LIMIT_MODEL_TENSORS) {
+        return error_set(error, ERROR_MALFORMED, "request: outputs must be at most %u tensors",
+                         LIMIT_MODEL_TENSORS);
+    }
+    struct v2_request *request = &parsed->request;
+    request->outputs = pool_take(&parsed->memory, count * sizeof *request->outputs);
+    if (!request->outputs) {
+        return error_set(error, ERROR_MEMORY, "out of memory for a request");
+    }
+    request->output_count = count;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        r = parse_output(request, json_element(outputs, i), i, error);
+    }
+    return r;
+}
+
+static int parse(struct parsed *parsed, const char *body, size_t size, size_t json_size,
+                 struct error *error)
+{
+    if (!few_values(body, json_size)) {
+        return error_set(error, ERROR_TOO_LARGE,
+                         "request: more than %" PRIu64
+                         " values in the JSON; send large tensors as binary data",
+                         LIMIT_JSON_VALUES);
+    }
+    int r = json_parse(body, json_size, "request", &parsed->json, error);
+    if (r < 0) {
+        return r;
+    }
+    if (json_type_of(parsed->json) != JSON_TYPE_OBJECT) {
+        return malformed_type("the body", "a JSON object", error);
+    }
+    struct v2_source source = {.rest = body + json_size, .rest_size = size - json_size};
+    r = parse_parameters(parsed->json, &parsed->request, error);
+    if (r == 0) {
+        r = parse_inputs(parsed, &source, error);
+    }
+    return r < 0 ? r : parse_outputs(parsed, error);
+}
+
+int v2_request_parse(const void *body, size_t size, const char *json_size,
+                     struct v2_request **ret_request, struct error *error)
+{
+    size_t json_bytes = 0;
+    int r = find_json_size(size, json_size, &json_bytes, error);
+    if (r < 0) {
+        return r;
+    }
+    struct parsed *parsed = calloc(1, sizeof *parsed);
+    if (!parsed) {
+        return error_set(error, ERROR_MEMORY, "out of memory for a request");
+    }
+    r = parse(parsed, size > 0 ? body : "", size, json_bytes, error);
+    if (r < 0) {
+        v2_request_free(&parsed->request);
+        return r;
+    }
+    *ret_request = &parsed->request;
+    return 0;
+}
+
+void v2_request_free(struct v2_request *request)
+{
+    if (request) {
+        struct parsed *parsed = (struct parsed *)(void *)request;
+        json_free(parsed->json);
+        pool_done(&parsed->memory);
+        free(parsed);
+    }
+}
