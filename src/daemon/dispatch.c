@@ -23,6 +23,8 @@
 #define RETRY_LOAD_NS (5 * NS_PER_S)
 #define TICK_NS (200 * NS_PER_MS)
 
+enum { LOAD_ATTEMPTS = 3 };
+
 struct dispatch_lane {
     struct dispatch *dispatch;
     uint32_t index;
@@ -318,6 +320,23 @@ static void load_failed(struct dispatch *dispatch, struct model *model, const st
     give_up_waiting(dispatch, model, &told, finished);
 }
 
+/* A worker that dies while it loads may have been killed from outside: it gets another chance, and
+ * a third. */
+static int start_worker(struct dispatch *dispatch, const struct model *model,
+                        struct worker_process **ret_worker, struct error *error)
+{
+    int result = 0;
+    for (int attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
+        result = worker_process_start(dispatch->spawner, &dispatch->config.worker, model->name,
+                                      model->path, model->spec, ret_worker, error);
+        if (result == 0 || error->code != ERROR_WORKER_CRASHED ||
+            atomic_load(&dispatch->stop_loading)) {
+            break;
+        }
+    }
+    return result;
+}
+
 static void load_task(void *argument)
 {
     struct load *load = argument;
@@ -328,8 +347,7 @@ static void load_task(void *argument)
     struct item_list finished = {0};
     struct worker_process *worker = NULL;
     int64_t start = clock_now_ns();
-    int result = worker_process_start(dispatch->spawner, &dispatch->config.worker, model->name,
-                                      model->path, model->spec, &worker, &error);
+    int result = start_worker(dispatch, model, &worker, &error);
     {
         HOLD(&dispatch->lock);
         if (result == 0 && dispatch->stopping) {

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real daemon, the real worker, real photos: fixtures for the functional tests.
+
+$SITU_BUILD is the build directory (default: build), $SITU_TEST_DATA the directory with photos,
+squeezenet and expected (default: ../shared/data beside the checkout). What is missing is skipped,
+saying so.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+
+import pytest
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("SITU_BUILD", ROOT / "build")).resolve()
+DATA = pathlib.Path(os.environ.get("SITU_TEST_DATA", ROOT.parent / "shared" / "data"))
+SITUD = BUILD / "src/daemon/situd"
+SITU = BUILD / "src/cli/situ"
+DEMO_MODELS = ROOT / "demo/models"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Daemon:
+    """A running situd. `url` for requests, `log()` for what it wrote."""
+
+    def __init__(self, directory, args, wrapper=(), env=None):
+        self.directory = directory
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.socket = directory / "situd.sock"
+        self.logfile = directory / "situd.log"
+        command = [*map(str, wrapper), str(SITUD), "--state", str(directory / "state"),
+                   "--listen", f"127.0.0.1:{self.port}", "--listen", f"unix:{self.socket}",
+                   *map(str, args)]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL,
+                                        stderr=open(self.logfile, "ab"),
+                                        env={**os.environ, **(env or {})})
+        self.session = requests.Session()
+        deadline = time.monotonic() + 30
+        while "event=ready" not in self.log():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"situd did not start: {command}\n{self.log()}")
+            time.sleep(0.02)
+
+    def log(self):
+        return self.logfile.read_text(errors="replace") if self.logfile.exists() else ""
+
+    def get(self, path, **kw):
+        return self.session.get(self.url + path, timeout=kw.pop("timeout", 60), **kw)
+
+    def infer(self, model, name, **query):
+        return self.get(f"/v1/infer/{model}/{urllib.parse.quote(name)}", params=query)
+
+    def post(self, path, body, **kw):
+        return self.session.post(self.url + path, json=body, timeout=kw.pop("timeout", 60), **kw)
+
+    def run(self, model, select, **options):
+        """All lines of a run request."""
+        r = self.post(f"/v1/infer/{model}", {"select": select, **options})
+        r.raise_for_status()
+        return [json.loads(line) for line in r.text.splitlines()]
+
+    def status(self):
+        return self.get("/v1/status").json()
+
+    def metrics(self):
+        values = {}
+        for line in self.get("/metrics").text.splitlines():
+            if not line.startswith("#"):
+                name, value = line.rsplit(" ", 1)
+                values[name] = float(value)
+        return values
+
+    def workers(self):
+        out = subprocess.run(["pgrep", "-P", str(self.process.pid), "situ-worker"],
+                             capture_output=True, text=True).stdout
+        return [int(pid) for pid in out.split()]
+
+    def wait_for(self, condition, what, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {seconds} s for {what}\n{self.log()}"
+            time.sleep(0.02)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise
+        self.session.close()
+        return self.process.returncode
+
+
+def sanitizer_report(log):
+    return re.search(r"(AddressSanitizer|ThreadSanitizer|runtime error|LeakSanitizer).*", log)
+
+
+@pytest.fixture
+def situd(tmp_path):
+    """situd(*args) starts a daemon in a directory of its own; all end with the test."""
+    daemons = []
+
+    def start(*args, wrapper=(), env=None):
+        directory = tmp_path / f"situd{len(daemons)}"
+        directory.mkdir()
+        daemons.append(Daemon(directory, args, wrapper, env))
+        return daemons[-1]
+
+    yield start
+    for daemon in daemons:
+        daemon.stop()
+        report = sanitizer_report(daemon.log())
+        assert not report, f"{report.group(0)}\n{daemon.log()}"
+
+
+@pytest.fixture(scope="session")
+def data():
+    if not (DATA / "squeezenet/model.onnx").exists():
+        pytest.skip(f"no test data in {DATA}; set SITU_TEST_DATA")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def demo_models():
+    if not (DEMO_MODELS / "demo/model.onnx").exists():
+        pytest.skip("demo/models/demo is missing")
+    return DEMO_MODELS
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory, data):
+    """A models directory with SqueezeNet in it."""
+    directory = tmp_path_factory.mktemp("models")
+    shutil.copytree(data / "squeezenet", directory / "squeezenet")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def shared_situd(tmp_path_factory, data, models):
+    """One daemon for all tests that only ask: photos and SqueezeNet."""
+    daemon = Daemon(tmp_path_factory.mktemp("shared"),
+                    ["--store", f"photos={data / 'photos'}", "--models", models])
+    yield daemon
+    assert daemon.stop() == 0
+    report = sanitizer_report(daemon.log())
+    assert not report, daemon.log()
+
+
+@pytest.fixture
+def null_models(tmp_path):
+    """null_models(name=text, ...) makes packages for the null engine: 8 x 8 RGB, raw 0..255."""
+
+    def make(**texts):
+        directory = tmp_path / "null-models"
+        for name, text in texts.items():
+            package = directory / name
+            package.mkdir(parents=True)
+            (package / "model.onnx").write_text(text)
+            (package / "config.json").write_text(json.dumps({
+                "architectures": ["NullForImageClassification"], "model_type": "null",
+                "id2label": {str(i): f"quarter {i}" for i in range(4)}}))
+            (package / "preprocessor_config.json").write_text(json.dumps({
+                "image_processor_type": "ViTImageProcessor", "do_resize": True,
+                "size": {"height": 8, "width": 8}, "resample": 0, "do_rescale": False,
+                "do_normalize": False}))
+        return directory
+
+    return make
+
+
+def grey_png(path, value, size=(8, 8)):
+    """A picture whose every value is `value`; the null engine's crash_from and hang_from see it."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (value, value, value)).save(path, "PNG")
+    return path
+
+
+@pytest.fixture(scope="session")
+def situ_cli():
+    def run(daemon, *args, input=None, timeout=120, address=None):
+        return subprocess.run([str(SITU), "--array", address or daemon.url, *map(str, args)],
+                              input=input, capture_output=True, text=True, timeout=timeout)
+    return run
