@@ -3,12 +3,11 @@
  * JPEG by libjpeg-turbo, with Pillow's settings: accurate integer DCT, fancy upsampling, block
  * smoothing. Of the image only the window is put through the DCT: columns with a margin of 8
  * pixels aligned to iMCUs (fancy upsampling looks one sample aside), rows without one. The rows
- * behind the window are not decoded; their markers are walked, so that a truncated file is refused.
+ * behind the window are not decoded where a look at the markers shows that the file has its end.
  *
  * Where accepting or refusing a file differs from Pillow: a file with more than LIMIT_JPEG_SCANS
  * scans, or a large one whose bytes cannot hold a code for each of its blocks, is refused here;
- * arithmetic-coded files of more than 64 KiB are taken here (Pillow's reader cannot go on in them);
- * a damaged table segment behind the window of a one-scan file goes unnoticed here.
+ * arithmetic-coded files of more than 64 KiB are taken here (Pillow's reader cannot go on in them).
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -41,6 +40,7 @@ struct jpeg_state {
     enum error_code code; /* of the fault that longjmp'ed */
     char message[JMSG_LENGTH_MAX];
     bool made;       /* cinfo exists */
+    bool exhausted;  /* the fault is that bytes were wanted behind the file's end */
     size_t size;     /* of the file */
     uint32_t indent; /* pixels between cinfo's left edge and the window's */
     uint32_t width;  /* of the window */
@@ -104,6 +104,7 @@ static boolean source_fill(j_decompress_ptr cinfo)
 {
     struct jpeg_state *jpeg = cinfo->client_data;
     (void)snprintf(jpeg->message, sizeof(jpeg->message), "file is truncated");
+    jpeg->exhausted = true;
     give_up(jpeg, ERROR_UNDECODABLE);
 }
 
@@ -147,6 +148,7 @@ static void make_object(struct jpeg_state *jpeg, const uint8_t *bytes, size_t si
     jpeg->errors.output_message = on_output;
     jpeg->cinfo.client_data = jpeg;
     jpeg->made = true;
+    jpeg->exhausted = false;
     jpeg_create_decompress(&jpeg->cinfo);
     jpeg->source = (struct jpeg_source_mgr){.next_input_byte = bytes,
                                             .bytes_in_buffer = size,
@@ -410,22 +412,36 @@ static int jpeg_read(void *state, uint8_t *rows, size_t stride, uint32_t count, 
     return 0;
 }
 
+/* Reads on to EOI. To Pillow a file whose rows are all there is whole, also without EOI; which is
+ * rare, as the entropy decoder itself reads ahead until it meets a marker. */
+static int finish_rows(struct jpeg_state *jpeg, struct error *error)
+{
+    if (setjmp(jpeg->escape)) {
+        return jpeg->exhausted ? 0 : report(jpeg, error);
+    }
+    (void)jpeg_finish_decompress(&jpeg->cinfo);
+    return 0;
+}
+
 static int jpeg_finish(void *state, struct error *error)
 {
     struct jpeg_state *jpeg = state;
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
-    if (setjmp(jpeg->escape)) {
-        return report(jpeg, error);
+    if (cinfo->output_scanline < cinfo->output_height) {
+        /* Of several scans, all was read before the first row. */
+        if (jpeg_input_complete(cinfo) ||
+            jpeg_markers_end_well(jpeg->source.next_input_byte, jpeg->source.bytes_in_buffer,
+                                  cinfo->unread_marker)) {
+            return 0;
+        }
+        if (setjmp(jpeg->escape)) {
+            return report(jpeg, error);
+        }
+        while (cinfo->output_scanline < cinfo->output_height) {
+            (void)read_scratch(jpeg, cinfo->output_height - cinfo->output_scanline);
+        }
     }
-    if (cinfo->output_scanline == cinfo->output_height) {
-        (void)jpeg_finish_decompress(cinfo);
-        return 0;
-    }
-    if (jpeg_input_complete(cinfo)) {
-        return 0; /* several scans: all of the file was read before the first row */
-    }
-    return jpeg_markers_tail(jpeg->source.next_input_byte, jpeg->source.bytes_in_buffer,
-                             cinfo->unread_marker, error);
+    return finish_rows(jpeg, error);
 }
 
 static void jpeg_close(void *state)

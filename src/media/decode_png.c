@@ -16,20 +16,19 @@
 #include <string.h>
 
 #include <spng.h>
+#include <zlib.h>
 
 #include "base/limits.h"
 #include "media/codec.h"
 #include "media/png_chunks.h"
 
 enum {
-    HEAD_SIZE = 33,              /* signature and IHDR */
-    LEAD_SIZE = HEAD_SIZE + 780, /* and a PLTE of 256 colours */
-    INFLATE_RATIO = 1032,        /* at most that many bytes out of one */
+    LEAD_SIZE = 33 + 780 + 8, /* signature, IHDR, PLTE of 256 colours, IDAT's length and name */
+    INFLATE_RATIO = 1032,     /* at most that many bytes out of one */
     INFLATE_SLACK = 1032,
 };
 
 static const uint8_t png_signature[PNG_SIGNATURE_SIZE] = {137, 'P', 'N', 'G', 13, 10, 26, 10};
-static const uint8_t png_end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 0x42, 0x60, 0x82};
 
 struct png_state {
     const uint8_t *bytes; /* borrowed until close */
@@ -38,8 +37,7 @@ struct png_state {
     uint8_t lead[LEAD_SIZE];
     size_t lead_size;
     size_t lead_read;
-    size_t data_read; /* offset in the file of what libspng reads next */
-    size_t end_read;
+    struct png_data data; /* what libspng reads next */
     uint32_t channels;
     size_t row_size; /* of stored samples */
     struct image_window window;
@@ -85,70 +83,52 @@ static uint32_t channel_count(const struct png_chunks *chunks)
     }
 }
 
-/* Signature, IHDR and, for indexed colour, a PLTE that libspng wants to see but has no use for:
- * the colours are looked up here. Checksums are not looked at. */
+/* Closes the chunk whose name begins at `name`, with `size` bytes of body; returns what follows. */
+static uint8_t *end_chunk(uint8_t *name, uint32_t size)
+{
+    write_32(name - 4, size);
+    write_32(name + 4 + size, (uint32_t)crc32(0, name, size + 4));
+    return name + 4 + size + 4;
+}
+
+/* Signature, IHDR and, for indexed colour, a PLTE that libspng wants to see but has no use for (the
+ * colours are looked up here), then one IDAT of all the data. libspng would check its checksum only
+ * where it needs more data than there are. */
 static void write_lead(struct png_state *png)
 {
     const struct png_chunks *chunks = &png->chunks;
     uint8_t *lead = png->lead;
     memset(lead, 0, LEAD_SIZE);
     memcpy(lead, png_signature, PNG_SIGNATURE_SIZE);
-    write_32(lead + 8, 13);
     memcpy(lead + 12, "IHDR", 4);
     write_32(lead + 16, chunks->width);
     write_32(lead + 20, chunks->height);
     lead[24] = chunks->depth;
     lead[25] = chunks->colour_type;
     lead[28] = chunks->interlaced;
-    png->lead_size = HEAD_SIZE;
+    uint8_t *next = end_chunk(lead + 12, 13);
     if (chunks->colour_type == SPNG_COLOR_TYPE_INDEXED) {
-        uint32_t size = 3u << chunks->depth;
-        write_32(lead + HEAD_SIZE, size);
-        memcpy(lead + HEAD_SIZE + 4, "PLTE", 4);
-        png->lead_size += 12 + size;
+        memcpy(next + 4, "PLTE", 4);
+        next = end_chunk(next + 4, 3u << chunks->depth);
     }
+    write_32(next, (uint32_t)chunks->data_size);
+    memcpy(next + 4, "IDAT", 4);
+    png->lead_size = (size_t)(next + 8 - lead);
     png->lead_read = 0;
-    png->data_read = chunks->data_begin;
-    png->end_read = 0;
+    png->data = (struct png_data){.chunk = chunks->data_begin};
 }
 
-static size_t give_part(uint8_t *to, size_t wanted, const uint8_t *from, size_t end, size_t *at)
-{
-    size_t count = end - *at < wanted ? end - *at : wanted;
-    memcpy(to, from + *at, count);
-    *at += count;
-    return count;
-}
-
-/* libspng takes a chunk's data only as whole pieces, while those that are there may be enough: a
- * chunk that the file's end cuts is shown with the length that it has. */
-static void mend_length(const struct png_chunks *chunks, uint8_t *part, size_t begin, size_t size)
-{
-    uint8_t length[4];
-    write_32(length, chunks->cut_size);
-    for (size_t i = 0; i < sizeof(length) && chunks->cut_begin > 0; i++) {
-        size_t at = chunks->cut_begin + i;
-        if (at >= begin && at - begin < size) {
-            part[at - begin] = length[i];
-        }
-    }
-}
-
-/* libspng's view of the file: the lead, the IDAT chunks, an end. */
+/* libspng's view of the file: the lead, the compressed data, nothing more. */
 static int give_bytes(spng_ctx *spng, void *user, void *to, size_t size)
 {
     struct png_state *png = user;
     (void)spng;
-    size_t done = give_part(to, size, png->lead, png->lead_size, &png->lead_read);
-    uint8_t *rest = (uint8_t *)to + done;
-    size_t begin = png->data_read;
-    size_t part = give_part(rest, size - done, png->bytes, png->chunks.data_end, &png->data_read);
-    mend_length(&png->chunks, rest, begin, part);
-    done += part;
-    if (done < size && png->chunks.data_whole) {
-        rest = (uint8_t *)to + done;
-        done += give_part(rest, size - done, png_end, sizeof(png_end), &png->end_read);
-    }
+    size_t left = png->lead_size - png->lead_read;
+    size_t done = left < size ? left : size;
+    memcpy(to, png->lead + png->lead_read, done);
+    png->lead_read += done;
+    done +=
+        png_chunks_data(png->bytes, &png->chunks, &png->data, (uint8_t *)to + done, size - done);
     return done == size ? 0 : SPNG_IO_EOF;
 }
 
@@ -195,6 +175,10 @@ static int png_open(void *state, const uint8_t *bytes, size_t size, struct image
     result = codec_check_size("PNG", chunks->width, chunks->height, error);
     if (result < 0) {
         return result;
+    }
+    if (chunks->data_size > INT32_MAX) {
+        return error_set(error, ERROR_TOO_LARGE, "PNG image of %zu compressed bytes",
+                         chunks->data_size);
     }
     png->row_size = ((size_t)chunks->width * png->channels * chunks->depth + 7) / 8;
     uint64_t stored = (uint64_t)png->row_size * chunks->height;
@@ -301,9 +285,6 @@ static int begin_spng(struct png_state *png, struct error *error)
     int code = spng_set_image_limits(png->spng, LIMIT_IMAGE_EDGE, LIMIT_IMAGE_EDGE);
     if (code == 0) {
         code = spng_set_chunk_limits(png->spng, LIMIT_OBJECT_BYTES, LIMIT_OBJECT_BYTES);
-    }
-    if (code == 0) {
-        code = spng_set_crc_action(png->spng, SPNG_CRC_USE, SPNG_CRC_USE);
     }
     if (code == 0) {
         code = spng_set_png_stream(png->spng, give_bytes, png);
@@ -437,7 +418,7 @@ static int png_finish(void *state, struct error *error)
     if (chunks->interlaced || png->next_row == chunks->height) {
         return 0;
     }
-    if (chunks->data_whole && png_chunks_intact(png->bytes, chunks, png->data_read)) {
+    if (chunks->data_whole && png_chunks_intact(png->bytes, chunks, png->data.at)) {
         return 0;
     }
     while (png->next_row < chunks->height) {

@@ -5,23 +5,15 @@
  */
 #include "media/jpeg_markers.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 enum marker {
-    MARKER_TEM = 0x01,
     MARKER_SOF0 = 0xC0, /* the first that is a segment of the head */
-    MARKER_DHT = 0xC4,
     MARKER_JPG = 0xC8,
-    MARKER_DAC = 0xCC,
     MARKER_RST0 = 0xD0,
     MARKER_RST7 = 0xD7,
-    MARKER_SOI = 0xD8,
     MARKER_EOI = 0xD9,
     MARKER_SOS = 0xDA,
-    MARKER_DQT = 0xDB,
-    MARKER_DNL = 0xDC,
-    MARKER_DRI = 0xDD,
     MARKER_APP0 = 0xE0,
     MARKER_APP1 = 0xE1,
     MARKER_APP15 = 0xEF,
@@ -34,14 +26,16 @@ static int truncated(struct error *error)
     return error_set(error, ERROR_UNDECODABLE, "JPEG file is truncated");
 }
 
-/* The length field of the segment whose body begins at `at`; 0 where it is cut or nonsense. */
+/* Bytes of the segment whose body begins at `at`; 0 where the file ends before it does. A length of
+ * less than its own two bytes counts for two, as in Pillow and libjpeg. */
 static size_t segment_size(const uint8_t *bytes, size_t size, size_t at)
 {
     if (size - at < 2) {
         return 0;
     }
     size_t length = (size_t)bytes[at] << 8 | bytes[at + 1];
-    return length >= 2 && length <= size - at ? length : 0;
+    length = length < 2 ? 2 : length;
+    return length <= size - at ? length : 0;
 }
 
 static bool head_has_body(unsigned marker)
@@ -96,58 +90,42 @@ int jpeg_markers_head(const uint8_t *bytes, size_t size, struct jpeg_exif *ret_e
     return truncated(error);
 }
 
-enum tail_step { TAIL_BARE, TAIL_BODY, TAIL_END, TAIL_REFUSED };
-
-static enum tail_step tail_step(unsigned marker)
+/* The byte that follows the next FF and its padding; 0 where there is none. */
+static unsigned next_marker(const uint8_t *bytes, size_t size, size_t *at)
 {
-    if (marker == MARKER_EOI) {
-        return TAIL_END;
+    const uint8_t *found = *at < size ? memchr(bytes + *at, 0xFF, size - *at) : NULL;
+    if (!found) {
+        *at = size;
+        return 0;
     }
-    if (marker == MARKER_TEM || (marker >= MARKER_RST0 && marker <= MARKER_RST7)) {
-        return TAIL_BARE;
+    *at = (size_t)(found - bytes);
+    while (*at < size && bytes[*at] == 0xFF) {
+        ++*at;
     }
-    if (marker == MARKER_DHT || marker == MARKER_DAC || marker == MARKER_COM ||
-        (marker >= MARKER_DQT && marker <= MARKER_DRI) ||
-        (marker >= MARKER_APP0 && marker <= MARKER_APP15)) {
-        return TAIL_BODY;
-    }
-    return TAIL_REFUSED; /* a second frame, scan or image, or no known marker */
+    return *at < size ? bytes[(*at)++] : 0;
 }
 
-int jpeg_markers_tail(const uint8_t *bytes, size_t size, int marker, struct error *error)
+bool jpeg_markers_end_well(const uint8_t *bytes, size_t size, int marker)
 {
     size_t at = 0;
     unsigned code = (unsigned)marker;
     for (;;) {
-        while (code == 0) {
-            const uint8_t *found = at < size ? memchr(bytes + at, 0xFF, size - at) : NULL;
-            if (!found) {
-                return truncated(error);
-            }
-            at = (size_t)(found - bytes);
-            while (at < size && bytes[at] == 0xFF) {
-                at++;
-            }
-            if (at == size) {
-                return truncated(error);
-            }
-            code = bytes[at++];
+        if (code == MARKER_EOI) {
+            return true;
         }
-        enum tail_step step = tail_step(code);
-        if (step == TAIL_END) {
-            return 0;
-        }
-        if (step == TAIL_REFUSED) {
-            return error_set(error, ERROR_UNDECODABLE,
-                             "JPEG file with marker FF%02X where its end should be", code);
-        }
-        if (step == TAIL_BODY) {
+        bool restart = code >= MARKER_RST0 && code <= MARKER_RST7;
+        if (code == MARKER_COM || (code >= MARKER_APP0 && code <= MARKER_APP15)) {
             size_t length = segment_size(bytes, size, at);
             if (length == 0) {
-                return truncated(error);
+                return false;
             }
             at += length;
+        } else if (code != 0 && !restart) {
+            return false;
         }
-        code = 0;
+        if (at >= size) {
+            return false;
+        }
+        code = next_marker(bytes, size, &at);
     }
 }

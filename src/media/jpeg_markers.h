@@ -7,6 +7,7 @@
 #ifndef SITU_MEDIA_JPEG_MARKERS_H
 #define SITU_MEDIA_JPEG_MARKERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,10 +24,9 @@ struct jpeg_exif {
 must_check int jpeg_markers_head(const uint8_t *bytes, size_t size, struct jpeg_exif *ret_exif,
                                  struct error *error);
 
-/* From inside the entropy-coded data of the only scan to EOI; `marker` is one that libjpeg has
- * read already but not acted on (0: none). ERROR_UNDECODABLE where EOI is missing or what comes
- * before it is a marker that libjpeg refuses there. */
-must_check int jpeg_markers_tail(const uint8_t *bytes, size_t size, int marker,
-                                 struct error *error);
+/* From inside the entropy-coded data of the only scan: whether nothing but such data, restarts and
+ * application segments stand before EOI. `marker` is one that libjpeg has read already but not
+ * acted on (0: none). Where this is false the rest must be decoded to judge the file. */
+bool jpeg_markers_end_well(const uint8_t *bytes, size_t size, int marker);
 
 #endif

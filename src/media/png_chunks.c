@@ -356,12 +356,8 @@ static void read_data(const uint8_t *bytes, size_t size, struct png_chunks *chun
     struct chunk chunk;
     while (chunk_at(bytes, size, at, &chunk) && chunk.name == CHUNK_IDAT) {
         if (chunk_end(&chunk) > size) {
-            if (!is_body_whole(&chunk, size)) {
-                chunks->cut_begin = at;
-                chunks->cut_size = (uint32_t)(size - at - 8);
-                chunk.size = chunks->cut_size;
-            }
-            chunks->data_size += chunk.size;
+            size_t present = size - at - 8;
+            chunks->data_size += chunk.size < present ? chunk.size : present;
             chunks->data_end = size;
             return;
         }
@@ -412,6 +408,31 @@ int png_chunks_read(const uint8_t *bytes, size_t size, struct png_chunks *ret_ch
     chunks.orientation = metadata_orientation(before.exif ? &before : &all);
     *ret_chunks = chunks;
     return 0;
+}
+
+size_t png_chunks_data(const uint8_t *bytes, const struct png_chunks *chunks,
+                       struct png_data *place, uint8_t *to, size_t size)
+{
+    size_t done = 0;
+    while (done < size) {
+        if (place->left == 0) {
+            struct chunk chunk;
+            if (!chunk_at(bytes, chunks->data_end, place->chunk, &chunk)) {
+                break;
+            }
+            size_t present = chunks->data_end - chunk.at - 8;
+            place->at = chunk.at + 8;
+            place->left = chunk.size < present ? chunk.size : present;
+            place->chunk = chunk_end(&chunk);
+            continue;
+        }
+        size_t count = place->left < size - done ? place->left : size - done;
+        memcpy(to + done, bytes + place->at, count);
+        done += count;
+        place->at += count;
+        place->left -= count;
+    }
+    return done;
 }
 
 bool png_chunks_intact(const uint8_t *bytes, const struct png_chunks *chunks, size_t from)

@@ -26,16 +26,26 @@ struct png_chunks {
     size_t palette_size;    /* bytes, at most PNG_PALETTE_BYTES */
     size_t data_begin;      /* the first IDAT chunk, from the file's begin */
     size_t data_end;        /* behind the run of IDAT chunks, at most the file's size */
-    size_t data_size;       /* compressed bytes in them */
+    size_t data_size;       /* compressed bytes in them, as far as the file has them */
     bool data_whole;        /* the run ends with another chunk, not with the file */
-    size_t cut_begin;       /* an IDAT chunk whose data the file's end cuts; 0: none */
-    uint32_t cut_size;      /* bytes of data that it has */
     uint32_t orientation;   /* as in struct image_info */
 };
 
 /* ERROR_UNDECODABLE. */
 must_check int png_chunks_read(const uint8_t *bytes, size_t size, struct png_chunks *ret_chunks,
                                struct error *error);
+
+/* A place in the compressed data, which runs on from chunk to chunk. */
+struct png_data {
+    size_t at;    /* of the next byte, from the file's begin */
+    size_t left;  /* bytes from there to the end of the chunk's data */
+    size_t chunk; /* the chunk behind this one */
+};
+
+/* The next bytes of compressed data, at most `size`; returns how many. Begin with {.chunk =
+ * data_begin}. */
+size_t png_chunks_data(const uint8_t *bytes, const struct png_chunks *chunks,
+                       struct png_data *place, uint8_t *to, size_t size);
 
 /* Whether all IDAT chunks of the run that end behind `from` have the checksum they tell. */
 bool png_chunks_intact(const uint8_t *bytes, const struct png_chunks *chunks, size_t from);

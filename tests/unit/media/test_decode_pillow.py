@@ -480,6 +480,8 @@ def part_truncated(bench):
                       saved(image, "WEBP", lossless=True)]
         originals.append(png(bench, (40, 24), 8, 2, interlaced=True))
         originals.append(png(bench, (40, 24), 8, 2, pieces=5, after=chunk(b"tEXt", b"a\0bcdefgh")))
+    flat = Image.new("RGB", (64, 48), (200, 30, 30))
+    originals += [saved(flat, "JPEG"), saved(flat.convert("L"), "JPEG"), saved(flat, "PNG"), saved(flat, "WEBP")]
     orders, wanted = [], []
     for data in originals:
         width, height = Image.open(io.BytesIO(data)).size
