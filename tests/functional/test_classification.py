@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real ImageNet model over real photos gives the answers of a Python pipeline, every way round."""
+
+import base64
+import csv
+import json
+import struct
+import subprocess
+import urllib.parse
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def expected(data):
+    with open(data / "expected/squeezenet-top5.tsv") as f:
+        rows = csv.DictReader(f, delimiter="\t")
+        return {row["object"]: [(int(row[f"index{k}"]), float(row[f"score{k}"]))
+                                for k in range(1, 6)] for row in rows}
+
+
+def check(classes, wanted):
+    """Top-1 equal but for ties within 0.002; scores within 0.01."""
+    scores = dict(wanted)
+    index, score = classes[0]
+    if index != wanted[0][0]:
+        assert wanted[0][1] - wanted[1][1] <= 0.002 and index == wanted[1][0]
+    for index, score in classes:
+        if index in scores:
+            assert abs(score - scores[index]) <= 0.01
+    assert [s for _, s in classes] == sorted((s for _, s in classes), reverse=True)
+
+
+def pairs(line):
+    return [(c["index"], c["score"]) for c in line["classes"]]
+
+
+def test_each_photo_by_its_own_request(shared_situd, expected):
+    for name, wanted in expected.items():
+        r = shared_situd.infer("squeezenet", f"photos/{name}")
+        assert r.status_code == 200, r.text
+        assert r.json()["object"] == f"photos/{name}"
+        assert len(r.json()["classes"]) == 5
+        check(pairs(r.json()), wanted)
+
+
+def test_a_whole_prefix_in_key_order(shared_situd, expected):
+    lines = shared_situd.run("squeezenet", {"store": "photos", "prefix": ""}, top=5)
+    assert lines[0] == {"selected": {"objects": 128, "skipped": 0}}
+    names = [line["object"] for line in lines[1:-1]]
+    assert names == [f"photos/{n}" for n in sorted(expected, key=lambda n: n.encode())]
+    for line in lines[1:-1]:
+        check(pairs(line), expected[line["object"].removeprefix("photos/")])
+    done = lines[-1]["done"]
+    assert (done["objects"], done["failed"]) == (128, 0)
+    assert done["bytes_read"] > 14e6
+
+
+def v2(shared_situd, body, headers=None, raw=None):
+    url = shared_situd.url + "/v2/models/squeezenet/infer"
+    if raw is not None:
+        return shared_situd.session.post(url, data=raw, headers=headers, timeout=120)
+    return shared_situd.session.post(url, json=body, timeout=120)
+
+
+def parse_classification(output, count):
+    assert output["datatype"] == "BYTES" and output["shape"] == [count, 5]
+    rows = [output["data"][i * 5:(i + 1) * 5] for i in range(count)]
+    return [[(int(e.split(":")[1]), float(e.split(":")[0])) for e in row] for row in rows]
+
+
+def output_name(shared_situd):
+    return shared_situd.get("/v2/models/squeezenet").json()["outputs"][0]["name"]
+
+
+def test_v2_with_stored_names(shared_situd, expected):
+    names = list(expected)[:100]
+    r = v2(shared_situd, {
+        "id": "q1",
+        "inputs": [{"name": "image", "datatype": "BYTES", "shape": [len(names)],
+                    "parameters": {"stored_object": True},
+                    "data": [f"photos/{n}" for n in names]}],
+        "outputs": [{"name": output_name(shared_situd), "parameters": {"classification": 5}}]})
+    assert r.status_code == 200, r.text
+    assert r.json()["id"] == "q1" and r.json()["model_name"] == "squeezenet"
+    for classes, name in zip(parse_classification(r.json()["outputs"][0], len(names)), names):
+        check(classes, expected[name])
+
+
+def test_v2_with_images_in_base64(shared_situd, expected, data):
+    names = list(expected)[:8]
+    r = v2(shared_situd, {
+        "inputs": [{"name": "image", "datatype": "BYTES", "shape": [8],
+                    "parameters": {"encoding": "base64"},
+                    "data": [base64.b64encode((data / "photos" / n).read_bytes()).decode()
+                             for n in names]}],
+        "outputs": [{"name": output_name(shared_situd), "parameters": {"classification": 5}}]})
+    assert r.status_code == 200, r.text
+    for classes, name in zip(parse_classification(r.json()["outputs"][0], 8), names):
+        check(classes, expected[name])
+
+
+def test_v2_with_binary_data_in_and_out(shared_situd, expected, data):
+    np = pytest.importorskip("numpy")
+    names = list(expected)[8:12]
+    binary = b"".join(struct.pack("<I", len(b)) + b for b in
+                      ((data / "photos" / n).read_bytes() for n in names))
+    head = json.dumps({
+        "inputs": [{"name": "image", "datatype": "BYTES", "shape": [4],
+                    "parameters": {"binary_data_size": len(binary)}}],
+        "outputs": [{"name": output_name(shared_situd), "parameters": {"binary_data": True}}],
+    }).encode()
+    r = v2(shared_situd, None, raw=head + binary, headers={
+        "Content-Type": "application/octet-stream",
+        "Inference-Header-Content-Length": str(len(head))})
+    assert r.status_code == 200, r.text
+    size = int(r.headers["Inference-Header-Content-Length"])
+    output = json.loads(r.content[:size])["outputs"][0]
+    kinds = {"FP32": np.float32, "FP16": np.float16}
+    values = np.frombuffer(r.content[size:], kinds[output["datatype"]]).reshape(output["shape"])
+    assert values.shape[0] == 4
+    for row, name in zip(values.reshape(4, -1).astype(float), names):
+        best = row.argsort()[::-1][:5]
+        check([(int(i), float(row[i])) for i in best], expected[name])
+
+
+def test_the_model_takes_its_own_tensor(shared_situd):
+    info = shared_situd.get("/v2/models/squeezenet").json()["inputs"][1]
+    count = 1
+    for dim in info["shape"]:
+        count *= dim
+    size = count * {"FP32": 4, "FP16": 2}[info["datatype"]]
+    head = json.dumps({"inputs": [{"name": info["name"], "datatype": info["datatype"],
+                                   "shape": info["shape"],
+                                   "parameters": {"binary_data_size": size}}]}).encode()
+    r = v2(shared_situd, None, raw=head + bytes(size), headers={
+        "Content-Type": "application/octet-stream",
+        "Inference-Header-Content-Length": str(len(head))})
+    assert r.status_code == 200, r.text
+    assert len(r.json()["outputs"][0]["data"]) == 1000
+    assert abs(sum(r.json()["outputs"][0]["data"]) - 1) < 0.02
+
+
+def test_bytes_in_hand_by_post(shared_situd, expected, data):
+    name = list(expected)[20]
+    r = shared_situd.session.post(
+        shared_situd.url + "/v1/infer/squeezenet?top=5&name=mine.jpg",
+        data=(data / "photos" / name).read_bytes(),
+        headers={"Content-Type": "application/octet-stream"}, timeout=60)
+    assert r.status_code == 200, r.text
+    assert r.json()["object"] == "mine.jpg"
+    check(pairs(r.json()), expected[name])
+
+
+def test_curl_over_the_unix_socket(shared_situd, expected):
+    name = list(expected)[30]
+    out = subprocess.run(
+        ["curl", "-sS", "--unix-socket", str(shared_situd.socket),
+         "http://situ/v1/infer/squeezenet/photos/" + urllib.parse.quote(name)],
+        capture_output=True, text=True, timeout=60)
+    assert out.returncode == 0, out.stderr
+    check(pairs(json.loads(out.stdout)), expected[name])
+
+
+def test_names_given_one_by_one_keep_their_order(shared_situd, expected):
+    names = [f"photos/{n}" for n in list(expected)[5:0:-1]] + ["photos/no-such.jpg"]
+    lines = shared_situd.run("squeezenet", {"keys": names}, top=1, labels=False)
+    assert [line.get("object") for line in lines[1:-1]] == names
+    assert lines[-2]["error"]["code"] == "not_found"
+    assert "label" not in lines[1]["classes"][0]
+    assert lines[-1]["done"]["failed"] == 1
+
+
+def test_the_cli_classifies_all_photos(shared_situd, situ_cli, expected):
+    out = situ_cli(shared_situd, "infer", "squeezenet", "photos/", "--top", "1", "--format",
+                   "jsonl")
+    assert out.returncode == 0, out.stderr
+    lines = [json.loads(line) for line in out.stdout.splitlines()]
+    assert len(lines) == 128
+    for line in lines:
+        check(pairs(line), expected[line["object"].removeprefix("photos/")])
+    closing = out.stderr.strip().splitlines()[-1]
+    assert closing.startswith("128 objects, 15.0 MB read on the array, ")
+    share = float(closing.split("(")[1].split(" %")[0])
+    assert share >= 99.85
