@@ -128,15 +128,14 @@ static int find_onnx(struct model_spec *spec, struct error *error)
 }
 
 /* External tensor data lies beside the model or below it. */
-static void mark_data(struct model_spec *spec)
+static void mark_data(struct model_spec *spec, const char *onnx)
 {
     static const char *const others[] = {".onnx", ".json", ".txt", ".md"};
-    const char *slash = strrchr(spec->onnx_path, '/');
-    size_t prefix = slash ? (size_t)(slash + 1 - spec->onnx_path) : 0;
+    const char *slash = strrchr(onnx, '/');
+    size_t prefix = slash ? (size_t)(slash + 1 - onnx) : 0;
     for (size_t i = 0; i < spec->file_count; i++) {
         struct model_file *file = &spec->files[i];
-        bool data = strncmp(file->path, spec->onnx_path, prefix) == 0 &&
-                    strcmp(file->path, spec->onnx_path) != 0;
+        bool data = strncmp(file->path, onnx, prefix) == 0 && strcmp(file->path, onnx) != 0;
         for (size_t j = 0; data && j < sizeof others / sizeof others[0]; j++) {
             data = !ends_with(file->path, others[j]);
         }
@@ -174,7 +173,10 @@ int model_package_read(const char *path, const char *preset, struct model_spec *
     if (result < 0) {
         return result;
     }
-    mark_data(spec);
+    if (!spec->onnx_path) {
+        return error_set(error, ERROR_INTERNAL, "a model was found and lost again");
+    }
+    mark_data(spec, spec->onnx_path);
     result = digest_files(root, spec, spec->digest, error);
     if (result < 0) {
         return result;

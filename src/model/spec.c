@@ -119,7 +119,7 @@ void model_digest_hex(const uint8_t digest[MODEL_DIGEST_SIZE], char ret_hex[MODE
         ret_hex[2 * i] = digits[digest[i] >> 4];
         ret_hex[2 * i + 1] = digits[digest[i] & 15];
     }
-    ret_hex[2 * MODEL_DIGEST_SIZE] = '\0';
+    ret_hex[MODEL_DIGEST_HEX - 1] = '\0';
 }
 
 const char *model_task_name(enum model_task task)

@@ -88,8 +88,8 @@ static int read_input_size(const struct fields *from, const char *key, struct ti
     if (json_length(node) != 3 || json_get_integer(json_element(node, 0), 0) != 3) {
         return error_set(error, ERROR_UNFIT, "%s: '%s' wants [3, height, width]", from->file, key);
     }
-    uint32_t height[2];
-    uint32_t width[2];
+    uint32_t height[2] = {0, 0};
+    uint32_t width[2] = {0, 0};
     int result = field_edge_pair(from, key, json_element(node, 1), height, error);
     if (result == 0) {
         result = field_edge_pair(from, key, json_element(node, 2), width, error);
