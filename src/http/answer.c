@@ -166,5 +166,6 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
         give_up(request);
         return;
     }
-    http_respond_buffer(request, status, "application/json", &body, headers);
+    size_t size = body.size;
+    respond_owned(request, status, "application/json", take_ptr(body.data), size, headers);
 }

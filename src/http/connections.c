@@ -51,11 +51,12 @@ static bool reserve_slot(struct http_server *server, int fd)
     }
     size_t size = needed < 64 ? 64 : needed * 2;
     struct http_connection **grown =
-        realloc(server->connections, size * sizeof(*server->connections));
+        realloc(server->connections, size * sizeof(struct http_connection *));
     if (!grown) {
         return false;
     }
-    memset(grown + server->connections_size, 0, (size - server->connections_size) * sizeof(*grown));
+    memset(grown + server->connections_size, 0,
+           (size - server->connections_size) * sizeof(struct http_connection *));
     server->connections = grown;
     server->connections_size = size;
     return true;

@@ -179,7 +179,7 @@ static bool take_head(struct http_request *request, struct MHD_Connection *mhd, 
     } else if (facts->lengths > 1 || facts->encodings > 1 || (facts->lengths && facts->encodings)) {
         refuse(request, 400, "more than one Content-Length or Transfer-Encoding");
     } else if (facts->encodings && !facts->chunked) {
-        refuse(request, 501, "the only Transfer-Encoding understood is chunked");
+        refuse(request, 400, "the only Transfer-Encoding understood is chunked");
     } else if (!is_one_of(method, taken)) {
         refuse(request, is_one_of(method, known) ? 405 : 501,
                "the methods are GET, HEAD, POST, PUT and DELETE");
@@ -326,6 +326,7 @@ static enum MHD_Result finish(struct http_request *request, struct MHD_Connectio
     return http_answer_queue(request);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's signature */
 enum MHD_Result http_request_step(void *cls, struct MHD_Connection *mhd, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **slot)

@@ -64,7 +64,7 @@ __attribute__((format(printf, 2, 0))) static void keep_message(void *cls, const 
     text[strcspn(text, "\n")] = '\0';
     log_event(LOG_LEVEL_DEBUG, "http_library", "message=%s",
               log_quote(quoted, sizeof(quoted), text));
-    if (!daemon->mhd) { /* it is being started, by this thread */
+    if (pthread_equal(pthread_self(), daemon->starter)) { /* not its own, which runs beside */
         memcpy(daemon->message, text, sizeof(text));
     }
 }
@@ -115,7 +115,8 @@ int http_server_listen(struct http_server *server, const struct http_listener *l
         return error_set(error, ERROR_IO, "cannot use the listening socket: %m");
     }
     struct http_daemon *daemon = &server->daemons[server->daemons_count];
-    *daemon = (struct http_daemon){.server = server, .user = listener->user, .fd = -1};
+    *daemon = (struct http_daemon){
+        .server = server, .user = listener->user, .fd = -1, .starter = pthread_self()};
 
     sigset_t all;
     sigset_t before;

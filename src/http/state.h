@@ -62,8 +62,9 @@ struct http_daemon {
     struct MHD_Daemon *mhd; /* owned */
     struct http_server *server;
     void *user;
-    int fd;            /* owned; libmicrohttpd has a duplicate */
-    char message[256]; /* libmicrohttpd's last complaint while it starts */
+    int fd; /* owned; libmicrohttpd has a duplicate */
+    pthread_t starter;
+    char message[256]; /* libmicrohttpd's last complaint on the starter's thread */
 };
 
 struct http_server {

@@ -31,8 +31,11 @@ static int decode_part(const char *at, const char *end, bool plus_is_space, stru
 {
     while (at < end) {
         if (*at != '%') {
-            buffer_append_char(text, (plus_is_space && *at == '+') ? ' ' : *at);
-            at++;
+            char c = *at++;
+            if (c == '+' && plus_is_space) {
+                c = ' ';
+            }
+            buffer_append_char(text, c);
             continue;
         }
         int high = (end - at >= 3) ? hex_digit(at[1]) : -1;

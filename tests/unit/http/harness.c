@@ -235,7 +235,7 @@ static void *work(void *context)
             }
             request = app->work[0];
             app->work_count--;
-            memmove(app->work, app->work + 1, app->work_count * sizeof(*app->work));
+            memmove(app->work, app->work + 1, app->work_count * sizeof(struct http_request *));
         }
         work_on(app, request);
         http_request_unref(request);
