@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Result objects: as they are written, and read back as they were.
+ */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "wire/result_line.h"
+
+/* Writes, compares, and reads back. */
+static void write_and_read(const struct result *result, const char *json, struct result *ret_result)
+{
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    struct error error = {.message = ""};
+    result_write_json(&text, result);
+    assert_string_equal(buffer_text(&text), json);
+    int r = result_parse(text.data, text.size, ret_result, &error);
+    assert_string_equal(error.message, "");
+    assert_int_equal(r, 0);
+    assert_int_equal(ret_result->kind, result->kind);
+    if (result->object) {
+        assert_string_equal(ret_result->object, result->object);
+    } else {
+        assert_null(ret_result->object);
+    }
+}
+
+static void classes_come_back(void **state)
+{
+    (void)state;
+    const struct result_class classes[] = {
+        {.index = 285, .score = 0.53121F, .label = "\"cat\", big"},
+        {.index = UINT32_MAX, .score = 1e-7F}};
+    const struct result result = {.object = "photos/\xc3\xa4.jpg",
+                                  .kind = RESULT_CLASSES,
+                                  .classes = classes,
+                                  .class_count = 2};
+    struct result back;
+    write_and_read(&result,
+                   "{\"object\":\"photos/\xc3\xa4.jpg\",\"classes\":["
+                   "{\"index\":285,\"label\":\"\\\"cat\\\", big\",\"score\":0.53121},"
+                   "{\"index\":4294967295,\"score\":1e-07}]}",
+                   &back);
+    assert_int_equal(back.class_count, 2);
+    assert_int_equal(back.classes[0].index, 285);
+    assert_string_equal(back.classes[0].label, "\"cat\", big");
+    assert_true(back.classes[0].score == 0.53121F);
+    assert_null(back.classes[1].label);
+    result_done(&back);
+    result_done(&back); /* again: nothing */
+}
+
+static void an_error_comes_back(void **state)
+{
+    (void)state;
+    const struct result result = {.object = "photos/b.txt",
+                                  .kind = RESULT_ERROR,
+                                  .error_code = ERROR_UNDECODABLE,
+                                  .error_message = "not an image\n"};
+    struct result back;
+    write_and_read(&result,
+                   "{\"object\":\"photos/b.txt\",\"error\":{\"code\":\"undecodable\","
+                   "\"message\":\"not an image\\n\"}}",
+                   &back);
+    assert_int_equal(back.error_code, ERROR_UNDECODABLE);
+    assert_string_equal(back.error_message, "not an image\n");
+    result_done(&back);
+}
+
+static void an_embedding_comes_back_bit_by_bit(void **state)
+{
+    (void)state;
+    const float values[] = {0.1F, -0.0871234F, 1.17549435e-38F, 3.4028235e38F, 16777216, NAN};
+    const struct result result = {
+        .kind = RESULT_EMBEDDING, .embedding = values, .embedding_size = 6};
+    struct result back;
+    write_and_read(&result,
+                   "{\"embedding\":[0.1,-0.0871234,1.1754944e-38,3.4028235e+38,16777216,null]}",
+                   &back);
+    assert_int_equal(back.embedding_size, 6);
+    assert_memory_equal(back.embedding, values, 5 * sizeof values[0]);
+    assert_true(isnan(back.embedding[5]));
+    result_done(&back);
+}
+
+static void outputs_come_back(void **state)
+{
+    (void)state;
+    const int64_t numbers[] = {INT64_MIN, INT64_MAX};
+    const uint16_t halves[] = {0x3555, 0x8000, 0x0001, 0x7bff};
+    const struct result_output outputs[] = {
+        {.name = "n",
+         .datatype = DATATYPE_INT64,
+         .shape = {.rank = 2, .dims = {1, 2}},
+         .data = numbers,
+         .size_bytes = sizeof numbers},
+        {.name = "h",
+         .datatype = DATATYPE_FP16,
+         .shape = {.rank = 1, .dims = {4}},
+         .data = halves,
+         .size_bytes = sizeof halves},
+        {.name = "none", .datatype = DATATYPE_FP64, .shape = {.rank = 1, .dims = {0}}},
+    };
+    const struct result result = {
+        .object = "s/d.npy", .kind = RESULT_OUTPUTS, .outputs = outputs, .output_count = 3};
+    struct result back;
+    write_and_read(&result,
+                   "{\"object\":\"s/d.npy\",\"outputs\":["
+                   "{\"name\":\"n\",\"datatype\":\"INT64\",\"shape\":[1,2],"
+                   "\"data\":[-9223372036854775808,9223372036854775807]},"
+                   "{\"name\":\"h\",\"datatype\":\"FP16\",\"shape\":[4],"
+                   "\"data\":[0.33325195,-0,5.9604645e-08,65504]},"
+                   "{\"name\":\"none\",\"datatype\":\"FP64\",\"shape\":[0],\"data\":[]}]}",
+                   &back);
+    assert_int_equal(back.output_count, 3);
+    assert_string_equal(back.outputs[0].name, "n");
+    assert_int_equal(back.outputs[0].shape.rank, 2);
+    assert_int_equal(back.outputs[0].size_bytes, sizeof numbers);
+    assert_memory_equal(back.outputs[0].data, numbers, sizeof numbers);
+    assert_int_equal(back.outputs[1].size_bytes, sizeof halves);
+    assert_int_equal(back.outputs[2].size_bytes, 0);
+    result_done(&back);
+}
+
+static void a_newer_array_may_say_more(void **state)
+{
+    (void)state;
+    static const char line[] =
+        "{\"object\":\"a\",\"took\":{\"ms\":3},\"error\":{\"code\":\"novel\","
+        "\"message\":\"m\",\"hint\":1}}";
+    struct result result;
+    assert_int_equal(result_parse(line, sizeof line - 1, &result, NULL), 0);
+    assert_int_equal(result.error_code, ERROR_INTERNAL);
+    assert_string_equal(result.error_message, "m");
+    result_done(&result);
+}
+
+static void a_node_of_the_callers_tree_is_read(void **state)
+{
+    (void)state;
+    static const char text[] = "[{\"object\":\"a\",\"embedding\":[1,null]}]";
+    cleanup_json struct json *root = NULL;
+    struct result result;
+    assert_int_equal(json_parse(text, sizeof text - 1, "list", &root, NULL), 0);
+    assert_int_equal(result_parse_node(json_element(root, 0), &result, NULL), 0);
+    assert_string_equal(result.object, "a");
+    assert_int_equal(result.embedding_size, 2);
+    result_done(&result);
+}
+
+static void broken_lines_are_refused(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"object\":\"a\"}",
+        "{\"object\":\"a\",\"classes\":[",
+        "{\"classes\":{}}",
+        "{\"classes\":[1]}",
+        "{\"classes\":[{\"index\":-1,\"score\":1}]}",
+        "{\"classes\":[{\"index\":4294967296,\"score\":1}]}",
+        "{\"classes\":[{\"index\":1}]}",
+        "{\"classes\":[{\"index\":1,\"score\":\"1\"}]}",
+        "{\"embedding\":[\"1\"]}",
+        "{\"embedding\":[1e39]}",
+        "{\"error\":\"bad\"}",
+        "{\"outputs\":[{}]}",
+        "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[\"a\"]}]}",
+        "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"FP32\",\"shape\":[2],\"data\":[1]}]}",
+        "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"FP32\",\"shape\":[-1],\"data\":[1]}]}",
+        "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"UINT8\",\"shape\":[1],\"data\":[256]}]}",
+        "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"UINT8\",\"shape\":[1],\"data\":[null]}]}",
+        "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"FP32\",\"shape\":[1,1,1,1,1,1,1,1,1]}]}",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct result result = {.object = "untouched"};
+        struct error error = {.code = ERROR_NONE};
+        assert_int_equal(result_parse(lines[i], strlen(lines[i]), &result, &error), -EINVAL);
+        assert_int_equal(error.code, ERROR_MALFORMED);
+        assert_string_equal(result.object, "untouched");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(classes_come_back),
+        cmocka_unit_test(an_error_comes_back),
+        cmocka_unit_test(an_embedding_comes_back_bit_by_bit),
+        cmocka_unit_test(outputs_come_back),
+        cmocka_unit_test(a_newer_array_may_say_more),
+        cmocka_unit_test(a_node_of_the_callers_tree_is_read),
+        cmocka_unit_test(broken_lines_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
