@@ -2,6 +2,7 @@
 # A thin front to Meson; README.md and `make help` say what each target does.
 BUILD ?= build
 PREFIX ?= /usr/local
+prefix ?= $(PREFIX)
 
 all: ## build into build/ (what it needs: tools/deps)
 	@tools/configure plain $(BUILD)
@@ -24,9 +25,9 @@ bench: ## measure, against the figures of docs/performance.md
 	tools/deps bench
 	@$(MAKE) --no-print-directory all
 	bench/run $(BUILD)
-install: ## install to PREFIX (/usr/local), beneath DESTDIR where it is given
+install: ## install to prefix (/usr/local), beneath DESTDIR where it is given
 	@tools/configure plain $(BUILD)
-	meson configure $(BUILD) -Dprefix=$(PREFIX)
+	meson configure $(BUILD) -Dprefix=$(prefix)
 	ninja -C $(BUILD)
 	meson install -C $(BUILD) --no-rebuild
 clean: ## remove the build directories
