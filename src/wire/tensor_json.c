@@ -4,7 +4,6 @@
  */
 #include "wire/tensor_json.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -29,13 +28,14 @@ static bool is_float(enum datatype datatype)
     return datatype == DATATYPE_FP16 || datatype == DATATYPE_FP32 || datatype == DATATYPE_FP64;
 }
 
-/* The greatest finite values; JSON has no others. */
-static double float_max(enum datatype datatype)
+/* What is smaller than this rounds to a finite value: half a unit above the greatest one, whose
+ * shortest decimal may lie above it itself. */
+static double float_bound(enum datatype datatype)
 {
     if (datatype == DATATYPE_FP64) {
-        return DBL_MAX;
+        return (double)INFINITY;
     }
-    return datatype == DATATYPE_FP32 ? (double)FLT_MAX : 65504.0;
+    return datatype == DATATYPE_FP32 ? 0x1.ffffffp127 : 65520.0;
 }
 
 static uint64_t float_bits(enum datatype datatype, double value)
@@ -61,7 +61,7 @@ bool tensor_json_read(enum datatype datatype, const struct json *value, void *ou
     if (is_float(datatype)) {
         double number = json_get_number(value, 0);
         if ((type != JSON_TYPE_INTEGER && type != JSON_TYPE_REAL) ||
-            fabs(number) > float_max(datatype)) {
+            fabs(number) >= float_bound(datatype)) {
             return false;
         }
         bits = float_bits(datatype, number);

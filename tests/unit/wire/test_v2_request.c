@@ -189,7 +189,8 @@ static void numbers_are_kept_within_their_type(void **state)
     check_number("INT32", "\"1\"", NULL, 0);
     check_number("FP32", "1", "\0\0\x80\x3f", 4);
     check_number("FP32", "-0.5", "\0\0\0\xbf", 4);
-    check_number("FP32", "1e39", NULL, 0);
+    check_number("FP32", "3.4028235e38", "\xff\xff\x7f\x7f", 4); /* the greatest, rounded up */
+    check_number("FP32", "3.4028236e38", NULL, 0);
     check_number("FP32", "null", NULL, 0);
     const double large = 1e39;
     check_number("FP64", "1e39", &large, sizeof large);
