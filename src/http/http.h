@@ -18,7 +18,12 @@
  * The server answers on its own: 400 (malformed head, target or escape, %00, two lengths), 405 and
  * 501 (methods other than GET, HEAD, POST, PUT, DELETE), 413 and 503 (bodies, stopping), and, by
  * libmicrohttpd with an HTML body, 400, 414, 431 for a head that cannot be parsed or is larger than
- * about 16 KiB. There is no Date field: it is optional for what no cache may keep, and 37 bytes.
+ * about 16 KiB. RFC 9110 (6.6.1) asks a server with a clock for a Date field; there is none, as if
+ * the array's clock were not to be trusted: no answer here may be kept by a cache, and 37 bytes are
+ * a tenth of the smallest exchange.
+ *
+ * Each connection needs a descriptor, and up to 64 above the limit are open for moments: the
+ * program sees to RLIMIT_NOFILE. A connection that has had a request holds 32 KiB.
  */
 #ifndef SITU_HTTP_HTTP_H
 #define SITU_HTTP_HTTP_H
@@ -36,7 +41,7 @@ struct http_server;
 struct http_request; /* one request and its answer; reference counted inside */
 
 struct http_config {
-    unsigned connection_limit; /* of all listeners together */
+    unsigned connection_limit; /* of all listeners together; at least 1 */
     int64_t header_ms; /* from a connection's start to its first whole head, TLS handshake included;
                         * later heads: from the end of the request line */
     int64_t body_ms;   /* to a whole buffered body; a streamed one, and an answer on its way to the
