@@ -37,6 +37,12 @@ void package_path(const struct package *package, const char *name, char path[256
 
 void package_write(const struct package *package, const char *name, const char *text)
 {
+    package_write_bytes(package, name, text, strlen(text));
+}
+
+void package_write_bytes(const struct package *package, const char *name, const char *bytes,
+                         size_t size)
+{
     char path[256];
     package_path(package, name, path);
     for (char *slash = strchr(path + strlen(package->path) + 1, '/'); slash;
@@ -47,7 +53,7 @@ void package_write(const struct package *package, const char *name, const char *
     }
     FILE *file = fopen(path, "we");
     assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
     assert_int_equal(fclose(file), 0);
 }
 

@@ -23,6 +23,8 @@ void package_make(struct package *package);
 void package_remove(struct package *package);
 /* Directories in the name are made. */
 void package_write(const struct package *package, const char *name, const char *text);
+void package_write_bytes(const struct package *package, const char *name, const char *bytes,
+                         size_t size);
 /* The full path of a file of it. */
 void package_path(const struct package *package, const char *name, char path[256]);
 

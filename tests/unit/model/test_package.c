@@ -244,7 +244,7 @@ static void the_digest_is_of_content_not_of_order(void **state)
     package_remove(&other);
 }
 
-static void the_digest_keeps_paths_and_contents_apart(void **state)
+static void the_digest_sees_a_file_renamed(void **state)
 {
     uint8_t first[MODEL_DIGEST_SIZE];
     uint8_t second[MODEL_DIGEST_SIZE];
@@ -254,9 +254,25 @@ static void the_digest_keeps_paths_and_contents_apart(void **state)
     package_write(*state, "ab", "c");
     read_digest(*state, first);
     package_path(*state, "ab", from);
-    package_path(*state, "a", to);
+    package_path(*state, "ac", to);
     assert_int_equal(rename(from, to), 0);
-    package_write(*state, "a", "bc");
+    read_digest(*state, second);
+    assert_memory_not_equal(first, second, MODEL_DIGEST_SIZE);
+}
+
+/* A file that holds what another file's path and content would look like is not that file. */
+static void the_digest_keeps_files_apart(void **state)
+{
+    uint8_t first[MODEL_DIGEST_SIZE];
+    uint8_t second[MODEL_DIGEST_SIZE];
+    char path[256];
+    package_write(*state, "model.onnx", "x");
+    package_write(*state, "a", "");
+    package_write(*state, "b", "c");
+    read_digest(*state, first);
+    package_path(*state, "b", path);
+    assert_int_equal(unlink(path), 0);
+    package_write_bytes(*state, "a", "b\0c", 3);
     read_digest(*state, second);
     assert_memory_not_equal(first, second, MODEL_DIGEST_SIZE);
 }
@@ -388,7 +404,8 @@ int main(void)
         IN_PACKAGE(a_json_file_above_the_limit_is_refused),
         IN_PACKAGE(the_digest_sees_every_change),
         IN_PACKAGE(the_digest_is_of_content_not_of_order),
-        IN_PACKAGE(the_digest_keeps_paths_and_contents_apart),
+        IN_PACKAGE(the_digest_sees_a_file_renamed),
+        IN_PACKAGE(the_digest_keeps_files_apart),
         IN_PACKAGE(files_are_opened_under_the_same_rules),
         cmocka_unit_test(names_of_models_are_checked),
         cmocka_unit_test(the_real_squeezenet_is_read),

@@ -331,6 +331,24 @@ static void pax_headers_are_read_with_care(void **state)
     }
 }
 
+static void a_pax_record_ends_with_its_header(void **state)
+{
+    (void)state;
+    struct heard heard = {0};
+    struct error error = {0};
+    cleanup_buffer struct buffer archive = BUFFER_INIT;
+    /* The second record claims bytes that the first one left behind. */
+    write_file(&archive, "pax", "40 comment=aaaaaaaaaaaaaaaaaaaaaaaaaaaa\n");
+    patch(&archive, 0, 156, "x", 1);
+    write_file(&archive, "pax", "40 path=new");
+    patch(&archive, 2, 156, "x", 1);
+    write_file(&archive, "file", "content");
+    tar_write_end(&archive);
+    assert_int_equal(read_archive(&archive, 4096, &heard, &error), -EINVAL);
+    assert_non_null(strstr(error.message, "broken pax header"));
+    buffer_done(&heard.text);
+}
+
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
 {
     (void)status;
@@ -439,6 +457,7 @@ int main(void)
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(the_receiver_can_refuse),
         cmocka_unit_test(pax_headers_are_read_with_care),
+        cmocka_unit_test(a_pax_record_ends_with_its_header),
         cmocka_unit_test(the_formats_of_the_tar_program_are_read),
         cmocka_unit_test(the_tar_program_reads_what_is_written),
     };
