@@ -66,7 +66,7 @@ static double lanczos_weight(double x)
     return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0;
 }
 
-static const struct filter FILTERS[] = {
+static const struct filter filters[] = {
     [RESAMPLE_LANCZOS] = {lanczos_weight, 3.0}, [RESAMPLE_BILINEAR] = {bilinear_weight, 1.0},
     [RESAMPLE_BICUBIC] = {bicubic_weight, 2.0}, [RESAMPLE_BOX] = {box_weight, 0.5},
     [RESAMPLE_HAMMING] = {hamming_weight, 1.0},
@@ -108,7 +108,7 @@ static int32_t round_weight(double weight)
 /* One output's weights. `scratch` holds `taps` doubles. */
 static void fill_output(struct coefficients *c, uint32_t output, double scale, double *scratch)
 {
-    const struct filter *filter = &FILTERS[c->axis.filter];
+    const struct filter *filter = &filters[c->axis.filter];
     double filter_scale = scale < 1.0 ? 1.0 : scale;
     double support = filter->support * filter_scale;
     double inverse = 1.0 / filter_scale;
@@ -135,19 +135,23 @@ static void fill_output(struct coefficients *c, uint32_t output, double scale, d
 static int make_filtered(const struct axis *axis, struct coefficients **ret, struct error *error)
 {
     double scale = (double)axis->in / axis->out;
-    double support = FILTERS[axis->filter].support * (scale < 1.0 ? 1.0 : scale);
+    double support = filters[axis->filter].support * (scale < 1.0 ? 1.0 : scale);
     uint64_t most = (uint64_t)ceil(support) * 2 + 1;
     uint32_t taps = most > axis->in ? axis->in : (uint32_t)most;
     if ((uint64_t)taps * axis->count > LIMIT_COEFFICIENTS) {
         return refuse_size(axis, error);
     }
-    cleanup_free double *scratch = calloc(taps, sizeof(*scratch));
-    struct coefficients *c = scratch ? allocate(axis, taps) : NULL;
+    struct coefficients *c = allocate(axis, taps);
+    double *scratch = calloc(taps, sizeof(*scratch));
+    for (uint32_t i = 0; c && scratch && i < axis->count; i++) {
+        fill_output(c, i, scale, scratch);
+    }
+    if (!scratch) {
+        coefficients_free(take_ptr(c));
+    }
+    free(scratch);
     if (!c) {
         return error_set(error, ERROR_MEMORY, "no memory for resampling tables");
-    }
-    for (uint32_t i = 0; i < axis->count; i++) {
-        fill_output(c, i, scale, scratch);
     }
     *ret = c;
     return 0;
@@ -261,7 +265,7 @@ int coefficients_new(const struct axis *axis, struct coefficients **ret_coeffici
     } else {
         r = make_filtered(axis, &c, error);
     }
-    if (r < 0) {
+    if (!c) {
         return r;
     }
     finish(c);

@@ -40,8 +40,8 @@ static int has_neon(void)
 static const struct {
     const struct kernels *kernels;
     int (*available)(void);
-} FORMS[] = {
-    /* best first */
+} forms[] = {
+/* best first */
 #ifdef __x86_64__
     {&kernels_avx512, has_avx512},
     {&kernels_avx2, has_avx2},
@@ -52,7 +52,7 @@ static const struct {
     {&kernels_c, has_c},
 };
 
-enum { FORM_COUNT = sizeof(FORMS) / sizeof(FORMS[0]) };
+enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]) };
 
 static _Atomic(const struct kernels *) *selection(void)
 {
@@ -64,7 +64,7 @@ const struct kernels *kernels_selected(void)
 {
     const struct kernels *kernels = atomic_load(selection());
     for (int i = 0; !kernels && i < FORM_COUNT; i++) {
-        kernels = FORMS[i].available() ? FORMS[i].kernels : NULL;
+        kernels = forms[i].available() ? forms[i].kernels : NULL;
     }
     atomic_store(selection(), kernels);
     return kernels;
@@ -78,8 +78,8 @@ const char *media_isa(void)
 int media_select_isa(const char *name)
 {
     for (int i = 0; i < FORM_COUNT; i++) {
-        if (strcmp(FORMS[i].kernels->name, name) == 0 && FORMS[i].available()) {
-            atomic_store(selection(), FORMS[i].kernels);
+        if (strcmp(forms[i].kernels->name, name) == 0 && forms[i].available()) {
+            atomic_store(selection(), forms[i].kernels);
             return 0;
         }
     }

@@ -54,7 +54,7 @@ static int pack_rows(struct coefficients *c)
 {
     size_t steps = steps_of(c->taps, STEP);
     size_t quads = (c->axis.count + QUAD - 1) / QUAD;
-    size_t size = quads * QUAD * steps * sizeof(struct row_step);
+    size_t size = quads * steps * sizeof(struct row_step) * QUAD;
     struct row_step *packed = allocate(size);
     if (!packed) {
         return -ENOMEM;
@@ -62,7 +62,7 @@ static int pack_rows(struct coefficients *c)
     for (size_t i = 0; i < c->axis.count; i++) {
         struct row_step *quad = packed + i / QUAD * QUAD * steps;
         for (uint32_t k = 0; k < c->used[i]; k++) {
-            struct row_step *to = &quad[k / STEP * QUAD + i % QUAD];
+            struct row_step *to = &quad[(size_t)(k / STEP) * QUAD + i % QUAD];
             split(c->weights[i * c->taps + k], &to->low[k % STEP], &to->high[k % STEP]);
         }
     }

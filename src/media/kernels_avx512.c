@@ -22,6 +22,7 @@ enum {
     LANES = 16,       /* 32 bit sums in a register */
     STEP = 4,         /* taps of one VPDPBUSD */
     FAR_TAPS = 16,    /* taps of one step of the far way */
+    FAR_BYTES = 48,   /* the pixels of such a step */
     NEAR_BYTES = 128, /* reach of the two-register permutation */
     REGISTER = 64,
 };
@@ -263,7 +264,7 @@ static inline __m512i far_output(const uint8_t *pixels, const struct far_step *s
         14, 11, 8, 5, 2, 46, 43, 40, 37, 34, 31, 28, 25, 22, 19, 16, 13, 10, 7, 4, 1, 45, 42, 39,
         36, 33, 30, 27, 24, 21, 18, 15, 12, 9, 6, 3, 0);
     __m512i low = _mm512_setzero_si512(), middle = low, high = low;
-    for (size_t k = 0; k < steps; k++, step++, pixels += 3 * FAR_TAPS) {
+    for (size_t k = 0; k < steps; k++, step++, pixels += FAR_BYTES) {
         __m512i bytes = _mm512_permutexvar_epi8(planes, _mm512_loadu_si512(pixels));
         const __m128i *parts = (const __m128i *)(const void *)step->parts;
         low = _mm512_dpbusd_epi32(low, bytes, _mm512_broadcast_i32x4(_mm_load_si128(parts)));

@@ -7,6 +7,7 @@
 #include "media/media.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -57,6 +58,7 @@ int media_new(struct media **ret_media)
         return r;
     }
     media->resampler.kernels = kernels_selected();
+    media->normalizer.kernels = media->resampler.kernels;
     *ret_media = media;
     return 0;
 }
@@ -92,16 +94,17 @@ static int check_room(struct job *job, const struct media_tensor *tensor, struct
     uint64_t pixels = (uint64_t)g->x.out * g->y.out;
     uint64_t element = datatype_size(job->pipeline->datatype);
     if (pixels > LIMIT_IMAGE_PIXELS) {
-        return error_set(error, ERROR_TOO_LARGE, "the tensor would have %u x %u pixels, above %llu",
-                         g->x.out, g->y.out, (unsigned long long)LIMIT_IMAGE_PIXELS);
+        return error_set(error, ERROR_TOO_LARGE,
+                         "the tensor would have %u x %u pixels, above %" PRIu64, g->x.out, g->y.out,
+                         LIMIT_IMAGE_PIXELS);
     }
     if (pixels * 3 * element > tensor->size) {
-        return error_set(
-            error, ERROR_UNFIT,
-            "the image makes a tensor of 3 x %u x %u elements of %s, %llu bytes; there "
-            "is room for %zu",
-            g->y.out, g->x.out, datatype_name(job->pipeline->datatype),
-            (unsigned long long)(pixels * 3 * element), tensor->size);
+        return error_set(error, ERROR_UNFIT,
+                         "the image makes a tensor of 3 x %u x %u elements of %s, %" PRIu64
+                         " bytes; "
+                         "there is room for %zu",
+                         g->y.out, g->x.out, datatype_name(job->pipeline->datatype),
+                         pixels * 3 * element, tensor->size);
     }
     job->image = (struct tensor_image){.data = tensor->data,
                                        .height = g->y.out,
@@ -141,8 +144,8 @@ static void write_row(void *context, uint32_t index, const uint8_t *planar, size
 {
     const struct job *job = context;
     const struct geometry *g = &job->geometry;
-    normalizer_row(&job->media->normalizer, job->media->resampler.kernels, &job->image,
-                   g->y.at + index, g->x.at, planar, plane, g->x.seen);
+    const struct planar_row row = {planar, plane, g->x.seen};
+    normalizer_row(&job->media->normalizer, &job->image, g->y.at + index, g->x.at, &row);
 }
 
 /* A transposed image: what comes is a column of the tensor. */
@@ -179,7 +182,7 @@ static int run_turned(struct job *job, const struct row_source *source, struct e
     size_t column_plane = kernels_round_up(g->y.seen, KERNEL_GROUP);
     job->turned_stride = 3 * column_plane;
     int r = scratch_reserve(&media->turned, g->x.seen * job->turned_stride, error);
-    r = r < 0 ? r : scratch_reserve(&media->tile, TURN * 3 * plane, error);
+    r = r < 0 ? r : scratch_reserve(&media->tile, plane * 3 * TURN, error);
     if (r < 0) {
         return r;
     }
@@ -253,6 +256,7 @@ static int check_pipeline(const struct pipeline *pipeline, struct error *error)
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are media.h's contract. */
 int media_image_to_tensor(struct media *media, const struct pipeline *pipeline, const void *bytes,
                           size_t size, void *tensor, size_t tensor_size, uint32_t *ret_height,
                           uint32_t *ret_width, struct error *error)

@@ -118,19 +118,18 @@ static void interleave(const struct byte_table *table, const uint8_t *bytes, voi
     }
 }
 
-void normalizer_row(const struct normalizer *normalizer, const struct kernels *kernels,
-                    const struct tensor_image *image, uint32_t y, uint32_t x, const uint8_t *planar,
-                    size_t plane, size_t count)
+void normalizer_row(const struct normalizer *normalizer, const struct tensor_image *image,
+                    uint32_t y, uint32_t x, const struct planar_row *row)
 {
     for (int channel = 0; channel < 3; channel++) {
         int colour = source_colour(image, channel);
         const struct byte_table *table = &normalizer->tables[colour];
-        const uint8_t *bytes = planar + (size_t)colour * plane;
+        const uint8_t *bytes = row->bytes + (size_t)colour * row->plane;
         void *to = image->data + element_index(image, channel, y, x) * table->element_size;
         if (image->layout == LAYOUT_NHWC) {
-            interleave(table, bytes, to, count);
+            interleave(table, bytes, to, row->count);
         } else {
-            kernels->lookup(table, bytes, to, count);
+            normalizer->kernels->lookup(table, bytes, to, row->count);
         }
     }
 }

@@ -17,7 +17,8 @@
 #include "media/kernels.h"
 #include "wire/pipeline.h"
 
-struct normalizer {
+struct normalizer {                /* start: all zero but `kernels` */
+    const struct kernels *kernels; /* borrowed */
     bool ready;
     struct pipeline made_for; /* whose rescale, normalise and type fields the tables are made of */
     struct byte_table tables[3]; /* of red, green and blue */
@@ -34,10 +35,16 @@ struct tensor_image {
 /* Makes the tables, or keeps them where the pipeline asks for the same. Never fails. */
 void normalizer_set(struct normalizer *normalizer, const struct pipeline *pipeline);
 
-/* Writes `count` pixels of a planar row at row y, column x. */
-void normalizer_row(const struct normalizer *normalizer, const struct kernels *kernels,
-                    const struct tensor_image *image, uint32_t y, uint32_t x, const uint8_t *planar,
-                    size_t plane, size_t count);
+/* Pixels whose red, green and blue bytes stand in planes. */
+struct planar_row {
+    const uint8_t *bytes; /* borrowed */
+    size_t plane;         /* bytes from plane to plane */
+    size_t count;         /* pixels */
+};
+
+/* Writes a row's pixels at row y, from column x on. */
+void normalizer_row(const struct normalizer *normalizer, const struct tensor_image *image,
+                    uint32_t y, uint32_t x, const struct planar_row *row);
 
 /* Writes one colour all over. */
 void normalizer_fill(const struct normalizer *normalizer, const struct tensor_image *image,

@@ -394,6 +394,35 @@ def part_fast(bench):
     bench.check(cases)
 
 
+def encoded(image, kind, **options):
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def part_files(bench):
+    """All kinds of files through one pass, extreme shapes, and files that are no images."""
+    cases = []
+    for width, height in [(1, 1), (90, 61), (400, 300)]:
+        image = Image.fromarray(bench.array(width, height))
+        for data in [encoded(image, "PNG"), encoded(image.convert("L"), "PNG"), encoded(image.quantize(16), "PNG"),
+                     encoded(image, "WEBP", lossless=True), encoded(image, "JPEG")]:
+            settings = {"resize": "shortest", "size": "1x64", "resample": 3, "crop": "56x56", **IMAGENET}
+            cases.append(file_case(bench, data, settings, f"{width}x{height}"))
+    for width, height in [(3000, 1), (1, 3000)]:
+        data = encoded(Image.fromarray(bench.array(width, height)), "PNG")
+        for resample in range(6):
+            settings = {"resize": "shortest", "size": "1x40", "resample": resample, "crop": "35x36"}
+            cases.append(file_case(bench, data, settings, f"{width}x{height}"))
+    bench.check(cases)
+    good = encoded(Image.fromarray(bench.array(90, 61)), "JPEG")
+    for data in [b"", b"text", good[:-2], good[:len(good) // 2], good[:1]]:
+        answer = bench.run(bench.isas[0], [(bench.file(data), {"crop": "8x8"})])[0]
+        bench.checked += 1
+        if not isinstance(answer, str) or not answer.startswith("error undecodable "):
+            bench.failures.append(f"{len(data)} bytes of no image: {answer}")
+
+
 def main():
     part, dump = sys.argv[1:3]
     with tempfile.TemporaryDirectory() as directory:

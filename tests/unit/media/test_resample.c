@@ -20,8 +20,8 @@
 #include "media/media.h"
 #include "media/normalize.h"
 
-static const char *const ISAS[] = {"c", "avx2", "avx512", "neon"};
-enum { ISA_COUNT = sizeof(ISAS) / sizeof(ISAS[0]), LOOKUP_MOST = 200, ROUNDS = 300 };
+static const char *const isas[] = {"c", "avx2", "avx512", "neon"};
+enum { ISA_COUNT = sizeof(isas) / sizeof(isas[0]), LOOKUP_MOST = 200, ROUNDS = 300 };
 
 /* A small generator with a state of its own: the same numbers in every run. */
 static uint32_t next_random(uint64_t *state)
@@ -138,9 +138,9 @@ static void every_form_resamples_as_plain_c(void **unused)
 {
     (void)unused;
     for (int isa = 0; isa < ISA_COUNT; isa++) {
-        const struct kernels *kernels = select_form(ISAS[isa]);
+        const struct kernels *kernels = select_form(isas[isa]);
         if (!kernels) {
-            print_message("this CPU or build has no %s\n", ISAS[isa]);
+            print_message("this CPU or build has no %s\n", isas[isa]);
             continue;
         }
         uint64_t state = 11;
@@ -191,7 +191,7 @@ static void every_form_looks_up_all_sizes(void **unused)
 {
     (void)unused;
     for (int isa = 0; isa < ISA_COUNT; isa++) {
-        const struct kernels *kernels = select_form(ISAS[isa]);
+        const struct kernels *kernels = select_form(isas[isa]);
         uint64_t state = 12;
         for (unsigned size = 1; kernels && size <= 4; size *= 2) {
             struct byte_table table;
@@ -512,7 +512,7 @@ static void an_untouched_image_comes_out_as_it_went_in(void **unused)
     const uint32_t width = 37, height = 11;
     uint8_t *expected = gradient(width, height), found[37 * 11 * 3];
     for (int isa = 0; isa < ISA_COUNT; isa++) {
-        if (select_form(ISAS[isa])) {
+        if (select_form(isas[isa])) {
             struct media_tensor tensor = {.data = found, .size = sizeof(found)};
             memset(found, 0, sizeof(found));
             assert_int_equal(transform(&p, width, height, &tensor, NULL), 0);
