@@ -61,14 +61,32 @@ enum error_code error_code_parse(const char *name)
     return ERROR_INTERNAL;
 }
 
+/* Takes an incomplete UTF-8 sequence off the end of a text that was cut. */
+static void trim_character(char *text)
+{
+    size_t size = strlen(text);
+    size_t lead = size;
+    while (lead > 0 && size - lead < 3 && ((unsigned char)text[lead - 1] & 0xc0) == 0x80) {
+        lead--;
+    }
+    unsigned char c = lead > 0 ? (unsigned char)text[lead - 1] : 0;
+    size_t wanted = c >= 0xf0 ? 4 : (c >= 0xe0 ? 3 : (c >= 0xc0 ? 2 : 1));
+    if (wanted > 1 && size - (lead - 1) < wanted) {
+        text[lead - 1] = '\0';
+    }
+}
+
 int error_set(struct error *error, enum error_code code, const char *format, ...)
 {
     if (error) {
         va_list arguments;
         va_start(arguments, format);
         error->code = code;
-        if (vsnprintf(error->message, sizeof error->message, format, arguments) < 0) {
+        int size = vsnprintf(error->message, sizeof error->message, format, arguments);
+        if (size < 0) {
             error->message[0] = '\0';
+        } else if ((size_t)size >= sizeof error->message) {
+            trim_character(error->message);
         }
         va_end(arguments);
     }
@@ -77,8 +95,10 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
 
 const char *error_text(int errnum, char *buffer, size_t size)
 {
-    if (strerror_r(errnum < 0 ? -errnum : errnum, buffer, size) != 0 && size > 0) {
-        buffer[0] = '\0';
+    /* The GNU form: it returns the text, which stands in the buffer or is a constant. */
+    const char *text = strerror_r(errnum < 0 ? -errnum : errnum, buffer, size);
+    if (text != buffer && size > 0) {
+        (void)snprintf(buffer, size, "%s", text);
     }
     return buffer;
 }
