@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * libsitu: run a DNN over objects where they are stored. A program names a model and stored
+ * objects; the array reads, decodes and infers them, and only the answers come back.
+ *
+ *     struct situ *array;
+ *     struct situ_results *results;
+ *     const struct situ_result *r;
+ *
+ *     situ_open("http://array:7433", NULL, &array, NULL);
+ *     situ_run(array, "resnet50", "photos/2024/", NULL, &results, NULL);
+ *     while (situ_next(results, &r, NULL) > 0)
+ *         printf("%s\t%s\t%.3f\n", r->object, r->classes[0].label, r->classes[0].score);
+ *     situ_results_free(results);
+ *     situ_close(array);
+ *
+ * Errors. Functions return 0 or a negative errno value (situ_next and situ_object_next: 1 where
+ * they give something, 0 at the end) and, where `error` is not NULL, fill it with a code and a
+ * message for people. Outputs (`ret_...`) are written on success; where an output is an object to
+ * be freed it is NULL after a failure. Every function takes a NULL handle for -EINVAL and then
+ * leaves `error` alone, so that a row of calls like the one above is safe without a check and ends
+ * with the first error.
+ *
+ * Threads. A `struct situ` may be used by many threads at once. A results or objects iterator and
+ * everything else that is handed out belongs to one thread at a time. Nothing here installs signal
+ * handlers, starts threads or writes to stdout or stderr.
+ *
+ * Structs. An options struct begins with `struct_size`, set to its sizeof; other members at zero
+ * mean the default, so that a program compiled today keeps working when members are added at the
+ * end. Structs that the library fills may gain members at the end, too: use them where they are.
+ *
+ * Names. An object is "STORE/KEY" ("photos/2024/cat.jpg"), UTF-8 except where said. A model is
+ * "NAME" for its newest version, or "NAME@VERSION". Text is NUL-terminated UTF-8.
+ */
+#ifndef SITU_H
+#define SITU_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SITU_API __attribute__((visibility("default")))
+#else
+#define SITU_API
+#endif
+
+#define SITU_VERSION "0.1.0"
+#define SITU_DEFAULT_PORT 7433
+#define SITU_DEFAULT_SOCKET "/run/situ/situd.sock"
+
+/* The version of the library that runs, such as "0.1.0"; static. */
+SITU_API const char *situ_version(void);
+
+/* ---- Errors ---------------------------------------------------------------------------------- */
+
+/* What went wrong. The first group is what the array says, in the words of docs/protocol.md. */
+enum situ_code {
+    SITU_OK = 0,
+    SITU_MALFORMED = 1,       /* a request that is not well formed */
+    SITU_UNAUTHORIZED = 2,    /* no token, or a wrong one */
+    SITU_FORBIDDEN = 3,       /* not allowed for anybody */
+    SITU_NOT_FOUND = 4,       /* no such model, store or object */
+    SITU_CONFLICT = 5,        /* exists already, or is in use */
+    SITU_TOO_LARGE = 6,       /* above a limit of the array */
+    SITU_UNDECODABLE = 7,     /* the object is no image that can be decoded */
+    SITU_UNFIT = 8,           /* well formed, but does not fit the model */
+    SITU_BUSY = 9,            /* the array's queue is full, also after the retries */
+    SITU_UNAVAILABLE = 10,    /* starting, stopping, or a model that cannot be loaded */
+    SITU_DEADLINE = 11,       /* the array's deadline for the object passed */
+    SITU_WORKER_CRASHED = 12, /* the object ended its worker process, alone */
+    SITU_UNREADABLE = 13,     /* the store could not read the object */
+    SITU_CHANGED = 14,        /* the object changed while it was read */
+    SITU_NO_SPACE = 15,       /* the disk of the array's state directory is full */
+    SITU_IO = 16,             /* other input/output failure, there or here */
+    SITU_MEMORY = 17,         /* out of memory, there or here */
+    SITU_CANCELLED = 18,      /* stopped by the caller's own callback */
+    SITU_INTERNAL = 19,       /* a fault of the array */
+
+    SITU_UNREACHABLE = 100, /* no connection, or it was cut and could not be taken up again */
+    SITU_PROTOCOL = 101,    /* the answer is not what docs/protocol.md says */
+    SITU_USAGE = 102        /* an argument of this call, see the message */
+};
+
+#define SITU_MESSAGE_SIZE 512
+
+/* Owned by the caller; need not be initialised. Left alone by a call that succeeds. */
+struct situ_error {
+    int code;                        /* an enum situ_code */
+    char message[SITU_MESSAGE_SIZE]; /* one line, cut where it is longer */
+};
+
+/* The stable lower-case word of a code ("not_found"), static; "unknown" for any other value. */
+SITU_API const char *situ_code_name(int code);
+
+/* ---- The connection -------------------------------------------------------------------------- */
+
+struct situ; /* one array */
+
+struct situ_options {
+    size_t struct_size;
+    const char *token;           /* bearer token; NULL: none */
+    const char *token_file;      /* file whose first line is the token; not with `token` */
+    const char *ca_file;         /* PEM file of the authorities to trust; NULL: the system's */
+    uint32_t connect_timeout_ms; /* to connect; 0: 10,000 */
+    uint32_t
+        idle_timeout_ms;    /* without a byte either way before a request is given up; 0: 180,000 */
+    uint32_t retries;       /* times a busy array is asked again, or a cut run taken up again
+                               without a result in between; 0: 8; UINT32_MAX: never */
+    uint32_t retry_wait_ms; /* before the first retry, doubled each time up to 5 s; 0: 250. What
+                               the array asks for (Retry-After) counts up to 30 s */
+};
+
+/* Makes a handle; connects only when it is first used. `address` is one of
+ *
+ *     http://HOST[:PORT][/BASE]   https://HOST[:PORT][/BASE]   HOST[:PORT]   unix:/path/of/socket
+ *
+ * where HOST alone is http on port 7433, a URL without a port has its scheme's, and an IPv6 address
+ * stands in brackets. NULL: $SITU_ADDRESS; else the socket SITU_DEFAULT_SOCKET where there is one;
+ * else http://127.0.0.1:7433. Proxies of the environment are used except for loopback.
+ * Errors: SITU_USAGE (-EINVAL), SITU_IO where the token file cannot be read, SITU_MEMORY. */
+SITU_API int situ_open(const char *address, const struct situ_options *options,
+                       struct situ **ret_array, struct situ_error *error);
+
+/* Closes idle connections and frees the handle; NULL is fine. No other call may be running on it,
+ * and iterators made from it are freed before. */
+SITU_API void situ_close(struct situ *array);
+
+/* The address in use, as text for people; lives as long as the handle. */
+SITU_API const char *situ_address(const struct situ *array);
+
+/* Bytes that this handle has sent and received so far: HTTP heads and bodies, before TLS and TCP.
+ */
+SITU_API void situ_traffic(const struct situ *array, uint64_t *ret_sent, uint64_t *ret_received);
+
+/* ---- Results --------------------------------------------------------------------------------- */
+
+struct situ_class {
+    uint32_t index;    /* of the class in the model's output */
+    float score;       /* 0..1 where the model gives probabilities */
+    const char *label; /* "" where the model has none */
+};
+
+/* Numbers, row by row, in the byte order of this machine, aligned for their type. */
+struct situ_tensor {
+    const char *name;
+    const char *datatype; /* FP32, FP16, INT64, UINT8, BOOL ... as in the Open Inference Protocol */
+    uint32_t rank;        /* length of dims; 0 is a scalar */
+    const int64_t *dims;  /* outermost first */
+    const void *data;
+    size_t size_bytes;
+    size_t count; /* elements: the product of dims */
+};
+
+/* What came out for one object: a failure (code is not SITU_OK), or classes, an embedding or
+ * outputs, by the model's task. */
+struct situ_result {
+    const char *object; /* as named; "" for bytes without a name */
+
+    int code;            /* SITU_OK, or why this object failed */
+    const char *message; /* "" or the reason, for people */
+
+    /* image-classification: in falling order of score, ties by index. Never NULL: where class_count
+     * is 0 it points at one class with an empty label and score 0. */
+    const struct situ_class *classes;
+    size_t class_count;
+
+    const float *embedding; /* feature-extraction; NULL else */
+    size_t embedding_size;  /* values */
+
+    const struct situ_tensor *outputs; /* tensor; NULL else */
+    size_t output_count;
+};
+
+/* How the text of labels gets here. */
+enum situ_labels_mode {
+    SITU_LABELS_AUTO = 0,   /* the cheaper of the next two where that is known before the run */
+    SITU_LABELS_INLINE = 1, /* with each class */
+    SITU_LABELS_LOOKUP =
+        2,               /* the whole table once, then indices only: fewer bytes for many objects */
+    SITU_LABELS_NONE = 3 /* not at all */
+};
+
+struct situ_run_options {
+    size_t struct_size;
+    uint32_t top;    /* classes of each object, at most 1,000; 0: 5 */
+    uint32_t labels; /* an enum situ_labels_mode */
+};
+
+/* Infers one stored object; the whole exchange is about 430 bytes. The result is the caller's
+ * (situ_result_free). An object that fails is an error of this call. */
+SITU_API int situ_infer(struct situ *array, const char *model, const char *object,
+                        const struct situ_run_options *options, struct situ_result **ret_result,
+                        struct situ_error *error);
+
+/* The same for an encoded image (JPEG, PNG, WebP) that the caller holds: `size` bytes at `bytes`,
+ * borrowed for the call. `name` comes back as the result's object; NULL: none. */
+SITU_API int situ_infer_bytes(struct situ *array, const char *model, const char *name,
+                              const void *bytes, size_t size,
+                              const struct situ_run_options *options,
+                              struct situ_result **ret_result, struct situ_error *error);
+
+SITU_API void situ_result_free(struct situ_result *result); /* of the two above; NULL is fine */
+
+/* The result as one line of JSON without a line feed, in the form of docs/protocol.md; the caller
+ * frees *ret_text with free(). A name that is not UTF-8 is percent-encoded. -ENOMEM. */
+SITU_API int situ_result_json(const struct situ_result *result, char **ret_text);
+
+/* Element `index` of a tensor as a double (large 64-bit integers are rounded); NaN past the end. */
+SITU_API double situ_tensor_value(const struct situ_tensor *tensor, size_t index);
+
+/* ---- Runs over many objects ------------------------------------------------------------------ */
+
+struct situ_results; /* an iterator over the results of one run */
+
+/* Runs `model` over every object whose name begins with `selection`: "photos" or "photos/" (the
+ * whole store), "photos/2024/" (a folder), "photos/2024/IMG_" (any prefix), in order of key bytes.
+ * Files whose suffix no decoder knows are passed over and counted. Returns when the array has
+ * counted the objects, so that an unknown model or store is an error here; results then stream. */
+SITU_API int situ_run(struct situ *array, const char *model, const char *selection,
+                      const struct situ_run_options *options, struct situ_results **ret_results,
+                      struct situ_error *error);
+
+/* Runs `model` over `count` named objects, in that order; the names are copied. A name that the
+ * array cannot take becomes a failed result in its place. */
+SITU_API int situ_run_objects(struct situ *array, const char *model, const char *const *objects,
+                              size_t count, const struct situ_run_options *options,
+                              struct situ_results **ret_results, struct situ_error *error);
+
+/* The next result: 1 and *ret_result, which lives until the next call on `results`; 0 at the end;
+ * a negative errno where the run cannot go on (and again at each further call). Blocks until there
+ * is a result. A connection that is cut is taken up again behind the last result received; an
+ * object is never given twice. A failed object is a result, not an error. */
+SITU_API int situ_next(struct situ_results *results, const struct situ_result **ret_result,
+                       struct situ_error *error);
+
+struct situ_progress {
+    size_t struct_size;      /* set by the caller */
+    uint64_t selected;       /* objects of the run */
+    uint64_t skipped;        /* passed over by suffix */
+    uint64_t done;           /* results given so far, failed ones included */
+    uint64_t failed;         /* of those */
+    uint64_t bytes_read;     /* object bytes read on the array; known when a request has ended */
+    uint64_t bytes_sent;     /* on the wire for this run, as situ_traffic counts */
+    uint64_t bytes_received; /* likewise */
+    uint64_t resumed;        /* times a cut connection was taken up again; then bytes_read is a
+                                lower bound */
+};
+
+/* Where the run is; call it at any time from the thread that calls situ_next. */
+SITU_API int situ_results_progress(const struct situ_results *results,
+                                   struct situ_progress *ret_progress);
+
+/* Ends the run, also before its end; NULL is fine. */
+SITU_API void situ_results_free(struct situ_results *results);
+
+/* ---- Models ---------------------------------------------------------------------------------- */
+
+struct situ_tensor_info {
+    const char *name;
+    const char *datatype;
+    uint32_t rank;
+    const int64_t *dims; /* -1: the model leaves it open */
+};
+
+struct situ_property {
+    const char *name;
+    const char *value; /* as text */
+};
+
+/* "" or 0 where the array does not say. */
+struct situ_model {
+    const char *name;
+    const char *version; /* the one that a bare name means, or that was asked for */
+    const char *const *versions;
+    size_t version_count;
+    const char *task;    /* image-classification, feature-extraction or tensor */
+    const char *state;   /* ready, unloaded or failed */
+    const char *reason;  /* why it failed */
+    int loaded;          /* a worker holds it now */
+    const char *digest;  /* SHA-256 over all files, hexadecimal */
+    uint64_t size_bytes; /* of all files */
+    uint64_t label_count;
+
+    /* situ_model_show and situ_model_add only. */
+    const char *family; /* image processor */
+    const struct situ_tensor_info *inputs;
+    size_t input_count;
+    const struct situ_tensor_info *outputs;
+    size_t output_count;
+    const struct situ_property
+        *pipeline; /* what is done to an image, in the preprocessor's words */
+    size_t pipeline_count;
+    const char *const *notes;
+    size_t note_count;
+    const char *json; /* the array's own words */
+};
+
+struct situ_models {
+    const struct situ_model *const *models;
+    size_t count;
+    const char *json; /* the array's own words */
+};
+
+SITU_API int situ_model_list(struct situ *array, struct situ_models **ret_models,
+                             struct situ_error *error);
+SITU_API void situ_models_free(struct situ_models *models);
+
+SITU_API int situ_model_show(struct situ *array, const char *model, struct situ_model **ret_model,
+                             struct situ_error *error);
+SITU_API void situ_model_free(struct situ_model *model);
+
+struct situ_add_options {
+    size_t struct_size;
+    const char *preset; /* for a bare model.onnx: imagenet, clip, siglip ...; NULL: none */
+
+    /* Called now and then in the calling thread while the package is sent, with bytes of it; once
+     * `sent` is `total` the array validates. Nonzero stops the upload: SITU_CANCELLED. NULL: none.
+     */
+    int (*progress)(void *context, uint64_t sent, uint64_t total);
+    void *context;
+};
+
+/* Sends a model package from this machine as the next version of `name`: a directory (symbolic
+ * links to files are followed; hidden files and weights of other frameworks, such as *.safetensors,
+ * are left out) or one .onnx file with its external data. It becomes visible when the array has
+ * loaded it and run it once. ret_model may be NULL. Errors: SITU_UNFIT with the array's reason;
+ * SITU_IO for a file that cannot be read; SITU_TOO_LARGE beyond 4 GiB or 256 files. */
+SITU_API int situ_model_add(struct situ *array, const char *name, const char *path,
+                            const struct situ_add_options *options, struct situ_model **ret_model,
+                            struct situ_error *error);
+
+/* Removes all versions, or with "NAME@VERSION" one. Requests that run keep theirs to the end. */
+SITU_API int situ_model_remove(struct situ *array, const char *model, struct situ_error *error);
+
+struct situ_label_table {
+    const char *const *labels; /* by class index */
+    size_t count;
+    const char *json; /* the array's own words */
+};
+
+SITU_API int situ_labels(struct situ *array, const char *model, struct situ_label_table **ret_table,
+                         struct situ_error *error);
+SITU_API void situ_label_table_free(struct situ_label_table *table);
+
+/* ---- Stores ---------------------------------------------------------------------------------- */
+
+struct situ_store {
+    const char *name;
+    const char *kind; /* "dir" ... */
+};
+
+struct situ_stores {
+    const struct situ_store *const *stores;
+    size_t count;
+    const char *json; /* the array's own words */
+};
+
+SITU_API int situ_store_list(struct situ *array, struct situ_stores **ret_stores,
+                             struct situ_error *error);
+SITU_API void situ_stores_free(struct situ_stores *stores);
+
+struct situ_list_options {
+    size_t struct_size;
+    int sizes;         /* nonzero: size_bytes too, at the cost of a stat of each object */
+    int all;           /* nonzero: suffixes that no decoder knows, too */
+    const char *after; /* begin behind this key (without the store's name); NULL: at the start */
+};
+
+struct situ_object {
+    const char *name;    /* STORE/KEY */
+    const char *key;     /* without the store */
+    uint64_t size_bytes; /* 0 where sizes were not asked for */
+};
+
+struct situ_objects; /* an iterator */
+
+/* Lists the objects whose name begins with `selection` (as in situ_run), in order of key bytes,
+ * page after page as they are wanted. */
+SITU_API int situ_object_list(struct situ *array, const char *selection,
+                              const struct situ_list_options *options,
+                              struct situ_objects **ret_objects, struct situ_error *error);
+
+/* 1 and *ret_object, which lives until the next call; 0 at the end; a negative errno. */
+SITU_API int situ_object_next(struct situ_objects *objects, const struct situ_object **ret_object,
+                              struct situ_error *error);
+
+/* Objects passed over by suffix in the pages read so far. */
+SITU_API uint64_t situ_objects_skipped(const struct situ_objects *objects);
+
+SITU_API void situ_objects_free(struct situ_objects *objects);
+
+/* ---- The array ------------------------------------------------------------------------------- */
+
+struct situ_array_status {
+    const char *version;
+    const char *state; /* starting, ready or stopping */
+    double uptime_s;
+    uint32_t cores;
+    uint32_t lanes;
+    uint32_t lanes_busy;
+    uint32_t queue;               /* objects that wait */
+    uint32_t models_loaded;       /* held by a worker now */
+    uint64_t memory_budget_bytes; /* of loaded models; 0: no limit */
+    int landlock;                 /* nonzero: the workers' sandbox has it */
+    int seccomp;                  /* likewise */
+    const char *sandbox_warning;  /* "" or what is missing */
+    uint64_t objects;             /* inferred since the start */
+    uint64_t bytes_read;          /* from stores since the start */
+    uint64_t bytes_sent;          /* to clients since the start */
+    uint64_t bytes_received;      /* from clients since the start */
+    const char *json;             /* the array's own words */
+};
+
+SITU_API int situ_status(struct situ *array, struct situ_array_status **ret_status,
+                         struct situ_error *error);
+SITU_API void situ_array_status_free(struct situ_array_status *status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

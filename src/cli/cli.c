@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The parts that every verb uses: common options, the connection, messages.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/escape.h"
+
+bool cli_common_option(struct cli *cli, int option, const char *verb)
+{
+    char *help[] = {(char[]){"help"}, NULL};
+    switch (option) {
+    case OPTION_ARRAY:
+        cli->address = optarg;
+        return true;
+    case OPTION_TOKEN_FILE:
+        cli->token_file = optarg;
+        return true;
+    case OPTION_CA_FILE:
+        cli->ca_file = optarg;
+        return true;
+    case OPTION_HELP:
+        if (verb) {
+            (void)fputs(verb_find(verb)->usage, stdout);
+            exit(cli_finish_output(STATUS_GOOD)); /* NOLINT(concurrency-mt-unsafe) */
+        }
+        exit(verb_help(1, help)); /* NOLINT(concurrency-mt-unsafe) */
+    default:
+        return false;
+    }
+}
+
+int cli_open(struct cli *cli)
+{
+    struct situ_options options = {
+        .struct_size = sizeof options, .token_file = cli->token_file, .ca_file = cli->ca_file};
+    struct situ_error error;
+    if (situ_open(cli->address, &options, &cli->array, &error)) {
+        cli_say("%s", error.message);
+        return STATUS_NOTHING;
+    }
+    return 0;
+}
+
+void cli_say(const char *format, ...)
+{
+    char message[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    if (length >= 0) {
+        (void)fputs("situ: ", stderr);
+        escape_print(stderr, message);
+        (void)fputc('\n', stderr);
+    }
+}
+
+void cli_say_error(const struct cli *cli, const struct situ_error *error)
+{
+    cli_say("%s", error->message);
+    if (error->code == SITU_UNREACHABLE && strstr(error->message, "cannot reach")) {
+        cli_say("is situd running there? Start it with: situd --store photos=/srv/photos; or name "
+                "another array with --array ADDRESS");
+    } else if (error->code == SITU_UNAUTHORIZED) {
+        cli_say(cli->token_file ? "the token in '%s' is not one of the array's"
+                                : "give the array's token with --token-file FILE%s",
+                cli->token_file ? cli->token_file : "");
+    } else if (error->code == SITU_NOT_FOUND) {
+        cli_say("see 'situ model list', 'situ store list' and 'situ object list STORE'");
+    }
+}
+
+int cli_misused(const char *verb, const char *message)
+{
+    if (message) {
+        cli_say("%s", message);
+    }
+    (void)fprintf(stderr, "try 'situ help%s%s'\n", verb ? " " : "", verb ? verb : "");
+    return STATUS_NOTHING;
+}
+
+int cli_finish_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return status;
+    }
+    if (errno == EPIPE) {
+        return STATUS_PIPE;
+    }
+    char text[128] = "";
+    cli_say("cannot write the output: %s", strerror_r(errno, text, sizeof text));
+    return STATUS_NOTHING;
+}

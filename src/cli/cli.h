@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the verbs of the CLI share: the options that every verb takes, the exit statuses, and how
+ * faults are told. The CLI stands on situ.h alone. One thread.
+ */
+#ifndef SITU_CLI_CLI_H
+#define SITU_CLI_CLI_H
+
+#include <getopt.h>
+#include <situ.h>
+#include <stdbool.h>
+
+enum exit_status {
+    STATUS_GOOD = 0,
+    STATUS_SOME_FAILED = 1, /* of the objects */
+    STATUS_NOTHING = 2,     /* wrong usage, or nothing could be done */
+    STATUS_INTERRUPTED = 130,
+    STATUS_PIPE = 141
+};
+
+struct cli {
+    const char *address; /* NULL: the library's default */
+    const char *token_file;
+    const char *ca_file;
+    struct situ *array; /* owned; NULL until cli_open */
+};
+
+struct verb {
+    const char *name;
+    const char *usage;                                  /* the lines of `situ help NAME` */
+    int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the verb */
+};
+
+/* The end of a verb's table of long options: what stands before the verb is taken behind it, too.
+ */
+enum { OPTION_ARRAY = 1000, OPTION_TOKEN_FILE, OPTION_CA_FILE, OPTION_HELP };
+#define COMMON_OPTIONS                                                                             \
+    {"array", required_argument, NULL, OPTION_ARRAY},                                              \
+        {"token-file", required_argument, NULL, OPTION_TOKEN_FILE},                                \
+        {"ca-file", required_argument, NULL, OPTION_CA_FILE},                                      \
+        {"help", no_argument, NULL, OPTION_HELP},                                                  \
+    {                                                                                              \
+        NULL, 0, NULL, 0                                                                           \
+    }
+
+/* Takes a common option: true where it was one. --help prints the verb's usage and exits. */
+bool cli_common_option(struct cli *cli, int option, const char *verb);
+
+/* Makes cli->array. 0, or STATUS_NOTHING after telling why. */
+int cli_open(struct cli *cli);
+
+/* `situ: MESSAGE` on stderr, control bytes escaped. */
+void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same for an error of the library, with what to do about it where that is known. */
+void cli_say_error(const struct cli *cli, const struct situ_error *error);
+
+/* Tells that the usage was wrong (getopt has said how, where `message` is NULL): STATUS_NOTHING. */
+int cli_misused(const char *verb, const char *message);
+
+/* After the last output: `status`, or what a stdout that cannot be written makes of it. */
+int cli_finish_output(int status);
+
+/* The verbs. */
+int verb_infer(struct cli *cli, int argc, char **argv);
+int verb_status(struct cli *cli, int argc, char **argv);
+int verb_store(struct cli *cli, int argc, char **argv);
+int verb_object(struct cli *cli, int argc, char **argv);
+int verb_model(struct cli *cli, int argc, char **argv);
+
+/* help.c */
+extern const struct verb verbs[]; /* ends with a NULL name */
+const struct verb *verb_find(const char *name);
+int verb_help(int argc, char **argv);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * situ, the command line: the options before the verb, and the way to the verb. See situ(1).
+ */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    _exit(STATUS_INTERRUPTED);
+}
+
+static void catch_interrupt(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+}
+
+/* Options up to the verb. -1 to go on, else the exit status. */
+static int read_options(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {{"version", no_argument, NULL, 'V'}, COMMON_OPTIONS};
+    int option;
+
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+    while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+        if (option == 'V') {
+            (void)printf("situ %s\n", situ_version());
+            return cli_finish_output(STATUS_GOOD);
+        }
+        if (!cli_common_option(cli, option, NULL)) {
+            return cli_misused(NULL, NULL);
+        }
+    }
+    if (optind >= argc) {
+        return cli_misused(NULL, "give a verb");
+    }
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    /* Only how wide characters are: numbers stay as programs read them. */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+    (void)setlocale(LC_CTYPE, "");
+    catch_interrupt();
+
+    /* NOLINTBEGIN(concurrency-mt-unsafe): one thread */
+    struct cli cli = {.token_file = getenv("SITU_TOKEN_FILE"), .ca_file = getenv("SITU_CA_FILE")};
+    /* NOLINTEND(concurrency-mt-unsafe) */
+    int status = read_options(&cli, argc, argv);
+    if (status >= 0) {
+        return status;
+    }
+    argc -= optind;
+    argv += optind;
+    optind = 0; /* getopt begins anew for the verb */
+    if (strcmp(argv[0], "help") == 0) {
+        return verb_help(argc, argv);
+    }
+    const struct verb *verb = verb_find(argv[0]);
+    if (!verb) {
+        cli_say("unknown verb '%s'", argv[0]);
+        return cli_misused(NULL, NULL);
+    }
+    status = verb->run(&cli, argc, argv);
+    situ_close(cli.array);
+    return status;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A growing list of names, from the command line or from stdin. One thread.
+ */
+#ifndef SITU_CLI_NAMES_H
+#define SITU_CLI_NAMES_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+struct names {
+    char **items; /* owned strings */
+    size_t count;
+    size_t capacity;
+};
+
+/* 0 or -ENOMEM. */
+int names_add(struct names *names, const char *name, size_t length);
+
+/* Adds what stands in the stream, each name ended by `delimiter`, the last one or not; empty ones
+ * are passed over, and with a line feed as the delimiter a CR before it too. 0 or a negative errno.
+ */
+int names_read(struct names *names, FILE *stream, int delimiter);
+
+void names_done(struct names *names);
+
+#endif

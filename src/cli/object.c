@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * situ object list: the objects of a store.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/escape.h"
+#include "cli/figures.h"
+
+struct listing {
+    bool sizes;
+    bool all;
+    bool null;
+    bool json;
+    bool terminal;
+};
+
+static void print_object(const struct listing *listing, const struct situ_object *object)
+{
+    char figure[FIGURE_SIZE];
+    if (listing->json) {
+        (void)fputs("{\"object\":", stdout);
+        json_print(stdout, object->name);
+        if (listing->sizes) {
+            (void)printf(",\"size\":%" PRIu64, object->size_bytes);
+        }
+        (void)puts("}");
+        return;
+    }
+    if (listing->sizes) {
+        (void)printf("%10s  ", figure_bytes(figure, object->size_bytes));
+    }
+    if (listing->terminal && !listing->null) {
+        escape_print(stdout, object->name);
+    } else {
+        (void)fputs(object->name, stdout);
+    }
+    (void)putchar(listing->null ? '\0' : '\n');
+}
+
+static int list(struct cli *cli, const char *selection, const struct listing *listing)
+{
+    struct situ_list_options options = {
+        .struct_size = sizeof options, .sizes = listing->sizes, .all = listing->all};
+    struct situ_objects *objects;
+    const struct situ_object *object;
+    struct situ_error error;
+
+    int more = situ_object_list(cli->array, selection, &options, &objects, &error);
+    if (more == 0) {
+        more = 1;
+        while (more > 0 && !ferror(stdout)) {
+            more = situ_object_next(objects, &object, &error);
+            if (more > 0) {
+                print_object(listing, object);
+            }
+        }
+    }
+    uint64_t skipped = situ_objects_skipped(objects);
+    situ_objects_free(objects);
+    if (more < 0) {
+        (void)fflush(stdout);
+        cli_say_error(cli, &error);
+        return STATUS_NOTHING;
+    }
+    int status = cli_finish_output(STATUS_GOOD);
+    if (status == STATUS_GOOD && skipped > 0 && isatty(STDERR_FILENO)) {
+        cli_say("%" PRIu64 " more of kinds that no decoder knows; --all lists them", skipped);
+    }
+    return status;
+}
+
+int verb_object(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {{"long", no_argument, NULL, 'l'},
+                                            {"all", no_argument, NULL, 'a'},
+                                            {"null", no_argument, NULL, '0'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            COMMON_OPTIONS};
+    struct listing listing = {.terminal = isatty(STDOUT_FILENO)};
+    int option;
+
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+    while ((option = getopt_long(argc, argv, "la0", options, NULL)) != -1) {
+        listing.sizes |= option == 'l';
+        listing.all |= option == 'a';
+        listing.null |= option == '0';
+        listing.json |= option == 'j';
+        if (!strchr("la0j", option) && !cli_common_option(cli, option, "object")) {
+            return cli_misused("object", NULL);
+        }
+    }
+    if (argc - optind != 2 || strcmp(argv[optind], "list") != 0) {
+        return cli_misused("object", "give: situ object list STORE[/PREFIX]");
+    }
+    return cli_open(cli) ? STATUS_NOTHING : list(cli, argv[optind + 1], &listing);
+}

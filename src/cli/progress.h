@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The progress bar on stderr, only where that is a terminal: how much is done, the rate, the time
+ * left. While it may stand there, Ctrl-C clears it before the program ends. One thread.
+ */
+#ifndef SITU_CLI_PROGRESS_H
+#define SITU_CLI_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress {
+    bool enabled;
+    bool drawn;
+    bool bytes; /* counts bytes, not objects */
+    int64_t start_ms;
+    int64_t drawn_ms;
+};
+
+void progress_init(struct progress *progress, bool wanted, bool bytes);
+
+/* Draws, a few times a second at most. `total` 0: not known. */
+void progress_update(struct progress *progress, uint64_t done, uint64_t total);
+
+/* Takes the bar away, before anything else is printed and at the end. */
+void progress_clear(struct progress *progress);
+
+/* Seconds since progress_init. */
+double progress_seconds(const struct progress *progress);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Results as a table, as CSV and as JSON lines.
+ */
+#include "cli/sink.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/escape.h"
+
+enum { SHOWN_VALUES = 4 };
+
+bool sink_format_parse(const char *word, enum sink_format *ret_format)
+{
+    static const char *const words[] = {
+        [SINK_TABLE] = "table", [SINK_JSONL] = "jsonl", [SINK_CSV] = "csv"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(words[i], word) == 0) {
+            *ret_format = (enum sink_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void sink_init(struct sink *sink, enum sink_format format, uint32_t top, struct progress *progress)
+{
+    *sink = (struct sink){.format = format, .top = top, .progress = progress};
+}
+
+static enum sink_kind kind_of(const struct situ_result *result)
+{
+    if (result->embedding) {
+        return SINK_EMBEDDINGS;
+    }
+    return result->outputs ? SINK_OUTPUTS : SINK_CLASSES;
+}
+
+/* ---- Table ----------------------------------------------------------------------------------- */
+
+static void open_table(struct sink *sink)
+{
+    size_t columns = sink->kind == SINK_CLASSES ? 1 + 2 * (size_t)sink->top : 4;
+    sink->lost |= table_init(&sink->table, stdout, columns) != 0;
+    sink->table_open = true;
+    table_cell(&sink->table, "OBJECT");
+    if (sink->kind == SINK_CLASSES) {
+        for (uint32_t i = 0; i < sink->top; i++) {
+            table_cell(&sink->table, "LABEL");
+            table_cell_number(&sink->table, "SCORE");
+        }
+        return;
+    }
+    bool embeddings = sink->kind == SINK_EMBEDDINGS;
+    table_cell(&sink->table, embeddings ? "DIMENSION" : "OUTPUT");
+    table_cell(&sink->table, embeddings ? "NORM" : "TYPE");
+    table_cell(&sink->table, "VALUES");
+}
+
+static void table_classes(struct sink *sink, const struct situ_result *result)
+{
+    char text[32];
+    table_cell(&sink->table, result->object);
+    for (size_t i = 0; i < sink->top; i++) {
+        if (i >= result->class_count) {
+            table_cell(&sink->table, "");
+            table_cell_number(&sink->table, "");
+            continue;
+        }
+        const struct situ_class *class = &result->classes[i];
+        (void)snprintf(text, sizeof text, "%" PRIu32, class->index);
+        table_cell(&sink->table, class->label[0] ? class->label : text);
+        (void)snprintf(text, sizeof text, "%.4f", (double)class->score);
+        table_cell_number(&sink->table, text);
+    }
+}
+
+static void table_embedding(struct sink *sink, const struct situ_result *result)
+{
+    char text[SHOWN_VALUES * 24 + 8] = "";
+    double squares = 0;
+    for (size_t i = 0; i < result->embedding_size; i++) {
+        squares += (double)result->embedding[i] * (double)result->embedding[i];
+    }
+    table_cell(&sink->table, result->object);
+    (void)snprintf(text, sizeof text, "%zu", result->embedding_size);
+    table_cell_number(&sink->table, text);
+    (void)snprintf(text, sizeof text, "%.4f", sqrt(squares));
+    table_cell_number(&sink->table, text);
+    size_t used = 0;
+    for (size_t i = 0; i < result->embedding_size && i < SHOWN_VALUES; i++) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.4f", i > 0 ? " " : "",
+                                 (double)result->embedding[i]);
+    }
+    (void)snprintf(text + used, sizeof text - used, "%s",
+                   result->embedding_size > SHOWN_VALUES ? " ..." : "");
+    table_cell(&sink->table, text);
+}
+
+static void table_output(struct sink *sink, const char *object, const struct situ_tensor *tensor)
+{
+    char text[256];
+    table_cell(&sink->table, object);
+    table_cell(&sink->table, tensor->name);
+    size_t used = (size_t)snprintf(text, sizeof text, "%.16s[", tensor->datatype);
+    for (uint32_t d = 0; d < tensor->rank && used < sizeof text - 32; d++) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRId64, d > 0 ? "," : "",
+                                 tensor->dims[d]);
+    }
+    (void)snprintf(text + used, sizeof text - used, "]");
+    table_cell(&sink->table, text);
+    used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < tensor->count && i < SHOWN_VALUES; i++) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.6g", i > 0 ? " " : "",
+                                 situ_tensor_value(tensor, i));
+    }
+    (void)snprintf(text + used, sizeof text - used, "%s",
+                   tensor->count > SHOWN_VALUES ? " ..." : "");
+    table_cell(&sink->table, text);
+}
+
+static void give_table(struct sink *sink, const struct situ_result *result)
+{
+    enum sink_kind kind = kind_of(result);
+    if (sink->table_open && kind != sink->kind) {
+        sink->lost |= table_done(&sink->table) != 0;
+        sink->table_open = false;
+    }
+    sink->kind = kind;
+    if (!sink->table_open) {
+        open_table(sink);
+    }
+    if (kind == SINK_CLASSES) {
+        table_classes(sink, result);
+    } else if (kind == SINK_EMBEDDINGS) {
+        table_embedding(sink, result);
+    }
+    for (size_t i = 0; i < result->output_count; i++) {
+        table_output(sink, result->object, &result->outputs[i]);
+    }
+    if (table_due(&sink->table)) {
+        progress_clear(sink->progress);
+        table_print(&sink->table);
+    }
+}
+
+/* ---- CSV ------------------------------------------------------------------------------------- */
+
+static void csv_header(struct sink *sink, const struct situ_result *result)
+{
+    sink->kind = kind_of(result);
+    switch (sink->kind) {
+    case SINK_CLASSES:
+        (void)puts("object,rank,index,label,score");
+        break;
+    case SINK_OUTPUTS:
+        (void)puts("object,output,position,value");
+        break;
+    default:
+        (void)fputs("object", stdout);
+        for (size_t i = 0; i < result->embedding_size; i++) {
+            (void)printf(",%zu", i);
+        }
+        (void)putchar('\n');
+        break;
+    }
+}
+
+static void give_csv(struct sink *sink, const struct situ_result *result)
+{
+    if (sink->kind == SINK_NOTHING) {
+        csv_header(sink, result);
+    }
+    for (size_t i = 0; i < result->class_count; i++) {
+        const struct situ_class *class = &result->classes[i];
+        csv_print(stdout, result->object);
+        (void)printf(",%zu,%" PRIu32 ",", i + 1, class->index);
+        csv_print(stdout, class->label);
+        (void)printf(",%.6g\n", (double)class->score);
+    }
+    for (size_t i = 0; i < result->output_count; i++) {
+        const struct situ_tensor *tensor = &result->outputs[i];
+        for (size_t k = 0; k < tensor->count; k++) {
+            csv_print(stdout, result->object);
+            (void)putchar(',');
+            csv_print(stdout, tensor->name);
+            (void)printf(",%zu,%.9g\n", k, situ_tensor_value(tensor, k));
+        }
+    }
+    if (result->embedding) {
+        csv_print(stdout, result->object);
+        for (size_t i = 0; i < result->embedding_size; i++) {
+            (void)printf(",%.9g", (double)result->embedding[i]);
+        }
+        (void)putchar('\n');
+    }
+}
+
+/* ---- All ------------------------------------------------------------------------------------- */
+
+static void give_json(struct sink *sink, const struct situ_result *result)
+{
+    char *text = NULL;
+    if (situ_result_json(result, &text)) {
+        sink->lost = true;
+        return;
+    }
+    (void)puts(text);
+    free(text);
+}
+
+void sink_give(struct sink *sink, const struct situ_result *result)
+{
+    if (result->code != SITU_OK) {
+        progress_clear(sink->progress);
+        cli_say("%s: %s", result->object, result->message);
+    }
+    if (sink->format == SINK_JSONL) {
+        if (sink->progress->drawn) {
+            progress_clear(sink->progress);
+        }
+        give_json(sink, result);
+    } else if (result->code == SITU_OK && sink->format == SINK_CSV) {
+        progress_clear(sink->progress);
+        give_csv(sink, result);
+    } else if (result->code == SITU_OK) {
+        give_table(sink, result);
+    }
+}
+
+int sink_done(struct sink *sink)
+{
+    progress_clear(sink->progress);
+    if (sink->table_open) {
+        sink->lost |= table_done(&sink->table) != 0;
+    }
+    return sink->lost ? -ENOMEM : 0;
+}

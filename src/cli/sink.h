@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where results go: a table for people, CSV or JSON lines for programs, on stdout. Failures are
+ * told on stderr by name. Keeps the progress bar out of the way. One thread.
+ */
+#ifndef SITU_CLI_SINK_H
+#define SITU_CLI_SINK_H
+
+#include <situ.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/progress.h"
+#include "cli/table.h"
+
+enum sink_format { SINK_TABLE, SINK_JSONL, SINK_CSV };
+enum sink_kind { SINK_NOTHING, SINK_CLASSES, SINK_EMBEDDINGS, SINK_OUTPUTS };
+
+struct sink {
+    enum sink_format format;
+    uint32_t top;
+    struct progress *progress; /* borrowed */
+    enum sink_kind kind;       /* of the first result that was none of the failures */
+    struct table table;        /* SINK_TABLE, once there is a kind */
+    bool table_open;
+    bool lost; /* out of memory */
+};
+
+/* False for an unknown word. */
+bool sink_format_parse(const char *word, enum sink_format *ret_format);
+
+void sink_init(struct sink *sink, enum sink_format format, uint32_t top, struct progress *progress);
+
+/* Takes one result, or one failure. */
+void sink_give(struct sink *sink, const struct situ_result *result);
+
+/* Prints what still waits. 0 or -ENOMEM. */
+int sink_done(struct sink *sink);
+
+#endif

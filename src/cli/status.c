@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * situ status: what the array says of itself.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/escape.h"
+#include "cli/figures.h"
+
+static void print_line(const char *name, const char *value)
+{
+    (void)printf("%-10s ", name);
+    escape_print(stdout, value);
+    (void)putchar('\n');
+}
+
+static void print_status(const struct cli *cli, const struct situ_array_status *status)
+{
+    char line[256];
+    char figures[3][FIGURE_SIZE];
+
+    print_line("array", situ_address(cli->array));
+    print_line("version", status->version);
+    (void)snprintf(line, sizeof line, "%.32s, up %s", status->state,
+                   figure_seconds(figures[0], status->uptime_s));
+    print_line("state", line);
+    (void)snprintf(line, sizeof line, "%" PRIu32 " on %" PRIu32 " core%s, %" PRIu32 " busy",
+                   status->lanes, status->cores, status->cores == 1 ? "" : "s", status->lanes_busy);
+    print_line("lanes", line);
+    (void)snprintf(line, sizeof line, "%" PRIu32 " object%s", status->queue,
+                   status->queue == 1 ? "" : "s");
+    print_line("waiting", line);
+    (void)snprintf(line, sizeof line, "%" PRIu32 " loaded, memory %s", status->models_loaded,
+                   status->memory_budget_bytes
+                       ? figure_bytes(figures[0], status->memory_budget_bytes)
+                       : "not limited");
+    print_line("models", line);
+    (void)snprintf(line, sizeof line, "Landlock %s, seccomp %s", status->landlock ? "on" : "OFF",
+                   status->seccomp ? "on" : "OFF");
+    print_line("sandbox", line);
+    if (status->sandbox_warning[0]) {
+        print_line("", status->sandbox_warning);
+    }
+    (void)snprintf(line, sizeof line, "%" PRIu64 " object%s, %s read, %s sent, %s received",
+                   status->objects, status->objects == 1 ? "" : "s",
+                   figure_bytes(figures[0], status->bytes_read),
+                   figure_bytes(figures[1], status->bytes_sent),
+                   figure_bytes(figures[2], status->bytes_received));
+    print_line("so far", line);
+}
+
+int verb_status(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, COMMON_OPTIONS};
+    struct situ_array_status *status;
+    struct situ_error error;
+    bool json = false;
+    int option;
+
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        json |= option == 'j';
+        if (option != 'j' && !cli_common_option(cli, option, "status")) {
+            return cli_misused("status", NULL);
+        }
+    }
+    if (optind < argc) {
+        return cli_misused("status", "status takes no names");
+    }
+    if (cli_open(cli)) {
+        return STATUS_NOTHING;
+    }
+    if (situ_status(cli->array, &status, &error)) {
+        cli_say_error(cli, &error);
+        return STATUS_NOTHING;
+    }
+    if (json) {
+        (void)puts(status->json);
+    } else {
+        print_status(cli, status);
+    }
+    situ_array_status_free(status);
+    return cli_finish_output(STATUS_GOOD);
+}

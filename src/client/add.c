@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * situ_model_add: a package of this machine goes to the array while it is read.
+ */
+#include <errno.h>
+
+#include "client/models.h"
+#include "client/names.h"
+#include "client/pack.h"
+
+struct upload {
+    struct pack pack;
+    struct situ_add_options options;
+    uint64_t sent;
+};
+
+static int read_upload(void *context, char *bytes, size_t size, size_t *ret_size)
+{
+    struct upload *upload = context;
+    int result = pack_read(&upload->pack, bytes, size, ret_size);
+    if (result) {
+        return result;
+    }
+    upload->sent += *ret_size;
+    if (upload->options.progress &&
+        upload->options.progress(upload->options.context, upload->sent, upload->pack.size)) {
+        return client_fail(&upload->pack.fault, SITU_CANCELLED, "the upload was stopped");
+    }
+    return 0;
+}
+
+static int send_pack(struct situ *array, const struct model_name *name, struct upload *upload,
+                     struct situ_model **ret_model, struct situ_error *error)
+{
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    buffer_append_text(&target, "/v1/models/");
+    url_append(&target, name->name, false);
+    if (upload->options.preset) {
+        url_append_query(&target, "preset", upload->options.preset);
+    }
+    struct body_source source = {.read = read_upload, .context = upload, .size = upload->pack.size};
+    struct request request = {.method = "PUT",
+                              .target = buffer_text(&target),
+                              .content = CONTENT_OCTETS,
+                              .source = &source};
+    if (!request.target) {
+        return client_fail_memory(error);
+    }
+    upload->pack.fault.code = SITU_OK;
+    int result = model_request(array, &request, ret_model, error);
+    if (result && upload->pack.fault.code != SITU_OK && error) {
+        *error = upload->pack.fault;
+    }
+    return result;
+}
+
+int situ_model_add(struct situ *array, const char *name, const char *path,
+                   const struct situ_add_options *options, struct situ_model **ret_model,
+                   struct situ_error *error)
+{
+    struct upload upload = {.pack.fd = -1};
+    struct situ_model *model = NULL;
+    struct model_name model_name;
+
+    if (ret_model) {
+        *ret_model = NULL;
+    }
+    if (!array || !path) {
+        return -EINVAL;
+    }
+    int result = client_options(&upload.options, sizeof upload.options, options, error);
+    if (result == 0) {
+        result = model_name_parse(name, &model_name, error);
+    }
+    if (result) {
+        return result;
+    }
+    if (model_name.version[0]) {
+        return client_fail(
+            error, SITU_USAGE,
+            "model '%s': a package becomes the next version by itself, leave out '@%s'", name,
+            model_name.version);
+    }
+    result = pack_open(&upload.pack, path, error);
+    if (result == 0) {
+        result = send_pack(array, &model_name, &upload, &model, error);
+    }
+    pack_done(&upload.pack);
+    if (result == 0 && ret_model) {
+        *ret_model = model;
+    } else {
+        situ_model_free(model);
+    }
+    return result;
+}

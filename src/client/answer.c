@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Result objects, from the wire's form into the public one and back into JSON.
+ */
+#include "client/answer.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/names.h"
+
+static const struct situ_class no_class = {.label = ""};
+
+/* Makes room for `count` elements of `size` bytes each, at least one. */
+static int grow(void **array, size_t *capacity, size_t count, size_t size)
+{
+    if (count <= *capacity && *array) {
+        return 0;
+    }
+    void *larger = reallocarray(*array, count ? count : 1, size);
+    if (!larger) {
+        return -ENOMEM;
+    }
+    *array = larger;
+    *capacity = count ? count : 1;
+    return 0;
+}
+
+static int take_classes(struct answer *answer, const struct situ_label_table *table)
+{
+    const struct result *wire = &answer->wire;
+    void *memory = answer->classes;
+    int result = grow(&memory, &answer->class_capacity, wire->class_count, sizeof *answer->classes);
+    answer->classes = memory;
+    if (result) {
+        return result;
+    }
+    for (size_t i = 0; i < wire->class_count; i++) {
+        const struct result_class *class = &wire->classes[i];
+        const char *label = class->label;
+        if (!label && table && class->index < table->count) {
+            label = table->labels[class->index];
+        }
+        answer->classes[i] = (struct situ_class){
+            .index = class->index, .score = class->score, .label = label ? label : ""};
+    }
+    if (wire->class_count > 0) {
+        answer->result.classes = answer->classes;
+        answer->result.class_count = wire->class_count;
+    }
+    return 0;
+}
+
+static int take_outputs(struct answer *answer)
+{
+    const struct result *wire = &answer->wire;
+    void *memory = answer->outputs;
+    int result =
+        grow(&memory, &answer->output_capacity, wire->output_count, sizeof *answer->outputs);
+    answer->outputs = memory;
+    if (result) {
+        return result;
+    }
+    for (size_t i = 0; i < wire->output_count; i++) {
+        const struct result_output *output = &wire->outputs[i];
+        size_t width = datatype_size(output->datatype);
+        answer->outputs[i] = (struct situ_tensor){.name = output->name,
+                                                  .datatype = datatype_name(output->datatype),
+                                                  .rank = output->shape.rank,
+                                                  .dims = output->shape.dims,
+                                                  .data = output->data,
+                                                  .size_bytes = output->size_bytes,
+                                                  .count = width ? output->size_bytes / width : 0};
+    }
+    answer->result.outputs = answer->outputs;
+    answer->result.output_count = wire->output_count;
+    return 0;
+}
+
+static void forget(struct answer *answer)
+{
+    if (answer->wire_set) {
+        result_done(&answer->wire);
+        answer->wire_set = false;
+    }
+    json_free(answer->root);
+    answer->root = NULL;
+    answer->result = (struct situ_result){.object = "", .message = "", .classes = &no_class};
+}
+
+int answer_take(struct answer *answer, struct json *root, const struct situ_label_table *table,
+                struct situ_error *error)
+{
+    forget(answer);
+    answer->root = root;
+    struct error reason;
+    int result = result_parse_node(root, &answer->wire, &reason);
+    if (result) {
+        return client_fail_answer(error, &reason);
+    }
+    answer->wire_set = true;
+    const struct result *wire = &answer->wire;
+    answer->result.object = wire->object ? wire->object : "";
+    switch (wire->kind) {
+    case RESULT_ERROR:
+        answer->result.code = (int)wire->error_code;
+        answer->result.message = wire->error_message ? wire->error_message : "";
+        break;
+    case RESULT_CLASSES:
+        result = take_classes(answer, table);
+        break;
+    case RESULT_EMBEDDING:
+        answer->result.embedding = wire->embedding;
+        answer->result.embedding_size = wire->embedding_size;
+        break;
+    case RESULT_OUTPUTS:
+        result = take_outputs(answer);
+        break;
+    }
+    return result ? client_fail_memory(error) : 0;
+}
+
+void answer_refuse(struct answer *answer, const char *object, const char *message)
+{
+    forget(answer);
+    answer->result.object = object;
+    answer->result.code = SITU_MALFORMED;
+    answer->result.message = message;
+}
+
+void answer_done(struct answer *answer)
+{
+    forget(answer);
+    free(answer->classes);
+    free(answer->outputs);
+    *answer = (struct answer){0};
+}
+
+void situ_result_free(struct situ_result *result)
+{
+    if (result) {
+        struct answer *answer = (struct answer *)(void *)result;
+        answer_done(answer);
+        free(answer);
+    }
+}
+
+/* JSON is UTF-8: other names go percent-encoded, as the array writes them. */
+static void write_name(struct buffer *out, const char *name)
+{
+    if (text_is_utf8(name)) {
+        buffer_append_text(out, name);
+        return;
+    }
+    for (; *name; name++) {
+        if ((unsigned char)*name >= 0x80 || *name == '%') {
+            buffer_printf(out, "%%%02X", (unsigned)(unsigned char)*name);
+        } else {
+            buffer_append_char(out, *name);
+        }
+    }
+}
+
+static int write_result(struct buffer *out, const struct situ_result *from, const char *object)
+{
+    cleanup_free struct result_class *classes = NULL;
+    cleanup_free struct result_output *outputs = NULL;
+    struct result wire = {.object = object[0] ? object : NULL, .kind = RESULT_CLASSES};
+
+    classes = calloc(from->class_count + 1, sizeof *classes);
+    outputs = calloc(from->output_count + 1, sizeof *outputs);
+    if (!classes || !outputs) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < from->class_count; i++) {
+        const struct situ_class *class = &from->classes[i];
+        classes[i] = (struct result_class){.index = class->index,
+                                           .score = class->score,
+                                           .label = class->label[0] ? class->label : NULL};
+    }
+    for (size_t i = 0; i < from->output_count; i++) {
+        const struct situ_tensor *tensor = &from->outputs[i];
+        outputs[i] = (struct result_output){.name = tensor->name,
+                                            .datatype = datatype_parse(tensor->datatype),
+                                            .shape.rank = tensor->rank,
+                                            .data = tensor->data,
+                                            .size_bytes = tensor->size_bytes};
+        for (uint32_t d = 0; d < tensor->rank && d < LIMIT_TENSOR_RANK; d++) {
+            outputs[i].shape.dims[d] = tensor->dims[d];
+        }
+    }
+    wire.classes = classes;
+    wire.class_count = from->class_count;
+    if (from->code != SITU_OK) {
+        wire.kind = RESULT_ERROR;
+        wire.error_code = (enum error_code)from->code;
+        wire.error_message = from->message;
+    } else if (from->embedding) {
+        wire.kind = RESULT_EMBEDDING;
+        wire.embedding = from->embedding;
+        wire.embedding_size = from->embedding_size;
+    } else if (from->outputs) {
+        wire.kind = RESULT_OUTPUTS;
+        wire.outputs = outputs;
+        wire.output_count = from->output_count;
+    }
+    result_write_json(out, &wire);
+    return 0;
+}
+
+int situ_result_json(const struct situ_result *result, char **ret_text)
+{
+    if (!result || !ret_text) {
+        return -EINVAL;
+    }
+    *ret_text = NULL;
+    cleanup_buffer struct buffer name = BUFFER_INIT;
+    cleanup_buffer struct buffer out = BUFFER_INIT;
+    write_name(&name, result->object);
+    const char *object = buffer_text(&name);
+    /* The program's locale may write numbers with a comma. */
+    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    if (!object || !plain) {
+        return -ENOMEM;
+    }
+    locale_t before = uselocale(plain);
+    int failed = write_result(&out, result, object);
+    (void)uselocale(before);
+    freelocale(plain);
+    if (failed || !buffer_text(&out)) {
+        return -ENOMEM;
+    }
+    *ret_text = take_ptr(out.data);
+    return 0;
+}
+
+static double read_number(enum datatype datatype, const unsigned char *at)
+{
+    union {
+        uint8_t u8;
+        uint16_t u16;
+        uint32_t u32;
+        uint64_t u64;
+        int8_t i8;
+        int16_t i16;
+        int32_t i32;
+        int64_t i64;
+        float f32;
+        double f64;
+    } value = {.u64 = 0};
+    memcpy(&value, at, datatype_size(datatype));
+    switch (datatype) {
+    case DATATYPE_BOOL:
+    case DATATYPE_UINT8:
+        return value.u8;
+    case DATATYPE_UINT16:
+        return value.u16;
+    case DATATYPE_UINT32:
+        return value.u32;
+    case DATATYPE_UINT64:
+        return (double)value.u64;
+    case DATATYPE_INT8:
+        return value.i8;
+    case DATATYPE_INT16:
+        return value.i16;
+    case DATATYPE_INT32:
+        return value.i32;
+    case DATATYPE_INT64:
+        return (double)value.i64;
+    case DATATYPE_FP16:
+        return (double)half_to_float(value.u16);
+    case DATATYPE_FP32:
+        return (double)value.f32;
+    case DATATYPE_FP64:
+        return value.f64;
+    default:
+        return NAN;
+    }
+}
+
+double situ_tensor_value(const struct situ_tensor *tensor, size_t index)
+{
+    if (!tensor || index >= tensor->count) {
+        return NAN;
+    }
+    enum datatype datatype = datatype_parse(tensor->datatype);
+    size_t width = datatype_size(datatype);
+    if (width == 0 || (index + 1) * width > tensor->size_bytes) {
+        return NAN;
+    }
+    return read_number(datatype, (const unsigned char *)tensor->data + index * width);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One result object of the array as the public struct situ_result, with the memory behind it.
+ * Reused for result after result. One thread at a time.
+ */
+#ifndef SITU_CLIENT_ANSWER_H
+#define SITU_CLIENT_ANSWER_H
+
+#include <stdbool.h>
+
+#include "client/fail.h"
+#include "wire/json.h"
+#include "wire/result_line.h"
+
+struct answer {
+    struct situ_result result; /* first, so that situ_result_free finds the rest */
+    struct json *root;         /* owned; what `wire` borrows from */
+    struct result wire;
+    bool wire_set;
+    struct situ_class *classes; /* owned, as the next two */
+    size_t class_capacity;
+    struct situ_tensor *outputs;
+    size_t output_capacity;
+};
+
+/* Makes *answer the result in `root`, which it takes over also where it fails. Labels that the line
+ * leaves out come from `table` (borrowed while the result lives; may be NULL). SITU_PROTOCOL,
+ * SITU_MEMORY. */
+must_check int answer_take(struct answer *answer, struct json *root,
+                           const struct situ_label_table *table, struct situ_error *error);
+
+/* Makes it a failure of an object that was never sent. The texts are borrowed. */
+void answer_refuse(struct answer *answer, const char *object, const char *message);
+
+/* Frees what the struct owns; all zero then. */
+void answer_done(struct answer *answer);
+
+#endif

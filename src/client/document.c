@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fetched JSON documents and the memory that hangs on them.
+ */
+#include "client/document.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+struct document_block {
+    struct document_block *next; /* owned */
+    max_align_t memory[];
+};
+
+int document_request(struct document *document, struct situ *array, const struct request *request,
+                     struct situ_error *error)
+{
+    int result = request_perform(array, request, &document->text, error);
+    if (result) {
+        return result;
+    }
+    struct error reason;
+    struct buffer *text = &document->text;
+    result = json_parse(text->data, text->size, "answer", &document->root, &reason);
+    if (result) {
+        return client_fail_answer(error, &reason);
+    }
+    while (text->size > 0 && text->data[text->size - 1] == '\n') {
+        text->size--;
+    }
+    return buffer_text(text) ? 0 : client_fail_memory(error);
+}
+
+int document_get(struct document *document, struct situ *array, struct buffer *target,
+                 struct situ_error *error)
+{
+    struct request request = {.method = "GET", .target = buffer_text(target)};
+    return request.target ? document_request(document, array, &request, error)
+                          : client_fail_memory(error);
+}
+
+void *document_alloc(struct document *document, size_t count, size_t size)
+{
+    if (count > (SIZE_MAX / 2 - sizeof(struct document_block)) / size) {
+        return NULL;
+    }
+    size_t bytes = count > 0 ? count * size : size;
+    struct document_block *block = calloc(1, sizeof *block + bytes);
+    if (!block) {
+        return NULL;
+    }
+    block->next = document->blocks;
+    document->blocks = block;
+    return block->memory;
+}
+
+const char *document_text(const struct document *document)
+{
+    return document->text.data ? document->text.data : "";
+}
+
+void document_done(struct document *document)
+{
+    while (document->blocks) {
+        struct document_block *next = document->blocks->next;
+        free(document->blocks);
+        document->blocks = next;
+    }
+    json_free(document->root);
+    buffer_done(&document->text);
+    *document = (struct document){0};
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One object at a time: a stored one by the compact GET, or bytes in hand. In the caller's thread.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/answer.h"
+#include "client/names.h"
+#include "client/request.h"
+
+/* What both calls take, checked. */
+struct order {
+    struct model_name model;
+    struct situ_run_options options;
+};
+
+static int order_read(struct order *order, const struct situ *array, const char *model,
+                      const struct situ_run_options *options, struct situ_error *error)
+{
+    if (!array) {
+        return -EINVAL;
+    }
+    int result = client_options(&order->options, sizeof order->options, options, error);
+    if (result) {
+        return result;
+    }
+    if (order->options.top > LIMIT_TOP) {
+        return client_fail(error, SITU_USAGE, "options: top is above %u", LIMIT_TOP);
+    }
+    return model_name_parse(model, &order->model, error);
+}
+
+static void append_options(struct buffer *target, const struct order *order)
+{
+    char top[16];
+    if (order->options.top) {
+        (void)snprintf(top, sizeof top, "%u", order->options.top);
+        url_append_query(target, "top", top);
+    }
+    if (order->model.version[0]) {
+        url_append_query(target, "version", order->model.version);
+    }
+    if (order->options.labels == SITU_LABELS_NONE) {
+        url_append_query(target, "labels", "0");
+    }
+}
+
+static int finish(struct situ *array, struct buffer *target, struct request *request,
+                  struct situ_result **ret_result, struct situ_error *error)
+{
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    request->target = buffer_text(target);
+    if (!request->target) {
+        return client_fail_memory(error);
+    }
+    int result = request_perform(array, request, &text, error);
+    if (result) {
+        return result;
+    }
+    struct json *root = NULL;
+    struct error reason;
+    if (json_parse(text.data, text.size, "result", &root, &reason)) {
+        return client_fail_answer(error, &reason);
+    }
+    struct answer *answer = calloc(1, sizeof *answer);
+    if (!answer) {
+        json_free(root);
+        return client_fail_memory(error);
+    }
+    result = answer_take(answer, root, NULL, error);
+    if (result == 0 && answer->result.code != SITU_OK) {
+        result =
+            client_fail(error, (enum situ_code)answer->result.code, "%s", answer->result.message);
+    }
+    if (result) {
+        situ_result_free(&answer->result);
+        return result;
+    }
+    *ret_result = &answer->result;
+    return 0;
+}
+
+int situ_infer(struct situ *array, const char *model, const char *object,
+               const struct situ_run_options *options, struct situ_result **ret_result,
+               struct situ_error *error)
+{
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    struct order order;
+    if (!ret_result) {
+        return client_fail(error, SITU_USAGE, "situ_infer: no place for the result");
+    }
+    *ret_result = NULL;
+    int result = order_read(&order, array, model, options, error);
+    if (result) {
+        return result;
+    }
+    const char *key = "";
+    if (!object || name_split(object, &key) == 0 || !key[0]) {
+        return client_fail(error, SITU_USAGE, "object '%.200s': give STORE/KEY",
+                           object ? object : "");
+    }
+    buffer_append_text(&target, "/v1/infer/");
+    url_append(&target, order.model.name, false);
+    buffer_append_char(&target, '/');
+    url_append(&target, object, true);
+    append_options(&target, &order);
+    struct request request = {.method = "GET"};
+    return finish(array, &target, &request, ret_result, error);
+}
+
+int situ_infer_bytes(struct situ *array, const char *model, const char *name, const void *bytes,
+                     size_t size, const struct situ_run_options *options,
+                     struct situ_result **ret_result, struct situ_error *error)
+{
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    struct order order;
+    if (!ret_result) {
+        return client_fail(error, SITU_USAGE, "situ_infer_bytes: no place for the result");
+    }
+    *ret_result = NULL;
+    int result = order_read(&order, array, model, options, error);
+    if (result) {
+        return result;
+    }
+    if (!bytes && size > 0) {
+        return client_fail(error, SITU_USAGE, "situ_infer_bytes: no bytes");
+    }
+    if (name && !text_is_utf8(name)) {
+        return client_fail(error, SITU_USAGE, "situ_infer_bytes: the name is not UTF-8");
+    }
+    buffer_append_text(&target, "/v1/infer/");
+    url_append(&target, order.model.name, false);
+    append_options(&target, &order);
+    if (name) {
+        url_append_query(&target, "name", name);
+    }
+    struct request request = {
+        .method = "POST", .content = CONTENT_OCTETS, .body = bytes, .body_size = size};
+    return finish(array, &target, &request, ret_result, error);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * HTTP requests over libcurl. Bytes on the wire are counted where curl shows them to its debug
+ * callback, because its own counters leave out or count twice what heads and bodies share.
+ */
+#include "client/request.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "wire/json.h"
+
+enum { RETRY_WAIT_MAX_MS = 5000, RETRY_AFTER_MAX_S = 30, RETRY_DOUBLINGS_MAX = 12 };
+
+static int count_bytes(CURL *curl, curl_infotype type, char *data, size_t size, void *context)
+{
+    (void)curl;
+    (void)data;
+    struct exchange *exchange = context;
+    if (type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT) {
+        exchange->sent += size;
+        (void)atomic_fetch_add(&exchange->array->sent, size);
+    } else if (type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN) {
+        exchange->received += size;
+        (void)atomic_fetch_add(&exchange->array->received, size);
+    }
+    return 0;
+}
+
+static size_t read_source(char *bytes, size_t size, size_t count, void *context)
+{
+    struct exchange *exchange = context;
+    const struct body_source *source = exchange->request->source;
+    size_t got = 0;
+    exchange->source_result = source->read(source->context, bytes, size * count, &got);
+    return exchange->source_result ? CURL_READFUNC_ABORT : got;
+}
+
+static CURLcode set_body(struct exchange *exchange, CURL *curl, const struct request *request)
+{
+    CURLcode code = CURLE_OK;
+    if (request->source) {
+        code = curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        code = code ? code : curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_source);
+        code = code ? code : curl_easy_setopt(curl, CURLOPT_READDATA, exchange);
+        code = code ? code
+                    : curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
+                                       (curl_off_t)request->source->size);
+        /* The source cannot be read twice, as a kept connection that turns out dead would need. */
+        code = code ? code : curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+    } else if (request->content != CONTENT_NONE) {
+        code = curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        code = code ? code
+                    : curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                                       (curl_off_t)request->body_size);
+        code = code
+                   ? code
+                   : curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+    }
+    return code ? code : curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+static CURLcode set_connection(CURL *curl, const struct situ *array)
+{
+    const struct address *address = &array->address;
+    CURLcode code = curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    code = code
+               ? code
+               : curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)array->connect_timeout_ms);
+    if (!code && address->socket_path) {
+        code = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, address->socket_path);
+    }
+    if (!code && address->loopback) {
+        code = curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    }
+    if (!code && array->ca_file) {
+        code = curl_easy_setopt(curl, CURLOPT_CAINFO, array->ca_file);
+    }
+    return code;
+}
+
+int exchange_prepare(struct exchange *exchange, CURL *curl, struct situ *array,
+                     const struct request *request, struct situ_error *error)
+{
+    *exchange = (struct exchange){.array = array, .request = request};
+    cleanup_buffer struct buffer url = BUFFER_INIT;
+    buffer_append_text(&url, array->address.base_url);
+    buffer_append_text(&url, request->target);
+    const char *text = buffer_text(&url);
+    if (!text) {
+        return client_fail_memory(error);
+    }
+    CURLcode code = curl_easy_setopt(curl, CURLOPT_URL, text);
+    code = code ? code : set_connection(curl, array);
+    code = code ? code : set_body(exchange, curl, request);
+    code =
+        code ? code : curl_easy_setopt(curl, CURLOPT_HTTPHEADER, array->headers[request->content]);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->fault);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, count_bytes);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_DEBUGDATA, exchange);
+    return code ? exchange_fail(exchange, curl, code, error) : 0;
+}
+
+int exchange_fail(const struct exchange *exchange, CURL *curl, CURLcode code,
+                  struct situ_error *error)
+{
+    const char *address = exchange->array->address.text;
+    if (code == CURLE_OUT_OF_MEMORY) {
+        return client_fail_memory(error);
+    }
+    long errnum = 0;
+    (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &errnum);
+    if (code == CURLE_COULDNT_CONNECT && errnum > 0) {
+        char text[128];
+        return client_fail(error, SITU_UNREACHABLE, "cannot reach the array at %s: %s", address,
+                           error_text((int)errnum, text, sizeof text));
+    }
+    const char *fault = exchange->fault[0] ? exchange->fault : curl_easy_strerror(code);
+    bool before = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+                  code == CURLE_COULDNT_RESOLVE_PROXY;
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        return client_fail(error, SITU_UNREACHABLE, "the array at %s does not answer: %s", address,
+                           fault);
+    }
+    return client_fail(error, SITU_UNREACHABLE,
+                       before ? "cannot reach the array at %s: %s"
+                              : "the exchange with the array at %s failed: %s",
+                       address, fault);
+}
+
+static enum situ_code status_code(long status)
+{
+    switch (status) {
+    case 400:
+    case 415:
+        return SITU_MALFORMED;
+    case 401:
+        return SITU_UNAUTHORIZED;
+    case 403:
+        return SITU_FORBIDDEN;
+    case 404:
+        return SITU_NOT_FOUND;
+    case 409:
+        return SITU_CONFLICT;
+    case 413:
+        return SITU_TOO_LARGE;
+    case 422:
+        return SITU_UNFIT;
+    case 429:
+        return SITU_BUSY;
+    case 500:
+        return SITU_INTERNAL;
+    case 503:
+        return SITU_UNAVAILABLE;
+    case 504:
+        return SITU_DEADLINE;
+    case 507:
+        return SITU_NO_SPACE;
+    default:
+        return SITU_PROTOCOL;
+    }
+}
+
+int answer_fail(const struct situ *array, long status, const struct buffer *body,
+                struct situ_error *error)
+{
+    cleanup_json struct json *root = NULL;
+    enum situ_code code = status_code(status);
+    const char *message = NULL;
+    if (body->size > 0 && json_parse(body->data, body->size, "answer", &root, NULL) == 0) {
+        message = json_get_string(json_member(root, "error"), NULL);
+        const char *word = json_get_string(json_member(root, "code"), NULL);
+        if (word) {
+            code = (enum situ_code)error_code_parse(word);
+        }
+    }
+    if (message) {
+        return client_fail(error, code, "%s", message);
+    }
+    return client_fail(error, code, "the array at %s answers with status %ld", array->address.text,
+                       status);
+}
+
+uint32_t retry_wait_ms(const struct situ *array, uint32_t attempt, long asked_s)
+{
+    uint32_t doublings = attempt < RETRY_DOUBLINGS_MAX ? attempt : RETRY_DOUBLINGS_MAX;
+    uint64_t wait = (uint64_t)array->retry_wait_ms << doublings;
+    wait = wait < RETRY_WAIT_MAX_MS ? wait : RETRY_WAIT_MAX_MS;
+    long asked = asked_s < RETRY_AFTER_MAX_S ? asked_s : RETRY_AFTER_MAX_S;
+    uint64_t asked_ms = asked > 0 ? (uint64_t)asked * 1000 : 0;
+    return (uint32_t)(wait > asked_ms ? wait : asked_ms);
+}
+
+void retry_sleep(uint32_t wait_ms)
+{
+    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * NS_PER_MS};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
+}
+
+/* 503 is also what a model that cannot be loaded gives; asking again helps only where the array
+ * says when. */
+bool retry_wanted(long status, long asked_s)
+{
+    return status == 429 || (status == 503 && asked_s > 0);
+}
+
+static size_t keep_answer(char *bytes, size_t size, size_t count, void *context)
+{
+    struct buffer *answer = context;
+    size_t total = size * count;
+    if (answer->size + total > ANSWER_BYTES_MAX) {
+        return 0;
+    }
+    buffer_append(answer, bytes, total);
+    return buffer_ok(answer) == 0 ? total : 0;
+}
+
+/* One attempt: 0 with the status, whatever it is, or an error. */
+static int perform_once(struct situ *array, const struct request *request, struct buffer *answer,
+                        long ret_status_wait[2], struct situ_error *error)
+{
+    CURL *curl = connection_take(array);
+    if (!curl) {
+        return client_fail_memory(error);
+    }
+    struct exchange exchange;
+    int result = exchange_prepare(&exchange, curl, array, request, error);
+    if (result) {
+        connection_give(array, curl);
+        return result;
+    }
+    long idle_s = (long)((array->idle_timeout_ms + UINT64_C(999)) / 1000);
+    CURLcode code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_answer);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, idle_s);
+    code = code ? code : curl_easy_perform(curl);
+    if (code == CURLE_OK) {
+        curl_off_t asked = 0;
+        (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret_status_wait[0]);
+        (void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &asked);
+        ret_status_wait[1] = asked < RETRY_AFTER_MAX_S ? (long)asked : RETRY_AFTER_MAX_S;
+    } else if (exchange.source_result) {
+        result = exchange.source_result; /* its message stands with the source */
+    } else if (buffer_ok(answer) != 0) {
+        result = client_fail_memory(error);
+    } else if (code == CURLE_WRITE_ERROR) {
+        result = client_fail(error, SITU_PROTOCOL, "the array's answer is longer than %u MiB",
+                             (unsigned)(ANSWER_BYTES_MAX / MIB));
+    } else {
+        result = exchange_fail(&exchange, curl, code, error);
+    }
+    connection_give(array, curl);
+    return result;
+}
+
+int request_perform(struct situ *array, const struct request *request, struct buffer *answer,
+                    struct situ_error *error)
+{
+    for (uint32_t attempt = 0;; attempt++) {
+        long status_wait[2] = {0, 0};
+        buffer_clear(answer);
+        int result = perform_once(array, request, answer, status_wait, error);
+        if (result) {
+            return result;
+        }
+        if (status_wait[0] >= 200 && status_wait[0] <= 299) {
+            return 0;
+        }
+        bool again = retry_wanted(status_wait[0], status_wait[1]) && !request->source;
+        if (!again || attempt >= array->retries) {
+            return answer_fail(array, status_wait[0], answer, error);
+        }
+        retry_sleep(retry_wait_ms(array, attempt, status_wait[1]));
+    }
+}

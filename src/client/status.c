@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the array says of itself.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "client/document.h"
+
+struct status {
+    struct situ_array_status public; /* first */
+    struct document document;
+};
+
+static uint64_t count_of(const struct json *object, const char *key)
+{
+    int64_t value = json_get_integer(json_member(object, key), 0);
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+static void fill(struct status *status)
+{
+    const struct json *root = status->document.root;
+    const struct json *sandbox = json_member(root, "sandbox");
+    status->public = (struct situ_array_status){
+        .version = json_get_string(json_member(root, "version"), ""),
+        .state = json_get_string(json_member(root, "state"), ""),
+        .uptime_s = json_get_number(json_member(root, "uptime_s"), 0),
+        .cores = (uint32_t)count_of(root, "cores"),
+        .lanes = (uint32_t)count_of(root, "lanes"),
+        .lanes_busy = (uint32_t)count_of(root, "lanes_busy"),
+        .queue = (uint32_t)count_of(root, "queue"),
+        .models_loaded = (uint32_t)count_of(root, "models_loaded"),
+        .memory_budget_bytes = count_of(root, "memory_budget_bytes"),
+        .landlock = json_get_bool(json_member(sandbox, "landlock"), false),
+        .seccomp = json_get_bool(json_member(sandbox, "seccomp"), false),
+        .sandbox_warning = json_get_string(json_member(sandbox, "warning"), ""),
+        .objects = count_of(root, "objects"),
+        .bytes_read = count_of(root, "bytes_read"),
+        .bytes_sent = count_of(root, "bytes_sent"),
+        .bytes_received = count_of(root, "bytes_received"),
+        .json = document_text(&status->document),
+    };
+}
+
+int situ_status(struct situ *array, struct situ_array_status **ret_status, struct situ_error *error)
+{
+    if (ret_status) {
+        *ret_status = NULL;
+    }
+    if (!array || !ret_status) {
+        return -EINVAL;
+    }
+    struct status *status = calloc(1, sizeof *status);
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    buffer_append_text(&target, "/v1/status");
+    int result =
+        status ? document_get(&status->document, array, &target, error) : client_fail_memory(error);
+    if (result) {
+        situ_array_status_free(status ? &status->public : NULL);
+        return result;
+    }
+    fill(status);
+    *ret_status = &status->public;
+    return 0;
+}
+
+void situ_array_status_free(struct situ_array_status *status)
+{
+    if (status) {
+        struct status *whole = (struct status *)(void *)status;
+        document_done(&whole->document);
+        free(whole);
+    }
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Stores of the array, and the objects in them, page after page.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/document.h"
+#include "client/names.h"
+
+struct stores {
+    struct situ_stores public; /* first */
+    struct document document;
+};
+
+struct situ_objects {
+    struct situ *array; /* borrowed */
+    char *store;        /* owned */
+    char *prefix;       /* owned */
+    bool sizes;
+    bool all;
+    struct document page;
+    size_t position; /* in the page */
+    struct buffer after;
+    struct buffer name;
+    bool more; /* after this page */
+    uint64_t skipped;
+    struct situ_object object;
+};
+
+static int fill_stores(struct stores *stores, struct situ_error *error)
+{
+    const struct json *nodes = json_member(stores->document.root, "stores");
+    if (json_type_of(nodes) != JSON_TYPE_ARRAY) {
+        return client_fail(error, SITU_PROTOCOL, "the array's list of stores cannot be read");
+    }
+    size_t count = json_length(nodes);
+    const struct situ_store **list = document_alloc(&stores->document, count, sizeof *list);
+    struct situ_store *memory = document_alloc(&stores->document, count, sizeof *memory);
+    if (!list || !memory) {
+        return client_fail_memory(error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct json *node = json_element(nodes, i);
+        memory[i] = (struct situ_store){.name = json_get_string(json_member(node, "name"), ""),
+                                        .kind = json_get_string(json_member(node, "kind"), "")};
+        list[i] = &memory[i];
+    }
+    stores->public = (struct situ_stores){
+        .stores = list, .count = count, .json = document_text(&stores->document)};
+    return 0;
+}
+
+int situ_store_list(struct situ *array, struct situ_stores **ret_stores, struct situ_error *error)
+{
+    if (ret_stores) {
+        *ret_stores = NULL;
+    }
+    if (!array || !ret_stores) {
+        return -EINVAL;
+    }
+    struct stores *stores = calloc(1, sizeof *stores);
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    buffer_append_text(&target, "/v1/stores");
+    int result =
+        stores ? document_get(&stores->document, array, &target, error) : client_fail_memory(error);
+    if (result == 0) {
+        result = fill_stores(stores, error);
+    }
+    if (result) {
+        situ_stores_free(stores ? &stores->public : NULL);
+        return result;
+    }
+    *ret_stores = &stores->public;
+    return 0;
+}
+
+void situ_stores_free(struct situ_stores *stores)
+{
+    if (stores) {
+        struct stores *whole = (struct stores *)(void *)stores;
+        document_done(&whole->document);
+        free(whole);
+    }
+}
+
+static int fetch_page(struct situ_objects *objects, struct situ_error *error)
+{
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    buffer_append_text(&target, "/v1/stores/");
+    url_append(&target, objects->store, false);
+    buffer_append_text(&target, "/objects");
+    if (objects->prefix[0]) {
+        url_append_query(&target, "prefix", objects->prefix);
+    }
+    if (objects->after.size > 0) {
+        url_append_query(&target, "after", objects->after.data);
+    }
+    if (objects->sizes) {
+        url_append_query(&target, "sizes", "1");
+    }
+    if (objects->all) {
+        url_append_query(&target, "all", "1");
+    }
+    document_done(&objects->page);
+    int result = document_get(&objects->page, objects->array, &target, error);
+    if (result) {
+        return result;
+    }
+    const struct json *root = objects->page.root;
+    const struct json *list = json_member(root, "objects");
+    objects->position = 0;
+    objects->more = json_get_bool(json_member(root, "more"), false);
+    int64_t skipped = json_get_integer(json_member(root, "skipped"), 0);
+    objects->skipped += skipped > 0 ? (uint64_t)skipped : 0;
+    bool stuck = objects->more && json_length(list) == 0;
+    if (json_type_of(list) != JSON_TYPE_ARRAY || stuck) {
+        return client_fail(error, SITU_PROTOCOL, "the array's list of objects cannot be read");
+    }
+    return 0;
+}
+
+static int make(struct situ *array, const char *selection, const struct situ_list_options *options,
+                struct situ_objects *objects, struct situ_error *error)
+{
+    struct situ_list_options known;
+    int result = client_options(&known, sizeof known, options, error);
+    if (result) {
+        return result;
+    }
+    if (!selection || !selection[0] || selection[0] == '/') {
+        return client_fail(error, SITU_USAGE, "objects '%.200s': give STORE or STORE/PREFIX",
+                           selection ? selection : "");
+    }
+    const char *rest;
+    size_t length = name_split(selection, &rest);
+    objects->array = array;
+    objects->store = strndup(selection, length);
+    objects->prefix = strdup(rest);
+    objects->sizes = known.sizes != 0;
+    objects->all = known.all != 0;
+    if (known.after) {
+        buffer_append(&objects->after, known.after, strlen(known.after) + 1);
+    }
+    if (!objects->store || !objects->prefix || buffer_ok(&objects->after)) {
+        return client_fail_memory(error);
+    }
+    return fetch_page(objects, error);
+}
+
+int situ_object_list(struct situ *array, const char *selection,
+                     const struct situ_list_options *options, struct situ_objects **ret_objects,
+                     struct situ_error *error)
+{
+    if (ret_objects) {
+        *ret_objects = NULL;
+    }
+    if (!array || !ret_objects) {
+        return -EINVAL;
+    }
+    struct situ_objects *objects = calloc(1, sizeof *objects);
+    int result =
+        objects ? make(array, selection, options, objects, error) : client_fail_memory(error);
+    if (result) {
+        situ_objects_free(objects);
+        return result;
+    }
+    *ret_objects = objects;
+    return 0;
+}
+
+int situ_object_next(struct situ_objects *objects, const struct situ_object **ret_object,
+                     struct situ_error *error)
+{
+    if (!objects || !ret_object) {
+        return -EINVAL;
+    }
+    const struct json *list = json_member(objects->page.root, "objects");
+    if (objects->position >= json_length(list)) {
+        if (!objects->more) {
+            return 0;
+        }
+        int result = fetch_page(objects, error);
+        if (result) {
+            return result;
+        }
+        list = json_member(objects->page.root, "objects");
+        if (json_length(list) == 0) {
+            return 0;
+        }
+    }
+    const struct json *node = json_element(list, objects->position++);
+    const char *key = json_get_string(json_member(node, "key"), NULL);
+    if (!key) {
+        return client_fail(error, SITU_PROTOCOL, "the array lists an object without a key");
+    }
+    buffer_clear(&objects->after);
+    buffer_append(&objects->after, key, strlen(key) + 1);
+    buffer_clear(&objects->name);
+    buffer_printf(&objects->name, "%s/%s", objects->store, key);
+    const char *name = buffer_text(&objects->name);
+    if (!name || buffer_ok(&objects->after)) {
+        return client_fail_memory(error);
+    }
+    int64_t size = json_get_integer(json_member(node, "size"), 0);
+    objects->object =
+        (struct situ_object){.name = name, .key = key, .size_bytes = size > 0 ? (uint64_t)size : 0};
+    *ret_object = &objects->object;
+    return 1;
+}
+
+uint64_t situ_objects_skipped(const struct situ_objects *objects)
+{
+    return objects ? objects->skipped : 0;
+}
+
+void situ_objects_free(struct situ_objects *objects)
+{
+    if (objects) {
+        document_done(&objects->page);
+        buffer_done(&objects->after);
+        buffer_done(&objects->name);
+        free(objects->store);
+        free(objects->prefix);
+        free(objects);
+    }
+}

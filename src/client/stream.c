@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Streams on curl's multi interface with one transfer in it. Time counts against the idle limit
+ * only while this code waits, so that a caller may take as long as it likes between lines.
+ */
+#include "client/stream.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+static size_t keep_bytes(char *bytes, size_t size, size_t count, void *context)
+{
+    struct buffer *buffer = context;
+    size_t total = size * count;
+    if (buffer->size + total > ANSWER_BYTES_MAX) {
+        return 0;
+    }
+    buffer_append(buffer, bytes, total);
+    return buffer_ok(buffer) == 0 ? total : 0;
+}
+
+int stream_init(struct stream *stream, struct situ *array, struct situ_error *error)
+{
+    *stream = (struct stream){.array = array, .multi = curl_multi_init(), .curl = curl_easy_init()};
+    return stream->multi && stream->curl ? 0 : client_fail_memory(error);
+}
+
+void stream_end(struct stream *stream)
+{
+    if (stream->active) {
+        (void)curl_multi_remove_handle(stream->multi, stream->curl);
+        stream->active = false;
+    }
+    stream->sent += stream->exchange.sent;
+    stream->received += stream->exchange.received;
+    stream->exchange.sent = 0;
+    stream->exchange.received = 0;
+    buffer_clear(&stream->bytes);
+    stream->offset = 0;
+    stream->scanned = 0;
+    stream->ended = false;
+}
+
+void stream_done(struct stream *stream)
+{
+    if (stream->multi && stream->curl) {
+        stream_end(stream);
+    }
+    curl_easy_cleanup(stream->curl);
+    (void)curl_multi_cleanup(stream->multi);
+    buffer_done(&stream->bytes);
+    *stream = (struct stream){0};
+}
+
+void stream_traffic(const struct stream *stream, uint64_t *ret_sent, uint64_t *ret_received)
+{
+    *ret_sent = stream->sent + stream->exchange.sent;
+    *ret_received = stream->received + stream->exchange.received;
+}
+
+/* Waits for the connection and takes what is there. 0 where something may have come. */
+static int pump(struct stream *stream, int64_t *waited_ms, struct situ_error *error)
+{
+    int running = 0;
+    size_t before = stream->bytes.size;
+    CURLMcode code = curl_multi_perform(stream->multi, &running);
+    if (!code && running != 0 && stream->bytes.size != before) {
+        return 0;
+    }
+    if (!code && running == 0) {
+        int left = 0;
+        const CURLMsg *message = curl_multi_info_read(stream->multi, &left);
+        stream->outcome = message ? message->data.result : CURLE_RECV_ERROR;
+        stream->ended = true;
+        return 0;
+    }
+    int64_t limit = stream->array->idle_timeout_ms;
+    if (!code && *waited_ms < limit) {
+        int64_t left = limit - *waited_ms;
+        int64_t start_ns = clock_now_ns();
+        code = curl_multi_poll(stream->multi, NULL, 0, left < 1000 ? (int)left : 1000, NULL);
+        *waited_ms += (clock_now_ns() - start_ns) / NS_PER_MS + 1;
+        if (!code) {
+            return 0;
+        }
+    }
+    if (!code) {
+        return client_fail(error, SITU_UNREACHABLE,
+                           "the array at %s has sent nothing for %u seconds",
+                           stream->array->address.text, stream->array->idle_timeout_ms / 1000);
+    }
+    return code == CURLM_OUT_OF_MEMORY ? client_fail_memory(error)
+                                       : client_fail(error, SITU_IO, "waiting for the array: %s",
+                                                     curl_multi_strerror(code));
+}
+
+static int ended_badly(struct stream *stream, struct situ_error *error)
+{
+    if (buffer_ok(&stream->bytes) != 0) {
+        return client_fail_memory(error);
+    }
+    if (stream->outcome == CURLE_WRITE_ERROR) {
+        return client_fail(error, SITU_PROTOCOL, "a result of the array is longer than %u MiB",
+                           (unsigned)(ANSWER_BYTES_MAX / MIB));
+    }
+    return exchange_fail(&stream->exchange, stream->curl, stream->outcome, error);
+}
+
+/* Pumps until the head of the answer is there and its first byte, or the end. */
+static int await_answer(struct stream *stream, long *ret_status, struct situ_error *error)
+{
+    int64_t waited_ms = 0;
+    for (;;) {
+        int result = pump(stream, &waited_ms, error);
+        if (result) {
+            return result;
+        }
+        (void)curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, ret_status);
+        bool accepted = *ret_status >= 200 && *ret_status <= 299;
+        if (accepted && (stream->ended || stream->bytes.size > 0)) {
+            return 0; /* stream_line tells of an end that came too early */
+        }
+        if (stream->ended) {
+            return stream->outcome == CURLE_OK ? 0 : ended_badly(stream, error);
+        }
+    }
+}
+
+int stream_begin(struct stream *stream, const struct request *request, long *ret_status,
+                 long *ret_retry_after_s, struct situ_error *error)
+{
+    stream_end(stream);
+    curl_easy_reset(stream->curl);
+    int result = exchange_prepare(&stream->exchange, stream->curl, stream->array, request, error);
+    if (result) {
+        return result;
+    }
+    CURLcode code = curl_easy_setopt(stream->curl, CURLOPT_WRITEFUNCTION, keep_bytes);
+    code = code ? code : curl_easy_setopt(stream->curl, CURLOPT_WRITEDATA, &stream->bytes);
+    if (code || curl_multi_add_handle(stream->multi, stream->curl)) {
+        return client_fail_memory(error);
+    }
+    stream->active = true;
+    *ret_status = 0;
+    result = await_answer(stream, ret_status, error);
+    curl_off_t asked = 0;
+    (void)curl_easy_getinfo(stream->curl, CURLINFO_RETRY_AFTER, &asked);
+    *ret_retry_after_s = asked > 3600 ? 3600 : (long)asked;
+    return result;
+}
+
+int stream_line(struct stream *stream, const char **ret_line, size_t *ret_size,
+                struct situ_error *error)
+{
+    struct buffer *bytes = &stream->bytes;
+    int64_t waited_ms = 0;
+    size_t seen = bytes->size;
+    for (;;) {
+        size_t left = bytes->size - stream->scanned;
+        const char *start = left ? bytes->data + stream->scanned : NULL;
+        const char *end = left ? memchr(start, '\n', left) : NULL;
+        if (end) {
+            *ret_line = bytes->data + stream->offset;
+            *ret_size = (size_t)(end - *ret_line);
+            stream->offset += *ret_size + 1;
+            stream->scanned = stream->offset;
+            return 1;
+        }
+        stream->scanned = bytes->size;
+        if (stream->ended) {
+            /* A last line without its line feed is a torn one. */
+            if (stream->outcome == CURLE_OK && stream->offset == bytes->size) {
+                return 0;
+            }
+            return stream->outcome == CURLE_OK
+                       ? client_fail(error, SITU_UNREACHABLE,
+                                     "the answer of the array at %s was cut",
+                                     stream->array->address.text)
+                       : ended_badly(stream, error);
+        }
+        if (stream->offset > 0) {
+            memmove(bytes->data, bytes->data + stream->offset, bytes->size - stream->offset);
+            bytes->size -= stream->offset;
+            stream->scanned -= stream->offset;
+            stream->offset = 0;
+            seen = bytes->size;
+        }
+        int result = pump(stream, &waited_ms, error);
+        if (result) {
+            return result;
+        }
+        if (bytes->size != seen) {
+            seen = bytes->size;
+            waited_ms = 0;
+        }
+    }
+}

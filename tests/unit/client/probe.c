@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A program on libsitu that test_cli.py drives where the CLI has no words for it: runs with few
+ * retries and a labels mode, one handle in many threads, and calls that are misused. The address is
+ * $SITU_ADDRESS, the mode $PROBE_MODE, the selection argv[1].
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <situ.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { THREADS = 8, ROUNDS = 80 };
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            (void)fprintf(stderr, "line %d: %s is false\n", __LINE__, #condition);                 \
+            exit(3);                                                                               \
+        }                                                                                          \
+    } while (0)
+
+static struct situ *open_array(void)
+{
+    struct situ_options options = {
+        .struct_size = sizeof options, .retries = 3, .retry_wait_ms = 10};
+    struct situ *array;
+    CHECK(situ_open(NULL, &options, &array, NULL) == 0);
+    return array;
+}
+
+static int run_prefix(const char *selection)
+{
+    const char *labels = getenv("PROBE_LABELS");
+    struct situ_run_options options = {
+        .struct_size = sizeof options, .top = 1, .labels = labels ? (uint32_t)atoi(labels) : 0};
+    struct situ *array = open_array();
+    struct situ_results *results;
+    const struct situ_result *r;
+    struct situ_error error = {.message = ""};
+    struct situ_progress progress = {.struct_size = sizeof progress};
+    uint64_t sent;
+    uint64_t received;
+
+    int more = situ_run(array, "cnn", selection, &options, &results, &error);
+    CHECK((more == 0) == (results != NULL));
+    while (more >= 0 && (more = situ_next(results, &r, &error)) > 0) {
+        (void)printf("%s\t%s\t%.3f\n", r->object, r->classes[0].label, (double)r->classes[0].score);
+    }
+    if (more < 0) {
+        CHECK(error.message[0] && error.code);
+        (void)fprintf(stderr, "%s: %s\n", situ_code_name(error.code), error.message);
+        /* A run that ended stays ended, for the same reason. */
+        struct situ_error again;
+        CHECK(!results || (situ_next(results, &r, &again) == more && again.code == error.code));
+    } else {
+        CHECK(situ_next(results, &r, &error) == 0);
+    }
+    situ_traffic(array, &sent, &received);
+    if (results) {
+        CHECK(situ_results_progress(results, &progress) == 0);
+        CHECK(progress.bytes_sent == sent && progress.bytes_received == received);
+        CHECK(more < 0 || progress.done == progress.selected);
+    }
+    (void)printf("traffic %" PRIu64 " %" PRIu64 "\n", sent, received);
+    situ_results_free(results);
+    situ_close(array);
+    return more < 0 ? 1 : 0;
+}
+
+struct worker {
+    pthread_t thread;
+    struct situ *array;
+    int answers;
+};
+
+static void *infer_many(void *context)
+{
+    struct worker *worker = context;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct situ_result *result;
+        struct situ_error error;
+        char name[64];
+        (void)snprintf(name, sizeof name, "photos/2024/%06d.jpg", i % 40);
+        if (situ_infer(worker->array, "cnn", name, NULL, &result, &error)) {
+            (void)fprintf(stderr, "%s\n", error.message);
+            continue;
+        }
+        worker->answers += strcmp(result->object, name) == 0 && result->class_count == 5;
+        situ_result_free(result);
+    }
+    return NULL;
+}
+
+static int run_threads(void)
+{
+    struct worker workers[THREADS] = {0};
+    struct situ *array = open_array();
+    int answers = 0;
+    for (int i = 0; i < THREADS; i++) {
+        workers[i].array = array;
+        CHECK(pthread_create(&workers[i].thread, NULL, infer_many, &workers[i]) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_join(workers[i].thread, NULL) == 0);
+        answers += workers[i].answers;
+    }
+    (void)printf("%d answers\n", answers);
+    situ_close(array);
+    return 0;
+}
+
+static int run_misuse(const char *selection)
+{
+    struct situ_error error = {.code = 77};
+    struct situ_results *results = (struct situ_results *)&error;
+    struct situ_result *result;
+    struct situ_models *models;
+    const struct situ_result *r;
+    struct situ *array = (struct situ *)&error;
+
+    /* A row of calls on nothing: every one fails, none touches the first error. */
+    CHECK(situ_open("ftp://x", NULL, &array, &error) == -EINVAL && error.code == SITU_USAGE);
+    error.code = 77;
+    CHECK(array == NULL);
+    CHECK(situ_run(array, "cnn", selection, NULL, &results, &error) == -EINVAL && !results);
+    CHECK(situ_next(results, &r, &error) == -EINVAL);
+    CHECK(situ_infer(array, "cnn", "a/b", NULL, &result, &error) == -EINVAL && !result);
+    CHECK(situ_model_list(array, &models, &error) == -EINVAL && !models);
+    CHECK(error.code == 77);
+    situ_results_free(results);
+    situ_result_free(result);
+    situ_models_free(models);
+    situ_close(array);
+
+    array = open_array();
+    struct situ_run_options options = {.struct_size = 3};
+    CHECK(situ_run(array, "cnn", selection, &options, &results, &error) == -EINVAL);
+    options = (struct situ_run_options){.struct_size = sizeof options, .top = 1001};
+    CHECK(situ_run(array, "cnn", selection, &options, &results, &error) == -EINVAL);
+    struct {
+        struct situ_run_options known;
+        uint64_t unknown;
+    } newer = {.known = {.struct_size = sizeof newer, .top = 1}};
+    CHECK(situ_infer(array, "cnn", "photos/x", &newer.known, &result, &error) == -ENOENT);
+    newer.unknown = 1;
+    CHECK(situ_infer(array, "cnn", "photos/x", &newer.known, &result, &error) == -EINVAL);
+    CHECK(situ_run(array, "", selection, NULL, &results, &error) == -EINVAL);
+    CHECK(situ_run(array, "cnn", NULL, NULL, &results, &error) == -EINVAL);
+    CHECK(situ_run(array, "cnn", "\xff", NULL, &results, &error) == -EINVAL);
+    CHECK(situ_infer(array, "cnn", "nokey", NULL, &result, &error) == -EINVAL);
+    CHECK(situ_run_objects(array, "cnn", NULL, 3, NULL, &results, &error) == -EINVAL);
+    CHECK(situ_run_objects(array, "cnn", NULL, 0, NULL, &results, &error) == 0);
+    CHECK(situ_next(results, &r, &error) == 0);
+    situ_results_free(results);
+    CHECK(strcmp(situ_code_name(SITU_NOT_FOUND), "not_found") == 0);
+    CHECK(strcmp(situ_code_name(-5), "unknown") == 0);
+    situ_close(array);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = getenv("PROBE_MODE");
+    if (argc < 2 || !mode) {
+        return 2;
+    }
+    if (strcmp(mode, "threads") == 0) {
+        return run_threads();
+    }
+    return strcmp(mode, "misuse") == 0 ? run_misuse(argv[1]) : run_prefix(argv[1]);
+}
