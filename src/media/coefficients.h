@@ -27,8 +27,6 @@ enum {
 #define LIMIT_COEFFICIENTS (UINT64_C(4) << 20)  /* weights of one table: 16 MiB */
 #define LIMIT_NEAREST_WALK (UINT64_C(64) << 20) /* outputs before the end of a nearest table */
 
-struct kernels;
-
 struct axis {         /* one axis of a resize */
     uint32_t in, out; /* pixels before and after; at least 1 */
     enum resample filter;
