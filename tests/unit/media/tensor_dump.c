@@ -26,12 +26,13 @@
 #include "media/kernels.h"
 #include "media/media.h"
 
-enum { LINE_SIZE = 4096, FIELDS = 32, FLAG_WORDS = 4 };
+enum { LINE_SIZE = 4096, FLAG_WORDS = 4, LARGE_ROOM = 64 << 20 };
 
 struct order {
     const char *path; /* borrowed */
     uint32_t rgb_width, rgb_height;
     size_t room;
+    void *large; /* borrowed; LARGE_ROOM bytes, for tensors whose size is not known before */
     struct pipeline pipeline;
 };
 
@@ -182,8 +183,6 @@ static int set(struct order *order, char *setting)
     return 0;
 }
 
-/* The tensor's size is not known before: half of the rooms are exactly right, checked by what is
- * written back. */
 static int convert(struct media *media, const struct order *order, const struct file *file,
                    struct media_tensor *tensor, struct error *error)
 {
@@ -209,12 +208,10 @@ static int run_order(struct media *media, const struct order *order)
     if (room == 0 && pipeline_output_size(&order->pipeline, &height, &width) == 0) {
         room = (size_t)height * width * 3 * datatype_size(order->pipeline.datatype);
     }
-    room = room > 0 ? room : (size_t)(64 * MIB);
-    cleanup_free void *memory = malloc(room);
-    if (!memory) {
-        return -ENOMEM;
-    }
-    struct media_tensor tensor = {.data = memory, .size = room};
+    /* Exactly as large as the tensor where that is known, so that a sanitizer sees more. */
+    cleanup_free void *exact = room > 0 ? malloc(room) : NULL;
+    void *memory = exact ? exact : order->large;
+    struct media_tensor tensor = {.data = memory, .size = exact ? room : LARGE_ROOM};
     struct error error = {0};
     if (convert(media, order, &file, &tensor, &error) < 0) {
         printf("error %s %s\n", error_code_name(error.code), error.message);
@@ -242,7 +239,11 @@ static int run_line(struct media *media, const struct order *defaults, char *lin
 
 int main(int argc, char **argv)
 {
-    struct order defaults = {.pipeline = {.datatype = DATATYPE_FP32}};
+    cleanup_free void *large = malloc(LARGE_ROOM);
+    struct order defaults = {.large = large, .pipeline = {.datatype = DATATYPE_FP32}};
+    if (!large) {
+        return 1;
+    }
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--isa") == 0 && i + 1 < argc) {
             if (media_select_isa(argv[++i]) < 0) {
