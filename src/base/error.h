@@ -45,7 +45,7 @@ struct error {
 };
 
 /* Fills *error (which may be NULL) and returns the negative errno that belongs to the code, so that
- * a caller can write `return error_set(...)`. A message too long is cut. */
+ * a caller can write `return error_set(...)`. A message too long is cut between characters. */
 int error_set(struct error *error, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

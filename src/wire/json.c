@@ -206,10 +206,20 @@ void json_write_integer(struct buffer *out, int64_t value)
     buffer_printf(out, "%" PRId64, value);
 }
 
+/* What printf would not write as JSON that reads back the same: -0 would read as an integer. */
+static bool write_special(struct buffer *out, double value)
+{
+    bool minus_zero = value == 0 && signbit(value);
+    if (isfinite(value) && !minus_zero) {
+        return false;
+    }
+    buffer_append_text(out, minus_zero ? "-0.0" : "null");
+    return true;
+}
+
 void json_write_float(struct buffer *out, float value)
 {
-    if (!isfinite(value)) {
-        buffer_append_text(out, "null");
+    if (write_special(out, (double)value)) {
         return;
     }
     char text[32];
@@ -224,8 +234,7 @@ void json_write_float(struct buffer *out, float value)
 
 void json_write_double(struct buffer *out, double value)
 {
-    if (!isfinite(value)) {
-        buffer_append_text(out, "null");
+    if (write_special(out, value)) {
         return;
     }
     char text[40];

@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,10 +28,10 @@ static void write_member(struct buffer *out, const char *key, const char *value)
 /* Six significant digits tell all that a score has to say. */
 static void write_score(struct buffer *out, float score)
 {
-    if (isfinite(score)) {
+    if (isfinite(score) && score != 0) {
         buffer_printf(out, "%.6g", (double)score);
     } else {
-        buffer_append_text(out, "null");
+        json_write_float(out, score);
     }
 }
 

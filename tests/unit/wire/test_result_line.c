@@ -117,7 +117,7 @@ static void outputs_come_back(void **state)
                    "{\"name\":\"n\",\"datatype\":\"INT64\",\"shape\":[1,2],"
                    "\"data\":[-9223372036854775808,9223372036854775807]},"
                    "{\"name\":\"h\",\"datatype\":\"FP16\",\"shape\":[4],"
-                   "\"data\":[0.33325195,-0,5.9604645e-08,65504]},"
+                   "\"data\":[0.33325195,-0.0,5.9604645e-08,65504]},"
                    "{\"name\":\"none\",\"datatype\":\"FP64\",\"shape\":[0],\"data\":[]}]}",
                    &back);
     assert_int_equal(back.output_count, 3);
@@ -126,6 +126,7 @@ static void outputs_come_back(void **state)
     assert_int_equal(back.outputs[0].size_bytes, sizeof numbers);
     assert_memory_equal(back.outputs[0].data, numbers, sizeof numbers);
     assert_int_equal(back.outputs[1].size_bytes, sizeof halves);
+    assert_memory_equal(back.outputs[1].data, halves, sizeof halves);
     assert_int_equal(back.outputs[2].size_bytes, 0);
     result_done(&back);
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fuzz target: the check of keys. A key that is accepted can name nothing outside its store, by a
+ * look at it that is simpler than the check itself.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "store/store.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_accepted(const char *key, size_t size)
+{
+    char framed[LIMIT_KEY_BYTES + 3];
+    if (size == 0 || size > LIMIT_KEY_BYTES || !utf8_valid(key, size)) {
+        abort();
+    }
+    framed[0] = '/';
+    memcpy(framed + 1, key, size);
+    memcpy(framed + 1 + size, "/", 2);
+    if (strstr(framed, "//") || strstr(framed, "/./") || strstr(framed, "/../")) {
+        abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *key = malloc(size + 1);
+    struct error error = {.code = ERROR_NONE};
+    if (!key) {
+        return 0;
+    }
+    memcpy(key, data, size);
+    key[size] = '\0';
+    int r = store_key_check(key, &error);
+    if (r == 0) {
+        check_accepted(key, strlen(key));
+    } else if (!utf8_valid(error.message, strlen(error.message))) {
+        abort(); /* a message becomes JSON */
+    }
+    (void)store_key_is_no_image(key);
+    free(key);
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fuzz target: result lines as a client reads them. What is read is written and read again, and
+ * must then be written the same.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/result_line.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct result result;
+    struct result again;
+    struct error error = {.code = ERROR_NONE};
+    if (result_parse((const char *)data, size, &result, &error) < 0) {
+        if (error.code == ERROR_NONE) {
+            abort();
+        }
+        return 0;
+    }
+    cleanup_buffer struct buffer first = BUFFER_INIT;
+    cleanup_buffer struct buffer second = BUFFER_INIT;
+    result_write_json(&first, &result);
+    result_done(&result);
+    if (result_parse(first.data, first.size, &again, &error) < 0) {
+        abort();
+    }
+    result_write_json(&second, &again);
+    result_done(&again);
+    if (first.size != second.size || memcmp(first.data, second.data, first.size) != 0) {
+        abort();
+    }
+    return 0;
+}
