@@ -95,10 +95,11 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
 
 const char *error_text(int errnum, char *buffer, size_t size)
 {
-    /* The GNU form: it returns the text, which stands in the buffer or is a constant. */
+    /* The GNU form, which may return a constant of its own instead of filling the buffer. */
     const char *text = strerror_r(errnum < 0 ? -errnum : errnum, buffer, size);
     if (text != buffer && size > 0) {
-        (void)snprintf(buffer, size, "%s", text);
+        int written = snprintf(buffer, size, "%s", text);
+        (void)written;
     }
     return buffer;
 }

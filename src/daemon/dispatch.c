@@ -240,12 +240,16 @@ static void finish_all(struct dispatch *dispatch, struct item_list *finished)
 
 /* ---- loading ---- */
 
-/* The least recently used worker that stands idle, or NULL; never `keep`. */
+/* The least recently used model that stands idle, or NULL; never `keep`, nor the one used last. */
 static struct model *idle_victim(struct dispatch *dispatch, const struct model *keep)
 {
     struct model *victim = NULL;
+    const struct model *latest = dispatch->loaded_models;
+    for (const struct model *m = latest; m; m = m->runtime.next_loaded) {
+        latest = m->runtime.last_used_ns > latest->runtime.last_used_ns ? m : latest;
+    }
     for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
-        if (m != keep && m->runtime.users == 0 && !m->runtime.quarantine &&
+        if (m != keep && m != latest && m->runtime.users == 0 && !m->runtime.quarantine &&
             (!victim || m->runtime.last_used_ns < victim->runtime.last_used_ns)) {
             victim = m;
         }

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
@@ -355,6 +355,16 @@ static void block_signals(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* Connections, and two descriptors and a socket a lane and model: more than the usual soft limit. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct service *service = calloc(1, sizeof *service);
@@ -364,6 +374,7 @@ int main(int argc, char **argv)
     }
     service->started_ns = clock_now_ns();
     block_signals();
+    raise_file_limit();
     enum config_outcome outcome = config_read(argc, argv, &service->config, &error);
     int status = outcome == CONFIG_EXIT_OK ? EXIT_SUCCESS : 2;
     int result = 0;
