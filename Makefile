@@ -10,7 +10,7 @@ all: ## build into build/ (what it needs: tools/deps)
 demo: ## install what is missing, build, classify drawn photos through a real daemon
 	tools/deps demo
 	@$(MAKE) --no-print-directory all
-	demo/run $(BUILD)
+	demo/run $(abspath $(BUILD))
 test: ## install what is missing, build, run unit and functional tests, lint, sanitizers (under 20 min)
 	tools/deps test
 	tools/run-tests test
@@ -24,7 +24,7 @@ format: ## write every C file as clang-format 14 does
 bench: ## measure, against the figures of docs/performance.md
 	tools/deps bench
 	@$(MAKE) --no-print-directory all
-	bench/run $(BUILD)
+	bench/run $(abspath $(BUILD))
 install: ## install to prefix (/usr/local), beneath DESTDIR where it is given
 	@tools/configure plain $(BUILD)
 	meson configure $(BUILD) -Dprefix=$(prefix)

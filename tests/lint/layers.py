@@ -31,7 +31,7 @@ FOREIGN = {
     r"lmdb\.h": {"results", "index"},
     r"openssl/": {"model", "results"},
     r"ini\.h": {"daemon"},
-    r"seccomp\.h|linux/(landlock|seccomp|filter)\.h": {"worker"},
+    r"seccomp\.h|linux/landlock\.h": {"worker"},
 }
 
 
