@@ -160,24 +160,33 @@ struct queue_entry *queue_pop(struct queue *queue, enum queue_class max_class)
     return NULL;
 }
 
-/* The entry with the earliest deadline, NULL where none has one; but the first seen whose deadline
- * is at most `enough_ns` ends the search. */
+/* `earliest`, or an entry of the source with an earlier deadline; the search ends with the first
+ * whose deadline is at most `enough_ns`. */
+static struct queue_entry *earliest_of(const struct queue_source *source,
+                                       struct queue_entry *earliest, int64_t enough_ns)
+{
+    for (struct queue_entry *entry = source->first; entry; entry = entry->next) {
+        if (earliest && earliest->deadline_ns <= enough_ns) {
+            break;
+        }
+        if (entry->deadline_ns < (earliest ? earliest->deadline_ns : INT64_MAX)) {
+            earliest = entry;
+        }
+    }
+    return earliest;
+}
+
+/* The entry with the earliest deadline, or one that is early enough; NULL where none has one. */
 static struct queue_entry *find_earliest(const struct queue *queue, int64_t enough_ns)
 {
     struct queue_entry *earliest = NULL;
     for (unsigned level = 0; level < QUEUE_CLASS_COUNT; level++) {
         struct queue_source *source = queue->rounds[level];
         do {
-            struct queue_entry *entry = source ? source->first : NULL;
-            for (; entry; entry = entry->next) {
-                if (entry->deadline_ns < (earliest ? earliest->deadline_ns : INT64_MAX)) {
-                    earliest = entry;
-                }
-                if (earliest && earliest->deadline_ns <= enough_ns) {
-                    return earliest;
-                }
+            if (source) {
+                earliest = earliest_of(source, earliest, enough_ns);
+                source = source->next;
             }
-            source = source ? source->next : NULL;
         } while (source != queue->rounds[level]);
     }
     return earliest;

@@ -264,6 +264,7 @@ static int read_once(struct dir_store *store, struct reading *reading, struct er
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the seam of store_ops. */
 static int dir_read(struct store *store, const char *key, void *bytes, size_t capacity,
                     size_t *ret_size, struct object_identity *ret_identity, struct error *error)
 {

@@ -389,6 +389,9 @@ int dir_list(struct store *store, const struct store_list_query *query, struct s
     walk->depth = 0;
     walk->looking_ahead = false;
     walk->directory = -1;
+    walk->key[0] = '\0';
+    walk->key_size = 0;
+    walk->size_bytes = 0;
     walk->skipped_suffix = 0;
     walk->skipped_name = 0;
     struct page_builder builder = PAGE_BUILDER_INIT;

@@ -154,7 +154,11 @@ bool store_key_is_no_image(const char *key)
         if (size == sizeof suffix - 1) {
             return false;
         }
-        suffix[size++] = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+        suffix[size] = *c;
+        if (*c >= 'A' && *c <= 'Z') {
+            suffix[size] = (char)(*c | 0x20);
+        }
+        size++;
     }
     suffix[size] = '\0';
     return bsearch(suffix, foreign_suffixes, sizeof foreign_suffixes / sizeof foreign_suffixes[0],
@@ -202,6 +206,7 @@ int store_stat(struct store *store, const char *key, struct object_identity *ret
     return r < 0 ? r : store->ops->stat(store, key, ret_identity, error);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the seam that all back ends share. */
 int store_read(struct store *store, const char *key, void *bytes, size_t capacity, size_t *ret_size,
                struct object_identity *ret_identity, struct error *error)
 {

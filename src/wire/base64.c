@@ -55,11 +55,11 @@ int base64_decode(const char *text, size_t text_size, void *bytes, size_t *ret_s
     }
     if (padding > 0) {
         int32_t bits = read_digits(in, 4 - padding);
-        int32_t left_over = padding == 1 ? 0x3 : 0xf;
-        if (bits < 0 || (bits & left_over) != 0) {
+        int left_over = padding == 1 ? 2 : 4; /* bits */
+        if (bits < 0 || (bits & ((1 << left_over) - 1)) != 0) {
             return -EINVAL;
         }
-        bits >>= padding * 2;
+        bits >>= left_over;
         if (padding == 1) {
             *out++ = (unsigned char)(bits >> 8);
         }

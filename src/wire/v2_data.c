@@ -139,7 +139,7 @@ static int take_binary(struct v2_source *source, const struct v2_input *input,
 static int read_binary_numbers(struct v2_source *source, struct v2_input *input,
                                struct error *error)
 {
-    const char *bytes = NULL;
+    const char *bytes = "";
     int r = take_binary(source, input, &bytes, error);
     if (r < 0) {
         return r;
@@ -184,7 +184,7 @@ static int copy_name(struct pool *memory, const struct v2_input *input, size_t i
 static int read_binary_elements(struct pool *memory, struct v2_source *source,
                                 struct v2_input *input, struct error *error)
 {
-    const char *bytes = NULL;
+    const char *bytes = "";
     int r = take_binary(source, input, &bytes, error);
     size_t left = (size_t)source->binary_size;
     for (size_t i = 0; r == 0 && i < input->count; i++) {
