@@ -87,24 +87,13 @@ static int end_if_failed(struct decoder *decoder, int result)
     return result;
 }
 
-static int choose_codec(struct decoder *decoder, const uint8_t *bytes, size_t size,
-                        struct error *error)
+static unsigned find_codec(const uint8_t *bytes, size_t size)
 {
-    for (unsigned i = 0; i < CODEC_COUNT; i++) {
-        if (!codecs[i]->recognises(bytes, size)) {
-            continue;
-        }
-        if (!decoder->states[i]) {
-            decoder->states[i] = calloc(1, codecs[i]->state_size);
-        }
-        if (!decoder->states[i]) {
-            return error_set(error, ERROR_MEMORY, "no memory for a %s decoder", codecs[i]->format);
-        }
-        decoder->codec = codecs[i];
-        decoder->state = decoder->states[i];
-        return 0;
+    unsigned i = 0;
+    while (i < CODEC_COUNT && !codecs[i]->recognises(bytes, size)) {
+        i++;
     }
-    return error_set(error, ERROR_UNDECODABLE, "not a JPEG, PNG or WebP image");
+    return i;
 }
 
 int decoder_new(struct decoder **ret_decoder)
@@ -142,12 +131,21 @@ int decoder_open(struct decoder *decoder, const void *bytes, size_t size,
                  struct image_info *ret_info, struct error *error)
 {
     close_image(decoder);
-    int result = choose_codec(decoder, bytes, size, error);
-    if (result < 0) {
-        return result;
+    unsigned index = find_codec(bytes, size);
+    if (index == CODEC_COUNT) {
+        return error_set(error, ERROR_UNDECODABLE, "not a JPEG, PNG or WebP image");
     }
-    decoder->info = (struct image_info){.format = decoder->codec->format, .orientation = 1};
-    result = decoder->codec->open(decoder->state, bytes, size, &decoder->info, error);
+    const struct codec *codec = codecs[index];
+    if (!decoder->states[index]) {
+        decoder->states[index] = calloc(1, codec->state_size);
+    }
+    if (!decoder->states[index]) {
+        return error_set(error, ERROR_MEMORY, "no memory for a %s decoder", codec->format);
+    }
+    decoder->codec = codec;
+    decoder->state = decoder->states[index];
+    decoder->info = (struct image_info){.format = codec->format, .orientation = 1};
+    int result = codec->open(decoder->state, bytes, size, &decoder->info, error);
     if (result < 0) {
         return end_if_failed(decoder, result);
     }

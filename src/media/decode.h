@@ -20,8 +20,8 @@ struct decoder;
 struct image_info {
     uint32_t width; /* pixels, as stored (before any EXIF transpose) */
     uint32_t height;
-    uint32_t orientation;      /* EXIF, 1..8; 1 where absent or not understood */
-    const char *format;        /* "JPEG", "PNG", "WebP" */
+    uint32_t orientation; /* EXIF, 1..8; 1 where absent or not understood */
+    const char *format;   /* "JPEG", "PNG", "WebP" */
 };
 
 struct image_window { /* in pixels of the stored image; right and bottom are exclusive */

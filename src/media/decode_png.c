@@ -7,8 +7,9 @@
  * Rows behind the window are not inflated where all the data's checksums are right.
  *
  * Where accepting or refusing a file differs from Pillow: compressed data that ends well formed
- * before the last row is refused here (Pillow leaves the rest black), an animation whose first
- * frame is not the whole image is refused here.
+ * before the last row is refused here (Pillow leaves the rest black), as is an animation whose
+ * first frame is not the whole image; frame numbers of an animation and the contents of compressed
+ * text are not checked here.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +24,7 @@
 #include "media/png_chunks.h"
 
 enum {
+    IHDR_SIZE = 13,
     LEAD_SIZE = 33 + 780 + 8, /* signature, IHDR, PLTE of 256 colours, IDAT's length and name */
     INFLATE_RATIO = 1032,     /* at most that many bytes out of one */
     INFLATE_SLACK = 1032,
@@ -83,12 +85,21 @@ static uint32_t channel_count(const struct png_chunks *chunks)
     }
 }
 
-/* Closes the chunk whose name begins at `name`, with `size` bytes of body; returns what follows. */
-static uint8_t *end_chunk(uint8_t *name, uint32_t size)
+/* Length and name of a chunk; returns where its body goes. */
+static uint8_t *begin_chunk(uint8_t *to, const char *name, uint32_t size)
 {
-    write_32(name - 4, size);
-    write_32(name + 4 + size, (uint32_t)crc32(0, name, size + 4));
-    return name + 4 + size + 4;
+    write_32(to, size);
+    for (unsigned i = 0; i < 4; i++) {
+        to[4 + i] = (uint8_t)name[i];
+    }
+    return to + 8;
+}
+
+/* The checksum behind a body of `size` bytes; returns what follows. */
+static uint8_t *end_chunk(uint8_t *body, uint32_t size)
+{
+    write_32(body + size, (uint32_t)crc32(0, body - 4, size + 4));
+    return body + size + 4;
 }
 
 /* Signature, IHDR and, for indexed colour, a PLTE that libspng wants to see but has no use for (the
@@ -97,23 +108,21 @@ static uint8_t *end_chunk(uint8_t *name, uint32_t size)
 static void write_lead(struct png_state *png)
 {
     const struct png_chunks *chunks = &png->chunks;
-    uint8_t *lead = png->lead;
-    memset(lead, 0, LEAD_SIZE);
-    memcpy(lead, png_signature, PNG_SIGNATURE_SIZE);
-    memcpy(lead + 12, "IHDR", 4);
-    write_32(lead + 16, chunks->width);
-    write_32(lead + 20, chunks->height);
-    lead[24] = chunks->depth;
-    lead[25] = chunks->colour_type;
-    lead[28] = chunks->interlaced;
-    uint8_t *next = end_chunk(lead + 12, 13);
+    memset(png->lead, 0, LEAD_SIZE);
+    memcpy(png->lead, png_signature, PNG_SIGNATURE_SIZE);
+    uint8_t *head = begin_chunk(png->lead + PNG_SIGNATURE_SIZE, "IHDR", IHDR_SIZE);
+    write_32(head, chunks->width);
+    write_32(head + 4, chunks->height);
+    head[8] = chunks->depth;
+    head[9] = chunks->colour_type;
+    head[12] = chunks->interlaced;
+    uint8_t *next = end_chunk(head, IHDR_SIZE);
     if (chunks->colour_type == SPNG_COLOR_TYPE_INDEXED) {
-        memcpy(next + 4, "PLTE", 4);
-        next = end_chunk(next + 4, 3u << chunks->depth);
+        uint32_t size = 3u << chunks->depth;
+        next = end_chunk(begin_chunk(next, "PLTE", size), size);
     }
-    write_32(next, (uint32_t)chunks->data_size);
-    memcpy(next + 4, "IDAT", 4);
-    png->lead_size = (size_t)(next + 8 - lead);
+    next = begin_chunk(next, "IDAT", (uint32_t)chunks->data_size);
+    png->lead_size = (size_t)(next - png->lead);
     png->lead_read = 0;
     png->data = (struct png_data){.chunk = chunks->data_begin};
 }

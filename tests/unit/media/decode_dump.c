@@ -36,13 +36,19 @@ struct order {
     unsigned eighths; /* 0: as it is */
 };
 
-struct pixels {
-    uint8_t *bytes; /* owned, kept between images */
+struct picture {
+    struct image_info info;
+    uint32_t width, height; /* of the window */
+    uint8_t *rows;          /* owned, kept between images */
     size_t capacity;
-    uint32_t width, height;
 };
 
-static int read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size)
+struct file {
+    uint8_t *bytes; /* owned */
+    size_t size;
+};
+
+static int read_file(const char *path, struct file *ret_file)
 {
     FILE *file = fopen(path, "rbe");
     if (!file) {
@@ -56,8 +62,7 @@ static int read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size)
         /* Exactly as large as the file, so that a sanitizer sees a read behind it. */
         bytes = malloc(size > 0 ? (size_t)size : 1);
         if (bytes && size >= 0 && fread(bytes, 1, (size_t)size, file) == (size_t)size) {
-            *ret_bytes = take_ptr(bytes);
-            *ret_size = (size_t)size;
+            *ret_file = (struct file){take_ptr(bytes), (size_t)size};
             result = 0;
         }
     }
@@ -66,24 +71,24 @@ static int read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size)
     return result;
 }
 
-static int decode_rows(struct decoder *decoder, struct pixels *pixels, struct error *error)
+static int decode_rows(struct decoder *decoder, struct picture *picture, struct error *error)
 {
-    size_t stride = (size_t)pixels->width * 3;
-    size_t size = stride * pixels->height;
-    if (size > pixels->capacity) {
-        free(pixels->bytes);
-        pixels->capacity = 0;
-        pixels->bytes = malloc(size);
-        if (!pixels->bytes) {
+    size_t stride = (size_t)picture->width * 3;
+    size_t size = stride * picture->height;
+    if (size > picture->capacity) {
+        free(picture->rows);
+        picture->capacity = 0;
+        picture->rows = malloc(size);
+        if (!picture->rows) {
             return error_set(error, ERROR_MEMORY, "no memory");
         }
-        pixels->capacity = size;
+        picture->capacity = size;
     }
     uint32_t row = 0;
-    while (row < pixels->height) {
-        uint32_t left = pixels->height - row;
+    while (row < picture->height) {
+        uint32_t left = picture->height - row;
         uint32_t count = left < READ_ROWS ? left : READ_ROWS;
-        int result = decoder_read(decoder, pixels->bytes + row * stride, stride, count, error);
+        int result = decoder_read(decoder, picture->rows + row * stride, stride, count, error);
         if (result < 0) {
             return result;
         }
@@ -92,11 +97,11 @@ static int decode_rows(struct decoder *decoder, struct pixels *pixels, struct er
     return decoder_finish(decoder, error);
 }
 
-static int decode_image(struct decoder *decoder, const struct order *order, const uint8_t *bytes,
-                        size_t size, struct image_info *info, struct pixels *pixels,
-                        struct error *error)
+static int decode_image(struct decoder *decoder, const struct order *order, const struct file *file,
+                        struct picture *picture, struct error *error)
 {
-    int result = decoder_open(decoder, bytes, size, info, error);
+    struct image_info *info = &picture->info;
+    int result = decoder_open(decoder, file->bytes, file->size, info, error);
     if (result == 0 && order->eighths) {
         result = decoder_scale(decoder, order->eighths, info, error);
     }
@@ -107,10 +112,10 @@ static int decode_image(struct decoder *decoder, const struct order *order, cons
     if (order->has_window) {
         window = order->window;
     }
-    pixels->width = window.right - window.left;
-    pixels->height = window.bottom - window.top;
+    picture->width = window.right - window.left;
+    picture->height = window.bottom - window.top;
     result = decoder_start(decoder, &window, error);
-    return result < 0 ? result : decode_rows(decoder, pixels, error);
+    return result < 0 ? result : decode_rows(decoder, picture, error);
 }
 
 static bool parse_window(char *const *words, struct image_window *window)
@@ -149,27 +154,28 @@ static bool parse_line(char *line, struct order *order)
 }
 
 static void print_image(struct decoder *decoder, const struct order *order, unsigned repeat,
-                        struct pixels *pixels)
+                        struct picture *picture)
 {
-    cleanup_free uint8_t *bytes = NULL;
-    size_t size = 0;
+    struct file file = {0};
     struct error error = {0};
-    struct image_info info = {0};
-    if (read_file(order->path, &bytes, &size) < 0) {
+    if (read_file(order->path, &file) < 0) {
         (void)printf("error\tunreadable\t%s\n", order->path);
         return;
     }
+    int result = 0;
     int64_t begin = clock_now_ns();
-    for (unsigned i = 0; i < (repeat ? repeat : 1); i++) {
-        if (decode_image(decoder, order, bytes, size, &info, pixels, &error) < 0) {
-            (void)printf("error\t%s\t%s\n", error_code_name(error.code), error.message);
-            return;
-        }
+    for (unsigned i = 0; i < (repeat ? repeat : 1) && result == 0; i++) {
+        result = decode_image(decoder, order, &file, picture, &error);
     }
     double milliseconds = (double)(clock_now_ns() - begin) / (double)NS_PER_MS;
-    size_t total = (size_t)pixels->width * 3 * pixels->height;
-    (void)printf("ok\t%u\t%u\t%u\t%08lx", info.width, info.height, info.orientation,
-                 crc32_z(0, pixels->bytes, total));
+    free(file.bytes);
+    if (result < 0) {
+        (void)printf("error\t%s\t%s\n", error_code_name(error.code), error.message);
+        return;
+    }
+    size_t total = (size_t)picture->width * 3 * picture->height;
+    (void)printf("ok\t%u\t%u\t%u\t%08lx", picture->info.width, picture->info.height,
+                 picture->info.orientation, crc32_z(0, picture->rows, total));
     if (repeat) {
         (void)printf("\t%.4f", milliseconds / repeat);
     }
@@ -179,39 +185,38 @@ static void print_image(struct decoder *decoder, const struct order *order, unsi
 static int print_list(struct decoder *decoder, unsigned repeat)
 {
     char line[LINE_SIZE];
-    struct pixels pixels = {0};
+    struct picture picture = {0};
     while (fgets(line, sizeof(line), stdin)) {
         struct order order;
         if (parse_line(line, &order)) {
-            print_image(decoder, &order, repeat, &pixels);
+            print_image(decoder, &order, repeat, &picture);
         } else {
             (void)printf("error\tmalformed\tline not understood\n");
         }
         (void)fflush(stdout);
     }
-    free(pixels.bytes);
+    free(picture.rows);
     return 0;
 }
 
 static int dump_file(struct decoder *decoder, const struct order *order)
 {
-    cleanup_free uint8_t *bytes = NULL;
-    size_t size = 0;
+    struct file file = {0};
     struct error error = {0};
-    struct image_info info = {0};
-    struct pixels pixels = {0};
-    int result = read_file(order->path, &bytes, &size);
+    struct picture picture = {0};
+    int result = read_file(order->path, &file);
     if (result < 0) {
         (void)fprintf(stderr, "decode_dump: %s cannot be read\n", order->path);
         return result;
     }
-    result = decode_image(decoder, order, bytes, size, &info, &pixels, &error);
+    result = decode_image(decoder, order, &file, &picture, &error);
     if (result < 0) {
         (void)fprintf(stderr, "decode_dump: %s\n", error.message);
     } else {
-        (void)fwrite(pixels.bytes, (size_t)pixels.width * 3, pixels.height, stdout);
+        (void)fwrite(picture.rows, (size_t)picture.width * 3, picture.height, stdout);
     }
-    free(pixels.bytes);
+    free(picture.rows);
+    free(file.bytes);
     return result;
 }
 
@@ -235,7 +240,8 @@ int main(int argc, char **argv)
         result = dump_file(decoder, &order);
     } else {
         (void)fprintf(stderr,
-                      "usage: decode_dump FILE [LEFT TOP RIGHT BOTTOM] | --list [--repeat N]\n");
+                      "usage: decode_dump FILE [LEFT TOP RIGHT BOTTOM] | --scale EIGHTHS FILE | "
+                      "--list [--repeat N]\n");
     }
     decoder_free(decoder);
     return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

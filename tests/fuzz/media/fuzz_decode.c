@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Any bytes through the decoder, whole and by a window drawn from the bytes. Beyond memory faults
+ * it looks for broken promises: a file that decodes whole must decode by window, to the same
+ * pixels; a fault must come with a code and a message; the same decoder must go on to the next
+ * input. Built once for each format, which FUZZ_FORMAT names: other inputs are not of interest
+ * there.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "media/decode.h"
+
+enum { PIXELS_MAX = 1 << 18 }; /* larger ones cost time and show nothing more */
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static void require(bool kept, const char *promise, const struct error *error)
+{
+    if (!kept) {
+        (void)fprintf(stderr, "broken promise: %s (%s)\n", promise, error->message);
+        abort();
+    }
+}
+
+static uint32_t draw(uint64_t *seed, uint32_t below)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(*seed >> 33) % below;
+}
+
+static struct image_window draw_window(const uint8_t *bytes, size_t size,
+                                       const struct image_info *info)
+{
+    uint64_t seed = size;
+    for (size_t i = 0; i < size; i++) {
+        seed = seed * 31 + bytes[i];
+    }
+    struct image_window window;
+    window.left = draw(&seed, info->width);
+    window.top = draw(&seed, info->height);
+    window.right = window.left + 1 + draw(&seed, info->width - window.left);
+    window.bottom = window.top + 1 + draw(&seed, info->height - window.top);
+    return window;
+}
+
+struct input {
+    const uint8_t *bytes;
+    size_t size;
+};
+
+/* 0 or the error; the rows into a new buffer. `window` NULL: the whole image. */
+static int decode(struct decoder *decoder, const struct input *input,
+                  const struct image_window *window, struct image_info *info, uint8_t **ret_rows,
+                  struct error *error)
+{
+    *ret_rows = NULL;
+    int result = decoder_open(decoder, input->bytes, input->size, info, error);
+    if (result < 0) {
+        return result;
+    }
+    if (strcmp(info->format, FUZZ_FORMAT) != 0 ||
+        (uint64_t)info->width * info->height > PIXELS_MAX) {
+        return 1;
+    }
+    require(info->orientation >= 1 && info->orientation <= 8, "orientation 1..8", error);
+    struct image_window part =
+        window ? *window : (struct image_window){0, 0, info->width, info->height};
+    uint32_t height = part.bottom - part.top;
+    size_t stride = (size_t)3 * (part.right - part.left);
+    uint8_t *rows = malloc(stride * height);
+    if (!rows) {
+        abort();
+    }
+    result = decoder_start(decoder, &part, error);
+    uint32_t first = height / 2;
+    if (result == 0) {
+        result = decoder_read(decoder, rows, stride, first, error);
+    }
+    if (result == 0) {
+        result = decoder_read(decoder, rows + first * stride, stride, height - first, error);
+    }
+    if (result == 0) {
+        result = decoder_finish(decoder, error);
+    }
+    *ret_rows = rows;
+    return result;
+}
+
+static void compare(const struct image_info *info, const uint8_t *whole,
+                    const struct image_window *window, const uint8_t *part)
+{
+    const struct error none = {0};
+    size_t stride = (size_t)3 * info->width;
+    size_t part_stride = (size_t)3 * (window->right - window->left);
+    for (uint32_t y = window->top; y < window->bottom; y++) {
+        require(memcmp(whole + y * stride + (size_t)3 * window->left,
+                       part + (y - window->top) * part_stride, part_stride) == 0,
+                "window equals whole", &none);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    static struct decoder *decoder; /* as in a lane: one for all images */
+    if (!decoder && decoder_new(&decoder) < 0) {
+        abort();
+    }
+    const struct input input = {bytes, size};
+    struct error error = {0};
+    struct image_info info = {0};
+    uint8_t *whole = NULL;
+    int result = decode(decoder, &input, NULL, &info, &whole, &error);
+    if (result < 0) {
+        require(error.code != ERROR_NONE && error.message[0], "a fault has words", &error);
+        require(error.code != ERROR_INTERNAL, "the input is at fault", &error);
+    }
+    if (result == 0) {
+        struct image_window window = draw_window(bytes, size, &info);
+        uint8_t *part = NULL;
+        require(decode(decoder, &input, &window, &info, &part, &error) == 0,
+                "what decodes whole decodes by window", &error);
+        compare(&info, whole, &window, part);
+        free(part);
+    }
+    free(whole);
+    return 0;
+}
