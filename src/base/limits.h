@@ -14,10 +14,11 @@
 #define LIMIT_OBJECT_BYTES (64 * MIB)          /* a stored object */
 #define LIMIT_IMAGE_PIXELS UINT64_C(178956970) /* width x height; as Pillow's bomb limit */
 #define LIMIT_IMAGE_EDGE 65535u                /* width or height */
-#define LIMIT_DECODE_BYTES (1280 * MIB)              /* a decoder's memory; a progressive JPEG
-                                                        at the pixel limit takes 1.1 GB */
-#define LIMIT_JPEG_SCANS 100u                  /* progressive scans: a decode bomb else */
-#define LIMIT_KEY_BYTES 1024u                  /* an object's key */
+#define LIMIT_DECODE_BYTES                                                                         \
+    (1280 * MIB)              /* a decoder's memory; a progressive JPEG                            \
+                                 at the pixel limit takes 1.1 GB */
+#define LIMIT_JPEG_SCANS 100u /* progressive scans: a decode bomb else */
+#define LIMIT_KEY_BYTES 1024u /* an object's key */
 
 /* Requests. */
 #define LIMIT_JSON_BYTES MIB        /* a control request's body */
@@ -30,16 +31,16 @@
 #define LIMIT_QUEUE 4096u           /* waiting objects [conf] */
 #define LIMIT_STREAM_WINDOW 64u     /* objects in flight of one run request */
 #define LIMIT_JSON_DEPTH 32u
-#define LIMIT_JSON_VALUES MIB                        /* in a V2 request; more goes as binary */
+#define LIMIT_JSON_VALUES MIB /* in a V2 request; more goes as binary */
 
 /* Time, in milliseconds. */
-#define LIMIT_HEADER_MS 10000 /* to send a request's head [conf] */
-#define LIMIT_BODY_MS 60000   /* to send a control or tensor body [conf] */
-#define LIMIT_IDLE_MS 120000  /* a kept-alive connection without request */
-#define LIMIT_OBJECT_MS 30000 /* an object in a worker [conf] */
+#define LIMIT_HEADER_MS 10000   /* to send a request's head [conf] */
+#define LIMIT_BODY_MS 60000     /* to send a control or tensor body [conf] */
+#define LIMIT_IDLE_MS 120000    /* a kept-alive connection without request */
+#define LIMIT_OBJECT_MS 30000   /* an object in a worker [conf] */
 #define LIMIT_REQUEST_MS 120000 /* an object waiting in the queue [conf] */
-#define LIMIT_LOAD_MS 120000  /* a worker loading a model [conf] */
-#define LIMIT_STOP_MS 9000    /* running requests after SIGTERM */
+#define LIMIT_LOAD_MS 120000    /* a worker loading a model [conf] */
+#define LIMIT_STOP_MS 9000      /* running requests after SIGTERM */
 
 /* Models. */
 #define LIMIT_PACKAGE_BYTES (4096 * MIB) /* a model package as a tar [conf] */

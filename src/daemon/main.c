@@ -355,7 +355,8 @@ static void block_signals(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* Connections, and two descriptors and a socket a lane and model: more than the usual soft limit. */
+/* Connections, and two descriptors and a socket a lane and model: more than the usual soft limit.
+ */
 static void raise_file_limit(void)
 {
     struct rlimit limit;

@@ -218,57 +218,37 @@ static int hand_over_lanes(struct worker_process *worker, struct error *error)
     return 0;
 }
 
-/* The name that the ONNX file would use for a file of the package: relative to its own directory;
- * NULL where that is not beneath it. */
-static const char *name_beside(const char *onnx_path, const char *path)
+static int hand_over_file(struct worker_process *worker, const char *package_path, const char *file,
+                          const char *name, struct error *error)
 {
-    const char *slash = strrchr(onnx_path, '/');
-    size_t length = slash ? (size_t)(slash - onnx_path) + 1 : 0;
-    return strncmp(path, onnx_path, length) == 0 ? path + length : NULL;
-}
-
-static bool is_configuration(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-    return dot && (strcmp(dot, ".json") == 0 || strcmp(dot, ".txt") == 0 ||
-                   strcmp(dot, ".md") == 0 || strcmp(dot, ".onnx") == 0);
-}
-
-static int hand_over_file(struct worker_process *worker, int directory, const char *path,
-                          const char *name, bool is_model, struct error *error)
-{
-    cleanup_fd int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    cleanup_fd int fd = -1;
     struct stat status;
-    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
-        char text[64];
-        return error_set(error, ERROR_UNAVAILABLE, "cannot open %s of the model package: %s", path,
-                         error_text(errno, text, sizeof text));
+    int result = model_package_open(package_path, file, &fd, error);
+    if (result < 0) {
+        return result;
+    }
+    if (fstat(fd, &status) < 0) {
+        return system_error(error, file);
     }
     union message message = {.file = {.header = {MESSAGE_VERSION, MESSAGE_FILE},
                                       .size_bytes = (uint64_t)status.st_size,
-                                      .is_model = is_model}};
-    if (strlen(name) >= sizeof message.file.path) {
-        return error_set(error, ERROR_TOO_LARGE, "%s: the name is too long", path);
+                                      .is_model = name == NULL}};
+    const char *told = name ? name : strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+    if (strlen(told) >= sizeof message.file.path) {
+        return error_set(error, ERROR_TOO_LARGE, "%.200s: the name is too long", file);
     }
-    memcpy(message.file.path, name, strlen(name) + 1);
+    memcpy(message.file.path, told, strlen(told) + 1);
     return send_message(worker, &message, &fd, 1, error);
 }
 
 static int hand_over_files(struct worker_process *worker, const char *package_path,
                            const struct model_spec *spec, struct error *error)
 {
-    cleanup_fd int directory = open(package_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0) {
-        char text[64];
-        return error_set(error, ERROR_UNAVAILABLE, "cannot open the model package: %s",
-                         error_text(errno, text, sizeof text));
-    }
-    int result = hand_over_file(worker, directory, spec->onnx_path,
-                                name_beside(spec->onnx_path, spec->onnx_path), true, error);
+    int result = hand_over_file(worker, package_path, spec->onnx_path, NULL, error);
     for (size_t i = 0; i < spec->file_count && result == 0; i++) {
-        const char *name = name_beside(spec->onnx_path, spec->files[i].path);
-        if (name && !is_configuration(name)) {
-            result = hand_over_file(worker, directory, spec->files[i].path, name, false, error);
+        const struct model_file *file = &spec->files[i];
+        if (file->data_path) {
+            result = hand_over_file(worker, package_path, file->path, file->data_path, error);
         }
     }
     return result;

@@ -63,7 +63,7 @@ struct pipeline {
     uint8_t pad_value[3];
 
     bool rescale;
-    double rescale_factor; /* value * factor + offset, in double, stored as float32 */
+    double rescale_factor; /* float32(value * factor), then the offset added in float32 */
     double rescale_offset;
 
     bool normalize;       /* (value - mean) / std, in RGB order */
