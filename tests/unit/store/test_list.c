@@ -5,6 +5,7 @@
  */
 #include "tree.h"
 
+#include <pthread.h>
 #include <time.h>
 
 #include "store/dir.h"
@@ -514,6 +515,67 @@ static void queries_out_of_range_are_refused(void **state)
     }
 }
 
+struct lister {
+    struct store *store;
+    size_t limit;
+    size_t stayed; /* out: of the objects that were there all the time; each list adds to it */
+    int failed;    /* out */
+};
+
+enum { LISTS = 15 };
+
+static void *list_again_and_again(void *argument)
+{
+    struct lister *lister = argument;
+    for (unsigned round = 0; round < LISTS; round++) {
+        char after[LIMIT_KEY_BYTES + 1] = "";
+        for (bool more = true; more;) {
+            const struct store_list_query query = {
+                .prefix = "", .after = after, .limit = lister->limit};
+            struct store_page page;
+            if (store_list(lister->store, &query, &page, NULL) < 0) {
+                lister->failed++;
+                return NULL;
+            }
+            for (size_t i = 0; i < page.count; i++) {
+                lister->stayed += strstr(page.entries[i].key, "stay") ? 1 : 0;
+                (void)snprintf(after, sizeof after, "%s", page.entries[i].key);
+            }
+            more = page.more;
+            store_page_done(&page);
+        }
+    }
+    return NULL;
+}
+
+static void listings_at_once_do_not_disturb_each_other(void **state)
+{
+    struct tree *tree = *state;
+    enum { STAY = 500, THREADS = 4 };
+    struct lister listers[THREADS];
+    pthread_t threads[THREADS];
+    char key[64];
+    char path[256];
+    for (unsigned i = 0; i < STAY; i++) {
+        (void)snprintf(key, sizeof key, "d/stay%04u", i);
+        tree_put(tree, key, "");
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        listers[i] = (struct lister){.store = tree->dir, .limit = 30 + 90 * (size_t)i};
+        assert_int_equal(pthread_create(&threads[i], NULL, list_again_and_again, &listers[i]), 0);
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        (void)snprintf(key, sizeof key, "d/come%04u", i);
+        tree_write(tree_path(tree, key, path, sizeof path), "", 0);
+        (void)usleep(500);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(listers[i].failed, 0);
+        assert_int_equal(listers[i].stayed, STAY * LISTS);
+    }
+}
+
 static int64_t cpu_ns(void)
 {
     struct timespec now;
@@ -571,6 +633,7 @@ int main(void)
         LIST_TEST(sizes_come_with_the_keys_when_asked_for),
         LIST_TEST(a_directory_that_cannot_be_read_is_named),
         LIST_TEST(queries_out_of_range_are_refused),
+        LIST_TEST(listings_at_once_do_not_disturb_each_other),
         LIST_TEST(small_pages_do_not_read_a_large_directory_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,10 +6,12 @@
 #include "tree.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 static int setup(void **state)
 {
@@ -373,6 +375,56 @@ static void an_object_that_grows_while_read_is_refused(void **state)
     free(bytes);
 }
 
+/* In a child: holds a write lease as a file server does, and gives it up some time after it is
+ * asked to. Writes a byte when it is there. */
+static void hold_lease(const char *path, int ready)
+{
+    sigset_t asked;
+    int signal_number = 0;
+    (void)sigemptyset(&asked);
+    (void)sigaddset(&asked, SIGIO);
+    (void)sigprocmask(SIG_BLOCK, &asked, NULL);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    bool held = fd >= 0 && fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
+    if (write(ready, held ? "y" : "n", 1) != 1 || !held) {
+        _exit(1);
+    }
+    (void)sigwait(&asked, &signal_number);
+    (void)usleep(100000);
+    (void)fcntl(fd, F_SETLEASE, F_UNLCK);
+    _exit(0);
+}
+
+static void a_lease_of_a_file_server_is_waited_for(void **state)
+{
+    struct tree *tree = *state;
+    char path[256];
+    char text[65];
+    char held = 'n';
+    int ends[2];
+    struct error error;
+    tree_put(tree, "leased", "content");
+    (void)tree_path(tree, "leased", path, sizeof path);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)alarm(20);
+        hold_lease(path, ends[1]);
+    }
+    assert_int_equal(close(ends[1]), 0);
+    bool ready = read(ends[0], &held, 1) == 1 && held == 'y';
+    assert_int_equal(close(ends[0]), 0);
+    enum error_code code = ready ? read_text(tree->dir, "leased", text, &error) : ERROR_NONE;
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    if (!ready) {
+        print_message("skipped: this file system has no leases\n");
+        skip();
+    }
+    assert_int_equal(code, ERROR_NONE);
+    assert_string_equal(text, "content");
+}
+
 static void a_store_must_be_a_directory_that_can_be_opened(void **state)
 {
     struct tree *tree = *state;
@@ -408,6 +460,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(an_object_that_grows_while_read_is_refused, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_lease_of_a_file_server_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_store_must_be_a_directory_that_can_be_opened, setup,
                                         teardown),
     };
