@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Loading models into workers and letting go of them: on first use, after a crash, above the memory
+ * budget. A load blocks on a task thread, never under the lock.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/dispatch_state.h"
+#include "daemon/postprocess.h"
+#include "daemon/spawner.h"
+
+#define RETRY_LOAD_NS (5 * NS_PER_S)
+
+enum { LOAD_ATTEMPTS = 3 };
+
+struct load {
+    struct dispatch *dispatch;
+    struct model *model; /* a reference */
+};
+
+/* ---- loading ---- */
+
+/* The least recently used model that stands idle, or NULL; never `keep`, nor the one used last. */
+static struct model *idle_victim(struct dispatch *dispatch, const struct model *keep)
+{
+    struct model *victim = NULL;
+    const struct model *latest = dispatch->loaded_models;
+    for (const struct model *m = latest; m; m = m->runtime.next_loaded) {
+        latest = m->runtime.last_used_ns > latest->runtime.last_used_ns ? m : latest;
+    }
+    for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
+        if (m != keep && m != latest && m->runtime.users == 0 && !m->runtime.quarantine &&
+            (!victim || m->runtime.last_used_ns < victim->runtime.last_used_ns)) {
+            victim = m;
+        }
+    }
+    return victim;
+}
+
+uint64_t dispatch_loaded_bytes(const struct dispatch *dispatch)
+{
+    uint64_t total = 0;
+    for (const struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
+        total += m->runtime.memory_bytes;
+    }
+    return total;
+}
+
+static void keep_budget(struct dispatch *dispatch, const struct model *keep)
+{
+    for (;;) {
+        struct garbage garbage = {0};
+        {
+            HOLD(&dispatch->lock);
+            struct model *victim = NULL;
+            if (dispatch->config.memory_budget > 0 &&
+                dispatch_loaded_bytes(dispatch) > dispatch->config.memory_budget) {
+                victim = idle_victim(dispatch, keep);
+            }
+            if (victim) {
+                log_event(LOG_LEVEL_INFO, "model_unloaded",
+                          "model=%s version=%s reason=memory_budget", victim->name,
+                          victim->version);
+                garbage = dispatch_detach_worker(dispatch, victim);
+            }
+        }
+        if (!garbage.worker) {
+            return;
+        }
+        dispatch_discard(&garbage);
+    }
+}
+
+static void publish_worker(struct dispatch *dispatch, struct model *model,
+                           struct worker_process *worker)
+{
+    struct model_runtime *runtime = &model->runtime;
+    if (!runtime->facts_known) {
+        runtime->facts = *worker_process_facts(worker);
+        runtime->primary_output = postprocess_primary_output(model->spec, &runtime->facts);
+        runtime->facts_known = true;
+    }
+    const struct worker_facts *facts = worker_process_facts(worker);
+    dispatch->last_sandbox.landlock_abi = facts->landlock_abi;
+    dispatch->last_sandbox.seccomp = facts->seccomp;
+    dispatch->last_sandbox.sandbox_known = true;
+    runtime->worker = worker;
+    runtime->state = MODEL_LOADED;
+    runtime->memory_bytes = worker_process_memory(worker);
+    runtime->last_used_ns = clock_now_ns();
+    runtime->next_loaded = dispatch->loaded_models;
+    dispatch->loaded_models = model_ref(model);
+}
+
+static void load_failed(struct dispatch *dispatch, struct model *model, const struct error *error,
+                        struct item_list *finished)
+{
+    struct error told = {0};
+    (void)error_set(&told, ERROR_UNAVAILABLE, "model '%s' cannot be loaded: %.*s", model->name,
+                    ERROR_MESSAGE_SIZE / 2, error->message);
+    model->runtime.state = MODEL_FAILED;
+    model->runtime.failure = told;
+    model->runtime.retry_ns = clock_now_ns() + RETRY_LOAD_NS;
+    dispatch_give_up_waiting(dispatch, model, &told, finished);
+}
+
+/* A worker that dies while it loads may have been killed from outside: it gets another chance, and
+ * a third. */
+static int start_worker(struct dispatch *dispatch, const struct model *model,
+                        struct worker_process **ret_worker, struct error *error)
+{
+    int result = 0;
+    for (int attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
+        result = worker_process_start(dispatch->spawner, &dispatch->config.worker, model->name,
+                                      model->path, model->spec, ret_worker, error);
+        if (result == 0 || error->code != ERROR_WORKER_CRASHED ||
+            atomic_load(&dispatch->stop_loading)) {
+            break;
+        }
+    }
+    return result;
+}
+
+static void load_task(void *argument)
+{
+    struct load *load = argument;
+    struct dispatch *dispatch = load->dispatch;
+    struct model *model = load->model;
+    free(load);
+    struct error error = {0};
+    struct item_list finished = {0};
+    struct worker_process *worker = NULL;
+    int64_t start = clock_now_ns();
+    int result = start_worker(dispatch, model, &worker, &error);
+    {
+        HOLD(&dispatch->lock);
+        if (result == 0 && dispatch->stopping) {
+            result = error_set(&error, ERROR_UNAVAILABLE, "situd is stopping");
+        }
+        if (result == 0) {
+            publish_worker(dispatch, model, worker);
+            dispatch_resume_model(dispatch, model);
+        } else {
+            load_failed(dispatch, model, &error, &finished);
+        }
+        (void)pthread_cond_broadcast(&dispatch->loaded);
+    }
+    if (result < 0) {
+        char quoted[ERROR_MESSAGE_SIZE];
+        log_event(LOG_LEVEL_ERROR, "model_load_failed", "model=%s version=%s reason=%s",
+                  model->name, model->version, log_quote(quoted, sizeof quoted, error.message));
+        worker_process_free(worker);
+    } else {
+        atomic_fetch_add(&dispatch->metrics->workers_started, 1);
+        log_event(LOG_LEVEL_INFO, "model_loaded", "model=%s version=%s pid=%d ms=%lld run_us=%lld",
+                  model->name, model->version, (int)worker_process_pid(worker),
+                  (long long)((clock_now_ns() - start) / NS_PER_MS),
+                  (long long)(worker_process_facts(worker)->run_ns / 1000));
+    }
+    dispatch_finish_all(dispatch, &finished);
+    keep_budget(dispatch, model);
+    model_unref(model);
+}
+
+/* Under the lock; MODEL_LOADING from here on, or MODEL_FAILED where no task is to be had. */
+static void start_load(struct dispatch *dispatch, struct model *model)
+{
+    struct load *load = malloc(sizeof *load);
+    model->runtime.state = MODEL_LOADING;
+    if (load) {
+        *load = (struct load){dispatch, model_ref(model)};
+        if (tasks_start(dispatch->tasks, load_task, load) == 0) {
+            return;
+        }
+        model_unref(model);
+        free(load);
+    }
+    model->runtime.state = MODEL_FAILED;
+    model->runtime.retry_ns = 0;
+    (void)error_set(&model->runtime.failure, ERROR_BUSY,
+                    "model '%s' cannot be loaded now: too much else is going on", model->name);
+}
+
+/* Under the lock: begins to load where that makes sense. 0, or the failure that stands. */
+int dispatch_want_loaded(struct dispatch *dispatch, struct model *model, struct error *error)
+{
+    struct model_runtime *runtime = &model->runtime;
+    if (!model->spec) {
+        return error_set(error, ERROR_UNAVAILABLE, "model '%s' cannot be used: %.*s", model->name,
+                         ERROR_MESSAGE_SIZE / 2, model->broken.message);
+    }
+    if (dispatch->stopping) {
+        return error_set(error, ERROR_UNAVAILABLE, "situd is stopping");
+    }
+    bool stale = runtime->state == MODEL_FAILED && clock_now_ns() >= runtime->retry_ns;
+    if (runtime->state == MODEL_UNLOADED || stale) {
+        start_load(dispatch, model);
+    }
+    if (runtime->state == MODEL_FAILED) {
+        if (error) {
+            *error = runtime->failure;
+        }
+        return error_code_errno(runtime->failure.code);
+    }
+    return 0;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside the dispatcher: its state, and what its parts (dispatch.c: queue and lanes,
+ * dispatch_items.c: items that wait or fail, dispatch_load.c: loading and unloading models) call of
+ * each other.
+ */
+#ifndef SITU_DAEMON_DISPATCH_STATE_H
+#define SITU_DAEMON_DISPATCH_STATE_H
+
+#include <pthread.h>
+
+#include "daemon/dispatch.h"
+#include "sched/queue.h"
+
+struct spawner;
+
+struct dispatch_lane {
+    struct dispatch *dispatch;
+    uint32_t index;
+    pthread_t thread;
+};
+
+struct dispatch {
+    struct dispatch_config config;
+    struct tasks *tasks;     /* borrowed */
+    struct metrics *metrics; /* borrowed */
+    struct spawner *spawner; /* owned */
+    pthread_mutex_t lock;    /* guards all below and every model's runtime */
+    pthread_cond_t work;     /* lanes wait for items */
+    pthread_cond_t loaded;   /* dispatch_load() waits */
+    struct queue queue;
+    size_t parked; /* items that wait outside the queue */
+    unsigned busy; /* lanes that have an item */
+    struct model *loaded_models;
+    struct dispatch_status last_sandbox;
+    bool stopping;
+    atomic_bool stop_loading; /* the same, for the threads that load */
+    pthread_t housekeeper;
+    uint32_t lane_count;
+    struct dispatch_lane lanes[LIMIT_LANES];
+};
+
+/* A worker that was taken out of its model, to be freed without the lock. */
+struct garbage {
+    struct worker_process *worker; /* NULL: none */
+    struct model *model;           /* with a reference */
+};
+
+static inline struct infer_item *dispatch_item_of(struct queue_entry *entry)
+{
+    return (struct infer_item *)(void *)entry; /* first member */
+}
+
+/* Lists of items that wait outside the queue, linked through their queue entries. */
+void item_list_append(struct item_list *list, struct infer_item *item);
+void item_list_remove(struct item_list *list, struct infer_item *item);
+struct infer_item *item_list_take_first(struct item_list *list);
+
+/* Under the lock: an item waits for its model's worker; an item was in a worker that died. */
+void dispatch_park(struct dispatch *dispatch, struct infer_item *item);
+void dispatch_suspect(struct dispatch *dispatch, struct infer_item *item);
+
+/* Under the lock: may a lane take the item now? */
+bool dispatch_may_run(const struct model_runtime *runtime, const struct infer_item *item);
+
+/* Under the lock: one suspect goes to the head of the queue, or the quarantine ends and parked
+ * items go on. */
+void dispatch_resume_model(struct dispatch *dispatch, struct model *model);
+
+/* Under the lock: the item has its outcome (or gets `error`); dispatch_finish_all() tells its
+ * owner. */
+void item_list_finish(struct item_list *finished, struct infer_item *item,
+                      const struct error *error);
+
+/* Under the lock: every item of the model that waits outside the queue fails. */
+void dispatch_give_up_waiting(struct dispatch *dispatch, struct model *model,
+                              const struct error *error, struct item_list *finished);
+
+/* Under the lock, when no lane is in it: takes the worker out of its model. */
+struct garbage dispatch_detach_worker(struct dispatch *dispatch, struct model *model);
+
+/* Without the lock: frees a detached worker, tells owners of finished items. */
+void dispatch_discard(struct garbage *garbage);
+void dispatch_finish_all(struct dispatch *dispatch, struct item_list *finished);
+
+/* Under the lock. */
+uint64_t dispatch_loaded_bytes(const struct dispatch *dispatch);
+
+/* Under the lock: begins to load where that makes sense. 0, or the failure that stands. */
+int dispatch_want_loaded(struct dispatch *dispatch, struct model *model, struct error *error);
+
+#endif
