@@ -81,6 +81,7 @@ size_t escape_width(const char *escaped)
     size_t left = strlen(escaped);
     while (left > 0) {
         wchar_t c;
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): the state is not shared */
         size_t length = mbrtowc(&c, escaped, left, &state);
         if (length == 0 || length > left) {
             /* Another locale than UTF-8: a character is what does not continue one. */

@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 const char *figure_bytes(char buffer[FIGURE_SIZE], uint64_t bytes)
@@ -44,41 +43,34 @@ const char *figure_seconds(char buffer[FIGURE_SIZE], double seconds)
     return buffer;
 }
 
-/* Appends to text of `used` bytes; returns how much is used then. */
-static size_t append(char *buffer, size_t used, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static size_t append(char *buffer, size_t used, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(buffer + used, CLOSING_SIZE - used, format, arguments);
-    va_end(arguments);
-    size_t now = used + (length > 0 ? (size_t)length : 0);
-    return now < CLOSING_SIZE ? now : CLOSING_SIZE - 1;
-}
-
 const char *figure_closing(char buffer[CLOSING_SIZE], const struct closing *closing)
 {
-    char figure[FIGURE_SIZE];
-    size_t used = append(buffer, 0, "%" PRIu64 " object%s", closing->objects,
-                         closing->objects == 1 ? "" : "s");
+    char wire[FIGURE_SIZE];
+    char read[FIGURE_SIZE];
+    char time[FIGURE_SIZE];
+    char failed[FIGURE_SIZE] = "";
+    char skipped[FIGURE_SIZE] = "";
+    char less[FIGURE_SIZE] = "";
+    char array[2 * FIGURE_SIZE] = "";
+
     if (closing->failed > 0) {
-        used = append(buffer, used, ", %" PRIu64 " failed", closing->failed);
+        (void)snprintf(failed, sizeof failed, ", %" PRIu64 " failed", closing->failed);
     }
     if (closing->skipped > 0) {
-        used = append(buffer, used, ", %" PRIu64 " skipped", closing->skipped);
+        (void)snprintf(skipped, sizeof skipped, ", %" PRIu64 " skipped", closing->skipped);
     }
     if (closing->read_known) {
-        used = append(buffer, used, ", %s%s read on the array",
-                      closing->read_partly ? "at least " : "",
-                      figure_bytes(figure, closing->bytes_read));
+        (void)snprintf(array, sizeof array, ", %s%s read on the array",
+                       closing->read_partly ? "at least " : "",
+                       figure_bytes(read, closing->bytes_read));
     }
-    used = append(buffer, used, ", %s over the network", figure_bytes(figure, closing->bytes_wire));
     if (closing->read_known && closing->bytes_read > closing->bytes_wire) {
-        double less = 1 - (double)closing->bytes_wire / (double)closing->bytes_read;
-        used = append(buffer, used, " (%.2f %% less)", fmin(less * 100, 99.99));
+        double part = 1 - (double)closing->bytes_wire / (double)closing->bytes_read;
+        (void)snprintf(less, sizeof less, " (%.2f %% less)", fmin(part * 100, 99.99));
     }
-    (void)append(buffer, used, ", %s", figure_seconds(figure, closing->seconds));
+    (void)snprintf(buffer, CLOSING_SIZE, "%" PRIu64 " object%s%s%s%s, %s over the network%s, %s",
+                   closing->objects, closing->objects == 1 ? "" : "s", failed, skipped, array,
+                   figure_bytes(wire, closing->bytes_wire), less,
+                   figure_seconds(time, closing->seconds));
     return buffer;
 }

@@ -106,7 +106,8 @@ int answer_take(struct answer *answer, struct json *root, const struct situ_labe
     answer->result.object = wire->object ? wire->object : "";
     switch (wire->kind) {
     case RESULT_ERROR:
-        answer->result.code = (int)wire->error_code;
+        answer->result.code =
+            wire->error_code == ERROR_NONE ? SITU_INTERNAL : (int)wire->error_code;
         answer->result.message = wire->error_message ? wire->error_message : "";
         break;
     case RESULT_CLASSES:

@@ -36,6 +36,12 @@ int client_code_errno(int code)
     }
 }
 
+enum situ_code client_code_parse(const char *word)
+{
+    enum error_code code = error_code_parse(word);
+    return code == ERROR_NONE ? SITU_INTERNAL : (enum situ_code)code;
+}
+
 const char *situ_code_name(int code)
 {
     switch (code) {

@@ -22,6 +22,9 @@ int client_fail_answer(struct situ_error *error, const struct error *reason);
 
 int client_code_errno(int code);
 
+/* The code of an array's word; SITU_INTERNAL for one that is unknown or means no error. */
+enum situ_code client_code_parse(const char *word);
+
 /* Copies a caller's option struct of `given` bytes (its struct_size) into one of `known` bytes;
  * what the caller's compiler did not know stays zero. `options` may be NULL. SITU_USAGE where
  * struct_size is absurd or a newer member that this library does not know is set. */

@@ -110,6 +110,8 @@ int situ_infer(struct situ *array, const char *model, const char *object,
     return finish(array, &target, &request, ret_result, error);
 }
 
+/* The image is three parameters, and the last two are those of every call. */
+/* NOLINTNEXTLINE(readability-function-size) */
 int situ_infer_bytes(struct situ *array, const char *model, const char *name, const void *bytes,
                      size_t size, const struct situ_run_options *options,
                      struct situ_result **ret_result, struct situ_error *error)

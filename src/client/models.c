@@ -213,7 +213,8 @@ static int fill_models(struct models *models, struct situ_error *error)
         return client_fail(error, SITU_PROTOCOL, "the array's list of models cannot be read");
     }
     size_t count = json_length(nodes);
-    const struct situ_model **list = document_alloc(&models->document, count, sizeof *list);
+    const struct situ_model **list =
+        document_alloc(&models->document, count, sizeof(struct situ_model *));
     if (!list) {
         return client_fail_memory(error);
     }
@@ -238,15 +239,17 @@ int situ_model_list(struct situ *array, struct situ_models **ret_models, struct 
         return -EINVAL;
     }
     struct models *models = calloc(1, sizeof *models);
+    if (!models) {
+        return client_fail_memory(error);
+    }
     cleanup_buffer struct buffer target = BUFFER_INIT;
     buffer_append_text(&target, "/v1/models");
-    int result =
-        models ? document_get(&models->document, array, &target, error) : client_fail_memory(error);
+    int result = document_get(&models->document, array, &target, error);
     if (result == 0) {
         result = fill_models(models, error);
     }
     if (result) {
-        situ_models_free(models ? &models->public : NULL);
+        situ_models_free(&models->public);
         return result;
     }
     *ret_models = &models->public;
@@ -266,8 +269,10 @@ int model_request(struct situ *array, const struct request *request, struct situ
                   struct situ_error *error)
 {
     struct model *model = calloc(1, sizeof *model);
-    int result = model ? document_request(&model->document, array, request, error)
-                       : client_fail_memory(error);
+    if (!model) {
+        return client_fail_memory(error);
+    }
+    int result = document_request(&model->document, array, request, error);
     if (result == 0 && json_type_of(model->document.root) != JSON_TYPE_OBJECT) {
         result = client_fail(error, SITU_PROTOCOL, "the array's model object cannot be read");
     }
@@ -275,7 +280,7 @@ int model_request(struct situ *array, const struct request *request, struct situ
         result = client_fail_memory(error);
     }
     if (result) {
-        situ_model_free(model ? &model->public : NULL);
+        situ_model_free(&model->public);
         return result;
     }
     model->public.json = document_text(&model->document);

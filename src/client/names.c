@@ -4,8 +4,9 @@
  */
 #include "client/names.h"
 
-#include <stdint.h>
 #include <string.h>
+
+#include "base/utf8.h"
 
 static bool copy_part(char *out, const char *text, size_t length)
 {
@@ -52,43 +53,9 @@ size_t name_split(const char *name, const char **ret_rest)
     return length;
 }
 
-/* The length of the UTF-8 sequence at `bytes`, 0 where there is none. */
-static size_t sequence_length(const unsigned char *bytes)
-{
-    static const struct {
-        unsigned char mask;
-        unsigned char lead;
-        uint32_t least;
-    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-
-    for (size_t extra = 0; extra < 4; extra++) {
-        if ((bytes[0] & forms[extra].mask) != forms[extra].lead) {
-            continue;
-        }
-        uint32_t code = bytes[0] & (unsigned char)~forms[extra].mask;
-        for (size_t i = 1; i <= extra; i++) {
-            if ((bytes[i] & 0xc0) != 0x80) {
-                return 0;
-            }
-            code = code << 6 | (bytes[i] & 0x3fU);
-        }
-        bool surrogate = code >= 0xd800 && code <= 0xdfff;
-        return code >= forms[extra].least && code <= 0x10ffff && !surrogate ? extra + 1 : 0;
-    }
-    return 0;
-}
-
 bool text_is_utf8(const char *text)
 {
-    const unsigned char *bytes = (const unsigned char *)text;
-    while (*bytes) {
-        size_t length = sequence_length(bytes);
-        if (length == 0) {
-            return false;
-        }
-        bytes += length;
-    }
-    return true;
+    return utf8_valid(text, strlen(text));
 }
 
 void url_append(struct buffer *out, const char *text, bool path)

@@ -27,7 +27,7 @@ must_check int model_name_parse(const char *text, struct model_name *ret_name,
  * behind the slash, "" where there is none. */
 size_t name_split(const char *name, const char **ret_rest);
 
-/* True for UTF-8 text: no overlong forms, no surrogates, nothing above U+10FFFF. */
+/* utf8_valid() of text. */
 bool text_is_utf8(const char *text);
 
 /* Appends with each byte outside the unreserved characters of RFC 3986 as %XX; `path` keeps

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,7 +92,7 @@ static int make_headers(struct situ *array, const char *token, struct situ_error
         [CONTENT_JSON] = "Content-Type: application/json",
         [CONTENT_OCTETS] = "Content-Type: application/octet-stream",
     };
-    char authorization[TOKEN_SIZE_MAX + 32] = "Authorization: Bearer ";
+    char authorization[TOKEN_SIZE_MAX + 32] = "";
 
     if (token) {
         for (const char *c = token; *c; c++) {
@@ -104,7 +105,7 @@ static int make_headers(struct situ *array, const char *token, struct situ_error
             return client_fail(error, SITU_USAGE, "token: longer than %d bytes",
                                TOKEN_SIZE_MAX - 1);
         }
-        (void)strcat(authorization, token);
+        (void)snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", token);
     }
     for (int content = 0; content < CONTENT_COUNT; content++) {
         struct curl_slist **list = &array->headers[content];

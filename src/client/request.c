@@ -13,7 +13,12 @@
 #include "base/limits.h"
 #include "wire/json.h"
 
-enum { RETRY_WAIT_MAX_MS = 5000, RETRY_AFTER_MAX_S = 30, RETRY_DOUBLINGS_MAX = 12 };
+enum {
+    RETRY_WAIT_MAX_MS = 5000,
+    RETRY_AFTER_MAX_S = 30,
+    RETRY_DOUBLINGS_MAX = 12,
+    UNAVAILABLE_RETRIES = 3
+};
 
 static int count_bytes(CURL *curl, curl_infotype type, char *data, size_t size, void *context)
 {
@@ -178,7 +183,7 @@ int answer_fail(const struct situ *array, long status, const struct buffer *body
         message = json_get_string(json_member(root, "error"), NULL);
         const char *word = json_get_string(json_member(root, "code"), NULL);
         if (word) {
-            code = (enum situ_code)error_code_parse(word);
+            code = client_code_parse(word);
         }
     }
     if (message) {
@@ -204,11 +209,15 @@ void retry_sleep(uint32_t wait_ms)
     (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
 }
 
-/* 503 is also what a model that cannot be loaded gives; asking again helps only where the array
- * says when. */
 bool retry_wanted(long status, long asked_s)
 {
     return status == 429 || (status == 503 && asked_s > 0);
+}
+
+uint32_t retry_limit(const struct situ *array, long status)
+{
+    bool unavailable = status == 503 && array->retries > UNAVAILABLE_RETRIES;
+    return unavailable ? UNAVAILABLE_RETRIES : array->retries;
 }
 
 static size_t keep_answer(char *bytes, size_t size, size_t count, void *context)
@@ -275,7 +284,7 @@ int request_perform(struct situ *array, const struct request *request, struct bu
             return 0;
         }
         bool again = retry_wanted(status_wait[0], status_wait[1]) && !request->source;
-        if (!again || attempt >= array->retries) {
+        if (!again || attempt >= retry_limit(array, status_wait[0])) {
             return answer_fail(array, status_wait[0], answer, error);
         }
         retry_sleep(retry_wait_ms(array, attempt, status_wait[1]));

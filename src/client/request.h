@@ -64,6 +64,10 @@ void retry_sleep(uint32_t wait_ms);
 /* True where the status says that the same request may be answered later. */
 bool retry_wanted(long status, long asked_s);
 
+/* How often: an array that starts is there in a moment, a model that cannot be loaded (the same
+ * status) never, so a 503 is not waited for as long as a full queue. */
+uint32_t retry_limit(const struct situ *array, long status);
+
 /* Does the request. On success (2xx) the body has been appended to `answer` (cleared before). */
 must_check int request_perform(struct situ *array, const struct request *request,
                                struct buffer *answer, struct situ_error *error);

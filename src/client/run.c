@@ -35,6 +35,7 @@ struct situ_results {
     /* About the last fault: whether it may pass, and when the array asked to come again. */
     bool passing;
     long asked_s;
+    uint32_t attempts_max;
     uint32_t attempts; /* without a result in between */
 
     struct answer answer;
@@ -80,6 +81,7 @@ static int start(struct situ_results *results, struct situ_error *error)
     long status = 0;
     results->passing = false;
     results->asked_s = 0;
+    results->attempts_max = results->array->retries;
     int result = write_request(results, error);
     if (result) {
         return result;
@@ -96,6 +98,9 @@ static int start(struct situ_results *results, struct situ_error *error)
     }
     results->passing =
         retry_wanted(status, results->asked_s) || (status == 503 && results->contacted);
+    if (!results->contacted) {
+        results->attempts_max = retry_limit(results->array, status);
+    }
     return answer_fail(results->array, status, &results->stream.bytes, error);
 }
 
@@ -129,6 +134,17 @@ static int take_done(struct situ_results *results, const struct json *done,
     stream_end(&results->stream);
     results->finished = selection_at_end(&results->selection);
     return 0;
+}
+
+/* An error line that names no object ends the run; a line that means nothing to us does not. */
+static int take_fault(const struct json *fault, struct situ_error *error)
+{
+    if (!fault) {
+        return 0;
+    }
+    const char *word = json_get_string(json_member(fault, "code"), "internal");
+    return client_fail(error, client_code_parse(word), "%s",
+                       json_get_string(json_member(fault, "message"), "the array ended the run"));
 }
 
 static int give(struct situ_results *results)
@@ -167,23 +183,17 @@ static int take_line(struct situ_results *results, struct situ_error *error)
     }
     const struct json *selected = json_member(root, "selected");
     const struct json *done = json_member(root, "done");
-    const char *fault = json_get_string(json_member(root, "error"), NULL);
     if (selected) {
         take_selected(results, selected);
     } else if (done) {
         result = take_done(results, done, error);
         json_free(root);
         return result;
-    } else if (fault) {
-        results->passing = true;
-        result = client_fail(error, SITU_UNREACHABLE, "the array at %s ended the run: %s",
-                             results->array->address.text, fault);
-        json_free(root);
-        return result;
     }
     if (!json_member(root, "object")) {
+        result = take_fault(json_member(root, "error"), error);
         json_free(root);
-        return 0;
+        return result;
     }
     result = answer_take(&results->answer, root, results->table, error);
     if (result) {
@@ -200,7 +210,7 @@ static int recover(struct situ_results *results, int result)
     bool cut = results->streaming && results->counted;
     results->streaming = false;
     stream_end(&results->stream);
-    if (results->passing && results->attempts < results->array->retries) {
+    if (results->passing && results->attempts < results->attempts_max) {
         results->progress.resumed += cut && results->contacted;
         retry_sleep(retry_wait_ms(results->array, results->attempts, results->asked_s));
         results->attempts++;
@@ -311,65 +321,74 @@ static int prepare(struct situ_results *results, const char *model,
     return results->failed ? give_fault(results, error) : 0;
 }
 
-static int make(struct situ *array, struct situ_results **ret_results, struct situ_error *error)
+/* A run without a selection yet; NULL where `error` says why. */
+static struct situ_results *results_new(struct situ *array, struct situ_error *error)
 {
-    if (!ret_results) {
-        return client_fail(error, SITU_USAGE, "no place for the results");
-    }
-    *ret_results = NULL;
-    if (!array) {
-        return -EINVAL;
-    }
     struct situ_results *results = calloc(1, sizeof *results);
     if (!results) {
-        return client_fail_memory(error);
+        (void)client_fail_memory(error);
+        return NULL;
     }
     results->array = array;
-    *ret_results = results;
-    int result = stream_init(&results->stream, array, error);
-    if (result) {
+    if (stream_init(&results->stream, array, error)) {
         situ_results_free(results);
-        *ret_results = NULL;
+        return NULL;
     }
-    return result;
+    return results;
 }
 
 int situ_run(struct situ *array, const char *model, const char *selection,
              const struct situ_run_options *options, struct situ_results **ret_results,
              struct situ_error *error)
 {
-    int result = make(array, ret_results, error);
-    if (result) {
-        return result;
-    }
-    result = selection_of_prefix(&(*ret_results)->selection, selection, error);
-    if (result == 0) {
-        result = prepare(*ret_results, model, options, error);
-    }
-    if (result) {
-        situ_results_free(*ret_results);
+    if (ret_results) {
         *ret_results = NULL;
     }
-    return result;
+    if (!array || !ret_results) {
+        return -EINVAL;
+    }
+    struct situ_results *results = results_new(array, error);
+    if (!results) {
+        return -ENOMEM;
+    }
+    int result = selection_of_prefix(&results->selection, selection, error);
+    if (result == 0) {
+        result = prepare(results, model, options, error);
+    }
+    if (result) {
+        situ_results_free(results);
+        return result;
+    }
+    *ret_results = results;
+    return 0;
 }
 
+/* The last two parameters are those of every call. */
+/* NOLINTNEXTLINE(readability-function-size) */
 int situ_run_objects(struct situ *array, const char *model, const char *const *objects,
                      size_t count, const struct situ_run_options *options,
                      struct situ_results **ret_results, struct situ_error *error)
 {
-    int result = make(array, ret_results, error);
-    if (result) {
-        return result;
-    }
-    result = selection_of_names(&(*ret_results)->selection, objects, count, error);
-    if (result == 0) {
-        result = prepare(*ret_results, model, options, error);
-    }
-    if (result) {
-        situ_results_free(*ret_results);
+    if (ret_results) {
         *ret_results = NULL;
     }
-    return result;
+    if (!array || !ret_results) {
+        return -EINVAL;
+    }
+    struct situ_results *results = results_new(array, error);
+    if (!results) {
+        return -ENOMEM;
+    }
+    int result = selection_of_names(&results->selection, objects, count, error);
+    if (result == 0) {
+        result = prepare(results, model, options, error);
+    }
+    if (result) {
+        situ_results_free(results);
+        return result;
+    }
+    *ret_results = results;
+    return 0;
 }
 
 int situ_results_progress(const struct situ_results *results, struct situ_progress *ret_progress)

@@ -52,12 +52,14 @@ int situ_status(struct situ *array, struct situ_array_status **ret_status, struc
         return -EINVAL;
     }
     struct status *status = calloc(1, sizeof *status);
+    if (!status) {
+        return client_fail_memory(error);
+    }
     cleanup_buffer struct buffer target = BUFFER_INIT;
     buffer_append_text(&target, "/v1/status");
-    int result =
-        status ? document_get(&status->document, array, &target, error) : client_fail_memory(error);
+    int result = document_get(&status->document, array, &target, error);
     if (result) {
-        situ_array_status_free(status ? &status->public : NULL);
+        situ_array_status_free(&status->public);
         return result;
     }
     fill(status);

@@ -36,7 +36,8 @@ static int fill_stores(struct stores *stores, struct situ_error *error)
         return client_fail(error, SITU_PROTOCOL, "the array's list of stores cannot be read");
     }
     size_t count = json_length(nodes);
-    const struct situ_store **list = document_alloc(&stores->document, count, sizeof *list);
+    const struct situ_store **list =
+        document_alloc(&stores->document, count, sizeof(struct situ_store *));
     struct situ_store *memory = document_alloc(&stores->document, count, sizeof *memory);
     if (!list || !memory) {
         return client_fail_memory(error);
@@ -61,15 +62,17 @@ int situ_store_list(struct situ *array, struct situ_stores **ret_stores, struct 
         return -EINVAL;
     }
     struct stores *stores = calloc(1, sizeof *stores);
+    if (!stores) {
+        return client_fail_memory(error);
+    }
     cleanup_buffer struct buffer target = BUFFER_INIT;
     buffer_append_text(&target, "/v1/stores");
-    int result =
-        stores ? document_get(&stores->document, array, &target, error) : client_fail_memory(error);
+    int result = document_get(&stores->document, array, &target, error);
     if (result == 0) {
         result = fill_stores(stores, error);
     }
     if (result) {
-        situ_stores_free(stores ? &stores->public : NULL);
+        situ_stores_free(&stores->public);
         return result;
     }
     *ret_stores = &stores->public;
@@ -160,8 +163,10 @@ int situ_object_list(struct situ *array, const char *selection,
         return -EINVAL;
     }
     struct situ_objects *objects = calloc(1, sizeof *objects);
-    int result =
-        objects ? make(array, selection, options, objects, error) : client_fail_memory(error);
+    if (!objects) {
+        return client_fail_memory(error);
+    }
+    int result = make(array, selection, options, objects, error);
     if (result) {
         situ_objects_free(objects);
         return result;

@@ -328,6 +328,20 @@ class Faults(Case):
         self.assertIn("model 'cnn' cannot be loaded", done.err)
         self.assertEqual(len(self.fake.requests), 1)
 
+    def test_an_array_that_starts_is_waited_for_but_not_long(self):
+        self.fake.fill(3)
+        self.fake.refuse_runs = (503, {"error": "starting", "code": "unavailable"}, [("Retry-After", "1")])
+        done = self.situ("photos/", program=PROBE, PROBE_MODE="prefix", status=1)
+        self.assertIn("unavailable: starting", done.err)
+        self.assertEqual(len(self.fake.requests), 4)
+
+    def test_an_error_line_without_an_object_ends_the_run(self):
+        self.fake.refuse_runs = (200, b'{"selected":{"objects":3,"skipped":0}}\n{"new":1}\n{"object":"photos/x",'
+                                      b'"classes":[]}\n{"error":{"code":"io","message":"disk gone"}}\n')
+        done = self.situ("infer", "cnn", "photos/", "-fjsonl", status=1)
+        self.assertEqual(json.loads(done.out), {"object": "photos/x", "classes": []})
+        self.assertIn("after 1 of 3 objects: disk gone", done.err)
+
     def test_answers_that_are_not_the_protocols(self):
         for body in (b"<html>", b"[1,2]\n", b'{"selected":7}\n{"object":1}\n', b'{"object":"photos/x"}\n',
                      b'{"done":{}}\n', b"\0\xff\n", b'{"selected":{"objects":-5}}\nnonsense\n'):
@@ -335,6 +349,11 @@ class Faults(Case):
             done = self.situ("photos/", program=PROBE, PROBE_MODE="prefix")
             self.assertIn(done.returncode, (0, 1), body)
             self.assertNotIn("photos/x\t", done.out)
+        self.fake.refuse_runs = (500, {"error": "all is well", "code": "none"})
+        self.assertIn("all is well", self.situ("infer", "cnn", "photos/", status=2).err)
+        self.fake.refuse_runs = (200, b'{"selected":{"objects":1}}\n{"object":"photos/x","error":{"code":"none",'
+                                      b'"message":"well"}}\n{"done":{}}\n')
+        self.assertIn("photos/x: well", self.situ("infer", "cnn", "photos/", status=1).err)
         self.fake.refuse_runs = (502, b"Bad Gateway")
         done = self.situ("infer", "cnn", "photos/", status=2)
         self.assertIn("status 502", done.err)

@@ -131,34 +131,6 @@ static void model_names(void **state)
     assert_int_equal(model_name_parse(NULL, &name, NULL), -EINVAL);
 }
 
-static void utf8(void **state)
-{
-    (void)state;
-    static const char *const good[] = {"",
-                                       "a",
-                                       "\xc3\xa9",
-                                       "\xe2\x82\xac",
-                                       "\xf0\x9f\x98\x80",
-                                       "\xef\xbf\xbf",
-                                       "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\xff",
-                                      "\x80",
-                                      "\xc3",
-                                      "\xc0\xaf",
-                                      "\xe0\x80\xaf",
-                                      "\xed\xa0\x80",
-                                      "\xf4\x90\x80\x80",
-                                      "\xf5\x80\x80\x80",
-                                      "\xe2\x82",
-                                      "a\xc3("};
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        assert_true(text_is_utf8(good[i]));
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_false(text_is_utf8(bad[i]));
-    }
-}
-
 static void targets_are_encoded(void **state)
 {
     (void)state;
@@ -237,7 +209,6 @@ int main(void)
         cmocka_unit_test(addresses_that_are_refused),
         cmocka_unit_test(the_default_address),
         cmocka_unit_test(model_names),
-        cmocka_unit_test(utf8),
         cmocka_unit_test(targets_are_encoded),
         cmocka_unit_test(a_prefix_goes_on_behind_the_last_sure_key),
         cmocka_unit_test(a_list_goes_on_at_its_position),
