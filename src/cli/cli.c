@@ -68,6 +68,8 @@ void cli_say_error(const struct cli *cli, const struct situ_error *error)
     if (error->code == SITU_UNREACHABLE && strstr(error->message, "cannot reach")) {
         cli_say("is situd running there? Start it with: situd --store photos=/srv/photos; or name "
                 "another array with --array ADDRESS");
+    } else if (error->code == SITU_UNREACHABLE && strstr(error->message, "certificate")) {
+        cli_say("give the authority that signed the array's certificate with --ca-file FILE");
     } else if (error->code == SITU_UNAUTHORIZED) {
         cli_say(cli->token_file ? "the token in '%s' is not one of the array's"
                                 : "give the array's token with --token-file FILE%s",

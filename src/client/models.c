@@ -97,36 +97,43 @@ static void write_scalar(struct buffer *out, const struct json *node)
     }
 }
 
+/* A scalar, or an array of scalars. */
+static void write_flat(struct buffer *out, const struct json *node)
+{
+    if (json_type_of(node) != JSON_TYPE_ARRAY) {
+        write_scalar(out, node);
+        return;
+    }
+    for (size_t i = 0; i < json_length(node); i++) {
+        buffer_append_text(out, i > 0 ? ", " : "");
+        write_scalar(out, json_element(node, i));
+    }
+}
+
 struct member_list {
-    struct buffer text;
+    struct buffer *text; /* borrowed */
     bool first;
 };
 
 static int write_member(void *context, const char *key, const struct json *value)
 {
     struct member_list *list = context;
-    buffer_printf(&list->text, "%s%s ", list->first ? "" : ", ", key);
-    write_scalar(&list->text, value);
+    bool array = json_type_of(value) == JSON_TYPE_ARRAY;
+    buffer_printf(list->text, "%s%s %s", list->first ? "" : ", ", key, array ? "(" : "");
+    write_flat(list->text, value);
+    buffer_append_text(list->text, array ? ")" : "");
     list->first = false;
     return 0;
 }
 
-/* A value as text: scalars, and one level of arrays and objects. */
+/* A value as text: scalars and arrays, and an object of them. */
 static void write_value(struct buffer *out, const struct json *node)
 {
-    if (json_type_of(node) == JSON_TYPE_ARRAY) {
-        for (size_t i = 0; i < json_length(node); i++) {
-            buffer_append_text(out, i > 0 ? ", " : "");
-            write_scalar(out, json_element(node, i));
-        }
-    } else if (json_type_of(node) == JSON_TYPE_OBJECT) {
-        struct member_list list = {.first = true};
+    if (json_type_of(node) == JSON_TYPE_OBJECT) {
+        struct member_list list = {.text = out, .first = true};
         (void)json_each_member(node, write_member, &list);
-        buffer_append(out, list.text.data, list.text.size);
-        out->failed |= list.text.failed;
-        buffer_done(&list.text);
     } else {
-        write_scalar(out, node);
+        write_flat(out, node);
     }
 }
 

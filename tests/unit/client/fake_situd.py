@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import socketserver
+import ssl
 import tarfile
 import threading
 import urllib.parse
@@ -332,11 +333,17 @@ class UnixServer(TcpServer):
 class Running:
     """with Running(fake) as address: ..."""
 
-    def __init__(self, fake, path=None):
+    def __init__(self, fake, path=None, certificate=None):
         self.server = UnixServer(path, Handler) if path else TcpServer(("127.0.0.1", 0), Handler)
         self.server.fake = fake
         self.path = path
-        self.address = "unix:" + path if path else f"http://127.0.0.1:{self.server.server_port}"
+        scheme = "http"
+        if certificate:
+            scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.address = "unix:" + path if path else f"{scheme}://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self):

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -385,6 +386,24 @@ class Connection(Case):
         self.assertIn("first line is empty", done.err)
         done = self.situ("--token-file", self.file("two", b"a b"), "status", status=2)
         self.assertIn("printable ASCII", done.err)
+
+    def test_tls(self):
+        if not shutil.which("openssl"):
+            self.skipTest("openssl is missing: no certificate to try")
+        certificate = [os.path.join(self.folder, name) for name in ("cert.pem", "key.pem")]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                        "/CN=array", "-addext", "subjectAltName=IP:127.0.0.1", "-out", certificate[0],
+                        "-keyout", certificate[1]], stderr=subprocess.DEVNULL, check=True)
+        self.fake.fill(3)
+        with fake_situd.Running(self.fake, certificate=certificate) as address:
+            done = self.situ("--array", address, "infer", "cnn", "photos/", status=2)
+            self.assertIn("--ca-file", done.err)
+            self.assertEqual(self.fake.requests, [])
+            done = self.situ("--array", address, "--ca-file", certificate[0], "infer", "cnn", "photos/",
+                             "-fjsonl", status=0)
+            self.assertEqual(len(done.out.splitlines()), 3)
+            wrong_name = address.replace("127.0.0.1", "localhost")
+            self.situ("--array", wrong_name, "--ca-file", certificate[0], "status", status=2)
 
     def test_a_proxy_of_the_environment_is_not_used_for_loopback(self):
         self.situ("status", status=0, http_proxy="http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9")
