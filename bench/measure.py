@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The measurements, one function each; docs/performance.md says what they mean.
+
+A measurement takes the bench (its paths and options) and returns a list of figures. Both sides of a
+ratio are measured in turns within the same run, and the median of the turns' ratios is the figure.
+"""
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+
+import harness
+from harness import Daemon, Missing, Rounds, medians, write_paths
+
+
+class Figure:
+    """`value` against `limit`, with what else is worth telling."""
+
+    def __init__(self, name, value, limit, unit, better="at most", **details):
+        self.name, self.value, self.limit, self.unit = name, value, limit, unit
+        self.better = better
+        self.details = details
+
+    @property
+    def passed(self):
+        return self.value <= self.limit if self.better == "at most" else self.value >= self.limit
+
+    def as_json(self):
+        return {"name": self.name, "value": round(self.value, 4), "limit": self.limit,
+                "unit": self.unit, "better": self.better, "passed": self.passed, **self.details}
+
+
+class Bench:
+    """Where things are, and processes that end with the measurement."""
+
+    def __init__(self, build, photos, squeezenet, scratch, cache, rounds):
+        self.build, self.scratch, self.cache = build, scratch, cache
+        self.photos, self.rounds = photos, rounds
+        self.squeezenet = squeezenet
+        self.core, self.client_core, self.all_cores = harness.cpus()
+        self.keys = [f"photos/{name}" for name in sorted(
+            (n for n in os.listdir(photos) if not n.startswith(".")), key=os.fsencode)]
+
+    def program(self, name):
+        return self.build / "bench" / name
+
+    def daemon(self, stack, name, package, chosen, *args, photos=None):
+        """A daemon with one model, called as its package's directory, loaded and warm."""
+        directory = self.scratch / name
+        models = directory / "models"
+        models.mkdir(parents=True)
+        os.symlink(package, models / package.name)
+        daemon = Daemon(self.build, directory, chosen,
+                        ["--store", f"photos={photos or self.photos}", "--models", models, *args])
+        stack.callback(daemon.stop)
+        return daemon
+
+    def rounds_of(self, stack, command, cpu, env=None):
+        program = Rounds(command, cpu, env)
+        stack.callback(program.stop)
+        return program
+
+    def loop(self, stack, package):
+        return self.rounds_of(stack, [self.program("loop_bench"), package, self.photos], self.core)
+
+    def client(self, stack, daemon, name, model, keys, *options):
+        paths = write_paths(self.scratch, name, model, keys)
+        return self.rounds_of(stack, [self.program("request_bench"), *options, daemon.port, paths],
+                              self.client_core)
+
+    def need_squeezenet(self):
+        if not (self.squeezenet / "model.onnx").exists():
+            raise Missing(f"no SqueezeNet package in {self.squeezenet}: set SITU_TEST_DATA or --model")
+        return self.squeezenet
+
+    def need_exported(self, name):
+        """A package that export_models.py has made, now or in an earlier run."""
+        models = self.cache / "models-1"
+        if not (models / name / "situ.json").exists():
+            made = subprocess.run(["/usr/bin/python3", harness.ROOT / "bench/export_models.py", models],
+                                  capture_output=True, text=True, timeout=harness.LONGEST_S)
+            if made.returncode == 77:
+                raise Missing(made.stdout.strip())
+            if made.returncode:
+                raise RuntimeError(f"export_models.py failed: {made.stderr[-600:]}")
+        return models / name
+
+
+def repeated(keys, count):
+    return [keys[i % len(keys)] for i in range(count)]
+
+
+# ---- a: photo to tensor ----
+
+def media(bench):
+    script = harness.ROOT / "bench/bench_media.py"
+    done = subprocess.run([sys.executable, script, bench.program("media_bench"), "--photos",
+                           bench.photos, "--cpu", str(bench.core)],
+                          capture_output=True, text=True, timeout=harness.LONGEST_S)
+    if done.returncode == 77:
+        raise Missing(done.stdout.strip())
+    if not done.stdout.strip():
+        raise RuntimeError(done.stderr[-600:])
+    result = json.loads(done.stdout.splitlines()[-1])
+    names = {"decode_to_tensor": "photo to tensor, time of Pillow + numpy",
+             "resample_normalize": "resample + normalise alone, time of Pillow + numpy"}
+    return [Figure(name, result[key]["ratio"], result[key]["limit"], "ratio", isa=result["isa"],
+                   ms=result[key]["ms"], pillow_numpy_ms=result[key]["pillow_numpy_ms"])
+            for key, name in names.items()]
+
+
+# ---- b, c: the daemon against a plain loop, on one core ----
+
+def check_answers(bench, daemon, model, loop_best):
+    """Both sides must do the same work: the same best class, but for a few near ties."""
+    step = max(1, len(bench.keys) // 16)
+    places = range(0, len(bench.keys), step)
+    equal = sum(daemon.best(model, bench.keys[i]) == loop_best[i] for i in places)
+    if equal < len(places):
+        raise RuntimeError(f"daemon and loop agree on {equal} of {len(places)} photos only")
+
+
+def bulk_and_single(bench):
+    package = bench.need_squeezenet()
+    model = package.name
+    repeats = max(1, 512 // len(bench.keys))
+    keys = repeated(bench.keys, repeats * len(bench.keys))
+    bulk, singles, loops, cpu = [], [], [], []
+    with contextlib.ExitStack() as stack:
+        daemon = bench.daemon(stack, "one-core", package, [bench.core])
+        loop = bench.loop(stack, package)
+        client = bench.client(stack, daemon, "single", model, bench.keys)
+        check_answers(bench, daemon, model, loop.round()["best"])
+        client.round()
+        os.sched_setaffinity(0, {bench.client_core})
+        stack.callback(os.sched_setaffinity, 0, bench.all_cores)
+        for turn in range(bench.rounds):
+            turns = [loop.round() for _ in range(repeats)]
+            before = daemon.cpu_seconds()
+            spent = daemon.bulk(model, keys)
+            used = daemon.cpu_seconds() - before
+            bulk.append(sum(t["wall_s"] for t in turns) / spent)
+            cpu.append(sum(t["cpu_s"] for t in turns) / used)
+            singles.append(client.round())
+            loops.append(turns[turn % repeats])
+    ours, theirs = medians(singles), medians(loops)
+    more = [a - b for a, b in zip(ours, theirs)]
+    loop_ms = statistics.median(theirs)
+    return [Figure("bulk rate through the daemon, rate of a plain loop", statistics.median(bulk), 0.95,
+                   "ratio", "at least", model=model, turns=[round(b, 3) for b in bulk],
+                   by_cpu_time=round(statistics.median(cpu), 4),
+                   loop_photos_per_s=round(len(bench.keys) / statistics.median(
+                       t["wall_s"] for t in loops), 1)),
+            Figure("a single photo over a kept-alive connection, more than the loop",
+                   statistics.median(more), 0.25, "ms", model=model, loop_ms=round(loop_ms, 3),
+                   single_ms=round(statistics.median(ours), 3),
+                   best_decile=round(statistics.quantiles(more, n=10)[0], 3))]
+
+
+# ---- d: what lanes on more cores cost ----
+
+def lanes(bench):
+    if len(bench.all_cores) < 2:
+        raise Missing("two cores are needed")
+    package = bench.need_squeezenet()
+    keys = repeated(bench.keys, 768)
+    both_cores = [bench.client_core, bench.core]
+    costs, ratios = [], []
+    with contextlib.ExitStack() as stack:
+        one = bench.daemon(stack, "one-lane", package, [bench.core], "--lanes", "1")
+        both = bench.daemon(stack, "all-lanes", package, both_cores)
+        for daemon in (one, both):
+            daemon.bulk(package.name, repeated(bench.keys, 128))
+        for _ in range(bench.rounds):
+            turn = []
+            for daemon in (one, both):
+                before = daemon.cpu_seconds()
+                spent = daemon.bulk(package.name, keys)
+                turn.append(((daemon.cpu_seconds() - before) * 1e3 / len(keys), spent))
+            costs.append([cost for cost, _ in turn])
+            ratios.append((turn[1][0] / turn[0][0], turn[0][1] / turn[1][1]))
+    return [Figure("CPU time a photo with lanes on two cores, of one lane's",
+                   statistics.median(r for r, _ in ratios), 1.1, "ratio", model=package.name,
+                   one_lane_cpu_ms=round(statistics.median(c[0] for c in costs), 3),
+                   two_cores_cpu_ms=round(statistics.median(c[1] for c in costs), 3),
+                   two_cores_rate_of_one=round(statistics.median(s for _, s in ratios), 3))]
+
+
+# ---- e: memory ----
+
+def memory(bench, requests=10000):
+    package = harness.ROOT / "demo/models/demo"
+    if not (package / "model.onnx").exists():
+        raise Missing(f"no model in {package}")
+    small = bench.scratch / "small"
+    subprocess.run([bench.build / "demo/situ-draw", "--count", "100", "--seed", "7", "--size", "96-128",
+                    "--out", small], check=True, stdout=subprocess.DEVNULL, timeout=60)
+    keys = sorted(f"photos/{p.name}" for p in small.glob("*.jpg"))
+    seen = []
+    with contextlib.ExitStack() as stack:
+        daemon = bench.daemon(stack, "memory", package, bench.all_cores, photos=small)
+        kept = bench.client(stack, daemon, "kept", package.name, repeated(keys, requests * 9 // 10))
+        fresh = bench.client(stack, daemon, "fresh", package.name, repeated(keys, requests // 10),
+                             "--reconnect")
+        for _ in range(2):
+            kept.round()
+            daemon.bulk(package.name, repeated(keys, 1000))
+            fresh.round()
+            seen.append(daemon.anonymous_kib() / 1024)
+    return [Figure(f"anonymous memory of situd after {requests} requests", seen[0], 40, "MiB",
+                   model=package.name),
+            Figure(f"its growth over the next {requests}", seen[1] - seen[0], 0.25, "MiB")]
+
+
+# ---- f: all cores for one photo ----
+
+def all_cores(bench):
+    if len(bench.all_cores) < 2:
+        raise Missing("two cores are needed")
+    package = bench.need_exported("resnet50")
+    keys = bench.keys[:16]
+    both_cores = [bench.client_core, bench.core]
+    ones, boths = [], []
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for name, chosen in (("idle-one", [bench.core]), ("idle-both", both_cores)):
+            daemon = bench.daemon(stack, name, package, chosen)
+            clients.append(bench.client(stack, daemon, name + "-paths", package.name, keys))
+            daemon.bulk(package.name, keys)
+        one, both = clients
+        for _ in range(2): # the all-cores session is made meanwhile
+            one.round(), both.round()
+        for _ in range(bench.rounds):
+            ones.append(one.round())
+            boths.append(both.round())
+    ratios = [b / a for r1, r2 in zip(ones, boths)
+              for a, b in zip(r1["latencies_ms"], r2["latencies_ms"])]
+    return [Figure("one ResNet-50 photo on two idle cores, time on one", statistics.median(ratios), 0.7,
+                   "ratio", one_core_ms=round(statistics.median(medians(ones)), 2),
+                   two_cores_ms=round(statistics.median(medians(boths)), 2))]
+
+
+# ---- g: against Node ----
+
+def node_modules(bench):
+    """node_modules with what bench/package-lock.json pins, in the cache; no install script runs."""
+    for tool in ("node", "npm"):
+        if not shutil.which(tool):
+            raise Missing(f"{tool} is missing (Debian: {'nodejs' if tool == 'node' else tool})")
+    files = [harness.ROOT / "bench" / name for name in ("package.json", "package-lock.json")]
+    digest = hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:12]
+    place = bench.cache / f"node-{digest}"
+    if not (place / "complete").exists():
+        place.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            shutil.copy(file, place)
+        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=place,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=harness.LONGEST_S)
+        if done.returncode:
+            raise Missing(f"npm could not install sharp and onnxruntime-node: {done.stderr[-300:]}")
+        (place / "complete").touch()
+    return place / "node_modules"
+
+
+def node(bench):
+    modules = node_modules(bench)
+    package = bench.need_exported("mobilenet")
+    single, bulk, ours_ms, theirs_ms = [], [], [], []
+    with contextlib.ExitStack() as stack:
+        daemon = bench.daemon(stack, "mobilenet-one", package, [bench.core])
+        client = bench.client(stack, daemon, "mobilenet-paths", package.name, bench.keys)
+        script = bench.rounds_of(stack, ["node", harness.ROOT / "bench/node_baseline.js",
+                                         package / "model.onnx", bench.photos], bench.core,
+                                 {"NODE_PATH": str(modules)})
+        for program in (client, script):
+            program.round()
+        for _ in range(bench.rounds):
+            theirs = script.round()
+            ours = client.round()
+            spent = daemon.bulk(package.name, bench.keys)
+            single.append(ours["wall_s"] / theirs["wall_s"])
+            bulk.append(spent / theirs["wall_s"])
+            ours_ms.append(ours["wall_s"] * 1e3 / len(bench.keys))
+            theirs_ms.append(theirs["wall_s"] * 1e3 / len(bench.keys))
+    return [Figure("whole way of a photo, MobileNetV3-small, time of Node with sharp",
+                   statistics.median(single), 0.4, "ratio",
+                   in_bulk=round(statistics.median(bulk), 4),
+                   ms=round(statistics.median(ours_ms), 3),
+                   node_ms=round(statistics.median(theirs_ms), 3))]
+
+
+MEASUREMENTS = {"a": media, "bc": bulk_and_single, "d": lanes, "e": memory, "f": all_cores, "g": node}
