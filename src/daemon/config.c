@@ -370,7 +370,7 @@ static size_t make_options(struct option *options)
 
 static int add_store_argument(struct config *config, const char *argument, struct error *error)
 {
-    const char *equals = strchr(argument, '=');
+    const char *equals = argument ? strchr(argument, '=') : NULL;
     if (!equals || equals == argument || equals[1] == '\0') {
         return error_set(error, ERROR_MALFORMED,
                          "--store %.200s: NAME=DIRECTORY is wanted, for example photos=/srv/photos",
@@ -388,8 +388,12 @@ static enum config_outcome read_arguments(int argc, char **argv, struct reading 
     struct config *config = reading->config;
     (void)make_options(options);
     opterr = 0;
-    for (int c = 0; (c = getopt_long(argc, argv, "", options, NULL)) !=
-                    -1;) { // NOLINT(concurrency-mt-unsafe): before any thread
+    for (;;) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread */
+        int c = getopt_long(argc, argv, "", options, NULL);
+        if (c == -1) {
+            break;
+        }
         int result = 0;
         if (c == OPTION_HELP) {
             print_help();

@@ -112,9 +112,10 @@ static int start_worker(struct dispatch *dispatch, const struct model *model,
                         struct worker_process **ret_worker, struct error *error)
 {
     int result = 0;
+    struct worker_package package = {model->name, model->path, model->spec};
     for (int attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
-        result = worker_process_start(dispatch->spawner, &dispatch->config.worker, model->name,
-                                      model->path, model->spec, ret_worker, error);
+        result = worker_process_start(dispatch->spawner, &dispatch->config.worker, &package,
+                                      ret_worker, error);
         if (result == 0 || error->code != ERROR_WORKER_CRASHED ||
             atomic_load(&dispatch->stop_loading)) {
             break;

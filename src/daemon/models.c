@@ -148,6 +148,12 @@ void models_free(struct models *models)
 
 /* ---- scanning ---- */
 
+/* Each stream is one thread's own. */
+static struct dirent *next_entry(DIR *stream)
+{
+    return readdir(stream); // NOLINT(concurrency-mt-unsafe): safe but for one stream in two threads
+}
+
 static bool has_onnx(const char *directory)
 {
     DIR *stream = opendir(directory);
@@ -155,7 +161,7 @@ static bool has_onnx(const char *directory)
     if (!stream) {
         return false;
     }
-    for (struct dirent *entry = NULL; !found && (entry = readdir(stream));) {
+    for (struct dirent *entry = NULL; !found && (entry = next_entry(stream));) {
         const char *dot = strrchr(entry->d_name, '.');
         found = dot && strcmp(dot, ".onnx") == 0;
     }
@@ -218,7 +224,7 @@ static int scan_name(struct models *models, const char *directory, const char *n
     if (!stream) {
         return 0;
     }
-    for (struct dirent *entry = NULL; result == 0 && (entry = readdir(stream));) {
+    for (struct dirent *entry = NULL; result == 0 && (entry = next_entry(stream));) {
         if (is_hidden(entry) || strlen(entry->d_name) >= MODEL_VERSION_SIZE) {
             continue;
         }
@@ -234,6 +240,15 @@ static int scan_name(struct models *models, const char *directory, const char *n
 
 static void remove_tree(const char *directory);
 
+/* Of an addition that was cut off. */
+static void remove_leftover(const char *directory, const char *name)
+{
+    cleanup_free char *path = join(directory, name);
+    if (path) {
+        remove_tree(path);
+    }
+}
+
 int models_scan(struct models *models, const char *directory, bool removable, struct error *error)
 {
     cleanup_free char *real = realpath(directory, NULL);
@@ -244,20 +259,16 @@ int models_scan(struct models *models, const char *directory, bool removable, st
                          error_text(errno, text, sizeof text));
     }
     int result = 0;
-    const char *base = strrchr(real, '/') + 1;
     if (has_onnx(real)) {
-        result = take_in(models, base, "1", real, removable, error);
-    } else {
-        for (struct dirent *entry = NULL; result == 0 && (entry = readdir(stream));) {
-            if (removable && strncmp(entry->d_name, ".new-", 5) == 0) {
-                char *leftover = join(real, entry->d_name); /* of an addition that was cut off */
-                if (leftover) {
-                    remove_tree(leftover);
-                }
-                free(leftover);
-            } else if (!is_hidden(entry)) {
-                result = scan_name(models, real, entry->d_name, removable, error);
-            }
+        result = take_in(models, strrchr(real, '/') + 1, "1", real, removable, error);
+        (void)closedir(stream);
+        return result;
+    }
+    for (struct dirent *entry = NULL; result == 0 && (entry = next_entry(stream));) {
+        if (removable && strncmp(entry->d_name, ".new-", 5) == 0) {
+            remove_leftover(real, entry->d_name);
+        } else if (!is_hidden(entry)) {
+            result = scan_name(models, real, entry->d_name, removable, error);
         }
     }
     (void)closedir(stream);
@@ -409,7 +420,7 @@ static void remove_tree(const char *directory)
     stack[0].stream = opendir(directory);
     stack[0].path = strdup(directory);
     while (depth >= 0) {
-        struct dirent *entry = stack[depth].stream ? readdir(stack[depth].stream) : NULL;
+        struct dirent *entry = stack[depth].stream ? next_entry(stack[depth].stream) : NULL;
         if (!entry) {
             if (stack[depth].stream) {
                 (void)closedir(stack[depth].stream);

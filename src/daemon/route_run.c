@@ -116,7 +116,10 @@ static int count_selection(struct run *run, uint64_t *ret_count, struct error *e
     }
     cleanup_free char *start = strdup(run->after);
     uint64_t count = 0;
-    int result = start ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
+    int result = 0;
+    if (!start) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
     for (bool more = true; more && result == 0;) {
         result = next_page(run, error);
         count += run->page.count;

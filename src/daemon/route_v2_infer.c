@@ -109,12 +109,19 @@ static int join_rows(const struct v2_call *v2, const struct wanted *wanted,
     return 0;
 }
 
-static int classify_row(const struct call *call, const struct wanted *wanted,
-                        const struct item_output *output, size_t row, size_t top,
-                        struct output_memory *memory, size_t *lengths, struct error *error)
+/* Rows of a classification on their way into text: the elements lie one behind the other. */
+struct classification {
+    const struct model *model;
+    uint32_t output;
+    size_t top;
+    struct buffer *text;
+};
+
+static int classify_row(const struct classification *c, const struct item_output *output,
+                        size_t row, size_t *lengths, struct error *error)
 {
     struct result_class classes[LIMIT_TOP];
-    const struct model *model = call->model;
+    const struct model_spec *spec = c->model->spec;
     float *values = NULL;
     size_t count = 0;
     size_t used = 0;
@@ -122,17 +129,16 @@ static int classify_row(const struct call *call, const struct wanted *wanted,
     if (result < 0) {
         return result;
     }
-    bool softmax = model->spec->task == MODEL_IMAGE_CLASSIFICATION &&
-                   postprocess_wants_softmax(model, wanted->output);
-    postprocess_classes(values, count, softmax, top, classes, &used);
+    bool softmax =
+        spec->task == MODEL_IMAGE_CLASSIFICATION && postprocess_wants_softmax(c->model, c->output);
+    postprocess_classes(values, count, softmax, c->top, classes, &used);
     free(values);
     for (size_t i = 0; i < used; i++) {
-        size_t before = memory->text.size;
-        const char *label = classes[i].index < model->spec->label_count
-                                ? model->spec->labels[classes[i].index]
-                                : NULL;
-        v2_classification_write(&memory->text, classes[i].score, classes[i].index, label);
-        lengths[i] = memory->text.size - before;
+        size_t before = c->text->size;
+        const char *label =
+            classes[i].index < spec->label_count ? spec->labels[classes[i].index] : NULL;
+        v2_classification_write(c->text, classes[i].score, classes[i].index, label);
+        lengths[i] = c->text->size - before;
     }
     return 0;
 }
@@ -160,11 +166,12 @@ static int classify(const struct call *call, const struct wanted *wanted,
     if (!memory->elements || !lengths) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
+    struct classification classification = {call->model, wanted->output, top, &memory->text};
     for (size_t i = 0; i < v2->request.item_count; i++) {
         const struct item_output *output = find_output(&v2->items[i], wanted->output);
         for (size_t row = 0; output && row < rows; row++) {
-            int result = classify_row(call, wanted, output, row, top, memory,
-                                      lengths + (i * rows + row) * top, error);
+            int result =
+                classify_row(&classification, output, row, lengths + (i * rows + row) * top, error);
             if (result < 0) {
                 return result;
             }

@@ -285,7 +285,7 @@ static int converse(struct worker_process *worker, const char *package_path,
                     const struct model_spec *spec, struct error *error)
 {
     int64_t deadline_ns = clock_now_ns() + worker->config->load_ms * NS_PER_MS;
-    union message message;
+    union message message = {0};
     int result = wait_message(worker, deadline_ns, MESSAGE_READY, &message, error);
     if (result == 0) {
         result = check_sandbox(worker, &message.ready, error);
@@ -375,8 +375,8 @@ static int spawn(struct worker_process *worker, struct spawner *spawner,
 }
 
 int worker_process_start(struct spawner *spawner, const struct worker_config *config,
-                         const char *name, const char *package_path, const struct model_spec *spec,
-                         struct worker_process **ret_worker, struct error *error)
+                         const struct worker_package *package, struct worker_process **ret_worker,
+                         struct error *error)
 {
     struct worker_process *worker =
         calloc(1, sizeof *worker + config->lane_count * sizeof worker->lanes[0]);
@@ -386,7 +386,7 @@ int worker_process_start(struct spawner *spawner, const struct worker_config *co
     worker->pid = -1;
     worker->control = worker->log = -1;
     worker->config = config;
-    (void)snprintf(worker->model, sizeof worker->model, "%s", name);
+    (void)snprintf(worker->model, sizeof worker->model, "%s", package->name);
     for (uint32_t i = 0; i < config->lane_count; i++) {
         worker->lanes[i].socket = worker->lanes[i].far_socket = worker->lanes[i].memory_fd = -1;
     }
@@ -395,10 +395,10 @@ int worker_process_start(struct spawner *spawner, const struct worker_config *co
         result = make_lane(&worker->lanes[i], config->object_ms, error);
     }
     if (result == 0) {
-        result = spawn(worker, spawner, spec, error);
+        result = spawn(worker, spawner, package->spec, error);
     }
     if (result == 0) {
-        result = converse(worker, package_path, spec, error);
+        result = converse(worker, package->path, package->spec, error);
     }
     if (result < 0) {
         worker_process_free(worker);

@@ -51,12 +51,18 @@ struct worker_facts {
 
 struct worker_process;
 
+/* What a worker is started for. */
+struct worker_package {
+    const char *name; /* the model's, for the log */
+    const char *path; /* its directory */
+    const struct model_spec *spec;
+};
+
 /* Starts a worker, hands over lanes and files, waits until the model is loaded. Blocks up to
  * load_ms. Errors: ERROR_UNFIT and so on from the worker, ERROR_WORKER_CRASHED, ERROR_DEADLINE,
  * ERROR_UNAVAILABLE (cannot be started, or no sandbox where one is required). */
 must_check int worker_process_start(struct spawner *spawner, const struct worker_config *config,
-                                    const char *name, const char *package_path,
-                                    const struct model_spec *spec,
+                                    const struct worker_package *package,
                                     struct worker_process **ret_worker, struct error *error);
 
 /* Kills, reaps, logs how it ended, frees. No lane may be inside worker_process_run(). */

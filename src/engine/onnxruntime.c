@@ -304,6 +304,7 @@ static void onnxruntime_unload(struct engine_model *model)
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the seam's parameters are what a load is made of */
 static int onnxruntime_load(struct engine *engine, const struct engine_file *file,
                             const struct engine_file *externals, size_t external_count,
                             unsigned threads, struct engine_model **ret_model, struct error *error)

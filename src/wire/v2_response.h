@@ -20,11 +20,11 @@
 struct v2_output {
     const char *name;
     enum datatype datatype;
+    bool binary;                     /* raw bytes behind the JSON */
     struct tensor_shape shape;       /* closed */
     const void *data;                /* numbers: little-endian, row by row, any alignment */
     size_t size_bytes;               /* of data */
     const struct v2_bytes *elements; /* BYTES: as many as the product of the shape */
-    bool binary;                     /* raw bytes behind the JSON */
 };
 
 /* An element that failed, where the request said `on_error: partial`. */

@@ -21,14 +21,12 @@ int program_add_file(struct program *program, const struct message_file *file, i
                      struct error *error)
 {
     cleanup_fd int owned = fd;
-    struct engine_file *place = file->is_model ? &program->onnx : NULL;
-    if (!place) {
-        if (program->file_count == LIMIT_PACKAGE_FILES) {
-            return error_set(error, ERROR_TOO_LARGE, "more than %u files in the package",
-                             LIMIT_PACKAGE_FILES);
-        }
-        place = &program->files[program->file_count];
+    if (!file->is_model && program->file_count == LIMIT_PACKAGE_FILES) {
+        return error_set(error, ERROR_TOO_LARGE, "more than %u files in the package",
+                         LIMIT_PACKAGE_FILES);
     }
+    struct engine_file *place =
+        file->is_model ? &program->onnx : &program->files[program->file_count];
     static const char nothing[1];
     void *data = NULL;
     if (file->size_bytes > 0) {
