@@ -30,6 +30,8 @@ struct item_tensor {
     struct tensor_shape shape;
     const void *data; /* borrowed */
     size_t size_bytes;
+    struct store *store; /* not NULL: the tensor is the .npy object `key`, and tells the rest */
+    const char *key;     /* borrowed */
 };
 
 struct item_output {

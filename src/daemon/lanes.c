@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "wire/npy.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -44,8 +45,34 @@ static int take_in_bytes(struct infer_item *item, struct worker_process *worker,
     return 0;
 }
 
+/* A tensor that lies in a store, as .npy: read to `start` of the area, used where it lies. */
+static int take_in_npy(struct infer_item *item, const struct item_tensor *tensor, char *area,
+                       size_t start, struct tensor_ref *ret_ref, struct metrics *metrics)
+{
+    struct object_identity identity;
+    struct npy npy;
+    size_t size = 0;
+    int64_t began = clock_now_ns();
+    int result = store_read(tensor->store, tensor->key, area + start,
+                            LIMIT_LANE_INPUT_BYTES - start, &size, &identity, &item->error);
+    metrics_observe(metrics, STAGE_READ, clock_now_ns() - began);
+    if (result == 0) {
+        item->read_bytes += size;
+        atomic_fetch_add_explicit(&metrics->object_bytes, size, memory_order_relaxed);
+        result = npy_parse(area + start, size, &npy, &item->error);
+    }
+    if (result == 0) {
+        *ret_ref = (struct tensor_ref){.index = tensor->index,
+                                       .datatype = npy.datatype,
+                                       .shape = npy.shape,
+                                       .offset = start + npy.data_offset,
+                                       .size_bytes = npy.data_size};
+    }
+    return result;
+}
+
 static int take_in_tensors(struct infer_item *item, struct worker_process *worker, uint32_t lane,
-                           struct message_run *run)
+                           struct message_run *run, struct metrics *metrics)
 {
     size_t used = 0;
     char *area = worker_process_input(worker, lane);
@@ -53,19 +80,27 @@ static int take_in_tensors(struct infer_item *item, struct worker_process *worke
     run->input_count = item->tensor_count;
     for (uint32_t i = 0; i < item->tensor_count; i++) {
         const struct item_tensor *tensor = &item->tensors[i];
+        struct tensor_ref *ref = &run->inputs[i];
         size_t start = (used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         if (start > LIMIT_LANE_INPUT_BYTES || tensor->size_bytes > LIMIT_LANE_INPUT_BYTES - start) {
             return error_set(&item->error, ERROR_TOO_LARGE,
                              "the tensors are larger than %llu bytes",
                              (unsigned long long)LIMIT_LANE_INPUT_BYTES);
         }
-        memcpy(area + start, tensor->data, tensor->size_bytes);
-        run->inputs[i] = (struct tensor_ref){.index = tensor->index,
-                                             .datatype = tensor->datatype,
-                                             .shape = tensor->shape,
-                                             .offset = start,
-                                             .size_bytes = tensor->size_bytes};
-        used = start + tensor->size_bytes;
+        if (tensor->store) {
+            int result = take_in_npy(item, tensor, area, start, ref, metrics);
+            if (result < 0) {
+                return result;
+            }
+        } else {
+            memcpy(area + start, tensor->data, tensor->size_bytes);
+            *ref = (struct tensor_ref){.index = tensor->index,
+                                       .datatype = tensor->datatype,
+                                       .shape = tensor->shape,
+                                       .offset = start,
+                                       .size_bytes = tensor->size_bytes};
+        }
+        used = (size_t)(ref->offset + ref->size_bytes);
     }
     run->input_size = used;
     return 0;
@@ -127,7 +162,7 @@ enum lane_outcome lane_carry(struct infer_item *item, struct worker_process *wor
     } else if (item->kind == ITEM_BYTES) {
         result = take_in_bytes(item, worker, lane, &run);
     } else {
-        result = take_in_tensors(item, worker, lane, &run);
+        result = take_in_tensors(item, worker, lane, &run, metrics);
     }
     if (result < 0) {
         return LANE_DONE;

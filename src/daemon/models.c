@@ -351,7 +351,7 @@ int models_add_read(struct models *models, const char *name, const char *directo
                     const char *preset, struct model **ret_model, struct error *error)
 {
     (void)models;
-    struct model *model = model_new(name, "0", directory);
+    struct model *model = model_new(name, "new", directory);
     if (!model) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }

@@ -16,6 +16,7 @@ enum { DEFAULT_TOP = 5 };
 struct single {
     struct infer_request request;
     struct infer_item item;
+    struct item_tensor tensor; /* of a tensor model */
     struct answer_options options;
     const char *name; /* borrowed from the call's path or query */
 };
@@ -103,6 +104,14 @@ void route_infer_stored(struct call *call)
                             &error) < 0) {
         call_respond_error(call, &error);
         return;
+    }
+    if (call->model->spec && call->model->spec->task == MODEL_TENSOR) {
+        /* The model's one input, stored as .npy; the worker says so where there are more. */
+        single->tensor.store = single->item.store;
+        single->tensor.key = single->item.key;
+        single->item.kind = ITEM_TENSORS;
+        single->item.tensors = &single->tensor;
+        single->item.tensor_count = 1;
     }
     single_submit(call, single);
 }

@@ -380,6 +380,27 @@ static int take_images(struct call *call, struct v2_call *v2, struct error *erro
     return result;
 }
 
+static int check_datatype(const struct v2_input *input, enum datatype wanted, struct error *error)
+{
+    return input->datatype == wanted
+               ? 0
+               : error_set(error, ERROR_UNFIT, "input '%s' wants %s, the request has %s",
+                           input->name, datatype_name(wanted), datatype_name(input->datatype));
+}
+
+/* An input that is stored as .npy; its type and shape are known when it has been read. */
+static int take_stored_tensor(struct call *call, const struct v2_input *input,
+                              struct item_tensor *tensor, struct error *error)
+{
+    if (input->count != 1) {
+        return error_set(error, ERROR_MALFORMED, "input '%s': one stored object is wanted, not %zu",
+                         input->name, input->count);
+    }
+    tensor->size_bytes = 0;
+    return service_object_find(call->service, input->elements[0].data, &tensor->store, &tensor->key,
+                               error);
+}
+
 static int take_tensors(struct call *call, struct v2_call *v2, struct error *error)
 {
     const struct worker_facts *facts = &call->model->runtime.facts;
@@ -402,17 +423,17 @@ static int take_tensors(struct call *call, struct v2_call *v2, struct error *err
                                                                      : "its first is ",
                              facts->inputs[0].name);
         }
-        if (input->datatype != facts->inputs[index].datatype) {
-            return error_set(error, ERROR_UNFIT, "input '%s' wants %s, the request has %s",
-                             input->name, datatype_name(facts->inputs[index].datatype),
-                             datatype_name(input->datatype));
+        struct item_tensor *tensor = &v2->tensors[v2->items[0].tensor_count++];
+        *tensor = (struct item_tensor){.index = index,
+                                       .datatype = input->datatype,
+                                       .shape = input->shape,
+                                       .data = input->data,
+                                       .size_bytes = input->size_bytes};
+        result = input->stored_object ? take_stored_tensor(call, input, tensor, error)
+                                      : check_datatype(input, facts->inputs[index].datatype, error);
+        if (result < 0) {
+            return result;
         }
-        v2->tensors[v2->items[0].tensor_count++] =
-            (struct item_tensor){.index = index,
-                                 .datatype = input->datatype,
-                                 .shape = input->shape,
-                                 .data = input->data,
-                                 .size_bytes = input->size_bytes};
     }
     return 0;
 }

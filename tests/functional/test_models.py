@@ -260,6 +260,36 @@ def test_tensor_models_take_and_give_named_tensors(situd, store, tmp_path):
     assert r.status_code == 422 and "INT64" in r.json()["error"], r.text
 
 
+def test_tensors_may_lie_in_the_store_as_npy(situd, store, tmp_path):
+    nodes = [helper.make_node("Mul", ["a", "a"], ["square"])]
+    kinds = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", 2]) for n in ("a", "square")]
+    model = helper.make_model(helper.make_graph(nodes, "g", kinds[:1], kinds[1:]),
+                              opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    package = tmp_path / "square"
+    package.mkdir()
+    (package / "model.onnx").write_bytes(model.SerializeToString())
+    np.save(store / "x.npy", np.array([[1, 2], [3, 4.5]], np.float32))
+    np.save(store / "f.npy", np.asfortranarray(np.ones((3, 2), np.float32)))
+    np.save(store / "d.npy", np.ones((3, 2)))
+    np.save(store / "b.npy", np.ones((3, 2), ">f4"))
+    np.save(store / "wide.npy", np.ones((3, 3), np.float32))
+    (store / "cut.npy").write_bytes((store / "x.npy").read_bytes()[:-3])
+    daemon = situd("--store", f"photos={store}")
+    assert put(daemon, "square", tar_of(package), preset="tensor").status_code == 201
+    line = daemon.infer("square", "photos/x.npy").json()
+    assert line["outputs"][0]["data"] == [1, 4, 9, 20.25] and line["outputs"][0]["shape"] == [2, 2]
+    r = daemon.post("/v2/models/square/infer", {"inputs": [
+        {"name": "a", "datatype": "BYTES", "shape": [1], "parameters": {"stored_object": True},
+         "data": ["photos/x.npy"]}]})
+    assert r.status_code == 200 and r.json()["outputs"][0]["data"] == [1, 4, 9, 20.25], r.text
+    for name, code in (("f", "unfit"), ("d", "unfit"), ("b", "unfit"), ("wide", "unfit"),
+                       ("cut", "undecodable"), ("none", "not_found")):
+        r = daemon.infer("square", f"photos/{name}.npy")
+        assert r.json()["code"] == code, (name, r.text)
+    assert daemon.infer("square", "photos/a.png").json()["code"] == "undecodable"
+
+
 def test_embeddings_are_normalised(situd, store, tmp_path):
     package = image_model(tmp_path / "embed", names=("pixel_values", "image_embeds"))
     config = json.loads((package / "config.json").read_text())
