@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ struct engine_model {
     long sleep_ms;
     float crash_from; /* a first value of at least this ends the process; see "crash_from" */
     float hang_from;
+    float socket_from; /* makes a socket: forbidden */
 };
 
 static int null_open(struct engine **ret_engine, struct error *error)
@@ -48,6 +50,8 @@ static int parse_line(struct engine_model *model, const char *line, struct error
         model->sleep_ms = (long)value;
     } else if (strcmp(word, "crash_from") == 0) {
         model->crash_from = (float)value;
+    } else if (strcmp(word, "socket_from") == 0) {
+        model->socket_from = (float)value;
     } else if (strcmp(word, "hang_from") == 0) {
         model->hang_from = (float)value;
     } else {
@@ -69,7 +73,7 @@ static int null_load(struct engine *engine, const struct engine_file *file,
     if (!model) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    model->crash_from = model->hang_from = 1e30f;
+    model->crash_from = model->hang_from = model->socket_from = 1e30f;
     model->signature.input_count = model->signature.output_count = 1;
     model->signature.inputs[0] =
         (struct tensor_info){"pixel_values", DATATYPE_FP32, {4, {-1, 3, EDGE, EDGE}}};
@@ -120,6 +124,9 @@ static int null_run(struct engine_model *model, struct engine_run *run, struct e
         for (;;) {
             (void)nanosleep(&(struct timespec){.tv_sec = 3600}, NULL);
         }
+    }
+    if (batch > 0 && values[0] >= model->socket_from) {
+        (void)socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     }
     if (batch > 0 && values[0] >= model->crash_from) {
         abort();

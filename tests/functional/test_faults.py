@@ -19,7 +19,7 @@ import time
 import zlib
 
 import pytest
-from conftest import SITUD, grey_png
+from conftest import BUILD, SITUD, grey_png
 
 Image = pytest.importorskip("PIL.Image")
 Image.MAX_IMAGE_PIXELS = None
@@ -112,6 +112,34 @@ def test_a_stopped_worker_is_replaced(situd, photos, null_models):
     assert sum(s == 200 for s, _ in answers.values()) >= 19
     assert daemon.infer("slow", "photos/00.png").status_code == 200
     assert daemon.workers() and daemon.workers() != first
+
+
+def test_a_forbidden_call_ends_the_worker_and_is_named_in_the_log(situd, photos, null_models):
+    if "SITU_SANITIZER" in os.environ:
+        pytest.skip("no seccomp filter in sanitizer builds")
+    daemon = null(situd, photos, null_models(evil="socket_from 19"))
+    assert daemon.infer("evil", "photos/03.png").status_code == 200
+    r = daemon.infer("evil", "photos/19.png")
+    assert (r.status_code, r.json()["code"]) == (422, "worker_crashed"), r.text
+    assert "event=sandbox_violation" in daemon.log() and "syscall=socket" in daemon.log()
+    assert daemon.infer("evil", "photos/03.png").status_code == 200
+
+
+def test_a_kernel_without_landlock_is_told_once_or_refused(situd, photos, null_models, tmp_path):
+    without = BUILD / "tests/unit/worker/without_call"
+    if not without.exists():
+        pytest.skip("without_call is not built")
+    calls = "landlock_create_ruleset"
+    models = null_models(quick="sleep 0")
+    daemon = situd("--store", f"photos={photos}", "--models", models, "--engine", "null",
+                   wrapper=[without, calls])
+    assert daemon.infer("quick", "photos/03.png").status_code == 200
+    assert daemon.log().count("event=sandbox_incomplete") == 1 and "Landlock" in daemon.log()
+    sandbox = daemon.status()["sandbox"]
+    assert sandbox["landlock"] is False and "Landlock" in sandbox["warning"]
+    out = subprocess.run([without, calls, SITUD, "--store", f"photos={photos}", "--state",
+                          tmp_path / "s", "--require-sandbox"], capture_output=True, text=True)
+    assert out.returncode == 1 and "--require-sandbox" in out.stderr
 
 
 # ---- objects ----
