@@ -3,12 +3,12 @@
 
 A measurement takes the bench (its paths and options) and returns a list of figures. Both sides of a
 ratio are measured in turns within the same run, and the median of the turns' ratios is the figure.
+The detail `others` is the share of a CPU that other programs took in the worst turn that was kept.
 """
 import contextlib
 import hashlib
 import json
 import os
-import pathlib
 import shutil
 import statistics
 import subprocess
@@ -21,8 +21,9 @@ from harness import Daemon, Missing, Rounds, medians, write_paths
 class Figure:
     """`value` against `limit`, with what else is worth telling."""
 
-    def __init__(self, name, value, limit, unit, better="at most", **details):
-        self.name, self.value, self.limit, self.unit = name, value, limit, unit
+    def __init__(self, letter, name, value, limit, unit, better="at most", **details):
+        self.letter, self.name = letter, name
+        self.value, self.limit, self.unit = value, limit, unit
         self.better = better
         self.details = details
 
@@ -31,7 +32,7 @@ class Figure:
         return self.value <= self.limit if self.better == "at most" else self.value >= self.limit
 
     def as_json(self):
-        return {"name": self.name, "value": round(self.value, 4), "limit": self.limit,
+        return {"letter": self.letter, "name": self.name, "value": round(self.value, 4), "limit": self.limit,
                 "unit": self.unit, "better": self.better, "passed": self.passed, **self.details}
 
 
@@ -73,6 +74,11 @@ class Bench:
         return self.rounds_of(stack, [self.program("request_bench"), *options, daemon.port, paths],
                               self.client_core)
 
+    def step_aside(self, stack):
+        """Moves this program, which is the bulk client, off the core that is measured."""
+        os.sched_setaffinity(0, {self.client_core})
+        stack.callback(os.sched_setaffinity, 0, self.all_cores)
+
     def need_squeezenet(self):
         if not (self.squeezenet / "model.onnx").exists():
             raise Missing(f"no SqueezeNet package in {self.squeezenet}: set SITU_TEST_DATA or --model")
@@ -109,7 +115,7 @@ def media(bench):
     result = json.loads(done.stdout.splitlines()[-1])
     names = {"decode_to_tensor": "photo to tensor, time of Pillow + numpy",
              "resample_normalize": "resample + normalise alone, time of Pillow + numpy"}
-    return [Figure(name, result[key]["ratio"], result[key]["limit"], "ratio", isa=result["isa"],
+    return [Figure("a", name, result[key]["ratio"], result[key]["limit"], "ratio", isa=result["isa"],
                    ms=result[key]["ms"], pillow_numpy_ms=result[key]["pillow_numpy_ms"])
             for key, name in names.items()]
 
@@ -130,36 +136,34 @@ def bulk_and_single(bench):
     model = package.name
     repeats = max(1, 512 // len(bench.keys))
     keys = repeated(bench.keys, repeats * len(bench.keys))
-    bulk, singles, loops, cpu = [], [], [], []
     with contextlib.ExitStack() as stack:
         daemon = bench.daemon(stack, "one-core", package, [bench.core])
         loop = bench.loop(stack, package)
         client = bench.client(stack, daemon, "single", model, bench.keys)
         check_answers(bench, daemon, model, loop.round()["best"])
         client.round()
-        os.sched_setaffinity(0, {bench.client_core})
-        stack.callback(os.sched_setaffinity, 0, bench.all_cores)
-        for turn in range(bench.rounds):
-            turns = [loop.round() for _ in range(repeats)]
+        bench.step_aside(stack)
+
+        def turn():
+            loops = [loop.round() for _ in range(repeats)]
             before = daemon.cpu_seconds()
             spent = daemon.bulk(model, keys)
             used = daemon.cpu_seconds() - before
-            bulk.append(sum(t["wall_s"] for t in turns) / spent)
-            cpu.append(sum(t["cpu_s"] for t in turns) / used)
-            singles.append(client.round())
-            loops.append(turns[turn % repeats])
-    ours, theirs = medians(singles), medians(loops)
-    more = [a - b for a, b in zip(ours, theirs)]
-    loop_ms = statistics.median(theirs)
-    return [Figure("bulk rate through the daemon, rate of a plain loop", statistics.median(bulk), 0.95,
-                   "ratio", "at least", model=model, turns=[round(b, 3) for b in bulk],
-                   by_cpu_time=round(statistics.median(cpu), 4),
+            return {"bulk": sum(r["wall_s"] for r in loops) / spent,
+                    "cpu": sum(r["cpu_s"] for r in loops) / used,
+                    "single": client.round(), "loop": loops[-1]}
+
+        turns, others = harness.in_turns(bench.rounds, bench.all_cores, turn)
+    ours, theirs = (medians([t[side] for t in turns]) for side in ("single", "loop"))
+    return [Figure("b", "bulk rate through the daemon, of a plain loop's",
+                   statistics.median(t["bulk"] for t in turns), 0.95, "ratio", "at least", model=model,
+                   by_cpu_time=round(statistics.median(t["cpu"] for t in turns), 4),
                    loop_photos_per_s=round(len(bench.keys) / statistics.median(
-                       t["wall_s"] for t in loops), 1)),
-            Figure("a single photo over a kept-alive connection, more than the loop",
-                   statistics.median(more), 0.25, "ms", model=model, loop_ms=round(loop_ms, 3),
-                   single_ms=round(statistics.median(ours), 3),
-                   best_decile=round(statistics.quantiles(more, n=10)[0], 3))]
+                       t["loop"]["wall_s"] for t in turns), 1), others=others),
+            Figure("c", "a single photo over a kept-alive connection, more than the loop",
+                   statistics.median(a - b for a, b in zip(ours, theirs)), 0.25, "ms", model=model,
+                   loop_ms=round(statistics.median(theirs), 3),
+                   single_ms=round(statistics.median(ours), 3), others=others)]
 
 
 # ---- d: what lanes on more cores cost ----
@@ -170,25 +174,27 @@ def lanes(bench):
     package = bench.need_squeezenet()
     keys = repeated(bench.keys, 768)
     both_cores = [bench.client_core, bench.core]
-    costs, ratios = [], []
     with contextlib.ExitStack() as stack:
         one = bench.daemon(stack, "one-lane", package, [bench.core], "--lanes", "1")
         both = bench.daemon(stack, "all-lanes", package, both_cores)
         for daemon in (one, both):
             daemon.bulk(package.name, repeated(bench.keys, 128))
-        for _ in range(bench.rounds):
-            turn = []
+
+        def turn():
+            costs, rates = [], []
             for daemon in (one, both):
                 before = daemon.cpu_seconds()
-                spent = daemon.bulk(package.name, keys)
-                turn.append(((daemon.cpu_seconds() - before) * 1e3 / len(keys), spent))
-            costs.append([cost for cost, _ in turn])
-            ratios.append((turn[1][0] / turn[0][0], turn[0][1] / turn[1][1]))
-    return [Figure("CPU time a photo with lanes on two cores, of one lane's",
-                   statistics.median(r for r, _ in ratios), 1.1, "ratio", model=package.name,
-                   one_lane_cpu_ms=round(statistics.median(c[0] for c in costs), 3),
-                   two_cores_cpu_ms=round(statistics.median(c[1] for c in costs), 3),
-                   two_cores_rate_of_one=round(statistics.median(s for _, s in ratios), 3))]
+                rates.append(len(keys) / daemon.bulk(package.name, keys))
+                costs.append((daemon.cpu_seconds() - before) * 1e3 / len(keys))
+            return {"ratio": costs[1] / costs[0], "speedup": rates[1] / rates[0], "costs": costs}
+
+        turns, others = harness.in_turns(bench.rounds, bench.all_cores, turn)
+    return [Figure("d", "CPU time a photo with lanes on two cores, of one lane's",
+                   statistics.median(t["ratio"] for t in turns), 1.1, "ratio", model=package.name,
+                   one_lane_cpu_ms=round(statistics.median(t["costs"][0] for t in turns), 3),
+                   two_cores_cpu_ms=round(statistics.median(t["costs"][1] for t in turns), 3),
+                   two_cores_rate_of_one=round(statistics.median(t["speedup"] for t in turns), 3),
+                   others=others)]
 
 
 # ---- e: memory ----
@@ -212,9 +218,9 @@ def memory(bench, requests=10000):
             daemon.bulk(package.name, repeated(keys, 1000))
             fresh.round()
             seen.append(daemon.anonymous_kib() / 1024)
-    return [Figure(f"anonymous memory of situd after {requests} requests", seen[0], 40, "MiB",
+    return [Figure("e", f"anonymous memory of situd after {requests} requests", seen[0], 40, "MiB",
                    model=package.name),
-            Figure(f"its growth over the next {requests}", seen[1] - seen[0], 0.25, "MiB")]
+            Figure("e", f"its growth over the next {requests}", seen[1] - seen[0], 0.25, "MiB")]
 
 
 # ---- f: all cores for one photo ----
@@ -225,7 +231,6 @@ def all_cores(bench):
     package = bench.need_exported("resnet50")
     keys = bench.keys[:16]
     both_cores = [bench.client_core, bench.core]
-    ones, boths = [], []
     with contextlib.ExitStack() as stack:
         clients = []
         for name, chosen in (("idle-one", [bench.core]), ("idle-both", both_cores)):
@@ -233,16 +238,15 @@ def all_cores(bench):
             clients.append(bench.client(stack, daemon, name + "-paths", package.name, keys))
             daemon.bulk(package.name, keys)
         one, both = clients
-        for _ in range(2): # the all-cores session is made meanwhile
-            one.round(), both.round()
-        for _ in range(bench.rounds):
-            ones.append(one.round())
-            boths.append(both.round())
-    ratios = [b / a for r1, r2 in zip(ones, boths)
-              for a, b in zip(r1["latencies_ms"], r2["latencies_ms"])]
-    return [Figure("one ResNet-50 photo on two idle cores, time on one", statistics.median(ratios), 0.7,
+        for _ in range(2):  # the all-cores session is made meanwhile
+            one.round()
+            both.round()
+        turns, others = harness.in_turns(bench.rounds, bench.all_cores, lambda: (one.round(), both.round()))
+    ratios = [b / a for turn in turns for a, b in zip(*(side["latencies_ms"] for side in turn))]
+    ones, boths = zip(*turns)
+    return [Figure("f", "one ResNet-50 photo on two idle cores, time on one", statistics.median(ratios), 0.7,
                    "ratio", one_core_ms=round(statistics.median(medians(ones)), 2),
-                   two_cores_ms=round(statistics.median(medians(boths)), 2))]
+                   two_cores_ms=round(statistics.median(medians(boths)), 2), others=others)]
 
 
 # ---- g: against Node ----
@@ -271,7 +275,6 @@ def node_modules(bench):
 def node(bench):
     modules = node_modules(bench)
     package = bench.need_exported("mobilenet")
-    single, bulk, ours_ms, theirs_ms = [], [], [], []
     with contextlib.ExitStack() as stack:
         daemon = bench.daemon(stack, "mobilenet-one", package, [bench.core])
         client = bench.client(stack, daemon, "mobilenet-paths", package.name, bench.keys)
@@ -280,19 +283,18 @@ def node(bench):
                                  {"NODE_PATH": str(modules)})
         for program in (client, script):
             program.round()
-        for _ in range(bench.rounds):
-            theirs = script.round()
-            ours = client.round()
-            spent = daemon.bulk(package.name, bench.keys)
-            single.append(ours["wall_s"] / theirs["wall_s"])
-            bulk.append(spent / theirs["wall_s"])
-            ours_ms.append(ours["wall_s"] * 1e3 / len(bench.keys))
-            theirs_ms.append(theirs["wall_s"] * 1e3 / len(bench.keys))
-    return [Figure("whole way of a photo, MobileNetV3-small, time of Node with sharp",
-                   statistics.median(single), 0.4, "ratio",
-                   in_bulk=round(statistics.median(bulk), 4),
-                   ms=round(statistics.median(ours_ms), 3),
-                   node_ms=round(statistics.median(theirs_ms), 3))]
+        bench.step_aside(stack)
+
+        def turn():
+            return [script.round()["wall_s"], client.round()["wall_s"],
+                    daemon.bulk(package.name, bench.keys)]
+
+        turns, others = harness.in_turns(bench.rounds, bench.all_cores, turn)
+    each = [round(statistics.median(side) * 1e3 / len(bench.keys), 3) for side in zip(*turns)]
+    return [Figure("g", "whole way of a photo, MobileNetV3-small, time of Node with sharp",
+                   statistics.median(single / node_s for node_s, single, _ in turns), 0.4, "ratio",
+                   in_bulk=round(statistics.median(bulk / node_s for node_s, _, bulk in turns), 4),
+                   ms=each[1], in_bulk_ms=each[2], node_ms=each[0], others=others)]
 
 
 MEASUREMENTS = {"a": media, "bc": bulk_and_single, "d": lanes, "e": memory, "f": all_cores, "g": node}
