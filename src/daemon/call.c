@@ -224,6 +224,8 @@ static const char *status_word(unsigned status)
         return "forbidden";
     case 404:
         return "not_found";
+    case 422:
+        return "unfit";
     case 429:
         return "busy";
     case 503:

@@ -37,35 +37,40 @@ struct setting {
     enum setting_kind kind;
     size_t offset;
     size_t count_offset; /* lists */
+    bool zero_ok;        /* numbers: 0 stands for a default; others must be more */
 };
 
 #define TEXT(section, name, option, field)                                                         \
     {                                                                                              \
-        section, name, option, SETTING_TEXT, offsetof(struct config, field), 0                     \
+        section, name, option, SETTING_TEXT, offsetof(struct config, field), 0, false              \
     }
 #define FLAG(section, name, option, field)                                                         \
     {                                                                                              \
-        section, name, option, SETTING_FLAG, offsetof(struct config, field), 0                     \
+        section, name, option, SETTING_FLAG, offsetof(struct config, field), 0, false              \
     }
 #define VALUE(section, name, option, kind, field)                                                  \
     {                                                                                              \
-        section, name, option, kind, offsetof(struct config, field), 0                             \
+        section, name, option, kind, offsetof(struct config, field), 0, false                      \
+    }
+#define CHOICE(section, name, option, kind, field)                                                 \
+    {                                                                                              \
+        section, name, option, kind, offsetof(struct config, field), 0, true                       \
     }
 
 static const struct setting settings[] = {
     {"situd", "models", "models", SETTING_LIST, offsetof(struct config, models),
-     offsetof(struct config, model_count)},
+     offsetof(struct config, model_count), false},
     TEXT("situd", "state", "state", state),
     TEXT("situd", "import_root", "import-root", import_root),
     TEXT("situd", "worker", "worker", worker),
     TEXT("situd", "engine", "engine", engine),
     FLAG("situd", "require_sandbox", "require-sandbox", require_sandbox),
     FLAG("situd", "debug", "debug", debug),
-    VALUE("situd", "lanes", "lanes", SETTING_NUMBER, lanes),
-    VALUE("situd", "memory_budget", "memory-budget", SETTING_BYTES, memory_budget),
-    VALUE("situd", "worker_memory", "worker-memory", SETTING_BYTES, worker_memory),
+    CHOICE("situd", "lanes", "lanes", SETTING_NUMBER, lanes),
+    CHOICE("situd", "memory_budget", "memory-budget", SETTING_BYTES, memory_budget),
+    CHOICE("situd", "worker_memory", "worker-memory", SETTING_BYTES, worker_memory),
     {"listen", "address", "listen", SETTING_LIST, offsetof(struct config, listen),
-     offsetof(struct config, listen_count)},
+     offsetof(struct config, listen_count), false},
     VALUE("listen", "socket_mode", "socket-mode", SETTING_OCTAL, socket_mode),
     TEXT("listen", "socket_group", "socket-group", socket_group),
     TEXT("listen", "tls_certificate", "tls-certificate", tls_certificate),
@@ -130,7 +135,7 @@ static int set_number(uint64_t *place, const struct setting *setting, const char
                                                           : "a number");
     }
     *place = (uint64_t)(number * scale);
-    return 0;
+    return *place > 0 || setting->zero_ok ? 0 : bad_value(error, setting, value, "more than 0");
 }
 
 static int set_flag(bool *place, const struct setting *setting, const char *value,
@@ -298,7 +303,7 @@ static int set_defaults(struct config *config, struct error *error)
     return set_text(&config->engine, "onnxruntime", error);
 }
 
-/* $SITUD_WORKER for a build tree; the installed place else. */
+/* In a build tree the worker lies beside; the installed place else. */
 static int default_worker(struct config *config, struct error *error)
 {
     if (config->worker) {
@@ -486,6 +491,12 @@ int config_check(const struct config *config, struct error *error)
     if (config->store_count == 0 && config->model_count == 0) {
         return error_set(error, ERROR_MALFORMED,
                          "nothing to serve: give --store NAME=DIRECTORY (or --config FILE)");
+    }
+    if (config->lanes >= LIMIT_LANES) {
+        return error_set(error, ERROR_MALFORMED, "lanes: at most %u", LIMIT_LANES - 1);
+    }
+    if (config->listen_count > LISTEN_MAX) {
+        return error_set(error, ERROR_MALFORMED, "at most %d addresses to listen on", LISTEN_MAX);
     }
     int result = check_stores(config, error);
     for (size_t i = 0; i < config->model_count && result == 0; i++) {

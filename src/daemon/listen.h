@@ -24,12 +24,13 @@ struct listen_socket {
     char address[128]; /* for the log */
 };
 
-enum { LISTEN_MAX = 64, DEFAULT_PORT = 7433 };
+enum { LISTEN_MAX = 16, DEFAULT_PORT = 7433 };
 
 /* 0 where the address is well formed and guarded as its kind demands. */
 must_check int listen_check(const struct config *config, const char *address, struct error *error);
 
-/* Opens all sockets: those that systemd handed over, else the configured ones, else the defaults:
+/* Opens all sockets: those that systemd handed over and the configured ones; where there are
+ * neither, the defaults:
  * 127.0.0.1:7433, and unix:/run/situ/situd.sock where /run/situ can be written. The descriptors are
  * the caller's. */
 must_check int listen_open(const struct config *config, struct listen_socket *ret_sockets,

@@ -23,7 +23,7 @@ void metrics_observe(struct metrics *metrics, enum metrics_stage stage, int64_t 
     atomic_fetch_add_explicit(&histogram->sum_ns, duration, memory_order_relaxed);
 }
 
-static const unsigned statuses[STATUS_SLOTS] = {200, 201, 204, 400, 401, 403, 404, 409,
+static const unsigned statuses[STATUS_SLOTS] = {200, 201, 204, 400, 401, 403, 404, 405, 409,
                                                 413, 415, 422, 429, 503, 504, 507, 500};
 
 void metrics_count_status(struct status_counts *counts, unsigned status)

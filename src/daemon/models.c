@@ -94,6 +94,13 @@ static int insert(struct models *models, struct model *model, struct error *erro
     return 0;
 }
 
+static void take_out(struct models *models, size_t place)
+{
+    memmove(models->all + place, models->all + place + 1,
+            (models->count - place - 1) * sizeof(struct model *));
+    models->count--;
+}
+
 static struct model *model_new(const char *name, const char *version, const char *path)
 {
     struct model *model = calloc(1, sizeof *model);
@@ -193,7 +200,12 @@ static int take_in(struct models *models, const char *name, const char *version,
     }
     HOLD(&models->lock);
     result = insert(models, model, error);
-    if (result < 0) {
+    if (result == -EEXIST) { /* the one found first stays */
+        log_event(LOG_LEVEL_ERROR, "model_twice", "model=%s version=%s path=%s", name, version,
+                  path);
+        result = 0;
+        model_unref(model);
+    } else if (result < 0) {
         model_unref(model);
     }
     return result;
@@ -383,29 +395,47 @@ static long newest_version(const struct models *models, const char *name)
     return newest;
 }
 
-int models_add_publish(struct models *models, struct model *model, struct error *error)
+/* Renames the package into place; back again where that cannot be made to last. */
+static int move_in(const struct models *models, const struct model *model, const char *parent,
+                   const char *path, struct error *error)
 {
-    HOLD(&models->lock);
-    cleanup_free char *parent = join(models->directory, model->name);
-    if (!parent) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    }
     if (mkdir(parent, 0700) < 0 && errno != EEXIST) {
         return state_error(error, "make", parent);
     }
+    if (rename(model->path, path) < 0) {
+        return state_error(error, "rename into", path);
+    }
+    if (sync_directory(parent) < 0 || sync_directory(models->directory) < 0) {
+        int result = state_error(error, "sync", path);
+        (void)rename(path, model->path);
+        return result;
+    }
+    return 0;
+}
+
+int models_add_publish(struct models *models, struct model *model, struct error *error)
+{
+    HOLD(&models->lock);
     (void)snprintf(model->version, sizeof model->version, "%ld",
                    newest_version(models, model->name) + 1);
-    cleanup_free char *path = join(parent, model->version);
+    cleanup_free char *parent = join(models->directory, model->name);
+    cleanup_free char *path = parent ? join(parent, model->version) : NULL;
     if (!path) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    if (rename(model->path, path) < 0 || sync_directory(parent) < 0 ||
-        sync_directory(models->directory) < 0) {
-        return state_error(error, "rename into", path);
+    int result = insert(models, model, error); /* unseen while the lock is held */
+    if (result < 0) {
+        return result;
+    }
+    result = move_in(models, model, parent, path, error);
+    if (result < 0) {
+        (void)rmdir(parent);
+        take_out(models, place_of(models, model->name, model->version));
+        return result;
     }
     free(model->path);
     model->path = take_ptr(path);
-    return insert(models, model, error);
+    return 0;
 }
 
 /* A package's directory: files, and directories of files, at most this deep. */
@@ -464,9 +494,7 @@ int models_remove(struct models *models, const char *name, const char *version, 
                              "model '%s' lies in a directory given by --models: remove it there",
                              name);
         }
-        memmove(models->all + i, models->all + i + 1,
-                (models->count - i - 1) * sizeof(struct model *));
-        models->count--;
+        take_out(models, i);
         removed++;
         remove_tree(model->path);
         char *slash = strrchr(model->path, '/');

@@ -90,8 +90,7 @@ static int write_all(struct package_upload *upload, const char *bytes, size_t si
 
 static int end_file(struct package_upload *upload, struct error *error)
 {
-    int result = fsync(upload->file) < 0 ? write_error(error, upload->path) : 0;
-    (void)close(upload->file);
+    int result = close(upload->file) < 0 ? write_error(error, upload->path) : 0;
     upload->file = -1;
     return result;
 }
@@ -172,9 +171,6 @@ int package_upload_finish(struct package_upload *upload, struct error *error)
 {
     if (upload->error.code == ERROR_NONE) {
         int result = tar_reader_finish(&upload->reader, &upload->error);
-        if (result == 0 && fsync(upload->directory_fd) < 0) {
-            result = write_error(&upload->error, "the directory");
-        }
         if (result == 0) {
             return 0;
         }
@@ -255,6 +251,11 @@ int package_upload_preset(struct package_upload *upload, const char *preset, str
     }
     result = write_all(upload, text.data, text.size, error);
     return result == 0 ? end_file(upload, error) : result;
+}
+
+int package_upload_sync(struct package_upload *upload, struct error *error)
+{
+    return syncfs(upload->directory_fd) < 0 ? write_error(error, "the directory") : 0;
 }
 
 const char *package_upload_directory(const struct package_upload *upload)

@@ -22,7 +22,7 @@ void package_upload_free(struct package_upload *upload); /* NULL is fine */
 /* A piece of the tar; after an error the following ones are refused with it. */
 must_check int package_upload_feed(struct package_upload *upload, const void *bytes, size_t size);
 
-/* The tar's end: 0, or what was wrong with any of it. All files are synced. */
+/* The tar's end: 0, or what was wrong with any of it. */
 must_check int package_upload_finish(struct package_upload *upload, struct error *error);
 
 /* Instead of a tar: copies the files of a package that lies beneath `root`. */
@@ -32,6 +32,9 @@ must_check int package_upload_copy(struct package_upload *upload, const char *ro
 /* Keeps the preset with the package, in situ.json. */
 must_check int package_upload_preset(struct package_upload *upload, const char *preset,
                                      struct error *error);
+
+/* All files and directories reach the disk: before the package is renamed into place. */
+must_check int package_upload_sync(struct package_upload *upload, struct error *error);
 
 const char *package_upload_directory(const struct package_upload *upload);
 void package_upload_take(struct package_upload *upload); /* it is a model now: do not remove */

@@ -96,6 +96,9 @@ static void adopt(struct call *call, struct package_upload *upload, const char *
         result = package_upload_preset(upload, preset, &error);
     }
     if (result == 0) {
+        result = package_upload_sync(upload, &error);
+    }
+    if (result == 0) {
         result = models_add_read(service->models, call->captures[0],
                                  package_upload_directory(upload), NULL, &model, &error);
     }

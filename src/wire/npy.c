@@ -19,17 +19,23 @@ static int broken(struct error *error, const char *what)
     return error_set(error, ERROR_UNDECODABLE, "not a readable .npy file: %s", what);
 }
 
+static bool is_quote(char c)
+{
+    return c == '\'' || c == '"';
+}
+
 /* Where a key's value begins, or NULL. Keys stand in single or double quotes. */
 static const char *find_value(const char *header, const char *key)
 {
+    size_t length = strlen(key);
     const char *found = strstr(header, key);
-    while (found && (found == header || (found[-1] != '\'' && found[-1] != '"'))) {
+    while (found && (found == header || !is_quote(found[-1]) || !is_quote(found[length]))) {
         found = strstr(found + 1, key);
     }
     if (!found) {
         return NULL;
     }
-    found += strlen(key) + 1;
+    found += length + 1;
     found += strspn(found, " ");
     if (*found != ':') {
         return NULL;
@@ -49,7 +55,7 @@ static int parse_type(const char *header, struct npy *npy, struct error *error)
         {"i4", DATATYPE_INT32},  {"i8", DATATYPE_INT64},  {"b1", DATATYPE_BOOL},
     };
     const char *value = find_value(header, "descr");
-    if (!value || (*value != '\'' && *value != '"')) {
+    if (!value || !is_quote(*value)) {
         return broken(error, "no simple 'descr' in its header");
     }
     value++;
@@ -58,7 +64,7 @@ static int parse_type(const char *header, struct npy *npy, struct error *error)
     }
     value += *value == '<' || *value == '|' || *value == '=';
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (strncmp(value, types[i].name, 2) == 0 && (value[2] == '\'' || value[2] == '"')) {
+        if (strncmp(value, types[i].name, 2) == 0 && is_quote(value[2])) {
             npy->datatype = types[i].datatype;
             return 0;
         }

@@ -334,3 +334,11 @@ def test_installation_goes_where_it_is_told(tmp_path):
     situ = next(p for p in (tmp_path / "root").rglob("bin/situ"))
     assert "situ" in subprocess.run([situ, "--version"], capture_output=True, text=True,
                                     env={"LD_LIBRARY_PATH": str(next((tmp_path / "root").rglob("libsitu.so")).parent)}).stdout
+
+
+def test_values_out_of_range_are_refused(tmp_path, store):
+    for option, value in (("--connections", "0"), ("--lanes", "999"), ("--object-seconds", "0"),
+                          ("--body-bytes", "0"), ("--queue", "-1"), ("--load-seconds", "nan")):
+        out = start_refused(tmp_path, "--store", f"p={store}", option, value)
+        assert out.returncode == 2, (option, out.stderr)
+        assert option[2:].replace("-", "_") in out.stderr.replace("-", "_"), out.stderr
