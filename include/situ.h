@@ -397,14 +397,15 @@ SITU_API void situ_objects_free(struct situ_objects *objects);
 
 struct situ_array_status {
     const char *version;
-    const char *state; /* starting, ready or stopping */
+    const char *state; /* "ready" or "stopping" */
     double uptime_s;
     uint32_t cores;
     uint32_t lanes;
     uint32_t lanes_busy;
     uint32_t queue;               /* objects that wait */
     uint32_t models_loaded;       /* held by a worker now */
-    uint64_t memory_budget_bytes; /* of loaded models; 0: no limit */
+    uint64_t memory_bytes;        /* of the workers that hold them, when they were loaded */
+    uint64_t memory_budget_bytes; /* above it, models that stand idle are let go */
     int landlock;                 /* nonzero: the workers' sandbox has it */
     int seccomp;                  /* likewise */
     const char *sandbox_warning;  /* "" or what is missing */

@@ -32,10 +32,9 @@ static void print_status(const struct cli *cli, const struct situ_array_status *
     (void)snprintf(line, sizeof line, "%" PRIu32 " object%s", status->queue,
                    status->queue == 1 ? "" : "s");
     print_line("waiting", line);
-    (void)snprintf(line, sizeof line, "%" PRIu32 " loaded, memory %s", status->models_loaded,
-                   status->memory_budget_bytes
-                       ? figure_bytes(figures[0], status->memory_budget_bytes)
-                       : "not limited");
+    (void)snprintf(line, sizeof line, "%" PRIu32 " loaded, %s of %s", status->models_loaded,
+                   figure_bytes(figures[0], status->memory_bytes),
+                   figure_bytes(figures[1], status->memory_budget_bytes));
     print_line("models", line);
     (void)snprintf(line, sizeof line, "Landlock %s, seccomp %s", status->landlock ? "on" : "OFF",
                    status->seccomp ? "on" : "OFF");

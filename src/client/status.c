@@ -31,6 +31,7 @@ static void fill(struct status *status)
         .lanes_busy = (uint32_t)count_of(root, "lanes_busy"),
         .queue = (uint32_t)count_of(root, "queue"),
         .models_loaded = (uint32_t)count_of(root, "models_loaded"),
+        .memory_bytes = count_of(root, "memory_bytes"),
         .memory_budget_bytes = count_of(root, "memory_budget_bytes"),
         .landlock = json_get_bool(json_member(sandbox, "landlock"), false),
         .seccomp = json_get_bool(json_member(sandbox, "seccomp"), false),

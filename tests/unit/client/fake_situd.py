@@ -160,7 +160,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, {"version": "0.1.0", "state": "ready", "uptime_s": 12.5, "lanes": 3,
                               "lanes_busy": 1, "queue": 0, "cores": 2,
                               "sandbox": {"landlock": True, "seccomp": True, "warning": None},
-                              "memory_budget_bytes": 0, "models_loaded": 1, "objects": 128,
+                              "memory_bytes": 31305728, "memory_budget_bytes": 12638255104, "models_loaded": 1, "objects": 128,
                               "bytes_read": 15028224, "bytes_sent": 11200, "bytes_received": 300})
         elif parts == ["v1", "stores"]:
             self.answer(200, {"stores": [{"name": s, "kind": "dir"} for s in self.fake.stores]})
