@@ -33,6 +33,7 @@ static struct infer_item *next_item(struct dispatch *dispatch, struct item_list 
         }
         struct error error = {0};
         if (dispatch_want_loaded(dispatch, item->request->model, &error) < 0) {
+            dispatch_give_up_waiting(dispatch, item->request->model, &error, finished);
             item_list_finish(finished, item, &error);
         } else if (item->alone) { /* the worker died before its turn came */
             item->alone = false;
@@ -50,6 +51,7 @@ static void after_crash(struct dispatch *dispatch, struct infer_item *item,
                         enum lane_outcome outcome, bool had_company, struct item_list *finished)
 {
     bool guilty = item->alone || (outcome == LANE_HUNG && !had_company);
+    guilty = guilty && !dispatch->stopping; /* which kills workers */
     if (guilty) {
         struct error error = item->error;
         if (outcome == LANE_CRASHED) {
@@ -79,7 +81,8 @@ static struct garbage settle(struct dispatch *dispatch, struct infer_item *item,
     } else {
         if (!runtime->dying) {
             runtime->dying = worker;
-            log_event(LOG_LEVEL_WARNING, outcome == LANE_HUNG ? "worker_hung" : "worker_crashed",
+            log_event(dispatch->stopping ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+                      outcome == LANE_HUNG ? "worker_hung" : "worker_crashed",
                       "model=%s version=%s pid=%d in_flight=%u", model->name, model->version,
                       (int)worker_process_pid(worker), runtime->users + 1);
         }
@@ -91,15 +94,10 @@ static struct garbage settle(struct dispatch *dispatch, struct infer_item *item,
         if (runtime->users == 0) {
             garbage = dispatch_detach_worker(dispatch, model);
             atomic_fetch_add(&dispatch->metrics->workers_restarted, 1);
-            struct error error = {0};
-            if (dispatch_want_loaded(dispatch, model, &error) < 0) {
-                dispatch_give_up_waiting(dispatch, model, &error, finished);
-            }
+            dispatch_reload(dispatch, model, finished);
         }
     } else if (runtime->quarantine) {
         dispatch_resume_model(dispatch, model);
-    } else if (runtime->unload && runtime->users == 0) {
-        garbage = dispatch_detach_worker(dispatch, model);
     }
     return garbage;
 }
@@ -172,6 +170,13 @@ static void expire_list(struct dispatch *dispatch, struct item_list *list, int64
     }
 }
 
+static void expire_waiting(struct dispatch *dispatch, struct model *model, int64_t now_ns,
+                           const struct error *error, struct item_list *finished)
+{
+    expire_list(dispatch, &model->runtime.parked, now_ns, error, finished);
+    expire_list(dispatch, &model->runtime.suspects, now_ns, error, finished);
+}
+
 static void expire(struct dispatch *dispatch, struct item_list *finished)
 {
     struct error error = {0};
@@ -186,19 +191,33 @@ static void expire(struct dispatch *dispatch, struct item_list *finished)
         }
     }
     for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
-        expire_list(dispatch, &m->runtime.parked, now_ns, &error, finished);
+        expire_waiting(dispatch, m, now_ns, &error, finished);
+    }
+    for (struct model *m = dispatch->loading_models; m; m = m->runtime.next_loaded) {
+        expire_waiting(dispatch, m, now_ns, &error, finished);
     }
 }
 
-/* An idle worker that died is taken out now, so that the next request does not meet it. */
-static struct garbage dead_worker(struct dispatch *dispatch)
+/* An idle worker that died is taken out now, so that the next request does not meet it; and so is
+ * that of a removed model that nobody holds but the list. */
+static struct garbage idle_worker(struct dispatch *dispatch, struct item_list *finished)
 {
     for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
-        if (m->runtime.users == 0 && !worker_process_watch(m->runtime.worker)) {
+        if (m->runtime.users > 0) {
+            continue;
+        }
+        if (m->runtime.unload && atomic_load(&m->references) == 1) {
+            return dispatch_detach_worker(dispatch, m);
+        }
+        if (!dispatch->stopping && !worker_process_watch(m->runtime.worker)) {
             log_event(LOG_LEVEL_WARNING, "worker_died_idle", "model=%s version=%s pid=%d", m->name,
                       m->version, (int)worker_process_pid(m->runtime.worker));
             atomic_fetch_add(&dispatch->metrics->workers_restarted, 1);
-            return dispatch_detach_worker(dispatch, m);
+            struct garbage garbage = dispatch_detach_worker(dispatch, m);
+            if (m->runtime.quarantine) { /* others wait behind the object whose turn it was */
+                dispatch_reload(dispatch, m, finished);
+            }
+            return garbage;
         }
     }
     return (struct garbage){0};
@@ -215,7 +234,7 @@ static void *housekeeper_main(void *argument)
         (void)pthread_mutex_lock(&dispatch->lock);
         stopping = dispatch->stopping;
         expire(dispatch, &finished);
-        garbage = dead_worker(dispatch);
+        garbage = idle_worker(dispatch, &finished);
         (void)pthread_mutex_unlock(&dispatch->lock);
         dispatch_discard(&garbage);
         dispatch_finish_all(dispatch, &finished);
@@ -273,6 +292,10 @@ static void give_up_queue(struct dispatch *dispatch, struct item_list *finished)
         item_list_finish(finished, dispatch_item_of(entry), &error);
     }
     for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
+        dispatch_give_up_waiting(dispatch, m, &error, finished);
+        worker_process_kill(m->runtime.worker); /* the lanes in it come back at once */
+    }
+    for (struct model *m = dispatch->loading_models; m; m = m->runtime.next_loaded) {
         dispatch_give_up_waiting(dispatch, m, &error, finished);
     }
 }
@@ -375,15 +398,8 @@ void dispatch_cancel(struct dispatch *dispatch, struct infer_request *request)
 
 void dispatch_unload(struct dispatch *dispatch, struct model *model)
 {
-    struct garbage garbage = {0};
-    (void)pthread_mutex_lock(&dispatch->lock);
-    if (model->runtime.worker && model->runtime.users == 0 && !model->runtime.quarantine) {
-        garbage = dispatch_detach_worker(dispatch, model);
-    } else {
-        model->runtime.unload = true;
-    }
-    (void)pthread_mutex_unlock(&dispatch->lock);
-    dispatch_discard(&garbage);
+    HOLD(&dispatch->lock);
+    model->runtime.unload = true; /* the housekeeper sees to it */
 }
 
 int dispatch_load(struct dispatch *dispatch, struct model *model, struct error *error)
@@ -394,7 +410,8 @@ int dispatch_load(struct dispatch *dispatch, struct model *model, struct error *
            model->runtime.state == MODEL_LOADING) {
         (void)pthread_cond_wait(&dispatch->loaded, &dispatch->lock);
     }
-    if (result == 0 && !model->runtime.facts_known) {
+    bool failed = model->runtime.state == MODEL_FAILED;
+    if (result == 0 && (failed || !model->runtime.facts_known)) {
         if (error) {
             *error = model->runtime.failure;
         }

@@ -31,7 +31,8 @@ must_check int dispatch_new(const struct dispatch_config *config, struct tasks *
                             struct metrics *metrics, struct dispatch **ret_dispatch,
                             struct error *error);
 
-/* Items that wait are given up (ERROR_UNAVAILABLE), running ones end; then all threads. */
+/* Items that wait are given up, and so are those that run: their workers are killed
+ * (ERROR_UNAVAILABLE). Then all threads end. */
 void dispatch_stop(struct dispatch *dispatch);
 void dispatch_free(struct dispatch *dispatch); /* after dispatch_stop, and when no model is left */
 
@@ -46,7 +47,7 @@ void dispatch_cancel(struct dispatch *dispatch, struct infer_request *request);
 /* Blocks until the model is loaded: for requests that need to know its inputs and outputs. */
 must_check int dispatch_load(struct dispatch *dispatch, struct model *model, struct error *error);
 
-/* Lets go of the worker as soon as it has nothing to do: the model was removed. */
+/* The model was removed: lets go of its worker soon after the last request that holds the model. */
 void dispatch_unload(struct dispatch *dispatch, struct model *model);
 
 /* Is the model's signature known? Then model->runtime.facts may be read without a lock. */

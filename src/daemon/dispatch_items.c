@@ -126,6 +126,14 @@ void dispatch_give_up_waiting(struct dispatch *dispatch, struct model *model,
     model->runtime.quarantine = false;
 }
 
+void dispatch_reload(struct dispatch *dispatch, struct model *model, struct item_list *finished)
+{
+    struct error error = {0};
+    if (dispatch_want_loaded(dispatch, model, &error) < 0) {
+        dispatch_give_up_waiting(dispatch, model, &error, finished);
+    }
+}
+
 static void unlink_loaded(struct dispatch *dispatch, struct model *model)
 {
     for (struct model **at = &dispatch->loaded_models; *at; at = &(*at)->runtime.next_loaded) {
@@ -144,7 +152,6 @@ struct garbage dispatch_detach_worker(struct dispatch *dispatch, struct model *m
     struct garbage garbage = {model->runtime.worker, model};
     model->runtime.worker = NULL;
     model->runtime.dying = NULL;
-    model->runtime.unload = false;
     model->runtime.state = MODEL_UNLOADED;
     unlink_loaded(dispatch, model);
     return garbage;

@@ -3,6 +3,7 @@
  * Loading models into workers and letting go of them: on first use, after a crash, above the memory
  * budget. A load blocks on a task thread, never under the lock.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -73,8 +74,21 @@ static void keep_budget(struct dispatch *dispatch, const struct model *keep)
     }
 }
 
+/* Loaded models and those that are being loaded stand in a list each, through the same link. */
+static void unlink_loading(struct dispatch *dispatch, struct model *model)
+{
+    struct model **at = &dispatch->loading_models;
+    while (*at && *at != model) {
+        at = &(*at)->runtime.next_loaded;
+    }
+    if (*at) {
+        *at = model->runtime.next_loaded;
+        model->runtime.next_loaded = NULL;
+    }
+}
+
 static void publish_worker(struct dispatch *dispatch, struct model *model,
-                           struct worker_process *worker)
+                           struct worker_process *worker, uint64_t memory_bytes)
 {
     struct model_runtime *runtime = &model->runtime;
     if (!runtime->facts_known) {
@@ -88,7 +102,7 @@ static void publish_worker(struct dispatch *dispatch, struct model *model,
     dispatch->last_sandbox.sandbox_known = true;
     runtime->worker = worker;
     runtime->state = MODEL_LOADED;
-    runtime->memory_bytes = worker_process_memory(worker);
+    runtime->memory_bytes = memory_bytes;
     runtime->last_used_ns = clock_now_ns();
     runtime->next_loaded = dispatch->loaded_models;
     dispatch->loaded_models = model_ref(model);
@@ -133,15 +147,22 @@ static void load_task(void *argument)
     struct error error = {0};
     struct item_list finished = {0};
     struct worker_process *worker = NULL;
+    char version[MODEL_VERSION_SIZE]; /* the model gets a new one when it is published */
+    (void)snprintf(version, sizeof version, "%s", model->version);
     int64_t start = clock_now_ns();
     int result = start_worker(dispatch, model, &worker, &error);
+    /* Once it is published, others may free the worker at any time. */
+    int pid = result == 0 ? (int)worker_process_pid(worker) : -1;
+    int64_t run_ns = result == 0 ? worker_process_facts(worker)->run_ns : 0;
+    uint64_t memory_bytes = result == 0 ? worker_process_memory(worker) : 0;
     {
         HOLD(&dispatch->lock);
+        unlink_loading(dispatch, model);
         if (result == 0 && dispatch->stopping) {
             result = error_set(&error, ERROR_UNAVAILABLE, "situd is stopping");
         }
         if (result == 0) {
-            publish_worker(dispatch, model, worker);
+            publish_worker(dispatch, model, worker, memory_bytes);
             dispatch_resume_model(dispatch, model);
         } else {
             load_failed(dispatch, model, &error, &finished);
@@ -151,14 +172,13 @@ static void load_task(void *argument)
     if (result < 0) {
         char quoted[ERROR_MESSAGE_SIZE];
         log_event(LOG_LEVEL_ERROR, "model_load_failed", "model=%s version=%s reason=%s",
-                  model->name, model->version, log_quote(quoted, sizeof quoted, error.message));
+                  model->name, version, log_quote(quoted, sizeof quoted, error.message));
         worker_process_free(worker);
     } else {
         atomic_fetch_add(&dispatch->metrics->workers_started, 1);
         log_event(LOG_LEVEL_INFO, "model_loaded", "model=%s version=%s pid=%d ms=%lld run_us=%lld",
-                  model->name, model->version, (int)worker_process_pid(worker),
-                  (long long)((clock_now_ns() - start) / NS_PER_MS),
-                  (long long)(worker_process_facts(worker)->run_ns / 1000));
+                  model->name, version, pid, (long long)((clock_now_ns() - start) / NS_PER_MS),
+                  (long long)(run_ns / 1000));
     }
     dispatch_finish_all(dispatch, &finished);
     keep_budget(dispatch, model);
@@ -173,6 +193,8 @@ static void start_load(struct dispatch *dispatch, struct model *model)
     if (load) {
         *load = (struct load){dispatch, model_ref(model)};
         if (tasks_start(dispatch->tasks, load_task, load) == 0) {
+            model->runtime.next_loaded = dispatch->loading_models;
+            dispatch->loading_models = model;
             return;
         }
         model_unref(model);

@@ -32,6 +32,7 @@ struct dispatch {
     size_t parked; /* items that wait outside the queue */
     unsigned busy; /* lanes that have an item */
     struct model *loaded_models;
+    struct model *loading_models; /* the tasks that load them hold the references */
     struct dispatch_status last_sandbox;
     bool stopping;
     atomic_bool stop_loading; /* the same, for the threads that load */
@@ -75,6 +76,10 @@ void item_list_finish(struct item_list *finished, struct infer_item *item,
 /* Under the lock: every item of the model that waits outside the queue fails. */
 void dispatch_give_up_waiting(struct dispatch *dispatch, struct model *model,
                               const struct error *error, struct item_list *finished);
+
+/* Under the lock: the model lost its worker, or a load did not begin. Loads again, or gives up what
+ * waits. */
+void dispatch_reload(struct dispatch *dispatch, struct model *model, struct item_list *finished);
 
 /* Under the lock, when no lane is in it: takes the worker out of its model. */
 struct garbage dispatch_detach_worker(struct dispatch *dispatch, struct model *model);

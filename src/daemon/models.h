@@ -37,13 +37,13 @@ struct model_runtime {
     unsigned users;                /* lanes that are in it */
     struct item_list parked;       /* wait for the worker, or for the end of a quarantine */
     struct item_list suspects;     /* were in a worker that crashed; retried one at a time */
-    bool unload;                   /* the worker goes when the last lane leaves it */
+    bool unload;                   /* removed: the worker goes when no request holds the model */
     bool quarantine;               /* suspects are being retried: nothing else runs */
     struct error failure;          /* MODEL_FAILED */
     int64_t retry_ns;              /* MODEL_FAILED: no new try before */
     int64_t last_used_ns;
     uint64_t memory_bytes;
-    struct model *next_loaded; /* list of loaded models */
+    struct model *next_loaded; /* list of loaded models, or of those being loaded */
     uint32_t primary_output;   /* index of the output that answers are made of */
     bool facts_known;
     struct worker_facts facts;

@@ -24,7 +24,13 @@
 #include "base/log.h"
 #include "daemon/spawner.h"
 
-enum { LOG_LINE_SIZE = 1024, POLL_MS = 250 };
+enum {
+    LOG_LINE_SIZE = 1024,
+    LOG_LINES_MAX = 1000, /* of one worker; what it writes beyond that is dropped */
+    POLL_MS = 250,
+    SEND_SECONDS = 5,       /* a worker that takes nothing for so long hangs */
+    LAST_MESSAGES_MAX = 64, /* looked at when a worker ends */
+};
 
 struct worker_lane {
     int socket;     /* owned; our end */
@@ -45,6 +51,7 @@ struct worker_process {
     atomic_bool killed;
     char log_line[LOG_LINE_SIZE];
     size_t log_used;
+    unsigned log_lines;
     char violation[64];
     struct worker_lane lanes[];
 };
@@ -93,22 +100,23 @@ static void close_fd(int *fd)
 
 static void log_worker_line(struct worker_process *worker)
 {
-    if (worker->log_used > 0) {
+    if (worker->log_used > 0 && worker->log_lines++ < LOG_LINES_MAX) {
         char quoted[LOG_LINE_SIZE + 64];
         worker->log_line[worker->log_used] = '\0';
         log_event(LOG_LEVEL_WARNING, "worker_says", "model=%s pid=%d text=%s", worker->model,
                   (int)worker->pid, log_quote(quoted, sizeof quoted, worker->log_line));
-        worker->log_used = 0;
     }
+    worker->log_used = 0;
 }
 
-static void drain_log(struct worker_process *worker)
+/* False at the pipe's end: the worker closed it, or is gone. */
+static bool drain_log(struct worker_process *worker)
 {
     char piece[512];
     for (int reads = 0; reads < 64; reads++) { /* bounded: a worker may write without end */
         ssize_t size = read(worker->log, piece, sizeof piece);
         if (size <= 0) {
-            return;
+            return size < 0;
         }
         for (ssize_t i = 0; i < size; i++) {
             if (piece[i] == '\n' || worker->log_used == sizeof worker->log_line - 1) {
@@ -119,6 +127,7 @@ static void drain_log(struct worker_process *worker)
             }
         }
     }
+    return true;
 }
 
 static int send_message(struct worker_process *worker, const union message *message, const int *fds,
@@ -167,9 +176,11 @@ static int read_control(struct worker_process *worker, union message *message)
 static int wait_message(struct worker_process *worker, int64_t deadline_ns, uint32_t type,
                         union message *message, struct error *error)
 {
+    bool has_log = true;
     for (;;) {
+        /* A log that was closed would wake us without end. */
         struct pollfd fds[2] = {{.fd = worker->control, .events = POLLIN},
-                                {.fd = worker->log, .events = POLLIN}};
+                                {.fd = has_log ? worker->log : -1, .events = POLLIN}};
         int64_t left_ms = (deadline_ns - clock_now_ns()) / NS_PER_MS;
         if (left_ms <= 0) {
             return error_set(error, ERROR_DEADLINE,
@@ -182,7 +193,7 @@ static int wait_message(struct worker_process *worker, int64_t deadline_ns, uint
         if (poll(fds, 2, left_ms < POLL_MS ? (int)left_ms : POLL_MS) < 0 && errno != EINTR) {
             return system_error(error, "poll");
         }
-        drain_log(worker);
+        has_log = has_log && drain_log(worker);
         int result = fds[0].revents ? read_control(worker, message) : -EAGAIN;
         if (result == 0 || (result > 0 && message->header.type != type)) {
             return worker->violation[0]
@@ -254,7 +265,9 @@ static int hand_over_files(struct worker_process *worker, const char *package_pa
     return result;
 }
 
-static void take_facts(struct worker_process *worker, const struct message_loaded *loaded)
+/* Of the pipeline only what the model itself decides is taken from the worker. */
+static void take_facts(struct worker_process *worker, const struct pipeline *pipeline,
+                       const struct message_loaded *loaded)
 {
     struct worker_facts *facts = &worker->facts;
     facts->all_cores = loaded->all_cores != 0;
@@ -265,7 +278,9 @@ static void take_facts(struct worker_process *worker, const struct message_loade
     memcpy(facts->inputs, loaded->tensors, loaded->input_count * sizeof facts->inputs[0]);
     memcpy(facts->outputs, loaded->tensors + loaded->input_count,
            loaded->output_count * sizeof facts->outputs[0]);
-    facts->pipeline = loaded->pipeline;
+    facts->pipeline = *pipeline;
+    facts->pipeline.layout = loaded->pipeline.layout;
+    facts->pipeline.datatype = loaded->pipeline.datatype;
 }
 
 static int check_sandbox(struct worker_process *worker, const struct message_ready *ready,
@@ -312,7 +327,7 @@ static int converse(struct worker_process *worker, const char *package_path,
         result = error_set(error, (enum error_code)message.loaded.code, "%s", message.loaded.text);
     }
     if (result == 0) {
-        take_facts(worker, &message.loaded);
+        take_facts(worker, &spec->pipeline, &message.loaded);
     }
     return result;
 }
@@ -338,6 +353,10 @@ static int spawn(struct worker_process *worker, struct spawner *spawner,
     }
     worker->control = pair[0];
     cleanup_fd int far_control = pair[1];
+    struct timeval limit = {.tv_sec = SEND_SECONDS};
+    if (setsockopt(worker->control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0) {
+        return system_error(error, "SO_SNDTIMEO");
+    }
     if (pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK) < 0) {
         return system_error(error, "pipe");
     }
@@ -418,14 +437,16 @@ void worker_process_kill(struct worker_process *worker)
 static void reap(struct worker_process *worker)
 {
     union message message;
-    while (worker->control >= 0 && read_control(worker, &message) > 0) {
+    int last = 0; /* bounded: it may send without end */
+    while (worker->control >= 0 && last < LAST_MESSAGES_MAX && read_control(worker, &message) > 0) {
+        last++;
     }
     bool by_us = atomic_load(&worker->killed);
     worker_process_kill(worker);
     int status = 0;
     while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR) {
     }
-    drain_log(worker);
+    (void)drain_log(worker);
     log_worker_line(worker);
     if (worker->violation[0]) {
         log_event(LOG_LEVEL_ERROR, "sandbox_violation", "model=%s pid=%d syscall=%s", worker->model,
@@ -460,7 +481,7 @@ void worker_process_free(struct worker_process *worker)
 
 bool worker_process_watch(struct worker_process *worker)
 {
-    drain_log(worker);
+    (void)drain_log(worker);
     union message message;
     return read_control(worker, &message) == -EAGAIN;
 }
@@ -501,6 +522,37 @@ static int lost(struct worker_process *worker, struct error *error)
     return error_set(error, ERROR_WORKER_CRASHED, "the worker ended while it had this object");
 }
 
+/* Each output that was asked for at most once, and no more bytes than there is room for: what comes
+ * is copied, and an answer that names the same bytes over and over would take memory without end.
+ */
+static bool outputs_ok(const struct worker_process *worker, const struct message_run *run,
+                       const struct message_done *done)
+{
+    struct error ignored;
+    uint32_t wanted = run->output_mask;
+    uint64_t total = 0;
+    if (message_check_tensors(done->outputs, done->output_count, worker->facts.output_count,
+                              LIMIT_LANE_OUTPUT_BYTES, &ignored) < 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < done->output_count; i++) {
+        uint32_t bit = 1u << done->outputs[i].index;
+        if (!(wanted & bit)) {
+            return false;
+        }
+        wanted &= ~bit;
+        total += done->outputs[i].size_bytes;
+    }
+    return total <= LIMIT_LANE_OUTPUT_BYTES;
+}
+
+/* What a worker may say of an object; everything else is situd's to say. */
+static bool is_objects_fault(uint32_t code)
+{
+    return code == ERROR_UNDECODABLE || code == ERROR_UNFIT || code == ERROR_TOO_LARGE ||
+           code == ERROR_MALFORMED || code == ERROR_MEMORY || code == ERROR_INTERNAL;
+}
+
 int worker_process_run(struct worker_process *worker, uint32_t lane_index, struct message_run *run,
                        const struct message_done **ret_done, const char **ret_output,
                        struct error *error)
@@ -525,12 +577,9 @@ int worker_process_run(struct worker_process *worker, uint32_t lane_index, struc
     struct error ignored;
     if (size <= 0 || message_check(&lane->answer, (size_t)size, &ignored) < 0 ||
         lane->answer.header.type != MESSAGE_DONE || done->sequence != run->sequence ||
-        message_check_tensors(done->outputs, done->output_count, worker->facts.output_count,
-                              LIMIT_LANE_OUTPUT_BYTES, &ignored) < 0) {
+        !outputs_ok(worker, run, done) ||
+        (done->code != ERROR_NONE && !is_objects_fault(done->code))) {
         return lost(worker, error);
-    }
-    if (done->code == ERROR_WORKER_CRASHED || done->code == ERROR_DEADLINE) {
-        return lost(worker, error); /* not for a worker to say */
     }
     if (done->code != ERROR_NONE) {
         return error_set(error, (enum error_code)done->code, "%s", done->text);

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens when two things happen at once: models that go while they are used, a stop in the
+middle of anything, deadlines that pass while a model loads, workers that lie.
+
+The null engine runs a model twice when it loads it: `sleep MS` makes loads slow, too.
+"""
+
+import concurrent.futures
+import io
+import json
+import os
+import signal
+import socket
+import tarfile
+import threading
+import time
+
+import pytest
+import requests
+from conftest import BUILD, grey_png
+
+NAMES = [f"{v:02}.png" for v in range(20)]
+STOP_SECONDS = 11  # LIMIT_STOP_MS and a little
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Twenty grey pictures, values 0 to 19."""
+    for value in range(20):
+        grey_png(tmp_path / f"photos/{value:02}.png", value)
+    return tmp_path / "photos"
+
+
+def null(situd, photos, models, *args):
+    return situd("--store", f"photos={photos}", "--models", models, "--engine", "null", *args)
+
+
+def add(daemon, package, name):
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as t:
+        for file in sorted(package.iterdir()):
+            t.add(file, file.name)
+    return requests.put(f"{daemon.url}/v1/models/{name}", data=tar.getvalue(), timeout=60,
+                        headers={"Content-Type": "application/octet-stream"})
+
+
+def get(daemon, path, timeout=60):
+    """Without the shared session: these come from many threads."""
+    return requests.get(daemon.url + path, timeout=timeout)
+
+
+def stop_in_time(daemon):
+    start = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - start < STOP_SECONDS, daemon.log()
+
+
+# ---- models that go ----
+
+def test_a_run_keeps_its_model_when_it_is_removed(situd, photos, null_models):
+    models = null_models(slow="sleep 40")
+    daemon = situd("--store", f"photos={photos}", "--engine", "null", "--lanes", "2")
+    assert add(daemon, models / "slow", "slow").status_code == 201
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        run = pool.submit(requests.post, f"{daemon.url}/v1/infer/slow", timeout=60,
+                          json={"select": {"keys": [f"photos/{n}" for n in NAMES * 10]}})
+        time.sleep(0.5)
+        assert requests.delete(f"{daemon.url}/v1/models/slow", timeout=20).status_code == 204
+        lines = [json.loads(line) for line in run.result().text.splitlines()]
+    assert lines[-1]["done"] == {"objects": 200, "failed": 0,
+                                 "bytes_read": lines[-1]["done"]["bytes_read"]}
+    assert get(daemon, "/v1/infer/slow/photos/01.png").status_code == 404
+    daemon.wait_for(lambda: not daemon.workers(), "the removed model's worker to go", 3)
+
+
+def test_a_model_that_is_removed_while_it_loads_leaves_no_worker(situd, photos, null_models):
+    models = null_models(slow="sleep 700", quick="sleep 0")
+    daemon = situd("--store", f"photos={photos}", "--engine", "null", "--memory-budget", "1")
+    assert add(daemon, models / "slow", "slow").status_code == 201
+    assert add(daemon, models / "quick", "quick").status_code == 201
+    daemon.wait_for(lambda: daemon.status()["models_loaded"] == 1, "the budget to be kept", 3)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        shown = pool.submit(get, daemon, "/v1/models/slow")
+        time.sleep(0.4)
+        assert requests.delete(f"{daemon.url}/v1/models/slow", timeout=20).status_code == 204
+        assert shown.result().status_code == 200
+    daemon.wait_for(lambda: daemon.status()["models_loaded"] <= 1, "the worker to go", 3)
+    daemon.wait_for(lambda: len(daemon.workers()) <= 1, "the worker to go", 3)
+
+
+# ---- deadlines ----
+
+def test_the_deadline_holds_while_the_model_loads(situd, photos, null_models):
+    daemon = null(situd, photos, null_models(slow="sleep 3000"), "--request-seconds", "1")
+    start = time.monotonic()
+    r = get(daemon, "/v1/infer/slow/photos/01.png")
+    assert (r.status_code, r.json()["code"]) == (504, "deadline")
+    assert time.monotonic() - start < 3
+
+
+def test_the_deadline_holds_behind_others_that_are_retried_alone(situd, photos, null_models):
+    daemon = null(situd, photos, null_models(hanging="sleep 20\nhang_from 10"),
+                  "--object-seconds", "1.5", "--request-seconds", "2", "--lanes", "3")
+    get(daemon, "/v1/infer/hanging/photos/00.png")
+    start = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda n: get(daemon, f"/v1/infer/hanging/photos/{n}"),
+                                NAMES[10:]))
+    assert {r.status_code for r in answers} == {504}
+    assert time.monotonic() - start < 8
+    assert get(daemon, "/v1/infer/hanging/photos/01.png").status_code == 200
+
+
+def test_ready_says_no_when_a_model_that_was_loaded_cannot_be_loaded_again(situd, photos,
+                                                                        null_models):
+    models = null_models(slow="sleep 1")
+    daemon = null(situd, photos, models)
+    assert get(daemon, "/v2/models/slow/ready").status_code == 200
+    (models / "slow/model.onnx").write_text("nonsense")
+    os.kill(daemon.workers()[0], signal.SIGKILL)
+    daemon.wait_for(lambda: "worker_died_idle" in daemon.log(), "the loss to be seen")
+    assert get(daemon, "/v2/models/slow/ready").status_code == 503
+
+
+# ---- stopping ----
+
+def test_a_stop_ends_an_object_that_hangs(situd, photos, null_models):
+    daemon = null(situd, photos, null_models(hanging="sleep 1\nhang_from 19"),
+                  "--object-seconds", "60")
+    get(daemon, "/v1/infer/hanging/photos/00.png")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        hanging = pool.submit(get, daemon, "/v1/infer/hanging/photos/19.png")
+        time.sleep(0.4)
+        stop_in_time(daemon)
+        try:
+            assert hanging.result().status_code == 503
+        except requests.ConnectionError:
+            pass  # the answer came behind the end of the listener
+
+
+def test_a_stop_ends_a_load_and_what_waits_for_it(situd, photos, null_models):
+    daemon = null(situd, photos, null_models(slow="sleep 30000"))
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(get, daemon, f"/v1/infer/slow/photos/0{i}.png") for i in range(4)]
+        daemon.wait_for(lambda: daemon.status()["queue"] == 4, "objects that wait")
+        stop_in_time(daemon)
+        for w in waiting:
+            try:
+                assert w.result().status_code == 503
+            except requests.ConnectionError:
+                pass
+    assert not daemon.workers()
+
+
+def test_a_stop_does_not_wait_for_a_client_that_does_not_read(situd, photos, null_models):
+    daemon = null(situd, photos, null_models(quick="sleep 0"))
+    get(daemon, "/v1/infer/quick/photos/00.png")
+    keys = [f"photos/{'k' * 1000}{i:04}.png" for i in range(4096)]
+    body = json.dumps({"select": {"keys": keys}}).encode()
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.connect(("127.0.0.1", daemon.port))
+    s.sendall(b"POST /v1/infer/quick HTTP/1.1\r\nHost: localhost\r\n"
+              b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    time.sleep(1)
+    start = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - start < 5, daemon.log()
+    s.close()
+
+
+def test_a_stop_in_the_middle_of_an_upload_leaves_nothing(situd, photos, null_models):
+    daemon = null(situd, photos, null_models(quick="sleep 0"))
+    s = socket.create_connection(("127.0.0.1", daemon.port))
+    s.sendall(b"PUT /v1/models/new HTTP/1.1\r\nHost: localhost\r\n"
+              b"Content-Type: application/octet-stream\r\nContent-Length: 1000000\r\n\r\n"
+              + b"x" * 1000)
+    time.sleep(0.3)
+    stop_in_time(daemon)
+    s.close()
+    assert not list((daemon.directory / "state/models").iterdir())
+
+
+def test_a_run_whose_client_leaves_takes_its_objects_along(situd, photos, null_models):
+    daemon = null(situd, photos, null_models(slow="sleep 400"), "--lanes", "1")
+    get(daemon, "/v1/infer/slow/photos/00.png")
+    body = json.dumps({"select": {"keys": [f"photos/{n}" for n in NAMES * 3]}}).encode()
+    s = socket.create_connection(("127.0.0.1", daemon.port))
+    s.sendall(b"POST /v1/infer/slow HTTP/1.1\r\nHost: localhost\r\n"
+              b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    daemon.wait_for(lambda: daemon.status()["queue"] > 20, "a queue")
+    s.close()
+    daemon.wait_for(lambda: daemon.status()["queue"] == 0, "the queue to empty", 2)
+
+
+# ---- everything at once ----
+
+def test_nothing_is_lost_while_workers_die_models_go_and_clients_leave(situd, photos,
+                                                                      null_models):
+    daemon = null(situd, photos, null_models(slow="sleep 5\ncrash_from 18", other="sleep 3"),
+                  "--memory-budget", "1", "--request-seconds", "20")
+    end = time.monotonic() + 6
+    answers = []
+
+    def client(model, seed):
+        while time.monotonic() < end:
+            seed = (seed * 7 + 3) % 20
+            answers.append(get(daemon, f"/v1/infer/{model}/photos/{seed:02}.png").status_code)
+
+    def killer():
+        while time.monotonic() < end:
+            time.sleep(0.3)
+            for pid in daemon.workers():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+
+    def leaver():
+        while time.monotonic() < end:
+            s = socket.create_connection(("127.0.0.1", daemon.port))
+            s.sendall(b"GET /v1/infer/slow/photos/03.png HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            time.sleep(0.01)
+            s.close()
+
+    threads = [threading.Thread(target=client, args=(m, i)) for i in range(4)
+               for m in ("slow", "other")]
+    threads += [threading.Thread(target=killer), threading.Thread(target=leaver)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+        assert not t.is_alive(), daemon.log()
+    assert answers and set(answers) <= {200, 422, 503, 504}, set(answers)
+    daemon.wait_for(lambda: daemon.status()["queue"] == 0, "the queue to empty", 3)
+    assert get(daemon, "/v1/infer/other/photos/03.png").status_code == 200
+    stop_in_time(daemon)
