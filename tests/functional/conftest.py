@@ -87,9 +87,14 @@ class Daemon:
         return values
 
     def workers(self):
-        out = subprocess.run(["pgrep", "-P", str(self.process.pid), "situ-worker"],
-                             capture_output=True, text=True).stdout
-        return [int(pid) for pid in out.split()]
+        """Ids of the worker processes; the daemon has no other children."""
+        children = []
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            try:
+                children += [int(pid) for pid in task.read_text().split()]
+            except OSError:
+                pass  # that thread has just ended
+        return sorted(children)
 
     def wait_for(self, condition, what, seconds=20):
         deadline = time.monotonic() + seconds

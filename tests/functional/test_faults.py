@@ -173,40 +173,40 @@ def odd_objects(tmp_path_factory):
     ("empty.jpg", 422, "undecodable"), ("lies.png", 422, "undecodable"),
     ("huge.png", 413, "too_large"), ("missing.jpg", 404, "not_found"),
 ])
-def test_odd_images(situd, odd_objects, models, name, status, code):
-    daemon = situd("--store", f"photos={odd_objects}", "--models", models)
-    r = daemon.infer("squeezenet", f"photos/{name}")
+def test_odd_images(situd, odd_objects, demo_models, name, status, code):
+    daemon = situd("--store", f"photos={odd_objects}", "--models", demo_models)
+    r = daemon.infer("demo", f"photos/{name}")
     assert r.status_code == status, r.text
     assert r.json().get("code") == code
-    assert daemon.infer("squeezenet", "photos/good.jpg").status_code == 200
+    assert daemon.infer("demo", "photos/good.jpg").status_code == 200
     assert daemon.status()["workers_restarted"] == 0
 
 
-def test_an_image_of_65500_by_1_is_answered_or_refused_in_words(situd, odd_objects, models):
-    daemon = situd("--store", f"photos={odd_objects}", "--models", models)
-    r = daemon.infer("squeezenet", "photos/wide.jpg")
+def test_an_image_of_65500_by_1_is_answered_or_refused_in_words(situd, odd_objects, demo_models):
+    daemon = situd("--store", f"photos={odd_objects}", "--models", demo_models)
+    r = daemon.infer("demo", "photos/wide.jpg")
     assert r.status_code in (200, 413, 422), r.text
     assert daemon.status()["workers_restarted"] == 0
 
 
-def test_one_bad_object_fails_a_v2_request_or_is_named_in_it(situd, odd_objects, models):
-    daemon = situd("--store", f"photos={odd_objects}", "--models", models)
+def test_one_bad_object_fails_a_v2_request_or_is_named_in_it(situd, odd_objects, demo_models):
+    daemon = situd("--store", f"photos={odd_objects}", "--models", demo_models)
     body = {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [3],
                         "parameters": {"stored_object": True},
                         "data": ["photos/good.jpg", "photos/text.jpg", "photos/one.png"]}]}
-    r = daemon.post("/v2/models/squeezenet/infer", body)
+    r = daemon.post("/v2/models/demo/infer", body)
     assert r.status_code == 422 and "photos/text.jpg" in r.json()["error"]
     body["parameters"] = {"on_error": "partial"}
-    r = daemon.post("/v2/models/squeezenet/infer", body)
+    r = daemon.post("/v2/models/demo/infer", body)
     assert r.status_code == 200, r.text
     errors = r.json()["parameters"]["errors"]
     assert [(e["index"], e["object"], e["code"]) for e in errors] == [
         (1, "photos/text.jpg", "undecodable")]
     data = r.json()["outputs"][0]["data"]
-    assert len(data) == 3000 and not any(data[1000:2000]) and any(data[:1000])
+    assert len(data) == 36 and not any(data[12:24]) and any(data[:12])
 
 
-def test_names_that_leave_the_store_are_refused(situd, odd_objects, models, tmp_path):
+def test_names_that_leave_the_store_are_refused(situd, odd_objects, demo_models, tmp_path):
     root = tmp_path / "store"
     shutil.copytree(odd_objects, root, ignore=shutil.ignore_patterns("huge*"))
     (tmp_path / "secret.jpg").write_bytes((root / "good.jpg").read_bytes())
@@ -215,8 +215,8 @@ def test_names_that_leave_the_store_are_refused(situd, odd_objects, models, tmp_
     (root / "link-in.jpg").symlink_to("good.jpg")
     os.mkfifo(root / "fifo.jpg")
     (root / "directory.jpg").mkdir()
-    daemon = situd("--store", f"photos={root}", "--models", models)
-    post = lambda name: daemon.run("squeezenet", {"keys": [name]})[1]
+    daemon = situd("--store", f"photos={root}", "--models", demo_models)
+    post = lambda name: daemon.run("demo", {"keys": [name]})[1]
     for name in ("photos/../secret.jpg", "photos/a/../../secret.jpg", "photos//etc/passwd",
                  "photos/./good.jpg", "photos/", "photos", "/etc/passwd", "", "other/good.jpg"):
         assert post(name)["error"]["code"] in ("malformed", "not_found"), name
@@ -233,7 +233,7 @@ def test_names_that_leave_the_store_are_refused(situd, odd_objects, models, tmp_
         assert post("photos/device.jpg")["error"]["code"] == "unfit"
 
 
-def test_an_unreadable_file_is_named_as_such(tmp_path, odd_objects, models):
+def test_an_unreadable_file_is_named_as_such(tmp_path, odd_objects, demo_models):
     """situd as nobody, where the tests run as root; as we are otherwise."""
     from conftest import Daemon
     root = tmp_path / "store"
@@ -249,24 +249,24 @@ def test_an_unreadable_file_is_named_as_such(tmp_path, odd_objects, models):
         if subprocess.run(wrapper + [str(SITUD), "--version"], capture_output=True).returncode != 0:
             pytest.skip("nobody cannot run the built situd (a directory above it is closed)")
         copied = tmp_path / "models"
-        shutil.copytree(models, copied)
+        shutil.copytree(demo_models, copied)
         subprocess.run(["chmod", "-R", "a+rX", str(copied), str(root.parent)], check=True)
         (root / "secret.jpg").chmod(0)
         for parent in [root, *root.parents][:6]:
             if str(parent).startswith("/tmp/"):
                 parent.chmod(0o755)
         os.chown(directory, 65534, 65534)
-        models = copied
-    daemon = Daemon(directory, ["--store", f"photos={root}", "--models", models], wrapper)
+        demo_models = copied
+    daemon = Daemon(directory, ["--store", f"photos={root}", "--models", demo_models], wrapper)
     try:
-        assert daemon.infer("squeezenet", "photos/good.jpg").status_code == 200
-        r = daemon.infer("squeezenet", "photos/secret.jpg")
+        assert daemon.infer("demo", "photos/good.jpg").status_code == 200
+        r = daemon.infer("demo", "photos/secret.jpg")
         assert (r.status_code, r.json()["code"]) == (422, "unreadable"), r.text
     finally:
         assert daemon.stop() == 0
 
 
-def test_a_file_that_changes_while_it_is_read(situd, models, tmp_path):
+def test_a_file_that_changes_while_it_is_read(situd, demo_models, tmp_path):
     """Either one of the two whole versions is answered, or `changed`; never a mixture."""
     root = tmp_path / "store"
     root.mkdir()
@@ -275,11 +275,11 @@ def test_a_file_that_changes_while_it_is_read(situd, models, tmp_path):
         Image.effect_noise((1500, 1500), 90).convert("RGB").save(tmp_path / "v.png")
         versions.append((tmp_path / "v.png").read_bytes())
     (root / "hot.png").write_bytes(versions[0])
-    daemon = situd("--store", f"photos={root}", "--models", models)
+    daemon = situd("--store", f"photos={root}", "--models", demo_models)
     wanted = []
     for v in versions:
         (root / "hot.png").write_bytes(v)
-        wanted.append(daemon.infer("squeezenet", "photos/hot.png").json()["classes"])
+        wanted.append(daemon.infer("demo", "photos/hot.png").json()["classes"])
     stop = threading.Event()
 
     def writer():
@@ -298,7 +298,7 @@ def test_a_file_that_changes_while_it_is_read(situd, models, tmp_path):
     try:
         codes = set()
         for _ in range(40):
-            r = daemon.infer("squeezenet", "photos/hot.png")
+            r = daemon.infer("demo", "photos/hot.png")
             if r.status_code == 200:
                 assert r.json()["classes"] in wanted
             else:

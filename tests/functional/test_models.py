@@ -327,7 +327,7 @@ def test_models_over_the_memory_budget_are_unloaded_least_recently_used_first(si
     assert daemon.infer("m0", "photos/a.png").status_code == 200
 
 
-def test_a_full_disk_refuses_a_model_and_serves_on(situd, store, tmp_path, models):
+def test_a_full_disk_refuses_a_model_and_serves_on(situd, store, tmp_path, demo_models):
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a small file system")
     small = tmp_path / "small"
@@ -336,12 +336,13 @@ def test_a_full_disk_refuses_a_model_and_serves_on(situd, store, tmp_path, model
                       capture_output=True).returncode != 0:
         pytest.skip("no permission to mount a small file system")
     try:
-        daemon = situd("--store", f"photos={store}", "--models", models, "--state", small / "state")
+        daemon = situd("--store", f"photos={store}", "--models", demo_models, "--state",
+                       small / "state")
         package = image_model(tmp_path / "mean")
         (package / "padding.bin").write_bytes(os.urandom(1 << 20))
         r = put(daemon, "mean", tar_of(package))
         assert (r.status_code, r.json()["code"]) == (507, "no_space"), r.text
-        assert daemon.infer("squeezenet", "photos/a.png").status_code == 200
+        assert daemon.infer("demo", "photos/a.png").status_code == 200
         assert os.listdir(small / "state/models") == []
         (package / "padding.bin").unlink()
         assert put(daemon, "mean", tar_of(package)).status_code == 201

@@ -285,7 +285,7 @@ def test_memory_does_not_grow(situd, store, null_models):
         assert anonymous_kib() - first < 1024
 
 
-def test_a_traced_worker_opens_no_socket_and_writes_no_file(situd, tmp_path, data, models):
+def test_a_traced_worker_opens_no_socket_and_writes_no_file(situd, tmp_path, store, demo_models):
     """From its start to its answer, with CI unset, as in production."""
     if not shutil.which("strace"):
         pytest.skip("strace is missing")
@@ -302,12 +302,11 @@ def test_a_traced_worker_opens_no_socket_and_writes_no_file(situd, tmp_path, dat
     env = {k: v for k, v in os.environ.items() if k != "CI"}
     os.environ.pop("CI", None)
     try:
-        daemon = situd("--store", f"photos={data / 'photos'}", "--models", models,
+        daemon = situd("--store", f"photos={store}", "--models", demo_models,
                        "--worker", wrapper)
     finally:
         os.environ.update({k: v for k, v in env.items() if k == "CI"})
-    name = sorted(os.listdir(data / "photos"))[0]
-    r = daemon.infer("squeezenet", f"photos/{name}")
+    r = daemon.infer("demo", "photos/1.png")
     assert r.status_code == 200, r.text
     daemon.stop()
     calls = trace.read_text()
