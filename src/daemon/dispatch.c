@@ -21,6 +21,10 @@
 
 #define TICK_NS (200 * NS_PER_MS)
 
+/* An object whose worker was killed from outside is tried this often: the kernel may have killed it
+ * for the memory that the object took. */
+enum { KILLS_MAX = 5 };
+
 /* ---- lanes ---- */
 
 static struct infer_item *next_item(struct dispatch *dispatch, struct item_list *finished)
@@ -51,10 +55,13 @@ static void after_crash(struct dispatch *dispatch, struct infer_item *item,
                         enum lane_outcome outcome, bool had_company, struct item_list *finished)
 {
     bool guilty = item->alone || (outcome == LANE_HUNG && !had_company);
+    if (outcome == LANE_KILLED && ++item->kills < KILLS_MAX) {
+        guilty = false;
+    }
     guilty = guilty && !dispatch->stopping; /* which kills workers */
     if (guilty) {
         struct error error = item->error;
-        if (outcome == LANE_CRASHED) {
+        if (outcome != LANE_HUNG) {
             (void)error_set(&error, ERROR_WORKER_CRASHED,
                             "the object ends its worker each time; it is skipped");
         }

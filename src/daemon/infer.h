@@ -50,6 +50,7 @@ struct infer_item {
     enum item_state state;
     enum item_kind kind;
     bool alone;      /* retried after a crash, with nothing else in its worker */
+    unsigned kills;  /* times that its worker was killed from outside */
     const char *key; /* ITEM_STORED; borrowed */
     struct store *store;
     const void *bytes; /* ITEM_BYTES; borrowed */

@@ -176,7 +176,7 @@ enum lane_outcome lane_carry(struct infer_item *item, struct worker_process *wor
         metrics_observe(metrics, STAGE_RUN, done->run_ns);
         copy_outputs(item, done, area, &output_used);
     } else if (item->error.code == ERROR_WORKER_CRASHED) {
-        outcome = LANE_CRASHED;
+        outcome = worker_process_was_killed(worker) ? LANE_KILLED : LANE_CRASHED;
     } else if (item->error.code == ERROR_DEADLINE) {
         outcome = LANE_HUNG;
     }
@@ -191,6 +191,7 @@ void infer_item_reset(struct infer_item *item)
     item->output_count = 0;
     item->read_bytes = 0;
     item->alone = false;
+    item->kills = 0;
     item->state = ITEM_IDLE;
     item->error = (struct error){0};
 }

@@ -17,6 +17,7 @@
 enum lane_outcome {
     LANE_DONE,    /* the item has its outcome */
     LANE_CRASHED, /* the worker is gone: dead, or it spoke nonsense */
+    LANE_KILLED,  /* the worker is gone: somebody killed it */
     LANE_HUNG,    /* no answer in time; the worker was killed */
 };
 

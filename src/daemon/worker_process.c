@@ -28,6 +28,7 @@ enum {
     LOG_LINE_SIZE = 1024,
     LOG_LINES_MAX = 1000, /* of one worker; what it writes beyond that is dropped */
     POLL_MS = 250,
+    END_WAIT_MS = 100,
     SEND_SECONDS = 5,       /* a worker that takes nothing for so long hangs */
     LAST_MESSAGES_MAX = 64, /* looked at when a worker ends */
 };
@@ -48,7 +49,9 @@ struct worker_process {
     char model[LIMIT_MODEL_NAME + 1];
     const struct worker_config *config; /* borrowed; outlives all workers */
     struct worker_facts facts;
-    atomic_bool killed;
+    atomic_bool killed; /* by us */
+    atomic_bool
+        killed_from_outside; /* by SIGKILL of somebody else's: an administrator, the kernel */
     char log_line[LOG_LINE_SIZE];
     size_t log_used;
     unsigned log_lines;
@@ -496,6 +499,11 @@ pid_t worker_process_pid(const struct worker_process *worker)
     return worker->pid;
 }
 
+bool worker_process_was_killed(const struct worker_process *worker)
+{
+    return atomic_load(&worker->killed_from_outside);
+}
+
 uint64_t worker_process_memory(const struct worker_process *worker)
 {
     char path[64];
@@ -516,8 +524,28 @@ void *worker_process_input(struct worker_process *worker, uint32_t lane)
     return worker->lanes[lane].memory;
 }
 
+/* How did it end? Its sockets are closed just before its end can be waited for; a worker that
+ * closed them and lives on is not waited for long. The zombie stays for reap(). */
+static void note_end(struct worker_process *worker)
+{
+    struct timespec pause = {.tv_nsec = NS_PER_MS};
+    for (int i = 0; i < END_WAIT_MS && !atomic_load(&worker->killed); i++) {
+        siginfo_t info = {0};
+        if (waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid != 0) {
+            if (info.si_code == CLD_KILLED && info.si_status == SIGKILL &&
+                !atomic_load(&worker->killed)) {
+                atomic_store(&worker->killed_from_outside, true);
+            }
+            return;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 static int lost(struct worker_process *worker, struct error *error)
 {
+    note_end(worker);
     worker_process_kill(worker);
     return error_set(error, ERROR_WORKER_CRASHED, "the worker ended while it had this object");
 }
