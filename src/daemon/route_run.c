@@ -15,27 +15,23 @@
 #include "daemon/answer.h"
 #include "daemon/call.h"
 #include "wire/json.h"
+#include "wire/run_request.h"
 
 enum {
     WINDOW = LIMIT_STREAM_WINDOW,
     PENDING_HIGH = 256 << 10, /* unsent bytes at which we stop */
     PENDING_LOW = 64 << 10,
     FLUSH_BYTES = 16 << 10,
-    DEFAULT_TOP = 5,
 };
 
 struct run {
-    struct call *call; /* borrowed: the run is its state */
-    struct json *body; /* owned */
+    struct call *call;           /* borrowed: the run is its state */
+    struct run_request selected; /* owned; a prefix of a store, or names */
     struct answer_options options;
     struct infer_request request;
 
-    /* The selection: a prefix of a store, or names. */
-    struct store *store;
-    const char *store_name;
-    const char *prefix;
-    const struct json *keys;
-    char *after; /* owned; last key listed */
+    struct store *store; /* NULL: names */
+    char *after;         /* owned; last key listed */
     struct store_page page;
     size_t page_next;
     size_t key_next;
@@ -50,7 +46,8 @@ struct run {
     uint64_t tail; /* next to submit */
 
     struct buffer out;
-    bool gone; /* the client is */
+    bool gone;      /* the client is */
+    bool cancelled; /* what waits was taken out of the queue */
     uint64_t failed;
     uint64_t skipped;
     uint64_t read_bytes;
@@ -64,7 +61,7 @@ static void run_free(struct run *run)
     }
     store_page_done(&run->page);
     free(run->after);
-    json_free(run->body);
+    run_request_done(&run->selected);
     buffer_done(&run->out);
     (void)pthread_cond_destroy(&run->changed);
     (void)pthread_mutex_destroy(&run->lock);
@@ -86,12 +83,25 @@ static void run_drained(void *context)
     (void)pthread_cond_signal(&run->changed);
 }
 
+static bool is_stopping(const struct run *run)
+{
+    return atomic_load(&run->call->service->stopping);
+}
+
+static bool has_gone(struct run *run)
+{
+    run->gone = run->gone || http_stream_append(run->call->request, "", 0) < 0;
+    return run->gone;
+}
+
 /* ---- the selection ---- */
 
 static int next_page(struct run *run, struct error *error)
 {
-    struct store_list_query query = {
-        .prefix = run->prefix, .after = run->after, .limit = LIMIT_LIST_PAGE, .images_only = true};
+    struct store_list_query query = {.prefix = run->selected.prefix,
+                                     .after = run->after,
+                                     .limit = LIMIT_LIST_PAGE,
+                                     .images_only = true};
     store_page_done(&run->page);
     run->page = (struct store_page){0};
     run->page_next = 0;
@@ -110,8 +120,8 @@ static int next_page(struct run *run, struct error *error)
 /* How many objects the prefix selects: one pass over the listing, before the first result. */
 static int count_selection(struct run *run, uint64_t *ret_count, struct error *error)
 {
-    if (run->keys) {
-        *ret_count = json_length(run->keys);
+    if (!run->store) {
+        *ret_count = run->selected.key_count;
         return 0;
     }
     cleanup_free char *start = strdup(run->after);
@@ -124,10 +134,8 @@ static int count_selection(struct run *run, uint64_t *ret_count, struct error *e
         result = next_page(run, error);
         count += run->page.count;
         run->skipped += run->page.skipped_suffix + run->page.skipped_name;
-        more = run->page.more && run->page.count > 0 && !run->gone;
-        if (http_stream_append(run->call->request, "", 0) < 0) {
-            run->gone = true;
-        }
+        more = run->page.more && run->page.count > 0 && !run->gone && !is_stopping(run);
+        (void)has_gone(run);
     }
     bool one_page = result == 0 && !run->page.more && run->page.count == count;
     if (result == 0 && !one_page) { /* one page that was all is used as it is */
@@ -144,13 +152,13 @@ static int count_selection(struct run *run, uint64_t *ret_count, struct error *e
 static char *next_object(struct run *run, struct error *error)
 {
     char *object = NULL;
-    if (run->keys) {
-        const struct json *key = json_element(run->keys, run->key_next);
+    if (!run->store) {
+        const char *key = run_request_key(&run->selected, run->key_next);
         if (!key) {
             return NULL;
         }
         run->key_next++;
-        object = strdup(json_get_string(key, ""));
+        object = strdup(key);
     } else {
         if (run->page_next == run->page.count) {
             if (!run->page.more || next_page(run, error) < 0 || run->page.count == 0) {
@@ -158,7 +166,7 @@ static char *next_object(struct run *run, struct error *error)
             }
         }
         const char *key = run->page.entries[run->page_next++].key;
-        if (asprintf(&object, "%s/%s", run->store_name, key) < 0) {
+        if (asprintf(&object, "%s/%s", run->selected.store, key) < 0) {
             object = NULL;
         }
     }
@@ -175,7 +183,7 @@ static int submit(struct run *run, struct infer_item *item, struct error *error)
 {
     for (;;) {
         int result = dispatch_submit(run->call->service->dispatch, &run->request, item, 1, error);
-        if (result != -EBUSY || run->gone || atomic_load(&run->call->service->stopping)) {
+        if (result != -EBUSY || has_gone(run) || is_stopping(run)) {
             return result;
         }
         struct timespec pause = {.tv_nsec = 20 * NS_PER_MS};
@@ -212,7 +220,8 @@ static void flush(struct run *run, bool always)
     if (run->out.size == 0 || (!always && run->out.size < FLUSH_BYTES)) {
         return;
     }
-    if (http_stream_append(run->call->request, run->out.data, run->out.size) < 0) {
+    if (buffer_ok(&run->out) < 0 ||
+        http_stream_append(run->call->request, run->out.data, run->out.size) < 0) {
         run->gone = true;
     }
     buffer_clear(&run->out);
@@ -229,7 +238,16 @@ static void write_head(struct run *run)
     infer_item_reset(item);
 }
 
-/* Blocks until the next answer in order is ready, or the client is gone. */
+/* Nobody waits for what is not in a lane yet. */
+static void cancel_waiting(struct run *run)
+{
+    if (!run->cancelled) {
+        run->cancelled = true;
+        dispatch_cancel(run->call->service->dispatch, &run->request);
+    }
+}
+
+/* Blocks until the next answer in order is ready. A client that goes wakes us, too. */
 static void wait_head(struct run *run)
 {
     size_t place = run->head % WINDOW;
@@ -239,29 +257,37 @@ static void wait_head(struct run *run)
     if (!ready) {
         flush(run, true); /* nothing to add for now: let the client have what there is */
     }
-    HOLD(&run->lock);
+    (void)pthread_mutex_lock(&run->lock);
     while (!run->ready[place]) {
+        if (!run->cancelled && has_gone(run)) {
+            (void)pthread_mutex_unlock(&run->lock);
+            cancel_waiting(run);
+            (void)pthread_mutex_lock(&run->lock);
+            continue;
+        }
         (void)pthread_cond_wait(&run->changed, &run->lock);
     }
+    (void)pthread_mutex_unlock(&run->lock);
 }
 
 static void wait_drained(struct run *run)
 {
     struct timespec until;
-    while (!run->gone && http_stream_pending(run->call->request) > PENDING_HIGH) {
+    while (!run->gone && !is_stopping(run) &&
+           http_stream_pending(run->call->request) > PENDING_HIGH) {
         (void)clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += 1; /* looks again by itself: a drain may come between the two */
         HOLD(&run->lock);
         if (http_stream_pending(run->call->request) > PENDING_HIGH) {
             (void)pthread_cond_timedwait(&run->changed, &run->lock, &until);
         }
-        run->gone = run->gone || http_stream_append(run->call->request, "", 0) < 0;
+        (void)has_gone(run);
     }
 }
 
 static void pump(struct run *run, struct error *error)
 {
-    while (!run->gone && !atomic_load(&run->call->service->stopping)) {
+    while (!run->gone && !is_stopping(run)) {
         while (!run->exhausted && run->tail - run->head < WINDOW) {
             char *object = next_object(run, error);
             if (!object) {
@@ -282,8 +308,8 @@ static void pump(struct run *run, struct error *error)
 
 static void finish_run(struct run *run, const struct error *error)
 {
-    bool stopping = atomic_load(&run->call->service->stopping);
-    dispatch_cancel(run->call->service->dispatch, &run->request);
+    bool stopping = is_stopping(run);
+    cancel_waiting(run);
     while (run->head != run->tail) { /* what is in a lane ends by itself */
         wait_head(run);
         infer_item_reset(&run->items[run->head++ % WINDOW]);
@@ -294,7 +320,7 @@ static void finish_run(struct run *run, const struct error *error)
         buffer_append_text(&run->out, ",\"message\":");
         json_write_string(&run->out, error->message);
         buffer_append_text(&run->out, "}}\n");
-    } else if (!run->gone && !stopping) {
+    } else if (!run->gone && !stopping && run->exhausted) {
         buffer_printf(&run->out,
                       "{\"done\":{\"objects\":%" PRIu64 ",\"failed\":%" PRIu64
                       ",\"bytes_read\":%" PRIu64 "}}\n",
@@ -325,57 +351,23 @@ static void run_task(void *argument)
 
 /* ---- the request ---- */
 
-static int read_selection(struct run *run, struct error *error)
-{
-    const struct json *select = json_member(run->body, "select");
-    const char *store = json_get_string(json_member(select, "store"), NULL);
-    run->keys = json_member(select, "keys");
-    if (json_type_of(select) != JSON_TYPE_OBJECT || (!store == !run->keys)) {
-        return error_set(error, ERROR_MALFORMED,
-                         "\"select\" wants either \"store\" (with \"prefix\") or \"keys\"");
-    }
-    if (!run->keys) {
-        run->store_name = store;
-        run->prefix = json_get_string(json_member(select, "prefix"), "");
-        run->after = strdup(json_get_string(json_member(select, "after"), ""));
-        run->store = service_store_find(run->call->service, store, strlen(store), error);
-        if (!run->after) {
-            return error_set(error, ERROR_MEMORY, "out of memory");
-        }
-        return run->store ? 0 : error_code_errno(error->code);
-    }
-    size_t count = json_length(run->keys);
-    if (json_type_of(run->keys) != JSON_TYPE_ARRAY || count > LIMIT_RUN_KEYS) {
-        return error_set(error, count > LIMIT_RUN_KEYS ? ERROR_TOO_LARGE : ERROR_MALFORMED,
-                         "\"keys\" wants an array of at most %u names", LIMIT_RUN_KEYS);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (json_type_of(json_element(run->keys, i)) != JSON_TYPE_STRING) {
-            return error_set(error, ERROR_MALFORMED, "keys[%zu] is not a string", i);
-        }
-    }
-    return 0;
-}
-
 static int read_body(struct run *run, struct error *error)
 {
     size_t size = 0;
     const void *body = http_request_body(run->call->request, &size);
-    if (size > LIMIT_JSON_BYTES * 8) {
-        return error_set(error, ERROR_TOO_LARGE, "the request is larger than %llu bytes",
-                         (unsigned long long)LIMIT_JSON_BYTES * 8);
-    }
-    int result = json_parse(body, size, "request body", &run->body, error);
+    int result = run_request_parse(body, size, &run->selected, error);
     if (result < 0) {
         return result;
     }
-    int64_t top = json_get_integer(json_member(run->body, "top"), DEFAULT_TOP);
-    if (top < 1 || top > LIMIT_TOP) {
-        return error_set(error, ERROR_MALFORMED, "\"top\" wants a number from 1 to %u", LIMIT_TOP);
+    const char *store = run->selected.store;
+    run->options =
+        (struct answer_options){.top = run->selected.top, .labels = run->selected.labels};
+    if (store) {
+        run->store = service_store_find(run->call->service, store, strlen(store), error);
+        run->after = strdup(run->selected.after);
+        result = run->store ? 0 : error_code_errno(error->code);
     }
-    run->options.top = (size_t)top;
-    run->options.labels = json_get_bool(json_member(run->body, "labels"), true);
-    return read_selection(run, error);
+    return store && !run->after ? error_set(error, ERROR_MEMORY, "out of memory") : result;
 }
 
 static void free_state(void *state)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "http/state.h"
 
 static size_t pending_size(const struct http_request *request)
@@ -153,6 +154,9 @@ void http_stream_end(struct http_request *request, bool aborted)
     HOLD(&request->lock);
     request->stream_ended = true;
     request->stream_aborted = aborted;
+    if (aborted && request->mhd) { /* a client that takes nothing would not be seen otherwise */
+        atomic_store(&request->connection->deadline_ns, clock_now_ns());
+    }
     if (request->suspended) {
         request->suspended = false;
         MHD_resume_connection(request->mhd);

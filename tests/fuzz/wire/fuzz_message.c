@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Messages between situd and a worker that lies, both ways: any bytes of any length. What the
+ * checks let through must stay inside what was received.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/message.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { AREA_BYTES = 4096 };
+
+/* Touches each byte of each tensor, as who copies them does. */
+static void check_refs(const struct tensor_ref *refs, uint32_t count)
+{
+    static char area[AREA_BYTES];
+    struct error error = {0};
+    if (message_check_tensors(refs, count, LIMIT_MODEL_TENSORS, AREA_BYTES, &error) < 0) {
+        return;
+    }
+    volatile unsigned sum = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        char text[64];
+        size_t elements = 0;
+        const struct tensor_ref *ref = &refs[i];
+        if (ref->index >= LIMIT_MODEL_TENSORS || tensor_shape_count(&ref->shape, &elements) < 0 ||
+            elements * datatype_size((enum datatype)ref->datatype) != ref->size_bytes) {
+            abort();
+        }
+        (void)tensor_shape_text(&ref->shape, text, sizeof text);
+        for (uint64_t b = 0; b < ref->size_bytes; b++) {
+            sum += (unsigned char)area[ref->offset + b];
+        }
+    }
+}
+
+static void check_loaded(const struct message_loaded *loaded)
+{
+    for (uint32_t i = 0; i < loaded->input_count + loaded->output_count; i++) {
+        char text[64];
+        const struct tensor_info *info = &loaded->tensors[i];
+        if (strlen(info->name) > LIMIT_TENSOR_NAME || !datatype_name(info->datatype)) {
+            abort();
+        }
+        (void)tensor_shape_text(&info->shape, text, sizeof text);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct error error = {0};
+    /* Of exactly that size, so that a look behind the end is seen; a receiver has a whole union. */
+    size_t kept = size < sizeof(union message) ? size : sizeof(union message);
+    union message *message = malloc(kept ? kept : 1);
+    if (!message) {
+        return 0;
+    }
+    memcpy(message, data, kept);
+    if (message_check(message, size, &error) == 0) {
+        if (size > sizeof *message || error.code != ERROR_NONE) {
+            abort();
+        }
+        switch (message->header.type) {
+        case MESSAGE_LOADED:
+            check_loaded(&message->loaded);
+            break;
+        case MESSAGE_RUN:
+            check_refs(message->run.inputs, message->run.input_count);
+            break;
+        case MESSAGE_DONE:
+            check_refs(message->done.outputs, message->done.output_count);
+            break;
+        default:
+            break;
+        }
+        if (message_size(message) > size) {
+            abort();
+        }
+    }
+    free(message);
+    return 0;
+}
