@@ -95,7 +95,7 @@ static int run_round(struct client *client)
     client->received = 0;
     for (size_t i = 0; i < client->count; i++) {
         int64_t before = clock_now_ns();
-        int result = client->reconnect ? connect_to(client) : 0;
+        int result = client->reconnect || client->socket < 0 ? connect_to(client) : 0;
         if (result == 0) {
             result = ask(client, client->requests[i]);
         }
@@ -144,9 +144,6 @@ static int serve(struct client *client, const char *paths)
         return -ENOMEM;
     }
     int result = read_paths(client, paths);
-    if (result == 0) {
-        result = connect_to(client);
-    }
     while (result == 0 && fgets(line, sizeof line, stdin)) {
         result = run_round(client);
     }
