@@ -268,13 +268,23 @@ static int hand_over_files(struct worker_process *worker, const char *package_pa
     return result;
 }
 
+/* A worker's word on time, as far as it can be true. */
+static int64_t within(int64_t duration_ns, int64_t limit_ms)
+{
+    int64_t limit_ns = limit_ms * NS_PER_MS;
+    if (duration_ns < 0) {
+        return 0;
+    }
+    return duration_ns < limit_ns ? duration_ns : limit_ns;
+}
+
 /* Of the pipeline only what the model itself decides is taken from the worker. */
 static void take_facts(struct worker_process *worker, const struct pipeline *pipeline,
                        const struct message_loaded *loaded)
 {
     struct worker_facts *facts = &worker->facts;
     facts->all_cores = loaded->all_cores != 0;
-    facts->run_ns = loaded->run_ns;
+    facts->run_ns = within(loaded->run_ns, worker->config->load_ms);
     facts->probabilities = loaded->probabilities;
     facts->input_count = loaded->input_count;
     facts->output_count = loaded->output_count;
@@ -601,7 +611,7 @@ int worker_process_run(struct worker_process *worker, uint32_t lane_index, struc
         return error_set(error, ERROR_DEADLINE, "no answer from the model within %" PRId64 " ms",
                          worker->config->object_ms);
     }
-    const struct message_done *done = &lane->answer.done;
+    struct message_done *done = &lane->answer.done;
     struct error ignored;
     if (size <= 0 || message_check(&lane->answer, (size_t)size, &ignored) < 0 ||
         lane->answer.header.type != MESSAGE_DONE || done->sequence != run->sequence ||
@@ -612,6 +622,8 @@ int worker_process_run(struct worker_process *worker, uint32_t lane_index, struc
     if (done->code != ERROR_NONE) {
         return error_set(error, (enum error_code)done->code, "%s", done->text);
     }
+    done->decode_ns = within(done->decode_ns, worker->config->object_ms);
+    done->run_ns = within(done->run_ns, worker->config->object_ms);
     *ret_done = done;
     *ret_output = lane->memory + LIMIT_LANE_INPUT_BYTES;
     return 0;

@@ -235,3 +235,87 @@ def test_nothing_is_lost_while_workers_die_models_go_and_clients_leave(situd, ph
     daemon.wait_for(lambda: daemon.status()["queue"] == 0, "the queue to empty", 3)
     assert get(daemon, "/v1/infer/other/photos/03.png").status_code == 200
     stop_in_time(daemon)
+
+
+# ---- workers that lie ----
+
+@pytest.fixture
+def hostile(situd, photos, null_models):
+    """hostile(mode) starts a situd whose workers lie in that way."""
+    worker = BUILD / "tests/unit/daemon/hostile_worker"
+    if not worker.exists():
+        pytest.skip("hostile_worker is not built")
+
+    def start(mode, *args):
+        return null(situd, photos, null_models(model=mode), "--worker", worker, "--lanes", "2",
+                    "--object-seconds", "2", *args)
+    return start
+
+
+def resident_bytes(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) << 10 for line in f if line.startswith("VmHWM"))
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("mode,status,code", [
+    ("honest", 200, None),
+    ("duplicate", 422, "worker_crashed"),  # the same 64 MiB 32 times over
+    ("outside", 422, "worker_crashed"), ("wraps", 422, "worker_crashed"),
+    ("unasked", 422, "worker_crashed"), ("sequence", 422, "worker_crashed"),
+    ("own_word", 422, "worker_crashed"),  # `unauthorized` is not for a worker to say
+    ("endless_text", 422, "worker_crashed"), ("short", 422, "worker_crashed"),
+    ("odd_text", 422, "unfit"), ("huge_dims", 422, "unfit"), ("no_outputs", 500, "internal"),
+    ("rank", 503, "unavailable"), ("name", 503, "unavailable"), ("count", 503, "unavailable"),
+])
+def test_an_answer_that_lies_harms_only_its_object(hostile, mode, status, code):
+    daemon = hostile(mode)
+    r = get(daemon, "/v1/infer/model/photos/01.png")
+    assert (r.status_code, r.json().get("code")) == (status, code), r.text
+    r = daemon.post("/v2/models/model/infer", {"inputs": [
+        {"name": "image", "datatype": "BYTES", "shape": [2], "parameters": {"stored_object": True},
+         "data": ["photos/01.png", "photos/02.png"]}], "outputs": [{"name": "logits"}]})
+    assert r.status_code < 510, r.text
+    assert get(daemon, "/v1/status").status_code == 200
+    if "SITU_SANITIZER" not in os.environ:
+        assert resident_bytes(daemon.process.pid) < 400 << 20
+
+
+def test_names_that_a_worker_made_up_are_written_as_json(hostile):
+    daemon = hostile("bytes_in_names")
+    assert daemon.get("/v1/models/model").json()["outputs"][1]["shape"] == [-1, 4]
+    assert daemon.get("/v2/models/model").json()["outputs"][0]["name"] == "logits"
+
+
+def test_random_answers_stop_nobody(hostile):
+    daemon = hostile("random", "--request-seconds", "5")
+    codes = set()
+    for i in range(60):
+        codes.add(get(daemon, f"/v1/infer/model/photos/{i % 20:02}.png").status_code)
+    assert codes <= {200, 413, 422, 500, 400}, codes
+    assert get(daemon, "/v1/status").status_code == 200
+
+
+def test_a_worker_that_closes_its_log_costs_no_time(hostile):
+    daemon = hostile("closed_log")
+    before = cpu_seconds(daemon.process.pid)
+    assert get(daemon, "/v1/infer/model/photos/01.png").status_code == 200
+    assert cpu_seconds(daemon.process.pid) - before < 1
+
+
+def test_a_worker_that_writes_without_end_does_not_fill_the_log(hostile):
+    daemon = hostile("chatter")
+    assert get(daemon, "/v1/infer/model/photos/01.png").status_code == 200
+    assert 100 < daemon.log().count('text="chatter"') <= 1000
+
+
+def test_a_worker_that_floods_its_control_socket_is_ended(hostile):
+    daemon = hostile("control")
+    assert get(daemon, "/v1/infer/model/photos/01.png").status_code == 200
+    daemon.wait_for(lambda: "worker_ended" in daemon.log(), "the worker's end", 5)
+    stop_in_time(daemon)
