@@ -69,10 +69,10 @@ struct engine_ops {
 
 extern const struct engine_ops engine_onnxruntime;
 
-/* The trivial twin. A "model" is a text of lines, `sleep MS`, `crash_from VALUE`, `hang_from VALUE`,
- * `socket_from VALUE`
- * (an input whose first element is at least VALUE ends or hangs the process). It takes
- * `pixel_values` [-1,3,8,8] FP32 and gives `logits` [-1,4]: means of the input's quarters. */
+/* The trivial twin. A "model" is a text of lines, `sleep MS`, `crash_from VALUE`, `hang_from
+ * VALUE`, `socket_from VALUE` (an input whose first element is at least VALUE ends or hangs the
+ * process). It takes `pixel_values` [-1,3,8,8] FP32 and gives `logits` [-1,4]: means of the input's
+ * quarters. */
 extern const struct engine_ops engine_null;
 
 /* The back end of that name, or NULL. */
