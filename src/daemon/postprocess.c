@@ -5,6 +5,7 @@
 #include "daemon/postprocess.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,7 @@ int postprocess_row(const struct item_output *output, size_t row, float **ret_va
     return 0;
 }
 
+/* What is not a number stays one and takes no part; an infinity takes all. */
 static void softmax(float *values, size_t count)
 {
     float highest = -INFINITY;
@@ -119,33 +121,72 @@ static void softmax(float *values, size_t count)
         highest = values[i] > highest ? values[i] : highest;
     }
     for (size_t i = 0; i < count; i++) {
-        double e = exp((double)values[i] - (double)highest);
-        values[i] = (float)e;
-        sum += e;
+        if (!isnan(values[i])) {
+            bool is_highest = !(values[i] < highest); /* also where both are infinite */
+            double e = is_highest ? 1 : exp((double)values[i] - (double)highest);
+            values[i] = (float)e;
+            sum += e;
+        }
     }
     for (size_t i = 0; i < count && sum > 0; i++) {
         values[i] = (float)((double)values[i] / sum);
     }
 }
 
+/* Does `a` come after `b`? */
+static bool is_worse(const struct result_class *a, const struct result_class *b)
+{
+    return a->score < b->score || (!(a->score > b->score) && a->index > b->index);
+}
+
+static void swap(struct result_class *a, struct result_class *b)
+{
+    struct result_class kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* A heap with the worst class on top; the one at `place` may be too good for it. */
+static void sink(struct result_class *heap, size_t count, size_t place)
+{
+    for (;;) {
+        size_t worst = place;
+        for (size_t child = 2 * place + 1; child <= 2 * place + 2 && child < count; child++) {
+            worst = is_worse(&heap[child], &heap[worst]) ? child : worst;
+        }
+        if (worst == place) {
+            return;
+        }
+        swap(&heap[place], &heap[worst]);
+        place = worst;
+    }
+}
+
+/* A heap, so that no order of values makes many millions of them cost more than some comparisons
+ * each. */
 void postprocess_classes(float *values, size_t count, int apply_softmax, size_t top,
                          struct result_class *ret_classes, size_t *ret_count)
 {
     if (apply_softmax) {
         softmax(values, count);
     }
-    size_t used = 0;
+    size_t used = top < count ? top : count;
     for (size_t i = 0; i < count; i++) {
-        float value = isnan(values[i]) ? -INFINITY : values[i];
-        if (used == top && (top == 0 || !(value > ret_classes[used - 1].score))) {
-            continue;
+        struct result_class class = {.index = (uint32_t)i,
+                                     .score = isnan(values[i]) ? -INFINITY : values[i]};
+        if (i < used) {
+            ret_classes[i] = class;
+            for (size_t start = i + 1 == used ? used / 2 : 0; start-- > 0;) {
+                sink(ret_classes, used, start);
+            }
+        } else if (used > 0 && is_worse(&ret_classes[0], &class)) {
+            ret_classes[0] = class;
+            sink(ret_classes, used, 0);
         }
-        size_t place = used < top ? used++ : used - 1;
-        while (place > 0 && value > ret_classes[place - 1].score) {
-            ret_classes[place] = ret_classes[place - 1];
-            place--;
-        }
-        ret_classes[place] = (struct result_class){.index = (uint32_t)i, .score = value};
+    }
+    for (size_t left = used; left-- > 1;) { /* the worst to the end, again and again */
+        swap(&ret_classes[0], &ret_classes[left]);
+        sink(ret_classes, left, 0);
     }
     *ret_count = used;
 }
