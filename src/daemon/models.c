@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,6 +290,12 @@ int models_scan(struct models *models, const char *directory, bool removable, st
 
 /* ---- looking up ---- */
 
+static bool is_named(const struct model *model, const char *name, const char *version)
+{
+    return strcmp(model->name, name) == 0 &&
+           (!version || !*version || strcmp(model->version, version) == 0);
+}
+
 struct model *models_get(struct models *models, const char *name, const char *version,
                          struct error *error)
 {
@@ -296,8 +303,7 @@ struct model *models_get(struct models *models, const char *name, const char *ve
     struct model *found = NULL;
     for (size_t i = 0; i < models->count; i++) {
         struct model *model = models->all[i];
-        if (strcmp(model->name, name) == 0 &&
-            (!version || !*version || strcmp(model->version, version) == 0)) {
+        if (is_named(model, name, version)) {
             found = model; /* the last one is the newest */
         }
     }
@@ -438,40 +444,20 @@ int models_add_publish(struct models *models, struct model *model, struct error 
     return 0;
 }
 
-/* A package's directory: files, and directories of files, at most this deep. */
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status;
+    (void)type;
+    (void)place;
+    (void)remove(path); /* what stays is tried again at the next start */
+    return 0;
+}
+
+/* Whatever a tar has put there, however deep; links are removed, not followed. */
 static void remove_tree(const char *directory)
 {
-    enum { DEEPEST = 8 };
-    struct {
-        DIR *stream;
-        char *path;
-    } stack[DEEPEST];
-    int depth = 0;
-    stack[0].stream = opendir(directory);
-    stack[0].path = strdup(directory);
-    while (depth >= 0) {
-        struct dirent *entry = stack[depth].stream ? next_entry(stack[depth].stream) : NULL;
-        if (!entry) {
-            if (stack[depth].stream) {
-                (void)closedir(stack[depth].stream);
-            }
-            if (stack[depth].path) {
-                (void)rmdir(stack[depth].path);
-            }
-            free(stack[depth--].path);
-            continue;
-        }
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
-            continue;
-        }
-        char *path = join(stack[depth].path, entry->d_name);
-        if (path && unlink(path) < 0 && errno == EISDIR && depth + 1 < DEEPEST) {
-            depth++;
-            stack[depth].stream = opendir(path);
-            stack[depth].path = take_ptr(path);
-        }
-        free(path);
-    }
+    enum { OPEN_DIRECTORIES = 16 };
+    (void)nftw(directory, remove_one, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
 }
 
 void models_add_discard(const char *directory)
@@ -483,25 +469,24 @@ int models_remove(struct models *models, const char *name, const char *version, 
 {
     HOLD(&models->lock);
     size_t removed = 0;
-    for (size_t i = models->count; i-- > 0;) {
-        struct model *model = models->all[i];
-        if (strcmp(model->name, name) != 0 ||
-            (version && *version && strcmp(model->version, version) != 0)) {
-            continue;
-        }
-        if (!model->removable) {
+    for (size_t i = 0; i < models->count; i++) { /* all of them go, or none */
+        if (is_named(models->all[i], name, version) && !models->all[i]->removable) {
             return error_set(error, ERROR_CONFLICT,
                              "model '%s' lies in a directory given by --models: remove it there",
                              name);
         }
+    }
+    for (size_t i = models->count; i-- > 0;) {
+        struct model *model = models->all[i];
+        if (!is_named(model, name, version)) {
+            continue;
+        }
         take_out(models, i);
         removed++;
-        remove_tree(model->path);
-        char *slash = strrchr(model->path, '/');
-        if (slash) { /* the name's directory, if that was its last version */
-            *slash = '\0';
-            (void)rmdir(model->path);
-            *slash = '/';
+        remove_tree(model->path); /* which a load may be reading: the path stays as it is */
+        cleanup_free char *parent = join(models->directory, name);
+        if (parent) { /* the name's directory, if that was its last version */
+            (void)rmdir(parent);
         }
         model_unref(model);
     }

@@ -179,16 +179,16 @@ int package_upload_finish(struct package_upload *upload, struct error *error)
     return error_code_errno(error->code);
 }
 
-static int copy_file(struct package_upload *upload, int from_directory, const char *path,
+/* Opened under the rules by which the package was read: a link that was put there since then leads
+ * nowhere. */
+static int copy_file(struct package_upload *upload, const char *directory, const char *path,
                      char *piece, struct error *error)
 {
-    cleanup_fd int from = openat(from_directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (from < 0) {
-        char text[64];
-        return error_set(error, ERROR_NOT_FOUND, "cannot read %.200s: %s", path,
-                         error_text(errno, text, sizeof text));
+    cleanup_fd int from = -1;
+    int result = model_package_open(directory, path, &from, error);
+    if (result == 0) {
+        result = begin_file(upload, path, error);
     }
-    int result = begin_file(upload, path, error);
     for (ssize_t size = 1; size > 0 && result == 0;) {
         size = read(from, piece, COPY_BYTES);
         if (size < 0) {
@@ -223,16 +223,15 @@ int package_upload_copy(struct package_upload *upload, const char *root, const c
     if (result < 0) {
         return result;
     }
-    cleanup_fd int directory = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_free char *piece = malloc(COPY_BYTES);
-    if (directory < 0 || !piece) {
-        result = error_set(error, ERROR_IO, "cannot read %.200s", path);
+    if (!piece) {
+        result = error_set(error, ERROR_MEMORY, "out of memory");
     } else if (spec->size_bytes > upload->limit_bytes) {
         result = error_set(error, ERROR_TOO_LARGE, "the package is larger than %llu bytes",
                            (unsigned long long)upload->limit_bytes);
     }
     for (size_t i = 0; i < spec->file_count && result == 0; i++) {
-        result = copy_file(upload, directory, spec->files[i].path, piece, error);
+        result = copy_file(upload, real, spec->files[i].path, piece, error);
     }
     model_spec_free(spec);
     return result;
