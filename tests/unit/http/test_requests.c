@@ -4,6 +4,7 @@
  * counts.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,11 +356,45 @@ static void test_streams_are_whole_and_hold_their_producer_back(void **state)
     (void)close(fd);
 }
 
+/* The stream of `hold=1`, once the worker has written all of it. */
+static struct http_request *take_held_stream(struct app *app)
+{
+    struct http_request *request = NULL;
+    for (int i = 0; i < 5000 && !request; i++) {
+        sleep_ms(1);
+        HOLD(&app->lock);
+        request = take_ptr(app->held);
+    }
+    assert_non_null(request);
+    return request;
+}
+
 static void test_an_aborted_stream_is_seen_to_be_cut(void **state)
 {
     struct app *app = *state;
     int fd = client_connect(app);
-    struct answer answer = client_ask(fd, "GET /stream?count=3&size=10&abort=1" END, 200);
+    client_send_text(fd, "GET /stream?count=3&size=10&hold=1" END);
+    struct pollfd head_is_here = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&head_is_here, 1, 5000), 1);
+    struct http_request *request = take_held_stream(app);
+    http_stream_end(request, true);
+    struct answer answer;
+    client_read(fd, false, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_false(answer.whole);
+    answer_done(&answer);
+    (void)close(fd);
+    wait_for(&app->gone, 1);
+    http_request_unref(request);
+}
+
+static void test_a_stream_aborted_at_once_is_cut_wherever_it_was(void **state)
+{
+    struct app *app = *state;
+    int fd = client_connect(app);
+    client_send_text(fd, "GET /stream?count=3&size=10&abort=1" END);
+    struct answer answer;
+    client_read(fd, false, &answer); /* perhaps not even the head of it */
     assert_false(answer.whole);
     answer_done(&answer);
     (void)close(fd);
@@ -371,13 +406,8 @@ static void test_a_stream_waits_for_its_producer(void **state)
     struct app *app = *state;
     int fd = client_connect(app);
     client_send_text(fd, "GET /stream?count=1&size=10&hold=1" END);
-    sleep_ms(50);
-    struct http_request *request = NULL;
-    {
-        HOLD(&app->lock);
-        request = take_ptr(app->held);
-    }
-    assert_non_null(request);
+    struct http_request *request = take_held_stream(app);
+    sleep_ms(50); /* it is sent, and suspended */
     assert_int_equal(http_stream_append(request, "more", 4), 0);
     sleep_ms(20);
     assert_int_equal(http_stream_append(request, "", 0), 0);
@@ -461,6 +491,7 @@ int main(void)
         TEST(a_large_answer_and_a_slow_reader),
         TEST(streams_are_whole_and_hold_their_producer_back),
         TEST(an_aborted_stream_is_seen_to_be_cut),
+        TEST(a_stream_aborted_at_once_is_cut_wherever_it_was),
         TEST(a_stream_waits_for_its_producer),
         TEST(totals_equal_what_the_client_sent_and_received),
     };
