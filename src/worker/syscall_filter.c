@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The seccomp filter of a worker, and what happens when a call hits it. The names of all calls are
- * looked up before the filter stands, because the handler must not allocate.
+ * looked up before the filter stands, because the handler must not allocate. A call made while
+ * SIGSYS is blocked gets no handler: the kernel ends the worker with that signal, unnamed.
  */
 #include "worker/syscall_filter.h"
 
