@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The cache's directory: making, locking, removing it, and setting it aside. Any thread, but one at
+ * a time a directory.
+ */
+#ifndef SITU_RESULTS_FILES_H
+#define SITU_RESULTS_FILES_H
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+enum { FILES_KEPT_ASIDE = 2 };
+
+/* Makes the directory where absent and locks it: an owned descriptor. Errors: ERROR_CONFLICT where
+ * another process holds the lock, ERROR_IO, ERROR_NO_SPACE. */
+must_check int files_lock(const char *directory, int *ret_fd, struct error *error);
+
+/* Removes the data and lock files; the directory stays. */
+must_check int files_remove(const char *directory, struct error *error);
+
+/* Renames the directory to DIRECTORY.damaged-1, an older one to -2, and removes the one before.
+ * Where that fails, removes the files. */
+must_check int files_set_aside(const char *directory, struct error *error);
+
+#endif
