@@ -21,15 +21,16 @@
 #define LIMIT_KEY_BYTES 1024u /* an object's key */
 
 /* Requests. */
-#define LIMIT_JSON_BYTES MIB        /* a control request's body */
-#define LIMIT_BODY_BYTES (64 * MIB) /* images or tensors in hand [conf] */
-#define LIMIT_REQUEST_OBJECTS 256u  /* objects of one V2 request */
-#define LIMIT_LIST_PAGE 1000u       /* keys of one listing page */
-#define LIMIT_RUN_KEYS 4096u        /* keys in one JSON run request */
-#define LIMIT_TOP 1000u             /* classes asked for */
-#define LIMIT_CONNECTIONS 1024u     /* [conf] */
-#define LIMIT_QUEUE 4096u           /* waiting objects [conf] */
-#define LIMIT_STREAM_WINDOW 64u     /* objects in flight of one run request */
+#define LIMIT_JSON_BYTES MIB           /* a control request's body */
+#define LIMIT_BODY_BYTES (64 * MIB)    /* images or tensors in hand [conf] */
+#define LIMIT_REQUEST_OBJECTS 256u     /* objects of one V2 request */
+#define LIMIT_OUTPUT_BYTES (256 * MIB) /* outputs that are held for one request */
+#define LIMIT_LIST_PAGE 1000u          /* keys of one listing page */
+#define LIMIT_RUN_KEYS 4096u           /* keys in one JSON run request */
+#define LIMIT_TOP 1000u                /* classes asked for */
+#define LIMIT_CONNECTIONS 1024u        /* [conf] */
+#define LIMIT_QUEUE 4096u              /* waiting objects [conf] */
+#define LIMIT_STREAM_WINDOW 64u        /* objects in flight of one run request */
 #define LIMIT_JSON_DEPTH 32u
 #define LIMIT_JSON_VALUES MIB /* in a V2 request; more goes as binary */
 

@@ -131,7 +131,8 @@ static bool is_loopback_name(const char *host)
     const char *colon = strrchr(host, ':');
     if (host[0] == '[') {
         const char *bracket = strchr(host, ']');
-        length = bracket ? (size_t)(bracket - host) + 1 : length;
+        bool ends = bracket && (bracket[1] == '\0' || bracket[1] == ':');
+        length = ends ? (size_t)(bracket - host) + 1 : length;
     } else if (colon) {
         length = (size_t)(colon - host);
     }

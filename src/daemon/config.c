@@ -231,6 +231,9 @@ struct reading {
 static int on_line(void *user, const char *section, const char *name, const char *value)
 {
     struct reading *reading = user;
+    if (reading->error->code != ERROR_NONE) {
+        return 0; /* the first fault is the one that is told, with its line */
+    }
     if (reading->stores_on_command_line && strncmp(section, "store ", 6) == 0) {
         return 1;
     }

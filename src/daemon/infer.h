@@ -6,6 +6,7 @@
 #ifndef SITU_DAEMON_INFER_H
 #define SITU_DAEMON_INFER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,6 +63,7 @@ struct infer_item {
     struct error error;
     struct item_output *outputs; /* owned, one block with all data */
     uint32_t output_count;
+    size_t output_bytes; /* what it counts for in the request's */
     uint64_t read_bytes;
 };
 
@@ -70,8 +72,9 @@ struct infer_request {
     struct model *model;      /* a reference is the owner's to hold */
     struct infer_item *items; /* borrowed from the owner; each item's request is this one */
     size_t item_count;
-    uint32_t output_mask; /* bit per wanted output; 0: the model's primary output */
-    int64_t deadline_ns;  /* in the queue */
+    uint32_t output_mask;       /* bit per wanted output; 0: the model's primary output */
+    int64_t deadline_ns;        /* in the queue */
+    atomic_size_t output_bytes; /* held by outcomes; up to LIMIT_OUTPUT_BYTES */
     /* Called once for each item that was submitted, from a lane's thread or the one that cancels,
      * without any lock; the item is the owner's again from then on. */
     void (*done)(struct infer_request *request, struct infer_item *item);

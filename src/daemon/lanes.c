@@ -6,12 +6,12 @@
 #include "daemon/lanes.h"
 
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "daemon/cgroup.h"
 #include "wire/npy.h"
 
 enum { ALIGNMENT = 64 };
@@ -116,6 +116,13 @@ static void copy_outputs(struct infer_item *item, const struct message_done *don
     for (uint32_t i = 0; i < done->output_count; i++) {
         total += ((size_t)done->outputs[i].size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
+    item->output_bytes = total;
+    if (atomic_fetch_add(&item->request->output_bytes, total) + total > LIMIT_OUTPUT_BYTES) {
+        (void)error_set(&item->error, ERROR_TOO_LARGE,
+                        "the outputs of one request are above %llu bytes: ask for fewer objects",
+                        (unsigned long long)LIMIT_OUTPUT_BYTES);
+        return;
+    }
     char *memory = malloc(total ? total : 1);
     if (!memory) {
         (void)error_set(&item->error, ERROR_MEMORY, "out of memory");
@@ -186,6 +193,10 @@ enum lane_outcome lane_carry(struct infer_item *item, struct worker_process *wor
 
 void infer_item_reset(struct infer_item *item)
 {
+    if (item->output_bytes > 0) {
+        atomic_fetch_sub(&item->request->output_bytes, item->output_bytes);
+        item->output_bytes = 0;
+    }
     free(item->outputs);
     item->outputs = NULL;
     item->output_count = 0;
@@ -194,37 +205,6 @@ void infer_item_reset(struct infer_item *item)
     item->kills = 0;
     item->state = ITEM_IDLE;
     item->error = (struct error){0};
-}
-
-/* cpu.max of the cgroup that this process sees as its root or its own: "QUOTA PERIOD". */
-static uint32_t quota_cpus(uint32_t limit)
-{
-    char line[512] = "";
-    char path[600] = "/sys/fs/cgroup/cpu.max";
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    if (file) {
-        while (fgets(line, sizeof line, file)) {
-            if (strncmp(line, "0::", 3) == 0) {
-                line[strcspn(line, "\n")] = '\0';
-                (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", line + 3);
-            }
-        }
-        (void)fclose(file);
-    }
-    file = fopen(path, "re");
-    if (!file) {
-        return limit;
-    }
-    char *end = NULL;
-    char *quota_text = fgets(line, sizeof line, file);
-    (void)fclose(file);
-    long long quota = quota_text ? strtoll(line, &end, 10) : 0;
-    long long period = quota > 0 ? strtoll(end, NULL, 10) : 0;
-    if (quota <= 0 || period <= 0) {
-        return limit;
-    }
-    long long cpus = (quota + period - 1) / period;
-    return cpus < (long long)limit ? (uint32_t)cpus : limit;
 }
 
 uint32_t lanes_cpus(int *ret_cpus, uint32_t limit)
@@ -242,7 +222,7 @@ uint32_t lanes_cpus(int *ret_cpus, uint32_t limit)
     if (count == 0) {
         ret_cpus[count++] = -1;
     }
-    uint32_t quota = quota_cpus(count);
+    uint32_t quota = cgroup_cpus("/sys/fs/cgroup", "/proc/self/cgroup", count);
     if (quota < count) {
         /* The quota bounds the time of all CPUs together: fewer lanes, none bound to a CPU. */
         count = quota;

@@ -87,8 +87,14 @@ static int join_rows(const struct v2_call *v2, const struct wanted *wanted,
                          "output '%s' has no batch dimension: ask for one object",
                          ret_output->name);
     }
-    if (count > 1) {
-        ret_output->shape.dims[0] *= (int64_t)count;
+    if (count > 1 &&
+        __builtin_mul_overflow(sample->shape.dims[0], (int64_t)count, &ret_output->shape.dims[0])) {
+        return error_set(error, ERROR_UNFIT, "output '%s' has a shape without sense",
+                         ret_output->name);
+    }
+    if (sample->size_bytes > LIMIT_OUTPUT_BYTES / count) {
+        return error_set(error, ERROR_TOO_LARGE, "output '%s' is above %llu bytes for all objects",
+                         ret_output->name, (unsigned long long)LIMIT_OUTPUT_BYTES);
     }
     memory->data = calloc(ret_output->size_bytes ? ret_output->size_bytes : 1, 1);
     if (!memory->data) {
@@ -160,6 +166,10 @@ static int classify(const struct call *call, const struct wanted *wanted,
     }
     per_row /= rows;
     size_t top = wanted->classification < per_row ? wanted->classification : per_row;
+    if (rows > LIMIT_JSON_VALUES / top / v2->request.item_count) {
+        return error_set(error, ERROR_TOO_LARGE, "output '%s' has more than %llu classes to tell",
+                         ret_output->name, (unsigned long long)LIMIT_JSON_VALUES);
+    }
     size_t total = v2->request.item_count * rows * top;
     memory->elements = calloc(total, sizeof *memory->elements);
     cleanup_free size_t *lengths = calloc(total, sizeof *lengths);
