@@ -159,6 +159,11 @@ def test_external_data_beside_the_model_works(situd, store, tmp_path):
     assert daemon.infer("mean", "photos/a.png").status_code == 200
 
 
+def nothing_is_left(daemon, directory):
+    """A refused package is removed at the end of its request, which may come after its answer."""
+    daemon.wait_for(lambda: os.listdir(directory) == [], "a refused package to be removed", 5)
+
+
 def test_external_data_outside_the_package_is_refused(situd, store, tmp_path):
     daemon = situd("--store", f"photos={store}")
     for location in ("../../etc/passwd", "/etc/passwd", "sub/../../x"):
@@ -167,7 +172,7 @@ def test_external_data_outside_the_package_is_refused(situd, store, tmp_path):
         assert r.status_code == 422, r.text
         assert r.json()["code"] == "unfit"
     assert daemon.get("/v1/models").json()["models"] == []
-    assert os.listdir(daemon.directory / "state/models") == []
+    nothing_is_left(daemon, daemon.directory / "state/models")
 
 
 def test_what_is_not_onnx_is_refused(situd, store, tmp_path):
@@ -217,7 +222,7 @@ def test_packages_that_cannot_be_read_are_named(situd, store, tmp_path):
     r = put(daemon, "mean", evil.getvalue())
     assert r.status_code == 400, r.text
     assert not (daemon.directory / "state/escape.onnx").exists()
-    assert os.listdir(daemon.directory / "state/models") == []
+    nothing_is_left(daemon, daemon.directory / "state/models")
 
 
 def test_a_bare_onnx_file_with_a_preset(situd, store, tmp_path):
@@ -343,7 +348,7 @@ def test_a_full_disk_refuses_a_model_and_serves_on(situd, store, tmp_path, demo_
         r = put(daemon, "mean", tar_of(package))
         assert (r.status_code, r.json()["code"]) == (507, "no_space"), r.text
         assert daemon.infer("demo", "photos/a.png").status_code == 200
-        assert os.listdir(small / "state/models") == []
+        nothing_is_left(daemon, small / "state/models")
         (package / "padding.bin").unlink()
         assert put(daemon, "mean", tar_of(package)).status_code == 201
         daemon.stop()
