@@ -241,6 +241,9 @@ int environment_open(struct lmdb_map *map, bool afresh, struct error *error)
     }
     result = is_new ? files_remove(map->directory, error) : 0;
     if (result == 0) {
+        result = files_reserve_lock(map->directory, map->options.readers + 1, error);
+    }
+    if (result == 0) {
         result = map_file(map, is_new, error);
     }
     if (result < 0) {

@@ -11,7 +11,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-enum { PATH_ROOM = 4096 };
+enum {
+    PATH_ROOM = 4096,
+    LOCK_HEAD = 4096, /* what LMDB takes, generously */
+    LOCK_READER = 64,
+};
 
 static int failed(struct error *error, const char *what, int errnum)
 {
@@ -53,6 +57,23 @@ int files_remove(const char *directory, struct error *error)
         }
     }
     return 0;
+}
+
+int files_reserve_lock(const char *directory, unsigned readers, struct error *error)
+{
+    char path[PATH_ROOM];
+    int size = snprintf(path, sizeof path, "%s/lock.mdb", directory);
+    if (size < 0 || (size_t)size >= sizeof path) {
+        return error_set(error, ERROR_MALFORMED, "the result cache's path is too long");
+    }
+    cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return failed(error, "the result cache's lock file cannot be made", errno);
+    }
+    int errnum = posix_fallocate(fd, 0, LOCK_HEAD + (off_t)readers * LOCK_READER);
+    return errnum == 0
+               ? 0
+               : failed(error, "the result cache's lock file cannot be made large enough", errnum);
 }
 
 static int aside_path(char path[PATH_ROOM], const char *directory, int number)

@@ -18,6 +18,11 @@ must_check int files_lock(const char *directory, int *ret_fd, struct error *erro
 /* Removes the data and lock files; the directory stays. */
 must_check int files_remove(const char *directory, struct error *error);
 
+/* Gives LMDB's lock file its disk space. It is written through a mapping, where a full disk would
+ * be a SIGBUS. LMDB takes a file that is large enough as it is. Errors: ERROR_NO_SPACE, ERROR_IO.
+ */
+must_check int files_reserve_lock(const char *directory, unsigned readers, struct error *error);
+
 /* Renames the directory to DIRECTORY.damaged-1, an older one to -2, and removes the one before.
  * Where that fails, removes the files. */
 must_check int files_set_aside(const char *directory, struct error *error);

@@ -27,7 +27,7 @@
 #define RESULTS_CLASSES_MAX 16u                  /* the best classes of an answer that are kept */
 #define RESULTS_VALUE_BYTES_MAX UINT64_C(65536)  /* embedding or tensors of one answer */
 #define RESULTS_LIMIT_BYTES_MIN (4 * MIB)        /* a smaller cache is made this large */
-#define RESULTS_LIMIT_BYTES_DEFAULT (1024 * MIB) /* about 3 million classifications */
+#define RESULTS_LIMIT_BYTES_DEFAULT (1024 * MIB) /* answers for about 1.7 million photos */
 
 /* What tells whether an object is still the one it was; the members of the store's identity. */
 struct results_identity {
