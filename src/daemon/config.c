@@ -35,31 +35,25 @@ struct setting {
     const char *name;
     const char *option; /* command line; NULL: file only */
     enum setting_kind kind;
+    bool zero_ok; /* numbers: 0 stands for a default; others must be more */
     size_t offset;
     size_t count_offset; /* lists */
-    bool zero_ok;        /* numbers: 0 stands for a default; others must be more */
 };
 
+/* clang-format off */
 #define TEXT(section, name, option, field)                                                         \
-    {                                                                                              \
-        section, name, option, SETTING_TEXT, offsetof(struct config, field), 0, false              \
-    }
+    {section, name, option, SETTING_TEXT, false, offsetof(struct config, field), 0}
 #define FLAG(section, name, option, field)                                                         \
-    {                                                                                              \
-        section, name, option, SETTING_FLAG, offsetof(struct config, field), 0, false              \
-    }
+    {section, name, option, SETTING_FLAG, false, offsetof(struct config, field), 0}
 #define VALUE(section, name, option, kind, field)                                                  \
-    {                                                                                              \
-        section, name, option, kind, offsetof(struct config, field), 0, false                      \
-    }
+    {section, name, option, kind, false, offsetof(struct config, field), 0}
 #define CHOICE(section, name, option, kind, field)                                                 \
-    {                                                                                              \
-        section, name, option, kind, offsetof(struct config, field), 0, true                       \
-    }
+    {section, name, option, kind, true, offsetof(struct config, field), 0}
+/* clang-format on */
 
 static const struct setting settings[] = {
-    {"situd", "models", "models", SETTING_LIST, offsetof(struct config, models),
-     offsetof(struct config, model_count), false},
+    {"situd", "models", "models", SETTING_LIST, false, offsetof(struct config, models),
+     offsetof(struct config, model_count)},
     TEXT("situd", "state", "state", state),
     TEXT("situd", "import_root", "import-root", import_root),
     TEXT("situd", "worker", "worker", worker),
@@ -69,8 +63,8 @@ static const struct setting settings[] = {
     CHOICE("situd", "lanes", "lanes", SETTING_NUMBER, lanes),
     CHOICE("situd", "memory_budget", "memory-budget", SETTING_BYTES, memory_budget),
     CHOICE("situd", "worker_memory", "worker-memory", SETTING_BYTES, worker_memory),
-    {"listen", "address", "listen", SETTING_LIST, offsetof(struct config, listen),
-     offsetof(struct config, listen_count), false},
+    {"listen", "address", "listen", SETTING_LIST, false, offsetof(struct config, listen),
+     offsetof(struct config, listen_count)},
     VALUE("listen", "socket_mode", "socket-mode", SETTING_OCTAL, socket_mode),
     TEXT("listen", "socket_group", "socket-group", socket_group),
     TEXT("listen", "tls_certificate", "tls-certificate", tls_certificate),
