@@ -81,6 +81,9 @@ static int check_inputs(const struct program *program, const struct message_run 
                              datatype_name((enum datatype)ref->datatype),
                              tensor_shape_text(&ref->shape, has, sizeof has));
         }
+        if (ref->offset % datatype_size(info->datatype) != 0) {
+            return error_set(error, ERROR_MALFORMED, "input '%s' is not aligned", info->name);
+        }
         seen |= 1u << ref->index;
     }
     for (uint32_t i = 0; i < signature->input_count; i++) {
@@ -222,7 +225,7 @@ static void *lane_main(void *argument)
     }
     int fds[2];
     while (channel_receive(lane->socket, &lane->request, fds) > 0) {
-        if (lane->request.header.type != MESSAGE_RUN) {
+        if (lane->request.header.type != MESSAGE_RUN || fds[0] >= 0) {
             break;
         }
         answer_request(lane);
