@@ -110,6 +110,9 @@ static int set_number(uint64_t *place, const struct setting *setting, const char
     errno = 0;
     double number = strtod(value, &end);
     double scale = 1;
+    double highest = setting->kind == SETTING_BYTES     ? 1e15
+                     : setting->kind == SETTING_SECONDS ? 1e10
+                                                        : 1e6;
     if (setting->kind == SETTING_SECONDS) {
         scale = 1000;
     } else if (setting->kind == SETTING_BYTES && *end && strchr("KMGT", *end)) {
@@ -122,7 +125,7 @@ static int set_number(uint64_t *place, const struct setting *setting, const char
         }
         end++;
     }
-    if (end == value || *end != '\0' || errno != 0 || !(number >= 0) || number * scale > 1e15) {
+    if (end == value || *end != '\0' || errno != 0 || !(number >= 0) || number * scale > highest) {
         return bad_value(error, setting, value,
                          setting->kind == SETTING_SECONDS ? "a number of seconds"
                          : setting->kind == SETTING_BYTES ? "a size such as 512M or 4G"
@@ -151,7 +154,8 @@ static int apply(struct config *config, const struct setting *setting, const cha
     void *place = (char *)config + setting->offset;
     switch (setting->kind) {
     case SETTING_TEXT:
-        return set_text(place, value, error);
+        return *value ? set_text(place, value, error)
+                      : bad_value(error, setting, value, "something");
     case SETTING_FLAG:
         return set_flag(place, setting, value, error);
     case SETTING_OCTAL: {
@@ -494,6 +498,9 @@ int config_check(const struct config *config, struct error *error)
     }
     if (config->listen_count > LISTEN_MAX) {
         return error_set(error, ERROR_MALFORMED, "at most %d addresses to listen on", LISTEN_MAX);
+    }
+    if (config->lanes >= LIMIT_LANES) {
+        return error_set(error, ERROR_TOO_LARGE, "lanes: at most %u", LIMIT_LANES - 1);
     }
     int result = check_stores(config, error);
     for (size_t i = 0; i < config->model_count && result == 0; i++) {
