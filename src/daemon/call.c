@@ -15,6 +15,9 @@
 #include "daemon/listen.h"
 #include "wire/json.h"
 
+/* To parse more than this would hold up the other connections of a listener. */
+enum { LARGE_BODY_BYTES = 256 << 10 };
+
 static const struct route routes[] = {
     {"GET", "/v1/infer/*/**", BODY_NONE, false, route_infer_stored},
     {"POST", "/v1/infer/*", BODY_DATA, false, route_infer_post},
@@ -380,13 +383,20 @@ static void on_ready(void *context, struct http_request *request)
     if (!call || !call->route || atomic_load(&call->answered)) {
         return;
     }
-    if (!call->route->blocking) {
-        call->route->handle(call);
+    size_t size = 0;
+    (void)http_request_body(request, &size);
+    bool large = size > LARGE_BODY_BYTES;
+    if ((call->route->blocking || large) &&
+        tasks_start(call->service->tasks, handle_on_task, call_ref(call)) == 0) {
         return;
     }
-    if (tasks_start(call->service->tasks, handle_on_task, call_ref(call)) < 0) {
+    if (call->route->blocking) {
         call_respond_status(call, 429, "too many such requests at once; try again");
-        call_unref(call);
+    } else {
+        call->route->handle(call);
+    }
+    if (call->route->blocking || large) {
+        call_unref(call); /* the task's */
     }
 }
 
