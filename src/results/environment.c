@@ -20,6 +20,7 @@
 /* What the check of a file finds. */
 struct survey {
     struct lmdb_map *map;
+    uint64_t entries; /* of any kind */
     uint64_t content_entries;
     uint64_t answer_entries;
     uint64_t damaged;
@@ -66,6 +67,7 @@ static int survey_entry(void *context, const void *key, size_t key_size, const u
     struct lmdb_map *map = survey->map;
     struct record record;
     const uint8_t *space = key;
+    survey->entries++;
     if (record_open(key, key_size, value, size, &record) < 0) {
         survey->damaged++;
         uses_add(&map->account.uses, 0, map_cost(map, key_size, size));
@@ -108,6 +110,9 @@ static int survey_file(struct lmdb_map *map, const char *path, struct error *err
     if (result < 0) {
         *error = detail;
         return result;
+    }
+    if (survey.entries == 0) {
+        return -ENOENT; /* ended between making the file and its first commit */
     }
     if (survey.format != FORMAT) {
         (void)error_set(error, ERROR_IO,

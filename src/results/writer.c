@@ -309,7 +309,8 @@ static int evict(struct lmdb_map *map, uint64_t wanted)
             if (code != 0) {
                 return code;
             }
-            left -= left < steps + 1 ? left : steps + 1;
+            steps = steps > 0 ? steps : 1; /* behind the last entry there is none */
+            left -= left < steps ? left : steps;
         }
         if (uses->total > goal) {
             uses_forget(uses, age);

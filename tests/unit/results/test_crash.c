@@ -59,9 +59,24 @@ static void look_at_all(struct fixture *fixture, uint64_t limit_bytes, uint64_t 
         *ret_found += (uint64_t)found;
     }
     results_status(results, &status);
+    if (status.set_aside > 0) {
+        print_error("%s\n", fixture->message);
+    }
     assert_int_equal(status.damaged, 0);
     assert_int_equal(status.set_aside, 0);
     results_close(results);
+}
+
+static void a_kill_while_the_file_is_made_does_no_harm(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t nothing = 0;
+    uint64_t found = 0;
+    for (unsigned round = 0; round < 2 * ROUNDS; round++) {
+        kill_writer(fixture, 64 * MIB, &nothing, round * 150);
+        look_at_all(fixture, 64 * MIB, &found, 0);
+        assert_int_equal(unlink(fixture->data), 0);
+    }
 }
 
 static uint64_t *shared_counter(void)
@@ -100,6 +115,8 @@ static void a_kill_while_entries_are_evicted_does_no_harm(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_kill_while_the_file_is_made_does_no_harm, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(what_was_committed_outlives_any_kill, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(a_kill_while_entries_are_evicted_does_no_harm,
