@@ -457,6 +457,7 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 static void remove_tree(const char *directory)
 {
     enum { OPEN_DIRECTORIES = 16 };
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): safe without FTW_CHDIR */
     (void)nftw(directory, remove_one, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
 }
 
