@@ -194,15 +194,14 @@ static const struct map_ops lmdb_ops = {
     .close = lmdb_close,
 };
 
-static int map_new(const struct results_options *options, struct lmdb_map **ret_map,
-                   struct error *error)
+static struct lmdb_map *map_new(const struct results_options *options)
 {
     struct lmdb_map *map = calloc(1, sizeof *map);
-    MDB_txn **idle = calloc(options->readers, sizeof *idle);
+    MDB_txn **idle = calloc(options->readers, sizeof(void *));
     if (!map || !idle) {
         free(map);
         free(idle);
-        return error_set(error, ERROR_MEMORY, "out of memory while opening the result cache");
+        return NULL;
     }
     map->map.ops = &lmdb_ops;
     map->options = *options;
@@ -219,20 +218,18 @@ static int map_new(const struct results_options *options, struct lmdb_map **ret_
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&map->queue_changed, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
-    *ret_map = map;
-    return 0;
+    return map;
 }
 
 int map_lmdb_open(const struct results_options *options, struct map **ret_map, struct error *error)
 {
-    struct lmdb_map *map = NULL;
     size_t size = strlen(options->directory);
-    if (size == 0 || size >= sizeof map->directory) {
+    if (size == 0 || size >= PATH_SIZE) {
         return error_set(error, ERROR_MALFORMED, "the result cache's path is empty or too long");
     }
-    int result = map_new(options, &map, error);
-    if (result < 0) {
-        return result;
+    struct lmdb_map *map = map_new(options);
+    if (!map) {
+        return error_set(error, ERROR_MEMORY, "out of memory while opening the result cache");
     }
     memcpy(map->directory, options->directory, size + 1);
     while (size > 1 && map->directory[size - 1] == '/') {
@@ -241,7 +238,7 @@ int map_lmdb_open(const struct results_options *options, struct map **ret_map, s
     map->options.directory = map->directory;
 
     struct error why = {.code = ERROR_NONE};
-    result = environment_open(map, false, &why);
+    int result = environment_open(map, false, &why);
     if (result < 0 && (why.code == ERROR_CONFLICT || why.code == ERROR_MEMORY)) {
         release(map);
         return error_set(error, why.code, "%s", why.message);

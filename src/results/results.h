@@ -7,10 +7,14 @@
  * Any number of threads may use one cache. Lookups take microseconds. Puts are copied into a
  * bounded queue and written by one thread in group commits: a put is seen by lookups some
  * hundredths of a second later, and a put that finds the queue full is dropped and counted; it
- * never waits. A crash loses the last moments. Whatever happens to the files, a lookup gives a
- * right answer or none: every entry carries a checksum over its key and value, and the files are
- * checked page by page before they are mapped (docs: pages.h). A cache that cannot be used is
- * reported, set aside or switched off, and every call goes on working, without hits.
+ * never waits. A crash loses the last moments.
+ *
+ * Whatever happened to the files before they are opened, a lookup gives a right answer or none:
+ * every entry carries a checksum over its key and value, and the file is checked page by page
+ * before it is mapped (pages.h). While it is open the checksums still stand, but a file that
+ * another program changes or cuts off then, or a sector that gets unreadable, can end the process:
+ * that is the price of a mapping. A cache that cannot be used is reported, set aside or switched
+ * off, and every call goes on working, without hits.
  */
 #ifndef SITU_RESULTS_RESULTS_H
 #define SITU_RESULTS_RESULTS_H
