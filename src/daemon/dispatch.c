@@ -109,6 +109,51 @@ static struct garbage settle(struct dispatch *dispatch, struct infer_item *item,
     return garbage;
 }
 
+static bool floats(const struct dispatch_lane *lane)
+{
+    return lane->dispatch->config.worker.lane_cpus[lane->index] < 0;
+}
+
+/* In front of all idle lanes of its kind; those that float stand behind those bound to a core. */
+static void add_idle(struct dispatch *dispatch, struct dispatch_lane *lane)
+{
+    struct dispatch_lane **place = &dispatch->idle;
+    while (floats(lane) && *place && !floats(*place)) {
+        place = &(*place)->next_idle;
+    }
+    lane->next_idle = *place;
+    *place = lane;
+    lane->idle = true;
+}
+
+/* Until another thread wakes the lane. */
+static void wait_for_items(struct dispatch *dispatch, struct dispatch_lane *lane)
+{
+    dispatch->seekers--;
+    add_idle(dispatch, lane);
+    while (lane->idle) {
+        (void)pthread_cond_wait(&lane->wake, &dispatch->lock);
+    }
+    dispatch->seekers++;
+}
+
+static void wake_lane(struct dispatch *dispatch)
+{
+    struct dispatch_lane *lane = dispatch->idle;
+    if (lane) {
+        dispatch->idle = lane->next_idle;
+        lane->idle = false;
+        (void)pthread_cond_signal(&lane->wake);
+    }
+}
+
+void dispatch_wake_lane(struct dispatch *dispatch)
+{
+    if (queue_length(&dispatch->queue) > dispatch->seekers) {
+        wake_lane(dispatch);
+    }
+}
+
 static void run_item(struct dispatch *dispatch, const struct dispatch_lane *lane,
                      struct infer_item *item)
 {
@@ -117,6 +162,8 @@ static void run_item(struct dispatch *dispatch, const struct dispatch_lane *lane
     item->state = ITEM_RUNNING;
     model->runtime.users++;
     dispatch->busy++;
+    dispatch->seekers--;
+    dispatch_wake_lane(dispatch); /* one item each: who takes one sees to the next */
     bool idle = dispatch->busy == 1 && queue_length(&dispatch->queue) == 0;
     (void)pthread_mutex_unlock(&dispatch->lock);
 
@@ -128,6 +175,7 @@ static void run_item(struct dispatch *dispatch, const struct dispatch_lane *lane
 
     struct item_list finished = {0};
     (void)pthread_mutex_lock(&dispatch->lock);
+    dispatch->seekers++;
     struct garbage garbage = settle(dispatch, item, worker, outcome, &finished);
     (void)pthread_mutex_unlock(&dispatch->lock);
     dispatch_discard(&garbage);
@@ -142,6 +190,7 @@ static void *lane_main(void *argument)
     struct dispatch *dispatch = lane->dispatch;
     lane_pin(dispatch->config.worker.lane_cpus[lane->index]);
     (void)pthread_mutex_lock(&dispatch->lock);
+    dispatch->seekers++;
     while (!dispatch->stopping) {
         struct item_list finished = {0};
         struct infer_item *item = next_item(dispatch, &finished);
@@ -153,7 +202,7 @@ static void *lane_main(void *argument)
         if (item) {
             run_item(dispatch, lane, item);
         } else if (!dispatch->stopping && queue_length(&dispatch->queue) == 0) {
-            (void)pthread_cond_wait(&dispatch->work, &dispatch->lock);
+            wait_for_items(dispatch, lane);
         }
     }
     (void)pthread_mutex_unlock(&dispatch->lock);
@@ -240,6 +289,9 @@ static void *housekeeper_main(void *argument)
         (void)nanosleep(&pause, NULL);
         (void)pthread_mutex_lock(&dispatch->lock);
         stopping = dispatch->stopping;
+        if (queue_length(&dispatch->queue) > 0) {
+            wake_lane(dispatch); /* should a lane be held up by its last item's owner */
+        }
         expire(dispatch, &finished);
         garbage = idle_worker(dispatch, &finished);
         (void)pthread_mutex_unlock(&dispatch->lock);
@@ -263,7 +315,6 @@ int dispatch_new(const struct dispatch_config *config, struct tasks *tasks, stru
     dispatch->tasks = tasks;
     dispatch->metrics = metrics;
     (void)pthread_mutex_init(&dispatch->lock, NULL);
-    (void)pthread_cond_init(&dispatch->work, NULL);
     (void)pthread_cond_init(&dispatch->loaded, NULL);
     queue_init(&dispatch->queue, config->queue_limit);
     int result = spawner_new(&dispatch->spawner);
@@ -277,7 +328,8 @@ int dispatch_new(const struct dispatch_config *config, struct tasks *tasks, stru
     }
     for (uint32_t i = 0; i < config->worker.lane_count && result == 0; i++) {
         struct dispatch_lane *lane = &dispatch->lanes[i];
-        *lane = (struct dispatch_lane){.dispatch = dispatch, .index = i};
+        *lane = (struct dispatch_lane){
+            .dispatch = dispatch, .index = i, .wake = PTHREAD_COND_INITIALIZER};
         result = -pthread_create(&lane->thread, NULL, lane_main, lane);
         dispatch->lane_count += result == 0;
     }
@@ -314,7 +366,9 @@ void dispatch_stop(struct dispatch *dispatch)
     dispatch->stopping = true;
     atomic_store(&dispatch->stop_loading, true);
     give_up_queue(dispatch, &finished);
-    (void)pthread_cond_broadcast(&dispatch->work);
+    while (dispatch->idle) {
+        wake_lane(dispatch);
+    }
     (void)pthread_cond_broadcast(&dispatch->loaded);
     (void)pthread_mutex_unlock(&dispatch->lock);
     dispatch_finish_all(dispatch, &finished);
@@ -338,8 +392,10 @@ void dispatch_free(struct dispatch *dispatch)
         return;
     }
     spawner_free(dispatch->spawner);
+    for (uint32_t i = 0; i < dispatch->lane_count; i++) {
+        (void)pthread_cond_destroy(&dispatch->lanes[i].wake);
+    }
     (void)pthread_cond_destroy(&dispatch->loaded);
-    (void)pthread_cond_destroy(&dispatch->work);
     (void)pthread_mutex_destroy(&dispatch->lock);
     free(dispatch);
 }
@@ -367,7 +423,7 @@ int dispatch_submit(struct dispatch *dispatch, struct infer_request *request,
                            item->entry.queued_ns) < 0) {
                 dispatch_park(dispatch, item); /* cannot be: room was checked under the same lock */
             }
-            (void)pthread_cond_signal(&dispatch->work);
+            dispatch_wake_lane(dispatch);
         } else {
             item->entry.source = &request->source;
             dispatch_park(dispatch, item);

@@ -86,7 +86,7 @@ void dispatch_resume_model(struct dispatch *dispatch, struct model *model)
             dispatch->parked--;
             queue_push_front(&dispatch->queue, &suspect->request->source, &suspect->entry,
                              clock_now_ns());
-            (void)pthread_cond_signal(&dispatch->work);
+            dispatch_wake_lane(dispatch);
             return;
         }
         runtime->quarantine = false;
@@ -97,8 +97,8 @@ void dispatch_resume_model(struct dispatch *dispatch, struct model *model)
         dispatch->parked--;
         item->state = ITEM_QUEUED;
         queue_push_front(&dispatch->queue, &item->request->source, &item->entry, clock_now_ns());
+        dispatch_wake_lane(dispatch);
     }
-    (void)pthread_cond_broadcast(&dispatch->work);
 }
 
 void item_list_finish(struct item_list *finished, struct infer_item *item,

@@ -18,6 +18,9 @@ struct dispatch_lane {
     struct dispatch *dispatch;
     uint32_t index;
     pthread_t thread;
+    pthread_cond_t wake;             /* told that there are items */
+    bool idle;                       /* stands in the list */
+    struct dispatch_lane *next_idle; /* borrowed */
 };
 
 struct dispatch {
@@ -26,17 +29,18 @@ struct dispatch {
     struct metrics *metrics; /* borrowed */
     struct spawner *spawner; /* owned */
     pthread_mutex_t lock;    /* guards all below and every model's runtime */
-    pthread_cond_t work;     /* lanes wait for items */
     pthread_cond_t loaded;   /* dispatch_load() waits */
     struct queue queue;
-    size_t parked; /* items that wait outside the queue */
-    unsigned busy; /* lanes that have an item */
+    size_t parked;  /* items that wait outside the queue */
+    unsigned busy;  /* lanes that have an item */
+    size_t seekers; /* lanes that are awake without an item: they look at the queue by themselves */
     struct model *loaded_models;
     struct model *loading_models; /* the tasks that load them hold the references */
     struct dispatch_status last_sandbox;
     bool stopping;
     atomic_bool stop_loading; /* the same, for the threads that load */
     pthread_t housekeeper;
+    struct dispatch_lane *idle; /* borrowed; lanes without items, the one to wake first */
     uint32_t lane_count;
     struct dispatch_lane lanes[LIMIT_LANES];
 };
@@ -56,6 +60,12 @@ static inline struct infer_item *dispatch_item_of(struct queue_entry *entry)
 void item_list_append(struct item_list *list, struct infer_item *item);
 void item_list_remove(struct item_list *list, struct infer_item *item);
 struct infer_item *item_list_take_first(struct item_list *list);
+
+/* Under the lock, when an item was queued: wakes an idle lane, unless a lane that is just done with
+ * another item will take it anyway. On one core that lane, with what its core's cache holds, is the
+ * better one: else consecutive requests would alternate between lanes. Of idle lanes, the one that
+ * was busy last comes first, for the same reason. */
+void dispatch_wake_lane(struct dispatch *dispatch);
 
 /* Under the lock: an item waits for its model's worker; an item was in a worker that died. */
 void dispatch_park(struct dispatch *dispatch, struct infer_item *item);
