@@ -41,6 +41,7 @@
 #define LIMIT_OBJECT_MS 30000   /* an object in a worker [conf] */
 #define LIMIT_REQUEST_MS 120000 /* an object waiting in the queue [conf] */
 #define LIMIT_LOAD_MS 120000    /* a worker loading a model [conf] */
+#define LIMIT_STOP_TASKS_MS 800 /* uploads and the like, after those */
 #define LIMIT_STOP_MS 9000      /* running requests after SIGTERM */
 
 /* Models. */

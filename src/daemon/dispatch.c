@@ -408,6 +408,10 @@ int dispatch_submit(struct dispatch *dispatch, struct infer_request *request,
     if (result < 0) {
         return result;
     }
+    if (count > dispatch->config.queue_limit) {
+        return error_set(error, ERROR_TOO_LARGE, "%zu objects at once; the queue holds %zu", count,
+                         dispatch->config.queue_limit);
+    }
     if (dispatch->parked + count > dispatch->config.queue_limit ||
         !queue_admits(&dispatch->queue, dispatch->parked + count)) {
         return error_set(error, ERROR_BUSY, "the queue is full (%zu objects wait); try again later",

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -50,8 +51,9 @@ static int make_directories(const char *path, struct error *error)
     }
 }
 
-/* The directory carries its format's version; a newer one is not for us to touch. */
-static int open_state(const char *path, struct error *error)
+/* The directory carries its format's version; a newer one is not for us to touch. *ret_fd holds the
+ * lock on it until the daemon ends: two daemons would remove each other's unfinished packages. */
+static int open_state(const char *path, int *ret_fd, struct error *error)
 {
     char file[4200];
     char text[16] = "";
@@ -65,18 +67,22 @@ static int open_state(const char *path, struct error *error)
     if (size < 0) {
         return state_error(error, "open", file);
     }
-    if (size == 0) {
-        ssize_t length = (ssize_t)strlen(STATE_FORMAT);
-        return write(fd, STATE_FORMAT, (size_t)length) == length && fsync(fd) == 0
-                   ? 0
-                   : state_error(error, "write", file);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        return error_set(error, ERROR_CONFLICT,
+                         "another situd uses the state directory %.300s: give --state DIRECTORY",
+                         path);
     }
-    if (strcmp(text, STATE_FORMAT) != 0) {
+    ssize_t length = (ssize_t)strlen(STATE_FORMAT);
+    if (size == 0 && (write(fd, STATE_FORMAT, (size_t)length) != length || fsync(fd) != 0)) {
+        return state_error(error, "write", file);
+    }
+    if (size > 0 && strcmp(text, STATE_FORMAT) != 0) {
         return error_set(error, ERROR_CONFLICT,
                          "state directory %.300s has format %.10s, this situd knows 1: it was made "
                          "by a newer version",
                          path, text);
     }
+    *ret_fd = take_fd(&fd);
     return 0;
 }
 
@@ -144,7 +150,7 @@ static int open_stores(struct service *service, struct error *error)
 static int open_models(struct service *service, struct error *error)
 {
     const struct config *config = &service->config;
-    int result = open_state(config->state, error);
+    int result = open_state(config->state, &service->state_fd, error);
     if (result == 0) {
         result = models_new(config->state, &service->models, error);
     }
@@ -293,6 +299,12 @@ static void service_done(struct service *service)
         dispatch_stop(service->dispatch);
     }
     http_server_free(service->http);
+    if (service->tasks && !tasks_wait(service->tasks, LIMIT_STOP_TASKS_MS)) {
+        /* It hashes or copies a large package; what it has not finished is removed at the next
+         * start, as after a kill. */
+        log_event(LOG_LEVEL_WARNING, "task_cut_off", "%s", "");
+        _exit(EXIT_SUCCESS);
+    }
     tasks_free(service->tasks);
     models_free(service->models);
     dispatch_free(service->dispatch);
@@ -304,6 +316,9 @@ static void service_done(struct service *service)
     }
     free(service->tokens);
     free(service->warning);
+    if (service->state_fd >= 0) {
+        (void)close(service->state_fd);
+    }
     config_done(&service->config);
 }
 
@@ -374,6 +389,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     service->started_ns = clock_now_ns();
+    service->state_fd = -1;
     block_signals();
     raise_file_limit();
     enum config_outcome outcome = config_read(argc, argv, &service->config, &error);

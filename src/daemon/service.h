@@ -35,6 +35,7 @@ struct service {
     struct metrics metrics;
     struct status_counts other_requests; /* those that name no model */
     char **tokens;                       /* owned; NULL-terminated; NULL: none configured */
+    int state_fd;                        /* holds the state directory's lock; -1: none */
     char *warning;                       /* owned; what the sandbox lacks here, or NULL */
     int landlock_abi;
     bool seccomp;

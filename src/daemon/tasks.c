@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 enum { STACK_BYTES = 512 << 10 };
 
 struct tasks {
@@ -87,6 +89,19 @@ int tasks_start(struct tasks *tasks, void (*function)(void *argument), void *arg
         free(task);
     }
     return result;
+}
+
+bool tasks_wait(struct tasks *tasks, int64_t limit_ms)
+{
+    int64_t until_ns = clock_now_ns() + limit_ms * NS_PER_MS;
+    struct timespec until = {until_ns / NS_PER_S, until_ns % NS_PER_S};
+    HOLD(&tasks->lock);
+    while (tasks->running > 0) {
+        if (pthread_cond_clockwait(&tasks->ended, &tasks->lock, CLOCK_MONOTONIC, &until) != 0) {
+            break;
+        }
+    }
+    return tasks->running == 0;
 }
 
 void tasks_free(struct tasks *tasks)

@@ -461,6 +461,9 @@ static void reap(struct worker_process *worker)
     }
     (void)drain_log(worker);
     log_worker_line(worker);
+    if (!worker->violation[0] && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
+        (void)snprintf(worker->violation, sizeof worker->violation, "unknown");
+    }
     if (worker->violation[0]) {
         log_event(LOG_LEVEL_ERROR, "sandbox_violation", "model=%s pid=%d syscall=%s", worker->model,
                   (int)worker->pid, worker->violation);

@@ -341,3 +341,11 @@ def test_values_out_of_range_are_refused(tmp_path, store):
         out = start_refused(tmp_path, "--store", f"p={store}", option, value)
         assert out.returncode == 2, (option, out.stderr)
         assert option[2:].replace("-", "_") in out.stderr.replace("-", "_"), out.stderr
+
+
+def test_two_daemons_do_not_share_a_state_directory(plain, store):
+    out = subprocess.run([SITUD, "--store", f"p={store}", "--state", plain.directory / "state",
+                          "--listen", f"127.0.0.1:{free_port()}"], capture_output=True, text=True,
+                         timeout=20)
+    assert out.returncode == 1 and "another situd" in out.stderr, out.stderr
+    assert plain.infer("quick", "photos/1.png").status_code == 200
