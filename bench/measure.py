@@ -142,7 +142,7 @@ def bulk_and_single_once(bench, start):
     with contextlib.ExitStack() as stack:
         daemon = bench.daemon(stack, f"one-core-{start}", package, [bench.core])
         loop = bench.loop(stack, package)
-        client = bench.client(stack, daemon, f"single-{start}", model, bench.keys)
+        client = bench.client(stack, daemon, f"single-{start}", model, bench.keys, "--poll")
         check_answers(bench, daemon, model, loop.round()["best"])
         client.round()
         bench.step_aside(stack)
@@ -296,7 +296,7 @@ def node_once(bench, start):
     package = bench.need_exported("mobilenet")
     with contextlib.ExitStack() as stack:
         daemon = bench.daemon(stack, f"mobilenet-one-{start}", package, [bench.core])
-        client = bench.client(stack, daemon, f"mobilenet-paths-{start}", package.name, bench.keys)
+        client = bench.client(stack, daemon, f"mobilenet-paths-{start}", package.name, bench.keys, "--poll")
         script = bench.rounds_of(stack, ["node", harness.ROOT / "bench/node_baseline.js",
                                          package / "model.onnx", bench.photos], bench.core,
                                  {"NODE_PATH": str(modules)})
