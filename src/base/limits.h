@@ -26,7 +26,8 @@
 #define LIMIT_REQUEST_OBJECTS 256u     /* objects of one V2 request */
 #define LIMIT_OUTPUT_BYTES (256 * MIB) /* outputs that are held for one request */
 #define LIMIT_LIST_PAGE 1000u          /* keys of one listing page */
-#define LIMIT_RUN_KEYS 4096u           /* keys in one JSON run request */
+#define LIMIT_RUN_KEYS 4096u           /* names in one JSON request */
+#define LIMIT_STORE_NAME 64u
 #define LIMIT_TOP 1000u                /* classes asked for */
 #define LIMIT_CONNECTIONS 1024u        /* [conf] */
 #define LIMIT_QUEUE 4096u              /* waiting objects [conf] */
@@ -55,6 +56,14 @@
 #define LIMIT_MODEL_TENSORS 32u /* inputs, and outputs, of a model */
 #define LIMIT_TENSOR_NAME 128u
 #define LIMIT_TENSOR_RANK 8u
+
+/* Jobs. */
+#define LIMIT_JOBS 10000u                /* that are listed, ended ones included */
+#define LIMIT_JOBS_RUNNING 16u           /* at once; more wait their turn */
+#define LIMIT_JOB_WINDOW 64u             /* objects of one job in flight: more is lost in a crash */
+#define LIMIT_JOB_WINDOW_BYTES (16 * MIB) /* of objects in flight, or one that is larger */
+#define LIMIT_JOB_PRIORITY 9u
+#define LIMIT_JOB_KEEP_S 604800 /* an ended job stays listed for a week [conf] */
 
 /* Lanes and workers. */
 #define LIMIT_LANES 257u                   /* cores + 1 */

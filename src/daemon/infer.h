@@ -58,6 +58,9 @@ struct infer_item {
     size_t size_bytes;
     const struct item_tensor *tensors; /* ITEM_TENSORS; borrowed */
     uint32_t tensor_count;
+    bool has_identity; /* ITEM_STORED: `identity` was seen by the owner just before */
+    bool looked_up;    /* the result cache was asked by that identity already, in vain */
+    struct object_identity identity; /* from the outcome on: of what was read, or found */
 
     /* The outcome: error.code is ERROR_NONE and outputs stand, or the reason. */
     struct error error;
@@ -65,6 +68,7 @@ struct infer_item {
     uint32_t output_count;
     size_t output_bytes; /* what it counts for in the request's */
     uint64_t read_bytes;
+    bool cached; /* the outcome came out of the result cache */
 };
 
 struct infer_request {
@@ -72,6 +76,8 @@ struct infer_request {
     struct model *model;      /* a reference is the owner's to hold */
     struct infer_item *items; /* borrowed from the owner; each item's request is this one */
     size_t item_count;
+    size_t top;                 /* classes that will be asked of the outcome */
+    bool no_cache;              /* infer, whatever the result cache knows */
     uint32_t output_mask;       /* bit per wanted output; 0: the model's primary output */
     int64_t deadline_ns;        /* in the queue */
     atomic_size_t output_bytes; /* held by outcomes; up to LIMIT_OUTPUT_BYTES */

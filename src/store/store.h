@@ -31,6 +31,7 @@ struct object_identity {
 struct store_page {
     struct store_entry {
         const char *key;     /* borrowed from the page; NUL-terminated, valid UTF-8 */
+        bool flawed;         /* where asked for: not UTF-8 or too long, raw bytes in `key` */
         uint64_t size_bytes; /* 0 unless sizes were asked for */
     } * entries;
     size_t count;
@@ -41,6 +42,7 @@ struct store_page {
 };
 
 struct store;
+struct store_watch;
 
 struct store_list_query {
     const char *prefix; /* "" for all */
@@ -48,6 +50,8 @@ struct store_list_query {
     size_t limit;       /* keys a page, at most LIMIT_LIST_PAGE */
     bool images_only;   /* pass over suffixes that no decoder knows (.txt, .cr2, .heic...) */
     bool sizes;         /* fill size_bytes (one stat an object) */
+    bool flawed;        /* give names that cannot be keys, too, in their place, instead of counting
+                         * them in skipped_name; `after` may be one */
 };
 
 struct store_ops {
@@ -58,6 +62,8 @@ struct store_ops {
                 struct error *error);
     int (*read)(struct store *store, const char *key, void *bytes, size_t capacity,
                 size_t *ret_size, struct object_identity *ret_identity, struct error *error);
+    int (*watch)(struct store *store, const char *prefix, struct store_watch **ret_watch,
+                 struct error *error); /* NULL: cannot be watched */
     void (*free)(struct store *store);
 };
 
@@ -101,6 +107,20 @@ must_check int store_stat(struct store *store, const char *key,
 must_check int store_read(struct store *store, const char *key, void *bytes, size_t capacity,
                           size_t *ret_size, struct object_identity *ret_identity,
                           struct error *error);
+
+/* Watches what lies below a prefix, to learn early that something may have changed there; the
+ * listing is the truth, this only saves waiting for it. A tree of more directories than can be
+ * watched, or a queue that runs over, is told by *ret_partial: then changes may pass unseen.
+ * ERROR_UNAVAILABLE where the store or the kernel cannot. */
+must_check int store_watch_new(struct store *store, const char *prefix,
+                               struct store_watch **ret_watch, bool *ret_partial,
+                               struct error *error);
+/* Waits, at most so long: 1 where something may have changed (all that is known of is taken
+ * together), 0 where not, -ECANCELED after store_watch_cancel(). Directories that came are watched
+ * from then on. */
+must_check int store_watch_wait(struct store_watch *watch, int64_t timeout_ms);
+void store_watch_cancel(struct store_watch *watch); /* any thread: the waiting one comes back */
+void store_watch_free(struct store_watch *watch);   /* NULL is fine */
 
 /* 0, or ERROR_MALFORMED: empty, too long, not UTF-8, NUL, absolute, or with an empty, `.` or `..`
  * component. */

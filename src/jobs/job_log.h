@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A job's log: a file of records (record.h), appended to by one thread, the job's, and read by any
+ * number. Readers see what is synced, and nothing behind it.
+ *
+ * A cursor is a number of lines. To find a line quickly the log keeps the file offset of every
+ * 1,024th in memory; the index is made when the log is opened, by the pass over all lines that
+ * checks them.
+ */
+#ifndef SITU_JOBS_JOB_LOG_H
+#define SITU_JOBS_JOB_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "jobs/record.h"
+
+struct job_log;
+
+/* Of all synced lines. */
+struct job_log_totals {
+    uint64_t lines;
+    uint64_t failed;
+    uint64_t cached;
+    uint64_t bytes_read;
+    uint64_t pass; /* of the last line; 0: none */
+};
+
+/* Opens, or makes, the log in a job's directory. Reads all of it: the first line that is torn or
+ * whose checksum fails, and everything behind it, is cut off, and *ret_cut_bytes (may be NULL) says
+ * how much that was. Errors: ERROR_IO, ERROR_NO_SPACE, ERROR_MEMORY. Any thread. */
+must_check int job_log_open(const char *path, struct job_log **ret_log, uint64_t *ret_cut_bytes,
+                            struct error *error);
+struct job_log *job_log_ref(struct job_log *log);
+void job_log_unref(struct job_log *log); /* NULL is fine; what is not synced is dropped */
+
+/* The last line: 0 and its name (raw, the caller frees it) and facts, or *ret_object NULL where the
+ * log is empty. Looks at appended lines that are not synced yet, too. */
+must_check int job_log_last(struct job_log *log, char **ret_object, struct record_facts *ret_facts,
+                            struct error *error);
+
+/* The writer. append keeps the line in memory; sync writes and syncs all that was appended, and
+ * only then readers see it. Where sync fails (ERROR_NO_SPACE, ERROR_IO) nothing is lost: the file
+ * is cut back to what was synced, the lines stay in memory, and the next sync tries again. */
+must_check int job_log_append(struct job_log *log, const char *object, size_t size,
+                              const struct record_facts *facts);
+size_t job_log_pending(const struct job_log *log); /* bytes that wait for a sync */
+must_check int job_log_sync(struct job_log *log, struct error *error);
+
+void job_log_totals(struct job_log *log, struct job_log_totals *ret_totals); /* synced ones */
+
+/* A place in the log; {0} is its start. */
+struct job_log_place {
+    uint64_t line;   /* lines before it */
+    uint64_t offset; /* bytes before it */
+};
+
+/* The place behind the first `line` lines. -ERANGE: there are fewer that are synced. */
+must_check int job_log_find(struct job_log *log, uint64_t line, struct job_log_place *ret_place,
+                            struct error *error);
+
+/* Appends synced lines from the place on to `out`, as readers see them, each with its line feed,
+ * until about `max_bytes` stand there, and moves the place behind them. 0 also where there is
+ * nothing more. ERROR_IO; a record that went bad on disk is ERROR_IO, too, naming its line. */
+must_check int job_log_read(struct job_log *log, struct job_log_place *place, struct buffer *out,
+                            size_t max_bytes, struct error *error);
+
+/* Calls `visit` for each synced record from the place on; a negative result ends it and is
+ * returned. `line` is the stored form without line feed. */
+must_check int job_log_each(struct job_log *log, struct job_log_place *place,
+                            int (*visit)(void *context, const char *line, size_t size,
+                                         const struct record_facts *facts),
+                            void *context, struct error *error);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One line of a job's log: a result object, and a last member that only the log has:
+ *
+ *     {"object":"photos/a.jpg","classes":[...],"log":"1a2b3c4d"}
+ *     {"object":"photos/a.jpg","classes":[...],"log":"2 9f3c.. 71 1204 17e.. 17e.. 1a2b3c4d"}
+ *     {"object":"photos/a.jpg","gone":true,"log":"2 1a2b3c4d"}
+ *     {"object":"photos/caf%E9.jpg","error":{...},"log":"! 1a2b3c4d"}
+ *
+ * The last word is the CRC-32C of all bytes of the line before it, in eight hexadecimal digits. The
+ * words before it, in this order where they are there: `c` for an answer out of the cache; `!` for a
+ * name that cannot be a key and stands percent-encoded; `r` and the number of object bytes read;
+ * for standing jobs the pass and the object's identity. A reader gets the line without the member.
+ * Pure.
+ */
+#ifndef SITU_JOBS_RECORD_H
+#define SITU_JOBS_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "store/store.h"
+
+struct record_facts {
+    bool cached;
+    bool flawed; /* the name cannot be a key; `object` in the line is percent-encoded */
+    uint64_t bytes_read;
+    uint64_t pass; /* 0: no standing job */
+    bool has_identity;
+    struct object_identity identity;
+};
+
+/* Appends the stored form of a result object (`{...}` without line feed), with its line feed. */
+void record_write(struct buffer *out, const char *object, size_t size,
+                  const struct record_facts *facts);
+
+/* The stored line (without line feed) is whole and its checksum holds: 0, how many of its bytes go
+ * to readers (a `}` takes the place of what follows) and the facts. -EBADMSG else. */
+must_check int record_check(const char *line, size_t size, size_t *ret_visible,
+                            struct record_facts *ret_facts);
+
+/* Does a checked line tell of a failure? Of an object that is gone? */
+bool record_is_failure(const char *line, size_t size);
+bool record_is_gone(const char *line, size_t size);
+
+/* The name in a checked line ("STORE/KEY" as raw bytes, percent-decoded where it is flawed); the
+ * caller frees it. -EBADMSG, -ENOMEM. */
+must_check int record_object(const char *line, size_t size, const struct record_facts *facts,
+                             char **ret_object);
+
+/* A name that is no key, in the form that lines show: bytes that are no UTF-8, controls and `%`
+ * percent-encoded. -ENOMEM. */
+must_check int record_encode_name(const char *name, char **ret_text);
+
+#endif

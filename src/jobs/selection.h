@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a job selects, one name after the other: keys of a store in order of their bytes, by prefix
+ * and glob, or the names of its `keys` file in their order. May be begun anywhere, so that a job
+ * goes on behind its last result. Blocks on the store; one thread.
+ */
+#ifndef SITU_JOBS_SELECTION_H
+#define SITU_JOBS_SELECTION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "jobs/jobs.h"
+
+struct selection;
+
+/* Begins behind the key `after` (raw bytes without the store's name, NULL: from the start) of a
+ * listing, or behind the first `position` names of a key list. `keys_path` is the `keys` file or
+ * NULL. */
+must_check int selection_new(const struct job_spec *spec, const struct jobs_host *host,
+                             const char *keys_path, const char *after, uint64_t position,
+                             struct selection **ret_selection, struct error *error);
+void selection_free(struct selection *selection); /* NULL is fine */
+
+struct selected {
+    const char *object;  /* "STORE/KEY", or the name as it was given; borrowed until the next call */
+    const char *key;     /* in `object`; NULL where `fault` says why it is no object */
+    struct store *store; /* borrowed; NULL likewise */
+    bool flawed;         /* the name is not UTF-8 or too long: raw bytes in `object` */
+    struct error fault;  /* ERROR_NONE; or no such store, not a key: becomes a failure line */
+};
+
+/* 1 and the next, 0 at the end, or a negative errno: a directory that cannot be listed
+ * (ERROR_UNREADABLE), a key list that cannot be read (ERROR_IO), ERROR_MEMORY. After an error the
+ * same call may be made again. */
+must_check int selection_next(struct selection *selection, struct selected *ret_selected,
+                              struct error *error);
+
+uint64_t selection_skipped(const struct selection *selection); /* by suffix, so far */
+
+/* True where nothing is behind what is in memory: the last page is there. Then *ret_left names are
+ * to come, and the whole is known without another pass. */
+bool selection_is_last_page(const struct selection *selection, uint64_t *ret_left);
+
+/* Counts a whole selection, with a listing of its own. `stop` (may be NULL) ends it early with
+ * -ECANCELED. */
+must_check int selection_count(const struct job_spec *spec, const struct jobs_host *host,
+                               const char *keys_path, const atomic_bool *stop,
+                               uint64_t *ret_count, uint64_t *ret_skipped, struct error *error);
+
+#endif
