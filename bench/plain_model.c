@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Media and engine called directly; see plain_model.h.
+ */
+#include "plain_model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "media/media.h"
+#include "model/package.h"
+#include "worker/program.h"
+
+struct plain_model {
+    struct program *program; /* owned */
+    struct media *media;     /* owned */
+    char *tensor;            /* owned; the model's input */
+    char *outputs;           /* owned */
+};
+
+/* As the worker loads it. */
+static int add_file(struct plain_model *model, const char *package, const char *path,
+                    const char *name, struct error *error)
+{
+    struct message_file message = {.is_model = !name};
+    struct stat status;
+    int fd = -1;
+    int result = model_package_open(package, path, &fd, error);
+    if (result < 0) {
+        return result;
+    }
+    if (fstat(fd, &status) < 0) {
+        (void)close(fd);
+        return error_set(error, ERROR_IO, "%s: cannot be examined", path);
+    }
+    message.size_bytes = (uint64_t)status.st_size;
+    (void)snprintf(message.path, sizeof message.path, "%s", name ? name : path);
+    return program_add_file(model->program, &message, fd, error);
+}
+
+static int load_model(struct plain_model *model, const char *package, unsigned threads,
+                      struct error *error)
+{
+    struct model_spec *spec = NULL;
+    int result = model_package_read(package, NULL, &spec, error);
+    if (result < 0) {
+        return result;
+    }
+    result = add_file(model, package, spec->onnx_path, NULL, error);
+    for (size_t i = 0; i < spec->file_count && result == 0; i++) {
+        if (spec->files[i].data_path) {
+            result = add_file(model, package, spec->files[i].path, spec->files[i].data_path, error);
+        }
+    }
+    struct message_load load = {.has_pipeline = spec->task != MODEL_TENSOR,
+                                .cores = threads,
+                                .slow_run_ns = 0,
+                                .pipeline = spec->pipeline};
+    if (result == 0 && !load.has_pipeline) {
+        result = error_set(error, ERROR_UNFIT, "%s takes tensors, not images", package);
+    }
+    if (result == 0) {
+        result = program_load(model->program, &load, error);
+    }
+    if (result == 0) {
+        program_load_all_cores(model->program, &load);
+    }
+    model_spec_free(spec);
+    return result;
+}
+
+static double value_at(const struct engine_tensor *tensor, size_t i)
+{
+    if (tensor->datatype == DATATYPE_FP16) {
+        return (double)half_to_float(((const uint16_t *)tensor->data)[i]);
+    }
+    return (double)((const float *)tensor->data)[i];
+}
+
+static int best_class(const struct engine_tensor *output, size_t *ret_best, struct error *error)
+{
+    size_t count = 0;
+    if ((output->datatype != DATATYPE_FP16 && output->datatype != DATATYPE_FP32) ||
+        tensor_shape_count(&output->shape, &count) < 0 || count == 0) {
+        return error_set(error, ERROR_UNFIT, "the model's first output is no row of scores");
+    }
+    if (output->shape.rank > 0) { /* a fixed batch holds the photo in every place */
+        count /= (size_t)output->shape.dims[0];
+    }
+    *ret_best = 0;
+    for (size_t i = 1; i < count; i++) {
+        if (value_at(output, i) > value_at(output, *ret_best)) {
+            *ret_best = i;
+        }
+    }
+    return 0;
+}
+
+int plain_model_decode(struct plain_model *model, const void *bytes, size_t size,
+                       const void **ret_tensor, size_t *ret_size, struct error *error)
+{
+    struct program *program = model->program;
+    uint32_t height = 0;
+    uint32_t width = 0;
+    int result = media_image_to_tensor(model->media, &program->pipeline, bytes, size, model->tensor,
+                                       program->image_bytes, &height, &width, error);
+    *ret_tensor = model->tensor;
+    *ret_size = program->image_bytes;
+    return result;
+}
+
+int plain_model_run(struct plain_model *model, size_t *ret_best, struct error *error)
+{
+    struct program *program = model->program;
+    size_t batch = (size_t)program->image_shape.dims[0];
+    for (size_t i = 1; i < batch; i++) {
+        memcpy(model->tensor + i * program->image_bytes, model->tensor, program->image_bytes);
+    }
+    struct engine_tensor input = {.index = program->image_input,
+                                  .datatype = program->pipeline.datatype,
+                                  .shape = program->image_shape,
+                                  .data = model->tensor,
+                                  .size = batch * program->image_bytes};
+    struct engine_run run = {.inputs = &input,
+                             .input_count = 1,
+                             .output_mask = 1,
+                             .area = model->outputs,
+                             .area_size = LIMIT_LANE_OUTPUT_BYTES};
+    struct engine_model *all_cores = atomic_load(&program->all_cores);
+    int result = program->engine->run(all_cores ? all_cores : program->model, &run, error);
+    return result < 0 ? result : best_class(&run.outputs[0], ret_best, error);
+}
+
+static int prepare(struct plain_model *model, struct error *error)
+{
+    model->program = calloc(1, sizeof *model->program);
+    model->outputs = malloc(LIMIT_LANE_OUTPUT_BYTES);
+    if (!model->program || !model->outputs || media_new(&model->media) < 0) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    model->program->engine = engine_find("onnxruntime");
+    return model->program->engine
+               ? model->program->engine->open(&model->program->environment, error)
+               : error_set(error, ERROR_UNAVAILABLE, "built without ONNX Runtime");
+}
+
+int plain_model_new(const char *package, unsigned threads, struct plain_model **ret_model,
+                    struct error *error)
+{
+    struct plain_model *model = calloc(1, sizeof *model);
+    if (!model) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    int result = prepare(model, error);
+    if (result == 0) {
+        result = load_model(model, package, threads, error);
+    }
+    if (result == 0) {
+        size_t batch = (size_t)model->program->image_shape.dims[0];
+        model->tensor = aligned_alloc(64, (batch * model->program->image_bytes + 64) / 64 * 64);
+        result = model->tensor ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    if (result < 0) {
+        plain_model_free(model);
+        return result;
+    }
+    *ret_model = model;
+    return 0;
+}
+
+/* The engine's memory goes with the process, as in the worker. */
+void plain_model_free(struct plain_model *model)
+{
+    if (model) {
+        media_free(model->media);
+        free(model->tensor);
+        free(model->outputs);
+        free(model->program);
+        free(model);
+    }
+}
