@@ -5,7 +5,7 @@
  */
 #include "results/checksum.h"
 
-#include "results/bytes.h"
+#include "base/bytes.h"
 
 #define FIELD ((UINT64_C(1) << 61) - 1)
 #define POINT UINT64_C(0x11d5c8f9e36a7b43) /* any large number below the prime */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The environment's life: check, open, close, set aside. Writes are synchronous at each commit but
- * for the meta page (MDB_NOMETASYNC): after a power cut the last commit may be undone, and the file
- * is whole all the same. Runs in results_open and then in the writer thread only.
+ * The environment's life: check, open, close, set aside. Runs in results_open and then in the
+ * writer thread only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,11 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "results/bytes.h"
-#include "results/files.h"
+#include "base/bytes.h"
+#include "mdb/datafile.h"
+#include "mdb/files.h"
 #include "results/lmdb_state.h"
-#include "results/pages.h"
 #include "results/record.h"
+
+#define WHAT "the result cache"
 
 /* What the check of a file finds. */
 struct survey {
@@ -37,15 +38,6 @@ void map_report(const struct lmdb_map *map, enum results_event event, const char
         va_end(arguments);
         map->options.report(map->options.report_context, event, message);
     }
-}
-
-const char *environment_error_text(int code, char *buffer, size_t size)
-{
-    if (code > 0) {
-        return error_text(code, buffer, size);
-    }
-    (void)snprintf(buffer, size, "%s", mdb_strerror(code));
-    return buffer;
 }
 
 uint64_t map_cost(const struct lmdb_map *map, size_t key_size, size_t record_size)
@@ -84,31 +76,14 @@ static int survey_entry(void *context, const void *key, size_t key_size, const u
     return 0;
 }
 
-/* Looks at the file that is there. 0; -ENOENT: there is none, or a smaller limit wants a new one;
- * -EBADMSG: damaged, or not ours; others: cannot be used now. */
-static int survey_file(struct lmdb_map *map, const char *path, struct error *error)
+/* Looks at the file that is there. 0 and the bytes that it must have; -ENOENT: there is none, or a
+ * smaller limit wants a new one; -EBADMSG: damaged, or not ours; others: cannot be used now. */
+static int survey_file(struct lmdb_map *map, uint64_t *ret_needed_bytes, struct error *error)
 {
-    cleanup_fd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        char text[96];
-        return errno == ENOENT ? -ENOENT
-                               : error_set(error, ERROR_IO, "the data file cannot be opened: %s",
-                                           error_text(errno, text, sizeof text));
-    }
-    struct stat status;
-    if (fstat(fd, &status) == 0 && status.st_size == 0) {
-        return -ENOENT; /* made, and nothing committed */
-    }
     struct survey survey = {.map = map};
     struct pages_summary summary;
-    struct error detail = {.code = ERROR_NONE};
-    int result = pages_check(fd, map->page_size, survey_entry, &survey, &summary, &detail);
-    if (result == -EBADMSG || result == -EIO) {
-        (void)error_set(error, ERROR_IO, "the data file is damaged: %.300s", detail.message);
-        return -EBADMSG;
-    }
+    int result = datafile_survey(map->directory, survey_entry, &survey, &summary, error);
     if (result < 0) {
-        *error = detail;
         return result;
     }
     if (survey.entries == 0) {
@@ -123,12 +98,9 @@ static int survey_file(struct lmdb_map *map, const char *path, struct error *err
     if (summary.needed_bytes > map->limit_bytes) {
         map_report(map, RESULTS_EVENT_CLEARED,
                    "the result cache is begun afresh: its limit was lowered");
-        return files_remove(map->directory, error) < 0 ? -EIO : -ENOENT;
+        return files_remove(map->directory, WHAT, error) < 0 ? -EIO : -ENOENT;
     }
-    if ((uint64_t)status.st_size < summary.needed_bytes &&
-        ftruncate(fd, (off_t)summary.needed_bytes) < 0) {
-        return error_set(error, ERROR_IO, "the data file cannot be made longer");
-    }
+    *ret_needed_bytes = summary.needed_bytes;
     map->account.content_entries = survey.content_entries;
     map->account.answer_entries = survey.answer_entries;
     add_to(&map->damaged, survey.damaged);
@@ -165,34 +137,25 @@ static int open_database(MDB_env *env, bool is_new, MDB_dbi *ret_dbi)
     return mdb_txn_commit(txn);
 }
 
-static int map_file(struct lmdb_map *map, bool is_new, struct error *error)
+static int map_file(struct lmdb_map *map, uint64_t needed_bytes, struct error *error)
 {
     MDB_env *env = NULL;
     MDB_dbi dbi = 0;
-    int code = mdb_env_create(&env);
-    if (code == 0) {
-        code = mdb_env_set_mapsize(env, map->limit_bytes);
+    const struct datafile_options options = {
+        .directory = map->directory,
+        .what = WHAT,
+        .limit_bytes = map->limit_bytes,
+        .needed_bytes = needed_bytes,
+        .readers = map->options.readers,
+    };
+    int result = datafile_map(&options, &env, error);
+    if (result < 0) {
+        return result;
     }
-    if (code == 0) {
-        code = mdb_env_set_maxreaders(env, map->options.readers + 1);
-    }
-    if (code == 0) {
-        code = mdb_env_open(env, map->directory, MDB_NOTLS | MDB_NOMETASYNC | MDB_NORDAHEAD, 0600);
-    }
-    if (code == 0) {
-        code = open_database(env, is_new, &dbi);
-    }
+    int code = open_database(env, needed_bytes == 0, &dbi);
     if (code != 0) {
-        char text[96];
-        if (env) {
-            mdb_env_close(env);
-        }
-        return error_set(error,
-                         code == ENOSPC || code == EDQUOT ? ERROR_NO_SPACE
-                         : code == ENOMEM                 ? ERROR_MEMORY
-                                                          : ERROR_IO,
-                         "the result cache cannot be opened: %s",
-                         environment_error_text(code, text, sizeof text));
+        mdb_env_close(env);
+        return datafile_failed(error, code, WHAT, "opened");
     }
     HOLD(&map->lock);
     map->env = env;
@@ -204,7 +167,7 @@ static int map_file(struct lmdb_map *map, bool is_new, struct error *error)
 void environment_set_aside(struct lmdb_map *map, const char *why)
 {
     struct error error = {.code = ERROR_NONE};
-    if (files_set_aside(map->directory, &error) < 0) {
+    if (files_set_aside(map->directory, WHAT, &error) < 0) {
         map_report(map, RESULTS_EVENT_OFF, "%s", error.message);
         return;
     }
@@ -214,27 +177,26 @@ void environment_set_aside(struct lmdb_map *map, const char *why)
 
 int environment_open(struct lmdb_map *map, bool afresh, struct error *error)
 {
-    char path[PATH_SIZE + 16];
     struct error why = {.code = ERROR_NONE};
-    (void)snprintf(path, sizeof path, "%s/data.mdb", map->directory);
+    uint64_t needed_bytes = 0;
     memset(&map->account, 0, sizeof map->account);
     uses_init(&map->account.uses, map_capacity(map), 1);
 
     cleanup_fd int lock = -1;
-    int result = files_lock(map->directory, &lock, error);
+    int result = files_lock(map->directory, WHAT, &lock, error);
     if (result == 0 && afresh) {
-        result = files_remove(map->directory, error);
+        result = files_remove(map->directory, WHAT, error);
     }
     if (result < 0) {
         return result;
     }
-    result = survey_file(map, path, &why);
+    result = survey_file(map, &needed_bytes, &why);
     if (result == -EBADMSG) {
         environment_set_aside(map, why.message);
         memset(&map->account, 0, sizeof map->account);
         uses_init(&map->account.uses, map_capacity(map), 1);
         (void)close(take_fd(&lock));
-        result = files_lock(map->directory, &lock, error);
+        result = files_lock(map->directory, WHAT, &lock, error);
         if (result < 0) {
             return result;
         }
@@ -244,12 +206,12 @@ int environment_open(struct lmdb_map *map, bool afresh, struct error *error)
     if (!is_new && result < 0) {
         return error_set(error, why.code, "%s", why.message);
     }
-    result = is_new ? files_remove(map->directory, error) : 0;
+    result = is_new ? files_remove(map->directory, WHAT, error) : 0;
     if (result == 0) {
-        result = files_reserve_lock(map->directory, map->options.readers + 1, error);
+        result = files_reserve_lock(map->directory, WHAT, map->options.readers + 1, error);
     }
     if (result == 0) {
-        result = map_file(map, is_new, error);
+        result = map_file(map, needed_bytes, error);
     }
     if (result < 0) {
         return result;

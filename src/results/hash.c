@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-#include "results/bytes.h"
+#include "base/bytes.h"
 #include "results/results.h"
 
 int results_hash(const void *bytes, size_t size, struct results_digest *ret_digest)

@@ -114,8 +114,6 @@ must_check int environment_open(struct lmdb_map *map, bool afresh, struct error 
 void environment_close(struct lmdb_map *map); /* waits for lookups; off is fine */
 /* Renames the directory; the environment must be closed. */
 void environment_set_aside(struct lmdb_map *map, const char *why);
-/* LMDB's word or errno's; returns the buffer. */
-const char *environment_error_text(int code, char *buffer, size_t size);
 
 /* readers.c: a read transaction from the pool, or NULL where the map is off. Waits where all are in
  * use. */

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "results/bytes.h"
+#include "base/bytes.h"
 #include "results/checksum.h"
 
 enum { SUM_SIZE = 8 };

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#include "results/bytes.h"
+#include "base/bytes.h"
 #include "results/map.h"
 #include "results/value.h"
 

@@ -6,8 +6,8 @@
 
 #include <errno.h>
 
+#include "base/bytes.h"
 #include "base/utf8.h"
-#include "results/bytes.h"
 
 enum {
     HEAD = 4,

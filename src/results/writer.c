@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "mdb/datafile.h"
 #include "results/lmdb_state.h"
 #include "results/record.h"
 
@@ -442,7 +443,7 @@ static int write_batch(struct lmdb_map *map, struct op *ops)
         resume_writing(map);
         return 0;
     }
-    (void)environment_error_text(code, text, sizeof text);
+    (void)datafile_error_text(code, text, sizeof text);
     if (code == ENOSPC || code == EDQUOT || code == EIO || code == EFBIG || code == ENOMEM) {
         pause_writing(map, text);
     } else if (reopened) {

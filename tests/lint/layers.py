@@ -11,7 +11,7 @@ import tree
 ROWS = [
     {"base"},
     {"wire"},
-    {"model"},
+    {"mdb", "model"},
     {"http", "sched", "store", "results", "known", "index", "media", "engine"},
     {"client", "jobs"},
     {"cli", "daemon", "worker"},
@@ -28,7 +28,7 @@ FOREIGN = {
     r"curl/": {"client"},
     r"onnxruntime": {"engine"},
     r"(jpeglib|jerror|turbojpeg|spng|png)\.h|webp/": {"media"},
-    r"lmdb\.h": {"results", "known", "index"},
+    r"lmdb\.h": {"mdb", "results", "known", "index"},
     r"openssl/": {"model", "results"},
     r"ini\.h": {"daemon"},
     r"seccomp\.h|linux/landlock\.h": {"worker"},

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "fixture.h"
-#include "results/bytes.h"
 #include "results/lmdb_state.h"
 #include "results/record.h"
 

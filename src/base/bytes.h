@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers in byte strings, little-endian and of any alignment. Private to src/results; pure.
+ * Numbers in byte strings, little-endian and of any alignment. Pure.
  */
-#ifndef SITU_RESULTS_BYTES_H
-#define SITU_RESULTS_BYTES_H
+#ifndef SITU_BASE_BYTES_H
+#define SITU_BASE_BYTES_H
 
 #include <endian.h>
 #include <stdint.h>

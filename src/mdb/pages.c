@@ -3,7 +3,7 @@
  * The check of pages.h. One thread at a time an instance; memory is one page a level of the tree, a
  * bit for each page of the file, and the largest value.
  */
-#include "results/pages.h"
+#include "mdb/pages.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "base/limits.h"
-#include "results/bytes.h"
 
 enum {
     PAGE_HEAD = 16, /* number (8), pad (2), flags (2), lower and upper (2 each) or count (4) */

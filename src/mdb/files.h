@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cache's directory: making, locking, removing it, and setting it aside. Any thread, but one at
- * a time a directory.
+ * The directory of an LMDB file: making, locking, removing it, and setting it aside. `what` names
+ * it in messages ("the result cache"). Any thread, but one at a time a directory.
  */
-#ifndef SITU_RESULTS_FILES_H
-#define SITU_RESULTS_FILES_H
+#ifndef SITU_MDB_FILES_H
+#define SITU_MDB_FILES_H
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -13,18 +13,20 @@ enum { FILES_KEPT_ASIDE = 2 };
 
 /* Makes the directory where absent and locks it: an owned descriptor. Errors: ERROR_CONFLICT where
  * another process holds the lock, ERROR_IO, ERROR_NO_SPACE. */
-must_check int files_lock(const char *directory, int *ret_fd, struct error *error);
+must_check int files_lock(const char *directory, const char *what, int *ret_fd,
+                          struct error *error);
 
 /* Removes the data and lock files; the directory stays. */
-must_check int files_remove(const char *directory, struct error *error);
+must_check int files_remove(const char *directory, const char *what, struct error *error);
 
 /* Gives LMDB's lock file its disk space. It is written through a mapping, where a full disk would
  * be a SIGBUS. LMDB takes a file that is large enough as it is. Errors: ERROR_NO_SPACE, ERROR_IO.
  */
-must_check int files_reserve_lock(const char *directory, unsigned readers, struct error *error);
+must_check int files_reserve_lock(const char *directory, const char *what, unsigned readers,
+                                  struct error *error);
 
 /* Renames the directory to DIRECTORY.damaged-1, an older one to -2, and removes the one before.
  * Where that fails, removes the files. */
-must_check int files_set_aside(const char *directory, struct error *error);
+must_check int files_set_aside(const char *directory, const char *what, struct error *error);
 
 #endif

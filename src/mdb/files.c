@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cache's directory, by path: LMDB takes no descriptor.
+ * The directory of an LMDB file, by path: LMDB takes no descriptor.
  */
-#include "results/files.h"
+#include "mdb/files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,63 +17,62 @@ enum {
     LOCK_READER = 64,
 };
 
-static int failed(struct error *error, const char *what, int errnum)
+static int failed(struct error *error, const char *what, const char *deed, int errnum)
 {
     char text[96];
     return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
-                     "%s: %s", what, error_text(errnum, text, sizeof text));
+                     "%s's %s: %s", what, deed, error_text(errnum, text, sizeof text));
 }
 
-int files_lock(const char *directory, int *ret_fd, struct error *error)
+int files_lock(const char *directory, const char *what, int *ret_fd, struct error *error)
 {
     if (mkdir(directory, 0700) < 0 && errno != EEXIST) {
-        return failed(error, "the result cache's directory cannot be made", errno);
+        return failed(error, what, "directory cannot be made", errno);
     }
     cleanup_fd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-        return failed(error, "the result cache's directory cannot be opened", errno);
+        return failed(error, what, "directory cannot be opened", errno);
     }
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         return errno == EWOULDBLOCK
-                   ? error_set(error, ERROR_CONFLICT,
-                               "the result cache is in use by another process: '%.300s'", directory)
-                   : failed(error, "the result cache's directory cannot be locked", errno);
+                   ? error_set(error, ERROR_CONFLICT, "%s is in use by another process: '%.300s'",
+                               what, directory)
+                   : failed(error, what, "directory cannot be locked", errno);
     }
     *ret_fd = take_fd(&fd);
     return 0;
 }
 
-int files_remove(const char *directory, struct error *error)
+int files_remove(const char *directory, const char *what, struct error *error)
 {
     static const char *const names[] = {"data.mdb", "lock.mdb"};
     char path[PATH_ROOM];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         int size = snprintf(path, sizeof path, "%s/%s", directory, names[i]);
         if (size < 0 || (size_t)size >= sizeof path) {
-            return error_set(error, ERROR_MALFORMED, "the result cache's path is too long");
+            return error_set(error, ERROR_MALFORMED, "%s's path is too long", what);
         }
         if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR) {
-            return failed(error, "the result cache's files cannot be removed", errno);
+            return failed(error, what, "files cannot be removed", errno);
         }
     }
     return 0;
 }
 
-int files_reserve_lock(const char *directory, unsigned readers, struct error *error)
+int files_reserve_lock(const char *directory, const char *what, unsigned readers,
+                       struct error *error)
 {
     char path[PATH_ROOM];
     int size = snprintf(path, sizeof path, "%s/lock.mdb", directory);
     if (size < 0 || (size_t)size >= sizeof path) {
-        return error_set(error, ERROR_MALFORMED, "the result cache's path is too long");
+        return error_set(error, ERROR_MALFORMED, "%s's path is too long", what);
     }
     cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        return failed(error, "the result cache's lock file cannot be made", errno);
+        return failed(error, what, "lock file cannot be made", errno);
     }
     int errnum = posix_fallocate(fd, 0, LOCK_HEAD + (off_t)readers * LOCK_READER);
-    return errnum == 0
-               ? 0
-               : failed(error, "the result cache's lock file cannot be made large enough", errnum);
+    return errnum == 0 ? 0 : failed(error, what, "lock file cannot be made large enough", errnum);
 }
 
 static int aside_path(char path[PATH_ROOM], const char *directory, int number)
@@ -82,16 +81,16 @@ static int aside_path(char path[PATH_ROOM], const char *directory, int number)
     return size > 0 && size < PATH_ROOM - 16 ? 0 : -ENAMETOOLONG;
 }
 
-int files_set_aside(const char *directory, struct error *error)
+int files_set_aside(const char *directory, const char *what, struct error *error)
 {
     char older[PATH_ROOM];
     char newer[PATH_ROOM];
     if (aside_path(older, directory, FILES_KEPT_ASIDE) < 0) {
-        return error_set(error, ERROR_MALFORMED, "the result cache's path is too long");
+        return error_set(error, ERROR_MALFORMED, "%s's path is too long", what);
     }
-    int result = files_remove(older, error);
+    int result = files_remove(older, what, error);
     if (result == 0 && rmdir(older) < 0 && errno != ENOENT) {
-        result = failed(error, "an older result cache cannot be removed", errno);
+        result = failed(error, what, "older directory cannot be removed", errno);
     }
     for (int number = FILES_KEPT_ASIDE - 1; result == 0 && number >= 0; number--) {
         if (number > 0) {
@@ -100,9 +99,9 @@ int files_set_aside(const char *directory, struct error *error)
             (void)snprintf(newer, sizeof newer, "%s", directory);
         }
         if (result == 0 && rename(newer, older) < 0 && errno != ENOENT) {
-            result = failed(error, "the result cache cannot be set aside", errno);
+            result = failed(error, what, "directory cannot be set aside", errno);
         }
         memcpy(older, newer, sizeof older);
     }
-    return result == 0 ? 0 : files_remove(directory, error);
+    return result == 0 ? 0 : files_remove(directory, what, error);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "results/pages.h"
+#include "mdb/pages.h"
 
 enum { PAGE = 4096 };
 

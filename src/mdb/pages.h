@@ -8,10 +8,10 @@
  * those of the root. What passes can be mapped and changed safely.
  *
  * The format is that of LMDB 0.9 (data version 1) on a 64-bit little-endian machine, one unnamed
- * database without duplicates. Private to src/results; any thread.
+ * database without duplicates. Any thread.
  */
-#ifndef SITU_RESULTS_PAGES_H
-#define SITU_RESULTS_PAGES_H
+#ifndef SITU_MDB_PAGES_H
+#define SITU_MDB_PAGES_H
 
 #include <stddef.h>
 #include <stdint.h>
