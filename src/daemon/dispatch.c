@@ -25,12 +25,15 @@
  * for the memory that the object took. */
 enum { KILLS_MAX = 5 };
 
+/* What all running jobs together can have in the queue; none waits for room there. */
+enum { JOB_ITEMS_MAX = LIMIT_JOBS_RUNNING * LIMIT_JOB_WINDOW };
+
 /* ---- lanes ---- */
 
 static struct infer_item *next_item(struct dispatch *dispatch, struct item_list *finished)
 {
     struct queue_entry *entry = NULL;
-    while ((entry = queue_pop(&dispatch->queue, QUEUE_JOB))) {
+    while ((entry = queue_pop(&dispatch->queue, QUEUE_JOB_LAST))) {
         struct infer_item *item = dispatch_item_of(entry);
         if (dispatch_may_run(&item->request->model->runtime, item)) {
             return item;
@@ -219,7 +222,7 @@ static void expire_list(struct dispatch *dispatch, struct item_list *list, int64
         struct queue_entry *next = item->entry.next;
         if (item->entry.deadline_ns <= now_ns) {
             item_list_remove(list, item);
-            dispatch->parked--;
+            (*dispatch_parked(dispatch, item))--;
             item_list_finish(finished, item, error);
         }
         item = next ? dispatch_item_of(next) : NULL;
@@ -316,7 +319,7 @@ int dispatch_new(const struct dispatch_config *config, struct tasks *tasks, stru
     dispatch->metrics = metrics;
     (void)pthread_mutex_init(&dispatch->lock, NULL);
     (void)pthread_cond_init(&dispatch->loaded, NULL);
-    queue_init(&dispatch->queue, config->queue_limit);
+    queue_init(&dispatch->queue, config->queue_limit, JOB_ITEMS_MAX);
     int result = spawner_new(&dispatch->spawner);
     if (result == 0) {
         result = -pthread_create(&dispatch->housekeeper, NULL, housekeeper_main, dispatch);
@@ -347,7 +350,7 @@ static void give_up_queue(struct dispatch *dispatch, struct item_list *finished)
     struct error error = {0};
     (void)error_set(&error, ERROR_UNAVAILABLE, "situd is stopping");
     struct queue_entry *entry = NULL;
-    while ((entry = queue_pop(&dispatch->queue, QUEUE_JOB))) {
+    while ((entry = queue_pop(&dispatch->queue, QUEUE_JOB_LAST))) {
         item_list_finish(finished, dispatch_item_of(entry), &error);
     }
     for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
@@ -412,10 +415,11 @@ int dispatch_submit(struct dispatch *dispatch, struct infer_request *request,
         return error_set(error, ERROR_TOO_LARGE, "%zu objects at once; the queue holds %zu", count,
                          dispatch->config.queue_limit);
     }
-    if (dispatch->parked + count > dispatch->config.queue_limit ||
-        !queue_admits(&dispatch->queue, dispatch->parked + count)) {
+    enum queue_class class = request->source.class;
+    size_t parked = dispatch->parked[queue_group_of(class)];
+    if (!queue_admits(&dispatch->queue, class, parked + count)) {
         return error_set(error, ERROR_BUSY, "the queue is full (%zu objects wait); try again later",
-                         queue_length(&dispatch->queue) + dispatch->parked);
+                         dispatch->queue.lengths[queue_group_of(class)] + parked);
     }
     for (size_t i = 0; i < count; i++) {
         struct infer_item *item = &items[i];
@@ -453,7 +457,7 @@ void dispatch_cancel(struct dispatch *dispatch, struct infer_request *request)
         } else if (item->state == ITEM_PARKED || item->state == ITEM_SUSPECT) {
             item_list_remove(item->state == ITEM_PARKED ? &runtime->parked : &runtime->suspects,
                              item);
-            dispatch->parked--;
+            (*dispatch_parked(dispatch, item))--;
         } else {
             continue;
         }
@@ -500,7 +504,9 @@ void dispatch_get_status(struct dispatch *dispatch, struct dispatch_status *ret_
 {
     HOLD(&dispatch->lock);
     *ret_status = dispatch->last_sandbox;
-    ret_status->queued = queue_length(&dispatch->queue) + dispatch->parked;
+    ret_status->queued = queue_length(&dispatch->queue) +
+                         dispatch->parked[QUEUE_GROUP_INTERACTIVE] +
+                         dispatch->parked[QUEUE_GROUP_JOBS];
     ret_status->memory_bytes = dispatch_loaded_bytes(dispatch);
     for (const struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
         ret_status->models_loaded++;

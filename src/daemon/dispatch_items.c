@@ -51,14 +51,14 @@ struct infer_item *item_list_take_first(struct item_list *list)
 void dispatch_park(struct dispatch *dispatch, struct infer_item *item)
 {
     item->state = ITEM_PARKED;
-    dispatch->parked++;
+    (*dispatch_parked(dispatch, item))++;
     item_list_append(&item->request->model->runtime.parked, item);
 }
 
 void dispatch_suspect(struct dispatch *dispatch, struct infer_item *item)
 {
     item->state = ITEM_SUSPECT;
-    dispatch->parked++;
+    (*dispatch_parked(dispatch, item))++;
     item_list_append(&item->request->model->runtime.suspects, item);
     item->request->model->runtime.quarantine = true;
 }
@@ -83,7 +83,7 @@ void dispatch_resume_model(struct dispatch *dispatch, struct model *model)
         if (suspect) {
             suspect->alone = true;
             suspect->state = ITEM_QUEUED;
-            dispatch->parked--;
+            (*dispatch_parked(dispatch, suspect))--;
             queue_push_front(&dispatch->queue, &suspect->request->source, &suspect->entry,
                              clock_now_ns());
             dispatch_wake_lane(dispatch);
@@ -94,7 +94,7 @@ void dispatch_resume_model(struct dispatch *dispatch, struct model *model)
     while (runtime->parked.last) { /* from the end, each to the head: order is kept */
         struct infer_item *item = runtime->parked.last;
         item_list_remove(&runtime->parked, item);
-        dispatch->parked--;
+        (*dispatch_parked(dispatch, item))--;
         item->state = ITEM_QUEUED;
         queue_push_front(&dispatch->queue, &item->request->source, &item->entry, clock_now_ns());
         dispatch_wake_lane(dispatch);
@@ -119,7 +119,7 @@ void dispatch_give_up_waiting(struct dispatch *dispatch, struct model *model,
     for (size_t i = 0; i < 2; i++) {
         struct infer_item *item = NULL;
         while ((item = item_list_take_first(lists[i]))) {
-            dispatch->parked--;
+            (*dispatch_parked(dispatch, item))--;
             item_list_finish(finished, item, error);
         }
     }

@@ -31,8 +31,8 @@ struct dispatch {
     pthread_mutex_t lock;    /* guards all below and every model's runtime */
     pthread_cond_t loaded;   /* dispatch_load() waits */
     struct queue queue;
-    size_t parked;  /* items that wait outside the queue */
-    unsigned busy;  /* lanes that have an item */
+    size_t parked[QUEUE_GROUP_COUNT]; /* items that wait outside the queue */
+    unsigned busy;                    /* lanes that have an item */
     size_t seekers; /* lanes that are awake without an item: they look at the queue by themselves */
     struct model *loaded_models;
     struct model *loading_models; /* the tasks that load them hold the references */
@@ -54,6 +54,12 @@ struct garbage {
 static inline struct infer_item *dispatch_item_of(struct queue_entry *entry)
 {
     return (struct infer_item *)(void *)entry; /* first member */
+}
+
+/* The count that the item is in while it waits outside the queue. */
+static inline size_t *dispatch_parked(struct dispatch *dispatch, const struct infer_item *item)
+{
+    return &dispatch->parked[queue_group_of(item->request->source.class)];
 }
 
 /* Lists of items that wait outside the queue, linked through their queue entries. */

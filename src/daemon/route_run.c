@@ -392,7 +392,7 @@ void route_run(struct call *call)
     call->state = run;
     call->free_state = free_state;
     run->call = call;
-    queue_source_init(&run->request.source, QUEUE_JOB);
+    queue_source_init(&run->request.source, queue_job_class(5));
     run->request.model = call->model;
     run->request.items = run->items;
     run->request.item_count = WINDOW;

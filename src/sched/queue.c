@@ -50,7 +50,7 @@ static void entered(struct queue *queue, struct queue_source *source, struct que
     entry->source = source;
     entry->queued_ns = now_ns;
     entry->queued = true;
-    queue->counts[source->class]++;
+    queue->lengths[queue_group_of(source->class)]++;
     if (entry->deadline_ns < queue->earliest_ns) {
         queue->earliest_ns = entry->deadline_ns;
     }
@@ -59,9 +59,20 @@ static void entered(struct queue *queue, struct queue_source *source, struct que
     }
 }
 
-void queue_init(struct queue *queue, size_t limit)
+void queue_init(struct queue *queue, size_t interactive_limit, size_t job_limit)
 {
-    *queue = (struct queue){.limit = limit, .earliest_ns = INT64_MAX};
+    *queue = (struct queue){.limits = {interactive_limit, job_limit}, .earliest_ns = INT64_MAX};
+}
+
+enum queue_class queue_job_class(unsigned priority)
+{
+    unsigned highest = QUEUE_JOB_PRIORITIES - 1;
+    return QUEUE_JOB_FIRST + (highest - (priority < highest ? priority : highest));
+}
+
+enum queue_group queue_group_of(enum queue_class class)
+{
+    return class == QUEUE_INTERACTIVE ? QUEUE_GROUP_INTERACTIVE : QUEUE_GROUP_JOBS;
 }
 
 void queue_source_init(struct queue_source *source, enum queue_class class)
@@ -71,24 +82,21 @@ void queue_source_init(struct queue_source *source, enum queue_class class)
 
 size_t queue_length(const struct queue *queue)
 {
-    size_t length = 0;
-    for (unsigned i = 0; i < QUEUE_CLASS_COUNT; i++) {
-        length += queue->counts[i];
-    }
-    return length;
+    return queue->lengths[QUEUE_GROUP_INTERACTIVE] + queue->lengths[QUEUE_GROUP_JOBS];
 }
 
-bool queue_admits(const struct queue *queue, size_t count)
+bool queue_admits(const struct queue *queue, enum queue_class class, size_t count)
 {
-    size_t length = queue_length(queue);
-    return length <= queue->limit && count <= queue->limit - length;
+    enum queue_group group = queue_group_of(class);
+    size_t length = queue->lengths[group];
+    return length <= queue->limits[group] && count <= queue->limits[group] - length;
 }
 
 int queue_push(struct queue *queue, struct queue_source *source, struct queue_entry *entry,
                int64_t now_ns)
 {
     assert(!entry->queued);
-    if (!queue_admits(queue, 1)) {
+    if (!queue_admits(queue, source->class, 1)) {
         return -EBUSY;
     }
     entry->next = NULL;
@@ -137,7 +145,7 @@ void queue_remove(struct queue *queue, struct queue_entry *entry)
     entry->next = NULL;
     entry->previous = NULL;
     entry->queued = false;
-    queue->counts[source->class]--;
+    queue->lengths[queue_group_of(source->class)]--;
     if (!source->first) {
         round_unlink(queue, source);
     }

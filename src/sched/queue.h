@@ -4,9 +4,13 @@
  * I/O, no threads, no clock; the caller holds a lock and passes the time in. Entries are embedded
  * in the caller's items and owned by it.
  *
- * Order: the interactive class first, then jobs; within a class the earliest deadline is not
- * preferred, but first in, first out among sources, one entry of each source in turn, so that a
- * request of 256 objects does not stand before one of a single object.
+ * Order: the interactive class first, then jobs, one class for each of their priorities, highest
+ * first and strictly; within a class the earliest deadline is not preferred, but first in, first
+ * out among sources, one entry of each source in turn, so that a request of 256 objects does not
+ * stand before one of a single object, and jobs of one priority share evenly.
+ *
+ * Admission counts interactive entries and those of jobs apart: jobs never make a single request
+ * find the queue full.
  */
 #ifndef SITU_SCHED_QUEUE_H
 #define SITU_SCHED_QUEUE_H
@@ -17,7 +21,17 @@
 
 #include "base/cleanup.h"
 
-enum queue_class { QUEUE_INTERACTIVE, QUEUE_JOB, QUEUE_CLASS_COUNT };
+enum { QUEUE_JOB_PRIORITIES = 10 }; /* 0 to 9, higher goes first */
+
+enum queue_class {
+    QUEUE_INTERACTIVE,
+    QUEUE_JOB_FIRST, /* jobs of the highest priority; those of each lower one follow */
+    QUEUE_JOB_LAST = QUEUE_JOB_FIRST + QUEUE_JOB_PRIORITIES - 1,
+    QUEUE_CLASS_COUNT
+};
+
+/* What is admitted together. */
+enum queue_group { QUEUE_GROUP_INTERACTIVE, QUEUE_GROUP_JOBS, QUEUE_GROUP_COUNT };
 
 struct queue_entry {
     struct queue_entry *next; /* borrowed; the queue's while queued */
@@ -41,18 +55,22 @@ struct queue_source {
 
 struct queue {
     struct queue_source *rounds[QUEUE_CLASS_COUNT]; /* next to be served, circular */
-    size_t counts[QUEUE_CLASS_COUNT];
-    size_t limit;        /* admission: entries of all classes */
-    int64_t earliest_ns; /* no deadline in the queue is earlier; saves most scans */
+    size_t lengths[QUEUE_GROUP_COUNT];
+    size_t limits[QUEUE_GROUP_COUNT]; /* admission */
+    int64_t earliest_ns;              /* no deadline in the queue is earlier; saves most scans */
 };
 
-void queue_init(struct queue *queue, size_t limit);
+void queue_init(struct queue *queue, size_t interactive_limit, size_t job_limit);
 void queue_source_init(struct queue_source *source, enum queue_class class);
 
-/* True where `count` more entries would be admitted. */
-bool queue_admits(const struct queue *queue, size_t count);
+/* The class of a job's entries; a priority above the highest counts as that. */
+enum queue_class queue_job_class(unsigned priority);
+enum queue_group queue_group_of(enum queue_class class);
 
-/* Appends; -EBUSY where the queue is full (nothing changed). */
+/* True where `count` more entries of that class would be admitted. */
+bool queue_admits(const struct queue *queue, enum queue_class class, size_t count);
+
+/* Appends; -EBUSY where the queue is full for its class (nothing changed). */
 must_check int queue_push(struct queue *queue, struct queue_source *source,
                           struct queue_entry *entry, int64_t now_ns);
 
@@ -73,6 +91,6 @@ struct queue_entry *queue_expired(struct queue *queue, int64_t now_ns);
 /* The earliest deadline of all entries, INT64_MAX where there is none. */
 int64_t queue_next_deadline(const struct queue *queue);
 
-size_t queue_length(const struct queue *queue);
+size_t queue_length(const struct queue *queue); /* of all classes */
 
 #endif

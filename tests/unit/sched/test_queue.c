@@ -23,13 +23,13 @@ struct fixture {
     struct queue_entry entries[ENTRIES];
 };
 
-/* Sources 0, 2, 4 are interactive, 1, 3, 5 are jobs; no entry has a deadline. */
+/* Sources 0, 2, 4 are interactive, 1, 3, 5 are jobs of one priority; no entry has a deadline. */
 static void fixture_init(struct fixture *f, size_t limit)
 {
     memset(f, 0, sizeof *f);
-    queue_init(&f->queue, limit);
+    queue_init(&f->queue, limit, limit);
     for (unsigned i = 0; i < SOURCES; i++) {
-        queue_source_init(&f->sources[i], i % 2 == 0 ? QUEUE_INTERACTIVE : QUEUE_JOB);
+        queue_source_init(&f->sources[i], i % 2 == 0 ? QUEUE_INTERACTIVE : queue_job_class(5));
     }
     for (unsigned i = 0; i < ENTRIES; i++) {
         f->entries[i].deadline_ns = INT64_MAX;
@@ -59,7 +59,7 @@ static void an_empty_queue_gives_nothing(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, 4);
-    assert_int_equal(pop(&f, QUEUE_JOB), -1);
+    assert_int_equal(pop(&f, QUEUE_JOB_LAST), -1);
     assert_int_equal(expired(&f, INT64_MAX), -1);
     assert_true(queue_next_deadline(&f.queue) == INT64_MAX);
     assert_int_equal(queue_length(&f.queue), 0);
@@ -74,9 +74,9 @@ static void one_source_is_served_in_order(void **state)
         push(&f, 0, i);
     }
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(pop(&f, QUEUE_JOB), i);
+        assert_int_equal(pop(&f, QUEUE_JOB_LAST), i);
     }
-    assert_int_equal(pop(&f, QUEUE_JOB), -1);
+    assert_int_equal(pop(&f, QUEUE_JOB_LAST), -1);
 }
 
 static void sources_take_turns(void **state)
@@ -92,12 +92,12 @@ static void sources_take_turns(void **state)
     push(&f, 4, 31);
     static const int order[] = {0, 20, 30, 1, 31, 2, 3, 4};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        assert_int_equal(pop(&f, QUEUE_JOB), order[i]);
+        assert_int_equal(pop(&f, QUEUE_JOB_LAST), order[i]);
     }
     push(&f, 2, 21); /* a late comer waits for its turn, not for the whole request */
     static const int rest[] = {5, 21, 6, 7, 8, 9, -1};
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
-        assert_int_equal(pop(&f, QUEUE_JOB), rest[i]);
+        assert_int_equal(pop(&f, QUEUE_JOB_LAST), rest[i]);
     }
 }
 
@@ -109,34 +109,87 @@ static void interactive_goes_before_jobs(void **state)
     push(&f, 1, 10);
     push(&f, 3, 11);
     push(&f, 0, 1);
-    assert_int_equal(pop(&f, QUEUE_JOB), 1);
+    assert_int_equal(pop(&f, QUEUE_JOB_LAST), 1);
     assert_int_equal(pop(&f, QUEUE_INTERACTIVE), -1); /* jobs stay where they are */
     assert_int_equal(queue_length(&f.queue), 2);
-    assert_int_equal(pop(&f, QUEUE_JOB), 10);
+    assert_int_equal(pop(&f, QUEUE_JOB_LAST), 10);
     push(&f, 0, 2);
-    assert_int_equal(pop(&f, QUEUE_JOB), 2);
-    assert_int_equal(pop(&f, QUEUE_JOB), 11);
+    assert_int_equal(pop(&f, QUEUE_JOB_LAST), 2);
+    assert_int_equal(pop(&f, QUEUE_JOB_LAST), 11);
 }
 
-static void the_limit_counts_all_classes(void **state)
+static void a_higher_priority_goes_first_and_equal_ones_take_turns(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, ENTRIES);
+    static const unsigned priorities[SOURCES] = {0, 9, 5, 5, 9, 1};
+    for (unsigned i = 0; i < SOURCES; i++) {
+        queue_source_init(&f.sources[i], queue_job_class(priorities[i]));
+        push(&f, i, 2 * i);
+        push(&f, i, 2 * i + 1);
+    }
+    static const int order[] = {2, 8, 3, 9, 4, 6, 5, 7, 10};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        assert_int_equal(pop(&f, QUEUE_JOB_LAST), order[i]);
+    }
+    push(&f, 1, 20); /* one that comes late is not behind those that wait */
+    static const int rest[] = {20, 11, 0, 1, -1};
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
+        assert_int_equal(pop(&f, QUEUE_JOB_LAST), rest[i]);
+    }
+}
+
+static void every_priority_has_a_class_of_its_own(void **state)
+{
+    (void)state;
+    assert_int_equal(queue_job_class(9), QUEUE_JOB_FIRST);
+    assert_int_equal(queue_job_class(0), QUEUE_JOB_LAST);
+    assert_int_equal(queue_job_class(4000000000u), QUEUE_JOB_FIRST);
+    for (unsigned i = 1; i < QUEUE_JOB_PRIORITIES; i++) {
+        assert_int_equal(queue_job_class(i), queue_job_class(i - 1) - 1);
+    }
+}
+
+static void jobs_do_not_fill_the_queue_for_single_requests(void **state)
 {
     (void)state;
     struct fixture f;
     fixture_init(&f, 3);
-    assert_true(queue_admits(&f.queue, 3));
-    assert_false(queue_admits(&f.queue, 4));
-    assert_false(queue_admits(&f.queue, SIZE_MAX));
+    for (unsigned i = 0; i < 3; i++) {
+        push(&f, 1, i);
+    }
+    assert_false(queue_admits(&f.queue, queue_job_class(9), 1)); /* all priorities together */
+    assert_int_equal(queue_push(&f.queue, &f.sources[3], &f.entries[3], 1), -EBUSY);
+    assert_true(queue_admits(&f.queue, QUEUE_INTERACTIVE, 3));
+    assert_false(queue_admits(&f.queue, QUEUE_INTERACTIVE, 4));
+    push(&f, 0, 4);
+    push(&f, 0, 5);
+    assert_int_equal(queue_length(&f.queue), 5);
+    assert_true(queue_admits(&f.queue, QUEUE_INTERACTIVE, 1));
+    assert_int_equal(pop(&f, QUEUE_JOB_LAST), 4);
+    assert_false(queue_admits(&f.queue, queue_job_class(0), 1));
+}
+
+static void the_limit_holds(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_init(&f, 3);
+    assert_true(queue_admits(&f.queue, QUEUE_INTERACTIVE, 3));
+    assert_false(queue_admits(&f.queue, QUEUE_INTERACTIVE, 4));
+    assert_false(queue_admits(&f.queue, QUEUE_INTERACTIVE, SIZE_MAX));
     push(&f, 0, 0);
-    push(&f, 1, 1);
-    push(&f, 1, 2);
-    assert_false(queue_admits(&f.queue, 1));
-    assert_true(queue_admits(&f.queue, 0));
-    assert_int_equal(queue_push(&f.queue, &f.sources[2], &f.entries[3], 1), -EBUSY);
+    push(&f, 2, 1);
+    push(&f, 2, 2);
+    assert_false(queue_admits(&f.queue, QUEUE_INTERACTIVE, 1));
+    assert_true(queue_admits(&f.queue, QUEUE_INTERACTIVE, 0));
+    assert_int_equal(queue_push(&f.queue, &f.sources[4], &f.entries[3], 1), -EBUSY);
     assert_false(f.entries[3].queued);
-    assert_false(f.sources[2].linked);
-    assert_int_equal(pop(&f, QUEUE_JOB), 0);
+    assert_false(f.sources[4].linked);
+    assert_int_equal(pop(&f, QUEUE_JOB_LAST), 0);
     push(&f, 2, 3);
-    assert_int_equal(pop(&f, QUEUE_JOB), 3);
+    assert_int_equal(pop(&f, QUEUE_JOB_LAST), 1);
 }
 
 static void a_retry_goes_first_in_its_source_whatever_the_limit(void **state)
@@ -150,10 +203,10 @@ static void a_retry_goes_first_in_its_source_whatever_the_limit(void **state)
     assert_int_equal(f.entries[0].queued_ns, 77);
     queue_push_front(&f.queue, &f.sources[2], &f.entries[9], 77);
     assert_int_equal(queue_length(&f.queue), 4);
-    assert_false(queue_admits(&f.queue, 0)); /* above the limit now */
+    assert_false(queue_admits(&f.queue, QUEUE_INTERACTIVE, 0)); /* above the limit now */
     static const int order[] = {0, 9, 1, 2, -1};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        assert_int_equal(pop(&f, QUEUE_JOB), order[i]);
+        assert_int_equal(pop(&f, QUEUE_JOB_LAST), order[i]);
     }
 }
 
@@ -171,10 +224,10 @@ static void removal_works_wherever_the_entry_stands(void **state)
         assert_false(f.entries[removed].queued);
         for (int i = 0; i < 5; i++) {
             if (i != (int)removed) {
-                assert_int_equal(pop(&f, QUEUE_JOB), i);
+                assert_int_equal(pop(&f, QUEUE_JOB_LAST), i);
             }
         }
-        assert_int_equal(pop(&f, QUEUE_JOB), -1);
+        assert_int_equal(pop(&f, QUEUE_JOB_LAST), -1);
     }
 }
 
@@ -190,10 +243,10 @@ static void removing_a_sources_last_entry_takes_it_out_of_the_round(void **state
         queue_remove(&f.queue, &f.entries[removed]);
         for (int i = 0; i < 3; i++) {
             if (i != (int)removed) {
-                assert_int_equal(pop(&f, QUEUE_JOB), i);
+                assert_int_equal(pop(&f, QUEUE_JOB_LAST), i);
             }
         }
-        assert_int_equal(pop(&f, QUEUE_JOB), -1);
+        assert_int_equal(pop(&f, QUEUE_JOB_LAST), -1);
         assert_int_equal(queue_length(&f.queue), 0);
     }
 }
@@ -219,7 +272,7 @@ static void expired_entries_come_out_and_others_stay(void **state)
     assert_int_equal(sum, 1 + 3);
     assert_int_equal(expired(&f, INT64_MAX - 1), -1);
     assert_true(queue_next_deadline(&f.queue) == INT64_MAX);
-    assert_int_equal(pop(&f, QUEUE_JOB), 0);
+    assert_int_equal(pop(&f, QUEUE_JOB_LAST), 0);
 }
 
 static void a_later_entry_with_an_earlier_deadline_is_seen(void **state)
@@ -238,6 +291,11 @@ static void a_later_entry_with_an_earlier_deadline_is_seen(void **state)
     f.entries[2].deadline_ns = 70;
     queue_push_front(&f.queue, &f.sources[0], &f.entries[2], 60);
     assert_int_equal(expired(&f, 70), 2);
+}
+
+static int class_of(int source)
+{
+    return source % 2 == 0 ? (int)QUEUE_INTERACTIVE : (int)queue_job_class(5);
 }
 
 /* The model: for each class the sources in the order of their turns, as numbers in arrays. */
@@ -264,8 +322,8 @@ static void naive_insert(int *array, int *count, int at, int value)
 static void naive_push(struct naive *n, int source, int entry, bool front)
 {
     if (n->waiting_count[source] == 0) {
-        naive_insert(n->turns[source % 2], &n->turn_count[source % 2], n->turn_count[source % 2],
-                     source);
+        naive_insert(n->turns[class_of(source)], &n->turn_count[class_of(source)],
+                     n->turn_count[class_of(source)], source);
     }
     naive_insert(n->waiting[source], &n->waiting_count[source],
                  front ? 0 : n->waiting_count[source], entry);
@@ -296,9 +354,10 @@ static void naive_remove(struct naive *n, int entry)
                 continue;
             }
             naive_drop(n->waiting[source], &n->waiting_count[source], i);
-            for (int t = 0; n->waiting_count[source] == 0 && t < n->turn_count[source % 2]; t++) {
-                if (n->turns[source % 2][t] == source) {
-                    naive_drop(n->turns[source % 2], &n->turn_count[source % 2], t);
+            for (int t = 0; n->waiting_count[source] == 0 && t < n->turn_count[class_of(source)];
+                 t++) {
+                if (n->turns[class_of(source)][t] == source) {
+                    naive_drop(n->turns[class_of(source)], &n->turn_count[class_of(source)], t);
                 }
             }
             return;
@@ -336,7 +395,8 @@ static void random_push(struct fixture *f, struct naive *n, uint32_t *seed, int6
         queue_push_front(&f->queue, &f->sources[source], &f->entries[entry], now);
         naive_push(n, (int)source, (int)entry, true);
     } else {
-        bool room = queue_length(&f->queue) < f->queue.limit;
+        enum queue_group group = queue_group_of(f->sources[source].class);
+        bool room = f->queue.lengths[group] < f->queue.limits[group];
         int r = queue_push(&f->queue, &f->sources[source], &f->entries[entry], now);
         assert_int_equal(r, room ? 0 : -EBUSY);
         if (room) {
@@ -363,7 +423,7 @@ static void random_operations_agree_with_the_model(void **state)
     struct fixture f;
     static struct naive n;
     uint32_t seed = 7;
-    fixture_init(&f, 40);
+    fixture_init(&f, 20);
     memset(&n, 0, sizeof n);
     for (int64_t now = 0; now < 50000; now++) {
         uint32_t what = next_random(&seed) % 16;
@@ -394,7 +454,10 @@ int main(void)
         cmocka_unit_test(one_source_is_served_in_order),
         cmocka_unit_test(sources_take_turns),
         cmocka_unit_test(interactive_goes_before_jobs),
-        cmocka_unit_test(the_limit_counts_all_classes),
+        cmocka_unit_test(a_higher_priority_goes_first_and_equal_ones_take_turns),
+        cmocka_unit_test(every_priority_has_a_class_of_its_own),
+        cmocka_unit_test(jobs_do_not_fill_the_queue_for_single_requests),
+        cmocka_unit_test(the_limit_holds),
         cmocka_unit_test(a_retry_goes_first_in_its_source_whatever_the_limit),
         cmocka_unit_test(removal_works_wherever_the_entry_stands),
         cmocka_unit_test(removing_a_sources_last_entry_takes_it_out_of_the_round),
