@@ -3,9 +3,9 @@
  * A job's log: a file of records (record.h), appended to by one thread, the job's, and read by any
  * number. Readers see what is synced, and nothing behind it.
  *
- * A cursor is a number of lines. To find a line quickly the log keeps the file offset of every
- * 1,024th in memory; the index is made when the log is opened, by the pass over all lines that
- * checks them.
+ * A cursor is a number of lines. To find a line quickly the log keeps the file offset of at
+ * least every 1,024th, or one each MiB, in memory; the index is made when the log is opened, by the
+ * pass over all lines that checks them.
  */
 #ifndef SITU_JOBS_JOB_LOG_H
 #define SITU_JOBS_JOB_LOG_H
@@ -20,6 +20,9 @@
 #include "jobs/record.h"
 
 struct job_log;
+
+/* A longer line is none: it is refused when appended, and cut off where it stands in a file. */
+#define JOB_LOG_LINE_BYTES ((size_t)64 << 20)
 
 /* Of all synced lines. */
 struct job_log_totals {
@@ -38,14 +41,16 @@ must_check int job_log_open(const char *path, struct job_log **ret_log, uint64_t
 struct job_log *job_log_ref(struct job_log *log);
 void job_log_unref(struct job_log *log); /* NULL is fine; what is not synced is dropped */
 
-/* The last line: 0 and its name (raw, the caller frees it) and facts, or *ret_object NULL where the
- * log is empty. Looks at appended lines that are not synced yet, too. */
+/* The writer's, as append. The last line: 0 and its name (raw, the caller frees it) and facts, or
+ * *ret_object NULL where the log is empty. Looks at appended lines that are not synced yet, too. */
 must_check int job_log_last(struct job_log *log, char **ret_object, struct record_facts *ret_facts,
                             struct error *error);
 
 /* The writer. append keeps the line in memory; sync writes and syncs all that was appended, and
  * only then readers see it. Where sync fails (ERROR_NO_SPACE, ERROR_IO) nothing is lost: the file
- * is cut back to what was synced, the lines stay in memory, and the next sync tries again. */
+ * is cut back to what was synced, the lines stay in memory, and the next sync tries again.
+ * append: -EINVAL where the object is no `{...}` on one line, -EMSGSIZE where it is longer than a
+ * line may be, -ENOMEM; the log is then as it was. */
 must_check int job_log_append(struct job_log *log, const char *object, size_t size,
                               const struct record_facts *facts);
 size_t job_log_pending(const struct job_log *log); /* bytes that wait for a sync */

@@ -138,6 +138,8 @@ struct jobs_host {
     void (*run_free)(struct jobs_run *run);   /* when all objects are back and forgotten */
 };
 
+struct jobs;
+
 struct jobs_options {
     const char *directory;   /* the jobs' own, made where absent; NULL: no job can be created */
     struct jobs_host host;   /* copied */

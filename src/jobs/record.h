@@ -8,10 +8,10 @@
  *     {"object":"photos/caf%E9.jpg","error":{...},"log":"! 1a2b3c4d"}
  *
  * The last word is the CRC-32C of all bytes of the line before it, in eight hexadecimal digits. The
- * words before it, in this order where they are there: `c` for an answer out of the cache; `!` for a
- * name that cannot be a key and stands percent-encoded; `r` and the number of object bytes read;
- * for standing jobs the pass and the object's identity. A reader gets the line without the member.
- * Pure.
+ * words before it, in this order where they are there: `c` for an answer out of the cache; `!` for
+ * a name that cannot be a key and stands percent-encoded; `r` and, in the same word, the number of
+ * object bytes read; for standing jobs the pass and the object's identity, five hexadecimal
+ * numbers. A reader gets the line without the member. Pure.
  */
 #ifndef SITU_JOBS_RECORD_H
 #define SITU_JOBS_RECORD_H
@@ -32,6 +32,9 @@ struct record_facts {
     bool has_identity;
     struct object_identity identity;
 };
+
+/* The most that a stored line is longer than its result object, with its line feed. */
+enum { RECORD_EXTRA_BYTES = 256 };
 
 /* Appends the stored form of a result object (`{...}` without line feed), with its line feed. */
 void record_write(struct buffer *out, const char *object, size_t size,

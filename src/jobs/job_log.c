@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A job's log on disk. Lines gather in memory and go into the file with one write and one
+ * fdatasync; the lock guards only what readers may see, never input or output, so that a reader
+ * waits for no disk but its own.
+ *
+ * The kernel may drop pages that it could not write, and forget that they were dirty: so after any
+ * failure the file is cut back to what was synced, and the lines are written again from memory.
+ */
+#include "jobs/job_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    MARK_LINES = 1024,     /* between two places of the index, at most */
+    MARK_BYTES = 1 << 20,  /* likewise */
+    READ_BYTES = 64 << 10, /* at once, and what is kept of memory between two syncs */
+};
+
+struct job_log {
+    atomic_uint references;
+    int fd;     /* owned */
+    char *path; /* owned; for messages */
+
+    /* The writer's. */
+    struct buffer pending;        /* stored lines behind `synced` */
+    size_t pending_last;          /* where in it the last one begins */
+    struct job_log_totals totals; /* with the pending ones */
+    struct job_log_place last_mark;
+    bool tail; /* the file may be longer than what is synced */
+
+    pthread_mutex_t lock;          /* guards all below */
+    struct job_log_place synced;   /* the end of what readers see */
+    uint64_t last_offset;          /* of the last synced line */
+    struct job_log_totals visible; /* of synced lines */
+    struct buffer marks; /* struct job_log_place: ends of lines, in order; the last ones may lie
+                          * behind `synced` */
+};
+
+static int failed(const struct job_log *log, const char *what, int errnum, struct error *error)
+{
+    char text[96];
+    return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
+                     "the job's log '%.200s' cannot be %s: %s", log->path, what,
+                     error_text(errnum, text, sizeof text));
+}
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "no memory for a job's log");
+}
+
+/* ---- lines of the file, one after the other ---- */
+
+struct scan {
+    const struct job_log *log; /* borrowed */
+    uint64_t offset;           /* of the file: what is read next */
+    uint64_t end;              /* nothing is read from there on */
+    struct buffer window;      /* bytes before `offset` */
+    size_t start;              /* in it: the next line */
+};
+
+static void scan_init(struct scan *scan, const struct job_log *log, uint64_t from, uint64_t end)
+{
+    *scan = (struct scan){.log = log, .offset = from, .end = end};
+}
+
+static void cleanup_scan_function(struct scan *scan)
+{
+    buffer_done(&scan->window);
+}
+#define cleanup_scan __attribute__((cleanup(cleanup_scan_function)))
+
+/* More bytes: 1, or 0 at the end. */
+static int scan_fill(struct scan *scan, struct error *error)
+{
+    struct buffer *window = &scan->window;
+    uint64_t left = scan->end - scan->offset;
+    if (left == 0) {
+        return 0;
+    }
+    if (scan->start > 0) {
+        memmove(window->data, window->data + scan->start, window->size - scan->start);
+        window->size -= scan->start;
+        scan->start = 0;
+    }
+    size_t wanted = window->size < READ_BYTES ? READ_BYTES - window->size : window->size;
+    wanted = left < wanted ? (size_t)left : wanted;
+    char *room = buffer_reserve(window, wanted);
+    if (!room) {
+        return no_memory(error);
+    }
+    ssize_t got;
+    do {
+        got = pread(scan->log->fd, room, wanted, (off_t)scan->offset);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return failed(scan->log, "read", errno, error);
+    }
+    window->size += (size_t)got;
+    scan->offset += (uint64_t)got;
+    if (got == 0) {
+        scan->end = scan->offset; /* shorter than it was */
+    }
+    return got > 0;
+}
+
+/* 1 and the next line without its line feed, valid until the next call; 0 where no whole line is
+ * left. A line longer than JOB_LOG_LINE_BYTES is none. */
+static int scan_next(struct scan *scan, const char **ret_line, size_t *ret_size,
+                     struct error *error)
+{
+    struct buffer *window = &scan->window;
+    size_t seen = 0;
+    for (;;) {
+        size_t held = window->size - scan->start;
+        const char *line = held > 0 ? window->data + scan->start : "";
+        const char *feed = held > seen ? memchr(line + seen, '\n', held - seen) : NULL;
+        if (feed) {
+            *ret_line = line;
+            *ret_size = (size_t)(feed - line);
+            scan->start += *ret_size + 1;
+            return 1;
+        }
+        seen = held;
+        int result = held > JOB_LOG_LINE_BYTES ? 0 : scan_fill(scan, error);
+        if (result <= 0) {
+            return result;
+        }
+    }
+}
+
+/* ---- the index and the totals ---- */
+
+/* Counts a line that is `size` bytes long in the file and ends at `end`. */
+static int count_line(struct job_log *log, struct job_log_place end, const char *line, size_t size,
+                      const struct record_facts *facts)
+{
+    const struct job_log_place *mark = &log->last_mark;
+    if (end.line - mark->line >= MARK_LINES || end.offset - mark->offset >= MARK_BYTES) {
+        HOLD(&log->lock);
+        buffer_append(&log->marks, &end, sizeof end);
+        if (buffer_ok(&log->marks) < 0) {
+            log->marks.failed = false; /* what is there is whole */
+            return -ENOMEM;
+        }
+        log->last_mark = end;
+    }
+    struct job_log_totals *totals = &log->totals;
+    totals->lines = end.line;
+    totals->failed += record_is_failure(line, size);
+    totals->cached += facts->cached;
+    totals->bytes_read += facts->bytes_read;
+    totals->pass = facts->pass;
+    return 0;
+}
+
+/* The last place of the index that is not behind the first `line` lines. */
+static struct job_log_place find_mark(const struct buffer *marks, uint64_t line)
+{
+    struct job_log_place found = {0};
+    size_t low = 0;
+    size_t high = marks->size / sizeof found;
+    while (low < high) {
+        struct job_log_place middle;
+        size_t at = low + (high - low) / 2;
+        memcpy(&middle, marks->data + at * sizeof middle, sizeof middle);
+        if (middle.line <= line) {
+            found = middle;
+            low = at + 1;
+        } else {
+            high = at;
+        }
+    }
+    return found;
+}
+
+/* ---- opening ---- */
+
+/* A new file's name is on disk, too, before anything is in the file. */
+static int sync_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    cleanup_free char *directory =
+        slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    if (!directory) {
+        return -ENOMEM;
+    }
+    cleanup_fd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int open_file(struct job_log *log, struct error *error)
+{
+    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    struct stat status;
+    log->fd = open(log->path, flags);
+    if (log->fd < 0 && errno == ENOENT) {
+        log->fd = open(log->path, flags | O_CREAT | O_EXCL, 0600);
+        if (log->fd < 0) {
+            return failed(log, "made", errno, error);
+        }
+        int result = sync_directory(log->path);
+        if (result < 0) {
+            return failed(log, "made", -result, error);
+        }
+    }
+    if (log->fd < 0 || fstat(log->fd, &status) < 0) {
+        return failed(log, "opened", errno, error);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return error_set(error, ERROR_IO, "the job's log '%.200s' is no regular file", log->path);
+    }
+    log->synced.offset = (uint64_t)status.st_size;
+    return 0;
+}
+
+/* Takes in all good lines from the start on; what is behind them is cut off. */
+static int take_in(struct job_log *log, uint64_t *ret_cut_bytes, struct error *error)
+{
+    cleanup_scan struct scan scan;
+    struct job_log_place end = {0};
+    uint64_t file_size = log->synced.offset;
+    scan_init(&scan, log, 0, file_size);
+    for (;;) {
+        const char *line;
+        size_t size;
+        size_t visible;
+        struct record_facts facts;
+        int result = scan_next(&scan, &line, &size, error);
+        if (result < 0) {
+            return result;
+        }
+        if (result == 0 || record_check(line, size, &visible, &facts) < 0) {
+            break;
+        }
+        log->last_offset = end.offset;
+        end.line++;
+        end.offset += size + 1;
+        if (count_line(log, end, line, size, &facts) < 0) {
+            return no_memory(error);
+        }
+    }
+    if (end.offset < file_size && ftruncate(log->fd, (off_t)end.offset) < 0) {
+        return failed(log, "cut behind its last whole line", errno, error);
+    }
+    /* What is in the file now may be in memory only: its writer was killed before it synced. */
+    if (file_size > 0 && fdatasync(log->fd) < 0) {
+        return failed(log, "synced", errno, error);
+    }
+    log->synced = end;
+    log->visible = log->totals;
+    *ret_cut_bytes = file_size - end.offset;
+    return 0;
+}
+
+int job_log_open(const char *path, struct job_log **ret_log, uint64_t *ret_cut_bytes,
+                 struct error *error)
+{
+    struct job_log *log = calloc(1, sizeof *log);
+    if (!log) {
+        return no_memory(error);
+    }
+    uint64_t cut_bytes = 0;
+    atomic_init(&log->references, 1);
+    log->fd = -1;
+    log->path = strdup(path);
+    (void)pthread_mutex_init(&log->lock, NULL);
+    int result = log->path ? open_file(log, error) : no_memory(error);
+    if (result == 0) {
+        result = take_in(log, &cut_bytes, error);
+    }
+    if (result < 0) {
+        job_log_unref(log);
+        return result;
+    }
+    if (ret_cut_bytes) {
+        *ret_cut_bytes = cut_bytes;
+    }
+    *ret_log = log;
+    return 0;
+}
+
+struct job_log *job_log_ref(struct job_log *log)
+{
+    atomic_fetch_add(&log->references, 1);
+    return log;
+}
+
+void job_log_unref(struct job_log *log)
+{
+    if (!log || atomic_fetch_sub(&log->references, 1) > 1) {
+        return;
+    }
+    if (log->fd >= 0) {
+        (void)close(log->fd);
+    }
+    buffer_done(&log->pending);
+    buffer_done(&log->marks);
+    (void)pthread_mutex_destroy(&log->lock);
+    free(log->path);
+    free(log);
+}
+
+/* ---- the writer ---- */
+
+int job_log_append(struct job_log *log, const char *object, size_t size,
+                   const struct record_facts *facts)
+{
+    struct buffer *pending = &log->pending;
+    size_t start = pending->size;
+    if (size < 2 || object[0] != '{' || object[size - 1] != '}' || memchr(object, '\n', size)) {
+        return -EINVAL;
+    }
+    if (size > JOB_LOG_LINE_BYTES - RECORD_EXTRA_BYTES) {
+        return -EMSGSIZE;
+    }
+    if (!buffer_reserve(pending, size + RECORD_EXTRA_BYTES)) {
+        pending->failed = false; /* what is there is whole */
+        return -ENOMEM;
+    }
+    record_write(pending, object, size, facts);
+    struct job_log_place end = {.line = log->totals.lines + 1,
+                                .offset = log->synced.offset + pending->size};
+    if (count_line(log, end, object, size, facts) < 0) {
+        pending->size = start;
+        return -ENOMEM;
+    }
+    log->pending_last = start;
+    return 0;
+}
+
+size_t job_log_pending(const struct job_log *log)
+{
+    return log->pending.size;
+}
+
+static int write_all(const struct job_log *log)
+{
+    const struct buffer *pending = &log->pending;
+    for (size_t done = 0; done < pending->size;) {
+        ssize_t written = pwrite(log->fd, pending->data + done, pending->size - done,
+                                 (off_t)(log->synced.offset + done));
+        if (written == 0 || (written < 0 && errno != EINTR)) {
+            return written == 0 ? -EIO : -errno;
+        }
+        done += written > 0 ? (size_t)written : 0;
+    }
+    return fdatasync(log->fd) < 0 ? -errno : 0;
+}
+
+/* What may stand behind the synced lines goes. */
+static int cut_tail(struct job_log *log)
+{
+    if (log->tail && ftruncate(log->fd, (off_t)log->synced.offset) < 0) {
+        return -errno;
+    }
+    log->tail = false;
+    return 0;
+}
+
+int job_log_sync(struct job_log *log, struct error *error)
+{
+    struct buffer *pending = &log->pending;
+    if (pending->size == 0) {
+        return 0;
+    }
+    int result = cut_tail(log);
+    if (result == 0) {
+        log->tail = true;
+        result = write_all(log);
+    }
+    if (result < 0) {
+        (void)cut_tail(log); /* else before the next try */
+        return failed(log, "written", -result, error);
+    }
+    log->tail = false;
+    {
+        HOLD(&log->lock);
+        log->last_offset = log->synced.offset + log->pending_last;
+        log->synced.line = log->totals.lines;
+        log->synced.offset += pending->size;
+        log->visible = log->totals;
+    }
+    if (pending->capacity > READ_BYTES) {
+        buffer_done(pending);
+    }
+    buffer_clear(pending);
+    return 0;
+}
+
+/* ---- readers ---- */
+
+void job_log_totals(struct job_log *log, struct job_log_totals *ret_totals)
+{
+    HOLD(&log->lock);
+    *ret_totals = log->visible;
+}
+
+static struct job_log_place synced_end(struct job_log *log)
+{
+    HOLD(&log->lock);
+    return log->synced;
+}
+
+static int record_bad(const struct job_log *log, uint64_t line, struct error *error)
+{
+    return error_set(error, ERROR_IO, "line %" PRIu64 " of the job's log '%.200s' went bad on disk",
+                     line, log->path);
+}
+
+static int read_last(const struct job_log *log, const char *line, size_t size, uint64_t number,
+                     char **ret_object, struct record_facts *ret_facts, struct error *error)
+{
+    size_t visible;
+    struct record_facts facts;
+    char *object;
+    int result = record_check(line, size, &visible, &facts);
+    if (result == 0) {
+        result = record_object(line, size, &facts, &object);
+    }
+    if (result == -ENOMEM) {
+        return no_memory(error);
+    }
+    if (result < 0) {
+        return record_bad(log, number, error);
+    }
+    *ret_object = object;
+    *ret_facts = facts;
+    return 0;
+}
+
+int job_log_last(struct job_log *log, char **ret_object, struct record_facts *ret_facts,
+                 struct error *error)
+{
+    const struct buffer *pending = &log->pending;
+    if (pending->size > 0) {
+        return read_last(log, pending->data + log->pending_last,
+                         pending->size - log->pending_last - 1, log->totals.lines, ret_object,
+                         ret_facts, error);
+    }
+    struct job_log_place end;
+    cleanup_scan struct scan scan;
+    {
+        HOLD(&log->lock);
+        end = log->synced;
+        scan_init(&scan, log, log->last_offset, end.offset);
+    }
+    if (end.line == 0) {
+        *ret_object = NULL;
+        *ret_facts = (struct record_facts){0};
+        return 0;
+    }
+    const char *line;
+    size_t size;
+    int result = scan_next(&scan, &line, &size, error);
+    if (result < 0) {
+        return result;
+    }
+    return result == 0 ? record_bad(log, end.line, error)
+                       : read_last(log, line, size, end.line, ret_object, ret_facts, error);
+}
+
+int job_log_find(struct job_log *log, uint64_t line, struct job_log_place *ret_place,
+                 struct error *error)
+{
+    struct job_log_place place;
+    struct job_log_place end;
+    {
+        HOLD(&log->lock);
+        end = log->synced;
+        place = line == end.line ? end : find_mark(&log->marks, line);
+    }
+    if (line > end.line) {
+        return -ERANGE;
+    }
+    cleanup_scan struct scan scan;
+    scan_init(&scan, log, place.offset, end.offset);
+    while (place.line < line) {
+        const char *text;
+        size_t size;
+        int result = scan_next(&scan, &text, &size, error);
+        if (result < 0) {
+            return result;
+        }
+        if (result == 0) {
+            return record_bad(log, place.line + 1, error);
+        }
+        place.line++;
+        place.offset += size + 1;
+    }
+    *ret_place = place;
+    return 0;
+}
+
+struct visit {
+    struct buffer *out; /* for job_log_read */
+    size_t enough;      /* of it */
+    int (*visit)(void *context, const char *line, size_t size, const struct record_facts *facts);
+    void *context;
+};
+
+static int take_line(const struct visit *visit, const char *line, size_t size, size_t visible,
+                     const struct record_facts *facts)
+{
+    if (!visit->out) {
+        return visit->visit(visit->context, line, size, facts);
+    }
+    buffer_append(visit->out, line, visible);
+    buffer_append(visit->out, "}\n", 2);
+    return buffer_ok(visit->out);
+}
+
+static int each_line(struct job_log *log, struct job_log_place *place, const struct visit *visit,
+                     struct error *error)
+{
+    struct job_log_place end = synced_end(log);
+    cleanup_scan struct scan scan;
+    scan_init(&scan, log, place->offset, end.offset);
+    while (place->line < end.line && (!visit->out || visit->out->size < visit->enough)) {
+        const char *line;
+        size_t size;
+        size_t visible;
+        struct record_facts facts;
+        int result = scan_next(&scan, &line, &size, error);
+        if (result < 0) {
+            return result;
+        }
+        if (result == 0 || record_check(line, size, &visible, &facts) < 0) {
+            return record_bad(log, place->line + 1, error);
+        }
+        result = take_line(visit, line, size, visible, &facts);
+        if (result < 0) {
+            return result;
+        }
+        place->line++;
+        place->offset += size + 1;
+    }
+    return 0;
+}
+
+int job_log_read(struct job_log *log, struct job_log_place *place, struct buffer *out,
+                 size_t max_bytes, struct error *error)
+{
+    struct visit visit = {.out = out, .enough = out->size + max_bytes};
+    int result = each_line(log, place, &visit, error);
+    return result == -ENOMEM ? no_memory(error) : result;
+}
+
+int job_log_each(struct job_log *log, struct job_log_place *place,
+                 int (*visit)(void *context, const char *line, size_t size,
+                              const struct record_facts *facts),
+                 void *context, struct error *error)
+{
+    struct visit each = {.visit = visit, .context = context};
+    return each_line(log, place, &each, error);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lines of a job's log: a member is put behind a result object's last one, and is taken off again.
+ * Whoever reads looks at the end of a line for it, so that a line of any length costs its checksum
+ * and little more. Pure.
+ */
+#include "jobs/record.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/crc32c.h"
+#include "base/utf8.h"
+#include "wire/json.h"
+
+#define MEMBER "\"log\":\""
+#define OBJECT_HEAD "{\"object\":\""
+
+enum {
+    MEMBER_SIZE = sizeof MEMBER - 1,
+    OBJECT_HEAD_SIZE = sizeof OBJECT_HEAD - 1,
+    SUM_DIGITS = 8,
+    WORDS_ROOM = 192, /* all words of a member at their longest */
+};
+
+/* ---- numbers ---- */
+
+/* Appends a word and a space. */
+static char *put_number(char *at, uint64_t value, unsigned base)
+{
+    char digits[20];
+    size_t count = 0;
+    do {
+        digits[count++] = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value > 0);
+    while (count > 0) {
+        *at++ = digits[--count];
+    }
+    *at++ = ' ';
+    return at;
+}
+
+static int digit_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Reads a word and the space behind it: true, and *at moves on. */
+static bool take_number(const char **at, const char *end, unsigned base, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    const char *p = *at;
+    for (; p < end && *p != ' '; p++) {
+        int digit = digit_value(*p);
+        if (digit < 0 || (unsigned)digit >= base || value > (UINT64_MAX - (unsigned)digit) / base) {
+            return false;
+        }
+        value = value * base + (unsigned)digit;
+    }
+    if (p == *at || p == end) {
+        return false;
+    }
+    *at = p + 1;
+    *ret_value = value;
+    return true;
+}
+
+static bool take_word(const char **at, const char *end, char word)
+{
+    if (end - *at < 2 || (*at)[0] != word || (*at)[1] != ' ') {
+        return false;
+    }
+    *at += 2;
+    return true;
+}
+
+/* ---- the member ---- */
+
+static size_t write_words(char words[WORDS_ROOM], const struct record_facts *facts)
+{
+    char *at = words;
+    if (facts->cached) {
+        *at++ = 'c';
+        *at++ = ' ';
+    }
+    if (facts->flawed) {
+        *at++ = '!';
+        *at++ = ' ';
+    }
+    if (facts->bytes_read > 0) {
+        *at++ = 'r';
+        at = put_number(at, facts->bytes_read, 10);
+    }
+    if (facts->pass > 0) {
+        at = put_number(at, facts->pass, 10);
+    }
+    if (facts->pass > 0 && facts->has_identity) {
+        const struct object_identity *identity = &facts->identity;
+        at = put_number(at, identity->filesystem, 16);
+        at = put_number(at, identity->inode, 16);
+        at = put_number(at, identity->size_bytes, 16);
+        at = put_number(at, (uint64_t)identity->mtime_ns, 16);
+        at = put_number(at, (uint64_t)identity->ctime_ns, 16);
+    }
+    return (size_t)(at - words);
+}
+
+static int read_words(const char *at, const char *end, struct record_facts *ret_facts)
+{
+    struct record_facts facts = {0};
+    facts.cached = take_word(&at, end, 'c');
+    facts.flawed = take_word(&at, end, '!');
+    if (at < end && *at == 'r') {
+        at++;
+        if (!take_number(&at, end, 10, &facts.bytes_read)) {
+            return -EBADMSG;
+        }
+    }
+    if (at < end && (!take_number(&at, end, 10, &facts.pass) || facts.pass == 0)) {
+        return -EBADMSG;
+    }
+    if (at < end) {
+        uint64_t values[5];
+        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+            if (!take_number(&at, end, 16, &values[i])) {
+                return -EBADMSG;
+            }
+        }
+        facts.has_identity = true;
+        facts.identity = (struct object_identity){.filesystem = values[0],
+                                                  .inode = values[1],
+                                                  .size_bytes = values[2],
+                                                  .mtime_ns = (int64_t)values[3],
+                                                  .ctime_ns = (int64_t)values[4]};
+    }
+    if (at != end) {
+        return -EBADMSG;
+    }
+    *ret_facts = facts;
+    return 0;
+}
+
+static void write_sum(char digits[SUM_DIGITS], uint32_t sum)
+{
+    for (size_t i = SUM_DIGITS; i > 0; i--) {
+        digits[i - 1] = "0123456789abcdef"[sum & 15];
+        sum >>= 4;
+    }
+}
+
+void record_write(struct buffer *out, const char *object, size_t size,
+                  const struct record_facts *facts)
+{
+    char words[WORDS_ROOM];
+    char digits[SUM_DIGITS];
+    size_t start = out->size;
+    if (size > 0 && object[size - 1] == '}') {
+        size--;
+    }
+    buffer_append(out, object, size);
+    if (size > 1) {
+        buffer_append_char(out, ',');
+    }
+    buffer_append(out, MEMBER, MEMBER_SIZE);
+    buffer_append(out, words, write_words(words, facts));
+    if (buffer_ok(out) < 0) {
+        return;
+    }
+    write_sum(digits, crc32c_add(0, out->data + start, out->size - start));
+    buffer_append(out, digits, sizeof digits);
+    buffer_append(out, "\"}\n", 3);
+}
+
+/* Where the words of the member begin, or NULL. */
+static const char *find_words(const char *line, const char *sum)
+{
+    size_t room = (size_t)(sum - line);
+    size_t reach = room < WORDS_ROOM ? room : WORDS_ROOM;
+    const char *quote = memrchr(sum - reach, '"', reach);
+    if (!quote || quote + 1 - line <= MEMBER_SIZE ||
+        memcmp(quote + 1 - MEMBER_SIZE, MEMBER, MEMBER_SIZE) != 0) {
+        return NULL;
+    }
+    return quote + 1;
+}
+
+int record_check(const char *line, size_t size, size_t *ret_visible, struct record_facts *ret_facts)
+{
+    char digits[SUM_DIGITS];
+    if (size < 1 + MEMBER_SIZE + SUM_DIGITS + 2 || line[0] != '{' ||
+        memcmp(line + size - 2, "\"}", 2) != 0) {
+        return -EBADMSG;
+    }
+    const char *sum = line + size - 2 - SUM_DIGITS;
+    const char *words = find_words(line, sum);
+    if (!words) {
+        return -EBADMSG;
+    }
+    write_sum(digits, crc32c_add(0, line, (size_t)(sum - line)));
+    if (memcmp(digits, sum, SUM_DIGITS) != 0) {
+        return -EBADMSG;
+    }
+    size_t visible = (size_t)(words - line) - MEMBER_SIZE;
+    if (visible > 1) {
+        visible--;
+        if (line[visible] != ',') {
+            return -EBADMSG;
+        }
+    }
+    int result = read_words(words, sum, ret_facts);
+    if (result == 0) {
+        *ret_visible = visible;
+    }
+    return result;
+}
+
+/* ---- what stands in a line ---- */
+
+/* The length of the quoted name, quotes included, that stands behind `{"object":`; 0: none. */
+static size_t name_length(const char *line, size_t size)
+{
+    if (size < OBJECT_HEAD_SIZE || memcmp(line, OBJECT_HEAD, OBJECT_HEAD_SIZE) != 0) {
+        return 0;
+    }
+    const char *start = line + OBJECT_HEAD_SIZE;
+    const char *end = line + size;
+    for (const char *p = start; p < end; p++) {
+        if (*p == '"') {
+            return (size_t)(p - start) + 2;
+        }
+        if (*p == '\\') {
+            p++;
+        }
+    }
+    return 0;
+}
+
+static bool continues_with(const char *line, size_t size, const char *member)
+{
+    size_t name = name_length(line, size);
+    size_t at = name == 0 ? 0 : OBJECT_HEAD_SIZE - 1 + name;
+    size_t length = strlen(member);
+    return name > 0 && size - at >= length && memcmp(line + at, member, length) == 0;
+}
+
+bool record_is_failure(const char *line, size_t size)
+{
+    return continues_with(line, size, ",\"error\":");
+}
+
+bool record_is_gone(const char *line, size_t size)
+{
+    return continues_with(line, size, ",\"gone\":true");
+}
+
+static int hex_value(char c)
+{
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : digit_value(c);
+}
+
+/* In place; the form that record_encode_name() writes. */
+static int percent_decode(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from; from++) {
+        if (*from != '%') {
+            *to++ = *from;
+            continue;
+        }
+        int high = hex_value(from[1]);
+        int low = high < 0 ? -1 : hex_value(from[2]);
+        if (low < 0 || high + low == 0) {
+            return -EBADMSG;
+        }
+        *to++ = (char)(high << 4 | low);
+        from += 2;
+    }
+    *to = '\0';
+    return 0;
+}
+
+int record_object(const char *line, size_t size, const struct record_facts *facts,
+                  char **ret_object)
+{
+    size_t length = name_length(line, size);
+    if (length == 0) {
+        return -EBADMSG;
+    }
+    cleanup_buffer struct buffer array = BUFFER_INIT;
+    cleanup_json struct json *root = NULL;
+    buffer_append_char(&array, '[');
+    buffer_append(&array, line + OBJECT_HEAD_SIZE - 1, length);
+    buffer_append_char(&array, ']');
+    if (buffer_ok(&array) < 0) {
+        return -ENOMEM;
+    }
+    if (json_parse(array.data, array.size, "name", &root, NULL) < 0) {
+        return -EBADMSG;
+    }
+    const char *text = json_get_string(json_element(root, 0), NULL);
+    if (!text || text[0] == '\0') {
+        return -EBADMSG;
+    }
+    cleanup_free char *object = strdup(text);
+    if (!object) {
+        return -ENOMEM;
+    }
+    int result = facts->flawed ? percent_decode(object) : 0;
+    if (result == 0) {
+        *ret_object = take_ptr(object);
+    }
+    return result;
+}
+
+/* ---- names that are no keys ---- */
+
+/* The bytes at `p` that make one character to be shown as it is; 0: the byte is to be encoded. */
+static size_t plain_length(const char *p, size_t left)
+{
+    unsigned char lead = (unsigned char)*p;
+    if (lead < 0x80) {
+        return lead >= 0x20 && lead != 0x7f && lead != '%' ? 1 : 0;
+    }
+    size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (length > left || !utf8_valid(p, length)) {
+        return 0;
+    }
+    bool control = lead == 0xc2 && (unsigned char)p[1] < 0xa0; /* U+0080 to U+009F */
+    return control ? 0 : length;
+}
+
+int record_encode_name(const char *name, char **ret_text)
+{
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    size_t size = strlen(name);
+    for (size_t at = 0; at < size;) {
+        size_t length = plain_length(name + at, size - at);
+        if (length > 0) {
+            buffer_append(&text, name + at, length);
+            at += length;
+        } else {
+            buffer_printf(&text, "%%%02X", (unsigned char)name[at++]);
+        }
+    }
+    if (!buffer_text(&text)) {
+        return -ENOMEM;
+    }
+    *ret_text = take_ptr(text.data);
+    return 0;
+}
