@@ -25,6 +25,12 @@ bench: ## measure, against the figures of docs/performance.md
 	tools/deps bench
 	@$(MAKE) --no-print-directory all
 	bench/run $(abspath $(BUILD))
+experiment: ## what the paper measured, on this machine, into docs/experiment (root; half an hour)
+	tools/deps experiment
+	@$(MAKE) --no-print-directory all
+	experiment/run $(abspath $(BUILD))
+experiment-quick: all ## the same as a trial of the harness (under 3 min)
+	experiment/run $(abspath $(BUILD)) --quick
 install: ## install to prefix (/usr/local), beneath DESTDIR where it is given
 	@tools/configure plain $(BUILD)
 	meson configure $(BUILD) -Dprefix=$(prefix)
@@ -34,4 +40,4 @@ clean: ## remove the build directories
 	rm -rf build build-asan build-tsan build-fuzz
 help: ## this list
 	@sed -n 's/^\([a-z-][a-z -]*\):.*## /\1\t/p' Makefile | expand -t 16
-.PHONY: all demo test test-long unit functional lint asan tsan fuzz format bench install clean help
+.PHONY: all demo test test-long unit functional lint asan tsan fuzz format bench experiment experiment-quick install clean help

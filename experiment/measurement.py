@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured: for each part of the experiment its settings, for each setting every system in
+turn, several times. An entry of the raw figures is one system in one setting.
+"""
+import contextlib
+import json
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import urllib.request
+
+import harness
+import measure
+import systems
+from network import ARRAY_ADDRESS, LINKS
+
+CLASSIFIERS = ["compact", "v2", "host", "node", "tensor", "tensor-json"]
+OPEN_SYSTEMS = ["compact", "host", "node", "tensor"]
+OPEN_SHARES = [0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.2]  # of the rate that situ reaches in a closed loop
+DEADLINES_MS = [50, 100, 200]
+LARGE_COUNT = 24
+
+
+class Setting:
+    """A model, photos, and what a client has to know of them."""
+
+    def __init__(self, plan, name, package, photos, keys):
+        self.root = plan.root
+        self.build = plan.build
+        self.scratch = plan.scratch
+        self.node_modules = plan.node_modules
+        self.name = name
+        self.package = package
+        self.photos = photos
+        self.options = {}
+        self.count = len(keys)
+        self.keys = plan.scratch / f"keys-{name}"
+        self.keys.write_text("".join(f"{key}\n" for key in keys))
+        self.mean_bytes = statistics.mean((photos / key).stat().st_size for key in keys)
+        facts = plan.facts(package)
+        self.input = (facts["inputs"][-1]["name"], facts["inputs"][-1]["datatype"])
+        self.output = facts["outputs"][0]["name"]
+
+    def systems(self):
+        chosen = [s for s in CLASSIFIERS if s != "tensor-json" or self.input[1] == "FP32"]
+        return [s for s in chosen if s != "node" or self.node_modules]
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def summary(latencies):
+    good = [value for value in latencies if value is not None]
+    if not good:
+        return {"mean": None, "p50": None, "p95": None, "p99": None}
+    return {"mean": statistics.mean(good), "p50": percentile(good, 0.5),
+            "p95": percentile(good, 0.95), "p99": percentile(good, 0.99)}
+
+
+class Plan:
+    def __init__(self, args, scratch, network):
+        self.root = harness.ROOT
+        self.build = args.build
+        self.scratch = scratch
+        self.network = network
+        self.quick = args.quick
+        self.runs = 1 if args.quick else args.runs
+        self.parts = args.parts
+        self.notes = []
+        self._facts = {}
+        self.core_array, self.core_host, self.every = harness.cpus()
+        cache = pathlib.Path.home() / ".cache/situ-bench"
+        photos = args.photos
+        if not photos.is_dir():
+            photos = scratch / "photos"
+            self._draw(photos, "--count", "128", "--seed", "5", "--size", "375-500")
+            self.notes.append("No photos were given: pictures drawn by the project took their place.")
+        self.bench = measure.Bench(args.build, photos.resolve(), args.model.resolve(), scratch, cache, 1)
+        self.photos = photos.resolve()
+        self.model = (args.model if (args.model / "model.onnx").exists() or args.model.is_dir()
+                      else self.root / "demo/models/demo").resolve()
+        self.node_modules = self._try(lambda: measure.node_modules(self.bench))
+        self.models = {self.model.name: self.model}
+        for name in ("mobilenet", "resnet50"):
+            package = None if self.quick else self._try(lambda n=name: self.bench.need_exported(n))
+            if package:
+                self.models[name] = package
+
+    def _try(self, function):
+        try:
+            return function()
+        except harness.Missing as missing:
+            self.notes.append(f"Left out: {missing}.")
+            return None
+
+    def _draw(self, directory, *options):
+        subprocess.run([self.build / "demo/situ-draw", *options, "--out", directory], check=True,
+                       stdout=subprocess.DEVNULL, timeout=300)
+
+    def say(self, text):
+        print(text, flush=True)
+
+    def facts(self, package):
+        """Inputs and outputs of a model, as situd tells them."""
+        if package not in self._facts:
+            with contextlib.ExitStack() as stack:
+                models = self._models_directory([package])
+                port = harness.free_port()
+                process = systems.Process(
+                    [str(self.build / "src/daemon/situd"), "--store", f"photos={self.photos}",
+                     "--models", str(models), "--state", str(self.scratch / "facts-state"),
+                     "--listen", f"127.0.0.1:{port}"], self.scratch / f"facts-{package.name}.log")
+                stack.callback(process.stop)
+                process.wait_for("event=ready")
+                url = f"http://127.0.0.1:{port}/v2/models/{package.name}"
+                with urllib.request.urlopen(url, timeout=60) as answer:
+                    self._facts[package] = json.load(answer)
+        return self._facts[package]
+
+    def _models_directory(self, packages):
+        directory = self.scratch / ("models-" + "-".join(p.name for p in packages))
+        directory.mkdir(exist_ok=True)
+        for package in packages:
+            with contextlib.suppress(FileExistsError):
+                (directory / package.name).symlink_to(package)
+        return directory
+
+    # ---- one system in one setting ----
+
+    @contextlib.contextmanager
+    def servers(self, setting, cpus_array, group=None):
+        """File server and situd beside the data, warm."""
+        with contextlib.ExitStack() as stack:
+            directory = self.scratch / f"servers-{setting.name}"
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir()
+            for key in setting.keys.read_text().split("\n"):
+                if key:
+                    (setting.photos / key).read_bytes()  # into the page cache, for all alike
+            running = {}
+            running["files"] = systems.start_files(self.network, cpus_array, setting.photos, directory, group)
+            stack.callback(running["files"].stop)
+            models = self._models_directory([setting.package])
+            running["situd"] = systems.start_situd(self.network, cpus_array, self.build, setting.photos,
+                                                   models, directory, group)
+            stack.callback(running["situd"].stop)
+            yield running
+
+    def measured(self, client, running, command):
+        """One round with what it cost."""
+        pids = [process.process.pid for process in running.values()]
+        sent = self.network.sent()
+        cpu = sum(map(systems.cpu_seconds, pids))
+        host_cpu = systems.cpu_seconds(client.pid())
+        answer = client.round(command)
+        after = self.network.sent()
+        count = answer["requests"]
+        return {"latencies_ms": answer["latencies_ms"], "wall_s": answer["wall_s"],
+                "up_bytes": (after[0] - sent[0]) / count, "down_bytes": (after[1] - sent[1]) / count,
+                "host_cpu_ms": (systems.cpu_seconds(client.pid()) - host_cpu) * 1e3 / count,
+                "array_cpu_ms": (sum(map(systems.cpu_seconds, pids)) - cpu) * 1e3 / count}
+
+    def closed(self, part, setting, names, link, cores=1, group=None, shape=None):
+        """All systems in turn, run after run, so that a change of the machine's speed meets all."""
+        cpus_array = self.every if cores > 1 else [self.core_array]
+        cpus_host = self.every if cores > 1 else [self.core_host]
+        count = min(setting.count, 8) if self.quick else setting.count
+        runs = {name: [] for name in names}
+        self.network.set_link(LINKS[link])
+        with self.servers(setting, cpus_array, group) as running, contextlib.ExitStack() as stack:
+            clients = {}
+            for name in names:
+                clients[name] = systems.Client(name, self.network, cpus_host, setting)
+                stack.callback(clients[name].stop)
+                clients[name].round(f"closed {min(count, 8)}")
+            for _ in range(self.runs):
+                for name in names:
+                    runs[name].append(self.measured(clients[name], running, f"closed {count}"))
+        for name in names:
+            yield self.entry(part, setting, name, link, runs[name], cores=cores, shape=shape)
+
+    def entry(self, part, setting, name, link, runs, **more):
+        summaries = [summary(run.pop("latencies_ms")) for run in runs]
+        for run, figures in zip(runs, summaries):
+            run.update(figures)
+        middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]
+                  if all(run[key] is not None for run in runs)}
+        low_high = {key: [min(run[key] for run in runs), max(run[key] for run in runs)] for key in middle}
+        self.say(f"{part} {setting.name}, {link}, {systems.SYSTEMS[name][0]}: mean {middle.get('mean', 0):.2f} ms, "
+                 f"{middle['up_bytes'] + middle['down_bytes']:.0f} bytes"
+                 + (f", {more['rate']:.0f}/s offered" if more.get("rate") else ""))
+        return {"part": part, "setting": setting.name, "model": setting.package.name, "system": name,
+                "link": link, "photo_bytes": setting.mean_bytes, "count": setting.count,
+                "median": middle, "range": low_high, "runs": runs,
+                **{key: value for key, value in more.items() if value is not None}}
+
+    # ---- parts ----
+
+    def small(self, model):
+        keys = sorted(p.name for p in self.photos.iterdir() if p.is_file() and p.suffix.lower() in
+                      (".jpg", ".jpeg", ".png", ".webp"))[:128]
+        return Setting(self, model, self.models[model], self.photos, keys)
+
+    def large(self, model, fast):
+        directory = self.scratch / "large"
+        count = 2 if self.quick else LARGE_COUNT
+        if not directory.is_dir():
+            self._draw(directory, "--large", "--count", str(count), "--seed", "9")
+        package = self.models[model]
+        if fast:
+            package = self.scratch / f"{model}-fast"
+            if not package.is_dir():
+                shutil.copytree(self.models[model], package)
+                options = package / "situ.json"
+                have = json.loads(options.read_text()) if options.exists() else {}
+                options.write_text(json.dumps({**have, "decode": "fast"}))
+        name = f"{model}, 12 megapixels" + (", fast decoding" if fast else "")
+        return Setting(self, name.replace(" ", "-").replace(",", ""), package, directory,
+                       sorted(p.name for p in directory.iterdir()))
+
+    def links(self):
+        return ["1 Gbit/s"] if self.quick else list(LINKS)
+
+    def part_l(self):
+        for model in self.models:
+            setting = self.small(model)
+            for link in self.links():
+                yield from self.closed("latency", setting, setting.systems(), link)
+
+    def part_g(self):
+        model = "mobilenet" if "mobilenet" in self.models else next(iter(self.models))
+        for fast in (False, True):
+            setting = self.large(model, fast)
+            names = [s for s in setting.systems() if not s.startswith("tensor")] + ["tensor"]
+            for link in self.links():
+                yield from self.closed("large", setting, names, link)
+
+    def part_o(self):
+        setting = self.small(next(iter(self.models)))
+        names = [s for s in OPEN_SYSTEMS if s in setting.systems()]
+        for link in (["1 Gbit/s"] if self.quick else ["100 Mbit/s", "1 Gbit/s"]):
+            self.network.set_link(LINKS[link])
+            with self.servers(setting, [self.core_array]) as running, contextlib.ExitStack() as stack:
+                clients = {}
+                for name in names:
+                    clients[name] = systems.Client(name, self.network, [self.core_host], setting)
+                    stack.callback(clients[name].stop)
+                    clients[name].round("closed 16")
+                probe = clients["compact"].round("open 2000 0.5 1 32")  # more than it can take
+                full = probe["requests"] / probe["wall_s"]
+                yield from self.open_rates(setting, link, clients, running, full)
+
+    def open_rates(self, setting, link, clients, running, full):
+        seconds = 1 if self.quick else 4
+        for share in (OPEN_SHARES[:1] if self.quick else OPEN_SHARES):
+            runs = {name: [] for name in clients}
+            for number in range(self.runs):
+                for name, client in clients.items():
+                    command = f"open {full * share:.3f} {seconds} {number + 1} 32"
+                    run = self.measured(client, running, command)
+                    values = run["latencies_ms"]
+                    for deadline in DEADLINES_MS:
+                        inside = sum(v is not None and v <= deadline for v in values)
+                        run[f"inside_{deadline}"] = inside / len(values)
+                    runs[name].append(run)
+            for name in clients:
+                yield self.entry("open", setting, name, link, runs[name], rate=full * share, share=share)
+
+    def part_s(self):
+        setting = self.small(next(iter(self.models)))
+        names = [s for s in setting.systems() if s in ("compact", "host", "node", "tensor")]
+        try:
+            group = systems.CpuGroup(50)
+        except OSError as fault:
+            self.notes.append(f"Left out: the slower array, since no cgroup can be made ({fault}).")
+            return
+        try:
+            for link in self.links():
+                yield from self.closed("slow", setting, names, link, group=group)
+        finally:
+            group.remove()
+
+    def part_t(self):
+        setting = self.small(next(iter(self.models)))
+        if len(self.every) < 4:
+            self.notes.append("Two cores each: this machine has fewer than four, so host and array share "
+                              f"its {len(self.every)}.")
+        names = [s for s in setting.systems() if s in ("compact", "host", "node", "tensor")]
+        for link in self.links():
+            yield from self.closed("two", setting, names, link, cores=2)
+
+    def part_r(self):
+        return iter(())
+
+    def entries(self):
+        for letter in self.parts:
+            yield from getattr(self, f"part_{letter}")()
+
+
+if __name__ == "__main__":
+    sys.exit("this is a part of experiment/run")

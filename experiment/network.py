@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Host and array as two network namespaces joined by a pair of virtual interfaces, each end with a
+queueing discipline that sets the link's speed and counts what goes out.
+
+Bytes are those of the frames (14 bytes of Ethernet included) that the kernel would put on a wire: a
+discipline counts the headers of every segment, also where the kernel hands down several at once.
+"""
+import contextlib
+import json
+import os
+import subprocess
+
+HOST_ADDRESS = "10.98.76.1"
+ARRAY_ADDRESS = "10.98.76.2"
+LINKS = {"100 Mbit/s": 100, "1 Gbit/s": 1000, "10 Gbit/s": 10000, "unlimited": None}
+
+
+def run(*command, check=True):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+class Network:
+    """Use as a context: whatever happens, nothing of it is left behind."""
+
+    def __init__(self):
+        number = os.getpid()
+        self.names = {"host": f"situ-host-{number}", "array": f"situ-array-{number}"}
+
+    def __enter__(self):
+        try:
+            self._make()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._remove()
+
+    def _make(self):
+        for name in self.names.values():
+            run("ip", "netns", "add", name)
+        run("ip", "-n", self.names["host"], "link", "add", "wire", "type", "veth",
+            "peer", "name", "wire", "netns", self.names["array"])
+        for side, address in (("host", HOST_ADDRESS), ("array", ARRAY_ADDRESS)):
+            name = self.names[side]
+            run("ip", "-n", name, "addr", "add", f"{address}/24", "dev", "wire")
+            run("ip", "-n", name, "link", "set", "lo", "up")
+            run("ip", "-n", name, "link", "set", "wire", "up")
+
+    def _remove(self):
+        for name in self.names.values():
+            with contextlib.suppress(subprocess.SubprocessError):
+                run("ip", "netns", "del", name, check=False)
+
+    def set_link(self, mbit):
+        """The same speed both ways; None: as fast as the kernel is."""
+        for name in self.names.values():
+            tc = ("tc", "-n", name, "qdisc", "replace", "dev", "wire", "root")
+            run(*tc[:4], "qdisc", "del", "dev", "wire", "root", check=False)
+            if mbit is None:
+                run(*tc, "pfifo", "limit", "10000")
+            else:
+                # A bucket of a millisecond, or one large packet; a queue of 50 ms, as in a switch.
+                burst = max(mbit * 125, 65536)
+                run(*tc, "tbf", "rate", f"{mbit}mbit", "burst", str(burst), "latency", "50ms")
+
+    def sent(self):
+        """(bytes that the host has sent, bytes that the array has sent)."""
+        counts = []
+        for side in ("host", "array"):
+            text = run("tc", "-n", self.names[side], "-j", "-s", "qdisc", "show", "dev", "wire")
+            counts.append(sum(qdisc["bytes"] for qdisc in json.loads(text) if qdisc.get("root")))
+        return tuple(counts)
+
+    def inside(self, side, cpus, command, group=None):
+        """The command line that runs a command on one side, on these CPUs."""
+        enter = ["ip", "netns", "exec", self.names[side], "taskset", "-c", ",".join(map(str, cpus))]
+        return (group.enter() if group else []) + enter + [str(word) for word in command]

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From raw figures to a page: tables, three kinds of plots, what was claimed and whether it holds."""
+import html
+import pathlib
+
+from systems import SYSTEMS
+
+ORDER = list(SYSTEMS)
+COLORS = {"compact": "#0b6e4f", "v2": "#6bbf59", "host": "#c44536", "node": "#e09f3e", "tensor": "#3d5a80",
+          "tensor-json": "#98c1d9", "search": "#0b6e4f", "retrieve": "#c44536"}
+OURS = ("compact", "v2", "search")
+LATENCY_SAVED = 0.35  # the paper's claim
+TITLES = {"latency": "Single requests, one core each", "large": "Photos of 12 megapixels",
+          "slow": "The array at half a core", "two": "Two cores on each side",
+          "open": "Poisson arrivals", "retrieval": "Retrieval: the ten most similar photos"}
+
+
+def picked(raw, part):
+    return [entry for entry in raw["entries"] if entry["part"] == part]
+
+
+def groups(entries, *keys):
+    found = {}
+    for entry in entries:
+        found.setdefault(tuple(entry[key] for key in keys), []).append(entry)
+    return found
+
+
+def wire(entry):
+    return entry["median"]["up_bytes"] + entry["median"]["down_bytes"]
+
+
+# ---- what must hold ----
+
+def saved_bytes(raw, part, system, baseline, limit, what):
+    checks = []
+    for (setting, link), entries in groups(picked(raw, part), "setting", "link").items():
+        by = {entry["system"]: entry for entry in entries}
+        if system in by and baseline in by and link != "unlimited":
+            saved = 1 - wire(by[system]) / wire(by[baseline])
+            checks.append({"good": saved > limit, "text": f"{what}, {setting}, {link}: {saved:.2%} less on "
+                           f"the wire (more than {limit:.1%} wanted)"})
+    return checks
+
+
+def latency_checks(raw):
+    checks = []
+    bottleneck = {"latency": ("100 Mbit/s",), "large": ("1 Gbit/s",)}
+    for part in ("latency", "large"):
+        for (setting, link), entries in groups(picked(raw, part), "setting", "link").items():
+            by = {entry["system"]: entry["median"]["mean"] for entry in entries}
+            if "compact" not in by or "host" not in by:
+                continue
+            ours = by["compact"]
+            small = part == "large" or not setting.startswith("resnet")
+            if link in bottleneck[part] and small:
+                saved = 1 - ours / by["host"]
+                checks.append({"good": saved >= LATENCY_SAVED, "text": f"{setting}, {link}: mean latency "
+                               f"{saved:.1%} shorter than with {SYSTEMS['host'][0]} (35 % wanted)"})
+            for other in ("node", "tensor", "tensor-json"):
+                if other in by:
+                    checks.append({"good": ours < by[other], "text": f"{setting}, {link}: {ours:.2f} ms, "
+                                   f"{SYSTEMS[other][0]} {by[other]:.2f} ms (shorter wanted)"})
+            worse = ours - by["host"]
+            checks.append({"good": worse <= max(0.03 * by["host"], 0.15), "text": f"{setting}, {link}: "
+                           f"{ours:.2f} ms against {by['host']:.2f} ms for {SYSTEMS['host'][0]} "
+                           "(never worse than 3 % or 0.15 ms wanted)"})
+    return checks
+
+
+def make_checks(raw):
+    return (saved_bytes(raw, "latency", "compact", "host", 0.995, "compact GET")
+            + saved_bytes(raw, "latency", "v2", "host", 0.99, "V2 request")
+            + saved_bytes(raw, "retrieval", "search", "retrieve", 0.985, "search")
+            + [check for check in raw.get("checks", [])] + latency_checks(raw))
+
+
+# ---- plots ----
+
+def plots(out, raw):
+    try:
+        import matplotlib
+    except ImportError:
+        raw["notes"].append("No plots: matplotlib is missing (Debian: python3-matplotlib).")
+        return []
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    pyplot.rcParams.update({"figure.figsize": (7.5, 4.4), "figure.dpi": 110, "axes.grid": True,
+                            "grid.alpha": 0.3, "font.size": 9})
+    made = []
+    for part in ("latency", "large", "slow", "two"):
+        for (setting,), entries in groups(picked(raw, part), "setting").items():
+            made.append(plot_latency(pyplot, out, raw, part, setting, entries))
+    for (setting, link), entries in groups(picked(raw, "open"), "setting", "link").items():
+        made.append(plot_goodput(pyplot, out, setting, link, entries))
+    entries = [e for e in picked(raw, "latency") if e["link"] == "1 Gbit/s"]
+    if entries:
+        made.append(plot_bytes(pyplot, out, entries))
+    return made
+
+
+def save(pyplot, out, name):
+    pyplot.tight_layout()
+    pyplot.savefig(out / name)
+    pyplot.close()
+    return name
+
+
+def break_even(by_link, links):
+    """The link speed in Mbit/s at which fetching costs no more than asking; None: at no speed tried."""
+    speeds = [(links[link], by_link[link]) for link in links if links[link] and link in by_link]
+    for (slow, (ours_a, host_a)), (fast, (ours_b, host_b)) in zip(speeds, speeds[1:]):
+        if host_a > ours_a and host_b <= ours_b:
+            share = (host_a - ours_a) / ((host_a - ours_a) + (ours_b - host_b))
+            return slow * (fast / slow) ** share
+    return None
+
+
+def plot_latency(pyplot, out, raw, part, setting, entries):
+    links = raw["links"]
+    names = [link for link in links if any(e["link"] == link for e in entries)]
+    for system in ORDER:
+        mine = {e["link"]: e for e in entries if e["system"] == system}
+        if mine:
+            x = [i for i, link in enumerate(names) if link in mine]
+            y = [mine[names[i]]["median"]["mean"] for i in x]
+            low = [y[j] - mine[names[i]]["range"]["mean"][0] for j, i in enumerate(x)]
+            high = [mine[names[i]]["range"]["mean"][1] - y[j] for j, i in enumerate(x)]
+            pyplot.errorbar(x, y, yerr=[low, high], marker="o", capsize=3, color=COLORS[system],
+                            label=SYSTEMS[system][0])
+    both = {}
+    for link in names:
+        by = {e["system"]: e["median"]["mean"] for e in entries if e["link"] == link}
+        if "compact" in by and "host" in by:
+            both[link] = (by["compact"], by["host"])
+    point = break_even(both, links)
+    title = f"{TITLES[part]}: {setting}"
+    if point:
+        title += f"\nbreak-even with fetching at about {point:,.0f} Mbit/s"
+    pyplot.title(title)
+    pyplot.xticks(range(len(names)), names)
+    pyplot.yscale("log")
+    pyplot.ylabel("mean latency, ms")
+    pyplot.legend(fontsize=7)
+    return save(pyplot, out, f"{part}-{setting}.png")
+
+
+def plot_goodput(pyplot, out, setting, link, entries):
+    for system in ORDER:
+        mine = sorted((e for e in entries if e["system"] == system), key=lambda e: e["rate"])
+        for deadline, style in ((50, ":"), (100, "-"), (200, "--")):
+            if mine:
+                pyplot.plot([e["rate"] for e in mine], [e["rate"] * e["median"][f"inside_{deadline}"] for e in mine],
+                            style, marker=".", color=COLORS[system],
+                            label=f"{SYSTEMS[system][0]}, {deadline} ms" if deadline == 100 else None)
+    pyplot.title(f"Answers inside the deadline, {setting}, {link}\n(dotted 50 ms, full 100 ms, dashed 200 ms)")
+    pyplot.xlabel("offered load, requests a second")
+    pyplot.ylabel("goodput, answers a second")
+    pyplot.legend(fontsize=7)
+    return save(pyplot, out, f"goodput-{setting}-{link.split()[0]}.png")
+
+
+def plot_bytes(pyplot, out, entries):
+    settings = sorted({e["setting"] for e in entries})
+    width = 0.8 / len(ORDER)
+    for j, system in enumerate(ORDER):
+        mine = {e["setting"]: wire(e) for e in entries if e["system"] == system}
+        if mine:
+            pyplot.bar([i + j * width for i, s in enumerate(settings) if s in mine],
+                       [mine[s] for s in settings if s in mine], width, color=COLORS[system], label=SYSTEMS[system][0])
+    pyplot.yscale("log")
+    pyplot.xticks([i + 0.3 for i in range(len(settings))], settings)
+    pyplot.ylabel("bytes on the wire for one photo, both ways")
+    pyplot.title("What crosses the network")
+    pyplot.legend(fontsize=7)
+    return save(pyplot, out, "bytes.png")
+
+
+# ---- the page ----
+
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}
+table{border-collapse:collapse;margin:1em 0;font-size:13px}td,th{padding:.25em .7em;border-bottom:1px solid #ddd;
+text-align:right}td:first-child,th:first-child,td:nth-child(2){text-align:left}img{max-width:100%}
+.good{color:#0b6e4f}.miss{color:#c44536}code{background:#f4f4f4;padding:.1em .3em}"""
+
+
+def number(value, digits=2):
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def table(entries):
+    rows = ["<tr><th>link<th>system<th>mean ms<th>range<th>p50<th>p95<th>p99<th>bytes up<th>bytes down"
+            "<th>host CPU ms<th>array CPU ms<th>latency, situ = 1</tr>"]
+    for (link,), group in groups(entries, "link").items():
+        ours = next((e["median"].get("mean") for e in group if e["system"] in ("compact", "search")), None)
+        for entry in sorted(group, key=lambda e: ORDER.index(e["system"])):
+            m, r = entry["median"], entry["range"]
+            ratio = m["mean"] / ours if ours and m.get("mean") else None
+            rows.append("<tr>" + "".join(f"<td>{cell}" for cell in (
+                link, html.escape(SYSTEMS[entry["system"]][0]), number(m.get("mean")),
+                " to ".join(number(x) for x in r["mean"]) if "mean" in r else "", number(m.get("p50")),
+                number(m.get("p95")), number(m.get("p99")), number(m["up_bytes"], 0), number(m["down_bytes"], 0),
+                number(m["host_cpu_ms"]), number(m["array_cpu_ms"]), number(ratio))))
+    return "<table>" + "\n".join(rows) + "</table>"
+
+
+def open_table(entries):
+    rows = ["<tr><th>offered/s<th>system<th>p50 ms<th>p99 ms<th>inside 50 ms<th>100 ms<th>200 ms</tr>"]
+    for (share,), group in groups(entries, "share").items():
+        for entry in sorted(group, key=lambda e: ORDER.index(e["system"])):
+            m = entry["median"]
+            rows.append("<tr>" + "".join(f"<td>{cell}" for cell in (
+                f"{entry['rate']:.0f} ({share:.0%})", html.escape(SYSTEMS[entry["system"]][0]), number(m.get("p50")),
+                number(m.get("p99")), *(f"{m[f'inside_{d}']:.1%}" for d in (50, 100, 200)))))
+    return "<table>" + "\n".join(rows) + "</table>"
+
+
+def does_not_pay(raw):
+    lines = []
+    for part in ("latency", "large", "slow", "two"):
+        for (setting, link), entries in groups(picked(raw, part), "setting", "link").items():
+            by = {e["system"]: e["median"]["mean"] for e in entries if e["median"].get("mean")}
+            for other in ("host", "node", "tensor", "tensor-json"):
+                if "compact" in by and other in by and by[other] < by["compact"]:
+                    lines.append(f"{TITLES[part]}, {setting}, {link}: {SYSTEMS[other][0]} answers in "
+                                 f"{by[other]:.2f} ms, situ in {by['compact']:.2f} ms.")
+    return lines
+
+
+def write(out, raw):
+    """Writes index.html and the plots; returns the checks."""
+    out = pathlib.Path(out)
+    checks = make_checks(raw)
+    images = plots(out, raw)
+    page = [f"<!doctype html><meta charset=utf-8><title>situ: the experiment</title><style>{STYLE}</style>",
+            "<h1>Inference where the data is stored, measured</h1>",
+            "<p>A host asks for photos that lie on an array to be classified. Either it fetches each photo and runs "
+            "the model itself, or it fetches and preprocesses and sends the tensor to an inference server beside the "
+            "data, or it sends the photo's name and situ does everything there. Host and array are network namespaces "
+            "of one machine, joined by a link of a chosen speed; one core each; photos in the page cache and "
+            "connections kept alive for all; result cache off. Bytes are counted on the interfaces, headers and "
+            "acknowledgements included. Means, medians and percentiles are medians over the runs.</p>",
+            "<table>" + "".join(f"<tr><td>{key}<td>{html.escape(str(value))}</tr>"
+                                for key, value in raw["machine"].items()) + "</table>",
+            f"<p>Command: <code>{html.escape(raw['command'])}</code>; all figures: <a href=raw.json>raw.json</a></p>",
+            "<h2>What was to be shown</h2><ul>"]
+    page += [f"<li class={'good' if c['good'] else 'miss'}>{'holds' if c['good'] else 'does not hold'}: "
+             f"{html.escape(c['text'])}" for c in checks]
+    page.append("</ul><h2>Where offloading does not pay</h2><ul>")
+    page += [f"<li>{html.escape(line)}" for line in does_not_pay(raw)] or ["<li>Nowhere among what was measured."]
+    page.append("</ul>")
+    page += [f"<p>{html.escape(note)}</p>" for note in raw["notes"]]
+    page += [f"<img src='{html.escape(name)}' alt='{html.escape(name)}'>" for name in images]
+    for part, title in TITLES.items():
+        for (setting,), entries in groups(picked(raw, part), "setting").items():
+            page.append(f"<h2>{title}: {html.escape(setting)}</h2><p>{entries[0]['count']} photos of "
+                        f"{entries[0]['photo_bytes'] / 1e3:.0f} kB, {len(entries[0]['runs'])} runs.</p>")
+            if part == "open":
+                for (link,), group in groups(entries, "link").items():
+                    page.append(f"<h3>{link}</h3>" + open_table(group))
+            else:
+                page.append(table(entries))
+    (out / "index.html").write_text("\n".join(page) + "\n")
+    return checks
