@@ -21,14 +21,10 @@ unit functional lint asan tsan fuzz: ## one part of the tests
 	tools/run-tests $@
 format: ## write every C file as clang-format 14 does
 	git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i
-bench: ## measure, against the figures of docs/performance.md
-	tools/deps bench
+bench experiment: ## measure: docs/performance.md's figures; the paper's experiment (root, half an hour)
+	tools/deps $@
 	@$(MAKE) --no-print-directory all
-	bench/run $(abspath $(BUILD))
-experiment: ## what the paper measured, on this machine, into docs/experiment (root; half an hour)
-	tools/deps experiment
-	@$(MAKE) --no-print-directory all
-	experiment/run $(abspath $(BUILD))
+	$@/run $(abspath $(BUILD))
 experiment-quick: all ## the same as a trial of the harness (under 3 min)
 	experiment/run $(abspath $(BUILD)) --quick
 install: ## install to prefix (/usr/local), beneath DESTDIR where it is given
