@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "http/state.h"
@@ -29,6 +30,38 @@ uint64_t http_answer_head(struct MHD_Response *response, unsigned status, const 
     for (; headers && headers[0]; headers += 2) {
         add_header(response, headers[0], headers[1], &bytes);
     }
+    return bytes;
+}
+
+bool http_answer_may_encode(const struct http_request *request, const char *content_type,
+                            const char *const *headers, enum http_coding *ret_coding)
+{
+    struct coding_wishes wishes = CODING_WISHES_INIT;
+    size_t place = 0;
+    if (!coding_is_worth(content_type)) {
+        return false;
+    }
+    for (; headers && headers[0]; headers += 2) {
+        if (strcasecmp(headers[0], MHD_HTTP_HEADER_CONTENT_ENCODING) == 0) {
+            return false;
+        }
+    }
+    const char *field = NULL;
+    while ((field = http_request_next_header(request, MHD_HTTP_HEADER_ACCEPT_ENCODING, &place))) {
+        coding_accept(&wishes, field);
+    }
+    *ret_coding = coding_choose(&wishes);
+    return true;
+}
+
+uint64_t http_answer_coding(struct MHD_Response *response, enum http_coding coding)
+{
+    uint64_t bytes = 0;
+    const char *name = coding_name(coding);
+    if (name) {
+        add_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, name, &bytes);
+    }
+    add_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING, &bytes);
     return bytes;
 }
 
@@ -82,9 +115,40 @@ static void give_up(struct http_request *request)
     http_request_abandon(request);
 }
 
+/* A whole answer on its way. */
+struct whole {
+    unsigned status;
+    const char *content_type;
+    const char *const *headers;
+    bool may_encode;
+    enum http_coding coding;
+};
+
+/* Encodes the body where the client wants that and it gets smaller; else `ret_body` stays empty. */
+static void encode_whole(const struct http_request *request, struct whole *whole, const void *body,
+                         size_t size, struct buffer *ret_body)
+{
+    enum http_coding coding = HTTP_CODING_IDENTITY;
+    whole->may_encode =
+        size >= HTTP_ENCODE_LEAST && size <= HTTP_ENCODE_MOST &&
+        http_answer_may_encode(request, whole->content_type, whole->headers, &coding);
+    whole->coding = HTTP_CODING_IDENTITY;
+    if (!whole->may_encode || coding == HTTP_CODING_IDENTITY) {
+        return;
+    }
+    struct http_encoder *encoder = http_encoder_new(coding, size > HTTP_ENCODE_FAST);
+    if (encoder && http_encoder_put(encoder, body, size, HTTP_ENCODE_END, ret_body) == 0 &&
+        ret_body->size + strlen("Content-Encoding: zstd\r\n") < size) {
+        whole->coding = coding;
+    } else {
+        buffer_done(ret_body);
+    }
+    http_encoder_free(encoder);
+}
+
 /* Takes over `body`, memory of malloc() or NULL. */
-static void respond_owned(struct http_request *request, unsigned status, const char *content_type,
-                          char *body, size_t size, const char *const *headers)
+static void respond_owned(struct http_request *request, const struct whole *whole, char *body,
+                          size_t size)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
         size, body, body ? free : NULL, body);
@@ -93,32 +157,38 @@ static void respond_owned(struct http_request *request, unsigned status, const c
         give_up(request);
         return;
     }
-    uint64_t bytes = http_answer_head(response, status, content_type, headers);
-    if (status != MHD_HTTP_NO_CONTENT) {
+    uint64_t bytes = http_answer_head(response, whole->status, whole->content_type, whole->headers);
+    if (whole->may_encode) {
+        bytes += http_answer_coding(response, whole->coding);
+    }
+    if (whole->status != MHD_HTTP_NO_CONTENT) {
         int length = snprintf(NULL, 0, "Content-Length: %zu\r\n", size);
         bytes += (uint64_t)length + (request->head_only ? 0 : size);
     }
-    http_answer_give(request, response, status, bytes, size);
+    http_answer_give(request, response, whole->status, bytes, size);
 }
 
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
                   const void *body, size_t size, const char *const *headers)
 {
-    char *copy = NULL;
-    if (size > 0) {
-        copy = malloc(size);
-        if (!copy) {
-            give_up(request);
-            return;
-        }
-        memcpy(copy, body, size);
+    struct whole whole = {.status = status, .content_type = content_type, .headers = headers};
+    struct buffer encoded = BUFFER_INIT;
+    encode_whole(request, &whole, body, size, &encoded);
+    if (encoded.size == 0) {
+        buffer_append(&encoded, body, size);
     }
-    respond_owned(request, status, content_type, copy, size, headers);
+    if (buffer_ok(&encoded) < 0) {
+        buffer_done(&encoded);
+        give_up(request);
+        return;
+    }
+    respond_owned(request, &whole, encoded.data, encoded.size);
 }
 
 void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
                          struct buffer *body, const char *const *headers)
 {
+    struct whole whole = {.status = status, .content_type = content_type, .headers = headers};
     struct buffer taken = *body;
     *body = BUFFER_INIT;
     if (buffer_ok(&taken) < 0) {
@@ -126,10 +196,13 @@ void http_respond_buffer(struct http_request *request, unsigned status, const ch
         http_respond_error(request, 503, "out of memory for the answer");
         return;
     }
-    if (taken.size == 0) {
+    struct buffer encoded = BUFFER_INIT;
+    encode_whole(request, &whole, taken.data, taken.size, &encoded);
+    if (encoded.size > 0 || taken.size == 0) {
         buffer_done(&taken);
+        taken = encoded;
     }
-    respond_owned(request, status, content_type, taken.data, taken.size, headers);
+    respond_owned(request, &whole, taken.data, taken.size);
 }
 
 static void append_json_text(struct buffer *body, const char *text)
@@ -158,14 +231,14 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
     } else if (status == 405) {
         headers = allow;
     }
-    cleanup_buffer struct buffer body = BUFFER_INIT;
+    struct buffer body = BUFFER_INIT;
     buffer_append_text(&body, "{\"error\":\"");
     append_json_text(&body, message);
     buffer_append_text(&body, "\"}\n");
     if (buffer_ok(&body) < 0) {
+        buffer_done(&body);
         give_up(request);
         return;
     }
-    size_t size = body.size;
-    respond_owned(request, status, "application/json", take_ptr(body.data), size, headers);
+    http_respond_buffer(request, status, "application/json", &body, headers);
 }

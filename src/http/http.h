@@ -135,7 +135,14 @@ typedef int (*http_sink)(void *context, const void *bytes, size_t size);
 void http_accept_stream(struct http_request *request, uint64_t limit, http_sink sink,
                         void *context);
 
-/* The answer: exactly once a request, from `begin`, `ready` or any thread later; a second one is
+/* Answers of JSON, NDJSON and text are encoded with zstd or gzip where the client's Accept-Encoding
+ * wants it: streams, and whole bodies from 1 KiB to 8 MiB that get smaller by it. They carry Vary,
+ * encoded or not; shorter bodies and other types carry nothing. An answer that brings a
+ * Content-Encoding of its own is left alone. Encoding takes place on the caller's thread, at 30
+ * MB/s or more, and what a stream held back for long on the listener's; a stream's encoder has 350
+ * KB.
+ *
+ * The answer: exactly once a request, from `begin`, `ready` or any thread later; a second one is
  * ignored. `headers` is a NULL-terminated list of name, value, name, value..., or NULL. The body is
  * copied; where the client asked for HEAD it is not sent. `content_type` may be NULL. */
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
@@ -154,13 +161,21 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
  * (then nothing is pending any more and http_stream_append returns -EPIPE). A producer that holds
  * back notes so first and looks at http_stream_pending() again after that, else a drain between the
  * two would be lost on it. http_stream_end() closes the stream; `aborted` breaks the connection
- * instead, so that the client sees the answer is not whole. After it no new call of `drained`
- * begins, but one may still run: `context` lives until `end`. */
+ * instead, so that the client sees the answer is not whole; so does a want of memory, of which
+ * http_stream_append tells with -ENOMEM. After it no new call of `drained` begins, but one may
+ * still run: `context` lives until `end`.
+ *
+ * Where the stream is encoded, a piece is held back for up to 0.1 s or 16 KiB, so that many small
+ * ones are encoded together: each flush costs some 25 bytes, about one line of results. Nothing
+ * stays behind: what is held goes out by itself. http_stream_flush() sends it at once, for what
+ * somebody waits for; without need it makes the stream larger. What is held counts as pending, as
+ * it was appended; what is encoded, as encoded. */
 typedef void (*http_drained)(void *context);
 void http_stream_begin(struct http_request *request, const char *content_type,
                        const char *const *headers, size_t low_water, http_drained drained,
                        void *context);
 must_check int http_stream_append(struct http_request *request, const void *bytes, size_t size);
+void http_stream_flush(struct http_request *request);
 size_t http_stream_pending(const struct http_request *request);
 void http_stream_end(struct http_request *request, bool aborted);
 

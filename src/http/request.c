@@ -68,7 +68,7 @@ void http_request_unref(struct http_request *request)
     }
     buffer_done(&request->text);
     buffer_done(&request->body);
-    buffer_done(&request->pending);
+    http_stream_drop(request);
     (void)pthread_mutex_destroy(&request->lock);
     free(request);
 }
@@ -383,8 +383,7 @@ void http_request_close(void *cls, struct MHD_Connection *mhd, void **slot,
         if (request->streaming && !request->stream_ended) {
             drained = request->drained;
         }
-        buffer_done(&request->pending); /* a producer that looks again finds nothing in its way */
-        request->pending_taken = 0;
+        http_stream_drop(request); /* a producer that looks again finds nothing in its way */
     }
     count_bytes(request, sent);
     atomic_fetch_sub(&server->body_bytes, request->budgeted);
@@ -429,17 +428,28 @@ const char *http_request_query(const struct http_request *request, const char *n
     return target_query(&request->text, &request->target, name);
 }
 
-const char *http_request_header(const struct http_request *request, const char *name)
+const char *http_request_next_header(const struct http_request *request, const char *name,
+                                     size_t *place)
 {
+    if (buffer_ok(&request->text) < 0) {
+        return NULL;
+    }
     const char *at = request->text.data + request->headers;
     for (size_t i = 0; i < request->header_pairs; i++) {
         const char *value = at + strlen(at) + 1;
-        if (strcasecmp(at, name) == 0) {
+        if (i >= *place && strcasecmp(at, name) == 0) {
+            *place = i + 1;
             return value;
         }
         at = value + strlen(value) + 1;
     }
     return NULL;
+}
+
+const char *http_request_header(const struct http_request *request, const char *name)
+{
+    size_t place = 0;
+    return http_request_next_header(request, name, &place);
 }
 
 const void *http_request_body(const struct http_request *request, size_t *ret_size)

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "http/encoder.h"
 #include "http/http.h"
 #include "http/target.h"
 
@@ -31,7 +32,13 @@ enum {
     HTTP_PROGRESS_BYTES = 64 * 1024,     /* what a streamed body or answer must move in `body_ms` */
     HTTP_STREAM_BLOCK = 16 * 1024,       /* the largest chunk of a streamed answer */
     HTTP_STREAM_KEPT_BYTES = 256 * 1024, /* a drained stream buffer above this is given back */
-    HTTP_LINGERING = 64,                 /* closed connections whose input is still being dropped */
+    HTTP_ENCODE_LEAST = 1024,            /* a smaller whole body is sent as it is */
+    HTTP_ENCODE_MOST = 8 << 20,   /* and a larger one, which would hold the caller's thread */
+    HTTP_ENCODE_FAST = 256 << 10, /* above this speed counts more than size */
+    HTTP_HELD_BYTES = 16 * 1024,  /* what an encoder may hold back */
+    HTTP_HELD_IDLE_BYTES = 4096,  /* the same while the socket is idle, above the low-water mark */
+    HTTP_HELD_MS = 80,            /* and how long; the watcher adds up to 10 ms */
+    HTTP_LINGERING = 64,          /* closed connections whose input is still being dropped */
     HTTP_LINGER_MS = 2000,
 };
 
@@ -90,6 +97,7 @@ struct http_server {
     int epoll_fd; /* owned */
     int event_fd; /* owned; wakes the watcher */
 
+    atomic_bool holding; /* the watcher knows, or is told, that encoders hold something back */
     atomic_bool stopping;
     atomic_bool quiescing;
     _Atomic uint64_t next_id;
@@ -152,8 +160,12 @@ struct http_request {
     struct buffer pending;
     size_t pending_taken; /* of `pending`, already sent */
     size_t low_water;
+    bool above; /* more than `low_water` was pending since `drained` was last called */
     http_drained drained;
     void *drained_context;
+    struct http_encoder *encoder;  /* owned; NULL where the stream is sent as it is */
+    size_t held;                   /* bytes that the encoder took since its last flush */
+    _Atomic int64_t held_until_ns; /* when they are flushed at the latest; 0: nothing held */
 };
 
 /* request.c: the callbacks that libmicrohttpd gets. */
@@ -173,12 +185,24 @@ void http_request_leave(struct http_request *request);
 /* answer.c. The bytes of status line and fields on the wire, which it adds to the response: */
 uint64_t http_answer_head(struct MHD_Response *response, unsigned status, const char *content_type,
                           const char *const *headers);
+/* Whether content of that type and with these fields may be encoded for a client that wants it;
+ * *ret_coding is what this client wants. */
+bool http_answer_may_encode(const struct http_request *request, const char *content_type,
+                            const char *const *headers, enum http_coding *ret_coding);
+/* The fields that say so; returns their bytes. */
+uint64_t http_answer_coding(struct MHD_Response *response, enum http_coding coding);
 /* Makes it the request's answer (taken over) and wakes its connection; any thread. Destroyed where
  * the request is answered already or over. `bytes` on the wire as computed, `size` of the body. */
 void http_answer_give(struct http_request *request, struct MHD_Response *response, unsigned status,
                       uint64_t bytes, size_t size);
 /* Hands the answer to libmicrohttpd. T1. */
 enum MHD_Result http_answer_queue(struct http_request *request);
+
+/* stream.c. Wakes a stream whose held bytes are due at `now_ns`; returns when they will be (it need
+ * not be asked again before), or 0. The watcher, under server->lock. */
+int64_t http_stream_wake(struct http_request *request, int64_t now_ns);
+/* Frees what the stream holds; nothing is pending any more. request->lock is held. */
+void http_stream_drop(struct http_request *request);
 
 /* connections.c: libmicrohttpd tells of a connection's start and close. */
 void http_connection_notify(void *cls, struct MHD_Connection *mhd, void **slot,
@@ -203,6 +227,10 @@ static inline void http_deadline_clear(struct http_connection *connection)
 {
     atomic_store_explicit(&connection->deadline_ns, 0, memory_order_relaxed);
 }
+
+/* request.c: the fields of one name, one after another; start with *place 0. NULL: no more. */
+const char *http_request_next_header(const struct http_request *request, const char *name,
+                                     size_t *place);
 
 /* The watcher's epoll data of a connection: generation above, descriptor below. */
 static inline uint64_t http_event_key(uint32_t generation, int fd)

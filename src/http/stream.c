@@ -2,6 +2,11 @@
  *
  * Streamed answers: a producer on any thread appends, the listener's thread takes what is there
  * whenever the client's socket has room, and suspends the connection while nothing is.
+ *
+ * An encoded stream: each flush of the encoder costs some 25 bytes, so pieces are held in it for
+ * HTTP_HELD_MS, or until they are HTTP_HELD_BYTES, or until somebody asks for a flush. When their
+ * time is over and the socket is idle, the watcher resumes the connection and the listener's thread
+ * flushes; where the socket is busy, that waits until it has taken what is pending.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,16 +15,74 @@
 #include "base/clock.h"
 #include "http/state.h"
 
-static size_t pending_size(const struct http_request *request)
+/* request->lock is held by each static function down to wait_or_end(). */
+
+static size_t ready_size(const struct http_request *request)
 {
     return request->pending.size - request->pending_taken;
 }
 
-/* Moves up to `room` bytes out of the pending ones. request->lock is held. */
+static size_t pending_size(const struct http_request *request)
+{
+    return ready_size(request) + request->held;
+}
+
+static void note_pending(struct http_request *request)
+{
+    request->above = request->above || pending_size(request) > request->low_water;
+}
+
+static void resume(struct http_request *request)
+{
+    if (request->suspended) {
+        request->suspended = false;
+        MHD_resume_connection(request->mhd);
+    }
+}
+
+/* A stream that lost bytes must not look whole. */
+static int break_stream(struct http_request *request)
+{
+    request->stream_aborted = true;
+    resume(request);
+    return -ENOMEM;
+}
+
+/* Notes that pieces are held, and for how long; the watcher is told where it does not know. */
+static void hold(struct http_request *request, size_t size)
+{
+    if (request->held == 0) {
+        atomic_store(&request->held_until_ns, clock_now_ns() + HTTP_HELD_MS * NS_PER_MS);
+        if (!atomic_exchange(&request->server->holding, true)) {
+            http_watch_wake(request->server);
+        }
+    }
+    request->held += size;
+}
+
+static int encode(struct http_request *request, const void *bytes, size_t size,
+                  enum http_encode how)
+{
+    if (http_encoder_put(request->encoder, bytes, size, how, &request->pending) < 0) {
+        return break_stream(request);
+    }
+    if (how != HTTP_ENCODE_MORE) {
+        request->held = 0;
+        atomic_store(&request->held_until_ns, 0);
+    }
+    return 0;
+}
+
+static int flush(struct http_request *request)
+{
+    return request->encoder && request->held > 0 ? encode(request, NULL, 0, HTTP_ENCODE_FLUSH) : 0;
+}
+
+/* Moves up to `room` bytes out of the pending ones. */
 static size_t take_pending(struct http_request *request, char *to, size_t room)
 {
     struct buffer *pending = &request->pending;
-    size_t size = pending_size(request);
+    size_t size = ready_size(request);
     size = size < room ? size : room;
     memcpy(to, pending->data + request->pending_taken, size);
     request->pending_taken += size;
@@ -30,7 +93,7 @@ static size_t take_pending(struct http_request *request, char *to, size_t room)
             buffer_done(pending);
         }
     } else if (request->pending_taken > pending->size / 2) {
-        memmove(pending->data, pending->data + request->pending_taken, pending_size(request));
+        memmove(pending->data, pending->data + request->pending_taken, ready_size(request));
         pending->size -= request->pending_taken;
         request->pending_taken = 0;
     }
@@ -39,7 +102,17 @@ static size_t take_pending(struct http_request *request, char *to, size_t room)
     return size;
 }
 
-/* Nothing is pending: the end, or wait for the producer. request->lock is held. */
+/* Nothing can be sent now: flush what has been held long enough, and what may keep the producer
+ * waiting for `drained`. The clock is read under the lock: the watcher, which looks under it
+ * whether the connection is suspended, then sees it suspended, or we see that the time is over. */
+static int flush_due(struct http_request *request)
+{
+    bool much = request->held >= HTTP_HELD_IDLE_BYTES && request->held > request->low_water;
+    bool due = request->held > 0 && clock_now_ns() >= atomic_load(&request->held_until_ns);
+    return much || due ? flush(request) : 0;
+}
+
+/* Nothing is pending: the end, or wait for the producer. */
 static ssize_t wait_or_end(struct http_request *request)
 {
     if (request->gone || request->stream_aborted || atomic_load(&request->server->stopping) ||
@@ -64,16 +137,19 @@ static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t room)
     (void)position;
     {
         HOLD(&request->lock);
-        size_t before = pending_size(request);
         if (request->gone || request->stream_aborted) {
             return MHD_CONTENT_READER_END_WITH_ERROR;
         }
-        if (before == 0) {
+        if (ready_size(request) == 0 && flush_due(request) < 0) {
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        }
+        if (ready_size(request) == 0) {
             return wait_or_end(request);
         }
         size = take_pending(request, to, room);
-        if (before > request->low_water && before - size <= request->low_water &&
+        if (request->above && pending_size(request) <= request->low_water &&
             !request->stream_ended) {
+            request->above = false;
             drained = request->drained;
         }
     }
@@ -85,6 +161,32 @@ static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t room)
         drained(request->drained_context);
     }
     return (ssize_t)size;
+}
+
+int64_t http_stream_wake(struct http_request *request, int64_t now_ns)
+{
+    if (atomic_load(&request->held_until_ns) == 0) {
+        return 0;
+    }
+    HOLD(&request->lock);
+    int64_t until_ns = atomic_load(&request->held_until_ns);
+    if (until_ns > now_ns) {
+        return until_ns;
+    }
+    /* Before its answer is queued, or while the socket is busy, it comes by itself. */
+    if (until_ns != 0 && request->streaming && !request->gone) {
+        resume(request);
+    }
+    return 0;
+}
+
+void http_stream_drop(struct http_request *request)
+{
+    buffer_done(&request->pending);
+    request->pending_taken = 0;
+    request->held = 0;
+    atomic_store(&request->held_until_ns, 0);
+    http_encoder_free(take_ptr(request->encoder));
 }
 
 /* To a HEAD request libmicrohttpd 0.9.75 would send the last, empty chunk of a stream: it is told
@@ -111,6 +213,15 @@ void http_stream_begin(struct http_request *request, const char *content_type,
     uint64_t bytes = http_answer_head(response, 200, content_type, headers);
     bytes += request->head_only ? strlen("Connection: close\r\n")
                                 : strlen("Transfer-Encoding: chunked\r\n");
+    enum http_coding coding = HTTP_CODING_IDENTITY;
+    struct http_encoder *encoder = NULL;
+    if (http_answer_may_encode(request, content_type, headers, &coding)) {
+        if (coding != HTTP_CODING_IDENTITY && !request->head_only) {
+            encoder = http_encoder_new(coding, false);
+            coding = encoder ? coding : HTTP_CODING_IDENTITY;
+        }
+        bytes += http_answer_coding(response, coding);
+    }
     {
         HOLD(&request->lock);
         if (!request->answered && !request->gone) {
@@ -118,9 +229,23 @@ void http_stream_begin(struct http_request *request, const char *content_type,
             request->low_water = low_water;
             request->drained = drained;
             request->drained_context = context;
+            request->encoder = take_ptr(encoder);
         }
     }
+    http_encoder_free(encoder);
     http_answer_give(request, response, 200, bytes, 0);
+}
+
+static int append(struct http_request *request, const void *bytes, size_t size)
+{
+    if (!request->encoder) {
+        buffer_append(&request->pending, bytes, size);
+        return buffer_ok(&request->pending) < 0 ? break_stream(request) : 0;
+    }
+    hold(request, size);
+    note_pending(request);
+    return encode(request, bytes, size,
+                  request->held >= HTTP_HELD_BYTES ? HTTP_ENCODE_FLUSH : HTTP_ENCODE_MORE);
 }
 
 int http_stream_append(struct http_request *request, const void *bytes, size_t size)
@@ -132,15 +257,23 @@ int http_stream_append(struct http_request *request, const void *bytes, size_t s
     if (!request->streaming || request->stream_ended) {
         return -EINVAL;
     }
-    buffer_append(&request->pending, bytes, size);
-    if (buffer_ok(&request->pending) < 0) {
-        return -ENOMEM;
+    if (size == 0) {
+        return 0;
     }
-    if (size > 0 && request->suspended) {
-        request->suspended = false;
-        MHD_resume_connection(request->mhd);
+    int r = append(request, bytes, size);
+    note_pending(request);
+    if (r == 0 && ready_size(request) > 0) {
+        resume(request);
     }
-    return 0;
+    return r;
+}
+
+void http_stream_flush(struct http_request *request)
+{
+    HOLD(&request->lock);
+    if (!request->gone && flush(request) == 0 && ready_size(request) > 0) {
+        resume(request);
+    }
 }
 
 size_t http_stream_pending(const struct http_request *request)
@@ -152,13 +285,16 @@ size_t http_stream_pending(const struct http_request *request)
 void http_stream_end(struct http_request *request, bool aborted)
 {
     HOLD(&request->lock);
+    if (request->encoder && !request->stream_ended && !aborted && !request->gone) {
+        (void)encode(request, NULL, 0, HTTP_ENCODE_END); /* a failure has aborted the stream */
+    }
+    http_encoder_free(take_ptr(request->encoder));
+    request->held = 0;
+    atomic_store(&request->held_until_ns, 0);
     request->stream_ended = true;
-    request->stream_aborted = aborted;
+    request->stream_aborted = request->stream_aborted || aborted;
     if (aborted && request->mhd) { /* a client that takes nothing would not be seen otherwise */
         atomic_store(&request->connection->deadline_ns, clock_now_ns());
     }
-    if (request->suspended) {
-        request->suspended = false;
-        MHD_resume_connection(request->mhd);
-    }
+    resume(request);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The watcher: one thread that ends connections past their deadline, and notices clients that leave
- * while their connection is suspended.
+ * The watcher: one thread that ends connections past their deadline, notices clients that leave
+ * while their connection is suspended, and wakes streams whose encoder has held bytes for long
+ * enough.
  *
  * libmicrohttpd knows a time-out of inactivity only, and looks at no socket while it is suspended.
  * The watcher therefore has each connection in an epoll set of its own, for EPOLLRDHUP alone, so
@@ -132,11 +133,41 @@ static int tick_of(const struct http_config *config)
     return tick > WATCH_TICK_LONGEST_MS ? WATCH_TICK_LONGEST_MS : (int)tick;
 }
 
+/* Wakes the streams that are due. Returns in how many milliseconds the next one is, at least the
+ * shortest tick, so that many streams cost no more wake-ups than one; or `most_ms`. */
+static int check_streams(struct http_server *server, int most_ms)
+{
+    if (!atomic_exchange(&server->holding, false)) {
+        return most_ms;
+    }
+    int64_t now_ns = clock_now_ns();
+    int64_t next_ns = INT64_MAX;
+    {
+        HOLD(&server->lock);
+        for (size_t i = 0; i < server->connections_size; i++) {
+            struct http_connection *connection = server->connections[i];
+            int64_t due_ns = connection && connection->request
+                                 ? http_stream_wake(connection->request, now_ns)
+                                 : 0;
+            next_ns = due_ns != 0 && due_ns < next_ns ? due_ns : next_ns;
+        }
+    }
+    if (next_ns == INT64_MAX) {
+        return most_ms;
+    }
+    atomic_store(&server->holding, true);
+    int64_t wait_ms = (next_ns - now_ns) / NS_PER_MS + 1;
+    wait_ms = wait_ms < WATCH_TICK_SHORTEST_MS ? WATCH_TICK_SHORTEST_MS : wait_ms;
+    return wait_ms < most_ms ? (int)wait_ms : most_ms;
+}
+
 /* How long to wait: not limited where nothing is open (table_add() then wakes the watcher). */
 static int wait_ms(struct http_server *server, int tick_ms)
 {
     bool open = check_deadlines(server);
-    if (check_lingering(server)) {
+    bool lingers = check_lingering(server);
+    tick_ms = check_streams(server, tick_ms);
+    if (lingers) {
         return WATCH_LINGER_TICK_MS < tick_ms ? WATCH_LINGER_TICK_MS : tick_ms;
     }
     if (open) {
@@ -170,6 +201,8 @@ static void *watch(void *cls)
         if (look || now_ns >= tick_at_ns) {
             timeout_ms = wait_ms(server, tick_ms);
             tick_at_ns = now_ns + (timeout_ms < 0 ? 0 : timeout_ms) * NS_PER_MS;
+        } else if (timeout_ms > 0) {
+            timeout_ms = (int)((tick_at_ns - now_ns) / NS_PER_MS) + 1;
         }
     }
     return NULL;

@@ -23,7 +23,7 @@ ONLY = {"cli": {"base"}, "client": {"base", "wire"}}
 PUBLIC_HEADER = {"situ.h": {"client", "cli"}}
 
 FOREIGN = {
-    r"microhttpd\.h": {"http"},
+    r"(microhttpd|zlib|zstd)\.h": {"http"},
     r"jansson\.h": {"wire"},
     r"curl/": {"client"},
     r"onnxruntime": {"engine"},
