@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Result objects from outcomes. Runs on lane threads, right after the run.
+ * Answers and result objects from outcomes. Runs on lane threads, right after the run, and where
+ * jobs write their results.
  */
 #include "daemon/answer.h"
 
 #include <stdlib.h>
 
 #include "daemon/postprocess.h"
-#include "wire/result_line.h"
 
 static void write_error(struct buffer *out, const struct infer_item *item, const char *object)
 {
@@ -18,24 +18,102 @@ static void write_error(struct buffer *out, const struct infer_item *item, const
     result_write_json(out, &result);
 }
 
+/* ---- answers ---- */
+
+static bool is_one_row(const struct item_output *output)
+{
+    return output->shape.rank == 0 || output->shape.dims[0] == 1;
+}
+
+static int best_classes(const struct infer_item *item, size_t top, struct result_class *ret_classes,
+                        size_t *ret_count, struct error *error)
+{
+    float *values = NULL;
+    size_t count = 0;
+    int result = postprocess_row(&item->outputs[0], 0, &values, &count, error);
+    if (result == 0) {
+        const struct model *model = item->request->model;
+        postprocess_classes(values, count, postprocess_wants_softmax(model, item->outputs[0].index),
+                            top, ret_classes, ret_count);
+        free(values);
+    }
+    return result;
+}
+
+static int make_embedding(const struct infer_item *item, float **ret_values, size_t *ret_count,
+                          struct error *error)
+{
+    int result = postprocess_row(&item->outputs[0], 0, ret_values, ret_count, error);
+    if (result == 0 && item->request->model->spec->normalize_embedding) {
+        postprocess_normalize(*ret_values, *ret_count);
+    }
+    return result;
+}
+
+void answer_make(struct infer_item *item)
+{
+    struct results_value *answer = &item->answer;
+    struct result_class classes[RESULTS_CLASSES_MAX];
+    float *values = NULL;
+    if (item->output_count == 0 || !is_one_row(&item->outputs[0])) {
+        return;
+    }
+    switch (item->request->model->spec->task) {
+    case MODEL_IMAGE_CLASSIFICATION:
+        if (best_classes(item, RESULTS_CLASSES_MAX, classes, &answer->class_count, NULL) == 0) {
+            answer->kind = RESULTS_CLASSES;
+        }
+        for (size_t i = 0; i < answer->class_count; i++) {
+            answer->classes[i] = (struct results_class){classes[i].index, classes[i].score};
+        }
+        break;
+    case MODEL_FEATURE_EXTRACTION:
+        if (make_embedding(item, &values, &answer->embedding_size, NULL) == 0) {
+            answer->kind = RESULTS_EMBEDDING;
+            answer->embedding = values;
+            answer->memory = values;
+        }
+        break;
+    case MODEL_TENSOR:
+        break;
+    }
+}
+
+bool answer_suffices(const struct results_value *answer, size_t top)
+{
+    /* Fewer than could be kept: the model has no more. */
+    return answer->kind == RESULTS_CLASSES &&
+           (top <= answer->class_count || answer->class_count < RESULTS_CLASSES_MAX);
+}
+
+size_t answer_classes(const struct results_value *answer, size_t top,
+                      struct result_class *ret_classes)
+{
+    size_t count = top < answer->class_count ? top : answer->class_count;
+    for (size_t i = 0; i < count; i++) {
+        ret_classes[i] = (struct result_class){.index = answer->classes[i].index,
+                                               .score = answer->classes[i].probability};
+    }
+    return count;
+}
+
+/* ---- result objects ---- */
+
 static void write_classes(struct buffer *out, struct infer_item *item, const char *object,
                           const struct answer_options *options)
 {
-    const struct model *model = item->request->model;
+    const struct model_spec *spec = item->request->model->spec;
     struct result_class classes[LIMIT_TOP];
     struct result result = {.object = object, .kind = RESULT_CLASSES, .classes = classes};
-    float *values = NULL;
-    size_t count = 0;
-    if (postprocess_row(&item->outputs[0], 0, &values, &count, &item->error) < 0) {
+    if (item->output_count == 0 || answer_suffices(&item->answer, options->top)) {
+        result.class_count = answer_classes(&item->answer, options->top, classes);
+    } else if (best_classes(item, options->top, classes, &result.class_count, &item->error) < 0) {
         write_error(out, item, object);
         return;
     }
-    postprocess_classes(values, count, postprocess_wants_softmax(model, item->outputs[0].index),
-                        options->top, classes, &result.class_count);
-    free(values);
     for (size_t i = 0; options->labels && i < result.class_count; i++) {
-        if (classes[i].index < model->spec->label_count) {
-            classes[i].label = model->spec->labels[classes[i].index];
+        if (classes[i].index < spec->label_count) {
+            classes[i].label = spec->labels[classes[i].index];
         }
     }
     result_write_json(out, &result);
@@ -43,18 +121,19 @@ static void write_classes(struct buffer *out, struct infer_item *item, const cha
 
 static void write_embedding(struct buffer *out, struct infer_item *item, const char *object)
 {
-    float *values = NULL;
-    struct result result = {.object = object, .kind = RESULT_EMBEDDING};
-    if (postprocess_row(&item->outputs[0], 0, &values, &result.embedding_size, &item->error) < 0) {
-        write_error(out, item, object);
-        return;
+    cleanup_free float *values = NULL;
+    struct result result = {.object = object,
+                            .kind = RESULT_EMBEDDING,
+                            .embedding = item->answer.embedding,
+                            .embedding_size = item->answer.embedding_size};
+    if (item->answer.kind != RESULTS_EMBEDDING) {
+        if (make_embedding(item, &values, &result.embedding_size, &item->error) < 0) {
+            write_error(out, item, object);
+            return;
+        }
+        result.embedding = values;
     }
-    if (item->request->model->spec->normalize_embedding) {
-        postprocess_normalize(values, result.embedding_size);
-    }
-    result.embedding = values;
     result_write_json(out, &result);
-    free(values);
 }
 
 static void write_outputs(struct buffer *out, const struct infer_item *item, const char *object)
@@ -79,7 +158,7 @@ static void write_outputs(struct buffer *out, const struct infer_item *item, con
 void answer_write(struct buffer *out, struct infer_item *item, const char *object,
                   const struct answer_options *options)
 {
-    if (item->error.code == ERROR_NONE && item->output_count == 0) {
+    if (item->error.code == ERROR_NONE && item->output_count == 0 && item->answer.kind == 0) {
         (void)error_set(&item->error, ERROR_INTERNAL, "the worker gave no output");
     }
     if (item->error.code != ERROR_NONE) {

@@ -31,6 +31,8 @@ static const struct route routes[] = {
     {"GET", "/v2/models/*/ready", BODY_NONE, true, route_v2_model_ready},
     {"GET", "/v2/models/*/versions/*/ready", BODY_NONE, true, route_v2_model_ready},
     {"POST", "/v2/repository/index", BODY_CONTROL, false, route_v2_index},
+    {"GET", "/v1/cache", BODY_NONE, false, route_cache},
+    {"DELETE", "/v1/cache", BODY_NONE, true, route_cache_clear},
     {"GET", "/v1/status", BODY_NONE, false, route_status},
     {"GET", "/metrics", BODY_NONE, false, route_metrics},
     {"GET", "/v1/stores", BODY_NONE, false, route_store_list},

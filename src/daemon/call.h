@@ -80,6 +80,8 @@ void route_v2_ready(struct call *call);
 void route_v2_model(struct call *call);
 void route_v2_model_ready(struct call *call);
 void route_v2_index(struct call *call);
+void route_cache(struct call *call);
+void route_cache_clear(struct call *call);
 void route_status(struct call *call);
 void route_metrics(struct call *call);
 void route_store_list(struct call *call);

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "daemon/listen.h"
 #include "model/package.h"
+#include "results/results.h"
 
 #define DEFAULT_FILE "/etc/situ/situd.conf"
 
@@ -27,6 +28,7 @@ enum setting_kind {
     SETTING_NUMBER,
     SETTING_SECONDS,
     SETTING_BYTES,
+    SETTING_BYTES_OR_OFF, /* "off" is 0 */
     SETTING_OCTAL
 };
 
@@ -71,6 +73,7 @@ static const struct setting settings[] = {
     TEXT("listen", "tls_key", "tls-key", tls_key),
     TEXT("listen", "token_file", "token-file", token_file),
     FLAG("listen", "insecure", "insecure", insecure),
+    CHOICE("results", "size", "cache-size", SETTING_BYTES_OR_OFF, cache_bytes),
     VALUE("limits", "queue", "queue", SETTING_NUMBER, queue),
     VALUE("limits", "connections", "connections", SETTING_NUMBER, connections),
     VALUE("limits", "body_bytes", "body-bytes", SETTING_BYTES, body_bytes),
@@ -110,12 +113,11 @@ static int set_number(uint64_t *place, const struct setting *setting, const char
     errno = 0;
     double number = strtod(value, &end);
     double scale = 1;
-    double highest = setting->kind == SETTING_BYTES     ? 1e15
-                     : setting->kind == SETTING_SECONDS ? 1e10
-                                                        : 1e6;
+    bool bytes = setting->kind == SETTING_BYTES || setting->kind == SETTING_BYTES_OR_OFF;
+    double highest = bytes ? 1e15 : setting->kind == SETTING_SECONDS ? 1e10 : 1e6;
     if (setting->kind == SETTING_SECONDS) {
         scale = 1000;
-    } else if (setting->kind == SETTING_BYTES && *end && strchr("KMGT", *end)) {
+    } else if (bytes && *end && strchr("KMGT", *end)) {
         static const char units[] = "KMGT";
         for (const char *unit = units; *unit != '\0'; unit++) {
             scale *= 1024;
@@ -128,7 +130,7 @@ static int set_number(uint64_t *place, const struct setting *setting, const char
     if (end == value || *end != '\0' || errno != 0 || !(number >= 0) || number * scale > highest) {
         return bad_value(error, setting, value,
                          setting->kind == SETTING_SECONDS ? "a number of seconds"
-                         : setting->kind == SETTING_BYTES ? "a size such as 512M or 4G"
+                         : bytes                          ? "a size such as 512M or 4G"
                                                           : "a number");
     }
     *place = (uint64_t)(number * scale);
@@ -175,6 +177,12 @@ static int apply(struct config *config, const struct setting *setting, const cha
         }
         return set_text(&list[(*count)++], value, error);
     }
+    case SETTING_BYTES_OR_OFF:
+        if (strcmp(value, "off") == 0) {
+            *(uint64_t *)place = 0;
+            return 0;
+        }
+        return set_number(place, setting, value, error);
     default:
         return set_number(place, setting, value, error);
     }
@@ -279,6 +287,7 @@ static void print_help(void)
                  "  --lanes N, --memory-budget SIZE, --worker-memory SIZE, --queue N,\n"
                  "  --connections N, --body-bytes SIZE, --object-seconds S, --request-seconds S,\n"
                  "  --load-seconds S, --header-seconds S, --body-seconds S, --idle-seconds S\n"
+                 "  --cache-size SIZE         of the result cache; 0: none\n"
                  "  --worker FILE, --engine NAME\n"
                  "  --config FILE             default " DEFAULT_FILE ", where it exists\n"
                  "  --check                   check the configuration and exit\n"
@@ -290,6 +299,7 @@ static int set_defaults(struct config *config, struct error *error)
 {
     *config = (struct config){
         .socket_mode = 0660,
+        .cache_bytes = RESULTS_LIMIT_BYTES_DEFAULT,
         .queue = LIMIT_QUEUE,
         .connections = LIMIT_CONNECTIONS,
         .body_bytes = LIMIT_BODY_BYTES,

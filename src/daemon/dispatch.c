@@ -83,6 +83,7 @@ static struct garbage settle(struct dispatch *dispatch, struct infer_item *item,
     struct model_runtime *runtime = &model->runtime;
     struct garbage garbage = {0};
     bool had_company = runtime->users > 1;
+    item->keep = item->keep && !runtime->dying; /* what a dying worker said is not remembered */
     runtime->users--;
     runtime->last_used_ns = clock_now_ns();
     dispatch->busy--;
@@ -173,7 +174,8 @@ static void run_item(struct dispatch *dispatch, const struct dispatch_lane *lane
     metrics_observe(dispatch->metrics, STAGE_QUEUE, clock_now_ns() - item->entry.queued_ns);
     atomic_fetch_add(&dispatch->metrics->lanes_busy, 1);
     bool all_cores = idle && worker_process_facts(worker)->all_cores;
-    enum lane_outcome outcome = lane_carry(item, worker, lane->index, all_cores, dispatch->metrics);
+    struct lane_context context = {lane->index, dispatch->config.cache, dispatch->metrics};
+    enum lane_outcome outcome = lane_carry(&context, item, worker, all_cores);
     atomic_fetch_sub(&dispatch->metrics->lanes_busy, 1);
 
     struct item_list finished = {0};
@@ -181,6 +183,9 @@ static void run_item(struct dispatch *dispatch, const struct dispatch_lane *lane
     dispatch->seekers++;
     struct garbage garbage = settle(dispatch, item, worker, outcome, &finished);
     (void)pthread_mutex_unlock(&dispatch->lock);
+    if (outcome == LANE_DONE) { /* else the item may be in another lane by now */
+        result_cache_keep(dispatch->config.cache, item);
+    }
     dispatch_discard(&garbage);
     dispatch_finish_all(dispatch, &finished);
     model_unref(model);

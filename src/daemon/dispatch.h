@@ -16,6 +16,7 @@
 #include "daemon/infer.h"
 #include "daemon/metrics.h"
 #include "daemon/models.h"
+#include "daemon/result_cache.h"
 #include "daemon/tasks.h"
 #include "daemon/worker_process.h"
 
@@ -24,7 +25,8 @@ struct dispatch;
 struct dispatch_config {
     struct worker_config worker; /* lanes included */
     size_t queue_limit;
-    uint64_t memory_budget; /* of all workers, in bytes; 0: no bound */
+    uint64_t memory_budget;     /* of all workers, in bytes; 0: no bound */
+    struct result_cache *cache; /* borrowed; NULL: none */
 };
 
 must_check int dispatch_new(const struct dispatch_config *config, struct tasks *tasks,

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "daemon/models.h"
+#include "results/results.h"
 #include "sched/queue.h"
 #include "store/store.h"
 #include "wire/tensor.h"
@@ -62,13 +63,21 @@ struct infer_item {
     bool looked_up;    /* the result cache was asked by that identity already, in vain */
     struct object_identity identity; /* from the outcome on: of what was read, or found */
 
-    /* The outcome: error.code is ERROR_NONE and outputs stand, or the reason. */
+    /* The outcome: error.code is the reason, or ERROR_NONE, and then there are outputs, an answer,
+     * or both. An answer is what the model's task makes of its primary output: the best classes, or
+     * the embedding; it is made where the request has no output mask. It may hold fewer classes
+     * than the request wants (answer_suffices); then there are outputs. */
     struct error error;
-    struct item_output *outputs; /* owned, one block with all data */
+    struct item_output *outputs; /* owned; data in the same block, or in the answer's memory */
     uint32_t output_count;
-    size_t output_bytes; /* what it counts for in the request's */
+    size_t output_bytes;         /* what it counts for in the request's */
+    struct results_value answer; /* owned; kind 0: none */
     uint64_t read_bytes;
     bool cached; /* the outcome came out of the result cache */
+
+    /* Between lane and result cache. */
+    bool keep;                     /* the outcome is to be kept, as that of `content` */
+    struct results_digest content; /* SHA-256 of what was read */
 };
 
 struct infer_request {
@@ -78,7 +87,7 @@ struct infer_request {
     size_t item_count;
     size_t top;                 /* classes that will be asked of the outcome */
     bool no_cache;              /* infer, whatever the result cache knows */
-    uint32_t output_mask;       /* bit per wanted output; 0: the model's primary output */
+    uint32_t output_mask;       /* bit per wanted output; 0: an answer is wanted */
     int64_t deadline_ns;        /* in the queue */
     atomic_size_t output_bytes; /* held by outcomes; up to LIMIT_OUTPUT_BYTES */
     /* Called once for each item that was submitted, from a lane's thread or the one that cancels,

@@ -11,55 +11,103 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "daemon/answer.h"
 #include "daemon/cgroup.h"
 #include "wire/npy.h"
 
 enum { ALIGNMENT = 64 };
 
-static int take_in_stored(struct infer_item *item, struct worker_process *worker, uint32_t lane,
-                          struct message_run *run, struct metrics *metrics)
-{
-    int64_t start = clock_now_ns();
+/* An object on its way in. */
+struct reading {
+    void *bytes;
+    size_t capacity;
+    size_t size;
     struct object_identity identity;
-    size_t size = 0;
-    int result = store_read(item->store, item->key, worker_process_input(worker, lane),
-                            LIMIT_LANE_INPUT_BYTES, &size, &identity, &item->error);
+};
+
+/* CLOCK_REALTIME: what time stamps of objects are compared with. */
+static int64_t time_of_day_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* The answer to an object that was seen before, without a byte being read; unless the item's owner
+ * has looked already. An object that cannot be looked at is left to the reading, which says why. */
+static bool find_unread(const struct lane_context *context, struct infer_item *item)
+{
+    struct error ignored;
+    if (item->looked_up || !result_cache_covers(context->cache, item) ||
+        store_stat(item->store, item->key, &item->identity, &ignored) < 0) {
+        return false;
+    }
+    item->has_identity = true;
+    return result_cache_find(context->cache, item);
+}
+
+static int read_object(const struct lane_context *context, struct store *store, const char *key,
+                       struct reading *reading, struct error *error)
+{
+    struct metrics *metrics = context->metrics;
+    int64_t start = clock_now_ns();
+    atomic_fetch_add_explicit(&metrics->objects_read, 1, memory_order_relaxed);
+    int result = store_read(store, key, reading->bytes, reading->capacity, &reading->size,
+                            &reading->identity, error);
     metrics_observe(metrics, STAGE_READ, clock_now_ns() - start);
     if (result == 0) {
-        item->read_bytes = size;
-        run->input_size = size;
-        atomic_fetch_add_explicit(&metrics->object_bytes, size, memory_order_relaxed);
+        atomic_fetch_add_explicit(&metrics->object_bytes, reading->size, memory_order_relaxed);
     }
     return result;
 }
 
-static int take_in_bytes(struct infer_item *item, struct worker_process *worker, uint32_t lane,
-                         struct message_run *run)
+/* A content that was seen before ends the item here, too: `cached`. */
+static int take_in_stored(const struct lane_context *context, struct infer_item *item, void *area,
+                          struct message_run *run)
+{
+    /* Of before the reading began: a change that comes later then has a later time stamp than any
+     * that is not fresh by this one. */
+    int64_t now_ns = time_of_day_ns();
+    struct reading reading = {.bytes = area, .capacity = LIMIT_LANE_INPUT_BYTES};
+    int result = read_object(context, item->store, item->key, &reading, &item->error);
+    if (result < 0) {
+        return result;
+    }
+    item->read_bytes = reading.size;
+    item->identity = reading.identity;
+    item->has_identity = true;
+    run->input_size = reading.size;
+    if (result_cache_covers(context->cache, item)) {
+        bool trusted = !store_identity_is_fresh(&reading.identity, now_ns);
+        int64_t start = clock_now_ns();
+        (void)result_cache_find_content(context->cache, item, area, reading.size, trusted);
+        metrics_observe(context->metrics, STAGE_HASH, clock_now_ns() - start);
+    }
+    return 0;
+}
+
+static int take_in_bytes(struct infer_item *item, void *area, struct message_run *run)
 {
     if (item->size_bytes > LIMIT_LANE_INPUT_BYTES) {
         return error_set(&item->error, ERROR_TOO_LARGE, "the image is larger than %llu bytes",
                          (unsigned long long)LIMIT_LANE_INPUT_BYTES);
     }
-    memcpy(worker_process_input(worker, lane), item->bytes, item->size_bytes);
+    memcpy(area, item->bytes, item->size_bytes);
     run->input_size = item->size_bytes;
     return 0;
 }
 
 /* A tensor that lies in a store, as .npy: read to `start` of the area, used where it lies. */
-static int take_in_npy(struct infer_item *item, const struct item_tensor *tensor, char *area,
-                       size_t start, struct tensor_ref *ret_ref, struct metrics *metrics)
+static int take_in_npy(const struct lane_context *context, struct infer_item *item,
+                       const struct item_tensor *tensor, char *area, struct tensor_ref *ret_ref)
 {
-    struct object_identity identity;
+    size_t start = (size_t)ret_ref->offset;
+    struct reading reading = {.bytes = area + start, .capacity = LIMIT_LANE_INPUT_BYTES - start};
     struct npy npy;
-    size_t size = 0;
-    int64_t began = clock_now_ns();
-    int result = store_read(tensor->store, tensor->key, area + start,
-                            LIMIT_LANE_INPUT_BYTES - start, &size, &identity, &item->error);
-    metrics_observe(metrics, STAGE_READ, clock_now_ns() - began);
+    int result = read_object(context, tensor->store, tensor->key, &reading, &item->error);
     if (result == 0) {
-        item->read_bytes += size;
-        atomic_fetch_add_explicit(&metrics->object_bytes, size, memory_order_relaxed);
-        result = npy_parse(area + start, size, &npy, &item->error);
+        item->read_bytes += reading.size;
+        result = npy_parse(area + start, reading.size, &npy, &item->error);
     }
     if (result == 0) {
         *ret_ref = (struct tensor_ref){.index = tensor->index,
@@ -71,11 +119,10 @@ static int take_in_npy(struct infer_item *item, const struct item_tensor *tensor
     return result;
 }
 
-static int take_in_tensors(struct infer_item *item, struct worker_process *worker, uint32_t lane,
-                           struct message_run *run, struct metrics *metrics)
+static int take_in_tensors(const struct lane_context *context, struct infer_item *item, char *area,
+                           struct message_run *run)
 {
     size_t used = 0;
-    char *area = worker_process_input(worker, lane);
     run->kind = RUN_TENSORS;
     run->input_count = item->tensor_count;
     for (uint32_t i = 0; i < item->tensor_count; i++) {
@@ -88,7 +135,8 @@ static int take_in_tensors(struct infer_item *item, struct worker_process *worke
                              (unsigned long long)LIMIT_LANE_INPUT_BYTES);
         }
         if (tensor->store) {
-            int result = take_in_npy(item, tensor, area, start, ref, metrics);
+            ref->offset = start;
+            int result = take_in_npy(context, item, tensor, area, ref);
             if (result < 0) {
                 return result;
             }
@@ -157,37 +205,69 @@ static uint32_t wanted_outputs(const struct infer_item *item)
                : 1u << model->runtime.primary_output;
 }
 
-enum lane_outcome lane_carry(struct infer_item *item, struct worker_process *worker, uint32_t lane,
-                             bool all_cores, struct metrics *metrics)
+static int take_in(const struct lane_context *context, struct infer_item *item,
+                   struct worker_process *worker, struct message_run *run)
+{
+    char *area = worker_process_input(worker, context->lane);
+    switch (item->kind) {
+    case ITEM_STORED:
+        return take_in_stored(context, item, area, run);
+    case ITEM_BYTES:
+        return take_in_bytes(item, area, run);
+    default:
+        return take_in_tensors(context, item, area, run);
+    }
+}
+
+/* The answer, where one is wanted that the best classes tell, or that others may want. */
+static void make_answer(struct infer_item *item)
+{
+    bool wanted = item->request->output_mask == 0 &&
+                  (item->keep || item->request->top <= RESULTS_CLASSES_MAX);
+    if (wanted && item->error.code == ERROR_NONE) {
+        answer_make(item);
+    }
+}
+
+/* After an error that the worker told of an object: is that due to nothing but its content? A run
+ * of the model may fail for want of memory, too. */
+static bool is_contents_fault(const struct error *error, const struct message_done *done)
+{
+    return error->code == ERROR_UNDECODABLE || (error->code == ERROR_UNFIT && done->run_ns == 0);
+}
+
+enum lane_outcome lane_carry(const struct lane_context *context, struct infer_item *item,
+                             struct worker_process *worker, bool all_cores)
 {
     struct message_run run = {.kind = RUN_IMAGE, .all_cores = all_cores};
-    int result = 0;
     item->error = (struct error){0};
-    run.output_mask = wanted_outputs(item);
-    if (item->kind == ITEM_STORED) {
-        result = take_in_stored(item, worker, lane, &run, metrics);
-    } else if (item->kind == ITEM_BYTES) {
-        result = take_in_bytes(item, worker, lane, &run);
-    } else {
-        result = take_in_tensors(item, worker, lane, &run, metrics);
+    item->keep = false;
+    if (find_unread(context, item)) {
+        return LANE_DONE;
     }
-    if (result < 0) {
+    if (take_in(context, item, worker, &run) < 0) {
         return LANE_DONE;
     }
     const struct message_done *done = NULL;
     const char *area = NULL;
     uint64_t output_used = 0;
     enum lane_outcome outcome = LANE_DONE;
-    if (worker_process_run(worker, lane, &run, &done, &area, &item->error) == 0) {
-        metrics_observe(metrics, STAGE_DECODE, done->decode_ns);
-        metrics_observe(metrics, STAGE_RUN, done->run_ns);
+    run.output_mask = wanted_outputs(item);
+    if (item->cached) {
+        /* nothing to run */
+    } else if (worker_process_run(worker, context->lane, &run, &done, &area, &item->error) == 0) {
+        metrics_observe(context->metrics, STAGE_DECODE, done->decode_ns);
+        metrics_observe(context->metrics, STAGE_RUN, done->run_ns);
         copy_outputs(item, done, area, &output_used);
+        make_answer(item);
     } else if (item->error.code == ERROR_WORKER_CRASHED) {
         outcome = worker_process_was_killed(worker) ? LANE_KILLED : LANE_CRASHED;
     } else if (item->error.code == ERROR_DEADLINE) {
         outcome = LANE_HUNG;
+    } else {
+        item->keep = item->keep && is_contents_fault(&item->error, done);
     }
-    worker_process_trim(worker, lane, run.input_size, output_used);
+    worker_process_trim(worker, context->lane, run.input_size, output_used);
     return outcome;
 }
 
@@ -200,7 +280,11 @@ void infer_item_reset(struct infer_item *item)
     free(item->outputs);
     item->outputs = NULL;
     item->output_count = 0;
+    results_value_done(&item->answer);
+    item->answer = (struct results_value){0};
     item->read_bytes = 0;
+    item->cached = item->keep = false;
+    item->has_identity = item->looked_up = false;
     item->alone = false;
     item->kills = 0;
     item->state = ITEM_IDLE;

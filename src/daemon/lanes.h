@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a lane does with one item: read the object into the worker's shared buffer, have it run,
- * copy the outputs out. No locks, no queue; the dispatcher decides what comes and what follows.
+ * What a lane does with one item: look for its answer in the result cache, else read the object
+ * into the worker's shared buffer, look again by its content, else have it run and copy the outputs
+ * out. No locks, no queue; the dispatcher decides what comes and what follows.
  */
 #ifndef SITU_DAEMON_LANES_H
 #define SITU_DAEMON_LANES_H
@@ -12,6 +13,7 @@
 #include "base/cleanup.h"
 #include "daemon/infer.h"
 #include "daemon/metrics.h"
+#include "daemon/result_cache.h"
 #include "daemon/worker_process.h"
 
 enum lane_outcome {
@@ -21,9 +23,17 @@ enum lane_outcome {
     LANE_HUNG,    /* no answer in time; the worker was killed */
 };
 
-/* Fills the item's outcome. `all_cores`: use the all-cores session where the model has one. */
-must_check enum lane_outcome lane_carry(struct infer_item *item, struct worker_process *worker,
-                                        uint32_t lane, bool all_cores, struct metrics *metrics);
+struct lane_context {
+    uint32_t lane;              /* its index, of its buffer in each worker, too */
+    struct result_cache *cache; /* borrowed; NULL: none */
+    struct metrics *metrics;    /* borrowed */
+};
+
+/* Fills the item's outcome. `all_cores`: use the all-cores session where the model has one. After
+ * LANE_DONE the item's `keep` says whether the outcome is fit for the result cache; keeping it is
+ * the caller's, who knows what became of the worker. */
+must_check enum lane_outcome lane_carry(const struct lane_context *context, struct infer_item *item,
+                                        struct worker_process *worker, bool all_cores);
 
 /* CPUs that this process may use, by affinity mask and cgroup quota: at least 1. Fills up to
  * `limit` CPU numbers. */

@@ -165,6 +165,27 @@ static int open_models(struct service *service, struct error *error)
     return result;
 }
 
+static int open_cache(struct service *service, struct error *error)
+{
+    const struct config *config = &service->config;
+    char path[4200];
+    (void)snprintf(path, sizeof path, "%s/results", config->state);
+    if (config->cache_bytes == 0) {
+        return 0;
+    }
+    int result =
+        result_cache_open(path, config->cache_bytes, config->engine, &service->cache, error);
+    for (size_t i = 0; i < service->store_count && result == 0; i++) {
+        const struct service_store *store = &service->stores[i];
+        result = result_cache_add_store(service->cache, store->store, store->name);
+        if (result < 0) {
+            (void)error_set(error, ERROR_INTERNAL, "store '%s': no place in the result cache",
+                            store->name);
+        }
+    }
+    return result;
+}
+
 /* What the kernel has for workers; said once, in the log and in /v1/status. */
 static int check_sandbox(struct service *service, struct error *error)
 {
@@ -216,6 +237,7 @@ static int start_dispatch(struct service *service, struct error *error)
         config->memory_budget = half_of_memory();
     }
     dispatch.memory_budget = config->memory_budget;
+    dispatch.cache = service->cache;
     dispatch.worker.lane_count = service->lane_count;
     dispatch.worker.cores = service->cores;
     int result = tasks_new(TASK_LIMIT, &service->tasks);
@@ -308,6 +330,7 @@ static void service_done(struct service *service)
     tasks_free(service->tasks);
     models_free(service->models);
     dispatch_free(service->dispatch);
+    result_cache_close(service->cache);
     for (size_t i = 0; i < service->store_count; i++) {
         store_free(service->stores[i].store);
     }
@@ -335,6 +358,9 @@ static int run(struct service *service, struct error *error)
     }
     if (result == 0) {
         result = open_models(service, error);
+    }
+    if (result == 0) {
+        result = open_cache(service, error);
     }
     if (result == 0) {
         result = listen_open(&service->config, sockets, &count, error);

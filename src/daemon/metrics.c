@@ -75,7 +75,7 @@ static void write_counter(struct buffer *out, const char *name, const char *type
 
 void metrics_write(struct metrics *metrics, struct buffer *out)
 {
-    static const char *const names[STAGE_COUNT] = {"queue", "read", "decode", "run"};
+    static const char *const names[STAGE_COUNT] = {"queue", "read", "hash", "decode", "run"};
     buffer_append_text(out, "# HELP situ_stage_seconds Time of an object in each stage\n"
                             "# TYPE situ_stage_seconds histogram\n");
     for (unsigned i = 0; i < STAGE_COUNT; i++) {
@@ -83,6 +83,8 @@ void metrics_write(struct metrics *metrics, struct buffer *out)
     }
     write_counter(out, "situ_objects_total", "counter", "Objects answered, failures included",
                   atomic_load(&metrics->objects));
+    write_counter(out, "situ_objects_read_total", "counter", "Objects opened for reading",
+                  atomic_load(&metrics->objects_read));
     write_counter(out, "situ_object_read_bytes_total", "counter", "Bytes read from stores",
                   atomic_load(&metrics->object_bytes));
     write_counter(out, "situ_workers_started_total", "counter", "Worker processes started",

@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum metrics_stage { STAGE_QUEUE, STAGE_READ, STAGE_DECODE, STAGE_RUN, STAGE_COUNT };
+enum metrics_stage { STAGE_QUEUE, STAGE_READ, STAGE_HASH, STAGE_DECODE, STAGE_RUN, STAGE_COUNT };
 
 enum { METRICS_BUCKETS = 16 }; /* upper bounds in metrics.c; the last is +Inf */
 
@@ -29,7 +29,8 @@ struct status_counts {
 
 struct metrics {
     struct metrics_histogram stages[STAGE_COUNT];
-    _Atomic uint64_t objects;      /* inferred or failed */
+    _Atomic uint64_t objects;      /* answered or failed */
+    _Atomic uint64_t objects_read; /* readings begun: files that were opened for it */
     _Atomic uint64_t object_bytes; /* read from stores */
     _Atomic uint64_t workers_started;
     _Atomic uint64_t workers_restarted; /* after a crash or a hang */

@@ -17,6 +17,7 @@
 #include "daemon/metrics.h"
 #include "daemon/worker_process.h"
 #include "model/package.h"
+#include "results/results.h"
 
 enum { MODEL_VERSION_SIZE = 24 };
 
@@ -58,6 +59,8 @@ struct model {
     struct model_spec *spec; /* owned; NULL where the package cannot be read */
     struct error broken;     /* why it cannot */
     struct status_counts requests;
+    atomic_bool task_known;     /* set once `task` stands, for good */
+    struct results_digest task; /* what the result cache knows this model's answers by */
     struct model_runtime runtime;
 };
 

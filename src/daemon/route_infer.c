@@ -64,12 +64,15 @@ static struct single *single_new(struct call *call)
         return NULL;
     }
     const char *labels = http_request_query(call->request, "labels");
+    const char *cache = http_request_query(call->request, "cache");
     single->options =
         (struct answer_options){.top = top, .labels = !labels || strcmp(labels, "0") != 0};
     queue_source_init(&single->request.source, QUEUE_INTERACTIVE);
     single->request.model = call->model;
     single->request.items = &single->item;
     single->request.item_count = 1;
+    single->request.top = top;
+    single->request.no_cache = cache && strcmp(cache, "0") == 0;
     single->request.deadline_ns =
         clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
     single->request.done = single_done;

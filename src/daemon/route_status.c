@@ -76,6 +76,32 @@ static void write_requests(struct buffer *out, struct service *service)
     }
 }
 
+static void write_kinds(struct buffer *out, const char *name, const char *help, uint64_t contents,
+                        uint64_t answers)
+{
+    buffer_printf(out, "# HELP %s %s\n# TYPE %s counter\n", name, help, name);
+    buffer_printf(out, "%s{kind=\"content\"} %" PRIu64 "\n", name, contents);
+    buffer_printf(out, "%s{kind=\"answer\"} %" PRIu64 "\n", name, answers);
+}
+
+static void write_cache(struct buffer *out, struct result_cache *cache)
+{
+    struct results_status status;
+    result_cache_status(cache, &status);
+    write_kinds(out, "situ_cache_hits_total", "Contents known by identity, answers by content",
+                status.content_hits, status.answer_hits);
+    write_kinds(out, "situ_cache_misses_total", "The same, not known", status.content_misses,
+                status.answer_misses);
+    write_value(out, "situ_cache_contents", "gauge", "Identities whose content is known",
+                status.content_entries);
+    write_value(out, "situ_cache_answers", "gauge", "Answers that are kept", status.answer_entries);
+    write_value(out, "situ_cache_bytes", "gauge", "Size of the cache's file", status.file_bytes);
+    write_value(out, "situ_cache_evictions_total", "counter", "Entries that made room",
+                status.evictions);
+    write_value(out, "situ_cache_dropped_total", "counter", "Entries that were not written",
+                status.dropped);
+}
+
 void route_metrics(struct call *call)
 {
     struct service *service = call->service;
@@ -86,6 +112,7 @@ void route_metrics(struct call *call)
     cleanup_buffer struct buffer body = BUFFER_INIT;
     write_requests(&body, service);
     metrics_write(&service->metrics, &body);
+    write_cache(&body, service->cache);
     write_value(&body, "situ_lanes", "gauge", "Lanes in all", service->lane_count);
     write_value(&body, "situ_queue_length", "gauge", "Objects that wait", status.queued);
     write_value(&body, "situ_models_loaded", "gauge", "Models in workers", status.models_loaded);

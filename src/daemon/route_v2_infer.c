@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/answer.h"
 #include "daemon/call.h"
 #include "daemon/postprocess.h"
 #include "wire/v2_request.h"
@@ -123,22 +124,45 @@ struct classification {
     struct buffer *text;
 };
 
-static int classify_row(const struct classification *c, const struct item_output *output,
-                        size_t row, size_t *lengths, struct error *error)
+/* An answer stands for the one row of the primary output. */
+static bool has_answer(const struct infer_item *item)
+{
+    return item->request->output_mask == 0 && item->answer.kind == RESULTS_CLASSES;
+}
+
+static int row_classes(const struct classification *c, const struct infer_item *item, size_t row,
+                       struct result_class *ret_classes, size_t *ret_count, struct error *error)
+{
+    if (has_answer(item) && row == 0) {
+        *ret_count = answer_classes(&item->answer, c->top, ret_classes);
+        return 0;
+    }
+    const struct item_output *output = find_output(item, c->output);
+    float *values = NULL;
+    size_t count = 0;
+    if (!output) {
+        return error_set(error, ERROR_UNFIT, "the outputs differ in size between objects");
+    }
+    int result = postprocess_row(output, row, &values, &count, error);
+    if (result == 0) {
+        bool softmax = c->model->spec->task == MODEL_IMAGE_CLASSIFICATION &&
+                       postprocess_wants_softmax(c->model, c->output);
+        postprocess_classes(values, count, softmax, c->top, ret_classes, ret_count);
+        free(values);
+    }
+    return result;
+}
+
+static int classify_row(const struct classification *c, const struct infer_item *item, size_t row,
+                        size_t *lengths, struct error *error)
 {
     struct result_class classes[LIMIT_TOP];
     const struct model_spec *spec = c->model->spec;
-    float *values = NULL;
-    size_t count = 0;
     size_t used = 0;
-    int result = postprocess_row(output, row, &values, &count, error);
+    int result = row_classes(c, item, row, classes, &used, error);
     if (result < 0) {
         return result;
     }
-    bool softmax =
-        spec->task == MODEL_IMAGE_CLASSIFICATION && postprocess_wants_softmax(c->model, c->output);
-    postprocess_classes(values, count, softmax, c->top, classes, &used);
-    free(values);
     for (size_t i = 0; i < used; i++) {
         size_t before = c->text->size;
         const char *label =
@@ -149,22 +173,41 @@ static int classify_row(const struct classification *c, const struct item_output
     return 0;
 }
 
-static size_t rows_of(const struct item_output *output)
+/* What the first element that did not fail tells of the classification: rows, classes of each. */
+static int measure(const struct v2_call *v2, const struct wanted *wanted, const char *name,
+                   size_t *ret_rows, size_t *ret_classes, struct error *error)
 {
-    return output->shape.rank > 0 && output->shape.dims[0] > 0 ? (size_t)output->shape.dims[0] : 1;
+    for (size_t i = 0; i < v2->request.item_count; i++) {
+        if (has_answer(&v2->items[i])) {
+            *ret_rows = 1;
+            *ret_classes = v2->items[i].answer.class_count;
+            return 0;
+        }
+    }
+    const struct item_output *sample = model_output(v2, wanted->output);
+    if (!sample) {
+        return error_set(error, ERROR_INTERNAL, "the worker gave no output '%s'", name);
+    }
+    const struct tensor_shape *shape = &sample->shape;
+    size_t count = 0;
+    if (tensor_shape_count(shape, &count) < 0 || count == 0) {
+        return error_set(error, ERROR_UNFIT, "output '%s' is empty", name);
+    }
+    *ret_rows = shape->rank > 0 ? (size_t)shape->dims[0] : 1;
+    *ret_classes = count / *ret_rows;
+    return 0;
 }
 
 static int classify(const struct call *call, const struct wanted *wanted,
-                    const struct item_output *sample, struct output_memory *memory,
-                    struct v2_output *ret_output, struct error *error)
+                    struct output_memory *memory, struct v2_output *ret_output, struct error *error)
 {
     const struct v2_call *v2 = call->state;
-    size_t rows = rows_of(sample);
+    size_t rows = 0;
     size_t per_row = 0;
-    if (tensor_shape_count(&sample->shape, &per_row) < 0 || per_row == 0) {
-        return error_set(error, ERROR_UNFIT, "output '%s' is empty", ret_output->name);
+    int result = measure(v2, wanted, ret_output->name, &rows, &per_row, error);
+    if (result < 0) {
+        return result;
     }
-    per_row /= rows;
     size_t top = wanted->classification < per_row ? wanted->classification : per_row;
     if (rows > LIMIT_JSON_VALUES / top / v2->request.item_count) {
         return error_set(error, ERROR_TOO_LARGE, "output '%s' has more than %llu classes to tell",
@@ -178,10 +221,11 @@ static int classify(const struct call *call, const struct wanted *wanted,
     }
     struct classification classification = {call->model, wanted->output, top, &memory->text};
     for (size_t i = 0; i < v2->request.item_count; i++) {
-        const struct item_output *output = find_output(&v2->items[i], wanted->output);
-        for (size_t row = 0; output && row < rows; row++) {
-            int result =
-                classify_row(&classification, output, row, lengths + (i * rows + row) * top, error);
+        const struct infer_item *item = &v2->items[i];
+        bool there = has_answer(item) || find_output(item, wanted->output);
+        for (size_t row = 0; there && row < rows; row++) {
+            result =
+                classify_row(&classification, item, row, lengths + (i * rows + row) * top, error);
             if (result < 0) {
                 return result;
             }
@@ -205,14 +249,16 @@ static int make_output(const struct call *call, const struct wanted *wanted,
                        struct error *error)
 {
     const struct v2_call *v2 = call->state;
-    const struct item_output *sample = model_output(v2, wanted->output);
     *ret_output = (struct v2_output){
         .name = call->model->runtime.facts.outputs[wanted->output].name, .binary = wanted->binary};
+    if (wanted->classification > 0) {
+        return classify(call, wanted, memory, ret_output, error);
+    }
+    const struct item_output *sample = model_output(v2, wanted->output);
     if (!sample) {
         return error_set(error, ERROR_INTERNAL, "the worker gave no output '%s'", ret_output->name);
     }
-    return wanted->classification > 0 ? classify(call, wanted, sample, memory, ret_output, error)
-                                      : join_rows(v2, wanted, sample, memory, ret_output, error);
+    return join_rows(v2, wanted, sample, memory, ret_output, error);
 }
 
 static void send_answer(struct call *call, struct v2_response *response)
@@ -349,6 +395,19 @@ static int choose_outputs(struct call *call, struct v2_call *v2, struct error *e
         v2->request.output_mask |= 1u << index;
     }
     return 0;
+}
+
+/* Where nothing but some best classes of the primary output is asked, as under /v1, the answer says
+ * it, and may be known already; else the outputs themselves are needed. */
+static void prefer_answer(const struct call *call, struct v2_call *v2)
+{
+    const struct wanted *only = &v2->wanted[0];
+    if (v2->wanted_count == 1 && call->model->spec->task == MODEL_IMAGE_CLASSIFICATION &&
+        only->output == call->model->runtime.primary_output && only->classification > 0 &&
+        only->classification <= RESULTS_CLASSES_MAX) {
+        v2->request.output_mask = 0;
+        v2->request.top = only->classification;
+    }
 }
 
 static int make_items(struct v2_call *v2, size_t count, struct error *error)
@@ -525,6 +584,10 @@ static void infer(struct call *call)
         bool image = call->model->spec->task != MODEL_TENSOR && v2->body->input_count == 1 &&
                      strcmp(v2->body->inputs[0].name, image_input) == 0 &&
                      v2->body->inputs[0].datatype == DATATYPE_BYTES;
+        if (image) {
+            prefer_answer(call, v2);
+        }
+        v2->request.no_cache = v2->body->no_cache;
         result = image ? take_images(call, v2, &error) : take_tensors(call, v2, &error);
     }
     if (result < 0) {

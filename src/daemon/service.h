@@ -15,6 +15,7 @@
 #include "daemon/dispatch.h"
 #include "daemon/metrics.h"
 #include "daemon/models.h"
+#include "daemon/result_cache.h"
 #include "daemon/tasks.h"
 #include "http/http.h"
 #include "store/store.h"
@@ -30,6 +31,7 @@ struct service {
     size_t store_count;
     struct models *models;
     struct tasks *tasks;
+    struct result_cache *cache; /* owned; NULL: none */
     struct dispatch *dispatch;
     struct http_server *http;
     struct metrics metrics;

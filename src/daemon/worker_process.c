@@ -622,12 +622,12 @@ int worker_process_run(struct worker_process *worker, uint32_t lane_index, struc
         (done->code != ERROR_NONE && !is_objects_fault(done->code))) {
         return lost(worker, error);
     }
-    if (done->code != ERROR_NONE) {
-        return error_set(error, (enum error_code)done->code, "%s", done->text);
-    }
     done->decode_ns = within(done->decode_ns, worker->config->object_ms);
     done->run_ns = within(done->run_ns, worker->config->object_ms);
     *ret_done = done;
+    if (done->code != ERROR_NONE) {
+        return error_set(error, (enum error_code)done->code, "%s", done->text);
+    }
     *ret_output = lane->memory + LIMIT_LANE_INPUT_BYTES;
     return 0;
 }

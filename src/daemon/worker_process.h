@@ -87,7 +87,8 @@ uint64_t worker_process_memory(const struct worker_process *worker);
 void *worker_process_input(struct worker_process *worker, uint32_t lane);
 
 /* Sends `run` and waits for the answer, which lies in *ret_done (valid until the lane's next run),
- * its outputs checked to lie within *ret_output. Errors of the object come as they are;
+ * its outputs checked to lie within *ret_output. Errors of the object come as they are, and
+ * *ret_done with them (run_ns is 0 where the model was not run);
  * ERROR_WORKER_CRASHED: the process is gone or talks nonsense (it is killed);
  * ERROR_DEADLINE: no answer for object_ms (it is killed). */
 must_check int worker_process_run(struct worker_process *worker, uint32_t lane,

@@ -93,6 +93,7 @@ static int parse_parameters(const struct json *root, struct v2_request *request,
     const struct json *id = NULL;
     const struct json *parameters = NULL;
     const struct json *on_error = NULL;
+    bool cache = true;
     int r = optional_member(root, "id", JSON_TYPE_STRING, &id, error);
     if (r == 0) {
         r = optional_member(root, "parameters", JSON_TYPE_OBJECT, &parameters, error);
@@ -101,11 +102,15 @@ static int parse_parameters(const struct json *root, struct v2_request *request,
         r = optional_bool(parameters, "binary_data_output", false, &request->binary_output, error);
     }
     if (r == 0) {
+        r = optional_bool(parameters, "cache", true, &cache, error);
+    }
+    if (r == 0) {
         r = optional_member(parameters, "on_error", JSON_TYPE_STRING, &on_error, error);
     }
     if (r < 0) {
         return r;
     }
+    request->no_cache = !cache;
     request->id = json_get_string(id, "");
     const char *word = json_get_string(on_error, "fail");
     request->partial = strcmp(word, "partial") == 0;

@@ -49,6 +49,7 @@ struct v2_request_output {
 struct v2_request {
     const char *id;          /* "" where there is none */
     bool partial;            /* parameters.on_error is "partial" */
+    bool no_cache;           /* parameters.cache is false */
     bool binary_output;      /* parameters.binary_data_output: outputs not named in `outputs` */
     struct v2_input *inputs; /* at least one; names differ */
     size_t input_count;      /* 1..LIMIT_MODEL_TENSORS */
