@@ -48,6 +48,13 @@ static inline void bytes_put_u64(uint8_t *at, uint64_t value)
     memcpy(at, &value, sizeof value);
 }
 
+static inline uint64_t bytes_get_big_u64(const uint8_t *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return be64toh(value);
+}
+
 /* Big-endian, so that byte order is number order. */
 static inline void bytes_put_big_u64(uint8_t *at, uint64_t value)
 {

@@ -41,38 +41,56 @@ struct known_object {
 
 struct known;
 
-/* Makes the directory where it is absent. `limit_bytes` bounds the data file (0: 16 GiB of address
- * space; the file grows with its content). ERROR_CONFLICT (another process has it), ERROR_MALFORMED
- * (damaged, or of a newer format), ERROR_IO, ERROR_NO_SPACE, ERROR_MEMORY. */
+/* Makes the directory where it is absent (not its parents). `limit_bytes` bounds the data file (0:
+ * 16 GiB of address space; the file grows with its content). Reads the whole file once.
+ * ERROR_CONFLICT (somebody has it open, in this process or another), ERROR_MALFORMED (damaged, or
+ * of a newer format), ERROR_IO, ERROR_NO_SPACE, ERROR_MEMORY. */
 must_check int known_open(const char *directory, uint64_t limit_bytes, struct known **ret_known,
                           struct error *error);
-void known_close(struct known *known); /* NULL is fine */
+/* Batches and walks must be freed before. NULL is fine. */
+void known_close(struct known *known);
+
+/* Removes a table's files, whatever is in them, and its directory, where that is empty then; the
+ * way to begin afresh after ERROR_MALFORMED. None there is fine. ERROR_CONFLICT where somebody has
+ * it open, ERROR_IO. */
+must_check int known_remove(const char *directory, struct error *error);
 
 /* Changes gather in a batch and become visible, and durable, together. `note` (up to 256 bytes, the
  * owner's: how far it got) is replaced with the same commit; NULL leaves it. An empty batch with a
- * note is fine. A batch that fails leaves the table as it was (ERROR_NO_SPACE, ERROR_IO), and may
- * be committed again. Keys are 1 to 1,024 bytes... */
+ * note is fine. A batch that fails leaves the table as it was (ERROR_NO_SPACE where the disk or the
+ * table's limit is full, ERROR_IO), and may be committed again; one that was committed is empty and
+ * may be filled anew. Keys are any 1 to 1,024 bytes but NUL; else, or with a state that is none,
+ * -EINVAL. Of several changes of one key the last one counts; to remove a key that is not there is
+ * fine.
+ *
+ * A commit costs one fsync. What was committed outlives the process, however it ends; a power cut
+ * may take the last commit back, as a whole, until the next one, known_sync() or known_close(). */
 struct known_batch;
 must_check int known_batch_new(struct known *known, struct known_batch **ret_batch);
 must_check int known_batch_put(struct known_batch *batch, const char *key,
                                const struct known_object *object);
 must_check int known_batch_remove(struct known_batch *batch, const char *key);
-size_t known_batch_size(const struct known_batch *batch);
+size_t known_batch_size(const struct known_batch *batch); /* changes in it */
 must_check int known_batch_commit(struct known_batch *batch, const void *note, size_t note_size,
                                   struct error *error);
 void known_batch_free(struct known_batch *batch); /* NULL is fine; what is not committed is lost */
 
-/* True where the key is there. */
+/* The last commit is proof against a power cut when it returns. The writing thread. */
+must_check int known_sync(struct known *known, struct error *error);
+
+/* *ret_found: whether the key is there (one that cannot be a key is not); the object is filled
+ * where it is. ERROR_MALFORMED where the file was damaged while it was open. */
 must_check int known_get(struct known *known, const char *key, bool *ret_found,
                          struct known_object *ret_object, struct error *error);
 /* Up to `capacity` bytes; *ret_size 0 where there is none. */
 must_check int known_note(struct known *known, void *note, size_t capacity, size_t *ret_size,
                           struct error *error);
-uint64_t known_count(struct known *known);
+uint64_t known_count(struct known *known); /* objects, as of the last commit */
 
 /* A walk in order of key bytes over keys that begin with `prefix` and are greater than `after` (""
- * from the start). It sees the table as it was when it began (a long one is renewed every some
- * thousand keys, and then sees later commits). */
+ * from the start; any bytes, and of any length). It sees the table as it was when it began (a long
+ * one is renewed every some thousand keys, and then sees later commits). The thread that walks may
+ * commit batches meanwhile. */
 struct known_walk;
 must_check int known_walk_new(struct known *known, const char *prefix, const char *after,
                               struct known_walk **ret_walk, struct error *error);

@@ -6,15 +6,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 enum {
     PATH_ROOM = 4096,
     LOCK_HEAD = 4096, /* what LMDB takes, generously */
     LOCK_READER = 64,
+    ROOM_BYTES_MIN = 1 << 20, /* more than LMDB writes at once */
 };
 
 static int failed(struct error *error, const char *what, const char *deed, int errnum)
@@ -73,6 +76,13 @@ int files_reserve_lock(const char *directory, const char *what, unsigned readers
     }
     int errnum = posix_fallocate(fd, 0, LOCK_HEAD + (off_t)readers * LOCK_READER);
     return errnum == 0 ? 0 : failed(error, what, "lock file cannot be made large enough", errnum);
+}
+
+bool files_disk_is_full(int directory_fd)
+{
+    struct statvfs disk;
+    return fstatvfs(directory_fd, &disk) == 0 &&
+           (uint64_t)disk.f_bavail * disk.f_frsize < ROOM_BYTES_MIN;
 }
 
 static int aside_path(char path[PATH_ROOM], const char *directory, int number)

@@ -6,6 +6,8 @@
 #ifndef SITU_MDB_FILES_H
 #define SITU_MDB_FILES_H
 
+#include <stdbool.h>
+
 #include "base/cleanup.h"
 #include "base/error.h"
 
@@ -24,6 +26,10 @@ must_check int files_remove(const char *directory, const char *what, struct erro
  */
 must_check int files_reserve_lock(const char *directory, const char *what, unsigned readers,
                                   struct error *error);
+
+/* True where the disk of an open directory has no room worth speaking of. LMDB tells of a write
+ * that was cut short there as EIO. */
+bool files_disk_is_full(int directory_fd);
 
 /* Renames the directory to DIRECTORY.damaged-1, an older one to -2, and removes the one before.
  * Where that fails, removes the files. */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Names of entries in the file. LMDB's keys end at 511 bytes, objects' at 1,024, and a walk must
+ * give these in exact order of their bytes. So a key is cut into pieces of 500 bytes:
+ *
+ *     'k' PIECE               an object whose key is one piece
+ *     'k' PIECE(500) NUL      a link: the group (a number) of all longer keys that begin so
+ *     'l' GROUP PIECE         an object within a group, the rest of its key (GROUP big-endian)
+ *     'l' GROUP PIECE(500) NUL  a link within a group
+ *     NUL WORD                the table's own: "version", "note"
+ *
+ * A key has no NUL, so a link comes directly behind the key that is just its piece, and before any
+ * other that is greater: where its group belongs. Pure.
+ */
+#ifndef SITU_KNOWN_NAME_H
+#define SITU_KNOWN_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+
+enum {
+    NAME_PIECE = 500,
+    NAME_LEVELS = 3, /* 500 + 500 + 24 */
+    NAME_SIZE_MAX = 1 + 8 + NAME_PIECE + 1,
+};
+
+#define NAME_GROUP_MAX (UINT64_C(1) << 62)
+
+struct name {
+    size_t size;
+    uint8_t bytes[NAME_SIZE_MAX];
+};
+
+/* The entry of a key's rest within a group (0: the whole key): of the object itself where it is one
+ * piece, else of the link. Returns true for a link; the rest behind it begins at NAME_PIECE. */
+bool name_make(uint64_t group, const char *rest, struct name *ret_name);
+/* "version" or "note". */
+void name_make_own(const char *word, struct name *ret_name);
+/* What all names of a group begin with. */
+size_t name_make_group(uint64_t group, struct name *ret_name);
+
+enum name_kind { NAME_OWN, NAME_OBJECT, NAME_LINK };
+
+struct name_parts {
+    enum name_kind kind;
+    uint64_t group;
+    const char *piece; /* borrowed; of NAME_OWN the word. Not terminated */
+    size_t size;
+};
+
+/* -EBADMSG where it is none of these. */
+must_check int name_parse(const void *bytes, size_t size, struct name_parts *ret_parts);
+
+#endif
