@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A job that fills the lanes leaves room for single requests."""
+import statistics
+import time
+
+from conftest import job, start_job
+
+REQUESTS = 300
+ROUNDS = 3
+
+
+def latencies(daemon, keys):
+    spent = []
+    for i in range(REQUESTS):
+        start = time.monotonic()
+        daemon.get(f"/v1/infer/squeezenet/photos/{keys[i % len(keys)]}?top=1&labels=0").raise_for_status()
+        spent.append((time.monotonic() - start) * 1e3)
+    spent.sort()
+    return statistics.median(spent), spent[int(len(spent) * 0.99)]
+
+
+def test_single_requests_beside_a_job(situd, data, models):
+    daemon = situd("--store", f"photos={data / 'photos'}", "--models", models, "--cache-size", "0")
+    keys = sorted(path.name for path in (data / "photos").iterdir())
+    latencies(daemon, keys)
+    idle, busy = [], []
+    for _ in range(ROUNDS):
+        idle.append(latencies(daemon, keys))
+        number = start_job(daemon, model="squeezenet",
+                           select={"store": "photos", "keys": (keys * 32)[:4096]})
+        daemon.wait_for(lambda: job(daemon, number)["results"] > 50, "the job to run")
+        busy.append(latencies(daemon, keys))
+        assert job(daemon, number)["state"] == "running", "the job ended before the requests did"
+        daemon.session.delete(f"{daemon.url}/v1/jobs/{number}").raise_for_status()
+    idle_median = statistics.median(median for median, _ in idle)
+    median = statistics.median(median for median, _ in busy)
+    p99 = statistics.median(p99 for _, p99 in busy)
+    print(f"\nidle median {idle_median:.2f} ms; beside a job median {median:.2f} ms "
+          f"({median / idle_median:.2f} times), p99 {p99:.2f} ms ({p99 / median:.2f} times the median)")
+    assert median < 2 * idle_median
+    assert p99 < 3 * median
