@@ -174,7 +174,8 @@ static void run_item(struct dispatch *dispatch, const struct dispatch_lane *lane
     metrics_observe(dispatch->metrics, STAGE_QUEUE, clock_now_ns() - item->entry.queued_ns);
     atomic_fetch_add(&dispatch->metrics->lanes_busy, 1);
     bool all_cores = idle && worker_process_facts(worker)->all_cores;
-    struct lane_context context = {lane->index, dispatch->config.cache, dispatch->metrics};
+    struct lane_context context = {lane->index, dispatch->config.cache, dispatch->metrics,
+                                   lane->room};
     enum lane_outcome outcome = lane_carry(&context, item, worker, all_cores);
     atomic_fetch_sub(&dispatch->metrics->lanes_busy, 1);
 
@@ -197,6 +198,7 @@ static void *lane_main(void *argument)
     struct dispatch_lane *lane = argument;
     struct dispatch *dispatch = lane->dispatch;
     lane_pin(dispatch->config.worker.lane_cpus[lane->index]);
+    lane->room = dispatch->config.cache ? lane_room_new() : NULL;
     (void)pthread_mutex_lock(&dispatch->lock);
     dispatch->seekers++;
     while (!dispatch->stopping) {
@@ -214,6 +216,7 @@ static void *lane_main(void *argument)
         }
     }
     (void)pthread_mutex_unlock(&dispatch->lock);
+    lane_room_free(lane->room);
     return NULL;
 }
 

@@ -19,6 +19,7 @@ struct dispatch_lane {
     uint32_t index;
     pthread_t thread;
     pthread_cond_t wake;             /* told that there are items */
+    void *room;                      /* owned; the lane's own memory, see lanes.h */
     bool idle;                       /* stands in the list */
     struct dispatch_lane *next_idle; /* borrowed */
 };

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -61,29 +62,53 @@ static int read_object(const struct lane_context *context, struct store *store, 
     return result;
 }
 
-/* A content that was seen before ends the item here, too: `cached`. */
+/* From the lane's own memory to the worker's, unless the content was seen before: that ends the
+ * item here, `cached`. */
+static void hand_over(const struct lane_context *context, struct infer_item *item,
+                      const struct reading *reading, int64_t began_ns, void *area)
+{
+    bool trusted = !store_identity_is_fresh(&reading->identity, began_ns);
+    int64_t start = clock_now_ns();
+    bool found =
+        result_cache_find_content(context->cache, item, reading->bytes, reading->size, trusted);
+    metrics_observe(context->metrics, STAGE_HASH, clock_now_ns() - start);
+    if (!found) {
+        memcpy(area, reading->bytes, reading->size);
+    }
+}
+
+/* Gives back what is above the size that usual objects have. */
+static void trim_room(void *room, size_t used)
+{
+    if (used > LIMIT_LANE_RESIDENT_BYTES) {
+        (void)madvise((char *)room + LIMIT_LANE_RESIDENT_BYTES, used - LIMIT_LANE_RESIDENT_BYTES,
+                      MADV_DONTNEED);
+    }
+}
+
 static int take_in_stored(const struct lane_context *context, struct infer_item *item, void *area,
                           struct message_run *run)
 {
-    /* Of before the reading began: a change that comes later then has a later time stamp than any
-     * that is not fresh by this one. */
-    int64_t now_ns = time_of_day_ns();
-    struct reading reading = {.bytes = area, .capacity = LIMIT_LANE_INPUT_BYTES};
+    /* Of before the reading began: whatever changes the object after it was read does so later than
+     * this, and leaves a later time stamp than any that is not fresh by it. */
+    int64_t began_ns = time_of_day_ns();
+    bool covered = context->room && result_cache_covers(context->cache, item);
+    struct reading reading = {.bytes = covered ? context->room : area,
+                              .capacity = LIMIT_LANE_INPUT_BYTES};
     int result = read_object(context, item->store, item->key, &reading, &item->error);
-    if (result < 0) {
-        return result;
+    if (result == 0) {
+        item->read_bytes = reading.size;
+        item->identity = reading.identity;
+        item->has_identity = true;
+        run->input_size = reading.size;
     }
-    item->read_bytes = reading.size;
-    item->identity = reading.identity;
-    item->has_identity = true;
-    run->input_size = reading.size;
-    if (result_cache_covers(context->cache, item)) {
-        bool trusted = !store_identity_is_fresh(&reading.identity, now_ns);
-        int64_t start = clock_now_ns();
-        (void)result_cache_find_content(context->cache, item, area, reading.size, trusted);
-        metrics_observe(context->metrics, STAGE_HASH, clock_now_ns() - start);
+    if (result == 0 && covered) {
+        hand_over(context, item, &reading, began_ns, area);
     }
-    return 0;
+    if (covered) {
+        trim_room(context->room, result == 0 ? reading.size : reading.capacity);
+    }
+    return result;
 }
 
 static int take_in_bytes(struct infer_item *item, void *area, struct message_run *run)
@@ -254,7 +279,7 @@ enum lane_outcome lane_carry(const struct lane_context *context, struct infer_it
     enum lane_outcome outcome = LANE_DONE;
     run.output_mask = wanted_outputs(item);
     if (item->cached) {
-        /* nothing to run */
+        run.input_size = 0; /* nothing to run, nothing in the buffer */
     } else if (worker_process_run(worker, context->lane, &run, &done, &area, &item->error) == 0) {
         metrics_observe(context->metrics, STAGE_DECODE, done->decode_ns);
         metrics_observe(context->metrics, STAGE_RUN, done->run_ns);
@@ -289,6 +314,20 @@ void infer_item_reset(struct infer_item *item)
     item->kills = 0;
     item->state = ITEM_IDLE;
     item->error = (struct error){0};
+}
+
+void *lane_room_new(void)
+{
+    void *room = mmap(NULL, LIMIT_LANE_INPUT_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return room == MAP_FAILED ? NULL : room;
+}
+
+void lane_room_free(void *room)
+{
+    if (room) {
+        (void)munmap(room, LIMIT_LANE_INPUT_BYTES);
+    }
 }
 
 uint32_t lanes_cpus(int *ret_cpus, uint32_t limit)

@@ -27,7 +27,16 @@ struct lane_context {
     uint32_t lane;              /* its index, of its buffer in each worker, too */
     struct result_cache *cache; /* borrowed; NULL: none */
     struct metrics *metrics;    /* borrowed */
+    void *room;                 /* borrowed; see lane_room_new(); NULL: without the cache */
 };
+
+/* Memory of a lane's own, LIMIT_LANE_INPUT_BYTES of it. What is to be hashed is read into it: the
+ * shared buffer is mapped by the worker, too, and a worker that was taken over could exchange the
+ * bytes between reading and hashing, and so make the cache lie to other models. NULL: out of
+ * memory.
+ */
+void *lane_room_new(void);
+void lane_room_free(void *room); /* NULL is fine */
 
 /* Fills the item's outcome. `all_cores`: use the all-cores session where the model has one. After
  * LANE_DONE the item's `keep` says whether the outcome is fit for the result cache; keeping it is
