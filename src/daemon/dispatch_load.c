@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -138,6 +139,23 @@ static int start_worker(struct dispatch *dispatch, const struct model *model,
     return result;
 }
 
+/* Once a worker has taken in the package's files: are they what they were when their digest was
+ * taken? Else this worker's answers must not be kept under it. */
+static void check_package(struct model *model)
+{
+    struct error ignored;
+    uint8_t digest[MODEL_DIGEST_SIZE];
+    bool same = model_package_digest(model->path, model->spec, digest, &ignored) == 0 &&
+                memcmp(digest, model->spec->digest, sizeof digest) == 0;
+    if (!same && !atomic_exchange(&model->changed, true)) {
+        log_event(
+            LOG_LEVEL_WARNING, "model_changed",
+            "model=%s version=%s reason=\"its files changed since the start; the result cache "
+            "is not used for it\"",
+            model->name, model->version);
+    }
+}
+
 static void load_task(void *argument)
 {
     struct load *load = argument;
@@ -155,6 +173,9 @@ static void load_task(void *argument)
     int pid = result == 0 ? (int)worker_process_pid(worker) : -1;
     int64_t run_ns = result == 0 ? worker_process_facts(worker)->run_ns : 0;
     uint64_t memory_bytes = result == 0 ? worker_process_memory(worker) : 0;
+    if (result == 0 && dispatch->config.cache) {
+        check_package(model);
+    }
     {
         HOLD(&dispatch->lock);
         unlink_loading(dispatch, model);

@@ -59,6 +59,7 @@ struct model {
     struct model_spec *spec; /* owned; NULL where the package cannot be read */
     struct error broken;     /* why it cannot */
     struct status_counts requests;
+    atomic_bool changed;        /* the package is not the one that was read: nothing is cached */
     atomic_bool task_known;     /* set once `task` stands, for good */
     struct results_digest task; /* what the result cache knows this model's answers by */
     struct model_runtime runtime;

@@ -112,9 +112,10 @@ static struct results_identity identity_of(const struct result_cache *cache,
 
 bool result_cache_covers(const struct result_cache *cache, const struct infer_item *item)
 {
-    const struct model_spec *spec = item->request->model->spec;
-    return cache && item->kind == ITEM_STORED && !item->request->no_cache && spec &&
-           spec->task != MODEL_TENSOR && find_store(cache, item->store);
+    const struct model *model = item->request->model;
+    return cache && item->kind == ITEM_STORED && !item->request->no_cache && model->spec &&
+           model->spec->task != MODEL_TENSOR && !atomic_load(&model->changed) &&
+           find_store(cache, item->store);
 }
 
 /* ---- from values to outcomes ---- */
