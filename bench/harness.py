@@ -117,13 +117,15 @@ class Rounds:
 
 
 class Daemon:
-    """A situd of its own, with its state in `directory`, on the CPUs that are given."""
+    """A situd of its own, with its state in `directory`, on the CPUs that are given. It has no
+    result cache unless `args` say otherwise: what is measured is inference."""
 
     def __init__(self, build, directory, chosen, args):
         self.port = free_port()
         self.log = directory / "situd.log"
         command = [build / "src/daemon/situd", "--worker", build / "src/worker/situ-worker",
-                   "--state", directory / "state", "--listen", f"127.0.0.1:{self.port}", *args]
+                   "--state", directory / "state", "--listen", f"127.0.0.1:{self.port}",
+                   "--cache-size", "0", *args]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(on_cpus(command, chosen), stdin=subprocess.DEVNULL,
                                             stdout=subprocess.DEVNULL, stderr=log)

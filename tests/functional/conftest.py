@@ -161,9 +161,10 @@ def models(tmp_path_factory, data):
 
 @pytest.fixture(scope="session")
 def shared_situd(tmp_path_factory, data, models):
-    """One daemon for all tests that only ask: photos and SqueezeNet."""
+    """One daemon for all tests that only ask: photos and SqueezeNet. Every way to ask is to infer."""
     daemon = Daemon(tmp_path_factory.mktemp("shared"),
-                    ["--store", f"photos={data / 'photos'}", "--models", models])
+                    ["--store", f"photos={data / 'photos'}", "--models", models,
+                     "--cache-size", "0"])
     yield daemon
     assert daemon.stop() == 0
     report = sanitizer_report(daemon.log())

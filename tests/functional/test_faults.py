@@ -34,7 +34,9 @@ def photos(tmp_path):
 
 
 def null(situd, photos, models, *args):
-    return situd("--store", f"photos={photos}", "--models", models, "--engine", "null", *args)
+    """Without the result cache: what is asked again is to be inferred again."""
+    return situd("--store", f"photos={photos}", "--models", models, "--engine", "null",
+                 "--cache-size", "0", *args)
 
 
 def many(daemon, model, names, threads=8):

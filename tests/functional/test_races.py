@@ -32,7 +32,9 @@ def photos(tmp_path):
 
 
 def null(situd, photos, models, *args):
-    return situd("--store", f"photos={photos}", "--models", models, "--engine", "null", *args)
+    """Without the result cache: what is asked again is to be inferred again."""
+    return situd("--store", f"photos={photos}", "--models", models, "--engine", "null",
+                 "--cache-size", "0", *args)
 
 
 def add(daemon, package, name):
@@ -59,7 +61,8 @@ def stop_in_time(daemon):
 
 def test_a_run_keeps_its_model_when_it_is_removed(situd, photos, null_models):
     models = null_models(slow="sleep 40")
-    daemon = situd("--store", f"photos={photos}", "--engine", "null", "--lanes", "2")
+    daemon = situd("--store", f"photos={photos}", "--engine", "null", "--lanes", "2",
+                   "--cache-size", "0")
     assert add(daemon, models / "slow", "slow").status_code == 201
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         run = pool.submit(requests.post, f"{daemon.url}/v1/infer/slow", timeout=60,
