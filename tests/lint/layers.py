@@ -14,6 +14,7 @@ ROWS = [
     {"mdb", "model"},
     {"http", "sched", "store", "results", "known", "index", "media", "engine"},
     {"client", "jobs"},
+    {"retrieval"},
     {"cli", "daemon", "worker"},
 ]
 ROW = {room: level for level, row in enumerate(ROWS) for room in row}

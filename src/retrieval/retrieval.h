@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Indexes that keep themselves up to date: each is fed by a standing job over a selection with a
+ * feature-extraction model, or was imported. This room joins jobs (which say what is new, changed
+ * and gone, with embeddings) and index (rows and search); how a query image becomes a vector is the
+ * daemon's.
+ *
+ * On disk, beneath `directory`: NAME/index.json (what is asked; replaced atomically), NAME/N/ (the
+ * index's own files, N counts rebuilds). What a crash leaves of one that was not created or not
+ * removed whole (`.new-*`, `.old-*`, an N that index.json does not name) goes at the next start.
+ *
+ * Feeding: a feeder reads the job's results and commits them to the index in batches, with the
+ * job's cursor as the batch's note: after a crash it goes on there, and no result is applied twice
+ * or left out. A failure or `gone` line removes the key. What it has committed it lets the job
+ * forget (jobs_release), so that the log does not grow with the index. The job's token is
+ * `index.NAME.N`: made again after a crash in between, it is the same job.
+ *
+ * Repair: a row that the index reports as damaged is put again from a fresh inference, which the
+ * host is asked for (embed). An index whose keys are damaged (ERROR_MALFORMED) is set aside and
+ * filled anew, which the result cache makes cheap.
+ *
+ * Any thread.
+ */
+#ifndef SITU_RETRIEVAL_RETRIEVAL_H
+#define SITU_RETRIEVAL_RETRIEVAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "index/index.h"
+#include "jobs/jobs.h"
+
+struct retrieval;
+
+struct retrieval_spec {
+    char name[LIMIT_MODEL_NAME + 1];
+    char model[LIMIT_MODEL_NAME + 1]; /* "": an imported index that says nothing of images */
+    char version[JOB_VERSION_SIZE];   /* "": the newest at creation */
+    char digest[JOB_DIGEST_SIZE];
+    char *store; /* owned; NULL: imported */
+    char *prefix;
+    char *glob;
+    enum index_metric metric;
+    uint32_t interval_s;
+};
+
+enum retrieval_state { RETRIEVAL_FILLING, RETRIEVAL_READY, RETRIEVAL_PAUSED, RETRIEVAL_FAILED };
+
+struct retrieval_info {
+    struct retrieval_spec spec; /* owned: retrieval_info_done() */
+    enum retrieval_state state;
+    struct error reason;
+    uint32_t dimension; /* 0: not known yet */
+    char job[JOB_ID_SIZE];
+    struct index_status index;
+    bool selected_known;
+    uint64_t selected;
+    uint64_t failed; /* objects of the selection without a row */
+    bool has_next;   /* another model builds beside */
+    char next_model[LIMIT_MODEL_NAME + 1];
+    char next_version[JOB_VERSION_SIZE];
+    uint64_t next_rows;
+    uint64_t next_selected;
+};
+void retrieval_info_done(struct retrieval_info *info);
+
+struct retrieval_host {
+    void *context;
+    /* The vector of a stored object under the pinned model, by inference (blocks); the caller frees
+     * *ret_vector. */
+    int (*embed)(void *context, const struct retrieval_spec *spec, const char *object,
+                 float **ret_vector, uint32_t *ret_dimension, struct error *error);
+};
+
+struct retrieval_options {
+    const char *directory; /* made where absent; NULL: no index can be made */
+    struct jobs *jobs;     /* borrowed */
+    struct retrieval_host host;
+};
+
+/* Takes in what is there and goes on feeding. An index that cannot be opened is listed as failed
+ * with the reason. */
+must_check int retrieval_open(const struct retrieval_options *options,
+                              struct retrieval **ret_retrieval, struct error *error);
+/* Feeders end; committed is what was committed. Before jobs_close. */
+void retrieval_stop(struct retrieval *retrieval);
+void retrieval_close(struct retrieval *retrieval); /* when no index is in use; NULL is fine */
+
+/* ERROR_CONFLICT: the name is taken; ERROR_UNFIT: the model gives no embeddings (told when its
+ * first result comes, where nothing else knows); those of jobs_create. */
+must_check int retrieval_create(struct retrieval *retrieval, const struct retrieval_spec *spec,
+                                struct retrieval_info *ret_info, struct error *error);
+must_check int retrieval_get(struct retrieval *retrieval, const char *name,
+                             struct retrieval_info *ret_info, struct error *error);
+must_check int retrieval_list(struct retrieval *retrieval, struct retrieval_info **ret_infos,
+                              size_t *ret_count);
+must_check int retrieval_remove(struct retrieval *retrieval, const char *name,
+                                struct error *error);
+/* Builds with another model or version beside, swaps when its first pass is over. ERROR_CONFLICT
+ * where one builds already or the index was imported. */
+must_check int retrieval_rebuild(struct retrieval *retrieval, const char *name, const char *model,
+                                 const char *version, struct error *error);
+
+/* The index itself, for searches and walks, until it is given back: a swap or removal meanwhile
+ * does not pull it away. ERROR_NOT_FOUND; ERROR_UNAVAILABLE: it has no row yet. */
+struct retrieval_use;
+must_check int retrieval_use(struct retrieval *retrieval, const char *name,
+                             struct retrieval_use **ret_use, struct error *error);
+struct index *retrieval_use_index(const struct retrieval_use *use);
+const struct retrieval_spec *retrieval_use_spec(const struct retrieval_use *use);
+void retrieval_use_free(struct retrieval_use *use); /* NULL is fine */
+
+/* An index made elsewhere: rows come in any order, it is visible when it is finished. */
+struct retrieval_import;
+must_check int retrieval_import_new(struct retrieval *retrieval, const struct retrieval_spec *spec,
+                                    struct retrieval_import **ret_import, struct error *error);
+must_check int retrieval_import_put(struct retrieval_import *import, const char *object,
+                                    const float *vector, uint32_t dimension, struct error *error);
+must_check int retrieval_import_finish(struct retrieval_import *import,
+                                       struct retrieval_info *ret_info, struct error *error);
+void retrieval_import_free(struct retrieval_import *import); /* not finished: it is removed */
+
+#endif
