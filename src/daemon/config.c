@@ -27,6 +27,7 @@ enum setting_kind {
     SETTING_FLAG,
     SETTING_NUMBER,
     SETTING_SECONDS,
+    SETTING_DAYS,
     SETTING_BYTES,
     SETTING_BYTES_OR_OFF, /* "off" is 0 */
     SETTING_OCTAL
@@ -73,6 +74,7 @@ static const struct setting settings[] = {
     TEXT("listen", "tls_key", "tls-key", tls_key),
     TEXT("listen", "token_file", "token-file", token_file),
     FLAG("listen", "insecure", "insecure", insecure),
+    CHOICE("jobs", "keep", "keep-jobs", SETTING_DAYS, keep_jobs_s),
     CHOICE("results", "size", "cache-size", SETTING_BYTES_OR_OFF, cache_bytes),
     VALUE("limits", "queue", "queue", SETTING_NUMBER, queue),
     VALUE("limits", "connections", "connections", SETTING_NUMBER, connections),
@@ -114,9 +116,12 @@ static int set_number(uint64_t *place, const struct setting *setting, const char
     double number = strtod(value, &end);
     double scale = 1;
     bool bytes = setting->kind == SETTING_BYTES || setting->kind == SETTING_BYTES_OR_OFF;
-    double highest = bytes ? 1e15 : setting->kind == SETTING_SECONDS ? 1e10 : 1e6;
+    bool days = setting->kind == SETTING_DAYS;
+    double highest = bytes ? 1e15 : setting->kind == SETTING_SECONDS || days ? 1e10 : 1e6;
     if (setting->kind == SETTING_SECONDS) {
         scale = 1000;
+    } else if (days) {
+        scale = 86400;
     } else if (bytes && *end && strchr("KMGT", *end)) {
         static const char units[] = "KMGT";
         for (const char *unit = units; *unit != '\0'; unit++) {
@@ -130,11 +135,15 @@ static int set_number(uint64_t *place, const struct setting *setting, const char
     if (end == value || *end != '\0' || errno != 0 || !(number >= 0) || number * scale > highest) {
         return bad_value(error, setting, value,
                          setting->kind == SETTING_SECONDS ? "a number of seconds"
+                         : days                           ? "a number of days"
                          : bytes                          ? "a size such as 512M or 4G"
                                                           : "a number");
     }
     *place = (uint64_t)(number * scale);
-    return *place > 0 || setting->zero_ok ? 0 : bad_value(error, setting, value, "more than 0");
+    bool zero = !(number > 0);
+    return *place > 0 || (setting->zero_ok && zero)
+               ? 0
+               : bad_value(error, setting, value, "more than 0");
 }
 
 static int set_flag(bool *place, const struct setting *setting, const char *value,
@@ -287,6 +296,7 @@ static void print_help(void)
                  "  --lanes N, --memory-budget SIZE, --worker-memory SIZE, --queue N,\n"
                  "  --connections N, --body-bytes SIZE, --object-seconds S, --request-seconds S,\n"
                  "  --load-seconds S, --header-seconds S, --body-seconds S, --idle-seconds S\n"
+                 "  --keep-jobs DAYS          how long ended jobs are kept; 0: for ever\n"
                  "  --cache-size SIZE         of the result cache; 0: none\n"
                  "  --worker FILE, --engine NAME\n"
                  "  --config FILE             default " DEFAULT_FILE ", where it exists\n"
@@ -299,6 +309,7 @@ static int set_defaults(struct config *config, struct error *error)
 {
     *config = (struct config){
         .socket_mode = 0660,
+        .keep_jobs_s = LIMIT_JOB_KEEP_S,
         .cache_bytes = RESULTS_LIMIT_BYTES_DEFAULT,
         .queue = LIMIT_QUEUE,
         .connections = LIMIT_CONNECTIONS,

@@ -46,6 +46,7 @@ struct config {
     uint64_t lanes;         /* 0: cores + 1 */
     uint64_t memory_budget; /* bytes; 0: half of the machine's memory */
     uint64_t worker_memory; /* address space of a worker in bytes; 0: by the model's size */
+    uint64_t keep_jobs_s;   /* ended jobs are removed after so long; 0: never */
     uint64_t cache_bytes;   /* the result cache's file; 0: no cache */
     uint64_t queue;
     uint64_t connections;

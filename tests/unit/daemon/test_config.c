@@ -33,6 +33,10 @@ static void values_have_units(void **state)
     assert_true(config.body_bytes == 4096);
     assert_int_equal(set(&config, "limits", "object_seconds", "0.25"), 0);
     assert_true(config.object_ms == 250);
+    assert_int_equal(set(&config, "jobs", "keep", "0.5"), 0);
+    assert_true(config.keep_jobs_s == 43200);
+    assert_int_equal(set(&config, "jobs", "keep", "0"), 0); /* for ever */
+    assert_true(config.keep_jobs_s == 0);
     assert_int_equal(set(&config, "listen", "socket_mode", "0600"), 0);
     assert_int_equal(config.socket_mode, 0600);
     assert_int_equal(set(&config, "situd", "debug", "yes"), 0);
@@ -52,6 +56,9 @@ static void values_of_no_sense_are_refused(void **state)
         {"limits", "load_seconds", "5s"},
         {"limits", "connections", "4294967297"},
         {"limits", "queue", "0"},
+        {"jobs", "keep", "-1"},
+        {"jobs", "keep", "7d"},
+        {"jobs", "keep", "0.000001"}, /* would be none, and none is for ever */
         {"limits", "body_bytes", "1X"},
         {"limits", "body_bytes", "1MB"},
         {"situd", "debug", "maybe"},

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading what a job is asked to be. Both forms, body and query, are checked by the same rules, and
+ * every message names the member and what it may be.
+ */
+#include "wire/job_request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/json.h"
+
+enum { DEFAULT_TOP = 5, DEFAULT_PRIORITY = 5, DEFAULT_INTERVAL_S = 60, MAX_INTERVAL_S = 86400 };
+
+static void set_defaults(struct job_request *request)
+{
+    *request = (struct job_request){.prefix = "",
+                                    .top = DEFAULT_TOP,
+                                    .labels = true,
+                                    .priority = DEFAULT_PRIORITY,
+                                    .max_failures = UINT64_MAX,
+                                    .cache = true,
+                                    .keep = true,
+                                    .interval_s = DEFAULT_INTERVAL_S};
+}
+
+/* ---- what both forms have ---- */
+
+static bool is_name_text(const char *text)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    return text[strspn(text, allowed)] == '\0';
+}
+
+/* NAME or NAME@VERSION. Whether there is such a model is not looked at here. */
+static int set_model(struct job_request *request, const char *model, struct error *error)
+{
+    const char *at = model ? strchr(model, '@') : NULL;
+    size_t length = at ? (size_t)(at - model) : model ? strlen(model) : 0;
+    if (length == 0 || length >= sizeof request->model ||
+        (at && (at[1] == '\0' || strlen(at + 1) >= sizeof request->version))) {
+        return error_set(error, ERROR_MALFORMED,
+                         "\"model\" wants the name of a model, NAME or NAME@VERSION");
+    }
+    memcpy(request->model, model, length);
+    request->model[length] = '\0';
+    (void)stpcpy(request->version, at ? at + 1 : "");
+    return 0;
+}
+
+static int set_token(struct job_request *request, const char *token, struct error *error)
+{
+    if (!token) {
+        return 0;
+    }
+    if (token[0] == '\0' || strlen(token) >= sizeof request->token || !is_name_text(token)) {
+        return error_set(error, ERROR_MALFORMED,
+                         "\"token\" wants 1 to %zu characters of A-Z a-z 0-9 . _ -",
+                         sizeof request->token - 1);
+    }
+    (void)stpcpy(request->token, token);
+    return 0;
+}
+
+static int bad_number(const char *name, uint64_t lowest, uint64_t highest, struct error *error)
+{
+    return error_set(error, ERROR_MALFORMED, "\"%s\" wants a number from %llu to %llu", name,
+                     (unsigned long long)lowest, (unsigned long long)highest);
+}
+
+/* ---- the body ---- */
+
+/* A member of one type, or NULL where it is not there. */
+static int optional(const struct json *object, const char *name, enum json_type type,
+                    const struct json **ret_node, struct error *error)
+{
+    static const char *const wants[] = {
+        [JSON_TYPE_BOOL] = "true or false", [JSON_TYPE_STRING] = "a string",
+        [JSON_TYPE_ARRAY] = "an array",     [JSON_TYPE_OBJECT] = "an object",
+        [JSON_TYPE_INTEGER] = "a number",
+    };
+    *ret_node = json_member(object, name);
+    return !*ret_node || json_type_of(*ret_node) == type
+               ? 0
+               : error_set(error, ERROR_MALFORMED, "\"%s\" wants %s", name, wants[type]);
+}
+
+static int read_string(const struct json *object, const char *name, size_t longest,
+                       const char **ret_text, struct error *error)
+{
+    const struct json *node = NULL;
+    int result = optional(object, name, JSON_TYPE_STRING, &node, error);
+    if (result == 0 && json_length(node) > longest) {
+        result =
+            error_set(error, ERROR_TOO_LARGE, "\"%s\" is longer than %zu bytes", name, longest);
+    }
+    *ret_text = result == 0 ? json_get_string(node, *ret_text) : *ret_text;
+    return result;
+}
+
+static int read_bool(const struct json *object, const char *name, bool *place, struct error *error)
+{
+    const struct json *node = NULL;
+    int result = optional(object, name, JSON_TYPE_BOOL, &node, error);
+    *place = json_get_bool(node, *place);
+    return result;
+}
+
+static int read_number(const struct json *object, const char *name, uint32_t lowest,
+                       uint32_t highest, uint32_t *place, struct error *error)
+{
+    const struct json *node = json_member(object, name);
+    int64_t value = node ? json_get_integer(node, -1) : *place;
+    if (value < lowest || value > highest) {
+        return bad_number(name, lowest, highest, error);
+    }
+    *place = (uint32_t)value;
+    return 0;
+}
+
+static int read_max_failures(const struct json *body, uint64_t *place, struct error *error)
+{
+    const struct json *node = json_member(body, "max_failures");
+    if (!node || json_type_of(node) == JSON_TYPE_NULL) {
+        return 0;
+    }
+    int64_t value = json_get_integer(node, -1);
+    if (value < 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "\"max_failures\" wants a number, 0 or more, or null for no bound");
+    }
+    *place = (uint64_t)value;
+    return 0;
+}
+
+/* A list of names is one name a line: what would not come back as it is, is refused. */
+static int check_key(const struct json *node, size_t index, struct error *error)
+{
+    const char *key = json_get_string(node, NULL);
+    if (!key) {
+        return error_set(error, ERROR_MALFORMED, "keys[%zu] is not a string", index);
+    }
+    size_t length = strlen(key);
+    if (length == 0) {
+        return error_set(error, ERROR_MALFORMED, "keys[%zu] is empty: a name is wanted", index);
+    }
+    if (strchr(key, '\n') || key[length - 1] == '\r') {
+        return error_set(error, ERROR_MALFORMED,
+                         "keys[%zu] has a line break in it: select such a name by \"prefix\"",
+                         index);
+    }
+    return 0;
+}
+
+static int read_keys(struct job_request *request, struct error *error)
+{
+    size_t count = json_length(request->keys);
+    if (count > LIMIT_RUN_KEYS) {
+        return error_set(error, ERROR_TOO_LARGE,
+                         "\"keys\" has more than %u names: send the list as "
+                         "application/octet-stream, one name a line",
+                         LIMIT_RUN_KEYS);
+    }
+    for (size_t i = 0; i < count; i++) {
+        int result = check_key(json_element(request->keys, i), i, error);
+        if (result < 0) {
+            return result;
+        }
+    }
+    request->key_count = count;
+    request->names = true;
+    return 0;
+}
+
+static int read_selection(struct job_request *request, struct error *error)
+{
+    const struct json *select = NULL;
+    int result = optional(request->body, "select", JSON_TYPE_OBJECT, &select, error);
+    if (result == 0) {
+        result = read_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
+    }
+    if (result == 0) {
+        result = read_string(select, "prefix", LIMIT_KEY_BYTES, &request->prefix, error);
+    }
+    if (result == 0) {
+        result = read_string(select, "glob", LIMIT_KEY_BYTES, &request->glob, error);
+    }
+    if (result == 0) {
+        result = optional(select, "keys", JSON_TYPE_ARRAY, &request->keys, error);
+    }
+    if (result < 0) {
+        return result;
+    }
+    bool listing = *request->prefix || request->glob;
+    if (request->keys ? listing : !request->store) {
+        return error_set(error, ERROR_MALFORMED,
+                         "\"select\" wants either \"store\", with \"prefix\" and \"glob\", or "
+                         "\"keys\"");
+    }
+    return request->keys ? read_keys(request, error) : 0;
+}
+
+static int read_standing(struct job_request *request, struct error *error)
+{
+    int result = read_bool(request->body, "standing", &request->standing, error);
+    if (result == 0) {
+        result = read_number(request->body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s,
+                             error);
+    }
+    if (result == 0 && request->standing && request->names) {
+        result = error_set(error, ERROR_MALFORMED,
+                           "\"standing\" wants a \"store\" to look through, not a list of names");
+    }
+    return result;
+}
+
+static int read_options(struct job_request *request, struct error *error)
+{
+    const struct json *body = request->body;
+    const struct json *output = NULL;
+    const struct json *model = NULL;
+    const struct json *token = NULL;
+    int result = optional(body, "model", JSON_TYPE_STRING, &model, error);
+    if (result == 0) {
+        result = set_model(request, json_get_string(model, NULL), error);
+    }
+    if (result == 0) {
+        result = read_number(body, "top", 1, LIMIT_TOP, &request->top, error);
+    }
+    if (result == 0) {
+        result = optional(body, "output", JSON_TYPE_OBJECT, &output, error);
+    }
+    if (result == 0) {
+        result = read_bool(output, "labels", &request->labels, error);
+    }
+    if (result == 0) {
+        result = read_number(body, "priority", 0, LIMIT_JOB_PRIORITY, &request->priority, error);
+    }
+    if (result == 0) {
+        result = read_max_failures(body, &request->max_failures, error);
+    }
+    if (result == 0) {
+        result = read_bool(body, "cache", &request->cache, error);
+    }
+    if (result == 0) {
+        result = read_bool(body, "keep", &request->keep, error);
+    }
+    if (result == 0) {
+        result = optional(body, "token", JSON_TYPE_STRING, &token, error);
+    }
+    return result == 0 ? set_token(request, json_get_string(token, NULL), error) : result;
+}
+
+int job_request_parse(const void *bytes, size_t size, struct job_request *ret_request,
+                      struct error *error)
+{
+    struct job_request request;
+    set_defaults(&request);
+    if (size > LIMIT_JSON_BYTES) {
+        return error_set(error, ERROR_TOO_LARGE, "the request is larger than %llu bytes",
+                         (unsigned long long)LIMIT_JSON_BYTES);
+    }
+    int result = json_parse(bytes, size, "request body", &request.body, error);
+    if (result == 0 && json_type_of(request.body) != JSON_TYPE_OBJECT) {
+        result = error_set(error, ERROR_MALFORMED, "the request body wants to be an object");
+    }
+    if (result == 0) {
+        result = read_options(&request, error);
+    }
+    if (result == 0) {
+        result = read_selection(&request, error);
+    }
+    if (result == 0) {
+        result = read_standing(&request, error);
+    }
+    if (result < 0) {
+        job_request_done(&request);
+        return result;
+    }
+    *ret_request = request;
+    return 0;
+}
+
+/* ---- the query ---- */
+
+struct query {
+    const char *(*get)(void *context, const char *name);
+    void *context;
+};
+
+static int query_number(const struct query *query, const char *name, uint64_t lowest,
+                        uint64_t highest, uint64_t *place, struct error *error)
+{
+    const char *text = query->get(query->context, name);
+    if (!text) {
+        return 0;
+    }
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < lowest ||
+        value > highest) {
+        return bad_number(name, lowest, highest, error);
+    }
+    *place = value;
+    return 0;
+}
+
+static int query_flag(const struct query *query, const char *name, bool *place, struct error *error)
+{
+    uint64_t value = *place;
+    int result = query_number(query, name, 0, 1, &value, error);
+    *place = value != 0;
+    return result;
+}
+
+int job_request_from_query(const char *(*get)(void *context, const char *name), void *context,
+                           struct job_request *ret_request, struct error *error)
+{
+    struct job_request request;
+    const struct query query = {get, context};
+    set_defaults(&request);
+    uint64_t top = request.top;
+    uint64_t priority = request.priority;
+    int result = set_model(&request, get(context, "model"), error);
+    request.names = true;
+    request.store = get(context, "store");
+    if (result == 0 && request.store && strlen(request.store) > LIMIT_STORE_NAME) {
+        result = error_set(error, ERROR_TOO_LARGE, "\"store\" is longer than %u bytes",
+                           LIMIT_STORE_NAME);
+    }
+    if (result == 0) {
+        result = query_number(&query, "top", 1, LIMIT_TOP, &top, error);
+    }
+    if (result == 0) {
+        result = query_flag(&query, "labels", &request.labels, error);
+    }
+    if (result == 0) {
+        result = query_number(&query, "priority", 0, LIMIT_JOB_PRIORITY, &priority, error);
+    }
+    if (result == 0) {
+        result = query_number(&query, "max_failures", 0, INT64_MAX, &request.max_failures, error);
+    }
+    if (result == 0) {
+        result = query_flag(&query, "cache", &request.cache, error);
+    }
+    if (result == 0) {
+        result = query_flag(&query, "keep", &request.keep, error);
+    }
+    if (result == 0) {
+        result = set_token(&request, get(context, "token"), error);
+    }
+    if (result < 0) {
+        return result;
+    }
+    request.top = (uint32_t)top;
+    request.priority = (uint32_t)priority;
+    *ret_request = request;
+    return 0;
+}
+
+void job_request_done(struct job_request *request)
+{
+    json_free(request->body);
+    *request = (struct job_request){0};
+}
+
+const char *job_request_key(const struct job_request *request, size_t index)
+{
+    return json_get_string(json_element(request->keys, index), NULL);
+}
