@@ -152,17 +152,43 @@ static void hold_back(struct app *app, struct http_request *request)
     }
 }
 
+void app_fill(char *to, size_t size, unsigned kind, unsigned seed)
+{
+    size_t at = 0;
+    unsigned state = seed * 2654435761U + 1;
+    while (at < size) {
+        state = state * 1664525U + 1013904223U;
+        char line[80];
+        int length = 1;
+        if (kind == FILL_LINES) {
+            length =
+                snprintf(line, sizeof(line), "{\"object\":\"photos/%u.jpg\",\"score\":0.%05u}\n",
+                         seed, state >> 16);
+        } else {
+            line[0] = (char)(state >> 24);
+        }
+        size_t piece = (size_t)length < size - at ? (size_t)length : size - at;
+        memcpy(to + at, line, piece);
+        at += piece;
+    }
+}
+
 static void produce(struct app *app, struct http_request *request)
 {
     size_t count = number(request, "count");
     size_t size = number(request, "size");
+    unsigned kind = (unsigned)number(request, "kind");
     cleanup_free char *piece = malloc(size + 1);
     if (!piece) {
         abort(); /* not the test's thread */
     }
     http_stream_begin(request, "application/x-ndjson", NULL, STREAM_LOW, app_drained, app);
     for (size_t i = 0; i < count; i++) {
-        memset(piece, 'a' + (int)(i % 26), size);
+        if (kind) {
+            app_fill(piece, size, kind, (unsigned)i);
+        } else {
+            memset(piece, 'a' + (int)(i % 26), size);
+        }
         int r = http_stream_append(request, piece, size);
         if (r < 0) {
             atomic_store(&app->append_result, r);
@@ -198,6 +224,22 @@ static void respond_big(struct http_request *request)
     http_respond_buffer(request, 200, "application/octet-stream", &body, NULL);
 }
 
+static void respond_text(struct http_request *request)
+{
+    static const char *const coded[] = {"Content-Encoding", "x-own", NULL};
+    struct buffer body = BUFFER_INIT;
+    size_t size = number(request, "size");
+    const char *type = http_request_query(request, "type");
+    char *to = buffer_reserve(&body, size + 1);
+    if (!to) {
+        abort(); /* not the test's thread */
+    }
+    app_fill(to, size, (unsigned)number(request, "kind"), 7);
+    body.size = size;
+    http_respond_buffer(request, 200, type ? type : "text/plain", &body,
+                        http_request_query(request, "coded") ? coded : NULL);
+}
+
 static void work_on(struct app *app, struct http_request *request)
 {
     static const char *const fields[] = {"X-One", "1", "X-Two", "2", NULL};
@@ -209,6 +251,8 @@ static void work_on(struct app *app, struct http_request *request)
         http_respond(request, 200, "application/octet-stream", body, size, NULL);
     } else if (is_path(request, "/big")) {
         respond_big(request);
+    } else if (is_path(request, "/text")) {
+        respond_text(request);
     } else if (is_path(request, "/later")) {
         http_respond(request, 200, "text/plain", "later\n", 6, fields);
     } else {
@@ -314,6 +358,18 @@ void app_stop(struct app *app)
     (void)unlink(app->unix_path);
     (void)pthread_cond_destroy(&app->changed);
     (void)pthread_mutex_destroy(&app->lock);
+}
+
+struct http_request *app_take_held(struct app *app)
+{
+    struct http_request *request = NULL;
+    for (int i = 0; i < 5000 && !request; i++) {
+        sleep_ms(1);
+        HOLD(&app->lock);
+        request = take_ptr(app->held);
+    }
+    assert_non_null(request);
+    return request;
 }
 
 int client_try_connect(const struct app *app)

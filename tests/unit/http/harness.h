@@ -27,8 +27,10 @@ enum { APP_WORK = 64, APP_BODY_LIMIT = 1000, APP_UPLOAD_LIMIT = 8 << 20 };
  *   /echo             buffered body of at most APP_BODY_LIMIT bytes, sent back by the worker
  *   /upload?fail=N    streamed body; answers its size, or 422 from the sink on after N bytes
  *   /refuse           403 at `begin`
- *   /stream?count=N&size=S[&abort=1][&hold=1]   N pieces, held back above 64 KiB pending; `hold`:
- *                     does not end the stream
+ *   /stream?count=N&size=S[&kind=K][&abort=1][&hold=1]   N pieces, held back above 64 KiB pending;
+ *                     `hold`: does not end the stream; `kind` as in app_fill(), 0: one letter each
+ *   /text?size=N&kind=K[&type=T][&coded=1]   N bytes of text/plain or T from the worker, all at
+ *                     once; `coded`: with a Content-Encoding of its own
  *   /query            the parameter `name`, /any: the path, the header X-Probe
  *   /big?size=N       N bytes from the worker */
 struct app {
@@ -50,10 +52,18 @@ struct app {
     _Atomic size_t pending_most;
 };
 
+/* Bytes to be told apart: lines like those of results, or noise. The same each time. */
+enum { FILL_LINES = 1, FILL_NOISE = 2 };
+void app_fill(char *to, size_t size, unsigned kind, unsigned seed);
+
 /* Starts server and worker. `bodies_bytes` as http_config has it. */
 void app_start(struct app *app, unsigned limit, int64_t deadline_ms, uint64_t bodies_bytes);
 int app_listen_tcp(struct app *app, const char *certificate, const char *key);
 void app_stop(struct app *app);
+
+/* The stream of `hold=1`, or the last /never, once the worker or the listener gave it out. The
+ * caller drops the reference. */
+struct http_request *app_take_held(struct app *app);
 
 /* Waits up to five seconds for a counter to reach `value`; fails the test else. */
 void wait_for(_Atomic unsigned *counter, unsigned value);

@@ -15,6 +15,7 @@
 
 #define HOST " HTTP/1.1\r\nHost: x\r\n"
 #define END HOST "\r\n"
+#define CODED HOST "Accept-Encoding: "
 
 enum { CROWD = 1000, TRICKLERS = 200, BUSY = 20 };
 
@@ -54,12 +55,6 @@ static void expect_inline(int fd)
     answer_done(&answer);
 }
 
-static struct http_request *take_held(struct app *app)
-{
-    HOLD(&app->lock);
-    return take_ptr(app->held);
-}
-
 static void test_a_client_that_leaves_ends_its_waiting_request(void **state)
 {
     struct app *app = *state;
@@ -71,7 +66,7 @@ static void test_a_client_that_leaves_ends_its_waiting_request(void **state)
         (void)close(fd);
         wait_for(&app->gone, 1 + (unsigned)is_unix);
         wait_for(&app->ended, 1 + (unsigned)is_unix);
-        struct http_request *request = take_held(app);
+        struct http_request *request = app_take_held(app);
         assert_string_equal(http_request_path(request), "/never"); /* a holder may still look */
         http_respond(request, 200, NULL, "late", 4, NULL);         /* and answer: ignored */
         http_stream_begin(request, NULL, NULL, 0, NULL, NULL);
@@ -126,7 +121,7 @@ static void test_half_closed_clients(void **state)
     (void)shutdown(fd, SHUT_WR);
     sleep_ms(100);
     assert_int_equal(atomic_load(&app->ended), 0); /* a unix socket tells this from a close */
-    struct http_request *request = take_held(app);
+    struct http_request *request = app_take_held(app);
     http_respond(request, 200, NULL, "here", 4, NULL);
     http_request_unref(request);
     struct answer answer;
@@ -153,7 +148,7 @@ static void test_a_client_that_leaves_ends_its_stream(void **state)
     sleep_ms(50); /* all sent, and suspended again */
     (void)close(fd);
     wait_for(&app->gone, 1);
-    struct http_request *request = take_held(app);
+    struct http_request *request = app_take_held(app);
     assert_int_equal(http_stream_append(request, "x", 1), -EPIPE);
     http_request_unref(request);
     {
@@ -210,7 +205,7 @@ static void test_quiesce_lets_running_requests_finish(void **state)
     answer_done(&answer);
     assert_true(client_closed(idle, 1000));
     assert_int_equal(http_server_active(app->server), 1);
-    struct http_request *request = take_held(app);
+    struct http_request *request = app_take_held(app);
     http_respond(request, 200, NULL, "done", 4, NULL);
     http_request_unref(request);
     client_read(running, false, &answer);
@@ -298,7 +293,7 @@ static void test_idle_connections_are_closed_and_waiting_ones_are_not(void **sta
     int streaming = client_connect(app);
     client_send_text(waiting, "GET /never" END);
     wait_for(&app->readied, 1);
-    struct http_request *request = take_held(app);
+    struct http_request *request = app_take_held(app);
     client_send_text(streaming, "GET /stream?count=1&size=10&hold=1" END);
     expect_inline(idle);
     assert_true(client_closed(idle, 1500));
@@ -310,7 +305,7 @@ static void test_idle_connections_are_closed_and_waiting_ones_are_not(void **sta
     client_read(waiting, false, &answer);
     assert_int_equal(answer.status, 200);
     answer_done(&answer);
-    request = take_held(app);
+    request = app_take_held(app);
     assert_int_equal(http_stream_append(request, "more", 4), 0);
     http_stream_end(request, false);
     http_request_unref(request);
@@ -382,7 +377,7 @@ static void test_at_the_limit_the_longest_idle_makes_room(void **state)
     for (int i = 2; i < 50; i++) {
         expect_inline(fds[i]);
     }
-    struct http_request *request = take_held(app);
+    struct http_request *request = app_take_held(app);
     http_respond(request, 200, NULL, "here", 4, NULL);
     http_request_unref(request);
     struct answer answer;
@@ -487,6 +482,9 @@ static void *rush(void *context)
         "GET /later" END "GET /later" END,
         "GET /stream?count=50&size=1000" END,
         "GET /stream?count=2&size=100&abort=1" END,
+        "GET /stream?count=200&size=300&kind=1" CODED "zstd\r\n\r\n",
+        "GET /stream?count=9&size=9000&kind=2&abort=1" CODED "gzip\r\n\r\n",
+        "GET /text?size=9000&kind=1" CODED "gzip\r\n\r\n",
         "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
         "POST /upload?fail=3 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
         "POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\nhello",
@@ -495,7 +493,8 @@ static void *rush(void *context)
     };
     for (int i = 0; i < 150; i++) {
         int fd = i % 2 ? client_connect(app) : client_connect_unix(app);
-        client_send_text(fd, requests[rand_r(&seed) % 10]);
+        client_send_text(
+            fd, requests[(size_t)rand_r(&seed) % (sizeof(requests) / sizeof(requests[0]))]);
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         if (rand_r(&seed) % 3 > 0) {
             (void)poll(&wait, 1, rand_r(&seed) % 3);

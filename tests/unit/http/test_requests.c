@@ -356,19 +356,6 @@ static void test_streams_are_whole_and_hold_their_producer_back(void **state)
     (void)close(fd);
 }
 
-/* The stream of `hold=1`, once the worker has written all of it. */
-static struct http_request *take_held_stream(struct app *app)
-{
-    struct http_request *request = NULL;
-    for (int i = 0; i < 5000 && !request; i++) {
-        sleep_ms(1);
-        HOLD(&app->lock);
-        request = take_ptr(app->held);
-    }
-    assert_non_null(request);
-    return request;
-}
-
 static void test_an_aborted_stream_is_seen_to_be_cut(void **state)
 {
     struct app *app = *state;
@@ -376,7 +363,7 @@ static void test_an_aborted_stream_is_seen_to_be_cut(void **state)
     client_send_text(fd, "GET /stream?count=3&size=10&hold=1" END);
     struct pollfd head_is_here = {.fd = fd, .events = POLLIN};
     assert_int_equal(poll(&head_is_here, 1, 5000), 1);
-    struct http_request *request = take_held_stream(app);
+    struct http_request *request = app_take_held(app);
     http_stream_end(request, true);
     struct answer answer;
     client_read(fd, false, &answer);
@@ -406,7 +393,7 @@ static void test_a_stream_waits_for_its_producer(void **state)
     struct app *app = *state;
     int fd = client_connect(app);
     client_send_text(fd, "GET /stream?count=1&size=10&hold=1" END);
-    struct http_request *request = take_held_stream(app);
+    struct http_request *request = app_take_held(app);
     sleep_ms(50); /* it is sent, and suspended */
     assert_int_equal(http_stream_append(request, "more", 4), 0);
     sleep_ms(20);
@@ -437,15 +424,23 @@ static void wait_for_connections(const struct app *app, uint64_t count)
 
 static void check_totals(const struct app *app, int fd, bool by_kernel)
 {
-    static const char *const requests[] = {"GET /inline" END, "GET /later" END, "HEAD /later" END,
-                                           "GET /stream?count=20&size=100" END};
+    static const char *const requests[] = {
+        "GET /inline" END,
+        "GET /later" END,
+        "HEAD /later" END,
+        "GET /stream?count=20&size=100" END,
+        "GET /stream?count=200&size=500&kind=1" HOST "Accept-Encoding: zstd\r\n\r\n",
+        "GET /text?size=5000&kind=1" HOST "Accept-Encoding: gzip\r\n\r\n",
+        "HEAD /text?size=5000&kind=1" HOST "Accept-Encoding: gzip\r\n\r\n",
+    };
+    const unsigned count = sizeof(requests) / sizeof(requests[0]);
     struct http_totals before;
     struct http_totals after;
     uint64_t sent = 0;
     uint64_t received = 0;
     wait_for_connections(app, 1);
     http_server_totals(app->server, &before);
-    for (int i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < count; i++) {
         struct answer answer = client_ask(fd, requests[i], 200);
         sent += strlen(requests[i]);
         received += answer.wire_size;
@@ -461,7 +456,7 @@ static void check_totals(const struct app *app, int fd, bool by_kernel)
     http_server_totals(app->server, &after);
     assert_int_equal(after.bytes_received - before.bytes_received, sent);
     assert_int_equal(after.bytes_sent - before.bytes_sent, received);
-    assert_int_equal(after.requests - before.requests, 4);
+    assert_int_equal(after.requests - before.requests, count);
 }
 
 static void test_totals_equal_what_the_client_sent_and_received(void **state)
