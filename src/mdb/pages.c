@@ -353,7 +353,7 @@ static int check_leaf(struct check *check, const struct level *level)
         const uint8_t *value = node.data;
         if (node.big) {
             result = read_big(check, &node);
-            value = check->value + PAGE_HEAD;
+            value = result == 0 ? check->value + PAGE_HEAD : NULL;
         }
         if (result == 0) {
             result = check->free_tree ? check_free_list(check, level, &node, value)
