@@ -12,9 +12,9 @@
 #include "jobs/jobs.h"
 
 struct job_file {
-    struct job_spec spec;  /* owned */
-    enum job_state state;  /* WAITING stands for going on */
-    struct error reason;   /* of a failed or paused one */
+    struct job_spec spec;   /* owned */
+    enum job_state state;   /* WAITING stands for going on */
+    struct error reason;    /* of a failed or paused one */
     uint64_t failed_before; /* failures that max_failures does not count: there was a resume */
     bool selected_known;
     uint64_t selected;
@@ -22,11 +22,16 @@ struct job_file {
     int64_t finished_s;
 };
 
-/* `directory` is the job's own. ERROR_IO, ERROR_NO_SPACE, ERROR_MEMORY. */
+/* `directory` is the job's own. One thread at a time for a job. ERROR_IO, ERROR_NO_SPACE,
+ * ERROR_MEMORY; ERROR_MALFORMED for values that would not be read again (a prefix that is not
+ * UTF-8): the old file stays. */
 must_check int job_file_write(const char *directory, const struct job_file *file,
                               struct error *error);
 /* ERROR_NOT_FOUND, ERROR_MALFORMED (of a newer format, too), ERROR_IO, ERROR_MEMORY. */
 must_check int job_file_read(const char *directory, struct job_file *ret_file, struct error *error);
+/* The same of the file's text. */
+must_check int job_file_parse(const char *text, size_t size, struct job_file *ret_file,
+                              struct error *error);
 void job_file_done(struct job_file *file);
 
 /* The job object of the protocol, for clients. */

@@ -20,15 +20,16 @@ struct selection;
 
 /* Begins behind the key `after` (raw bytes without the store's name, NULL: from the start) of a
  * listing, or behind the first `position` names of a key list. `keys_path` is the `keys` file or
- * NULL. */
+ * NULL. ERROR_NOT_FOUND (the store), ERROR_MALFORMED (the glob), ERROR_IO (the key list),
+ * ERROR_MEMORY. */
 must_check int selection_new(const struct job_spec *spec, const struct jobs_host *host,
                              const char *keys_path, const char *after, uint64_t position,
                              struct selection **ret_selection, struct error *error);
 void selection_free(struct selection *selection); /* NULL is fine */
 
 struct selected {
-    const char *object;  /* "STORE/KEY", or the name as it was given; borrowed until the next call */
-    const char *key;     /* in `object`; NULL where `fault` says why it is no object */
+    const char *object; /* "STORE/KEY", or the name as it was given; borrowed until the next call */
+    const char *key;    /* in `object`; NULL where `fault` says why it is no object */
     struct store *store; /* borrowed; NULL likewise */
     bool flawed;         /* the name is not UTF-8 or too long: raw bytes in `object` */
     struct error fault;  /* ERROR_NONE; or no such store, not a key: becomes a failure line */
@@ -40,6 +41,10 @@ struct selected {
 must_check int selection_next(struct selection *selection, struct selected *ret_selected,
                               struct error *error);
 
+/* From here on selection_next gives -ECANCELED while *stop is set: a listing of which nothing
+ * matches may be long. `stop` is borrowed; NULL for none. */
+void selection_stop_on(struct selection *selection, const atomic_bool *stop);
+
 uint64_t selection_skipped(const struct selection *selection); /* by suffix, so far */
 
 /* True where nothing is behind what is in memory: the last page is there. Then *ret_left names are
@@ -49,7 +54,7 @@ bool selection_is_last_page(const struct selection *selection, uint64_t *ret_lef
 /* Counts a whole selection, with a listing of its own. `stop` (may be NULL) ends it early with
  * -ECANCELED. */
 must_check int selection_count(const struct job_spec *spec, const struct jobs_host *host,
-                               const char *keys_path, const atomic_bool *stop,
-                               uint64_t *ret_count, uint64_t *ret_skipped, struct error *error);
+                               const char *keys_path, const atomic_bool *stop, uint64_t *ret_count,
+                               uint64_t *ret_skipped, struct error *error);
 
 #endif

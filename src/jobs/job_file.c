@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job.json, written and read. Every member is there, once, and is looked at; what is written is
+ * read back before it takes the old one's place, so that no job is left that the next start
+ * refuses.
+ */
+#include "jobs/job_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "wire/json.h"
+
+enum { FORMAT = 1, MEMBERS = 26 };
+
+#define FILE_NAME "job.json"
+#define NEW_NAME "job.json.new"
+
+void job_file_done(struct job_file *file)
+{
+    job_spec_done(&file->spec);
+    *file = (struct job_file){0};
+}
+
+/* ---- members, written ---- */
+
+static void put_text(struct buffer *out, const char *name, const char *text)
+{
+    buffer_printf(out, ",\"%s\":", name);
+    if (text) {
+        json_write_string(out, text);
+    } else {
+        buffer_append_text(out, "null");
+    }
+}
+
+static void put_bool(struct buffer *out, const char *name, bool value)
+{
+    buffer_printf(out, ",\"%s\":%s", name, value ? "true" : "false");
+}
+
+static void put_number(struct buffer *out, const char *name, uint64_t value)
+{
+    buffer_printf(out, ",\"%s\":%" PRIu64, name, value);
+}
+
+static void put_number_or_null(struct buffer *out, const char *name, bool known, uint64_t value)
+{
+    if (known) {
+        put_number(out, name, value);
+    } else {
+        put_text(out, name, NULL);
+    }
+}
+
+static void put_reason(struct buffer *out, const struct error *reason)
+{
+    if (reason->code == ERROR_NONE) {
+        put_text(out, "reason", NULL);
+        return;
+    }
+    buffer_printf(out, ",\"reason\":{\"code\":\"%s\"", error_code_name(reason->code));
+    put_text(out, "message", reason->message);
+    buffer_append_char(out, '}');
+}
+
+/* JSON's numbers here end at INT64_MAX. */
+static uint64_t bounded(uint64_t value)
+{
+    return value < INT64_MAX ? value : INT64_MAX;
+}
+
+static void write_file(struct buffer *out, const struct job_file *file)
+{
+    const struct job_spec *spec = &file->spec;
+    buffer_printf(out, "{\"format\":%d", FORMAT);
+    put_text(out, "id", spec->id);
+    put_text(out, "token", spec->token);
+    put_text(out, "model", spec->model);
+    put_text(out, "version", spec->version);
+    put_text(out, "digest", spec->digest);
+    put_text(out, "store", spec->store);
+    put_text(out, "prefix", spec->prefix ? spec->prefix : "");
+    put_text(out, "glob", spec->glob);
+    put_bool(out, "keys", spec->has_keys);
+    put_number(out, "top", spec->top);
+    put_bool(out, "labels", spec->labels);
+    put_number(out, "priority", spec->priority);
+    put_number_or_null(out, "max_failures", spec->max_failures != UINT64_MAX,
+                       bounded(spec->max_failures));
+    put_bool(out, "cache", spec->cache);
+    put_bool(out, "keep", spec->keep);
+    put_bool(out, "standing", spec->standing);
+    put_number(out, "interval_s", spec->interval_s);
+    buffer_printf(out, ",\"created_s\":%" PRId64, spec->created_s);
+    put_text(out, "state", job_state_name(file->state));
+    put_reason(out, &file->reason);
+    put_number(out, "failed_before", bounded(file->failed_before));
+    put_bool(out, "selected_known", file->selected_known);
+    put_number(out, "selected", bounded(file->selected));
+    put_number(out, "skipped", bounded(file->skipped));
+    buffer_printf(out, ",\"finished_s\":%" PRId64 "}\n", file->finished_s);
+}
+
+/* ---- members, read ---- */
+
+struct members {
+    const struct json *root;
+    struct error *error;
+    int result; /* of the first that is wrong; the others are read, for nothing */
+};
+
+static const struct json *member(struct members *members, const char *name, enum json_type type)
+{
+    const struct json *node = json_member(members->root, name);
+    if (node && json_type_of(node) == type) {
+        return node;
+    }
+    if (members->result == 0) {
+        members->result = error_set(members->error, ERROR_MALFORMED, FILE_NAME ": '%s' wants %s",
+                                    name, json_type_name(type));
+    }
+    return NULL;
+}
+
+static void wrong(struct members *members, const char *name)
+{
+    if (members->result == 0) {
+        members->result = error_set(members->error, ERROR_MALFORMED,
+                                    FILE_NAME ": '%s' has a value that cannot be", name);
+    }
+}
+
+static bool is_null(const struct members *members, const char *name)
+{
+    const struct json *node = json_member(members->root, name);
+    return node && json_type_of(node) == JSON_TYPE_NULL;
+}
+
+/* A word of letters, digits and "._-"; the message names it where it is wrong. */
+static void take_word(struct members *members, const char *name, char *to, size_t room)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    const char *text = json_get_string(member(members, name, JSON_TYPE_STRING), "");
+    size_t size = strlen(text);
+    if (size >= room || strspn(text, letters) != size) {
+        wrong(members, name);
+        return;
+    }
+    memcpy(to, text, size + 1);
+}
+
+static void take_text(struct members *members, const char *name, bool optional, char **to)
+{
+    if (optional && is_null(members, name)) {
+        return;
+    }
+    const char *text = json_get_string(member(members, name, JSON_TYPE_STRING), "");
+    if (strlen(text) > LIMIT_KEY_BYTES) {
+        wrong(members, name);
+        return;
+    }
+    *to = strdup(text);
+    if (!*to && members->result == 0) {
+        members->result = error_set(members->error, ERROR_MEMORY, "no memory for " FILE_NAME);
+    }
+}
+
+static bool take_bool(struct members *members, const char *name)
+{
+    return json_get_bool(member(members, name, JSON_TYPE_BOOL), false);
+}
+
+static int64_t take_number(struct members *members, const char *name, int64_t low, int64_t high)
+{
+    int64_t value = json_get_integer(member(members, name, JSON_TYPE_INTEGER), low);
+    if (value < low || value > high) {
+        wrong(members, name);
+        return low;
+    }
+    return value;
+}
+
+static enum job_state take_state(struct members *members)
+{
+    const char *text = json_get_string(member(members, "state", JSON_TYPE_STRING), "");
+    for (int state = JOB_WAITING; state <= JOB_FAILED; state++) {
+        if (strcmp(job_state_name((enum job_state)state), text) == 0) {
+            return state == JOB_RUNNING ? JOB_WAITING : (enum job_state)state;
+        }
+    }
+    wrong(members, "state");
+    return JOB_FAILED;
+}
+
+static void take_reason(struct members *members, struct error *ret_reason)
+{
+    *ret_reason = (struct error){.code = ERROR_NONE};
+    if (is_null(members, "reason")) {
+        return;
+    }
+    const struct json *reason = member(members, "reason", JSON_TYPE_OBJECT);
+    const char *code = json_get_string(json_member(reason, "code"), NULL);
+    const char *message = json_get_string(json_member(reason, "message"), NULL);
+    if (!code || !message) {
+        wrong(members, "reason");
+        return;
+    }
+    (void)error_set(ret_reason, error_code_parse(code), "%s", message);
+}
+
+static void take_spec(struct members *members, struct job_spec *spec)
+{
+    take_word(members, "id", spec->id, sizeof spec->id);
+    take_word(members, "token", spec->token, sizeof spec->token);
+    take_word(members, "model", spec->model, sizeof spec->model);
+    take_word(members, "version", spec->version, sizeof spec->version);
+    take_word(members, "digest", spec->digest, sizeof spec->digest);
+    take_text(members, "store", true, &spec->store);
+    take_text(members, "prefix", false, &spec->prefix);
+    take_text(members, "glob", true, &spec->glob);
+    spec->has_keys = take_bool(members, "keys");
+    spec->top = (uint32_t)take_number(members, "top", 0, LIMIT_TOP);
+    spec->labels = take_bool(members, "labels");
+    spec->priority = (uint32_t)take_number(members, "priority", 0, LIMIT_JOB_PRIORITY);
+    spec->max_failures = UINT64_MAX;
+    if (!is_null(members, "max_failures")) {
+        spec->max_failures = (uint64_t)take_number(members, "max_failures", 0, INT64_MAX);
+    }
+    spec->cache = take_bool(members, "cache");
+    spec->keep = take_bool(members, "keep");
+    spec->standing = take_bool(members, "standing");
+    spec->interval_s = (uint32_t)take_number(members, "interval_s", 0, UINT32_MAX);
+    spec->created_s = take_number(members, "created_s", INT64_MIN, INT64_MAX);
+    if (strlen(spec->id) != JOB_ID_SIZE - 1 ||
+        strspn(spec->id, "abcdefghijklmnopqrstuvwxyz234567") != JOB_ID_SIZE - 1) {
+        wrong(members, "id");
+    }
+    if (spec->model[0] == '\0' || spec->model[0] == '.') {
+        wrong(members, "model");
+    }
+    if (!spec->store && !spec->has_keys) {
+        wrong(members, "store");
+    }
+}
+
+static void take_file(struct members *members, struct job_file *file)
+{
+    if (json_type_of(members->root) != JSON_TYPE_OBJECT) {
+        members->result = error_set(members->error, ERROR_MALFORMED, FILE_NAME " is no object");
+        return;
+    }
+    int64_t format = take_number(members, "format", 1, INT64_MAX);
+    if (members->result == 0 && format != FORMAT) {
+        members->result = error_set(members->error, ERROR_MALFORMED,
+                                    FILE_NAME " has format %" PRId64
+                                              ", which a newer situd has written; this one "
+                                              "reads %d",
+                                    format, FORMAT);
+        return;
+    }
+    take_spec(members, &file->spec);
+    file->state = take_state(members);
+    take_reason(members, &file->reason);
+    file->failed_before = (uint64_t)take_number(members, "failed_before", 0, INT64_MAX);
+    file->selected_known = take_bool(members, "selected_known");
+    file->selected = (uint64_t)take_number(members, "selected", 0, INT64_MAX);
+    file->skipped = (uint64_t)take_number(members, "skipped", 0, INT64_MAX);
+    file->finished_s = take_number(members, "finished_s", INT64_MIN, INT64_MAX);
+    if (members->result == 0 && json_length(members->root) != MEMBERS) {
+        members->result =
+            error_set(members->error, ERROR_MALFORMED, FILE_NAME " has a member that is not known");
+    }
+}
+
+int job_file_parse(const char *text, size_t size, struct job_file *ret_file, struct error *error)
+{
+    cleanup_json struct json *root = NULL;
+    struct job_file file = {0};
+    int result = json_parse(text, size, FILE_NAME, &root, error);
+    if (result < 0) {
+        return result;
+    }
+    struct members members = {.root = root, .error = error};
+    take_file(&members, &file);
+    if (members.result < 0) {
+        job_file_done(&file);
+        return members.result;
+    }
+    *ret_file = file;
+    return 0;
+}
+
+/* ---- the file ---- */
+
+static int failed(const char *what, int errnum, struct error *error)
+{
+    char text[96];
+    return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
+                     "a job's " FILE_NAME " cannot be %s: %s", what,
+                     error_text(errnum, text, sizeof text));
+}
+
+static int write_new(int directory, const struct buffer *text)
+{
+    cleanup_fd int fd =
+        openat(directory, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return -errno;
+    }
+    for (size_t done = 0; done < text->size;) {
+        ssize_t written = write(fd, text->data + done, text->size - done);
+        if (written < 0 && errno != EINTR) {
+            return -errno;
+        }
+        done += written > 0 ? (size_t)written : 0;
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int job_file_write(const char *directory, const struct job_file *file, struct error *error)
+{
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    struct job_file again;
+    write_file(&text, file);
+    if (buffer_ok(&text) < 0) {
+        return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
+    }
+    int result = job_file_parse(text.data, text.size, &again, error);
+    if (result < 0) {
+        return result;
+    }
+    job_file_done(&again);
+    cleanup_fd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return failed("written", errno, error);
+    }
+    result = write_new(fd, &text);
+    if (result < 0 || renameat(fd, NEW_NAME, fd, FILE_NAME) < 0) {
+        result = result < 0 ? result : -errno;
+        (void)unlinkat(fd, NEW_NAME, 0);
+        return failed("written", -result, error);
+    }
+    return fsync(fd) < 0 ? failed("synced", errno, error) : 0;
+}
+
+int job_file_read(const char *directory, struct job_file *ret_file, struct error *error)
+{
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    struct stat status;
+    cleanup_fd int parent = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_fd int fd =
+        parent < 0 ? -1 : openat(parent, FILE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT) {
+        return error_set(error, ERROR_NOT_FOUND, "the job has no " FILE_NAME);
+    }
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        return failed("opened", errno, error);
+    }
+    if (!S_ISREG(status.st_mode) || status.st_size > (off_t)LIMIT_JSON_BYTES) {
+        return error_set(error, ERROR_MALFORMED, FILE_NAME " is no regular file of at most 1 MiB");
+    }
+    while (text.size < LIMIT_JSON_BYTES) {
+        char *room = buffer_reserve(&text, 4096);
+        if (!room) {
+            return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
+        }
+        ssize_t got = read(fd, room, 4096);
+        if (got < 0 && errno != EINTR) {
+            return failed("read", errno, error);
+        }
+        if (got == 0) {
+            break;
+        }
+        text.size += got > 0 ? (size_t)got : 0;
+    }
+    return job_file_parse(text.data, text.size, ret_file, error);
+}
+
+/* ---- for clients ---- */
+
+static void put_time(struct buffer *out, const char *name, bool known, int64_t seconds)
+{
+    struct tm parts;
+    char text[40] = "";
+    time_t when = (time_t)seconds;
+    if (known && gmtime_r(&when, &parts)) {
+        (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    }
+    put_text(out, name, text[0] ? text : NULL);
+}
+
+static void put_select(struct buffer *out, const struct job_spec *spec)
+{
+    const char *comma = "";
+    buffer_append_text(out, ",\"select\":{");
+    if (spec->store) {
+        buffer_append_text(out, "\"store\":");
+        json_write_string(out, spec->store);
+        comma = ",";
+    }
+    if (spec->has_keys) {
+        buffer_printf(out, "%s\"keys\":true", comma);
+    } else {
+        buffer_printf(out, "%s\"prefix\":", comma);
+        json_write_string(out, spec->prefix ? spec->prefix : "");
+        if (spec->glob) {
+            put_text(out, "glob", spec->glob);
+        }
+    }
+    buffer_append_char(out, '}');
+}
+
+void job_info_write_json(struct buffer *out, const struct job_info *info)
+{
+    const struct job_spec *spec = &info->spec;
+    buffer_printf(out, "{\"id\":\"%s\"", spec->id);
+    put_text(out, "model", spec->model);
+    put_text(out, "version", spec->version);
+    put_text(out, "digest", spec->digest);
+    put_select(out, spec);
+    put_number(out, "top", spec->top);
+    buffer_printf(out, ",\"output\":{\"labels\":%s}", spec->labels ? "true" : "false");
+    put_number(out, "priority", spec->priority);
+    put_number_or_null(out, "max_failures", spec->max_failures != UINT64_MAX, spec->max_failures);
+    put_bool(out, "cache", spec->cache);
+    put_bool(out, "keep", spec->keep);
+    put_bool(out, "standing", spec->standing);
+    put_number(out, "interval_s", spec->interval_s);
+    put_text(out, "state", job_state_name(info->state));
+    put_reason(out, &info->reason);
+    put_time(out, "created", true, spec->created_s);
+    put_time(out, "finished", info->finished_s != 0, info->finished_s);
+    put_number_or_null(out, "selected", info->selected_known, info->selected);
+    put_number(out, "skipped", info->skipped);
+    put_number(out, "results", info->results);
+    put_number(out, "failed", info->failed);
+    put_number(out, "cached", info->cached);
+    put_number(out, "bytes_read", info->bytes_read);
+    put_number(out, "pass", info->pass);
+    put_bool(out, "idle", info->between_passes);
+    buffer_append_char(out, '}');
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A list of names in a file. What is written is bounded by lines, so a reader needs no more memory
+ * than its one buffer, and passes over a million names as fast as it finds line feeds.
+ */
+#include "jobs/keys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buffer.h"
+#include "base/limits.h"
+
+enum {
+    NAME_BYTES = LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1,
+    FLUSH_BYTES = 64 << 10, /* written at once */
+    READ_BYTES = 64 << 10,  /* read at once; more than any line */
+};
+
+static int failed(const char *what, int errnum, struct error *error)
+{
+    char text[96];
+    return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
+                     "the list of names cannot be %s: %s", what,
+                     error_text(errnum, text, sizeof text));
+}
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "no memory for a list of names");
+}
+
+/* ---- writing ---- */
+
+struct keys_writer {
+    int fd;                /* owned */
+    struct buffer pending; /* whole lines, and the one that has begun */
+    size_t begun;          /* where in it that one begins */
+    uint64_t line;         /* of the client's, from 1: the one that has begun */
+    uint64_t count;
+    bool broken;   /* an error has been told */
+    bool finished; /* all is on disk */
+};
+
+int keys_writer_new(const char *path, struct keys_writer **ret_writer, struct error *error)
+{
+    struct keys_writer *writer = calloc(1, sizeof *writer);
+    if (!writer) {
+        return no_memory(error);
+    }
+    writer->line = 1;
+    writer->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (writer->fd < 0) {
+        int result = failed("made", errno, error);
+        keys_writer_free(writer);
+        return result;
+    }
+    *ret_writer = writer;
+    return 0;
+}
+
+void keys_writer_free(struct keys_writer *writer)
+{
+    if (!writer) {
+        return;
+    }
+    if (writer->fd >= 0) {
+        (void)close(writer->fd);
+    }
+    buffer_done(&writer->pending);
+    free(writer);
+}
+
+uint64_t keys_writer_count(const struct keys_writer *writer)
+{
+    return writer->count;
+}
+
+static int too_long(const struct keys_writer *writer, struct error *error)
+{
+    return error_set(error, ERROR_MALFORMED,
+                     "line %" PRIu64 " of the list of names is longer than %d bytes", writer->line,
+                     NAME_BYTES);
+}
+
+/* The line that has begun is whole. */
+static int end_line(struct keys_writer *writer, struct error *error)
+{
+    struct buffer *pending = &writer->pending;
+    if (pending->size > writer->begun && pending->data[pending->size - 1] == '\r') {
+        pending->size--;
+    }
+    if (pending->size - writer->begun > NAME_BYTES) {
+        return too_long(writer, error);
+    }
+    if (pending->size > writer->begun) {
+        buffer_append_char(pending, '\n');
+        writer->count++;
+    }
+    writer->begun = pending->size;
+    writer->line++;
+    return buffer_ok(pending) < 0 ? no_memory(error) : 0;
+}
+
+/* Writes the whole lines. */
+static int flush(struct keys_writer *writer, struct error *error)
+{
+    struct buffer *pending = &writer->pending;
+    for (size_t done = 0; done < writer->begun;) {
+        ssize_t written = write(writer->fd, pending->data + done, writer->begun - done);
+        if (written < 0 && errno != EINTR) {
+            return failed("written", errno, error);
+        }
+        done += written > 0 ? (size_t)written : 0;
+    }
+    if (writer->begun > 0) {
+        memmove(pending->data, pending->data + writer->begun, pending->size - writer->begun);
+        pending->size -= writer->begun;
+        writer->begun = 0;
+    }
+    return 0;
+}
+
+static int append(struct keys_writer *writer, const char *at, size_t size, struct error *error)
+{
+    struct buffer *pending = &writer->pending;
+    while (size > 0) {
+        const char *feed = memchr(at, '\n', size);
+        size_t part = feed ? (size_t)(feed - at) : size;
+        if (memchr(at, '\0', part)) {
+            return error_set(error, ERROR_MALFORMED,
+                             "line %" PRIu64 " of the list of names holds a NUL byte: names stand "
+                             "one a line",
+                             writer->line);
+        }
+        if (part > NAME_BYTES + 1 - (pending->size - writer->begun)) { /* with a carriage return */
+            return too_long(writer, error);
+        }
+        buffer_append(pending, at, part);
+        if (buffer_ok(pending) < 0) {
+            return no_memory(error);
+        }
+        int result = feed ? end_line(writer, error) : 0;
+        if (result == 0 && pending->size >= FLUSH_BYTES) {
+            result = flush(writer, error);
+        }
+        if (result < 0) {
+            return result;
+        }
+        at += part + (feed ? 1 : 0);
+        size -= part + (feed ? 1 : 0);
+    }
+    return 0;
+}
+
+static int broken_before(struct error *error)
+{
+    return error_set(error, ERROR_IO, "the list of names could not be taken before");
+}
+
+int keys_writer_append(struct keys_writer *writer, const void *bytes, size_t size,
+                       struct error *error)
+{
+    if (writer->broken || writer->finished) {
+        return broken_before(error);
+    }
+    int result = append(writer, bytes, size, error);
+    writer->broken = result < 0;
+    return result;
+}
+
+int keys_writer_finish(struct keys_writer *writer, struct error *error)
+{
+    if (writer->broken) {
+        return broken_before(error);
+    }
+    if (writer->finished) {
+        return 0;
+    }
+    int result = end_line(writer, error);
+    if (result == 0) {
+        result = flush(writer, error);
+    }
+    if (result == 0 && fsync(writer->fd) < 0) {
+        result = failed("synced", errno, error);
+    }
+    writer->broken = result < 0;
+    writer->finished = result == 0;
+    return result;
+}
+
+/* ---- reading ---- */
+
+struct keys_reader {
+    int fd;          /* owned */
+    uint64_t offset; /* of the file: what is read next */
+    size_t start;    /* of bytes: the next line */
+    size_t size;     /* of bytes */
+    bool all;        /* the file's end is in bytes */
+    uint64_t left;   /* lines in bytes from `start` on */
+    char bytes[READ_BYTES];
+};
+
+static uint64_t count_feeds(const char *at, size_t size)
+{
+    uint64_t count = 0;
+    const char *end = at + size;
+    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+        at++;
+        count++;
+    }
+    return count;
+}
+
+/* Reads on where what is left is no whole line. */
+static int fill(struct keys_reader *reader, struct error *error)
+{
+    memmove(reader->bytes, reader->bytes + reader->start, reader->size - reader->start);
+    reader->size -= reader->start;
+    reader->start = 0;
+    while (reader->size < sizeof reader->bytes && !reader->all) {
+        ssize_t got = pread(reader->fd, reader->bytes + reader->size,
+                            sizeof reader->bytes - reader->size, (off_t)reader->offset);
+        if (got < 0 && errno != EINTR) {
+            return failed("read", errno, error);
+        }
+        reader->all = got == 0;
+        reader->offset += got > 0 ? (uint64_t)got : 0;
+        reader->size += got > 0 ? (size_t)got : 0;
+    }
+    reader->left = count_feeds(reader->bytes, reader->size);
+    return 0;
+}
+
+/* There is a whole line at `start`: 1, or 0 at the end. */
+static int have_line(struct keys_reader *reader, struct error *error)
+{
+    if (reader->left > 0) {
+        return 1;
+    }
+    int result = reader->all ? 0 : fill(reader, error);
+    if (result < 0) {
+        return result;
+    }
+    if (reader->left > 0 || reader->size == reader->start) {
+        return reader->left > 0;
+    }
+    return error_set(error, ERROR_IO,
+                     "the list of names is damaged: it ends within a line, or a "
+                     "line is too long");
+}
+
+/* Skips names, whole buffers at once. */
+static int skip(struct keys_reader *reader, uint64_t count, struct error *error)
+{
+    while (count > 0) {
+        int result = have_line(reader, error);
+        if (result <= 0) {
+            return result;
+        }
+        if (count >= reader->left) {
+            const char *feed = memrchr(reader->bytes, '\n', reader->size);
+            count -= reader->left;
+            reader->left = 0;
+            reader->start = feed ? (size_t)(feed - reader->bytes) + 1 : reader->size;
+            continue;
+        }
+        for (; count > 0; count--, reader->left--) {
+            const char *at = reader->bytes + reader->start;
+            const char *feed = memchr(at, '\n', reader->size - reader->start);
+            reader->start += feed ? (size_t)(feed - at) + 1 : 0;
+        }
+    }
+    return 0;
+}
+
+int keys_reader_new(const char *path, uint64_t position, struct keys_reader **ret_reader,
+                    struct error *error)
+{
+    struct keys_reader *reader = calloc(1, sizeof *reader);
+    if (!reader) {
+        return no_memory(error);
+    }
+    int result = 0;
+    struct stat status;
+    reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (reader->fd < 0 || fstat(reader->fd, &status) < 0) {
+        result = failed("opened", errno, error);
+    } else if (!S_ISREG(status.st_mode)) {
+        result = error_set(error, ERROR_IO, "the list of names is no regular file");
+    } else {
+        result = skip(reader, position, error);
+    }
+    if (result < 0) {
+        keys_reader_free(reader);
+        return result;
+    }
+    *ret_reader = reader;
+    return 0;
+}
+
+void keys_reader_free(struct keys_reader *reader)
+{
+    if (!reader) {
+        return;
+    }
+    if (reader->fd >= 0) {
+        (void)close(reader->fd);
+    }
+    free(reader);
+}
+
+int keys_reader_next(struct keys_reader *reader, const char **ret_name, struct error *error)
+{
+    int result = have_line(reader, error);
+    if (result <= 0) {
+        return result;
+    }
+    char *name = reader->bytes + reader->start;
+    char *feed = memchr(name, '\n', reader->size - reader->start);
+    if (!feed || feed - name > NAME_BYTES || memchr(name, '\0', (size_t)(feed - name))) {
+        return error_set(error, ERROR_IO, "the list of names is damaged: a line is no name");
+    }
+    *feed = '\0';
+    reader->start += (size_t)(feed - name) + 1;
+    reader->left--;
+    *ret_name = name;
+    return 1;
+}
+
+bool keys_reader_is_last(const struct keys_reader *reader, uint64_t *ret_left)
+{
+    if (reader->all) {
+        *ret_left = reader->left;
+    }
+    return reader->all;
+}
+
+int keys_count(const char *path, const atomic_bool *stop, uint64_t *ret_count, struct error *error)
+{
+    struct keys_reader *reader = NULL;
+    uint64_t count = 0;
+    int result = keys_reader_new(path, 0, &reader, error);
+    while (result == 0 && (result = have_line(reader, error)) > 0) {
+        count += reader->left;
+        result = stop && atomic_load(stop) ? -ECANCELED : skip(reader, reader->left, error);
+    }
+    keys_reader_free(reader);
+    if (result == 0) {
+        *ret_count = count;
+    }
+    return result;
+}

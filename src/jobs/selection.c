@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a job selects. A listing is taken page by page, and each page's names that do not match the
+ * glob are dropped when it comes; so what is held is a page, however many keys there are. Names of
+ * a list are looked at one by one, and one that is no object is given with its fault.
+ */
+#include "jobs/selection.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/utf8.h"
+#include "jobs/glob.h"
+#include "jobs/keys.h"
+
+enum { OBJECT_ROOM = LIMIT_STORE_NAME + 1 + LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYTES + 1 };
+
+struct selection {
+    struct jobs_host host;
+    const atomic_bool *stop; /* borrowed; NULL: none */
+    struct buffer object;    /* what was given last, with its NUL */
+
+    /* Of a listing. */
+    struct store *store;    /* borrowed; NULL: of a list */
+    char *store_name;       /* owned; NULL: names of a list have their own */
+    char *prefix;           /* owned; what all keys begin with */
+    struct glob *glob;      /* owned; NULL: every key */
+    struct store_page page; /* entries that match */
+    size_t index;           /* in it: the next */
+    bool started;           /* a page is there */
+    char *after;            /* owned: the last key that was listed */
+    uint64_t skipped;
+
+    struct keys_reader *keys; /* owned; of a list */
+};
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "no memory for a selection");
+}
+
+static bool begins_with(const char *text, const char *head)
+{
+    return strncmp(text, head, strlen(head)) == 0;
+}
+
+static bool is_stopped(const struct selection *selection)
+{
+    return selection->stop && atomic_load(selection->stop);
+}
+
+/* ---- the beginning ---- */
+
+/* A glob of whole keys may say more of their beginning than the prefix does. */
+static int take_prefix(struct selection *selection, const char *prefix, struct error *error)
+{
+    const char *head = selection->glob ? glob_head(selection->glob) : "";
+    bool narrows = begins_with(head, prefix);
+    selection->prefix = strdup(narrows ? head : prefix);
+    if (!selection->prefix) {
+        return no_memory(error);
+    }
+    if (!narrows && !begins_with(prefix, head)) {
+        selection->started = true; /* with an empty page: no key begins with both */
+    }
+    return 0;
+}
+
+static int begin_listing(struct selection *selection, const struct job_spec *spec,
+                         const char *after, struct error *error)
+{
+    if (!spec->store) {
+        return error_set(error, ERROR_MALFORMED, "the job names neither a store nor names");
+    }
+    selection->store = selection->host.store_find(selection->host.context, spec->store,
+                                                  strlen(spec->store), error);
+    if (!selection->store) {
+        return -ENOENT;
+    }
+    int result = spec->glob ? glob_new(spec->glob, &selection->glob, error) : 0;
+    if (result == 0) {
+        result = take_prefix(selection, spec->prefix ? spec->prefix : "", error);
+    }
+    if (result == 0) {
+        selection->after = strdup(after ? after : "");
+        result = selection->after ? 0 : no_memory(error);
+    }
+    return result;
+}
+
+int selection_new(const struct job_spec *spec, const struct jobs_host *host, const char *keys_path,
+                  const char *after, uint64_t position, struct selection **ret_selection,
+                  struct error *error)
+{
+    struct selection *selection = calloc(1, sizeof *selection);
+    if (!selection) {
+        return no_memory(error);
+    }
+    selection->host = *host;
+    /* A name that was taken out of a list finds its room. */
+    int result = buffer_reserve(&selection->object, OBJECT_ROOM) ? 0 : no_memory(error);
+    if (result == 0 && spec->store) {
+        selection->store_name = strdup(spec->store);
+        result = selection->store_name ? 0 : no_memory(error);
+    }
+    if (result == 0) {
+        result = keys_path ? keys_reader_new(keys_path, position, &selection->keys, error)
+                           : begin_listing(selection, spec, after, error);
+    }
+    if (result < 0) {
+        selection_free(selection);
+        return result;
+    }
+    *ret_selection = selection;
+    return 0;
+}
+
+void selection_free(struct selection *selection)
+{
+    if (!selection) {
+        return;
+    }
+    store_page_done(&selection->page);
+    keys_reader_free(selection->keys);
+    glob_free(selection->glob);
+    buffer_done(&selection->object);
+    free(selection->store_name);
+    free(selection->prefix);
+    free(selection->after);
+    free(selection);
+}
+
+void selection_stop_on(struct selection *selection, const atomic_bool *stop)
+{
+    selection->stop = stop;
+}
+
+/* ---- the names ---- */
+
+/* STORE/KEY, or the name alone. */
+static int put_object(struct selection *selection, const char *name, const char **ret_key,
+                      struct error *error)
+{
+    struct buffer *object = &selection->object;
+    size_t start = 0;
+    buffer_clear(object);
+    if (selection->store_name) {
+        buffer_append_text(object, selection->store_name);
+        buffer_append_char(object, '/');
+        start = object->size;
+    }
+    buffer_append_text(object, name);
+    if (!buffer_text(object)) {
+        buffer_done(object);
+        return no_memory(error);
+    }
+    *ret_key = object->data + start;
+    return 0;
+}
+
+/* Finds the fault of a name that is none of an object, and whether it can be shown as it is. */
+static int judge(struct selected *selected, const char *key)
+{
+    selected->flawed =
+        strlen(key) > LIMIT_KEY_BYTES || !utf8_valid(selected->object, strlen(selected->object));
+    int result = store_key_check(key, &selected->fault);
+    return result < 0 || !selected->flawed
+               ? result
+               : error_set(&selected->fault, ERROR_MALFORMED, "the name is not UTF-8");
+}
+
+/* ---- a listing ---- */
+
+/* Drops what does not match. */
+static void sift(struct selection *selection)
+{
+    struct store_page *page = &selection->page;
+    size_t kept = 0;
+    for (size_t i = 0; i < page->count && selection->glob; i++) {
+        if (glob_match(selection->glob, page->entries[i].key)) {
+            page->entries[kept++] = page->entries[i];
+        }
+    }
+    page->count = selection->glob ? kept : page->count;
+}
+
+static int next_page(struct selection *selection, struct error *error)
+{
+    struct store_page page;
+    struct store_list_query query = {.prefix = selection->prefix,
+                                     .after = selection->after,
+                                     .limit = LIMIT_LIST_PAGE,
+                                     .images_only = true,
+                                     .flawed = true};
+    int result = store_list(selection->store, &query, &page, error);
+    if (result < 0) {
+        return result;
+    }
+    if (page.count > 0) {
+        char *after = strdup(page.entries[page.count - 1].key);
+        if (!after) {
+            store_page_done(&page);
+            return no_memory(error);
+        }
+        free(selection->after);
+        selection->after = after;
+    }
+    store_page_done(&selection->page);
+    selection->page = page;
+    selection->index = 0;
+    selection->started = true;
+    selection->skipped += page.skipped_suffix;
+    sift(selection);
+    return 0;
+}
+
+/* An entry is at `index`: 1, or 0 at the end. */
+static int have_entry(struct selection *selection, struct error *error)
+{
+    while (!selection->started ||
+           (selection->index == selection->page.count && selection->page.more)) {
+        if (is_stopped(selection)) {
+            return -ECANCELED;
+        }
+        int result = next_page(selection, error);
+        if (result < 0) {
+            return result;
+        }
+    }
+    return selection->index < selection->page.count;
+}
+
+static int next_listed(struct selection *selection, struct selected *ret_selected,
+                       struct error *error)
+{
+    struct selected selected = {0};
+    const char *key;
+    int result = have_entry(selection, error);
+    if (result <= 0) {
+        return result;
+    }
+    const struct store_entry *entry = &selection->page.entries[selection->index];
+    result = put_object(selection, entry->key, &key, error);
+    if (result < 0) {
+        return result;
+    }
+    selected.object = selection->object.data;
+    if (!entry->flawed) {
+        selected.key = key;
+        selected.store = selection->store;
+    } else if (judge(&selected, key) == 0) {
+        (void)error_set(&selected.fault, ERROR_MALFORMED, "the name cannot be a key");
+    }
+    selected.flawed = entry->flawed;
+    selection->index++;
+    *ret_selected = selected;
+    return 1;
+}
+
+/* ---- a list of names ---- */
+
+/* Finds the store of a name, which it may begin with itself. */
+static void find_object(const struct selection *selection, struct selected *selected)
+{
+    const char *slash = selection->store_name ? selected->object + strlen(selection->store_name)
+                                              : strchr(selected->object, '/');
+    if (!slash) {
+        selected->flawed = !utf8_valid(selected->object, strlen(selected->object));
+        (void)error_set(&selected->fault, ERROR_MALFORMED,
+                        "the name is not STORE/KEY: it has no slash");
+        return;
+    }
+    if (judge(selected, slash + 1) == 0) {
+        selected->store =
+            selection->host.store_find(selection->host.context, selected->object,
+                                       (size_t)(slash - selected->object), &selected->fault);
+        selected->key = selected->store ? slash + 1 : NULL;
+    }
+}
+
+static int next_named(struct selection *selection, struct selected *ret_selected,
+                      struct error *error)
+{
+    struct selected selected = {0};
+    const char *name;
+    const char *key;
+    int result = keys_reader_next(selection->keys, &name, error);
+    if (result <= 0) {
+        return result;
+    }
+    result = put_object(selection, name, &key, error);
+    if (result < 0) {
+        return result;
+    }
+    selected.object = selection->object.data;
+    find_object(selection, &selected);
+    *ret_selected = selected;
+    return 1;
+}
+
+int selection_next(struct selection *selection, struct selected *ret_selected, struct error *error)
+{
+    if (is_stopped(selection)) {
+        return -ECANCELED;
+    }
+    return selection->keys ? next_named(selection, ret_selected, error)
+                           : next_listed(selection, ret_selected, error);
+}
+
+uint64_t selection_skipped(const struct selection *selection)
+{
+    return selection->skipped;
+}
+
+bool selection_is_last_page(const struct selection *selection, uint64_t *ret_left)
+{
+    if (selection->keys) {
+        return keys_reader_is_last(selection->keys, ret_left);
+    }
+    if (!selection->started || selection->page.more) {
+        return false;
+    }
+    *ret_left = selection->page.count - selection->index;
+    return true;
+}
+
+int selection_count(const struct job_spec *spec, const struct jobs_host *host,
+                    const char *keys_path, const atomic_bool *stop, uint64_t *ret_count,
+                    uint64_t *ret_skipped, struct error *error)
+{
+    struct selection *selection;
+    uint64_t count = 0;
+    if (keys_path) {
+        *ret_skipped = 0;
+        return keys_count(keys_path, stop, ret_count, error);
+    }
+    int result = selection_new(spec, host, NULL, NULL, 0, &selection, error);
+    if (result < 0) {
+        return result;
+    }
+    selection_stop_on(selection, stop);
+    while ((result = have_entry(selection, error)) > 0) {
+        count += selection->page.count - selection->index;
+        selection->index = selection->page.count;
+    }
+    if (result == 0) {
+        *ret_count = count;
+        *ret_skipped = selection->skipped;
+    }
+    selection_free(selection);
+    return result;
+}
