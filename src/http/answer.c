@@ -185,6 +185,18 @@ void http_respond(struct http_request *request, unsigned status, const char *con
     respond_owned(request, &whole, encoded.data, encoded.size);
 }
 
+/* Takes over `taken`, which has not failed. */
+static void respond_taken(struct http_request *request, struct whole *whole, struct buffer taken)
+{
+    struct buffer encoded = BUFFER_INIT;
+    encode_whole(request, whole, taken.data, taken.size, &encoded);
+    if (encoded.size > 0 || taken.size == 0) {
+        buffer_done(&taken);
+        taken = encoded;
+    }
+    respond_owned(request, whole, taken.data, taken.size);
+}
+
 void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
                          struct buffer *body, const char *const *headers)
 {
@@ -196,13 +208,7 @@ void http_respond_buffer(struct http_request *request, unsigned status, const ch
         http_respond_error(request, 503, "out of memory for the answer");
         return;
     }
-    struct buffer encoded = BUFFER_INIT;
-    encode_whole(request, &whole, taken.data, taken.size, &encoded);
-    if (encoded.size > 0 || taken.size == 0) {
-        buffer_done(&taken);
-        taken = encoded;
-    }
-    respond_owned(request, &whole, taken.data, taken.size);
+    respond_taken(request, &whole, taken);
 }
 
 static void append_json_text(struct buffer *body, const char *text)
@@ -225,11 +231,11 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
     static const char *const retry[] = {MHD_HTTP_HEADER_RETRY_AFTER, "1", NULL};
     static const char *const allow[] = {MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST, PUT, DELETE",
                                         NULL};
-    const char *const *headers = NULL;
+    struct whole whole = {.status = status, .content_type = "application/json"};
     if (status == 429 || status == 503) {
-        headers = retry;
+        whole.headers = retry;
     } else if (status == 405) {
-        headers = allow;
+        whole.headers = allow;
     }
     struct buffer body = BUFFER_INIT;
     buffer_append_text(&body, "{\"error\":\"");
@@ -240,5 +246,5 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
         give_up(request);
         return;
     }
-    http_respond_buffer(request, status, "application/json", &body, headers);
+    respond_taken(request, &whole, body);
 }

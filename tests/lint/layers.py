@@ -24,7 +24,8 @@ ONLY = {"cli": {"base"}, "client": {"base", "wire"}}
 PUBLIC_HEADER = {"situ.h": {"client", "cli"}}
 
 FOREIGN = {
-    r"(microhttpd|zlib|zstd)\.h": {"http"},
+    r"(microhttpd|zstd)\.h": {"http"},
+    r"zlib\.h": {"http", "media"},
     r"jansson\.h": {"wire"},
     r"curl/": {"client"},
     r"onnxruntime": {"engine"},
