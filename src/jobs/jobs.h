@@ -146,6 +146,7 @@ struct jobs_options {
     uint32_t sync_ms;        /* results are synced at least so often; 0: 50 */
     uint32_t retry_ms;       /* a job that paused by itself tries again; 0: 5,000 */
     uint64_t keep_s;         /* finished jobs are removed after so long; 0: never */
+    uint32_t delivered_ms;   /* a job not to be kept goes so long after delivery; 0: 60,000 */
 };
 
 /* Takes in what is there; running and waiting jobs go on by themselves. A job whose files cannot be
@@ -203,12 +204,14 @@ must_check int jobs_remove(struct jobs *jobs, const char *id, struct error *erro
 struct jobs_reader;
 
 /* Results behind the first `after` lines. ERROR_NOT_FOUND; ERROR_MALFORMED where the job has fewer
- * (a cursor never points past what is synced). `woken` (may be NULL) is called, without locks and
- * from any thread, when there may be more. */
+ * (a cursor never points past what is synced); ERROR_IO. `woken` (may be NULL) is called, without
+ * locks and from any thread, when there may be more; it is short, and calls nothing of this room. */
 must_check int jobs_reader_new(struct jobs *jobs, const char *id, uint64_t after,
                                void (*woken)(void *context), void *context,
                                struct jobs_reader **ret_reader, struct error *error);
-void jobs_reader_free(struct jobs_reader *reader); /* NULL is fine */
+/* Waits for a `woken` that runs right now, and none comes after it: not to be called with a lock held
+ * that `woken` takes. NULL is fine. */
+void jobs_reader_free(struct jobs_reader *reader);
 
 enum jobs_read {
     JOBS_READ_MORE, /* lines were appended */

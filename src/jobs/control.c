@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is asked of a job from outside: pause, resume, cancel, remove. Each brings the job's thread
+ * to its end first, where there is one, and then changes the state, on disk and in memory.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "jobs/table.h"
+
+static int conflict(const struct job *job, const char *what, enum job_state state,
+                    struct error *error)
+{
+    return error_set(error, ERROR_CONFLICT, "job %s is %s: it cannot be %s", job->spec.id,
+                     job_state_name(state), what);
+}
+
+static int not_found(const struct job *job, struct error *error)
+{
+    return error_set(error, ERROR_NOT_FOUND, "no job '%s'", job->spec.id);
+}
+
+static bool is_removed(struct job *job)
+{
+    HOLD(&job->lock);
+    return job->removed;
+}
+
+int control_take(struct jobs *jobs, const char *id, struct job **ret_job, struct error *error)
+{
+    struct job *job = NULL;
+    int r = jobs_find(jobs, id, &job, error);
+    if (r < 0) {
+        return r;
+    }
+    (void)pthread_mutex_lock(&job->control);
+    if (is_removed(job)) {
+        (void)pthread_mutex_unlock(&job->control);
+        r = not_found(job, error);
+        job_unref(job);
+        return r;
+    }
+    *ret_job = job;
+    return 0;
+}
+
+void control_leave(struct job *job)
+{
+    (void)pthread_mutex_unlock(&job->control);
+    job_unref(job);
+}
+
+static int pause_job(struct jobs *jobs, struct job *job, struct error *error)
+{
+    bool by_itself = false;
+    enum job_state state = job_state_now(job, &by_itself);
+    if (state == JOB_PAUSED && !by_itself) {
+        return 0;
+    }
+    if (!job_state_is_end(state)) {
+        keeper_halt(jobs, job);
+        state = job_state_now(job, &by_itself);
+    }
+    if (job_state_is_end(state)) {
+        return conflict(job, "paused", state, error);
+    }
+    /* Where the disk refuses it the job stands still all the same; only a restart will not know. */
+    job_set_state(job, JOB_PAUSED, NULL);
+    return job_save(job, JOB_PAUSED, NULL, error);
+}
+
+int jobs_pause(struct jobs *jobs, const char *id, struct error *error)
+{
+    struct job *job = NULL;
+    int r = control_take(jobs, id, &job, error);
+    if (r == 0) {
+        r = pause_job(jobs, job, error);
+        control_leave(job);
+    }
+    return r;
+}
+
+static int resume_job(struct jobs *jobs, struct job *job, struct error *error)
+{
+    bool by_itself = false;
+    enum job_state state = job_state_now(job, &by_itself);
+    if (state == JOB_WAITING || state == JOB_RUNNING) {
+        return 0;
+    }
+    if (state == JOB_DONE || state == JOB_CANCELLED || job->broken) {
+        return conflict(job, "resumed", state, error);
+    }
+    int r = 0;
+    if (state == JOB_FAILED) {
+        struct job_log *log = NULL;
+        struct job_log_totals totals = {0};
+        r = job_log_take(job, &log, error);
+        if (r < 0) {
+            return r;
+        }
+        job_log_totals(log, &totals);
+        job_log_release(job);
+        HOLD(&job->lock);
+        job->failed_before = totals.failed;
+    }
+    if (!by_itself) {
+        r = job_save(job, JOB_WAITING, NULL, error);
+    }
+    if (r == 0) {
+        keeper_resume(jobs, job);
+    }
+    return r;
+}
+
+int jobs_resume(struct jobs *jobs, const char *id, struct error *error)
+{
+    struct job *job = NULL;
+    int r = control_take(jobs, id, &job, error);
+    if (r == 0) {
+        r = resume_job(jobs, job, error);
+        control_leave(job);
+    }
+    return r;
+}
+
+/* Lines that the disk did not take when the job's thread ended. */
+static int sync_rest(struct job *job, struct error *error)
+{
+    struct job_log *log = NULL;
+    (void)pthread_mutex_lock(&job->lock);
+    bool open = job->log != NULL;
+    (void)pthread_mutex_unlock(&job->lock);
+    if (!open) {
+        return 0;
+    }
+    int r = job_log_take(job, &log, error);
+    if (r == 0) {
+        r = job_log_pending(log) > 0 ? job_log_sync(log, error) : 0;
+        job_log_release(job);
+    }
+    return r;
+}
+
+static int cancel_job(struct jobs *jobs, struct job *job, struct error *error)
+{
+    bool by_itself = false;
+    enum job_state state = job_state_now(job, &by_itself);
+    if (!job_state_is_end(state)) {
+        keeper_halt(jobs, job);
+        state = job_state_now(job, &by_itself);
+    }
+    if (state == JOB_CANCELLED) {
+        return 0;
+    }
+    if (job_state_is_end(state)) {
+        return conflict(job, "cancelled", state, error);
+    }
+    struct error fault = {.code = ERROR_NONE};
+    int r = sync_rest(job, &fault);
+    if (r == 0) {
+        r = job_save(job, JOB_CANCELLED, NULL, &fault);
+    }
+    if (r == 0) {
+        job_set_state(job, JOB_CANCELLED, NULL);
+        return 0;
+    }
+    if (state != JOB_PAUSED || by_itself) {
+        job_set_state(job, JOB_PAUSED, &fault); /* it goes on when the disk takes it */
+        keeper_retry(jobs, job);
+    }
+    if (error) {
+        *error = fault;
+    }
+    return r;
+}
+
+int jobs_cancel(struct jobs *jobs, const char *id, struct error *error)
+{
+    struct job *job = NULL;
+    int r = control_take(jobs, id, &job, error);
+    if (r == 0) {
+        r = cancel_job(jobs, job, error);
+        control_leave(job);
+    }
+    return r;
+}
+
+/* The job's directory under the name that the next start deletes. */
+static int put_aside(const struct jobs *jobs, const struct job *job, char **ret_path,
+                     struct error *error)
+{
+    char *path = NULL;
+    char text[128];
+    if (asprintf(&path, "%s/.old-%s", jobs->directory, job->spec.id) < 0) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    if (rename(job->directory, path) < 0 && errno != ENOENT) {
+        int errnum = errno;
+        free(path);
+        return error_set(error, ERROR_IO, "%s: %s", job->directory,
+                         error_text(errnum, text, sizeof text));
+    }
+    *ret_path = path;
+    return 0;
+}
+
+int control_remove(struct jobs *jobs, struct job *job, struct error *error)
+{
+    cleanup_free char *path = NULL;
+    int r = put_aside(jobs, job, &path, error);
+    if (r < 0) {
+        return r;
+    }
+    (void)pthread_mutex_lock(&jobs->lock);
+    size_t at = 0;
+    while (at < jobs->count && jobs->all[at] != job) {
+        at++;
+    }
+    if (at < jobs->count) {
+        memmove(jobs->all + at, jobs->all + at + 1, (jobs->count - at - 1) * sizeof(struct job *));
+        jobs->count--;
+        (void)pthread_mutex_unlock(&jobs->lock);
+        (void)pthread_mutex_lock(&job->lock);
+        job->removed = true;
+        (void)pthread_mutex_unlock(&job->lock);
+        job_tell(job);
+        job_unref(job); /* the table's; the caller has one */
+    } else {
+        (void)pthread_mutex_unlock(&jobs->lock);
+    }
+    jobs_delete_tree(path);
+    return 0;
+}
+
+int jobs_remove(struct jobs *jobs, const char *id, struct error *error)
+{
+    struct job *job = NULL;
+    int r = control_take(jobs, id, &job, error);
+    if (r < 0) {
+        return r;
+    }
+    bool by_itself = false;
+    keeper_halt(jobs, job);
+    enum job_state state = job_state_now(job, &by_itself);
+    r = control_remove(jobs, job, error);
+    if (r < 0 && !job_state_is_end(state) && (state != JOB_PAUSED || by_itself)) {
+        keeper_queue(jobs, job);
+    }
+    control_leave(job);
+    return r;
+}

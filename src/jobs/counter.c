@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The count of a selection beside the run: a listing of its own.
+ */
+#include "jobs/counter.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "jobs/selection.h"
+#include "jobs/table.h"
+
+struct counter {
+    struct job *job;       /* borrowed from its thread */
+    const char *keys_path; /* borrowed likewise; NULL: none */
+    pthread_t thread;
+    atomic_bool stop;
+    bool over; /* guarded by job->lock */
+};
+
+void counter_tell(struct job *job, uint64_t selected, uint64_t skipped)
+{
+    (void)pthread_mutex_lock(&job->lock);
+    job->selected_known = true;
+    job->selected = selected;
+    job->skipped = skipped;
+    (void)pthread_mutex_unlock(&job->lock);
+    job_tell(job);
+}
+
+static void *counter_thread(void *context)
+{
+    struct counter *counter = context;
+    struct job *job = counter->job;
+    uint64_t selected = 0;
+    uint64_t skipped = 0;
+    int r = selection_count(&job->spec, &job->jobs->host, counter->keys_path, &counter->stop,
+                            &selected, &skipped, NULL);
+    if (r == 0 && !atomic_load(&counter->stop)) {
+        counter_tell(job, selected, skipped);
+    }
+    HOLD(&job->lock);
+    counter->over = true;
+    (void)pthread_cond_broadcast(&job->wake);
+    return NULL;
+}
+
+struct counter *counter_new(struct job *job, const char *keys_path)
+{
+    struct counter *counter = calloc(1, sizeof *counter);
+    if (!counter) {
+        return NULL;
+    }
+    counter->job = job;
+    counter->keys_path = keys_path;
+    atomic_init(&counter->stop, false);
+    if (pthread_create(&counter->thread, NULL, counter_thread, counter) != 0) {
+        free(counter);
+        return NULL;
+    }
+    return counter;
+}
+
+void counter_wait(struct counter *counter)
+{
+    HOLD(&counter->job->lock);
+    while (!counter->over && counter->job->wish == WISH_NONE) {
+        (void)pthread_cond_wait(&counter->job->wake, &counter->job->lock);
+    }
+}
+
+void counter_free(struct counter *counter)
+{
+    if (counter) {
+        atomic_store(&counter->stop, true);
+        (void)pthread_join(counter->thread, NULL);
+        free(counter);
+    }
+}

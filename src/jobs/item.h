@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a runner takes next: an object to be inferred, or a line that stands already. A plain value;
+ * the job's thread only.
+ */
+#ifndef SITU_JOBS_ITEM_H
+#define SITU_JOBS_ITEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "jobs/selection.h"
+#include "store/store.h"
+
+enum item_kind {
+    ITEM_OBJECT, /* to be inferred */
+    ITEM_FAULT,  /* becomes a failure line at once */
+    ITEM_GONE,   /* a standing job's: known, and not there any more */
+    ITEM_KNOWN   /* a standing job's: nothing new, no line */
+};
+
+struct item {
+    enum item_kind kind;
+    const char *object; /* borrowed until the next one */
+    const char *key;    /* in `object`; NULL: the name is no key of any store */
+    struct store *store;
+    struct object_identity identity; /* zeros where it could not be looked at */
+    bool flawed;
+    struct error fault;
+};
+
+/* A code that says nothing of an object: the job pauses. */
+bool item_code_pauses(enum error_code code);
+
+/* The selection's next, looked at in its store: ITEM_OBJECT or ITEM_FAULT. 1, 0 at the end, or a
+ * negative errno: the selection's, or a look that failed for no reason of the object. */
+must_check int item_next(struct selection *selection, struct item *ret_item, struct error *error);
+
+/* Appends the failure line of an object. */
+void item_write_failure(struct buffer *out, const char *object, bool flawed, enum error_code code,
+                        const char *message);
+
+#endif

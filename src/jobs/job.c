@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One job: its memory, what is seen of its state, its log for as long as somebody uses it, and the
+ * word to its readers. Any thread.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "jobs/job_file.h"
+#include "jobs/reader.h"
+#include "jobs/table.h"
+
+int monotonic_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    int r = pthread_condattr_init(&attributes);
+    if (r != 0) {
+        return -r;
+    }
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    r = pthread_cond_init(condition, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return -r;
+}
+
+int wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+                             .tv_nsec = (long)(until_ns % NS_PER_S)};
+    return -pthread_cond_timedwait(condition, lock, &until);
+}
+
+static void job_free(struct job *job)
+{
+    job_log_unref(job->log);
+    job_spec_done(&job->spec);
+    free(job->directory);
+    (void)pthread_cond_destroy(&job->told);
+    (void)pthread_cond_destroy(&job->wake);
+    (void)pthread_mutex_destroy(&job->lock);
+    (void)pthread_mutex_destroy(&job->opening);
+    (void)pthread_mutex_destroy(&job->control);
+    free(job);
+}
+
+int job_new(struct jobs *jobs, struct job_spec *spec, struct job **ret_job)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job) {
+        job_spec_done(spec);
+        return -ENOMEM;
+    }
+    job->jobs = jobs;
+    job->spec = *spec;
+    *spec = (struct job_spec){0};
+    atomic_init(&job->references, 1);
+    atomic_init(&job->halting, false);
+    (void)pthread_mutex_init(&job->control, NULL);
+    (void)pthread_mutex_init(&job->opening, NULL);
+    (void)pthread_mutex_init(&job->lock, NULL);
+    int r = monotonic_condition(&job->wake);
+    if (r == 0) {
+        r = monotonic_condition(&job->told);
+    }
+    if (r == 0 && asprintf(&job->directory, "%s/%s", jobs->directory, job->spec.id) < 0) {
+        job->directory = NULL;
+        r = -ENOMEM;
+    }
+    if (r < 0) {
+        job_free(job);
+        return r;
+    }
+    *ret_job = job;
+    return 0;
+}
+
+struct job *job_ref(struct job *job)
+{
+    (void)atomic_fetch_add(&job->references, 1);
+    return job;
+}
+
+void job_unref(struct job *job)
+{
+    if (job && atomic_fetch_sub(&job->references, 1) == 1) {
+        job_free(job);
+    }
+}
+
+char *job_path(const struct job *job, const char *name)
+{
+    char *path = NULL;
+    return asprintf(&path, "%s/%s", job->directory, name) < 0 ? NULL : path;
+}
+
+enum job_wish job_wish(struct job *job)
+{
+    HOLD(&job->lock);
+    return job->wish;
+}
+
+void job_set_wish(struct job *job, enum job_wish wish)
+{
+    HOLD(&job->lock);
+    if (job->wish != WISH_STOP) {
+        job->wish = wish;
+        atomic_store(&job->halting, wish != WISH_NONE);
+    }
+    if (job->watch && wish != WISH_NONE) {
+        store_watch_cancel(job->watch); /* under the lock, so that it is still there; never waits */
+    }
+    (void)pthread_cond_broadcast(&job->wake);
+}
+
+void job_tell(struct job *job)
+{
+    HOLD(&job->lock);
+    job->news++;
+    (void)pthread_cond_broadcast(&job->told);
+    for (struct jobs_reader *reader = job->readers; reader; reader = reader->next) {
+        if (reader->woken) {
+            reader->calls++; /* holds it in the list */
+            (void)pthread_mutex_unlock(&job->lock);
+            reader->woken(reader->context);
+            (void)pthread_mutex_lock(&job->lock);
+            reader->calls--;
+            (void)pthread_cond_broadcast(&job->told);
+        }
+    }
+}
+
+void job_set_state(struct job *job, enum job_state state, const struct error *reason)
+{
+    (void)pthread_mutex_lock(&job->lock);
+    job->state = state;
+    job->reason = reason ? *reason : (struct error){.code = ERROR_NONE};
+    if (!job_state_is_end(state)) {
+        job->finished_s = 0;
+    } else if (job->finished_s == 0) {
+        job->finished_s = (int64_t)time(NULL);
+    }
+    (void)pthread_mutex_unlock(&job->lock);
+    job_tell(job);
+}
+
+enum job_state job_state_now(struct job *job, bool *ret_by_itself)
+{
+    HOLD(&job->lock);
+    *ret_by_itself = job->state == JOB_PAUSED && job->reason.code != ERROR_NONE;
+    return job->state;
+}
+
+void job_goes_on(struct job *job)
+{
+    (void)pthread_mutex_lock(&job->lock);
+    bool goes = job->state == JOB_RUNNING;
+    (void)pthread_mutex_unlock(&job->lock);
+    if (!goes) {
+        job_set_state(job, JOB_RUNNING, NULL);
+    }
+}
+
+int job_save(struct job *job, enum job_state state, const struct error *reason, struct error *error)
+{
+    struct job_file file = {.spec = job->spec, .state = state}; /* borrows what spec owns */
+    if (reason) {
+        file.reason = *reason;
+    }
+    (void)pthread_mutex_lock(&job->lock);
+    if (job_state_is_end(state) && job->finished_s == 0) {
+        job->finished_s = (int64_t)time(NULL);
+    }
+    file.failed_before = job->failed_before;
+    file.selected_known = job->selected_known;
+    file.selected = job->selected;
+    file.skipped = job->skipped;
+    file.finished_s = job_state_is_end(state) ? job->finished_s : 0;
+    (void)pthread_mutex_unlock(&job->lock);
+    return job_file_write(job->directory, &file, error);
+}
+
+/* The log where it is open, with one more user. */
+static bool log_is_open(struct job *job, struct job_log **ret_log)
+{
+    HOLD(&job->lock);
+    if (!job->log) {
+        return false;
+    }
+    job->log_users++;
+    *ret_log = job->log;
+    return true;
+}
+
+int job_log_take(struct job *job, struct job_log **ret_log, struct error *error)
+{
+    HOLD(&job->opening);
+    if (log_is_open(job, ret_log)) {
+        return 0;
+    }
+    cleanup_free char *path = job_path(job, "results.ndjson");
+    if (!path) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    struct job_log *log = NULL;
+    uint64_t cut = 0;
+    int r = job_log_open(path, &log, &cut, error);
+    if (r < 0) {
+        return r;
+    }
+    HOLD(&job->lock);
+    job->log = log;
+    job->log_users = 1;
+    *ret_log = log;
+    return 0;
+}
+
+/* Lines that could not be synced yet keep the log open: they are nowhere else. */
+void job_log_release(struct job *job)
+{
+    struct job_log *log = NULL;
+    (void)pthread_mutex_lock(&job->opening);
+    (void)pthread_mutex_lock(&job->lock);
+    if (--job->log_users == 0 && job_log_pending(job->log) == 0) {
+        log = take_ptr(job->log);
+        job_log_totals(log, &job->totals);
+        job->totals_known = true;
+    }
+    (void)pthread_mutex_unlock(&job->lock);
+    job_log_unref(log); /* closed before anybody can open it again */
+    (void)pthread_mutex_unlock(&job->opening);
+}
+
+/* What the log says of the job. Zeros where it cannot be read: its lines cannot be read either. */
+static struct job_log_totals totals_of(struct job *job)
+{
+    struct job_log_totals totals = {0};
+    struct job_log *log = NULL;
+    (void)pthread_mutex_lock(&job->lock);
+    bool known = job->totals_known && !job->log;
+    totals = known ? job->totals : totals;
+    (void)pthread_mutex_unlock(&job->lock);
+    if (known || job->broken) {
+        return totals;
+    }
+    if (job_log_take(job, &log, NULL) == 0) {
+        job_log_totals(log, &totals);
+        job_log_release(job);
+    }
+    return totals;
+}
+
+int job_info_fill(struct job *job, struct job_info *ret_info)
+{
+    struct job_info info = {0};
+    int r = job_spec_copy(&job->spec, &info.spec);
+    if (r < 0) {
+        return r;
+    }
+    (void)pthread_mutex_lock(&job->lock);
+    info.state = job->state; /* before the totals: an ended job's are then all of them */
+    info.reason = job->reason;
+    info.selected_known = job->selected_known;
+    info.selected = job->selected;
+    info.skipped = job->skipped;
+    info.pass = job->pass > 0 ? job->pass : 1;
+    info.between_passes = job->between_passes;
+    info.finished_s = job->finished_s;
+    (void)pthread_mutex_unlock(&job->lock);
+    struct job_log_totals totals = totals_of(job);
+    info.results = totals.lines;
+    info.failed = totals.failed;
+    info.cached = totals.cached;
+    info.bytes_read = totals.bytes_read;
+    if (totals.pass > info.pass) {
+        info.pass = totals.pass;
+    }
+    *ret_info = info;
+    return 0;
+}

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of jobs: taken in from the disk, added to, listed, closed. A job is made as a directory
+ * `.new-ID`, whole and synced, and then renamed; it is removed the other way round.
+ */
+#include "jobs/jobs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "jobs/job_file.h"
+#include "jobs/table.h"
+#include "jobs/upload.h"
+
+enum { DEFAULT_SYNC_MS = 50, DEFAULT_RETRY_MS = 5000, DEFAULT_DELIVERED_MS = 60000, OPEN_DIRS = 8 };
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+/* ---- files ---- */
+
+static int disk_error(const char *path, int errnum, struct error *error)
+{
+    char text[128];
+    bool full = errnum == ENOSPC || errnum == EDQUOT;
+    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "%s: %s", path,
+                     error_text(errnum, text, sizeof text));
+}
+
+static int sync_directory(const char *path, struct error *error)
+{
+    cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0) {
+        return disk_error(path, errno, error);
+    }
+    return 0;
+}
+
+static int delete_entry(const char *path, const struct stat *status, int kind, struct FTW *at)
+{
+    (void)status;
+    (void)kind;
+    (void)at;
+    (void)remove(path);
+    return 0;
+}
+
+void jobs_delete_tree(const char *path)
+{
+    (void)nftw(path, delete_entry, OPEN_DIRS, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- the table ---- */
+
+/* Room for one more; the table is locked. */
+static int reserve(struct jobs *jobs)
+{
+    if (jobs->count < jobs->capacity) {
+        return 0;
+    }
+    size_t capacity = jobs->capacity > 0 ? jobs->capacity * 2 : 16;
+    struct job **all = reallocarray(jobs->all, capacity, sizeof(struct job *));
+    if (!all) {
+        return -ENOMEM;
+    }
+    jobs->all = all;
+    jobs->capacity = capacity;
+    return 0;
+}
+
+static struct job *find_locked(const struct jobs *jobs, const char *id)
+{
+    for (size_t i = 0; i < jobs->count; i++) {
+        if (strcmp(jobs->all[i]->spec.id, id) == 0) {
+            return jobs->all[i];
+        }
+    }
+    return NULL;
+}
+
+static int stopping(struct error *error)
+{
+    return error_set(error, ERROR_UNAVAILABLE, "jobs are stopping");
+}
+
+int jobs_find(struct jobs *jobs, const char *id, struct job **ret_job, struct error *error)
+{
+    HOLD(&jobs->lock);
+    if (jobs->stopping) {
+        return stopping(error);
+    }
+    struct job *job = find_locked(jobs, id);
+    if (!job) {
+        return error_set(error, ERROR_NOT_FOUND, "no job '%s'", id);
+    }
+    *ret_job = job_ref(job);
+    return 0;
+}
+
+/* The job that was made with this token, referenced, or NULL. */
+static struct job *find_token(struct jobs *jobs, const char *token)
+{
+    HOLD(&jobs->lock);
+    for (size_t i = 0; token[0] != '\0' && i < jobs->count; i++) {
+        if (strcmp(jobs->all[i]->spec.token, token) == 0) {
+            return job_ref(jobs->all[i]);
+        }
+    }
+    return NULL;
+}
+
+/* ---- opening ---- */
+
+/* A job whose job.json cannot be read: listed as failed, to be looked at and removed. */
+static int take_in_broken(struct jobs *jobs, const char *id, const struct error *reason,
+                          struct job **ret_job)
+{
+    struct job_spec spec = {.labels = true, .cache = true, .keep = true};
+    memcpy(spec.id, id, JOB_ID_SIZE);
+    spec.max_failures = UINT64_MAX;
+    spec.prefix = strdup("");
+    if (!spec.prefix) {
+        return -ENOMEM;
+    }
+    int r = job_new(jobs, &spec, ret_job);
+    if (r < 0) {
+        return r;
+    }
+    (*ret_job)->broken = true;
+    (*ret_job)->state = JOB_FAILED;
+    (*ret_job)->reason = *reason;
+    (*ret_job)->finished_s = (int64_t)time(NULL);
+    return 0;
+}
+
+static int take_in(struct jobs *jobs, const char *id, struct job **ret_job)
+{
+    struct job_file file = {0};
+    struct error reason = {.code = ERROR_NONE};
+    char *directory = NULL;
+    if (asprintf(&directory, "%s/%s", jobs->directory, id) < 0) {
+        return -ENOMEM;
+    }
+    int r = job_file_read(directory, &file, &reason);
+    free(directory);
+    if (r == -ENOMEM) {
+        return r;
+    }
+    if (r == 0 && strcmp(file.spec.id, id) != 0) {
+        r = error_set(&reason, ERROR_MALFORMED, "job.json in %s is that of job '%s'", id,
+                      file.spec.id);
+        job_file_done(&file);
+    }
+    if (r < 0) {
+        return take_in_broken(jobs, id, &reason, ret_job);
+    }
+    r = job_new(jobs, &file.spec, ret_job);
+    if (r == 0) {
+        struct job *job = *ret_job;
+        job->state = file.state;
+        job->reason = file.reason;
+        job->stage = file.state == JOB_WAITING ? STAGE_QUEUED : STAGE_IDLE;
+        job->failed_before = file.failed_before;
+        job->selected_known = file.selected_known;
+        job->selected = file.selected;
+        job->skipped = file.skipped;
+        job->finished_s = file.finished_s;
+    }
+    return r;
+}
+
+static bool is_id(const char *name)
+{
+    return strlen(name) == JOB_ID_SIZE - 1 &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz234567") == JOB_ID_SIZE - 1;
+}
+
+static int by_age(const void *left, const void *right)
+{
+    const struct job *a = *(struct job *const *)left;
+    const struct job *b = *(struct job *const *)right;
+    if (a->spec.created_s != b->spec.created_s) {
+        return a->spec.created_s < b->spec.created_s ? -1 : 1;
+    }
+    return strcmp(a->spec.id, b->spec.id);
+}
+
+static int scan_entry(struct jobs *jobs, const char *name)
+{
+    if (strncmp(name, ".new-", 5) == 0 || strncmp(name, ".old-", 5) == 0) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/%s", jobs->directory, name) >= 0) {
+            jobs_delete_tree(path);
+            free(path);
+        }
+        return 0;
+    }
+    if (!is_id(name)) {
+        return 0;
+    }
+    int r = reserve(jobs);
+    struct job *job = NULL;
+    if (r == 0) {
+        r = take_in(jobs, name, &job);
+    }
+    if (r == 0) {
+        jobs->all[jobs->count++] = job;
+    }
+    return r;
+}
+
+static int scan(struct jobs *jobs, struct error *error)
+{
+    if (mkdir(jobs->directory, 0700) < 0 && errno != EEXIST) {
+        return disk_error(jobs->directory, errno, error);
+    }
+    DIR *directory = opendir(jobs->directory);
+    if (!directory) {
+        return disk_error(jobs->directory, errno, error);
+    }
+    int r = 0;
+    const struct dirent *entry = NULL;
+    do {
+        errno = 0;
+        entry = readdir(directory); /* NOLINT(concurrency-mt-unsafe): its own stream */
+        if (entry) {
+            r = scan_entry(jobs, entry->d_name);
+        } else if (errno != 0) {
+            r = disk_error(jobs->directory, errno, error);
+        }
+    } while (r == 0 && entry);
+    (void)closedir(directory);
+    if (r == -ENOMEM) {
+        return no_memory(error);
+    }
+    if (r == 0 && jobs->count > 1) {
+        qsort(jobs->all, jobs->count, sizeof(struct job *), by_age);
+    }
+    return r;
+}
+
+int jobs_open(const struct jobs_options *options, struct jobs **ret_jobs, struct error *error)
+{
+    struct jobs *jobs = calloc(1, sizeof *jobs);
+    if (!jobs) {
+        return no_memory(error);
+    }
+    jobs->host = options->host;
+    jobs->sync_ms = options->sync_ms > 0 ? options->sync_ms : DEFAULT_SYNC_MS;
+    jobs->retry_ms = options->retry_ms > 0 ? options->retry_ms : DEFAULT_RETRY_MS;
+    jobs->delivered_ms = options->delivered_ms > 0 ? options->delivered_ms : DEFAULT_DELIVERED_MS;
+    jobs->keep_s = options->keep_s;
+    (void)pthread_mutex_init(&jobs->create, NULL);
+    (void)pthread_mutex_init(&jobs->lock, NULL);
+    int r = monotonic_condition(&jobs->changed);
+    if (r == 0 && options->directory) {
+        jobs->directory = strdup(options->directory);
+        r = jobs->directory ? scan(jobs, error) : no_memory(error);
+        if (r == 0 && keeper_start(jobs) < 0) {
+            r = error_set(error, ERROR_MEMORY, "no thread for the jobs can be started");
+        }
+    }
+    if (r < 0) {
+        jobs_close(jobs);
+        return r;
+    }
+    *ret_jobs = jobs;
+    return 0;
+}
+
+/* ---- ending ---- */
+
+/* True where the job had not heard it before. */
+static bool mark_stopped(struct job *job)
+{
+    HOLD(&job->lock);
+    bool news = !job->stopped;
+    job->stopped = true;
+    return news;
+}
+
+/* To every job: come to your end; to its readers: so do you. The table is locked, but not while one
+ * is told; jobs may leave it meanwhile, none comes. */
+static void tell_all_to_stop(struct jobs *jobs)
+{
+    for (size_t i = 0; i < jobs->count; i++) {
+        if (!mark_stopped(jobs->all[i])) {
+            continue;
+        }
+        size_t count = jobs->count;
+        struct job *job = job_ref(jobs->all[i]);
+        (void)pthread_mutex_unlock(&jobs->lock);
+        job_set_wish(job, WISH_STOP);
+        job_tell(job);
+        job_unref(job);
+        (void)pthread_mutex_lock(&jobs->lock);
+        i = jobs->count == count ? i : SIZE_MAX; /* from the start again */
+    }
+}
+
+void jobs_stop(struct jobs *jobs)
+{
+    /* No creation is half done behind this: a job that comes to the table later would not hear. */
+    HOLD(&jobs->create);
+    (void)pthread_mutex_lock(&jobs->lock);
+    bool first = !jobs->stopping;
+    jobs->stopping = true;
+    if (first) {
+        tell_all_to_stop(jobs);
+    }
+    (void)pthread_cond_broadcast(&jobs->changed);
+    bool join = jobs->keeper_runs;
+    jobs->keeper_runs = false;
+    (void)pthread_mutex_unlock(&jobs->lock);
+    if (join) {
+        (void)pthread_join(jobs->keeper, NULL);
+    }
+}
+
+void jobs_close(struct jobs *jobs)
+{
+    if (!jobs) {
+        return;
+    }
+    for (size_t i = 0; i < jobs->count; i++) {
+        job_unref(jobs->all[i]);
+    }
+    free(jobs->all);
+    free(jobs->directory);
+    (void)pthread_cond_destroy(&jobs->changed);
+    (void)pthread_mutex_destroy(&jobs->lock);
+    (void)pthread_mutex_destroy(&jobs->create);
+    free(jobs);
+}
+
+/* ---- creating ---- */
+
+/* Checks what is asked against the host, and pins the model. */
+static int pin(struct jobs *jobs, struct job_spec *spec, bool has_keys, struct error *error)
+{
+    const struct jobs_host *host = &jobs->host;
+    if (has_keys != spec->has_keys || (spec->has_keys && spec->standing) ||
+        (!spec->has_keys && !spec->store)) {
+        return error_set(error, ERROR_MALFORMED,
+                         "a job wants a store or a list of names, and a list cannot stand");
+    }
+    if (spec->store && !host->store_find(host->context, spec->store, strlen(spec->store), error)) {
+        return -ENOENT;
+    }
+    char version[JOB_VERSION_SIZE] = "";
+    int r =
+        host->model_pin(host->context, spec->model, spec->version, version, spec->digest, error);
+    if (r == 0) {
+        memcpy(spec->version, version, sizeof version);
+    }
+    return r;
+}
+
+/* A new id. The table is locked. */
+static int make_id(struct jobs *jobs, char *id, struct error *error)
+{
+    unsigned char bytes[JOB_ID_SIZE - 1];
+    do {
+        if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+            return error_set(error, ERROR_IO, "no random bytes for a job's id");
+        }
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            id[i] = "abcdefghijklmnopqrstuvwxyz234567"[bytes[i] % 32];
+        }
+        id[sizeof bytes] = '\0';
+    } while (find_locked(jobs, id));
+    return 0;
+}
+
+/* Fills in the id, where there is room for one more job. */
+static int admit(struct jobs *jobs, struct job_spec *spec, struct error *error)
+{
+    HOLD(&jobs->lock);
+    if (jobs->stopping) {
+        return stopping(error);
+    }
+    if (jobs->count >= LIMIT_JOBS) {
+        return error_set(error, ERROR_BUSY, "there are %u jobs already: remove some", LIMIT_JOBS);
+    }
+    if (reserve(jobs) < 0) {
+        return no_memory(error);
+    }
+    return make_id(jobs, spec->id, error);
+}
+
+/* Writes the job whole, beside its place, and puts it there. */
+static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys *keys,
+                     struct error *error)
+{
+    cleanup_free char *path = NULL;
+    if (asprintf(&path, "%s/.new-%s", jobs->directory, job->spec.id) < 0) {
+        path = NULL;
+        return no_memory(error);
+    }
+    if (mkdir(path, 0700) < 0) {
+        return disk_error(path, errno, error);
+    }
+    struct job_file file = {.spec = job->spec, .state = JOB_WAITING};
+    int r = keys ? upload_place(keys, path, error) : 0;
+    if (r == 0) {
+        r = job_file_write(path, &file, error);
+    }
+    if (r == 0 && rename(path, job->directory) < 0) {
+        r = disk_error(job->directory, errno, error);
+    }
+    if (r == 0) {
+        r = sync_directory(jobs->directory, error);
+        if (r < 0) {
+            jobs_delete_tree(job->directory);
+        }
+        return r;
+    }
+    jobs_delete_tree(path);
+    return r;
+}
+
+/* `jobs->create` is held. Takes over `spec`. */
+static int create_job(struct jobs *jobs, struct job_spec *spec, struct jobs_keys *keys,
+                      struct job **ret_job, struct error *error)
+{
+    cleanup_job struct job *job = NULL;
+    spec->created_s = (int64_t)time(NULL);
+    int r = admit(jobs, spec, error);
+    if (r < 0) {
+        job_spec_done(spec);
+        return r;
+    }
+    if (job_new(jobs, spec, &job) < 0) {
+        return no_memory(error);
+    }
+    job->totals_known = true; /* nothing */
+    r = write_new(jobs, job, keys, error);
+    if (r < 0) {
+        return r;
+    }
+    HOLD(&jobs->lock);
+    job->stage = STAGE_QUEUED;
+    jobs->all[jobs->count++] = job_ref(job);
+    (void)pthread_cond_broadcast(&jobs->changed);
+    *ret_job = take_ptr(job);
+    return 0;
+}
+
+static int create(struct jobs *jobs, const struct job_spec *asked, struct jobs_keys *keys,
+                  struct job **ret_job, bool *ret_existing, struct error *error)
+{
+    *ret_existing = false;
+    if (!jobs->directory) {
+        return error_set(error, ERROR_UNAVAILABLE, "situd has no state directory: jobs need one");
+    }
+    *ret_job = find_token(jobs, asked->token);
+    *ret_existing = *ret_job != NULL;
+    if (*ret_job) {
+        return 0;
+    }
+    struct job_spec spec = {0};
+    if (job_spec_copy(asked, &spec) < 0) {
+        return no_memory(error);
+    }
+    int r = pin(jobs, &spec, keys != NULL, error);
+    if (r < 0) {
+        job_spec_done(&spec);
+        return r;
+    }
+    HOLD(&jobs->create);
+    *ret_job = find_token(jobs, asked->token); /* another may have come first */
+    *ret_existing = *ret_job != NULL;
+    if (*ret_job) {
+        job_spec_done(&spec);
+        return 0;
+    }
+    return create_job(jobs, &spec, keys, ret_job, error);
+}
+
+int jobs_create(struct jobs *jobs, const struct job_spec *spec, struct jobs_keys *keys,
+                struct job_info *ret_info, bool *ret_existing, struct error *error)
+{
+    cleanup_job struct job *job = NULL;
+    int r = create(jobs, spec, keys, &job, ret_existing, error);
+    jobs_keys_free(keys);
+    if (r == 0 && job_info_fill(job, ret_info) < 0) {
+        r = no_memory(error);
+    }
+    return r;
+}
+
+/* ---- looking ---- */
+
+int jobs_get(struct jobs *jobs, const char *id, struct job_info *ret_info, struct error *error)
+{
+    cleanup_job struct job *job = NULL;
+    int r = jobs_find(jobs, id, &job, error);
+    if (r == 0 && job_info_fill(job, ret_info) < 0) {
+        r = no_memory(error);
+    }
+    return r;
+}
+
+/* All jobs, each referenced. */
+static int reference_all(struct jobs *jobs, struct job ***ret_all, size_t *ret_count)
+{
+    HOLD(&jobs->lock);
+    if (jobs->stopping) {
+        return error_code_errno(ERROR_UNAVAILABLE);
+    }
+    struct job **all = calloc(jobs->count + 1, sizeof(struct job *));
+    if (!all) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < jobs->count; i++) {
+        all[i] = job_ref(jobs->all[i]);
+    }
+    *ret_all = all;
+    *ret_count = jobs->count;
+    return 0;
+}
+
+int jobs_list(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count)
+{
+    struct job **all = NULL;
+    size_t count = 0;
+    int r = reference_all(jobs, &all, &count);
+    if (r < 0) {
+        return r;
+    }
+    struct job_info *infos = calloc(count + 1, sizeof *infos);
+    r = infos ? 0 : -ENOMEM;
+    size_t filled = 0;
+    while (r == 0 && filled < count) {
+        r = job_info_fill(all[filled], &infos[filled]);
+        filled += r == 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        job_unref(all[i]);
+    }
+    free(all);
+    if (r < 0) {
+        for (size_t i = 0; i < filled; i++) {
+            job_info_done(&infos[i]);
+        }
+        free(infos);
+        return r;
+    }
+    *ret_infos = infos;
+    *ret_count = count;
+    return 0;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The keeper, the table's own thread: gives the places to the jobs that wait for one, by priority
+ * and age, starts their threads and joins them, queues again what paused by itself, and removes
+ * what has expired.
+ */
+#include <errno.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "jobs/table.h"
+
+enum { IDLE_MS = 60000 /* the keeper looks around at least so often */, LATER_MS = 1000 };
+
+/* The waiting job that goes first: of equal ones, the older. NULL: none. */
+static struct job *first_in_line(struct jobs *jobs)
+{
+    struct job *best = NULL;
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct job *job = jobs->all[i];
+        if (job->stage == STAGE_QUEUED && (!best || job->spec.priority > best->spec.priority)) {
+            best = job;
+        }
+    }
+    return best;
+}
+
+static void give_place(struct jobs *jobs, struct job *job)
+{
+    job->stage = STAGE_PLACED;
+    jobs->placed++;
+    if (job->has_thread) {
+        (void)pthread_cond_broadcast(&jobs->changed);
+        return;
+    }
+    job->retry_ns = 0;
+    int r = pthread_create(&job->thread, NULL, runner_thread, job_ref(job));
+    if (r != 0) {
+        job_unref(job);
+        jobs->placed--;
+        job->stage = STAGE_IDLE;
+        job->retry_ns = clock_now_ns() + jobs->retry_ms * NS_PER_MS;
+        log_event(LOG_LEVEL_WARNING, "job_thread_failed", "job=%s errno=%d", job->spec.id, r);
+        return;
+    }
+    job->has_thread = true;
+}
+
+/* True where a thread was joined: the table was unlocked meanwhile. */
+static bool join_one(struct jobs *jobs)
+{
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct job *job = jobs->all[i];
+        if (job->stage == STAGE_OVER) {
+            (void)pthread_mutex_unlock(&jobs->lock);
+            (void)pthread_join(job->thread, NULL); /* it has nothing more to do */
+            (void)pthread_mutex_lock(&jobs->lock);
+            job->has_thread = false;
+            job->stage = STAGE_IDLE; /* only this thread takes a job on from STAGE_OVER */
+            (void)pthread_cond_broadcast(&jobs->changed);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* When the job is to be removed: 0 for never. Times of clock_now_ns(). */
+static int64_t expiry_of(struct jobs *jobs, struct job *job, int64_t now_ns)
+{
+    if (job->stage != STAGE_IDLE) {
+        return 0;
+    }
+    int64_t expiry_ns = job->remove_ns;
+    HOLD(&job->lock);
+    if (jobs->keep_s > 0 && job_state_is_end(job->state) && job->finished_s > 0) {
+        int64_t left_s = job->finished_s + (int64_t)jobs->keep_s - (int64_t)time(NULL);
+        int64_t at_ns = now_ns + (left_s > 0 ? left_s * NS_PER_S : 0);
+        expiry_ns = expiry_ns == 0 || at_ns < expiry_ns ? at_ns : expiry_ns;
+    }
+    return expiry_ns > 0 && expiry_ns < job->expire_after_ns ? job->expire_after_ns : expiry_ns;
+}
+
+/* Removes a job whose time has come, with the table unlocked. Somebody who is at its controls right
+ * now may be waiting for this thread, and so is not waited for. */
+static void expire(struct jobs *jobs, struct job *job)
+{
+    (void)job_ref(job);
+    (void)pthread_mutex_unlock(&jobs->lock);
+    bool by_itself = false;
+    int r = -EBUSY;
+    if (pthread_mutex_trylock(&job->control) == 0) {
+        if (job_state_is_end(job_state_now(job, &by_itself))) {
+            struct error error = {.code = ERROR_NONE};
+            r = control_remove(jobs, job, &error);
+            if (r < 0) {
+                log_event(LOG_LEVEL_WARNING, "job_not_removed", "job=%s code=%s", job->spec.id,
+                          error_code_name(error.code));
+            }
+        }
+        (void)pthread_mutex_unlock(&job->control);
+    }
+    (void)pthread_mutex_lock(&jobs->lock);
+    if (r < 0) {
+        job->expire_after_ns = clock_now_ns() + LATER_MS * NS_PER_MS;
+    }
+    job_unref(job);
+}
+
+/* What is due now; *ret_next_ns is when the next thing is. True where the table was unlocked. */
+static bool do_what_is_due(struct jobs *jobs, int64_t now_ns, int64_t *ret_next_ns)
+{
+    *ret_next_ns = now_ns + IDLE_MS * NS_PER_MS;
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct job *job = jobs->all[i];
+        int64_t expiry_ns = expiry_of(jobs, job, now_ns);
+        if (job->stage == STAGE_IDLE && job->retry_ns > 0 && job->retry_ns <= now_ns) {
+            job->stage = STAGE_QUEUED;
+            job->retry_ns = 0;
+        } else if (expiry_ns > 0 && expiry_ns <= now_ns) {
+            expire(jobs, job);
+            return true;
+        }
+        if (job->retry_ns > 0 && job->retry_ns < *ret_next_ns) {
+            *ret_next_ns = job->retry_ns;
+        }
+        if (expiry_ns > now_ns && expiry_ns < *ret_next_ns) {
+            *ret_next_ns = expiry_ns;
+        }
+    }
+    return false;
+}
+
+static bool all_idle(const struct jobs *jobs)
+{
+    for (size_t i = 0; i < jobs->count; i++) {
+        if (jobs->all[i]->has_thread) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void *keeper_thread(void *context)
+{
+    struct jobs *jobs = context;
+    HOLD(&jobs->lock);
+    while (!jobs->stopping || !all_idle(jobs)) {
+        int64_t next_ns = clock_now_ns() + IDLE_MS * NS_PER_MS;
+        if (join_one(jobs)) {
+            continue;
+        }
+        if (!jobs->stopping) {
+            if (do_what_is_due(jobs, clock_now_ns(), &next_ns)) {
+                continue;
+            }
+            struct job *job = NULL;
+            while (jobs->placed < LIMIT_JOBS_RUNNING && (job = first_in_line(jobs)) != NULL) {
+                give_place(jobs, job);
+            }
+        }
+        (void)wait_until(&jobs->changed, &jobs->lock, next_ns);
+    }
+    return NULL;
+}
+
+int keeper_start(struct jobs *jobs)
+{
+    int r = pthread_create(&jobs->keeper, NULL, keeper_thread, jobs);
+    jobs->keeper_runs = r == 0;
+    return -r;
+}
+
+void keeper_halt(struct jobs *jobs, struct job *job)
+{
+    HOLD(&jobs->lock);
+    if (job->stage == STAGE_QUEUED && !job->has_thread) {
+        job->stage = STAGE_IDLE;
+    }
+    if (job->stage != STAGE_IDLE) {
+        job_set_wish(job, WISH_HALT);
+        (void)pthread_cond_broadcast(&jobs->changed);
+        while (job->stage != STAGE_IDLE) {
+            (void)pthread_cond_wait(&jobs->changed, &jobs->lock);
+        }
+    }
+    job->retry_ns = 0;
+    job_set_wish(job, WISH_NONE);
+}
+
+void keeper_queue(struct jobs *jobs, struct job *job)
+{
+    HOLD(&jobs->lock);
+    job->remove_ns = 0;
+    job->retry_ns = 0;
+    if (job->stage == STAGE_IDLE) {
+        job->stage = STAGE_QUEUED;
+        (void)pthread_cond_broadcast(&jobs->changed);
+    }
+}
+
+void keeper_retry(struct jobs *jobs, struct job *job)
+{
+    HOLD(&jobs->lock);
+    job->retry_ns = clock_now_ns() + jobs->retry_ms * NS_PER_MS;
+    (void)pthread_cond_broadcast(&jobs->changed);
+}
+
+void keeper_resume(struct jobs *jobs, struct job *job)
+{
+    (void)pthread_mutex_lock(&jobs->lock);
+    job->remove_ns = 0;
+    job->retry_ns = 0;
+    if (job->stage == STAGE_IDLE) {
+        job->stage = STAGE_QUEUED;
+        (void)pthread_mutex_lock(&job->lock);
+        job->state = JOB_WAITING;
+        job->reason.code = ERROR_NONE;
+        job->finished_s = 0;
+        (void)pthread_mutex_unlock(&job->lock);
+        (void)pthread_cond_broadcast(&jobs->changed);
+    }
+    (void)pthread_mutex_unlock(&jobs->lock);
+    job_tell(job);
+}
+
+void keeper_rest(struct job *job)
+{
+    struct jobs *jobs = job->jobs;
+    HOLD(&jobs->lock);
+    job->stage = STAGE_RESTING;
+    jobs->placed--;
+    (void)pthread_cond_broadcast(&jobs->changed);
+}
+
+bool keeper_place(struct job *job)
+{
+    struct jobs *jobs = job->jobs;
+    HOLD(&jobs->lock);
+    job->stage = STAGE_QUEUED;
+    (void)pthread_cond_broadcast(&jobs->changed);
+    while (job->stage == STAGE_QUEUED && job_wish(job) == WISH_NONE) {
+        (void)pthread_cond_wait(&jobs->changed, &jobs->lock);
+    }
+    return job_wish(job) == WISH_NONE;
+}

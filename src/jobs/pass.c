@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One pass of a standing job over the listing and the table of known objects: see pass.h.
+ */
+#include "jobs/pass.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "jobs/table.h"
+#include "known/known.h"
+
+enum { COMMIT_AT = 1024 /* changes in a batch */, LONG_HEAD = 900, NOTE_FORMAT = 1 };
+
+/* Kept with each commit of the table. */
+struct pass_note {
+    uint64_t format;
+    uint64_t lines;    /* of the log, that the table covers */
+    uint64_t finished; /* the last pass that is complete; 0: none */
+};
+
+/* The owner's word at an entry. */
+enum { SLOT_KEY = 0, SLOT_LONG = 1 /* a name too long for the table: a head and a hash of it */ };
+
+struct pass {
+    struct job *job;           /* borrowed */
+    struct job_log *log;       /* borrowed */
+    char *directory;           /* owned: of the table */
+    struct known *known;       /* owned */
+    struct known_batch *batch; /* owned */
+    struct known_walk *walk;   /* owned */
+    struct pass_note note;     /* as committed last */
+    uint64_t number;
+    char *after; /* owned; NULL: from the start */
+    uint64_t seen;
+    bool damaged; /* the table, as was seen on the way */
+
+    bool listed; /* `item` is the listing's next, not taken yet */
+    bool listing_ended;
+    struct item item;
+    bool walked; /* `known_key` is the table's next, not taken yet */
+    bool walk_ended;
+    const char *known_key; /* borrowed from the walk */
+    struct known_object known_object;
+    struct buffer gone;                  /* the name of the object that is gone */
+    char table_key[LIMIT_KEY_BYTES + 1]; /* of a name that is too long */
+};
+
+/* ---- identities and keys ---- */
+
+static struct known_identity to_known(const struct object_identity *identity)
+{
+    return (struct known_identity){.filesystem = identity->filesystem,
+                                   .inode = identity->inode,
+                                   .size_bytes = identity->size_bytes,
+                                   .mtime_ns = identity->mtime_ns,
+                                   .ctime_ns = identity->ctime_ns};
+}
+
+static bool is_same(const struct known_object *known, const struct object_identity *identity)
+{
+    const struct known_identity *before = &known->identity;
+    return known->trusted && before->filesystem == identity->filesystem &&
+           before->inode == identity->inode && before->size_bytes == identity->size_bytes &&
+           before->mtime_ns == identity->mtime_ns && before->ctime_ns == identity->ctime_ns;
+}
+
+/* The key in a name, of a valid one or not: a standing job's names all begin with its store. */
+static const char *key_in(const char *object)
+{
+    const char *slash = strchr(object, '/');
+    return slash ? slash + 1 : object;
+}
+
+/* The key under which the table has it. */
+static const char *table_key(struct pass *pass, const char *key, uint64_t *ret_slot)
+{
+    *ret_slot = SLOT_KEY;
+    if (strnlen(key, LIMIT_KEY_BYTES + 1) <= LIMIT_KEY_BYTES) {
+        return key;
+    }
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (const char *at = key; *at != '\0'; at++) {
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    }
+    (void)snprintf(pass->table_key, sizeof pass->table_key, "%.*s\001%016llx", LONG_HEAD, key,
+                   (unsigned long long)hash);
+    *ret_slot = SLOT_LONG;
+    return pass->table_key;
+}
+
+/* ---- the table, opened and brought up to the log ---- */
+
+static void set_aside(struct pass *pass)
+{
+    char *aside = NULL;
+    known_batch_free(take_ptr(pass->batch));
+    known_walk_free(take_ptr(pass->walk));
+    known_close(take_ptr(pass->known));
+    if (asprintf(&aside, "%s.damaged", pass->directory) < 0) {
+        return;
+    }
+    jobs_delete_tree(aside);
+    int r = rename(pass->directory, aside);
+    log_event(LOG_LEVEL_WARNING, "known_objects_damaged", "job=%s set_aside=%s", pass->job->spec.id,
+              r == 0 ? "yes" : "no");
+    free(aside);
+}
+
+static int open_table(struct pass *pass, struct error *error)
+{
+    int r = known_open(pass->directory, 0, &pass->known, error);
+    if (r == 0 && known_batch_new(pass->known, &pass->batch) < 0) {
+        r = error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    return r;
+}
+
+static int commit(struct pass *pass, const struct pass_note *note, struct error *error)
+{
+    struct error fault = {.code = ERROR_NONE};
+    int r = known_batch_commit(pass->batch, note, sizeof *note, &fault);
+    if (r == 0) {
+        pass->note = *note;
+        return 0;
+    }
+    pass->damaged = pass->damaged || fault.code == ERROR_MALFORMED;
+    if (error) {
+        *error = fault;
+    }
+    return r;
+}
+
+/* A new table in the place of a damaged one: the log is of no use to it, for what it was to know is
+ * to be looked at again, in a pass behind all that are in the log. */
+static int begin_anew(struct pass *pass, const struct job_log_totals *totals, struct error *error)
+{
+    set_aside(pass);
+    int r = open_table(pass, error);
+    struct pass_note note = {NOTE_FORMAT, totals->lines, totals->pass};
+    return r == 0 ? commit(pass, &note, error) : r;
+}
+
+static int read_note(struct pass *pass, const struct job_log_totals *totals, struct error *error)
+{
+    struct pass_note note = {.format = NOTE_FORMAT};
+    size_t size = 0;
+    int r = known_note(pass->known, &note, sizeof note, &size, error);
+    if (r < 0) {
+        return r;
+    }
+    if (size == 0) {
+        note = (struct pass_note){.format = NOTE_FORMAT};
+    } else if (size != sizeof note || note.format != NOTE_FORMAT || note.lines > totals->lines) {
+        return error_set(error, ERROR_MALFORMED, "the table of known objects is not of this log");
+    }
+    pass->note = note;
+    return 0;
+}
+
+/* What a line of the log tells the table. */
+static int apply(struct pass *pass, const char *key, bool gone, bool failed,
+                 const struct record_facts *facts)
+{
+    uint64_t slot = SLOT_KEY;
+    const char *in_table = table_key(pass, key, &slot);
+    if (gone) {
+        return known_batch_remove(pass->batch, in_table);
+    }
+    struct known_object object = {.identity = to_known(&facts->identity),
+                                  .state = failed ? KNOWN_FAILED : KNOWN_GOOD,
+                                  .trusted = facts->has_identity,
+                                  .slot = slot};
+    return known_batch_put(pass->batch, in_table, &object);
+}
+
+/* A walk along the log, to bring the table up to it. */
+struct replay {
+    struct pass *pass;
+    uint64_t lines;
+    struct error *error;
+};
+
+static int replay_line(void *context, const char *line, size_t size,
+                       const struct record_facts *facts)
+{
+    struct replay *replay = context;
+    struct pass *pass = replay->pass;
+    cleanup_free char *object = NULL;
+    int r = record_object(line, size, facts, &object);
+    if (r == 0) {
+        r = apply(pass, key_in(object), record_is_gone(line, size), record_is_failure(line, size),
+                  facts);
+    }
+    replay->lines++;
+    if (r == 0 && known_batch_size(pass->batch) >= COMMIT_AT) {
+        struct pass_note note = {NOTE_FORMAT, replay->lines, pass->note.finished};
+        return commit(pass, &note, replay->error);
+    }
+    if (r < 0) {
+        return error_set(replay->error, r == -ENOMEM ? ERROR_MEMORY : ERROR_IO,
+                         "line %llu of the log cannot be taken into the table of known objects",
+                         (unsigned long long)replay->lines);
+    }
+    return 0;
+}
+
+static int catch_up(struct pass *pass, const struct job_log_totals *totals, struct error *error)
+{
+    if (pass->note.lines == totals->lines) {
+        return 0;
+    }
+    struct job_log_place place = {0};
+    struct replay replay = {.pass = pass, .lines = pass->note.lines, .error = error};
+    int r = job_log_find(pass->log, pass->note.lines, &place, error);
+    if (r == 0) {
+        r = job_log_each(pass->log, &place, replay_line, &replay, error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    struct pass_note note = {NOTE_FORMAT, replay.lines, pass->note.finished};
+    return commit(pass, &note, error);
+}
+
+/* Which pass, and from where: that of the last line, where it is not complete. */
+static int find_place(struct pass *pass, struct error *error)
+{
+    cleanup_free char *object = NULL;
+    struct record_facts facts;
+    int r = job_log_last(pass->log, &object, &facts, error);
+    if (r < 0) {
+        return r;
+    }
+    pass->number = pass->note.finished + 1;
+    if (object && facts.pass >= pass->number) {
+        pass->number = facts.pass;
+        pass->after = strdup(key_in(object));
+        if (!pass->after) {
+            return error_set(error, ERROR_MEMORY, "out of memory");
+        }
+    }
+    return 0;
+}
+
+static int prepare(struct pass *pass, struct error *error)
+{
+    struct job_log_totals totals;
+    struct error fault = {.code = ERROR_NONE};
+    job_log_totals(pass->log, &totals);
+    int r = open_table(pass, &fault);
+    if (r == 0) {
+        r = read_note(pass, &totals, &fault);
+    }
+    if (r == 0) {
+        r = catch_up(pass, &totals, &fault);
+    }
+    if (r < 0 && (fault.code == ERROR_MALFORMED || pass->damaged)) {
+        pass->damaged = false;
+        r = begin_anew(pass, &totals, &fault);
+    }
+    if (r == 0) {
+        r = find_place(pass, &fault);
+    }
+    if (r == 0) {
+        r = known_walk_new(pass->known, pass->job->spec.prefix, pass->after ? pass->after : "",
+                           &pass->walk, &fault);
+    }
+    if (r < 0 && error) {
+        *error = fault;
+    }
+    return r;
+}
+
+int pass_new(struct job *job, struct job_log *log, struct pass **ret_pass, struct error *error)
+{
+    struct pass *pass = calloc(1, sizeof *pass);
+    if (!pass) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    pass->job = job;
+    pass->log = log;
+    pass->directory = job_path(job, "known");
+    int r =
+        pass->directory ? prepare(pass, error) : error_set(error, ERROR_MEMORY, "out of memory");
+    if (r < 0) {
+        pass_free(pass);
+        return r;
+    }
+    *ret_pass = pass;
+    return 0;
+}
+
+void pass_free(struct pass *pass)
+{
+    if (!pass) {
+        return;
+    }
+    if (pass->damaged) {
+        set_aside(pass);
+    }
+    known_walk_free(pass->walk);
+    known_batch_free(pass->batch);
+    known_close(pass->known);
+    buffer_done(&pass->gone);
+    free(pass->after);
+    free(pass->directory);
+    free(pass);
+}
+
+uint64_t pass_number(const struct pass *pass)
+{
+    return pass->number;
+}
+
+const char *pass_after(const struct pass *pass)
+{
+    return pass->after;
+}
+
+uint64_t pass_seen(const struct pass *pass)
+{
+    return pass->seen;
+}
+
+/* ---- the merge ---- */
+
+static int look_at_listing(struct pass *pass, struct selection *selection, struct error *error)
+{
+    if (pass->listed || pass->listing_ended) {
+        return 0;
+    }
+    int r = item_next(selection, &pass->item, error);
+    pass->listed = r > 0;
+    pass->listing_ended = r == 0;
+    pass->seen += r > 0;
+    return r < 0 ? r : 0;
+}
+
+static int look_at_table(struct pass *pass, struct error *error)
+{
+    while (!pass->walked && !pass->walk_ended) {
+        struct error fault = {.code = ERROR_NONE};
+        int r = known_walk_next(pass->walk, &pass->known_key, &pass->known_object, &fault);
+        if (r < 0) {
+            pass->damaged = fault.code == ERROR_MALFORMED;
+            if (error) {
+                *error = fault;
+            }
+            return r;
+        }
+        pass->walk_ended = r == 0;
+        pass->walked = r > 0 && pass->known_object.slot != SLOT_LONG;
+    }
+    return 0;
+}
+
+static int give_gone(struct pass *pass, struct item *ret_item, struct error *error)
+{
+    buffer_clear(&pass->gone);
+    buffer_printf(&pass->gone, "%s/%s", pass->job->spec.store, pass->known_key);
+    const char *object = buffer_text(&pass->gone);
+    if (!object) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    ret_item->kind = ITEM_GONE;
+    ret_item->object = object;
+    ret_item->key = key_in(object);
+    ret_item->store = NULL;
+    ret_item->identity = (struct object_identity){0};
+    ret_item->flawed = store_key_check(pass->known_key, NULL) < 0;
+    pass->walked = false;
+    return 1;
+}
+
+/* Whether the table has the listing's next, and what it knows of it. */
+static int look_up(struct pass *pass, bool *ret_known, struct known_object *ret_object,
+                   struct error *error)
+{
+    const char *key = key_in(pass->item.object);
+    uint64_t slot = SLOT_KEY;
+    const char *in_table = table_key(pass, key, &slot);
+    if (slot == SLOT_LONG) {
+        return known_get(pass->known, in_table, ret_known, ret_object, error);
+    }
+    *ret_known = pass->walked && strcmp(pass->known_key, key) == 0;
+    *ret_object = pass->known_object;
+    return 0;
+}
+
+int pass_next(struct pass *pass, struct selection *selection, struct item *ret_item,
+              struct error *error)
+{
+    int r = look_at_listing(pass, selection, error);
+    if (r == 0) {
+        r = look_at_table(pass, error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (!pass->listed && !pass->walked) {
+        return 0;
+    }
+    if (!pass->listed || (pass->walked && strcmp(pass->known_key, key_in(pass->item.object)) < 0)) {
+        return give_gone(pass, ret_item, error);
+    }
+    bool known = false;
+    struct known_object object;
+    r = look_up(pass, &known, &object, error);
+    if (r < 0) {
+        return r;
+    }
+    pass->listed = false;
+    if (known && pass->item.kind == ITEM_FAULT && pass->item.fault.code == ERROR_NOT_FOUND &&
+        pass->item.key && object.slot != SLOT_LONG) {
+        return give_gone(pass, ret_item, error); /* between the listing and the look */
+    }
+    if (known && object.slot != SLOT_LONG) {
+        pass->walked = false;
+    }
+    *ret_item = pass->item;
+    if (known && is_same(&object, &pass->item.identity)) {
+        ret_item->kind = ITEM_KNOWN;
+    }
+    return 1;
+}
+
+/* ---- what the log and the table are told ---- */
+
+/* Whether what was seen of the object holds until its identity changes. */
+static bool is_lasting(const struct slot *slot)
+{
+    if (slot->object.code == ERROR_NOT_FOUND || slot->object.code == ERROR_CHANGED) {
+        return false;
+    }
+    return slot->kind == ITEM_FAULT ||
+           !store_identity_is_fresh(&slot->object.identity, slot->asked_ns);
+}
+
+void pass_facts(const struct pass *pass, const struct slot *slot, struct record_facts *facts)
+{
+    facts->pass = pass->number;
+    if (slot->kind != ITEM_GONE && is_lasting(slot)) {
+        facts->has_identity = true;
+        facts->identity = slot->object.identity;
+    }
+}
+
+int pass_logged(struct pass *pass, const struct slot *slot, const struct record_facts *facts)
+{
+    return apply(pass, key_in(slot->object.object), slot->kind == ITEM_GONE,
+                 slot->object.code != ERROR_NONE, facts);
+}
+
+static int commit_with(struct pass *pass, uint64_t finished, struct error *error)
+{
+    struct job_log_totals totals;
+    job_log_totals(pass->log, &totals);
+    struct pass_note note = {NOTE_FORMAT, totals.lines, finished};
+    return commit(pass, &note, error);
+}
+
+int pass_commit(struct pass *pass, bool now, struct error *error)
+{
+    size_t size = known_batch_size(pass->batch);
+    if (size == 0 || (!now && size < COMMIT_AT)) {
+        return 0;
+    }
+    return commit_with(pass, pass->note.finished, error);
+}
+
+int pass_finish(struct pass *pass, struct error *error)
+{
+    return commit_with(pass, pass->number, error);
+}
+
+int pass_each_failed(struct pass *pass, int (*visit)(void *context, const char *key), void *context,
+                     struct error *error)
+{
+    struct known_walk *walk = NULL;
+    const char *key = NULL;
+    struct known_object object;
+    int r = known_walk_new(pass->known, "", "", &walk, error);
+    if (r < 0) {
+        return r;
+    }
+    while (r == 0 && (r = known_walk_next(walk, &key, &object, error)) > 0) {
+        r = object.state == KNOWN_FAILED && object.slot != SLOT_LONG ? visit(context, key) : 0;
+    }
+    known_walk_free(walk);
+    return r;
+}

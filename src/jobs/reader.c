@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Readers of results: they follow what is synced. A reader belongs to one thread at a time; the
+ * job's thread only tells it that there is news.
+ */
+#include "jobs/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "jobs/table.h"
+
+static void link_reader(struct job *job, struct jobs_reader *reader)
+{
+    HOLD(&job->lock);
+    reader->next = job->readers;
+    job->readers = reader;
+    /* Not news_seen = news: what came since the log was looked at must wake it. */
+}
+
+/* Out of the list, once no callback of it runs. */
+static void unlink_reader(struct job *job, struct jobs_reader *reader)
+{
+    HOLD(&job->lock);
+    while (reader->calls > 0) {
+        (void)pthread_cond_wait(&job->told, &job->lock);
+    }
+    struct jobs_reader **link = &job->readers;
+    while (*link != reader) {
+        link = &(*link)->next;
+    }
+    *link = reader->next;
+}
+
+int jobs_reader_new(struct jobs *jobs, const char *id, uint64_t after, void (*woken)(void *context),
+                    void *context, struct jobs_reader **ret_reader, struct error *error)
+{
+    cleanup_job struct job *job = NULL;
+    int r = jobs_find(jobs, id, &job, error);
+    if (r < 0) {
+        return r;
+    }
+    cleanup_free struct jobs_reader *reader = calloc(1, sizeof *reader);
+    if (!reader) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    if (job->broken) {
+        return error_set(error, ERROR_IO, "job %s: %s", id, job->reason.message);
+    }
+    r = job_log_take(job, &reader->log, error);
+    if (r < 0) {
+        return r;
+    }
+    r = job_log_find(reader->log, after, &reader->place, error);
+    if (r < 0) {
+        job_log_release(job);
+        if (r == -ERANGE) {
+            return error_set(error, ERROR_MALFORMED,
+                             "job %s has no result %llu yet: no cursor points there", id,
+                             (unsigned long long)after);
+        }
+        return r;
+    }
+    reader->job = take_ptr(job);
+    reader->woken = woken;
+    reader->context = context;
+    link_reader(reader->job, reader);
+    *ret_reader = take_ptr(reader);
+    return 0;
+}
+
+void jobs_reader_free(struct jobs_reader *reader)
+{
+    if (!reader) {
+        return;
+    }
+    unlink_reader(reader->job, reader);
+    job_log_release(reader->job);
+    job_unref(reader->job);
+    free(reader);
+}
+
+/* What a reader that finds nothing more is told: looked up before it reads. */
+static enum jobs_read standing_of(struct jobs_reader *reader)
+{
+    struct job *job = reader->job;
+    HOLD(&job->lock);
+    reader->news_seen = job->news;
+    if (job->removed || job_state_is_end(job->state)) {
+        return JOBS_READ_END;
+    }
+    return job->stopped ? JOBS_READ_STOP : JOBS_READ_WAIT;
+}
+
+int jobs_reader_read(struct jobs_reader *reader, struct buffer *out, size_t max_bytes,
+                     enum jobs_read *ret_read, struct error *error)
+{
+    enum jobs_read otherwise = standing_of(reader);
+    uint64_t before = reader->place.line;
+    int r = job_log_read(reader->log, &reader->place, out, max_bytes, error);
+    if (r == 0 && buffer_ok(out) < 0) {
+        r = error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    if (r < 0) {
+        return r;
+    }
+    *ret_read = reader->place.line > before ? JOBS_READ_MORE : otherwise;
+    return 0;
+}
+
+void jobs_reader_wait(struct jobs_reader *reader, int64_t timeout_ms)
+{
+    struct job *job = reader->job;
+    int64_t until_ns = clock_now_ns() + timeout_ms * NS_PER_MS;
+    HOLD(&job->lock);
+    while (reader->news_seen == job->news && !job->stopped && !job->removed) {
+        if (wait_until(&job->told, &job->lock, until_ns) == -ETIMEDOUT) {
+            return;
+        }
+    }
+}
+
+uint64_t jobs_reader_position(const struct jobs_reader *reader)
+{
+    return reader->place.line;
+}
+
+int jobs_reader_info(struct jobs_reader *reader, struct job_info *ret_info)
+{
+    return job_info_fill(reader->job, ret_info);
+}
+
+void jobs_reader_delivered(struct jobs_reader *reader)
+{
+    struct job *job = reader->job;
+    bool by_itself = false;
+    if (job->spec.keep || !job_state_is_end(job_state_now(job, &by_itself))) {
+        return;
+    }
+    HOLD(&job->jobs->lock);
+    if (job->remove_ns == 0) {
+        job->remove_ns = clock_now_ns() + job->jobs->delivered_ms * NS_PER_MS;
+        (void)pthread_cond_broadcast(&job->jobs->changed);
+    }
+}

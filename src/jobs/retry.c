@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A new job over exactly the objects that failed in one that has ended: their names are read from
+ * its log and become the new job's list. An object of a standing job may have several lines, of
+ * which the last one counts: there its table of known objects is asked.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "jobs/job_log.h"
+#include "jobs/pass.h"
+#include "jobs/table.h"
+
+/* The list that is being made. */
+struct failures {
+    const struct job *job;
+    struct jobs_keys *keys;
+    struct error *error;
+    uint64_t count;
+    uint64_t left_out; /* names that no list can hold */
+};
+
+/* Each name ends with CR LF, of which the list drops both: so it may end with a CR itself. */
+static int add_name(struct failures *failures, const char *object)
+{
+    size_t size = strlen(object);
+    if (size == 0 || size > LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1 || strchr(object, '\n')) {
+        failures->left_out++;
+        return 0;
+    }
+    failures->count++;
+    int r = jobs_keys_append(failures->keys, object, size, failures->error);
+    return r < 0 ? r : jobs_keys_append(failures->keys, "\r\n", 2, failures->error);
+}
+
+static int add_line(void *context, const char *line, size_t size, const struct record_facts *facts)
+{
+    struct failures *failures = context;
+    cleanup_free char *object = NULL;
+    if (!record_is_failure(line, size)) {
+        return 0;
+    }
+    int r = record_object(line, size, facts, &object);
+    if (r < 0) {
+        return error_set(failures->error, r == -ENOMEM ? ERROR_MEMORY : ERROR_IO,
+                         "a line of the log names no object");
+    }
+    return add_name(failures, object);
+}
+
+static int add_key(void *context, const char *key)
+{
+    struct failures *failures = context;
+    cleanup_buffer struct buffer object = BUFFER_INIT;
+    buffer_printf(&object, "%s/%s", failures->job->spec.store, key);
+    const char *text = buffer_text(&object);
+    return text ? add_name(failures, text)
+                : error_set(failures->error, ERROR_MEMORY, "out of memory");
+}
+
+static int gather(struct job *job, struct failures *failures, struct error *error)
+{
+    struct job_log *log = NULL;
+    struct job_log_place place = {0};
+    struct pass *pass = NULL;
+    int r = job_log_take(job, &log, error);
+    if (r < 0) {
+        return r;
+    }
+    if (job->spec.standing) {
+        r = pass_new(job, log, &pass, error);
+        if (r == 0) {
+            r = pass_each_failed(pass, add_key, failures, error);
+        }
+        pass_free(pass);
+    } else {
+        r = job_log_each(log, &place, add_line, failures, error);
+    }
+    job_log_release(job);
+    return r;
+}
+
+/* The new job's spec: that of the old one over a list. */
+static int list_spec(const struct job *job, struct job_spec *ret_spec, struct error *error)
+{
+    struct job_spec spec = {0};
+    char *prefix = strdup("");
+    if (!prefix || job_spec_copy(&job->spec, &spec) < 0) {
+        free(prefix);
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    free(spec.prefix);
+    free(take_ptr(spec.store));
+    free(take_ptr(spec.glob));
+    spec.prefix = prefix;
+    spec.token[0] = '\0';
+    spec.has_keys = true;
+    spec.standing = false;
+    *ret_spec = spec;
+    return 0;
+}
+
+/* The job's controls are in hand: it stays ended, and there. */
+static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_info,
+                     struct error *error)
+{
+    bool by_itself = false;
+    bool existing = false;
+    enum job_state state = job_state_now(job, &by_itself);
+    if (!job_state_is_end(state) || job->broken) {
+        return error_set(error, ERROR_CONFLICT,
+                         "job %s is %s: what failed in it can be tried again "
+                         "when it has ended",
+                         job->spec.id, job_state_name(state));
+    }
+    struct failures failures = {.job = job, .error = error};
+    struct job_spec spec = {0};
+    int r = jobs_keys_new(jobs, &failures.keys, error);
+    if (r == 0) {
+        r = gather(job, &failures, error);
+    }
+    if (r == 0 && failures.count == 0) {
+        r = error_set(error, ERROR_CONFLICT, "no object failed in job %s", job->spec.id);
+    }
+    if (r == 0) {
+        r = list_spec(job, &spec, error);
+    }
+    if (r < 0) {
+        jobs_keys_free(failures.keys);
+        return r;
+    }
+    if (failures.left_out > 0) {
+        log_event(LOG_LEVEL_WARNING, "job_retry_left_out", "job=%s names=%llu", job->spec.id,
+                  (unsigned long long)failures.left_out);
+    }
+    r = jobs_create(jobs, &spec, failures.keys, ret_info, &existing, error);
+    job_spec_done(&spec);
+    return r;
+}
+
+int jobs_retry(struct jobs *jobs, const char *id, struct job_info *ret_info, struct error *error)
+{
+    struct job *job = NULL;
+    int r = control_take(jobs, id, &job, error);
+    if (r == 0) {
+        r = retry_job(jobs, job, ret_info, error);
+        control_leave(job);
+    }
+    return r;
+}

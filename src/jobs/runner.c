@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One run of a job: takes the selection's next as long as there is room in the window, gives it to
+ * the host, and appends what came back to the log, in order. Alone on the job's thread: of what
+ * other threads do it sees the window and the wish, both under the job's lock.
+ */
+#include "jobs/runner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "jobs/counter.h"
+#include "jobs/item.h"
+#include "jobs/job_log.h"
+#include "jobs/pass.h"
+#include "jobs/selection.h"
+#include "jobs/table.h"
+#include "jobs/window.h"
+#include "wire/json.h"
+
+enum {
+    SYNC_BYTES = 256 << 10, /* lines that wait are synced at the latest when they are so many */
+    BUSY_MS = 3,            /* until a host that is busy is asked again */
+    LOOK_MS = 1000          /* a runner that has nothing to wait for by time looks around */
+};
+
+struct runner {
+    struct job *job;              /* borrowed */
+    const struct jobs_host *host; /* borrowed */
+    struct jobs_run *run;         /* owned */
+    struct job_log *log;          /* taken from the job */
+    struct selection *selection;  /* owned */
+    struct pass *pass;            /* owned; NULL: no standing job */
+    struct counter *counter;      /* owned; NULL: none */
+    char *keys_path;              /* owned; NULL: none */
+    bool whole;       /* the run began at the selection's start, so its own count is the count */
+    bool first_given; /* the selection's first has been looked at */
+    uint64_t listed;  /* names the selection gave */
+    uint64_t failed;  /* failure lines in the log, those not synced yet included */
+
+    struct window window;
+    struct slot *prepared; /* the window's last, not given to the host yet; NULL: none */
+    int64_t ask_again_ns;  /* the host is busy until then */
+    bool exhausted;        /* the selection is at its end */
+    bool wished;           /* the job is to come to its end */
+    bool cut;              /* a line is missing: none behind it is appended */
+    enum run_end end;      /* RUN_COMPLETE as long as nothing speaks against it */
+    struct error reason;   /* of any other */
+    int64_t synced_ns;
+};
+
+static bool is_filling(const struct runner *runner)
+{
+    return !runner->wished && !runner->exhausted && runner->end == RUN_COMPLETE;
+}
+
+/* The run cannot go on: the first reason counts. */
+static void stop_for(struct runner *runner, enum run_end end, const struct error *reason)
+{
+    if (runner->end == RUN_COMPLETE) {
+        runner->end = end;
+        runner->reason = *reason;
+    }
+}
+
+static void stop_for_memory(struct runner *runner)
+{
+    struct error reason;
+    (void)error_set(&reason, ERROR_MEMORY, "out of memory");
+    stop_for(runner, RUN_PAUSED, &reason);
+}
+
+/* ---- the log ---- */
+
+/* False where it could not be: the lines stay in memory, the run stops. */
+static bool sync_log(struct runner *runner)
+{
+    struct error error = {.code = ERROR_NONE};
+    runner->synced_ns = clock_now_ns();
+    if (job_log_pending(runner->log) == 0) {
+        return true;
+    }
+    int r = job_log_sync(runner->log, &error);
+    if (r == 0) {
+        job_goes_on(runner->job);
+        job_tell(runner->job);
+        r = runner->pass ? pass_commit(runner->pass, false, &error) : 0;
+    }
+    if (r < 0) {
+        stop_for(runner, RUN_PAUSED, &error);
+    }
+    return r == 0;
+}
+
+/* Syncs where enough waits, or long enough; where nothing is in flight any more nothing will join
+ * it. */
+static void sync_when_due(struct runner *runner, bool nothing_comes)
+{
+    size_t pending = job_log_pending(runner->log);
+    if (pending == 0 || runner->end != RUN_COMPLETE) {
+        return;
+    }
+    int64_t due_ns = runner->synced_ns + runner->job->jobs->sync_ms * NS_PER_MS;
+    if (pending >= SYNC_BYTES || nothing_comes || clock_now_ns() >= due_ns) {
+        (void)sync_log(runner);
+    }
+}
+
+static void check_failures(struct runner *runner)
+{
+    const struct job *job = runner->job;
+    uint64_t failed = runner->failed - job->failed_before; /* constant while the thread runs */
+    if (failed > job->spec.max_failures) {
+        struct error reason;
+        (void)error_set(&reason, ERROR_UNFIT, "more than %llu objects failed",
+                        (unsigned long long)job->spec.max_failures);
+        stop_for(runner, RUN_FAILED, &reason);
+        runner->cut = true;
+    }
+}
+
+/* The first of the window is back: its line goes to the log. */
+static void append_line(struct runner *runner, struct slot *slot)
+{
+    struct jobs_object *object = &slot->object;
+    struct record_facts facts = {
+        .cached = object->cached, .flawed = slot->flawed, .bytes_read = object->bytes_read};
+    if (object->line.size == 0 && !object->line.failed) { /* the host's omission */
+        object->code = object->code == ERROR_NONE ? ERROR_INTERNAL : object->code;
+        item_write_failure(&object->line, object->object, slot->flawed, object->code,
+                           object->message);
+    }
+    if (runner->pass) {
+        pass_facts(runner->pass, slot, &facts);
+    }
+    int r = buffer_ok(&object->line);
+    if (r == 0) {
+        r = job_log_append(runner->log, object->line.data, object->line.size, &facts);
+    }
+    if (r < 0) {
+        stop_for_memory(runner);
+        runner->cut = true;
+        return;
+    }
+    if (runner->pass && pass_logged(runner->pass, slot, &facts) < 0) {
+        stop_for_memory(runner); /* the table is brought up to the log by the next run */
+        runner->cut = true;
+    }
+    if (object->code != ERROR_NONE) {
+        runner->failed++;
+        check_failures(runner);
+    }
+}
+
+static void take_back(struct runner *runner, unsigned ready)
+{
+    for (unsigned i = 0; i < ready; i++) {
+        struct slot *slot = window_first(&runner->window);
+        const struct jobs_object *object = &slot->object;
+        if (!runner->cut && item_code_pauses(object->code)) {
+            struct error reason;
+            (void)error_set(&reason, object->code, "%s",
+                            object->message[0] != '\0' ? object->message
+                                                       : "objects cannot be inferred for now");
+            stop_for(runner, RUN_PAUSED, &reason);
+            runner->cut = true;
+        }
+        if (!runner->cut) {
+            append_line(runner, slot);
+        }
+        window_drop_first(&runner->window);
+    }
+}
+
+/* ---- the selection ---- */
+
+/* How many there are: told by the listing where its last page is here, else counted aside. */
+static void count_selection(struct runner *runner)
+{
+    struct job *job = runner->job;
+    uint64_t left = 0;
+    if (runner->first_given) {
+        return;
+    }
+    runner->first_given = true;
+    (void)pthread_mutex_lock(&job->lock);
+    bool known = job->selected_known;
+    (void)pthread_mutex_unlock(&job->lock);
+    if (runner->whole && selection_is_last_page(runner->selection, &left)) {
+        counter_tell(job, left + runner->listed, selection_skipped(runner->selection));
+    } else if (!known) {
+        runner->counter = counter_new(job, runner->keys_path);
+    }
+}
+
+static void put_line(struct runner *runner, const struct item *item)
+{
+    struct slot *slot = window_put(&runner->window, item);
+    if (!slot) {
+        stop_for_memory(runner);
+        return;
+    }
+    struct jobs_object *object = &slot->object;
+    if (item->kind == ITEM_GONE) {
+        cleanup_free char *encoded = NULL;
+        if (item->flawed && record_encode_name(item->object, &encoded) < 0) {
+            object->line.failed = true;
+        }
+        buffer_append_text(&object->line, "{\"object\":");
+        json_write_string(&object->line, encoded ? encoded : item->object);
+        buffer_append_text(&object->line, ",\"gone\":true}");
+    } else {
+        object->code = item->fault.code != ERROR_NONE ? item->fault.code : ERROR_MALFORMED;
+        item_write_failure(&object->line, item->object, item->flawed, object->code,
+                           item->fault.message);
+    }
+    window_mark_back(slot);
+}
+
+/* Takes the selection's next. The window has room. */
+static void take_next(struct runner *runner)
+{
+    struct item item;
+    struct error error = {.code = ERROR_NONE};
+    int r = runner->pass ? pass_next(runner->pass, runner->selection, &item, &error)
+                         : item_next(runner->selection, &item, &error);
+    if (r == -ECANCELED) {
+        return; /* there is a wish, and look_around() will see it */
+    }
+    if (r < 0) {
+        stop_for(runner, RUN_PAUSED, &error);
+        return;
+    }
+    if (r == 0) {
+        runner->exhausted = true;
+        return;
+    }
+    runner->listed = runner->pass ? pass_seen(runner->pass) : runner->listed + 1;
+    count_selection(runner);
+    if (item.kind == ITEM_OBJECT) {
+        runner->prepared = window_put(&runner->window, &item);
+        if (!runner->prepared) {
+            stop_for_memory(runner);
+        }
+    } else if (item.kind != ITEM_KNOWN) {
+        put_line(runner, &item);
+    }
+}
+
+/* ---- the host ---- */
+
+/* Gives the prepared object to the host, where there is room for it. True: done. */
+static bool start_prepared(struct runner *runner, const struct window_look *look)
+{
+    struct slot *slot = runner->prepared;
+    bool fits =
+        look->in_flight == 0 || look->in_flight_bytes + slot->size_bytes <= LIMIT_JOB_WINDOW_BYTES;
+    if (!fits || clock_now_ns() < runner->ask_again_ns) {
+        return false;
+    }
+    window_mark_started(slot);
+    int r = runner->host->run_start(runner->run, &slot->object);
+    if (r == 0) {
+        runner->prepared = NULL;
+        return true;
+    }
+    window_mark_not_started(slot);
+    if (r == -EBUSY) {
+        runner->ask_again_ns = clock_now_ns() + BUSY_MS * NS_PER_MS;
+        return false;
+    }
+    struct error reason;
+    (void)error_set(&reason, r == -ENOMEM ? ERROR_MEMORY : ERROR_UNAVAILABLE,
+                    "object '%s' could not be begun with", slot->object.object);
+    stop_for(runner, RUN_PAUSED, &reason);
+    return false;
+}
+
+/* True where something was done. */
+static bool fill(struct runner *runner, const struct window_look *look)
+{
+    if (!is_filling(runner)) {
+        return false;
+    }
+    if (runner->prepared) {
+        return start_prepared(runner, look);
+    }
+    if (runner->window.count == LIMIT_JOB_WINDOW) {
+        return false;
+    }
+    take_next(runner);
+    return true;
+}
+
+/* Looks at the window and the wish together; a wish is passed on to the host once. */
+static void look_around(struct runner *runner, struct window_look *ret_look)
+{
+    (void)pthread_mutex_lock(&runner->job->lock);
+    window_look(&runner->window, ret_look);
+    bool wished = runner->job->wish != WISH_NONE;
+    (void)pthread_mutex_unlock(&runner->job->lock);
+    if (wished && !runner->wished) {
+        runner->wished = true;
+        runner->host->run_cancel(runner->run);
+    }
+}
+
+/* Waits for objects to come back, for a wish, and for what is due by time. */
+static void wait_for_news(struct runner *runner, const struct window_look *look)
+{
+    struct job *job = runner->job;
+    int64_t until_ns = clock_now_ns() + LOOK_MS * NS_PER_MS;
+    int64_t sync_ns = runner->synced_ns + job->jobs->sync_ms * NS_PER_MS;
+    if (job_log_pending(runner->log) > 0 && runner->end == RUN_COMPLETE && sync_ns < until_ns) {
+        until_ns = sync_ns;
+    }
+    if (runner->prepared && is_filling(runner) && runner->ask_again_ns > 0 &&
+        runner->ask_again_ns < until_ns) {
+        until_ns = runner->ask_again_ns;
+    }
+    HOLD(&job->lock);
+    runner->window.waiting = true;
+    while (runner->window.returns == look->returns && (runner->wished || job->wish == WISH_NONE)) {
+        if (wait_until(&job->wake, &job->lock, until_ns) == -ETIMEDOUT) {
+            break;
+        }
+    }
+    runner->window.waiting = false;
+}
+
+static void work(struct runner *runner)
+{
+    struct window_look look;
+    while (true) {
+        look_around(runner, &look);
+        take_back(runner, look.ready);
+        bool filled = fill(runner, &look);
+        if (filled || look.ready > 0) {
+            sync_when_due(runner, false);
+            continue;
+        }
+        if (look.in_flight == 0 && !is_filling(runner)) {
+            return;
+        }
+        sync_when_due(runner, look.in_flight == 0);
+        if (is_filling(runner) || look.in_flight > 0) {
+            wait_for_news(runner, &look);
+        }
+    }
+}
+
+/* ---- beginning and end ---- */
+
+/* Where the selection begins: behind the last line of the log. */
+static int begin_selection(struct runner *runner, struct error *error)
+{
+    struct job *job = runner->job;
+    cleanup_free char *last = NULL;
+    struct record_facts facts;
+    struct job_log_totals totals;
+    const char *after = NULL;
+    uint64_t position = 0;
+    job_log_totals(runner->log, &totals);
+    runner->failed = totals.failed;
+    if (runner->pass) {
+        after = pass_after(runner->pass);
+    } else if (job->spec.has_keys) {
+        position = totals.lines;
+        runner->keys_path = job_path(job, "keys");
+        if (!runner->keys_path) {
+            return error_set(error, ERROR_MEMORY, "out of memory");
+        }
+    } else {
+        int r = job_log_last(runner->log, &last, &facts, error);
+        if (r < 0) {
+            return r;
+        }
+        const char *slash = last ? strchr(last, '/') : NULL;
+        after = slash ? slash + 1 : NULL;
+    }
+    runner->whole = !after && position == 0;
+    int r = selection_new(&job->spec, runner->host, runner->keys_path, after, position,
+                          &runner->selection, error);
+    if (r == 0) {
+        selection_stop_on(runner->selection, &job->halting);
+    }
+    return r;
+}
+
+static int begin(struct runner *runner, struct error *error)
+{
+    struct job *job = runner->job;
+    int r = job_log_take(job, &runner->log, error);
+    if (r < 0) {
+        return r;
+    }
+    runner->synced_ns = clock_now_ns();
+    if (job_log_pending(runner->log) > 0) { /* what the disk would not take before */
+        r = job_log_sync(runner->log, error);
+        if (r < 0) {
+            return r;
+        }
+        job_tell(job);
+    }
+    if (job->spec.standing) {
+        r = pass_new(job, runner->log, &runner->pass, error);
+        if (r < 0) {
+            return r;
+        }
+        HOLD(&job->lock);
+        job->pass = pass_number(runner->pass);
+    }
+    r = begin_selection(runner, error);
+    if (r < 0) {
+        return r;
+    }
+    return runner->host->run_new(runner->host->context, &job->spec, &runner->run, error);
+}
+
+/* Everything has its line: what was selected is known now. */
+static void settle_count(struct runner *runner)
+{
+    struct job *job = runner->job;
+    struct job_log_totals totals;
+    if (!runner->whole && runner->counter) {
+        counter_wait(runner->counter);
+    }
+    counter_free(take_ptr(runner->counter));
+    job_log_totals(runner->log, &totals);
+    (void)pthread_mutex_lock(&job->lock);
+    uint64_t skipped = runner->whole ? selection_skipped(runner->selection) : job->skipped;
+    uint64_t selected = runner->whole ? runner->listed : job->selected;
+    bool known = runner->whole || job->selected_known;
+    (void)pthread_mutex_unlock(&job->lock);
+    if (!runner->pass) {
+        counter_tell(job, totals.lines, skipped);
+    } else if (known) {
+        counter_tell(job, selected, skipped);
+    }
+}
+
+static void complete(struct runner *runner)
+{
+    struct error error = {.code = ERROR_NONE};
+    settle_count(runner);
+    if (runner->pass && pass_finish(runner->pass, &error) < 0) {
+        stop_for(runner, RUN_PAUSED, &error);
+    }
+}
+
+static void end(struct runner *runner)
+{
+    struct error error = {.code = ERROR_NONE};
+    if (runner->prepared) {
+        window_drop_last(&runner->window);
+        runner->prepared = NULL;
+    }
+    bool synced = sync_log(runner);
+    if (synced && runner->end == RUN_COMPLETE && runner->exhausted) {
+        complete(runner);
+    } else if (synced && runner->pass && pass_commit(runner->pass, true, &error) < 0) {
+        stop_for(runner, RUN_PAUSED, &error); /* the next run reads it back from the log */
+    }
+    if (runner->wished && (runner->end != RUN_COMPLETE || !runner->exhausted) &&
+        runner->end != RUN_FAILED) {
+        runner->end = RUN_WISHED;
+    }
+}
+
+static void runner_free(struct runner *runner)
+{
+    for (unsigned i = 0; runner->run && i < LIMIT_JOB_WINDOW; i++) {
+        if (runner->window.slots[i].object.host) {
+            runner->host->run_forget(runner->run, &runner->window.slots[i].object);
+        }
+    }
+    if (runner->run) {
+        runner->host->run_free(runner->run);
+    }
+    counter_free(runner->counter);
+    selection_free(runner->selection);
+    pass_free(runner->pass);
+    if (runner->log) {
+        job_log_release(runner->job);
+    }
+    window_done(&runner->window);
+    free(runner->keys_path);
+    free(runner);
+}
+
+enum run_end runner_run(struct job *job, struct error *ret_reason)
+{
+    struct runner *runner = calloc(1, sizeof *runner);
+    if (!runner) {
+        (void)error_set(ret_reason, ERROR_MEMORY, "out of memory");
+        return RUN_PAUSED;
+    }
+    runner->job = job;
+    runner->host = &job->jobs->host;
+    window_init(&runner->window, &job->lock, &job->wake);
+    int r = begin(runner, ret_reason);
+    if (r < 0) {
+        runner_free(runner);
+        return job_wish(job) == WISH_NONE ? RUN_PAUSED : RUN_WISHED;
+    }
+    work(runner);
+    end(runner);
+    enum run_end run_end = runner->end;
+    *ret_reason = runner->reason;
+    runner_free(runner);
+    return run_end;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The room's own view of the table of jobs and of one job: state, locks, and who may do what. The
+ * table's thread, the keeper, starts and joins the threads of jobs and removes what has expired.
+ *
+ * Of a job's files, its thread is the only writer while it has one, and whoever holds `control`
+ * while it has none.
+ */
+#ifndef SITU_JOBS_TABLE_H
+#define SITU_JOBS_TABLE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "jobs/job_log.h"
+#include "jobs/jobs.h"
+#include "store/store.h"
+
+enum job_stage {
+    STAGE_IDLE,    /* no thread: paused, or ended */
+    STAGE_QUEUED,  /* waits for a place; a standing job's thread waits with it */
+    STAGE_PLACED,  /* has one of the LIMIT_JOBS_RUNNING places */
+    STAGE_RESTING, /* a standing job between two passes: a thread, no place */
+    STAGE_OVER     /* its thread is at its end, to be joined */
+};
+
+/* What is asked of a job's thread. */
+enum job_wish { WISH_NONE, WISH_HALT /* pause, cancel, removal */, WISH_STOP /* jobs_stop */ };
+
+struct job {
+    struct jobs *jobs;      /* borrowed; outlives it */
+    atomic_uint references; /* the table's, each reader's, each call's */
+    struct job_spec spec;   /* owned; constant */
+    char *directory;        /* owned; constant */
+    bool broken;            /* constant: its files cannot be read */
+    atomic_bool halting;    /* there is a wish: what may take long comes back early */
+
+    /* Locks in the order in which they are taken: control, the table's, opening, lock. */
+
+    pthread_mutex_t control; /* one pause, resume, cancel or removal at a time. Held over all of it,
+                              * the disk and the thread's way out included; nothing but these waits
+                              * for it */
+
+    /* Guarded by the table's lock. */
+    enum job_stage stage;
+    bool has_thread;
+    pthread_t thread;
+    int64_t retry_ns;        /* paused by itself: when it is queued again (monotonic); 0: not */
+    int64_t remove_ns;       /* delivered, not to be kept: when it goes (monotonic); 0: not */
+    int64_t expire_after_ns; /* it could not be removed when its time had come */
+
+    pthread_mutex_t opening; /* held while the log is opened, so that there is one of it */
+
+    pthread_mutex_t lock; /* guards all below, and the window of the runner */
+    pthread_cond_t wake;  /* the job's thread: a wish, or objects that came back */
+    pthread_cond_t told;  /* readers: lines were synced, the state changed, a callback ended */
+    enum job_wish wish;
+    enum job_state state;
+    struct error reason;
+    bool removed;
+    bool stopped; /* jobs_stop() */
+    bool between_passes;
+    bool selected_known;
+    uint64_t selected;
+    uint64_t skipped;
+    uint64_t pass;
+    uint64_t failed_before;
+    int64_t finished_s;
+    struct job_log *log; /* owned; NULL while nobody uses it */
+    unsigned log_users;
+    bool totals_known; /* of a log that is closed */
+    struct job_log_totals totals;
+    struct store_watch *watch;   /* borrowed from the job's thread while it waits with it */
+    struct jobs_reader *readers; /* linked; borrowed */
+    uint64_t news;               /* counts what readers are told */
+};
+
+struct jobs {
+    char *directory;       /* owned; constant. NULL: none */
+    struct jobs_host host; /* constant */
+    uint32_t sync_ms;
+    uint32_t retry_ms;
+    uint32_t delivered_ms;
+    uint64_t keep_s;
+
+    pthread_mutex_t create; /* one creation at a time, so that a token makes one job; held over its
+                             * disk writes, and taken before every other lock */
+
+    pthread_mutex_t lock;   /* guards all below, and some of each job */
+    pthread_cond_t changed; /* the keeper's, and of those who wait for a stage */
+    struct job **all;       /* owned, one reference each; oldest first */
+    size_t count;
+    size_t capacity;
+    unsigned placed; /* jobs in STAGE_PLACED or on their way out of it */
+    bool stopping;
+    bool keeper_runs;
+    pthread_t keeper;
+};
+
+/* ---- job.c: one job's memory and state ---- */
+
+/* Takes over `spec` in any case. */
+must_check int job_new(struct jobs *jobs, struct job_spec *spec, struct job **ret_job);
+struct job *job_ref(struct job *job);
+void job_unref(struct job *job); /* NULL is fine */
+
+static inline void cleanup_job_function(struct job **job)
+{
+    job_unref(*job);
+}
+#define cleanup_job __attribute__((cleanup(cleanup_job_function)))
+
+enum job_wish job_wish(struct job *job);
+void job_set_wish(struct job *job, enum job_wish wish); /* wakes its thread */
+
+/* Sets what readers and lists see, and tells the readers. `reason` may be NULL. */
+void job_set_state(struct job *job, enum job_state state, const struct error *reason);
+enum job_state job_state_now(struct job *job, bool *ret_by_itself);
+/* A job that got somewhere shows as running: until then one that tries again after a pause by
+ * itself shows that pause. */
+void job_goes_on(struct job *job);
+/* There is news: wakes the readers and calls them back. Without locks. */
+void job_tell(struct job *job);
+
+/* Writes job.json with this state and what is known of the job. */
+must_check int job_save(struct job *job, enum job_state state, const struct error *reason,
+                        struct error *error);
+
+/* The job's log, opened where it is not, for as long as it is not released. */
+must_check int job_log_take(struct job *job, struct job_log **ret_log, struct error *error);
+void job_log_release(struct job *job);
+
+must_check int job_info_fill(struct job *job, struct job_info *ret_info);
+
+/* A path in the job's directory; the caller frees it. NULL: no memory. */
+char *job_path(const struct job *job, const char *name);
+
+/* ---- keeper.c ---- */
+
+must_check int keeper_start(struct jobs *jobs);
+/* Waits until `job` has no thread, asking it to come to its end; it is not queued any more. */
+void keeper_halt(struct jobs *jobs, struct job *job);
+/* Queues a job without thread, at once or after retry_ms. */
+void keeper_queue(struct jobs *jobs, struct job *job);
+void keeper_retry(struct jobs *jobs, struct job *job);
+/* Queues it at once, and shows that it waits, unless it goes already. */
+void keeper_resume(struct jobs *jobs, struct job *job);
+/* A standing job's thread: gives its place back, and waits for one again. False: there is a wish.
+ */
+void keeper_rest(struct job *job);
+bool keeper_place(struct job *job);
+
+/* ---- control.c ---- */
+
+/* The job, referenced, with its controls in hand. ERROR_NOT_FOUND, ERROR_UNAVAILABLE. */
+must_check int control_take(struct jobs *jobs, const char *id, struct job **ret_job,
+                            struct error *error);
+void control_leave(struct job *job);
+
+/* Takes the job out of the table and off the disk. Its thread is gone, `control` is held. */
+must_check int control_remove(struct jobs *jobs, struct job *job, struct error *error);
+
+/* ---- jobs.c ---- */
+
+/* The job, referenced. ERROR_NOT_FOUND; ERROR_UNAVAILABLE while stopping. */
+must_check int jobs_find(struct jobs *jobs, const char *id, struct job **ret_job,
+                         struct error *error);
+/* Takes a whole directory of files away. */
+void jobs_delete_tree(const char *path);
+
+/* ---- runner.c: the thread of a job that has a place ---- */
+
+void *runner_thread(void *job);
+
+/* pthread_cond_timedwait until a time of clock_now_ns(); -ETIMEDOUT, or 0. */
+int wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until_ns);
+must_check int monotonic_condition(pthread_cond_t *condition);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The thread of a job that has got a place: one run, or, for a standing job, one a pass, with a
+ * rest between them that a change in the store ends early.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "jobs/runner.h"
+#include "jobs/table.h"
+
+enum { DEBOUNCE_MS = 1000 /* changes seldom come alone */ };
+
+static void rest_state(struct job *job, bool between_passes)
+{
+    (void)pthread_mutex_lock(&job->lock);
+    job->between_passes = between_passes;
+    (void)pthread_mutex_unlock(&job->lock);
+    job_tell(job);
+}
+
+/* Waits so long. False: there is a wish. */
+static bool sleep_until(struct job *job, int64_t until_ns)
+{
+    HOLD(&job->lock);
+    while (job->wish == WISH_NONE) {
+        if (wait_until(&job->wake, &job->lock, until_ns) == -ETIMEDOUT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct store_watch *watch_of(struct job *job)
+{
+    const struct jobs_host *host = &job->jobs->host;
+    const char *name = job->spec.store;
+    struct store *store = host->store_find(host->context, name, strlen(name), NULL);
+    struct store_watch *watch = NULL;
+    bool partial = false;
+    if (!store || store_watch_new(store, job->spec.prefix, &watch, &partial, NULL) < 0) {
+        return NULL; /* the interval alone, then */
+    }
+    if (partial) {
+        log_event(LOG_LEVEL_INFO, "job_watch_partial", "job=%s", job->spec.id);
+    }
+    return watch;
+}
+
+/* Lends the watch to those who wish something of the job. False: somebody does already. */
+static bool lend_watch(struct job *job, struct store_watch *watch)
+{
+    HOLD(&job->lock);
+    job->watch = job->wish == WISH_NONE ? watch : NULL;
+    return job->watch != NULL;
+}
+
+static void take_watch_back(struct job *job)
+{
+    HOLD(&job->lock);
+    job->watch = NULL;
+}
+
+/* Until a change is seen, or the interval is over. False: there is a wish. */
+static bool wait_for_change(struct job *job, struct store_watch *watch)
+{
+    int64_t until_ns = clock_now_ns() + job->spec.interval_s * NS_PER_S;
+    if (!watch) {
+        return sleep_until(job, until_ns);
+    }
+    if (!lend_watch(job, watch)) {
+        return false;
+    }
+    int r = store_watch_wait(watch, job->spec.interval_s * INT64_C(1000));
+    take_watch_back(job);
+    if (r == 0) {
+        return job_wish(job) == WISH_NONE;
+    }
+    int64_t settled_ns = clock_now_ns() + DEBOUNCE_MS * NS_PER_MS;
+    return sleep_until(job, r > 0 && settled_ns < until_ns ? settled_ns : until_ns);
+}
+
+/* Between two passes. False: there is a wish. */
+static bool rest(struct job *job, struct store_watch *watch)
+{
+    keeper_rest(job);
+    rest_state(job, true);
+    bool on = wait_for_change(job, watch) && keeper_place(job);
+    rest_state(job, false);
+    return on;
+}
+
+/* What the run's end makes of the job. An end that cannot be written down is none yet: the next try
+ * finds nothing to do but that. */
+static enum run_end settle(struct job *job, enum run_end end, struct error *reason)
+{
+    struct error error = {.code = ERROR_NONE};
+    enum job_state state = end == RUN_COMPLETE ? JOB_DONE : JOB_FAILED;
+    const struct error *why = end == RUN_FAILED ? reason : NULL;
+    if ((end == RUN_COMPLETE || end == RUN_FAILED) && job_save(job, state, why, &error) < 0) {
+        *reason = error;
+        end = RUN_PAUSED;
+    }
+    if (end == RUN_PAUSED) {
+        char text[2 * ERROR_MESSAGE_SIZE];
+        job_set_state(job, JOB_PAUSED, reason);
+        log_event(LOG_LEVEL_WARNING, "job_paused", "job=%s code=%s reason=%s", job->spec.id,
+                  error_code_name(reason->code), log_quote(text, sizeof text, reason->message));
+    } else if (end != RUN_WISHED) {
+        job_set_state(job, state, why);
+    }
+    return end;
+}
+
+/* The thread's last act: the place is free, and the keeper may join it. */
+static void leave(struct job *job, enum run_end end)
+{
+    struct jobs *jobs = job->jobs;
+    HOLD(&jobs->lock);
+    jobs->placed -= job->stage == STAGE_PLACED;
+    job->stage = STAGE_OVER;
+    job->retry_ns = end == RUN_PAUSED ? clock_now_ns() + jobs->retry_ms * NS_PER_MS : 0;
+    (void)pthread_cond_broadcast(&jobs->changed);
+}
+
+void *runner_thread(void *context)
+{
+    struct job *job = context;
+    struct error reason = {.code = ERROR_NONE};
+    bool by_itself = false;
+    struct store_watch *watch = job->spec.standing ? watch_of(job) : NULL;
+    if (job_state_now(job, &by_itself) == JOB_WAITING) {
+        job_set_state(job, JOB_RUNNING, NULL);
+    }
+    enum run_end end = runner_run(job, &reason);
+    while (end == RUN_COMPLETE && job->spec.standing) {
+        job_goes_on(job);
+        if (!rest(job, watch)) {
+            end = RUN_WISHED;
+            break;
+        }
+        end = runner_run(job, &reason);
+    }
+    store_watch_free(watch);
+    end = settle(job, end, &reason);
+    leave(job, end);
+    job_unref(job);
+    return NULL;
+}

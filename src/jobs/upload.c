@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A list of names on its way in, for a job that is to be created: a file of its own in the jobs'
+ * directory, which the job takes over, or which goes.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "jobs/keys.h"
+#include "jobs/table.h"
+#include "jobs/upload.h"
+
+struct jobs_keys {
+    char *path; /* owned; `.new-*`, so that the next start deletes it; NULL: it was taken over */
+    struct keys_writer *writer; /* owned */
+};
+
+int jobs_keys_new(struct jobs *jobs, struct jobs_keys **ret_keys, struct error *error)
+{
+    uint64_t name = 0;
+    if (!jobs->directory) {
+        return error_set(error, ERROR_UNAVAILABLE, "situd has no state directory: jobs need one");
+    }
+    if (getrandom(&name, sizeof name, 0) != (ssize_t)sizeof name) {
+        return error_set(error, ERROR_IO, "no random bytes for a file's name");
+    }
+    struct jobs_keys *keys = calloc(1, sizeof *keys);
+    if (!keys || asprintf(&keys->path, "%s/.new-keys-%016llx", jobs->directory,
+                          (unsigned long long)name) < 0) {
+        free(keys);
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    int r = keys_writer_new(keys->path, &keys->writer, error);
+    if (r < 0) {
+        free(keys->path);
+        free(keys);
+        return r;
+    }
+    *ret_keys = keys;
+    return 0;
+}
+
+int jobs_keys_append(struct jobs_keys *keys, const void *bytes, size_t size, struct error *error)
+{
+    return keys_writer_append(keys->writer, bytes, size, error);
+}
+
+int upload_place(struct jobs_keys *keys, const char *directory, struct error *error)
+{
+    char text[128];
+    cleanup_free char *path = NULL;
+    int r = keys_writer_finish(keys->writer, error);
+    if (r < 0) {
+        return r;
+    }
+    if (asprintf(&path, "%s/keys", directory) < 0) {
+        path = NULL;
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    if (rename(keys->path, path) < 0) {
+        int errnum = errno;
+        return error_set(error, errnum == ENOSPC ? ERROR_NO_SPACE : ERROR_IO, "%s: %s", path,
+                         error_text(errnum, text, sizeof text));
+    }
+    free(take_ptr(keys->path));
+    return 0;
+}
+
+void jobs_keys_free(struct jobs_keys *keys)
+{
+    if (keys) {
+        keys_writer_free(keys->writer);
+        if (keys->path) {
+            (void)unlink(keys->path);
+        }
+        free(keys->path);
+        free(keys);
+    }
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The objects of one run that are on their way, in a ring in the order of the selection: they come
+ * back in any order, from any thread, and leave the ring in that of the selection. The slots stay
+ * where they are as long as the run lasts; what the host keeps in one (object.host) stays in it.
+ *
+ * The job's thread alone puts in and takes out; what others touch is guarded by the job's lock.
+ */
+#ifndef SITU_JOBS_WINDOW_H
+#define SITU_JOBS_WINDOW_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "jobs/item.h"
+#include "jobs/jobs.h"
+
+struct slot {
+    struct jobs_object object; /* first: it is what comes back */
+    struct window *window;     /* borrowed */
+    enum item_kind kind;
+    bool flawed;
+    struct buffer name;  /* "STORE/KEY" with its NUL; object.object points here */
+    uint64_t size_bytes; /* as it counts in flight */
+    int64_t asked_ns;    /* CLOCK_REALTIME when it was given to the host: it was read after that */
+    bool back;           /* guarded by the lock */
+};
+
+struct window {
+    pthread_mutex_t *lock; /* the job's; guards what is said to be */
+    pthread_cond_t *wake;  /* the job's thread waits on it */
+    struct slot slots[LIMIT_JOB_WINDOW];
+    unsigned first;
+    unsigned count;
+    unsigned in_flight; /* guarded, as all below */
+    uint64_t in_flight_bytes;
+    uint64_t returns; /* objects that came back, ever */
+    bool waiting;
+};
+
+/* What the window looks like right now. */
+struct window_look {
+    unsigned ready; /* slots at its beginning that are back */
+    unsigned in_flight;
+    uint64_t in_flight_bytes;
+    uint64_t returns;
+};
+
+void window_init(struct window *window, pthread_mutex_t *lock, pthread_cond_t *wake);
+void window_done(struct window *window);
+
+/* With the lock held. */
+void window_look(const struct window *window, struct window_look *ret_look);
+
+/* Fills the slot behind the last with an item; there is room. NULL: no memory. It counts, and is
+ * neither in flight nor back. */
+struct slot *window_put(struct window *window, const struct item *item);
+void window_drop_last(struct window *window);
+struct slot *window_first(struct window *window);
+void window_drop_first(struct window *window);
+
+void window_mark_started(struct slot *slot);     /* before the host has it */
+void window_mark_not_started(struct slot *slot); /* the host would not take it */
+void window_mark_back(struct slot *slot);        /* one that the host never gets */
+
+#endif
