@@ -10,7 +10,8 @@
 #include "base/cleanup.h"
 #include "http/coding.h"
 
-/* Of a stream: up to 350 KB with zstd, 270 KB with gzip. */
+/* Of a stream: up to 350 KB with zstd, 270 KB with gzip; lines of results touch 80 and 220 of it.
+ */
 struct http_encoder;
 
 enum http_encode {
@@ -19,8 +20,8 @@ enum http_encode {
     HTTP_ENCODE_END,   /* and nothing follows */
 };
 
-/* `fast`: for much at once; about twice as fast, a tenth larger. NULL where there is no memory. The
- * identity has no encoder. */
+/* `fast`: for much at once; three to six times as fast, up to a fifth larger. NULL where there is
+ * no memory. The identity has no encoder. */
 struct http_encoder *http_encoder_new(enum http_coding coding, bool fast);
 void http_encoder_free(struct http_encoder *encoder); /* NULL is fine */
 

@@ -138,9 +138,8 @@ void http_accept_stream(struct http_request *request, uint64_t limit, http_sink 
 /* Answers of JSON, NDJSON and text are encoded with zstd or gzip where the client's Accept-Encoding
  * wants it: streams, and whole bodies from 1 KiB to 8 MiB that get smaller by it. They carry Vary,
  * encoded or not; shorter bodies and other types carry nothing. An answer that brings a
- * Content-Encoding of its own is left alone. Encoding takes place on the caller's thread, at 30
- * MB/s or more, and what a stream held back for long on the listener's; a stream's encoder has 350
- * KB.
+ * Content-Encoding of its own is left alone. Encoding takes place on the caller's thread, and takes
+ * it up to 70 ms; what a stream held back for long is flushed on the listener's.
  *
  * The answer: exactly once a request, from `begin`, `ready` or any thread later; a second one is
  * ignored. `headers` is a NULL-terminated list of name, value, name, value..., or NULL. The body is
