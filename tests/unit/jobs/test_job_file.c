@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * job.json: what is written reads back, the old one stays where the new one cannot be written, what
+ * a person broke is told; and the job object that clients see.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "disk_fixture.h"
+#include "jobs/job_file.h"
+
+static char store[] = "photos";
+static char prefix[] = "2024/\"caf\xc3\xa9\"\n/";
+static char glob[] = "*.jpg";
+
+static struct job_spec full_spec(void)
+{
+    return (struct job_spec){
+        .id = "k3vq7xa2",
+        .token = "a-Token_1.2",
+        .model = "squeezenet",
+        .version = "1",
+        .digest = "82d7",
+        .store = store,
+        .prefix = prefix,
+        .glob = glob,
+        .top = 5,
+        .labels = true,
+        .priority = 7,
+        .max_failures = 12,
+        .cache = true,
+        .keep = true,
+        .standing = true,
+        .interval_s = 86400,
+        .created_s = 1795424400,
+    };
+}
+
+static void same_text(const char *a, const char *b)
+{
+    assert_int_equal(a == NULL, b == NULL);
+    if (a) {
+        assert_string_equal(a, b);
+    }
+}
+
+static void same_spec(const struct job_spec *a, const struct job_spec *b)
+{
+    assert_string_equal(a->id, b->id);
+    assert_string_equal(a->token, b->token);
+    assert_string_equal(a->model, b->model);
+    assert_string_equal(a->version, b->version);
+    assert_string_equal(a->digest, b->digest);
+    same_text(a->store, b->store);
+    same_text(a->prefix, b->prefix);
+    same_text(a->glob, b->glob);
+    assert_int_equal(a->has_keys, b->has_keys);
+    assert_int_equal(a->top, b->top);
+    assert_int_equal(a->labels, b->labels);
+    assert_int_equal(a->priority, b->priority);
+    assert_int_equal(a->max_failures, b->max_failures);
+    assert_int_equal(a->cache, b->cache);
+    assert_int_equal(a->keep, b->keep);
+    assert_int_equal(a->standing, b->standing);
+    assert_int_equal(a->interval_s, b->interval_s);
+    assert_int_equal(a->created_s, b->created_s);
+}
+
+static void reads_back(const struct disk_fixture *fixture, const struct job_file *file)
+{
+    struct job_file got;
+    char path[128];
+    assert_int_equal(job_file_write(fixture->root, file, NULL), 0);
+    assert_int_equal(job_file_read(fixture->root, &got, NULL), 0);
+    same_spec(&got.spec, &file->spec);
+    assert_int_equal(got.state, file->state == JOB_RUNNING ? JOB_WAITING : file->state);
+    assert_int_equal(got.reason.code, file->reason.code);
+    assert_string_equal(got.reason.message, file->reason.message);
+    assert_int_equal(got.failed_before, file->failed_before);
+    assert_int_equal(got.selected_known, file->selected_known);
+    assert_int_equal(got.selected, file->selected);
+    assert_int_equal(got.skipped, file->skipped);
+    assert_int_equal(got.finished_s, file->finished_s);
+    job_file_done(&got);
+    (void)snprintf(path, sizeof path, "%s/job.json.new", fixture->root);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static void what_is_written_reads_back(void **state)
+{
+    struct job_file file = {.spec = full_spec(),
+                            .state = JOB_FAILED,
+                            .reason = {ERROR_NO_SPACE, "the disk \"x\" is full\n\xc3\xa9"},
+                            .failed_before = 3,
+                            .selected_known = true,
+                            .selected = 1000000,
+                            .skipped = 17,
+                            .finished_s = 1795424401};
+    reads_back(*state, &file);
+    file.spec = (struct job_spec){.id = "aaaaaaaa",
+                                  .model = "m",
+                                  .version = "2",
+                                  .prefix = strchr(prefix, '\0'),
+                                  .has_keys = true,
+                                  .top = 1000,
+                                  .max_failures = UINT64_MAX,
+                                  .interval_s = 60};
+    file.reason = (struct error){.code = ERROR_NONE};
+    for (int i = JOB_WAITING; i <= JOB_FAILED; i++) {
+        file.state = (enum job_state)i;
+        reads_back(*state, &file);
+    }
+    file.spec.max_failures = 0;
+    reads_back(*state, &file);
+}
+
+static void a_file_that_cannot_be_written_leaves_the_old_one(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    struct error error = {0};
+    struct job_file file = {.spec = full_spec()};
+    char path[128];
+    size_t size;
+    (void)snprintf(path, sizeof path, "%s/job.json", fixture->root);
+    assert_int_equal(job_file_write(fixture->root, &file, NULL), 0);
+    char *before = disk_read(path, &size);
+
+    file.state = JOB_DONE;
+    disk_limit(100);
+    assert_int_equal(job_file_write(fixture->root, &file, &error), error_code_errno(ERROR_IO));
+    disk_limit(0);
+    assert_int_equal(error.code, ERROR_IO);
+
+    char no_text[] = "caf\xe9"; /* what no reader would take */
+    file.spec.prefix = no_text;
+    assert_int_equal(job_file_write(fixture->root, &file, NULL), error_code_errno(ERROR_MALFORMED));
+
+    char *after = disk_read(path, &size);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    (void)snprintf(path, sizeof path, "%s/job.json.new", fixture->root);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_true(job_file_write("/tmp/situ-jobs-no-such-directory", &file, NULL) < 0);
+}
+
+/* Puts `text` in place of job.json. */
+static int read_text(const struct disk_fixture *fixture, const char *text, struct error *error)
+{
+    struct job_file file = {.state = JOB_DONE};
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/job.json", fixture->root);
+    disk_write(path, text, strlen(text));
+    int result = job_file_read(fixture->root, &file, error);
+    if (result == 0) {
+        job_file_done(&file);
+    } else {
+        assert_int_equal(file.state, JOB_DONE); /* not touched */
+    }
+    return result;
+}
+
+/* The text with the first `old` replaced; the caller frees it. */
+static char *replaced(const char *text, const char *old, const char *new)
+{
+    const char *at = strstr(text, old);
+    char *out = NULL;
+    assert_non_null(at);
+    assert_true(asprintf(&out, "%.*s%s%s", (int)(at - text), text, new, at + strlen(old)) > 0);
+    return out;
+}
+
+static void a_file_that_a_person_broke_is_told(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    static const struct {
+        const char *old;
+        const char *new;
+        const char *told;
+    } cases[] = {
+        {"\"format\":1", "\"format\":2", "newer"},
+        {"\"format\":1", "\"format\":0", "format"},
+        {"\"format\":1", "\"format\":\"1\"", "format"},
+        {"\"id\":\"k3vq7xa2\"", "\"id\":\"../../..\"", "id"},
+        {"\"id\":\"k3vq7xa2\"", "\"id\":\"k3vq7xa\"", "id"},
+        {"\"id\":\"k3vq7xa2\"", "\"id\":\"k3vq7xa23\"", "id"},
+        {"\"id\":\"k3vq7xa2\",", "", "id"},
+        {"\"model\":\"squeezenet\"", "\"model\":\"a/b\"", "model"},
+        {"\"model\":\"squeezenet\"", "\"model\":\".a\"", "model"},
+        {"\"model\":\"squeezenet\"", "\"model\":7", "model"},
+        {"\"token\":\"a-Token_1.2\"", "\"token\":\"\\u0000\"", "not valid JSON"},
+        {"\"store\":\"photos\"", "\"store\":null", "store"},
+        {"\"top\":5", "\"top\":1001", "top"},
+        {"\"top\":5", "\"top\":-1", "top"},
+        {"\"top\":5", "\"top\":5.5", "top"},
+        {"\"priority\":7", "\"priority\":10", "priority"},
+        {"\"max_failures\":12", "\"max_failures\":-12", "max_failures"},
+        {"\"max_failures\":12", "\"max_failures\":99999999999999999999", "not valid JSON"},
+        {"\"interval_s\":86400", "\"interval_s\":4294967296", "interval_s"},
+        {"\"state\":\"waiting\"", "\"state\":\"sleeping\"", "state"},
+        {"\"reason\":null", "\"reason\":{\"code\":\"io\"}", "reason"},
+        {"\"reason\":null", "\"reason\":true", "reason"},
+        {"\"cache\":true", "\"cache\":1", "cache"},
+        {"\"cache\":true", "\"cache\":true,\"cachet\":true", "not known"},
+        {"\"cache\":true", "\"cache\":true,\"cache\":true", "not valid JSON"},
+        {"}\n", "", "not valid JSON"},
+        {"}\n", "}x", "not valid JSON"},
+    };
+    struct job_file file = {.spec = full_spec()};
+    char path[128];
+    size_t size;
+    (void)snprintf(path, sizeof path, "%s/job.json", fixture->root);
+    assert_int_equal(job_file_write(fixture->root, &file, NULL), 0);
+    char *good = disk_read(path, &size);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct error error = {0};
+        char *bad = replaced(good, cases[i].old, cases[i].new);
+        assert_int_equal(read_text(fixture, bad, &error), error_code_errno(ERROR_MALFORMED));
+        assert_int_equal(error.code, ERROR_MALFORMED);
+        if (!strstr(error.message, cases[i].told)) {
+            fail_msg("'%s': '%s'", cases[i].new, error.message);
+        }
+        free(bad);
+    }
+    for (size_t cut = 0; cut + 2 < size; cut++) {
+        char *bad = strndup(good, cut);
+        assert_int_equal(read_text(fixture, bad, NULL), error_code_errno(ERROR_MALFORMED));
+        free(bad);
+    }
+    assert_int_equal(read_text(fixture, "[]", NULL), error_code_errno(ERROR_MALFORMED));
+    assert_int_equal(read_text(fixture, good, NULL), 0);
+    free(good);
+}
+
+static void what_is_no_file_of_a_job_is_refused(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    struct job_file file;
+    char path[128];
+    assert_int_equal(job_file_read(fixture->root, &file, NULL), error_code_errno(ERROR_NOT_FOUND));
+    assert_int_equal(job_file_read("/tmp/situ-jobs-no-such-directory", &file, NULL),
+                     error_code_errno(ERROR_NOT_FOUND));
+    (void)snprintf(path, sizeof path, "%s/job.json", fixture->root);
+    assert_int_equal(symlink("/etc/hostname", path), 0);
+    assert_int_equal(job_file_read(fixture->root, &file, NULL), error_code_errno(ERROR_IO));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(job_file_read(fixture->root, &file, NULL), error_code_errno(ERROR_MALFORMED));
+    assert_int_equal(unlink(path), 0);
+    char *large = malloc(LIMIT_JSON_BYTES + 1);
+    assert_non_null(large);
+    memset(large, ' ', LIMIT_JSON_BYTES + 1);
+    disk_write(path, large, LIMIT_JSON_BYTES + 1);
+    free(large);
+    assert_int_equal(job_file_read(fixture->root, &file, NULL), error_code_errno(ERROR_MALFORMED));
+}
+
+static void writes(const struct job_info *info, const char *wanted)
+{
+    struct buffer out = BUFFER_INIT;
+    job_info_write_json(&out, info);
+    assert_string_equal(buffer_text(&out), wanted);
+    buffer_done(&out);
+}
+
+static void clients_see_the_job_object(void **state)
+{
+    (void)state;
+    char plain[] = "2024/";
+    char none[] = "";
+    struct job_info info = {.spec = full_spec(),
+                            .state = JOB_RUNNING,
+                            .selected_known = true,
+                            .selected = 128,
+                            .skipped = 2,
+                            .results = 57,
+                            .failed = 1,
+                            .cached = 12,
+                            .bytes_read = 6712345,
+                            .pass = 1};
+    info.spec.prefix = plain;
+    info.spec.priority = 5;
+    info.spec.max_failures = UINT64_MAX;
+    info.spec.standing = false;
+    info.spec.interval_s = 60;
+    writes(&info, "{\"id\":\"k3vq7xa2\",\"model\":\"squeezenet\",\"version\":\"1\","
+                  "\"digest\":\"82d7\",\"select\":{\"store\":\"photos\",\"prefix\":\"2024/\","
+                  "\"glob\":\"*.jpg\"},\"top\":5,\"output\":{\"labels\":true},\"priority\":5,"
+                  "\"max_failures\":null,\"cache\":true,\"keep\":true,\"standing\":false,"
+                  "\"interval_s\":60,\"state\":\"running\",\"reason\":null,"
+                  "\"created\":\"2026-11-23T09:00:00Z\",\"finished\":null,\"selected\":128,"
+                  "\"skipped\":2,\"results\":57,\"failed\":1,\"cached\":12,\"bytes_read\":6712345,"
+                  "\"pass\":1,\"idle\":false}");
+    info.spec = (struct job_spec){.id = "aaaaaaaa", .has_keys = true, .prefix = none, .top = 1};
+    info.state = JOB_PAUSED;
+    info.reason = (struct error){ERROR_NO_SPACE, "full"};
+    info.selected_known = false;
+    info.finished_s = 1795424400;
+    info.between_passes = true;
+    info.bytes_read = UINT64_MAX;
+    writes(&info, "{\"id\":\"aaaaaaaa\",\"model\":\"\",\"version\":\"\",\"digest\":\"\","
+                  "\"select\":{\"keys\":true},\"top\":1,\"output\":{\"labels\":false},"
+                  "\"priority\":0,\"max_failures\":0,\"cache\":false,\"keep\":false,"
+                  "\"standing\":false,\"interval_s\":0,\"state\":\"paused\","
+                  "\"reason\":{\"code\":\"no_space\",\"message\":\"full\"},"
+                  "\"created\":\"1970-01-01T00:00:00Z\",\"finished\":\"2026-11-23T09:00:00Z\","
+                  "\"selected\":null,\"skipped\":2,\"results\":57,\"failed\":1,\"cached\":12,"
+                  "\"bytes_read\":18446744073709551615,\"pass\":1,\"idle\":true}");
+}
+
+static void specs_are_copied_whole(void **state)
+{
+    (void)state;
+    struct job_spec spec = full_spec();
+    struct job_spec copy;
+    assert_int_equal(job_spec_copy(&spec, &copy), 0);
+    same_spec(&copy, &spec);
+    assert_ptr_not_equal(copy.store, spec.store);
+    assert_ptr_not_equal(copy.prefix, spec.prefix);
+    assert_ptr_not_equal(copy.glob, spec.glob);
+    struct job_info info = {.spec = copy};
+    job_info_done(&info);
+    job_info_done(&info);
+    spec.store = NULL;
+    spec.glob = NULL;
+    assert_int_equal(job_spec_copy(&spec, &copy), 0);
+    same_spec(&copy, &spec);
+    job_spec_done(&copy);
+}
+
+static void states_have_names_and_three_are_ends(void **state)
+{
+    (void)state;
+    assert_string_equal(job_state_name(JOB_WAITING), "waiting");
+    assert_string_equal(job_state_name(JOB_CANCELLED), "cancelled");
+    assert_string_equal(job_state_name((enum job_state)77), "failed");
+    assert_false(job_state_is_end(JOB_WAITING) || job_state_is_end(JOB_RUNNING) ||
+                 job_state_is_end(JOB_PAUSED));
+    assert_true(job_state_is_end(JOB_DONE) && job_state_is_end(JOB_CANCELLED) &&
+                job_state_is_end(JOB_FAILED));
+}
+
+#define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, disk_setup, disk_teardown)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        FILE_TEST(what_is_written_reads_back),
+        FILE_TEST(a_file_that_cannot_be_written_leaves_the_old_one),
+        FILE_TEST(a_file_that_a_person_broke_is_told),
+        FILE_TEST(what_is_no_file_of_a_job_is_refused),
+        cmocka_unit_test(clients_see_the_job_object),
+        cmocka_unit_test(specs_are_copied_whole),
+        cmocka_unit_test(states_have_names_and_three_are_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

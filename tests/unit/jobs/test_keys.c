@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lists of names: however the bytes arrive, the names are those of the lines; readers begin
+ * anywhere; what is no list is refused.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "disk_fixture.h"
+#include "jobs/keys.h"
+
+enum { NAME_BYTES = LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1 };
+
+/* Sends a list in pieces of `piece` bytes; the file afterwards, or NULL and the error. */
+static char *sent(const struct disk_fixture *fixture, const char *bytes, size_t size, size_t piece,
+                  struct error *error)
+{
+    struct keys_writer *writer;
+    size_t written;
+    int result = 0;
+    (void)unlink(fixture->path);
+    assert_int_equal(keys_writer_new(fixture->path, &writer, error), 0);
+    for (size_t at = 0; at < size && result == 0; at += piece) {
+        result =
+            keys_writer_append(writer, bytes + at, piece < size - at ? piece : size - at, error);
+    }
+    if (result == 0) {
+        result = keys_writer_finish(writer, error);
+    } else {
+        assert_true(keys_writer_append(writer, "a\n", 2, NULL) < 0);
+        assert_true(keys_writer_finish(writer, NULL) < 0);
+    }
+    if (result == 0) {
+        assert_int_equal(keys_writer_finish(writer, error), 0);
+        uint64_t count;
+        assert_int_equal(keys_count(fixture->path, NULL, &count, NULL), 0);
+        assert_int_equal(count, keys_writer_count(writer));
+    }
+    keys_writer_free(writer);
+    return result == 0 ? disk_read(fixture->path, &written) : NULL;
+}
+
+static void becomes(const struct disk_fixture *fixture, const char *bytes, const char *wanted)
+{
+    for (size_t piece = 1; piece < 12; piece++) {
+        char *got = sent(fixture, bytes, strlen(bytes), piece, NULL);
+        assert_non_null(got);
+        assert_string_equal(got, wanted);
+        free(got);
+    }
+}
+
+static void lines_become_names(void **state)
+{
+    becomes(*state, "", "");
+    becomes(*state, "\n\r\n\n", "");
+    becomes(*state, "a/b.jpg\nc d\n", "a/b.jpg\nc d\n");
+    becomes(*state, "a\r\nb\r\n\r\nc", "a\nb\nc\n");
+    becomes(*state, "a\rb\r\r\nc\r", "a\rb\r\nc\n");
+    becomes(*state, " a \n\tb\n", " a \n\tb\n");
+    becomes(*state, "caf\xe9\ncaf\xc3\xa9\n", "caf\xe9\ncaf\xc3\xa9\n");
+}
+
+static void names_have_a_limit_and_the_line_is_told(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    static const char *const ends[] = {"", "\n", "\r\n"};
+    static const size_t pieces[] = {1, 7, 100000};
+    for (int i = 0; i < 9; i++) {
+        struct error error = {0};
+        struct buffer list = BUFFER_INIT;
+        buffer_append_text(&list, "a\n\nb\n");
+        for (size_t size = 0; size < NAME_BYTES; size++) {
+            buffer_append_char(&list, 'x');
+        }
+        buffer_append_text(&list, ends[i % 3]);
+        char *got = sent(fixture, list.data, list.size, pieces[i / 3], NULL);
+        assert_non_null(got);
+        assert_int_equal(strlen(got), 4 + NAME_BYTES + 1);
+        free(got);
+
+        list.size -= strlen(ends[i % 3]);
+        buffer_append_char(&list, 'x');
+        buffer_append_text(&list, ends[i % 3]);
+        assert_null(sent(fixture, list.data, list.size, pieces[i / 3], &error));
+        assert_int_equal(error.code, ERROR_MALFORMED);
+        assert_non_null(strstr(error.message, "line 4 "));
+        buffer_done(&list);
+    }
+    struct error error = {0};
+    assert_null(sent(fixture, "a\nb\0c\0", 7, 3, &error));
+    assert_int_equal(error.code, ERROR_MALFORMED);
+    assert_non_null(strstr(error.message, "line 2 "));
+}
+
+static void a_disk_that_takes_no_more_is_told(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    struct keys_writer *writer;
+    struct error error = {0};
+    char bytes[4000];
+    memset(bytes, 'a', sizeof bytes);
+    for (size_t at = 99; at < sizeof bytes; at += 100) {
+        bytes[at] = '\n';
+    }
+    int result = keys_writer_new(fixture->path, &writer, NULL);
+    disk_limit(100000);
+    for (int i = 0; i < 100 && result == 0; i++) {
+        result = keys_writer_append(writer, bytes, sizeof bytes, &error);
+    }
+    disk_limit(0);
+    assert_true(result < 0);
+    assert_int_equal(error.code, ERROR_IO);
+    assert_true(keys_writer_finish(writer, NULL) < 0);
+    keys_writer_free(writer);
+    assert_true(keys_writer_new(fixture->path, &writer, NULL) < 0); /* it is there already */
+}
+
+static void name_of(uint64_t number, char name[64])
+{
+    (void)snprintf(name, 64, "photos/%06llu%.*s", (unsigned long long)number, (int)(number % 40),
+                   "........................................");
+}
+
+static void write_names(const struct disk_fixture *fixture, uint64_t count)
+{
+    struct keys_writer *writer;
+    assert_int_equal(keys_writer_new(fixture->path, &writer, NULL), 0);
+    for (uint64_t i = 0; i < count; i++) {
+        char name[64];
+        name_of(i, name);
+        assert_int_equal(keys_writer_append(writer, name, strlen(name), NULL), 0);
+        assert_int_equal(keys_writer_append(writer, "\n", 1, NULL), 0);
+    }
+    assert_int_equal(keys_writer_finish(writer, NULL), 0);
+    assert_int_equal(keys_writer_count(writer), count);
+    keys_writer_free(writer);
+}
+
+static void readers_begin_anywhere(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    enum { COUNT = 20000 }; /* several buffers of the reader */
+    write_names(fixture, COUNT);
+    static const uint64_t positions[] = {0,     1,         999,   1337,      5000,      12345,
+                                         19000, COUNT - 1, COUNT, COUNT + 1, UINT64_MAX};
+    for (size_t i = 0; i < sizeof positions / sizeof positions[0]; i++) {
+        struct keys_reader *reader;
+        const char *name;
+        char wanted[64];
+        uint64_t left = UINT64_MAX;
+        bool last = false;
+        uint64_t at = positions[i];
+        assert_int_equal(keys_reader_new(fixture->path, at, &reader, NULL), 0);
+        for (; at < COUNT; at++) {
+            assert_int_equal(keys_reader_next(reader, &name, NULL), 1);
+            name_of(at, wanted);
+            assert_string_equal(name, wanted);
+            last = keys_reader_is_last(reader, &left);
+            assert_true(!last || left == COUNT - 1 - at);
+        }
+        assert_int_equal(keys_reader_next(reader, &name, NULL), 0);
+        assert_int_equal(keys_reader_next(reader, &name, NULL), 0);
+        assert_true(keys_reader_is_last(reader, &left));
+        assert_int_equal(left, 0);
+        keys_reader_free(reader);
+    }
+    keys_reader_free(NULL);
+    keys_writer_free(NULL);
+}
+
+static void what_is_no_list_is_refused(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    static char bytes[200000];
+    static const struct {
+        size_t size;
+        char fill;
+    } cases[] = {{5, 'a'}, {200000, 'a'}, {100, '\0'}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct keys_reader *reader;
+        struct error error = {0};
+        const char *name;
+        memset(bytes, cases[i].fill, sizeof bytes);
+        disk_write(fixture->path, bytes, cases[i].size);
+        assert_int_equal(keys_reader_new(fixture->path, 0, &reader, NULL), 0);
+        for (int again = 0; again < 3; again++) {
+            assert_int_equal(keys_reader_next(reader, &name, &error), error_code_errno(ERROR_IO));
+            assert_int_equal(error.code, ERROR_IO);
+        }
+        keys_reader_free(reader);
+    }
+    struct keys_reader *reader;
+    assert_int_equal(keys_reader_new(fixture->root, 0, &reader, NULL), error_code_errno(ERROR_IO));
+    assert_int_equal(keys_reader_new("/tmp/situ-jobs-no-such-file", 0, &reader, NULL),
+                     error_code_errno(ERROR_IO));
+}
+
+static double cpu_s(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void a_million_names_are_skipped_well_within_a_second(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    struct keys_reader *reader;
+    const char *name;
+    char wanted[64];
+    uint64_t count;
+    write_names(fixture, 1000000);
+    double begun = cpu_s();
+    assert_int_equal(keys_reader_new(fixture->path, 999999, &reader, NULL), 0);
+    double skipped = cpu_s();
+    assert_int_equal(keys_count(fixture->path, NULL, &count, NULL), 0);
+    double counted = cpu_s();
+    assert_int_equal(count, 1000000);
+    assert_int_equal(keys_reader_next(reader, &name, NULL), 1);
+    name_of(999999, wanted);
+    assert_string_equal(name, wanted);
+    keys_reader_free(reader);
+    print_message("# %.1f MB of names: skipped in %.3f s of CPU, counted in %.3f s\n",
+                  (double)disk_size(fixture->path) / 1e6, skipped - begun, counted - skipped);
+    assert_true(counted - begun < 5);
+
+    atomic_bool stop;
+    atomic_init(&stop, true);
+    assert_int_equal(keys_count(fixture->path, &stop, &count, NULL), -ECANCELED);
+}
+
+#define KEYS_TEST(name) cmocka_unit_test_setup_teardown(name, disk_setup, disk_teardown)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        KEYS_TEST(lines_become_names),
+        KEYS_TEST(names_have_a_limit_and_the_line_is_told),
+        KEYS_TEST(a_disk_that_takes_no_more_is_told),
+        KEYS_TEST(readers_begin_anywhere),
+        KEYS_TEST(what_is_no_list_is_refused),
+        KEYS_TEST(a_million_names_are_skipped_well_within_a_second),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
