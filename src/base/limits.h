@@ -20,6 +20,11 @@
 #define LIMIT_JPEG_SCANS 100u /* progressive scans: a decode bomb else */
 #define LIMIT_KEY_BYTES 1024u /* an object's key */
 
+/* Stores. */
+#define LIMIT_NAME_BYTES 2047u /* a name in a listing that may be no key: longer, or not UTF-8 */
+#define LIMIT_WATCHES 65536u   /* directories of one watch */
+#define LIMIT_WATCH_BYTES (16 * MIB) /* and their paths */
+
 /* Requests. */
 #define LIMIT_JSON_BYTES MIB           /* a control request's body */
 #define LIMIT_BODY_BYTES (64 * MIB)    /* images or tensors in hand [conf] */
@@ -28,10 +33,10 @@
 #define LIMIT_LIST_PAGE 1000u          /* keys of one listing page */
 #define LIMIT_RUN_KEYS 4096u           /* names in one JSON request */
 #define LIMIT_STORE_NAME 64u
-#define LIMIT_TOP 1000u                /* classes asked for */
-#define LIMIT_CONNECTIONS 1024u        /* [conf] */
-#define LIMIT_QUEUE 4096u              /* waiting objects [conf] */
-#define LIMIT_STREAM_WINDOW 64u        /* objects in flight of one run request */
+#define LIMIT_TOP 1000u         /* classes asked for */
+#define LIMIT_CONNECTIONS 1024u /* [conf] */
+#define LIMIT_QUEUE 4096u       /* waiting objects [conf] */
+#define LIMIT_STREAM_WINDOW 64u /* objects in flight of one run request */
 #define LIMIT_JSON_DEPTH 32u
 #define LIMIT_JSON_VALUES MIB /* in a V2 request; more goes as binary */
 
@@ -58,9 +63,9 @@
 #define LIMIT_TENSOR_RANK 8u
 
 /* Jobs. */
-#define LIMIT_JOBS 10000u                /* that are listed, ended ones included */
-#define LIMIT_JOBS_RUNNING 16u           /* at once; more wait their turn */
-#define LIMIT_JOB_WINDOW 64u             /* objects of one job in flight: more is lost in a crash */
+#define LIMIT_JOBS 10000u      /* that are listed, ended ones included */
+#define LIMIT_JOBS_RUNNING 16u /* at once; more wait their turn */
+#define LIMIT_JOB_WINDOW 64u   /* objects of one job in flight: more is lost in a crash */
 #define LIMIT_JOB_WINDOW_BYTES (16 * MIB) /* of objects in flight, or one that is larger */
 #define LIMIT_JOB_PRIORITY 9u
 #define LIMIT_JOB_KEEP_S 604800 /* an ended job stays listed for a week [conf] */

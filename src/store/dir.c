@@ -6,9 +6,10 @@
  * refuses what would leave the root, whoever renames what meanwhile. To open a FIFO would hang and
  * to open a device would call its driver (a watchdog starts, a tape rewinds), so an object is first
  * opened with O_PATH, which touches neither, and only a regular file is opened for reading after
- * that. Whoever puts something else in its place between the two is found out by the identity, and
- * cannot make the second open wait: it has O_NONBLOCK. (A device node moved there in that
- * microsecond would be opened, though not read; making one takes root.)
+ * that. (To tell an object's identity, it is not opened at all.) Whoever puts something else in its
+ * place between the two is found out by the identity, and cannot make the second open wait: it has
+ * O_NONBLOCK. (A device node moved there in that microsecond would be opened, though not read;
+ * making one takes root.)
  */
 #include "store/dir.h"
 
@@ -120,15 +121,26 @@ static int refuse_kind(const char *key, mode_t mode, struct error *error)
     return error_set(error, ERROR_UNFIT, "object '%s' is %s, not a regular file", key, kind);
 }
 
+/* The id of a file system that was asked for before. Lock held. */
+static bool known_filesystem(const struct dir_store *store, dev_t device, uint64_t *ret_id)
+{
+    for (unsigned i = 0; i < store->filesystem_count; i++) {
+        if (store->filesystems[i].device == device) {
+            *ret_id = store->filesystems[i].id;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The id of the file system that holds `fd`, asked for once for each device number. Some file
  * systems have none (0); there st_dev has to do. */
 static uint64_t filesystem_id(struct dir_store *store, int fd, dev_t device)
 {
+    uint64_t known = 0;
     HOLD(&store->filesystems_lock);
-    for (unsigned i = 0; i < store->filesystem_count; i++) {
-        if (store->filesystems[i].device == device) {
-            return store->filesystems[i].id;
-        }
+    if (known_filesystem(store, device, &known)) {
+        return known;
     }
     struct statfs info;
     uint64_t id = device;
@@ -150,6 +162,15 @@ static int64_t time_ns(struct timespec time)
     return (int64_t)time.tv_sec * NS_PER_S + time.tv_nsec;
 }
 
+static struct object_identity identity_of(const struct stat *info, uint64_t filesystem)
+{
+    return (struct object_identity){.filesystem = filesystem,
+                                    .inode = info->st_ino,
+                                    .size_bytes = (uint64_t)info->st_size,
+                                    .mtime_ns = time_ns(info->st_mtim),
+                                    .ctime_ns = time_ns(info->st_ctim)};
+}
+
 /* Opens with O_PATH and tells who it is. Regular files only. A descriptor. */
 static int find_object(struct dir_store *store, const char *key,
                        struct object_identity *ret_identity, struct error *error)
@@ -165,11 +186,7 @@ static int find_object(struct dir_store *store, const char *key,
     if (!S_ISREG(info.st_mode)) {
         return refuse_kind(key, info.st_mode, error);
     }
-    *ret_identity = (struct object_identity){.filesystem = filesystem_id(store, fd, info.st_dev),
-                                             .inode = info.st_ino,
-                                             .size_bytes = (uint64_t)info.st_size,
-                                             .mtime_ns = time_ns(info.st_mtim),
-                                             .ctime_ns = time_ns(info.st_ctim)};
+    *ret_identity = identity_of(&info, filesystem_id(store, fd, info.st_dev));
     return take_fd(&fd);
 }
 
@@ -283,15 +300,70 @@ static int dir_read(struct store *store, const char *key, void *bytes, size_t ca
     return error_set(error, ERROR_CHANGED, "object '%s' changed while it was read, twice", key);
 }
 
-static int dir_stat(struct store *store, const char *key, struct object_identity *ret_identity,
-                    struct error *error)
+/* By O_PATH: follows links that stay within the store. */
+static int stat_opened(struct dir_store *store, const char *key,
+                       struct object_identity *ret_identity, struct error *error)
 {
     struct object_identity identity;
-    cleanup_fd int fd = find_object(dir_store(store), key, &identity, error);
+    cleanup_fd int fd = find_object(store, key, &identity, error);
     if (fd < 0) {
         return fd;
     }
     *ret_identity = identity;
+    return 0;
+}
+
+/* Asks in the directory that holds the object, and does not open the object itself; what lies in
+ * the root costs one call. 0 or a negative errno. */
+static int stat_in_directory(const struct dir_store *store, const char *key, struct stat *ret_info)
+{
+    char parent[LIMIT_KEY_BYTES + 1];
+    cleanup_fd int owned = -1;
+    int directory = store->root;
+    const char *slash = strrchr(key, '/');
+    if (slash) {
+        size_t size = (size_t)(slash - key);
+        if (size >= sizeof parent) {
+            return -ENAMETOOLONG;
+        }
+        memcpy(parent, key, size);
+        parent[size] = '\0';
+        owned = dir_open_beneath(store, parent, O_PATH | O_DIRECTORY, 0);
+        if (owned < 0) {
+            return owned;
+        }
+        directory = owned;
+        key = slash + 1;
+    }
+    int r = fstatat(directory, key, ret_info, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
+    return r < 0 ? -errno : 0;
+}
+
+static int dir_stat(struct store *base, const char *key, struct object_identity *ret_identity,
+                    struct error *error)
+{
+    struct dir_store *store = dir_store(base);
+    struct stat info;
+    int r = stat_in_directory(store, key, &info);
+    if (r < 0) {
+        return refuse_open(key, r, error);
+    }
+    if (S_ISLNK(info.st_mode)) {
+        return stat_opened(store, key, ret_identity, error);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return refuse_kind(key, info.st_mode, error);
+    }
+    uint64_t filesystem = 0;
+    bool known = false;
+    {
+        HOLD(&store->filesystems_lock);
+        known = known_filesystem(store, info.st_dev, &filesystem);
+    }
+    if (!known) {
+        return stat_opened(store, key, ret_identity, error);
+    }
+    *ret_identity = identity_of(&info, filesystem);
     return 0;
 }
 

@@ -41,8 +41,9 @@ struct walk {
 
     int directory; /* owned; the deepest one where a size was asked for in it, else -1 */
 
-    char key[LIMIT_KEY_BYTES + 1]; /* found by next_key */
+    char key[LIMIT_NAME_BYTES + 1]; /* found by next_key */
     size_t key_size;
+    bool flawed; /* what was found is no key: too long, or not UTF-8 */
     uint64_t size_bytes;
     uint64_t skipped_suffix;
     uint64_t skipped_name;
@@ -79,7 +80,7 @@ static int open_directory(const struct walk *walk)
 
 /* Where in the directory at walk->path the listing starts. */
 struct start {
-    char name[LIMIT_KEY_BYTES + 1];
+    char name[LIMIT_NAME_BYTES + 1];
     bool beyond;   /* with the name after this one */
     bool going_on; /* the cursor is in this directory */
     bool nothing;  /* the cursor is past it */
@@ -252,20 +253,33 @@ static bool find_size(struct walk *walk, const char *name)
     return S_ISREG(info.st_mode);
 }
 
-/* 1 where the object `name` of the deepest directory is to be listed, and then it is walk->key. */
-static int take_object(struct walk *walk, const char *name, size_t name_size)
+/* Puts the name together into walk->key; false where it is to be passed over: no key, and only keys
+ * are wanted. */
+static bool take_name(struct walk *walk, const char *name, size_t name_size)
 {
     size_t path_size = walk->frames[walk->depth - 1].path_size;
-    if (path_size + name_size > LIMIT_KEY_BYTES) {
+    size_t size = path_size + name_size;
+    bool flawed = size > LIMIT_KEY_BYTES;
+    if (size > LIMIT_NAME_BYTES || (flawed && !walk->query->flawed)) {
         walk->skipped_name++;
-        return 0;
+        return false;
     }
     memcpy(walk->key, walk->path, path_size);
     memcpy(walk->key + path_size, name, name_size + 1);
-    walk->key_size = path_size + name_size;
-    walk->size_bytes = 0;
-    if (!utf8_valid(walk->key, walk->key_size)) {
+    walk->flawed = flawed || !utf8_valid(walk->key, size);
+    if (walk->flawed && !walk->query->flawed) {
         walk->skipped_name++;
+        return false;
+    }
+    walk->key_size = size;
+    walk->size_bytes = 0;
+    return true;
+}
+
+/* 1 where the object `name` of the deepest directory is to be listed, and then it is walk->key. */
+static int take_object(struct walk *walk, const char *name, size_t name_size)
+{
+    if (!take_name(walk, name, name_size)) {
         return 0;
     }
     if (walk->query->images_only && store_key_is_no_image(name)) {
@@ -275,13 +289,27 @@ static int take_object(struct walk *walk, const char *name, size_t name_size)
     return !walk->query->sizes || walk->looking_ahead || find_size(walk, name) ? 1 : 0;
 }
 
+/* One so deep that not even a key with one byte more would fit stands for all that is in it. Like
+ * all directories it begins where the cursor is within it, so it may have been given before. */
+static int take_deep_directory(struct walk *walk, const char *name, size_t name_size)
+{
+    if (!walk->query->flawed) {
+        walk->skipped_name++;
+        return 0;
+    }
+    if (!take_name(walk, name, name_size) || strcmp(walk->key, walk->query->after) <= 0) {
+        return 0;
+    }
+    walk->flawed = true;
+    return 1;
+}
+
 static int take_directory(struct walk *walk, const char *name, size_t name_size,
                           struct error *error)
 {
     size_t path_size = walk->frames[walk->depth - 1].path_size + name_size;
     if (path_size >= LIMIT_KEY_BYTES) {
-        walk->skipped_name++; /* not even a key with one byte more would fit */
-        return 0;
+        return take_deep_directory(walk, name, name_size);
     }
     memcpy(walk->path + path_size - name_size, name, name_size + 1);
     return enter(walk, path_size, error);
@@ -345,7 +373,7 @@ static void forget_path(struct walk *walk, char *key)
 /* Whether a page follows; what is passed over on the way to its first key is counted there. */
 static int look_ahead(struct walk *walk, struct error *error)
 {
-    char last[LIMIT_KEY_BYTES + 1];
+    char last[LIMIT_NAME_BYTES + 1];
     memcpy(last, walk->key, walk->key_size + 1);
     uint64_t skipped_suffix = walk->skipped_suffix;
     uint64_t skipped_name = walk->skipped_name;
@@ -368,7 +396,7 @@ static int fill_page(struct walk *walk, struct page_builder *builder, struct err
         if (r <= 0) {
             return r;
         }
-        page_builder_add(builder, walk->key, walk->key_size, walk->size_bytes);
+        page_builder_add(builder, walk->key, walk->key_size, walk->size_bytes, walk->flawed);
         r = builder->count == walk->query->limit ? look_ahead(walk, error) : 0;
         if (builder->count == walk->query->limit) {
             return r;
@@ -391,6 +419,7 @@ int dir_list(struct store *store, const struct store_list_query *query, struct s
     walk->directory = -1;
     walk->key[0] = '\0';
     walk->key_size = 0;
+    walk->flawed = false;
     walk->size_bytes = 0;
     walk->skipped_suffix = 0;
     walk->skipped_name = 0;

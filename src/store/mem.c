@@ -119,7 +119,7 @@ static int mem_list(struct store *store, const struct store_list_query *query,
             more = true;
         } else {
             page_builder_add(&builder, object->key, strlen(object->key),
-                             query->sizes ? object->identity.size_bytes : 0);
+                             query->sizes ? object->identity.size_bytes : 0, false);
             builder.skipped_suffix += passed;
             passed = 0;
         }

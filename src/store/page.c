@@ -11,14 +11,16 @@ void page_builder_done(struct page_builder *builder)
 {
     buffer_done(&builder->keys);
     buffer_done(&builder->sizes);
+    buffer_done(&builder->flaws);
 }
 
 void page_builder_add(struct page_builder *builder, const char *key, size_t key_size,
-                      uint64_t size_bytes)
+                      uint64_t size_bytes, bool flawed)
 {
     buffer_append(&builder->keys, key, key_size);
     buffer_append_char(&builder->keys, '\0');
     buffer_append(&builder->sizes, &size_bytes, sizeof size_bytes);
+    buffer_append_char(&builder->flaws, flawed ? 1 : 0);
     builder->count++;
 }
 
@@ -27,7 +29,8 @@ int page_builder_finish(const struct page_builder *builder, bool more, struct st
 {
     size_t table_size = builder->count * sizeof(struct store_entry);
     void *memory = malloc(table_size + builder->keys.size + 1);
-    if (!memory || buffer_ok(&builder->keys) < 0 || buffer_ok(&builder->sizes) < 0) {
+    if (!memory || buffer_ok(&builder->keys) < 0 || buffer_ok(&builder->sizes) < 0 ||
+        buffer_ok(&builder->flaws) < 0) {
         free(memory);
         return error_set(error, ERROR_MEMORY, "out of memory for a page of a listing");
     }
@@ -38,6 +41,7 @@ int page_builder_finish(const struct page_builder *builder, bool more, struct st
     }
     for (size_t i = 0; i < builder->count; i++) {
         entries[i].key = keys;
+        entries[i].flawed = builder->flaws.data[i] != 0;
         memcpy(&entries[i].size_bytes, builder->sizes.data + i * sizeof(uint64_t),
                sizeof(uint64_t));
         keys += strlen(keys) + 1;

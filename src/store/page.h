@@ -12,6 +12,7 @@
 struct page_builder {
     struct buffer keys;  /* each with its NUL, one behind the other */
     struct buffer sizes; /* uint64_t each */
+    struct buffer flaws; /* a byte each: 1 for a name that is no key */
     size_t count;
     uint64_t skipped_suffix;
     uint64_t skipped_name;
@@ -22,7 +23,7 @@ struct page_builder {
 void page_builder_done(struct page_builder *builder);
 
 void page_builder_add(struct page_builder *builder, const char *key, size_t key_size,
-                      uint64_t size_bytes);
+                      uint64_t size_bytes, bool flawed);
 
 /* The page, owned by the caller (store_page_done). -ENOMEM. */
 must_check int page_builder_finish(const struct page_builder *builder, bool more,

@@ -31,7 +31,8 @@ struct object_identity {
 struct store_page {
     struct store_entry {
         const char *key;     /* borrowed from the page; NUL-terminated, valid UTF-8 */
-        bool flawed;         /* where asked for: not UTF-8 or too long, raw bytes in `key` */
+        bool flawed;         /* where asked for: not UTF-8 or too long, up to LIMIT_NAME_BYTES raw
+                              * bytes in `key`; with a `/` at its end a directory that is too deep */
         uint64_t size_bytes; /* 0 unless sizes were asked for */
     } * entries;
     size_t count;
@@ -51,7 +52,8 @@ struct store_list_query {
     bool images_only;   /* pass over suffixes that no decoder knows (.txt, .cr2, .heic...) */
     bool sizes;         /* fill size_bytes (one stat an object) */
     bool flawed;        /* give names that cannot be keys, too, in their place, instead of counting
-                         * them in skipped_name; `after` may be one */
+                         * them in skipped_name; `after` may be one. With images_only, one with a
+                         * suffix that no decoder knows is counted in skipped_suffix */
 };
 
 struct store_ops {
@@ -91,12 +93,14 @@ void store_free(struct store *store); /* NULL is fine */
  * Objects may come and go between pages: a key that was there all the time is seen once. While a
  * directory of more than 10,000 names keeps changing, later pages may stem from its state of some
  * seconds ago. A directory so deep that no key in it can be short enough counts as one in
- * `skipped_name`. */
+ * `skipped_name`, and is one entry among flawed names; what is in a directory whose name is not
+ * UTF-8 is an entry each. */
 must_check int store_list(struct store *store, const struct store_list_query *query,
                           struct store_page *ret_page, struct error *error);
 void store_page_done(struct store_page *page);
 
-/* Errors: ERROR_NOT_FOUND (also for keys with `..`, and links that leave the store: the message
+/* Does not open the object, but for one behind a symbolic link that is its key's last component.
+ * Errors: ERROR_NOT_FOUND (also for keys with `..`, and links that leave the store: the message
  * says which), ERROR_UNFIT (not a regular file), ERROR_UNREADABLE, ERROR_MALFORMED (bad key). */
 must_check int store_stat(struct store *store, const char *key,
                           struct object_identity *ret_identity, struct error *error);

@@ -411,6 +411,90 @@ static void names_that_are_no_keys_are_counted(void **state)
     assert_int_equal(sum.skipped_name, 1 + 2 + 1 + 1);
 }
 
+/* Names that are no keys among some that are: planted, and put into `reference` in raw bytes. */
+static void plant_flawed(const struct tree *tree, struct reference *reference)
+{
+    static const char *const names[] = {"a.jpg",       "a\xff.jpg",   "b\xc0.txt",
+                                        "b\xc0/x.jpg", "b\xc0/y.jpg", "c/d\xe9",
+                                        "c/e.jpg",     "\xff",        "z.txt"};
+    char path[4096];
+    char key[1600] = "";
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_true(tree_make_way(tree, names[i]));
+        tree_write(tree_path(tree, names[i], path, sizeof path), "", 0);
+        reference_add(reference, names[i]);
+    }
+    for (size_t i = 0; i < 1005; i++) {
+        key[i] = i % 201 == 200 ? '/' : 'n';
+    }
+    (void)strcpy(key + 1005, "0123456789012345678"); /* 1024: just fits */
+    assert_true(tree_make_way(tree, key));
+    tree_write(tree_path(tree, key, path, sizeof path), "", 0);
+    reference_add(reference, key);
+    (void)strcpy(key + 1005, "01234567890123456789");
+    tree_write(tree_path(tree, key, path, sizeof path), "", 0);
+    reference_add(reference, key);
+    (void)strcpy(key + 1005, "012345678901234567/"); /* a directory: a key would have 1025 */
+    assert_int_equal(mkdir(tree_path(tree, key, path, sizeof path), 0700), 0);
+    reference_add(reference, key);
+    memset(key + 1005, 'o', 255);
+    (void)strcpy(key + 1260, "/");
+    assert_int_equal(mkdir(tree_path(tree, key, path, sizeof path), 0700), 0);
+    reference_add(reference, key);
+    (void)strcpy(key + 1005 + 17, "/x"); /* fits */
+    assert_true(tree_make_way(tree, key));
+    tree_write(tree_path(tree, key, path, sizeof path), "", 0);
+    reference_add(reference, key);
+}
+
+static void names_that_are_no_keys_are_given_in_their_place_when_asked_for(void **state)
+{
+    struct tree *tree = *state;
+    struct reference reference = {.count = 0};
+    plant_flawed(tree, &reference);
+    for (size_t limit = 1; limit < 17; limit++) {
+        char after[LIMIT_NAME_BYTES + 1] = "";
+        size_t at = 0;
+        struct store_list_query query = {
+            .prefix = "", .after = after, .limit = limit, .flawed = true, .sizes = limit % 2};
+        for (bool more = true; more;) {
+            struct store_page page;
+            assert_int_equal(store_list(tree->dir, &query, &page, NULL), 0);
+            assert_int_equal(page.skipped_name, 0);
+            for (size_t i = 0; i < page.count; i++, at++) {
+                const char *key = page.entries[i].key;
+                assert_true(at < reference.count);
+                assert_string_equal(key, reference.keys[at]);
+                bool is_directory = key[strlen(key) - 1] == '/';
+                assert_int_equal(page.entries[i].flawed,
+                                 is_directory || store_key_check(key, NULL) < 0);
+            }
+            assert_true(page.count > 0);
+            (void)snprintf(after, sizeof after, "%s", page.entries[page.count - 1].key);
+            more = page.more;
+            store_page_done(&page);
+        }
+        assert_int_equal(at, reference.count);
+    }
+    reference_done(&reference);
+}
+
+static void flawed_names_with_a_foreign_suffix_are_passed_over(void **state)
+{
+    struct tree *tree = *state;
+    struct reference reference = {.count = 0};
+    struct store_page page;
+    plant_flawed(tree, &reference);
+    const struct store_list_query query = {
+        .prefix = "", .limit = 100, .flawed = true, .images_only = true};
+    assert_int_equal(store_list(tree->dir, &query, &page, NULL), 0);
+    assert_int_equal(page.count, reference.count - 2);
+    assert_int_equal(page.skipped_suffix, 2);
+    assert_int_equal(page.skipped_name, 0);
+    store_page_done(&page);
+    reference_done(&reference);
+}
+
 static void the_deepest_possible_tree_is_listed(void **state)
 {
     struct tree *tree = *state;
@@ -628,6 +712,8 @@ int main(void)
         LIST_TEST(a_directory_that_vanishes_between_pages_is_gone),
         LIST_TEST(what_is_no_object_is_not_listed),
         LIST_TEST(foreign_suffixes_are_passed_over_and_counted_once),
+        LIST_TEST(names_that_are_no_keys_are_given_in_their_place_when_asked_for),
+        LIST_TEST(flawed_names_with_a_foreign_suffix_are_passed_over),
         LIST_TEST(names_that_are_no_keys_are_counted),
         LIST_TEST(the_deepest_possible_tree_is_listed),
         LIST_TEST(sizes_come_with_the_keys_when_asked_for),

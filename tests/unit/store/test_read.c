@@ -49,6 +49,11 @@ static enum error_code read_text(struct store *store, const char *key, char *tex
         assert_int_equal(identity.size_bytes, size);
         text[size] = '\0';
     }
+    if (error->code == ERROR_NOT_FOUND || error->code == ERROR_UNFIT ||
+        error->code == ERROR_MALFORMED) {
+        assert_int_equal(stat_error.code, error->code);
+        assert_string_equal(stat_error.message, error->message);
+    }
     return error->code;
 }
 
