@@ -109,7 +109,8 @@ struct situ_options {
     uint32_t
         idle_timeout_ms;    /* without a byte either way before a request is given up; 0: 180,000 */
     uint32_t retries;       /* times a busy array is asked again, or a cut run taken up again
-                               without a result in between; 0: 8; UINT32_MAX: never */
+                               without a result in between; 0: 8, over about 20 s; UINT32_MAX:
+                               never */
     uint32_t retry_wait_ms; /* before the first retry, doubled each time up to 5 s; 0: 250. What
                                the array asks for (Retry-After) counts up to 30 s */
 };
@@ -132,8 +133,8 @@ SITU_API void situ_close(struct situ *array);
 /* The address in use, as text for people; lives as long as the handle. */
 SITU_API const char *situ_address(const struct situ *array);
 
-/* Bytes that this handle has sent and received so far: HTTP heads and bodies, before TLS and TCP.
- */
+/* Bytes that this handle has sent and received so far: HTTP heads and bodies as they cross the
+ * wire, chunked and compressed, before TLS and TCP. */
 SITU_API void situ_traffic(const struct situ *array, uint64_t *ret_sent, uint64_t *ret_received);
 
 /* ---- Results --------------------------------------------------------------------------------- */
@@ -173,11 +174,15 @@ struct situ_result {
 
     const struct situ_tensor *outputs; /* tensor; NULL else */
     size_t output_count;
+
+    int gone; /* nonzero: a standing job tells that the object is no longer there, and nothing else;
+                 code is SITU_OK */
 };
 
-/* How the text of labels gets here. */
+/* How the text of labels gets here. A job that is followed later (situ_job_start) has either labels
+ * in its lines (SITU_LABELS_INLINE) or none; who follows it without looks them up. */
 enum situ_labels_mode {
-    SITU_LABELS_AUTO = 0,   /* the cheaper of the next two where that is known before the run */
+    SITU_LABELS_AUTO = 0,   /* inline for one object and short lists, else by lookup */
     SITU_LABELS_INLINE = 1, /* with each class */
     SITU_LABELS_LOOKUP =
         2,               /* the whole table once, then indices only: fewer bytes for many objects */
@@ -188,6 +193,27 @@ struct situ_run_options {
     size_t struct_size;
     uint32_t top;    /* classes of each object, at most 1,000; 0: 5 */
     uint32_t labels; /* an enum situ_labels_mode */
+
+    int no_cache; /* nonzero: infer, whatever the array's result cache knows */
+
+    /* The rest is about runs and jobs; one object at a time passes it over. */
+    uint32_t priority;     /* 1 to 9, higher goes first; 0: 5; UINT32_MAX: 0, the lowest */
+    uint64_t max_failures; /* when more objects than this have failed, the job fails; 0: no bound;
+                              UINT64_MAX: none may fail */
+    const char *glob;    /* with a prefix: only keys that match it (docs/protocol.md); NULL: all */
+    int standing;        /* nonzero, with a prefix: the job stays and tells what is new or changed
+                            (results as ever) and what is gone (situ_result.gone), for ever */
+    uint32_t interval_s; /* of a standing job, between two passes; at most 86,400; 0: 60 */
+    int keep;            /* nonzero: the job of a run stays in the array's list when it has ended,
+                            and goes on when the run is freed before */
+    int progress;        /* nonzero: the array tells at most once a second how far it is; some
+                            bytes, see struct situ_progress */
+
+    /* Called in the calling thread a few times a second while situ_run, situ_job_follow or
+     * situ_next wait, and when a signal has interrupted the wait. Nonzero ends the call with
+     * SITU_CANCELLED; situ_next may then be called again, and goes on. NULL: none. */
+    int (*on_wait)(void *context);
+    void *context;
 };
 
 /* Infers one stored object; the whole exchange is about 430 bytes. The result is the caller's
@@ -218,44 +244,152 @@ struct situ_results; /* an iterator over the results of one run */
 
 /* Runs `model` over every object whose name begins with `selection`: "photos" or "photos/" (the
  * whole store), "photos/2024/" (a folder), "photos/2024/IMG_" (any prefix), in order of key bytes.
- * Files whose suffix no decoder knows are passed over and counted. Returns when the array has
- * counted the objects, so that an unknown model or store is an error here; results then stream. */
+ * Files whose suffix no decoder knows are passed over and counted. The array makes a job of it,
+ * which is followed; returns when the array has taken it, so that an unknown model or store is an
+ * error here; results then stream. */
 SITU_API int situ_run(struct situ *array, const char *model, const char *selection,
                       const struct situ_run_options *options, struct situ_results **ret_results,
                       struct situ_error *error);
 
-/* Runs `model` over `count` named objects, in that order; the names are copied. A name that the
- * array cannot take becomes a failed result in its place. */
+/* Runs `model` over `count` named objects, in that order; any number, streamed from the caller's
+ * memory and not copied; borrowed for the call. A name that cannot be sent becomes a failed result
+ * in its place: empty or too long, not UTF-8, and in a list of more than 4,096 names or about 1 MiB
+ * also one with a line feed in it or a carriage return at its end. */
 SITU_API int situ_run_objects(struct situ *array, const char *model, const char *const *objects,
                               size_t count, const struct situ_run_options *options,
                               struct situ_results **ret_results, struct situ_error *error);
 
 /* The next result: 1 and *ret_result, which lives until the next call on `results`; 0 at the end;
  * a negative errno where the run cannot go on (and again at each further call). Blocks until there
- * is a result. A connection that is cut is taken up again behind the last result received; an
- * object is never given twice. A failed object is a result, not an error. */
+ * is a result. A connection that is cut is taken up again behind the last result received, also
+ * where the array was restarted; an object is never given twice (a standing job gives it again when
+ * it has changed). A failed object is a result, not an error. A job that was cancelled ends with
+ * SITU_CANCELLED, one that failed with its reason. */
 SITU_API int situ_next(struct situ_results *results, const struct situ_result **ret_result,
                        struct situ_error *error);
 
 struct situ_progress {
     size_t struct_size;      /* set by the caller */
-    uint64_t selected;       /* objects of the run */
-    uint64_t skipped;        /* passed over by suffix */
+    uint64_t selected;       /* objects of the run; 0 while the array has not told. It tells with
+                                situ_run_options.progress, else at the end */
+    uint64_t skipped;        /* passed over by suffix, so far */
     uint64_t done;           /* results given so far, failed ones included */
     uint64_t failed;         /* of those */
-    uint64_t bytes_read;     /* object bytes read on the array; known when a request has ended */
+    uint64_t bytes_read;     /* object bytes read on the array; as `selected` */
     uint64_t bytes_sent;     /* on the wire for this run, as situ_traffic counts */
     uint64_t bytes_received; /* likewise */
-    uint64_t resumed;        /* times a cut connection was taken up again; then bytes_read is a
-                                lower bound */
+    uint64_t resumed;        /* times a cut connection was taken up again */
+    uint64_t cursor;         /* where situ_job_follow would go on behind the last result given */
+    uint64_t results;        /* that the array had when it last told */
+    uint64_t cached;         /* of those, from the result cache */
+    uint64_t pass;           /* of a standing job, from 1 */
+    int idle;                /* nonzero: a standing job has seen everything for now */
+    const char *state;       /* of the job, as in struct situ_job; lives until the next call */
+    const char *reason;      /* "", or why it is paused or failed; likewise */
 };
 
 /* Where the run is; call it at any time from the thread that calls situ_next. */
 SITU_API int situ_results_progress(const struct situ_results *results,
                                    struct situ_progress *ret_progress);
 
-/* Ends the run, also before its end; NULL is fine. */
+/* The id of the run's job, "" where there is none (all names refused); lives as long as `results`.
+ */
+SITU_API const char *situ_results_job(const struct situ_results *results);
+
+/* Ends the run; NULL is fine. Before its end the job of a run goes with it, after one try to tell
+ * the array so; but not a kept one (situ_run_options.keep), nor one of situ_job_follow. */
 SITU_API void situ_results_free(struct situ_results *results);
+
+/* ---- Jobs ------------------------------------------------------------------------------------ */
+
+/* A job as the array tells of it: a model over many objects, durable, which goes on when its client
+ * leaves and when the array is restarted. "" or 0 where the array does not say. */
+struct situ_job {
+    const char *id;
+    const char *model;
+    const char *version; /* pinned when it was started, as is the digest */
+    const char *digest;
+    const char *store; /* "" for a list of names that say it themselves */
+    const char *prefix;
+    const char *glob;
+    int by_name; /* nonzero: over a list of names */
+    uint32_t top;
+    int labels; /* nonzero: in its lines */
+    uint32_t priority;
+    int64_t max_failures; /* -1: no bound */
+    int cache;
+    int keep;
+    int standing;
+    uint32_t interval_s;
+
+    const char *state;    /* waiting, running, paused, done, cancelled or failed */
+    int reason_code;      /* SITU_OK, or why it failed, or paused by itself: an enum situ_code */
+    const char *reason;   /* likewise, for people */
+    const char *created;  /* "2026-11-23T09:00:00Z" */
+    const char *finished; /* likewise; "" while it has not ended */
+    int selected_known;   /* the selection has been counted */
+    uint64_t selected;
+    uint64_t skipped;
+    uint64_t results; /* that can be read now: the highest cursor */
+    uint64_t failed;
+    uint64_t cached;
+    uint64_t bytes_read;
+    uint64_t pass; /* of a standing job, from 1 */
+    int idle;
+    const char *json; /* the array's own words */
+};
+
+struct situ_jobs {
+    const struct situ_job *const *jobs; /* oldest first */
+    size_t count;
+    const char *json; /* the array's own words */
+};
+
+/* Starts a job over a prefix, as situ_run, and leaves it to itself; it stays in the array's list
+ * when it has ended. `progress`, `keep` and `on_wait` are passed over. */
+SITU_API int situ_job_start(struct situ *array, const char *model, const char *selection,
+                            const struct situ_run_options *options, struct situ_job **ret_job,
+                            struct situ_error *error);
+
+/* The same over names, as situ_run_objects; but a name that cannot be sent is SITU_USAGE, and
+ * nothing is started. */
+SITU_API int situ_job_start_objects(struct situ *array, const char *model,
+                                    const char *const *objects, size_t count,
+                                    const struct situ_run_options *options,
+                                    struct situ_job **ret_job, struct situ_error *error);
+
+SITU_API void situ_job_free(struct situ_job *job); /* NULL is fine */
+
+SITU_API int situ_job_list(struct situ *array, struct situ_jobs **ret_jobs,
+                           struct situ_error *error);
+SITU_API void situ_jobs_free(struct situ_jobs *jobs);
+
+SITU_API int situ_job_show(struct situ *array, const char *id, struct situ_job **ret_job,
+                           struct situ_error *error);
+
+/* Gives a job's results to situ_next: those behind the first `after`, and those still to come until
+ * it ends. Of the options, `labels` (SITU_LABELS_NONE, or labels), `progress` and `on_wait` count;
+ * NULL: none. SITU_MALFORMED where it has fewer results than `after`. */
+SITU_API int situ_job_follow(struct situ *array, const char *id, uint64_t after,
+                             const struct situ_run_options *options,
+                             struct situ_results **ret_results, struct situ_error *error);
+
+/* Each gives the job as it is then; ret_job may be NULL. SITU_CONFLICT where its state does not
+ * allow it. Objects under way still get their results. */
+SITU_API int situ_job_pause(struct situ *array, const char *id, struct situ_job **ret_job,
+                            struct situ_error *error);
+SITU_API int situ_job_resume(struct situ *array, const char *id, struct situ_job **ret_job,
+                             struct situ_error *error);
+SITU_API int situ_job_cancel(struct situ *array, const char *id, struct situ_job **ret_job,
+                             struct situ_error *error);
+
+/* Starts a new job over exactly the objects that failed in an ended one. SITU_CONFLICT where none
+ * did. */
+SITU_API int situ_job_retry(struct situ *array, const char *id, struct situ_job **ret_job,
+                            struct situ_error *error);
+
+/* Removes a job with its results; cancels it first where it runs. */
+SITU_API int situ_job_remove(struct situ *array, const char *id, struct situ_error *error);
 
 /* ---- Models ---------------------------------------------------------------------------------- */
 
@@ -419,6 +553,32 @@ struct situ_array_status {
 SITU_API int situ_status(struct situ *array, struct situ_array_status **ret_status,
                          struct situ_error *error);
 SITU_API void situ_array_status_free(struct situ_array_status *status);
+
+/* The array's result cache: contents known by a file's identity, answers known by content. */
+struct situ_cache {
+    int on;
+    int paused; /* nothing is written for now, as on a full disk */
+    uint64_t contents;
+    uint64_t answers;
+    uint64_t used_bytes;
+    uint64_t file_bytes;
+    uint64_t limit_bytes;
+    uint64_t content_hits; /* since the start, as the rest */
+    uint64_t answer_hits;
+    uint64_t content_misses;
+    uint64_t answer_misses;
+    uint64_t evictions;
+    uint64_t dropped; /* writes that could not wait */
+    uint64_t damaged; /* entries found so, and passed over */
+    const char *json; /* the array's own words */
+};
+
+SITU_API int situ_cache_status(struct situ *array, struct situ_cache **ret_cache,
+                               struct situ_error *error);
+SITU_API void situ_cache_free(struct situ_cache *cache);
+
+/* Forgets everything in it. */
+SITU_API int situ_cache_clear(struct situ *array, struct situ_error *error);
 
 #ifdef __cplusplus
 }

@@ -5,10 +5,12 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/escape.h"
 
@@ -75,7 +77,9 @@ void cli_say_error(const struct cli *cli, const struct situ_error *error)
                                 : "give the array's token with --token-file FILE%s",
                 cli->token_file ? cli->token_file : "");
     } else if (error->code == SITU_NOT_FOUND) {
-        cli_say("see 'situ model list', 'situ store list' and 'situ object list STORE'");
+        cli_say(strstr(error->message, "job ") ? "see 'situ job list'"
+                                               : "see 'situ model list', 'situ store list' and "
+                                                 "'situ object list STORE'");
     }
 }
 
@@ -88,15 +92,36 @@ int cli_misused(const char *verb, const char *message)
     return STATUS_NOTHING;
 }
 
+bool cli_reader_left(void)
+{
+    struct pollfd pipe = {.fd = STDOUT_FILENO};
+    return poll(&pipe, 1, 0) > 0 && (pipe.revents & POLLERR);
+}
+
+bool cli_parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *ret_value)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (errno || *end || text[0] < '0' || text[0] > '9' || value < least || value > most) {
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
 int cli_finish_output(int status)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout)) {
+    int errnum = errno; /* of the write that failed, where that was the last thing done */
+    int failed = fflush(stdout);
+    errnum = failed ? errno : errnum;
+    if (!failed && !ferror(stdout)) {
         return status;
     }
-    if (errno == EPIPE) {
+    if (errnum == EPIPE || cli_reader_left()) {
         return STATUS_PIPE;
     }
     char text[128] = "";
-    cli_say("cannot write the output: %s", strerror_r(errno, text, sizeof text));
+    cli_say("cannot write the output: %s", strerror_r(errnum, text, sizeof text));
     return STATUS_NOTHING;
 }

@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <situ.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum exit_status {
     STATUS_GOOD = 0,
@@ -58,6 +59,12 @@ void cli_say_error(const struct cli *cli, const struct situ_error *error);
 /* Tells that the usage was wrong (getopt has said how, where `message` is NULL): STATUS_NOTHING. */
 int cli_misused(const char *verb, const char *message);
 
+/* True where stdout is a pipe that nobody reads any more. */
+bool cli_reader_left(void);
+
+/* A whole number of `least` to `most`: true and *ret_value. */
+bool cli_parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *ret_value);
+
 /* After the last output: `status`, or what a stdout that cannot be written makes of it. */
 int cli_finish_output(int status);
 
@@ -67,6 +74,8 @@ int verb_status(struct cli *cli, int argc, char **argv);
 int verb_store(struct cli *cli, int argc, char **argv);
 int verb_object(struct cli *cli, int argc, char **argv);
 int verb_model(struct cli *cli, int argc, char **argv);
+int verb_job(struct cli *cli, int argc, char **argv);
+int verb_cache(struct cli *cli, int argc, char **argv);
 
 /* help.c */
 extern const struct verb verbs[]; /* ends with a NULL name */

@@ -48,11 +48,15 @@ const char *figure_closing(char buffer[CLOSING_SIZE], const struct closing *clos
     char wire[FIGURE_SIZE];
     char read[FIGURE_SIZE];
     char time[FIGURE_SIZE];
+    char cached[2 * FIGURE_SIZE] = "";
     char failed[FIGURE_SIZE] = "";
     char skipped[FIGURE_SIZE] = "";
     char less[FIGURE_SIZE] = "";
     char array[2 * FIGURE_SIZE] = "";
 
+    if (closing->cached > 0) {
+        (void)snprintf(cached, sizeof cached, " (%" PRIu64 " cached)", closing->cached);
+    }
     if (closing->failed > 0) {
         (void)snprintf(failed, sizeof failed, ", %" PRIu64 " failed", closing->failed);
     }
@@ -68,9 +72,9 @@ const char *figure_closing(char buffer[CLOSING_SIZE], const struct closing *clos
         double part = 1 - (double)closing->bytes_wire / (double)closing->bytes_read;
         (void)snprintf(less, sizeof less, " (%.2f %% less)", fmin(part * 100, 99.99));
     }
-    (void)snprintf(buffer, CLOSING_SIZE, "%" PRIu64 " object%s%s%s%s, %s over the network%s, %s",
-                   closing->objects, closing->objects == 1 ? "" : "s", failed, skipped, array,
-                   figure_bytes(wire, closing->bytes_wire), less,
+    (void)snprintf(buffer, CLOSING_SIZE, "%" PRIu64 " object%s%s%s%s%s, %s over the network%s, %s",
+                   closing->objects, closing->objects == 1 ? "" : "s", cached, failed, skipped,
+                   array, figure_bytes(wire, closing->bytes_wire), less,
                    figure_seconds(time, closing->seconds));
     return buffer;
 }

@@ -19,6 +19,7 @@ const char *figure_seconds(char buffer[FIGURE_SIZE], double seconds);
 
 struct closing {
     uint64_t objects; /* with a result, failed ones included */
+    uint64_t cached;  /* of them */
     uint64_t failed;
     uint64_t skipped;
     bool read_known;     /* the array has said what it read */
@@ -28,8 +29,8 @@ struct closing {
     double seconds;
 };
 
-/* "128 objects, 15.0 MB read on the array, 11.2 kB over the network (99.93 % less), 3.9 s". The
- * percentage never reads 100.00. Returns the buffer. */
+/* "128 objects, 15.0 MB read on the array, 11.2 kB over the network (99.93 % less), 3.9 s", or "128
+ * objects (128 cached), ...". The percentage never reads 100.00. Returns the buffer. */
 const char *figure_closing(char buffer[CLOSING_SIZE], const struct closing *closing);
 
 #endif

@@ -12,17 +12,46 @@ const struct verb verbs[] = {
      "situ infer MODEL OBJECT...|PREFIX/ [options]\n"
      "\n"
      "Runs MODEL (NAME or NAME@VERSION) over stored objects. A name that ends in a slash, or a\n"
-     "store's name alone, means every object below it; - reads names from stdin.\n"
+     "store's name alone, means every object below it; - reads names from stdin. Many objects are\n"
+     "a job of the array, which is followed and removed at its end. Ctrl-C asks on a terminal\n"
+     "whether to leave it running, and cancels it elsewhere.\n"
      "\n"
-     "  -k, --top K         classes of each object (1)\n"
-     "  -f, --format FORM   table, jsonl or csv (table)\n"
-     "  -u, --upload        the names are local files: send their bytes\n"
-     "  -0, --null          names on stdin end with a NUL byte, not with a line feed\n"
-     "  -q, --quiet         no closing line\n"
-     "      --no-progress   no progress bar\n"
+     "  -k, --top K           classes of each object (1)\n"
+     "  -f, --format FORM     table, jsonl, csv or npy (table)\n"
+     "  -o, --output FILE     of npy: embeddings as float32; names beside it in FILE.names\n"
+     "  -u, --upload          the names are local files: send their bytes\n"
+     "  -0, --null            names on stdin end with a NUL byte, not with a line feed\n"
+     "  -q, --quiet           no closing line\n"
+     "      --no-progress     no progress bar\n"
+     "      --detach          start the job, print its id, and leave it\n"
+     "      --follow          the job stays: what is new or changed is inferred, what is gone "
+     "told\n"
+     "      --interval S      seconds between its passes (60)\n"
+     "      --glob PATTERN    of PREFIX/: only objects that match, such as '*.jpg'\n"
+     "      --priority N      0 to 9, higher goes first (5)\n"
+     "      --max-failures N  the job fails when more objects than that have failed\n"
+     "      --no-cache        infer all, whatever the array's result cache knows\n"
      "\n"
-     "Exit status: 0 all good, 1 some objects failed, 2 nothing could be done.\n",
+     "Exit status: 0 all good, 1 some objects failed, 2 nothing could be done, 130 interrupted.\n",
      verb_infer},
+    {"job",
+     "situ job list [--format jsonl] [--json]\n"
+     "situ job show ID [--json]\n"
+     "situ job follow ID [--after N] [--format FORM] [--output FILE] [options]\n"
+     "situ job pause|resume|cancel|retry|remove ID...\n"
+     "\n"
+     "Jobs of the array. 'follow' gives the results of one, those that are there and those to\n"
+     "come, from the one behind the first N on, in the forms of 'situ infer'. 'retry' starts a "
+     "new\n"
+     "job over the objects that failed in an ended one, and prints its id. 'remove' cancels a job\n"
+     "that runs.\n",
+     verb_job},
+    {"cache",
+     "situ cache status [--json]\n"
+     "situ cache clear\n"
+     "\n"
+     "What the array's result cache holds and has answered; forgets everything in it.\n",
+     verb_cache},
     {"status",
      "situ status [--json]\n"
      "\n"
@@ -62,6 +91,8 @@ static const char general[] =
     "Runs DNN inference where the data is stored.\n"
     "\n"
     "  infer    run a model over stored objects\n"
+    "  job      list, follow and control jobs\n"
+    "  cache    show and clear the array's result cache\n"
     "  status   show what the array does\n"
     "  store    list stores\n"
     "  object   list stored objects\n"

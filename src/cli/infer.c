@@ -4,26 +4,31 @@
  */
 #include "cli/infer.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static const struct option infer_options[] = {{"top", required_argument, NULL, 'k'},
-                                              {"format", required_argument, NULL, 'f'},
-                                              {"upload", no_argument, NULL, 'u'},
-                                              {"null", no_argument, NULL, '0'},
-                                              {"quiet", no_argument, NULL, 'q'},
-                                              {"no-progress", no_argument, NULL, 'P'},
-                                              COMMON_OPTIONS};
+enum {
+    OPTION_DETACH = 2000,
+    OPTION_FOLLOW,
+    OPTION_PRIORITY,
+    OPTION_MAX_FAILURES,
+    OPTION_NO_CACHE,
+    OPTION_GLOB,
+    OPTION_INTERVAL
+};
 
-void infer_give(struct infer *infer, const struct situ_result *result)
-{
-    infer->closing.objects++;
-    infer->closing.failed += result->code != SITU_OK;
-    sink_give(&infer->sink, result);
-    progress_update(&infer->progress, infer->closing.objects, infer->total);
-}
+static const struct option infer_options[] = {
+    {"top", required_argument, NULL, 'k'},
+    {"upload", no_argument, NULL, 'u'},
+    {"detach", no_argument, NULL, OPTION_DETACH},
+    {"follow", no_argument, NULL, OPTION_FOLLOW},
+    {"priority", required_argument, NULL, OPTION_PRIORITY},
+    {"max-failures", required_argument, NULL, OPTION_MAX_FAILURES},
+    {"no-cache", no_argument, NULL, OPTION_NO_CACHE},
+    {"glob", required_argument, NULL, OPTION_GLOB},
+    {"interval", required_argument, NULL, OPTION_INTERVAL},
+    FOLLOW_OPTIONS,
+    COMMON_OPTIONS};
 
 /* True for what is about this object and not about the array, the model or the request. */
 static bool is_about_object(struct infer *infer, int code)
@@ -57,12 +62,10 @@ void infer_fail(struct infer *infer, const char *object, const struct situ_error
         static const struct situ_class none = {.label = ""};
         struct situ_result result = {
             .object = object, .code = error->code, .message = error->message, .classes = &none};
-        infer_give(infer, &result);
+        follow_give(&infer->follow, &result);
         return;
     }
-    progress_clear(&infer->progress);
-    cli_say_error(infer->cli, error);
-    infer->stopped = true;
+    follow_fault(&infer->follow, error);
 }
 
 static bool is_prefix(const char *name)
@@ -71,101 +74,152 @@ static bool is_prefix(const char *name)
     return !strchr(name, '/') || name[length - 1] == '/';
 }
 
-static void add_figures(struct infer *infer, const struct situ_results *results)
-{
-    struct situ_progress now = {.struct_size = sizeof now};
-    if (situ_results_progress(results, &now) == 0) {
-        infer->closing.skipped += now.skipped;
-        infer->closing.bytes_read += now.bytes_read;
-        infer->closing.read_known = true;
-        infer->closing.read_partly |= now.resumed > 0;
-    }
-}
+/* ---- Jobs that are left to themselves -------------------------------------------------------- */
 
-static void drain(struct infer *infer, struct situ_results *results)
+/* The name of a prefix, or `count` names of objects. */
+static void detach(struct infer *infer, const char *const *names, size_t count, bool prefix)
 {
-    const struct situ_result *result;
+    struct situ_job *job = NULL;
     struct situ_error error;
-    struct situ_progress now = {.struct_size = sizeof now};
-    uint64_t before = infer->closing.objects;
-    int more = 1;
-
-    while (more > 0) {
-        more = situ_next(results, &result, &error);
-        if (more > 0 && situ_results_progress(results, &now) == 0) {
-            infer->total = before + now.selected;
-            infer_give(infer, result);
-        }
+    int failed = prefix ? situ_job_start(infer->cli->array, infer->model, names[0], &infer->options,
+                                         &job, &error)
+                        : situ_job_start_objects(infer->cli->array, infer->model, names, count,
+                                                 &infer->options, &job, &error);
+    if (failed) {
+        follow_fault(&infer->follow, &error);
+        return;
     }
-    if (more < 0) {
-        progress_clear(&infer->progress);
-        cli_say_error(infer->cli, &error);
-        infer->stopped = true;
-    }
-    add_figures(infer, results);
-    situ_results_free(results);
+    (void)puts(job->id);
+    (void)fflush(stdout);
+    situ_job_free(job);
 }
+
+/* ---- Jobs that are followed ------------------------------------------------------------------ */
 
 static void run_prefix(struct infer *infer, const char *prefix)
 {
-    struct situ_run_options options = {.struct_size = sizeof options, .top = infer->top};
+    struct situ_run_options options = infer->options;
+    struct follow *follow = &infer->follow;
     struct situ_results *results;
     struct situ_error error;
-    uint64_t before = infer->closing.objects;
+    uint64_t before = follow->closing.objects;
 
+    options.keep = 1;
+    follow_wait(follow, &options);
     if (situ_run(infer->cli->array, infer->model, prefix, &options, &results, &error)) {
-        progress_clear(&infer->progress);
-        cli_say_error(infer->cli, &error);
-        infer->stopped = true;
+        follow_failed_start(follow, &error);
         return;
     }
-    drain(infer, results);
-    if (!infer->stopped && infer->closing.objects == before) {
-        progress_clear(&infer->progress);
+    follow_results(follow, results, true);
+    if (!follow->stopped && follow->status == 0 && follow->closing.objects == before) {
+        progress_clear(&follow->progress);
         cli_say("there are no objects below '%s'", prefix);
     }
 }
 
-static void run_objects(struct infer *infer, size_t first, size_t count)
+static void run_one(struct infer *infer, const char *name)
 {
-    struct situ_run_options options = {.struct_size = sizeof options, .top = infer->top};
-    const char *const *names = (const char *const *)infer->names.items + first;
-    struct situ_results *results;
     struct situ_result *result;
     struct situ_error error;
-
-    if (infer->names.count == 1) {
-        infer->total = 1;
-        if (situ_infer(infer->cli->array, infer->model, names[0], &options, &result, &error)) {
-            infer_fail(infer, names[0], &error);
-        } else {
-            infer_give(infer, result);
-            situ_result_free(result);
-        }
-    } else if (situ_run_objects(infer->cli->array, infer->model, names, count, &options, &results,
-                                &error)) {
-        progress_clear(&infer->progress);
-        cli_say_error(infer->cli, &error);
-        infer->stopped = true;
+    if (situ_infer(infer->cli->array, infer->model, name, &infer->options, &result, &error)) {
+        infer_fail(infer, name, &error);
     } else {
-        drain(infer, results);
+        follow_give(&infer->follow, result);
+        situ_result_free(result);
     }
 }
 
-/* Names in a row go in one run; a prefix is a run of its own. */
+static void run_objects(struct infer *infer, const char *const *names, size_t count)
+{
+    struct situ_run_options options = infer->options;
+    struct situ_results *results;
+    struct situ_error error;
+
+    options.keep = 1;
+    follow_wait(&infer->follow, &options);
+    if (situ_run_objects(infer->cli->array, infer->model, names, count, &options, &results,
+                         &error)) {
+        follow_failed_start(&infer->follow, &error);
+    } else {
+        follow_results(&infer->follow, results, true);
+    }
+}
+
+/* Names in a row go in one job; a prefix is a job of its own. */
 static void run_stored(struct infer *infer)
 {
+    const char *const *names = (const char *const *)infer->names.items;
+    const struct follow *follow = &infer->follow;
+    size_t count = infer->names.count;
     size_t i = 0;
-    while (i < infer->names.count && !infer->stopped) {
+    while (i < count && !follow->stopped && follow->status == 0) {
         size_t first = i;
-        while (i < infer->names.count && !is_prefix(infer->names.items[i])) {
+        while (i < count && !is_prefix(names[i])) {
             i++;
         }
-        if (i > first) {
-            run_objects(infer, first, i - first);
+        bool prefix = i == first;
+        i += prefix;
+        if (infer->detach) {
+            detach(infer, names + first, i - first, prefix);
+        } else if (prefix) {
+            run_prefix(infer, names[first]);
+        } else if (count == 1) {
+            run_one(infer, names[first]);
         } else {
-            run_prefix(infer, infer->names.items[i++]);
+            run_objects(infer, names + first, i - first);
         }
+    }
+}
+
+/* ---- The command line ------------------------------------------------------------------------ */
+
+/* A number, or -1 after telling. */
+static int take_number(const char *name, uint64_t least, uint64_t most, uint64_t *ret_value)
+{
+    char message[96];
+    if (cli_parse_number(optarg, least, most, ret_value)) {
+        return 1;
+    }
+    (void)snprintf(message, sizeof message, "%s takes a number of %llu to %llu", name,
+                   (unsigned long long)least, (unsigned long long)most);
+    (void)cli_misused("infer", message);
+    return -1;
+}
+
+/* 1 where it was one of the job's options, 0 where not, -1 where it was wrong. */
+static int job_option(struct infer *infer, int option)
+{
+    struct situ_run_options *options = &infer->options;
+    uint64_t value = 0;
+    int taken = 1;
+    switch (option) {
+    case 'k':
+        taken = take_number("--top", 1, 1000, &value);
+        options->top = (uint32_t)value;
+        return taken;
+    case OPTION_PRIORITY:
+        taken = take_number("--priority", 0, 9, &value);
+        options->priority = value > 0 ? (uint32_t)value : UINT32_MAX;
+        return taken;
+    case OPTION_MAX_FAILURES:
+        taken = take_number("--max-failures", 0, INT64_MAX, &value);
+        options->max_failures = value > 0 ? value : UINT64_MAX;
+        return taken;
+    case OPTION_INTERVAL:
+        taken = take_number("--interval", 1, 86400, &value);
+        options->interval_s = (uint32_t)value;
+        return taken;
+    case OPTION_NO_CACHE:
+        options->no_cache = 1;
+        return 1;
+    case OPTION_GLOB:
+        options->glob = optarg;
+        return 1;
+    case OPTION_FOLLOW:
+        options->standing = 1;
+        return 1;
+    default:
+        return 0;
     }
 }
 
@@ -173,38 +227,19 @@ static int read_options(struct infer *infer, int argc, char **argv)
 {
     int option;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "k:f:u0q", infer_options, NULL)) != -1) {
-        char *end = NULL;
-        unsigned long top;
-        switch (option) {
-        case 'k':
-            top = strtoul(optarg, &end, 10);
-            if (*end || top < 1 || top > 1000 || optarg[0] == '-') {
-                return cli_misused("infer", "--top takes a number of 1 to 1000");
-            }
-            infer->top = (uint32_t)top;
-            break;
-        case 'f':
-            if (!sink_format_parse(optarg, &infer->format)) {
-                return cli_misused("infer", "--format is table, jsonl or csv");
-            }
-            break;
-        case 'u':
-            infer->upload = true;
-            break;
-        case '0':
-            infer->delimiter = '\0';
-            break;
-        case 'q':
-            infer->quiet = true;
-            break;
-        case 'P':
-            infer->no_progress = true;
-            break;
-        default:
-            if (!cli_common_option(infer->cli, option, "infer")) {
-                return cli_misused("infer", NULL);
-            }
+    while ((option = getopt_long(argc, argv, "k:u" FOLLOW_LETTERS, infer_options, NULL)) != -1) {
+        infer->upload |= option == 'u';
+        infer->detach |= option == OPTION_DETACH;
+        if (option == 'u' || option == OPTION_DETACH) {
+            continue;
+        }
+        int taken = job_option(infer, option);
+        taken = taken ? taken : follow_option(&infer->follow, option, "infer");
+        if (taken < 0) {
+            return STATUS_NOTHING;
+        }
+        if (taken == 0 && !cli_common_option(infer->cli, option, "infer")) {
+            return cli_misused("infer", NULL);
         }
     }
     return 0;
@@ -220,7 +255,7 @@ static int read_names(struct infer *infer, int count, char **names)
     for (int i = 1; i < count; i++) {
         int result;
         if (strcmp(names[i], "-") == 0) {
-            result = stdin_read ? 0 : names_read(&infer->names, stdin, infer->delimiter);
+            result = stdin_read ? 0 : names_read(&infer->names, stdin, infer->follow.delimiter);
             stdin_read = true;
         } else if (!names[i][0]) {
             return cli_misused("infer", "a name is empty");
@@ -236,52 +271,68 @@ static int read_names(struct infer *infer, int count, char **names)
     return 0;
 }
 
-static int finish(struct infer *infer)
+/* What does not go together. */
+static int check(const struct infer *infer)
 {
-    int lost = sink_done(&infer->sink);
-    int status = cli_finish_output(STATUS_GOOD);
-    char line[CLOSING_SIZE];
-    uint64_t sent;
-    uint64_t received;
+    const struct situ_run_options *options = &infer->options;
+    bool prefixes = true;
+    for (size_t i = 0; i < infer->names.count; i++) {
+        prefixes = prefixes && is_prefix(infer->names.items[i]);
+    }
+    if (infer->upload && (infer->detach || options->standing || options->glob)) {
+        return cli_misused("infer", "--upload goes without --detach, --follow and --glob");
+    }
+    if (!prefixes && (options->standing || options->glob)) {
+        return cli_misused("infer", "--follow and --glob take a STORE or a PREFIX/, no names");
+    }
+    if (options->standing && infer->names.count > 1) {
+        return cli_misused("infer", "--follow takes one STORE or PREFIX/");
+    }
+    if (infer->follow.output && (infer->detach || options->standing)) {
+        return cli_misused("infer", "--output goes without --detach and --follow");
+    }
+    if (options->interval_s && !options->standing) {
+        return cli_misused("infer", "--interval goes with --follow");
+    }
+    return 0;
+}
 
+static int run(struct infer *infer)
+{
+    if (infer->detach) {
+        run_stored(infer);
+        int status = cli_finish_output(STATUS_GOOD);
+        return infer->follow.stopped ? STATUS_NOTHING : status;
+    }
+    int status = follow_begin(&infer->follow, infer->options.top, "infer");
     if (status) {
         return status;
     }
-    situ_traffic(infer->cli->array, &sent, &received);
-    infer->closing.bytes_wire = sent + received;
-    infer->closing.seconds = progress_seconds(&infer->progress);
-    if (!infer->quiet && (!infer->stopped || infer->closing.objects > 0)) {
-        (void)fprintf(stderr, "%s\n", figure_closing(line, &infer->closing));
+    if (infer->upload) {
+        infer_upload(infer);
+    } else {
+        run_stored(infer);
     }
-    if (lost) {
-        cli_say("out of memory");
-        return STATUS_NOTHING;
-    }
-    if (infer->stopped) {
-        return infer->closing.objects > 0 ? STATUS_SOME_FAILED : STATUS_NOTHING;
-    }
-    return infer->closing.failed > 0 ? STATUS_SOME_FAILED : STATUS_GOOD;
+    return follow_end(&infer->follow);
 }
 
 int verb_infer(struct cli *cli, int argc, char **argv)
 {
-    struct infer infer = {.cli = cli, .top = 1, .delimiter = '\n'};
+    struct infer infer = {.cli = cli,
+                          .options = {.struct_size = sizeof infer.options, .top = 1},
+                          .follow = {.cli = cli, .delimiter = '\n'}};
     int status = read_options(&infer, argc, argv);
     if (status == 0) {
         status = read_names(&infer, argc - optind, argv + optind);
     }
     if (status == 0) {
+        status = check(&infer);
+    }
+    if (status == 0) {
         status = cli_open(cli);
     }
     if (status == 0) {
-        progress_init(&infer.progress, !infer.no_progress, false);
-        sink_init(&infer.sink, infer.format, infer.top, &infer.progress);
-        if (infer.upload) {
-            infer_upload(&infer);
-        } else {
-            run_stored(&infer);
-        }
-        status = finish(&infer);
+        status = run(&infer);
     }
     names_done(&infer.names);
     return status;

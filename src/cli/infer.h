@@ -7,34 +7,21 @@
 #define SITU_CLI_INFER_H
 
 #include "cli/cli.h"
-#include "cli/figures.h"
+#include "cli/follow.h"
 #include "cli/names.h"
-#include "cli/progress.h"
-#include "cli/sink.h"
 
 struct infer {
     struct cli *cli; /* borrowed */
     const char *model;
     struct names names;
-    enum sink_format format;
-    uint32_t top;
+    struct situ_run_options options; /* of every request and job */
     bool upload;
-    bool quiet;
-    bool no_progress;
-    int delimiter; /* of names on stdin */
-
-    struct progress progress;
-    struct sink sink;
-    struct closing closing;
-    uint64_t total; /* objects of the parts begun so far */
-    bool stopped;   /* by a fault that the next object would meet, too */
+    bool detach;
+    struct follow follow;
 };
 
-/* Gives a result to the sink and counts it. */
-void infer_give(struct infer *infer, const struct situ_result *result);
-
 /* Takes a fault of one object: as its failure, or, where the next object would meet it too, by
- * saying so and setting `stopped`. */
+ * saying so and stopping. */
 void infer_fail(struct infer *infer, const char *object, const struct situ_error *error);
 
 /* upload.c: sends every named local file. */

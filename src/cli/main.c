@@ -3,26 +3,12 @@
  * situ, the command line: the options before the verb, and the way to the verb. See situ(1).
  */
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
-
-static void on_interrupt(int signal_number)
-{
-    (void)signal_number;
-    _exit(STATUS_INTERRUPTED);
-}
-
-static void catch_interrupt(void)
-{
-    struct sigaction action = {.sa_handler = on_interrupt};
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGINT, &action, NULL);
-}
+#include "cli/interrupt.h"
 
 /* Options up to the verb. -1 to go on, else the exit status. */
 static int read_options(struct cli *cli, int argc, char **argv)
@@ -51,7 +37,7 @@ int main(int argc, char **argv)
     /* Only how wide characters are: numbers stay as programs read them. */
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     (void)setlocale(LC_CTYPE, "");
-    catch_interrupt();
+    interrupt_catch();
 
     /* NOLINTBEGIN(concurrency-mt-unsafe): one thread */
     struct cli cli = {.token_file = getenv("SITU_TOKEN_FILE"), .ca_file = getenv("SITU_CA_FILE")};

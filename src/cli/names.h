@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A growing list of names, from the command line or from stdin. One thread.
+ * A growing list of names, from the command line or from stdin, millions of them. One thread.
  */
 #ifndef SITU_CLI_NAMES_H
 #define SITU_CLI_NAMES_H
@@ -9,9 +9,12 @@
 #include <stdio.h>
 
 struct names {
-    char **items; /* owned strings */
+    char **items; /* owned; the strings lie in the blocks */
     size_t count;
     size_t capacity;
+    struct names_block *blocks; /* owned */
+    char *block_at;             /* free room in the first one */
+    size_t block_left;
 };
 
 /* 0 or -ENOMEM. */

@@ -5,17 +5,18 @@
 #include "cli/progress.h"
 
 #include <inttypes.h>
-#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/escape.h"
 #include "cli/figures.h"
+#include "cli/interrupt.h"
 
-enum { REDRAW_MS = 100, FIRST_MS = 300, BAR_MAX = 40, TEXT_SIZE = 128 };
+enum { REDRAW_MS = 100, FIRST_MS = 300, BAR_MAX = 40, TEXT_SIZE = 256 };
 
 static const char clear_line[] = "\r\033[K";
 
@@ -26,23 +27,12 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void on_interrupt(int signal_number)
-{
-    (void)signal_number;
-    if (write(STDERR_FILENO, clear_line, sizeof clear_line - 1) < 0) {
-        _exit(STATUS_INTERRUPTED);
-    }
-    _exit(STATUS_INTERRUPTED);
-}
-
 void progress_init(struct progress *progress, bool wanted, bool bytes)
 {
     *progress = (struct progress){
         .enabled = wanted && isatty(STDERR_FILENO), .bytes = bytes, .start_ms = now_ms()};
     if (progress->enabled) {
-        struct sigaction action = {.sa_handler = on_interrupt};
-        (void)sigemptyset(&action.sa_mask);
-        (void)sigaction(SIGINT, &action, NULL);
+        interrupt_clear_line();
     }
 }
 
@@ -51,53 +41,77 @@ double progress_seconds(const struct progress *progress)
     return (double)(now_ms() - progress->start_ms) / 1000;
 }
 
-/* "57/128 objects  31.2/s  2.3 s left" */
-static void describe(const struct progress *progress, uint64_t done, uint64_t total,
+/* Appends where there is room. */
+static void add(char text[TEXT_SIZE], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void add(char text[TEXT_SIZE], const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text + used, TEXT_SIZE - used, format, arguments);
+    va_end(arguments);
+}
+
+/* "57/128 objects  31.2/s  12 % cached  1 failed  2.3 s left" */
+static void describe(const struct progress *progress, const struct progress_figures *figures,
                      char text[TEXT_SIZE])
 {
-    char figures[3][FIGURE_SIZE];
+    char figure[3][FIGURE_SIZE];
+    uint64_t done = figures->done;
+    uint64_t total = figures->total;
     double seconds = progress_seconds(progress);
-    double rate = seconds > 0 ? (double)done / seconds : 0;
-    int used;
+    double rate = seconds > 0 ? (double)(done - figures->before) / seconds : 0;
+    text[0] = '\0';
     if (progress->bytes) {
-        used = snprintf(text, TEXT_SIZE, "%s of %s  %s/s", figure_bytes(figures[0], done),
-                        figure_bytes(figures[1], total), figure_bytes(figures[2], (uint64_t)rate));
+        add(text, "%s of %s  %s/s", figure_bytes(figure[0], done), figure_bytes(figure[1], total),
+            figure_bytes(figure[2], (uint64_t)rate));
     } else if (total > 0) {
-        used =
-            snprintf(text, TEXT_SIZE, "%" PRIu64 "/%" PRIu64 " objects  %.1f/s", done, total, rate);
+        add(text, "%" PRIu64 "/%" PRIu64 " objects  %.1f/s", done, total, rate);
     } else {
-        used = snprintf(text, TEXT_SIZE, "%" PRIu64 " objects  %.1f/s", done, rate);
+        add(text, "%" PRIu64 " objects  %.1f/s", done, rate);
     }
-    if (used > 0 && used < TEXT_SIZE && total > done && rate > 0) {
-        (void)snprintf(text + used, (size_t)(TEXT_SIZE - used), "  %s left",
-                       figure_seconds(figures[0], (double)(total - done) / rate));
+    if (figures->cached > 0 && figures->told > 0) {
+        add(text, "  %.0f %% cached", 100 * (double)figures->cached / (double)figures->told);
+    }
+    if (figures->failed > 0) {
+        add(text, "  %" PRIu64 " failed", figures->failed);
+    }
+    if (figures->note) {
+        add(text, "  %s", figures->note);
+    } else if (total > done && rate > 0) {
+        add(text, "  %s left", figure_seconds(figure[0], (double)(total - done) / rate));
     }
 }
 
-static void draw(const struct progress *progress, uint64_t done, uint64_t total)
+static void draw(const struct progress *progress, const struct progress_figures *figures)
 {
-    char text[TEXT_SIZE] = "";
+    char text[TEXT_SIZE];
     char bar[BAR_MAX + 1];
     struct winsize size = {.ws_col = 80};
+    uint64_t total = figures->total;
 
-    describe(progress, done, total, text);
+    describe(progress, figures, text);
     (void)ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
     int columns = size.ws_col > 0 ? size.ws_col : 80;
     int room = columns - (int)strlen(text) - 5;
     int width = room < BAR_MAX ? room : BAR_MAX;
+    (void)fputs(clear_line, stderr);
     if (width < 5 || total == 0) {
-        (void)fprintf(stderr, "%s%.*s", clear_line, columns - 1, text);
+        text[columns - 1 < TEXT_SIZE ? columns - 1 : TEXT_SIZE - 1] = '\0';
+        escape_print(stderr, text);
         return;
     }
-    uint64_t part = done < total ? done : total;
+    uint64_t part = figures->done < total ? figures->done : total;
     int full = (int)((double)part / (double)total * width);
     memset(bar, '#', (size_t)full);
     memset(bar + full, '.', (size_t)(width - full));
     bar[width] = '\0';
-    (void)fprintf(stderr, "%s[%s] %s", clear_line, bar, text);
+    (void)fprintf(stderr, "[%s] ", bar);
+    escape_print(stderr, text);
 }
 
-void progress_update(struct progress *progress, uint64_t done, uint64_t total)
+void progress_show(struct progress *progress, const struct progress_figures *figures)
 {
     if (!progress->enabled) {
         return;
@@ -106,10 +120,16 @@ void progress_update(struct progress *progress, uint64_t done, uint64_t total)
     if (now - progress->start_ms < FIRST_MS || now - progress->drawn_ms < REDRAW_MS) {
         return;
     }
-    draw(progress, done, total);
+    draw(progress, figures);
     (void)fflush(stderr);
     progress->drawn = true;
     progress->drawn_ms = now;
+}
+
+void progress_update(struct progress *progress, uint64_t done, uint64_t total)
+{
+    const struct progress_figures figures = {.done = done, .total = total};
+    progress_show(progress, &figures);
 }
 
 void progress_clear(struct progress *progress)

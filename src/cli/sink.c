@@ -19,7 +19,7 @@ enum { SHOWN_VALUES = 4 };
 bool sink_format_parse(const char *word, enum sink_format *ret_format)
 {
     static const char *const words[] = {
-        [SINK_TABLE] = "table", [SINK_JSONL] = "jsonl", [SINK_CSV] = "csv"};
+        [SINK_TABLE] = "table", [SINK_JSONL] = "jsonl", [SINK_CSV] = "csv", [SINK_NPY] = "npy"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(words[i], word) == 0) {
             *ret_format = (enum sink_format)i;
@@ -203,6 +203,52 @@ static void give_csv(struct sink *sink, const struct situ_result *result)
     }
 }
 
+/* ---- NumPy ----------------------------------------------------------------------------------- */
+
+static void give_npy(struct sink *sink, const struct situ_result *result)
+{
+    if (sink->broken) {
+        return;
+    }
+    const char *why = NULL;
+    if (!result->embedding) {
+        why = "the model gives no embeddings: --format npy takes nothing else";
+        sink->unfit = true;
+    } else if (npy_add(&sink->npy, result->object, result->embedding, result->embedding_size)) {
+        why = sink->npy.fault;
+    }
+    if (why) {
+        progress_clear(sink->progress);
+        cli_say("%s", why);
+        sink->broken = true;
+    }
+}
+
+int sink_open_file(struct sink *sink, const char *path, int delimiter)
+{
+    int result = npy_open(&sink->npy, path, delimiter);
+    if (result) {
+        cli_say("%s", sink->npy.fault);
+        (void)npy_close(&sink->npy, false);
+    }
+    return result;
+}
+
+static int close_npy(struct sink *sink, bool whole)
+{
+    uint64_t rows = sink->npy.count;
+    whole = whole && !sink->broken;
+    int result = npy_close(&sink->npy, whole);
+    if (result && !sink->broken) {
+        cli_say("%s", sink->npy.fault);
+    } else if (!whole && rows > 0) {
+        cli_say("the %" PRIu64 " embeddings that came stand in the files with .part behind their "
+                "names",
+                rows);
+    }
+    return sink->broken ? -EIO : result;
+}
+
 /* ---- All ------------------------------------------------------------------------------------- */
 
 static void give_json(struct sink *sink, const struct situ_result *result)
@@ -216,8 +262,23 @@ static void give_json(struct sink *sink, const struct situ_result *result)
     free(text);
 }
 
+/* An object that is gone has no row in a table of results. */
+static void give_gone(struct sink *sink, const struct situ_result *result)
+{
+    progress_clear(sink->progress);
+    if (sink->format == SINK_JSONL) {
+        give_json(sink, result);
+    } else {
+        cli_say("%s: gone", result->object);
+    }
+}
+
 void sink_give(struct sink *sink, const struct situ_result *result)
 {
+    if (result->gone) {
+        give_gone(sink, result);
+        return;
+    }
     if (result->code != SITU_OK) {
         progress_clear(sink->progress);
         cli_say("%s: %s", result->object, result->message);
@@ -227,19 +288,36 @@ void sink_give(struct sink *sink, const struct situ_result *result)
             progress_clear(sink->progress);
         }
         give_json(sink, result);
-    } else if (result->code == SITU_OK && sink->format == SINK_CSV) {
+    } else if (result->code != SITU_OK) {
+        return;
+    } else if (sink->format == SINK_NPY) {
+        give_npy(sink, result);
+    } else if (sink->format == SINK_CSV) {
         progress_clear(sink->progress);
         give_csv(sink, result);
-    } else if (result->code == SITU_OK) {
+    } else {
         give_table(sink, result);
     }
 }
 
-int sink_done(struct sink *sink)
+void sink_flush(struct sink *sink)
+{
+    progress_clear(sink->progress);
+    if (sink->table_open) {
+        table_print(&sink->table);
+    }
+    (void)fflush(stdout);
+}
+
+int sink_done(struct sink *sink, bool whole)
 {
     progress_clear(sink->progress);
     if (sink->table_open) {
         sink->lost |= table_done(&sink->table) != 0;
+        sink->table_open = false;
+    }
+    if (sink->format == SINK_NPY) {
+        return close_npy(sink, whole);
     }
     return sink->lost ? -ENOMEM : 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where results go: a table for people, CSV or JSON lines for programs, on stdout. Failures are
- * told on stderr by name. Keeps the progress bar out of the way. One thread.
+ * Where results go: a table for people, CSV or JSON lines for programs, on stdout; embeddings as a
+ * NumPy file. Failures are told on stderr by name. Keeps the progress bar out of the way. One
+ * thread.
  */
 #ifndef SITU_CLI_SINK_H
 #define SITU_CLI_SINK_H
@@ -10,10 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/npy.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 
-enum sink_format { SINK_TABLE, SINK_JSONL, SINK_CSV };
+enum sink_format { SINK_TABLE, SINK_JSONL, SINK_CSV, SINK_NPY };
 enum sink_kind { SINK_NOTHING, SINK_CLASSES, SINK_EMBEDDINGS, SINK_OUTPUTS };
 
 struct sink {
@@ -23,7 +25,10 @@ struct sink {
     enum sink_kind kind;       /* of the first result that was none of the failures */
     struct table table;        /* SINK_TABLE, once there is a kind */
     bool table_open;
-    bool lost; /* out of memory */
+    struct npy npy; /* SINK_NPY */
+    bool broken;    /* results cannot be taken any more; why has been told */
+    bool unfit;     /* because the format is not for them */
+    bool lost;      /* out of memory */
 };
 
 /* False for an unknown word. */
@@ -34,7 +39,13 @@ void sink_init(struct sink *sink, enum sink_format format, uint32_t top, struct 
 /* Takes one result, or one failure. */
 void sink_give(struct sink *sink, const struct situ_result *result);
 
-/* Prints what still waits. 0 or -ENOMEM. */
-int sink_done(struct sink *sink);
+/* SINK_NPY, before the first result. 0, or a negative errno after telling why. */
+int sink_open_file(struct sink *sink, const char *path, int delimiter);
+
+/* Prints what still waits, so that nothing that was given is held back. */
+void sink_flush(struct sink *sink);
+
+/* The end; `whole`: nothing is missing. 0, or a negative errno, told where it is about a file. */
+int sink_done(struct sink *sink, bool whole);
 
 #endif

@@ -81,7 +81,6 @@ static int read_file(const char *path, char **ret_bytes, size_t *ret_size, struc
 
 static void upload_one(struct infer *infer, const char *path)
 {
-    struct situ_run_options options = {.struct_size = sizeof options, .top = infer->top};
     struct situ_result *result = NULL;
     struct situ_error error;
     char *bytes = NULL;
@@ -89,8 +88,8 @@ static void upload_one(struct infer *infer, const char *path)
 
     int failed = read_file(path, &bytes, &size, &error);
     if (!failed) {
-        failed = situ_infer_bytes(infer->cli->array, infer->model, NULL, bytes, size, &options,
-                                  &result, &error);
+        failed = situ_infer_bytes(infer->cli->array, infer->model, NULL, bytes, size,
+                                  &infer->options, &result, &error);
     }
     free(bytes);
     if (failed) {
@@ -99,14 +98,14 @@ static void upload_one(struct infer *infer, const char *path)
     }
     struct situ_result named = *result;
     named.object = path;
-    infer_give(infer, &named);
+    follow_give(&infer->follow, &named);
     situ_result_free(result);
 }
 
 void infer_upload(struct infer *infer)
 {
-    infer->total = infer->names.count;
-    for (size_t i = 0; i < infer->names.count && !infer->stopped; i++) {
+    infer->follow.shown.total = infer->names.count;
+    for (size_t i = 0; i < infer->names.count && !infer->follow.stopped; i++) {
         upload_one(infer, infer->names.items[i]);
     }
 }

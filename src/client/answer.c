@@ -97,6 +97,11 @@ int answer_take(struct answer *answer, struct json *root, const struct situ_labe
     forget(answer);
     answer->root = root;
     struct error reason;
+    if (json_get_bool(json_member(root, "gone"), false)) {
+        answer->result.object = json_get_string(json_member(root, "object"), "");
+        answer->result.gone = 1;
+        return 0;
+    }
     int result = result_parse_node(root, &answer->wire, &reason);
     if (result) {
         return client_fail_answer(error, &reason);
@@ -165,12 +170,23 @@ static void write_name(struct buffer *out, const char *name)
     }
 }
 
+static void write_gone(struct buffer *out, const char *object)
+{
+    buffer_append_text(out, "{\"object\":");
+    json_write_string(out, object);
+    buffer_append_text(out, ",\"gone\":true}");
+}
+
 static int write_result(struct buffer *out, const struct situ_result *from, const char *object)
 {
     cleanup_free struct result_class *classes = NULL;
     cleanup_free struct result_output *outputs = NULL;
     struct result wire = {.object = object[0] ? object : NULL, .kind = RESULT_CLASSES};
 
+    if (from->gone) {
+        write_gone(out, object);
+        return 0;
+    }
     classes = calloc(from->class_count + 1, sizeof *classes);
     outputs = calloc(from->output_count + 1, sizeof *outputs);
     if (!classes || !outputs) {

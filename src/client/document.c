@@ -35,7 +35,7 @@ int document_request(struct document *document, struct situ *array, const struct
 int document_get(struct document *document, struct situ *array, struct buffer *target,
                  struct situ_error *error)
 {
-    struct request request = {.method = "GET", .target = buffer_text(target)};
+    struct request request = {.method = "GET", .target = buffer_text(target), .compressed = true};
     return request.target ? document_request(document, array, &request, error)
                           : client_fail_memory(error);
 }

@@ -45,6 +45,9 @@ static void append_options(struct buffer *target, const struct order *order)
     if (order->options.labels == SITU_LABELS_NONE) {
         url_append_query(target, "labels", "0");
     }
+    if (order->options.no_cache) {
+        url_append_query(target, "cache", "0");
+    }
 }
 
 static int finish(struct situ *array, struct buffer *target, struct request *request,

@@ -5,7 +5,6 @@
 #include "client/labels.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,41 +101,72 @@ static const struct situ_label_table *find(struct situ *array, const char *diges
     return NULL;
 }
 
-int labels_of(struct situ *array, struct model_name *model,
-              const struct situ_label_table **ret_table, struct situ_error *error)
+/* 1 where the array has that version with that digest, 0 where not. From the list, which loads no
+ * model. */
+static int is_there(struct situ *array, const struct model_name *model, const char *digest,
+                    struct situ_error *error)
 {
-    *ret_table = NULL;
-    char text[2 * LIMIT_MODEL_NAME + 2];
-    (void)snprintf(text, sizeof text, "%s%s%s", model->name, model->version[0] ? "@" : "",
-                   model->version);
-    struct situ_model *shown = NULL;
-    int result = situ_model_show(array, text, &shown, error);
-    if (result) {
-        return result;
-    }
-    struct known_labels *known = NULL;
-    (void)snprintf(model->version, sizeof model->version, "%s", shown->version);
-    if (shown->label_count > 0) {
-        *ret_table = find(array, shown->digest);
-    }
-    if (shown->label_count > 0 && !*ret_table) {
-        known = calloc(1, sizeof *known);
-        result = known ? fetch_new(array, model, &known->table, error) : client_fail_memory(error);
-    }
-    if (result == 0 && known) {
-        known->digest = strdup(shown->digest);
-        if (!known->digest) {
-            result = client_fail_memory(error);
-        } else {
-            HOLD(&array->labels_lock);
-            known->next = array->labels;
-            array->labels = known;
-            *ret_table = known->table;
-            known = NULL;
+    struct situ_models *models = NULL;
+    int result = situ_model_list(array, &models, error);
+    for (size_t i = 0; result == 0 && i < models->count; i++) {
+        const struct situ_model *one = models->models[i];
+        if (strcmp(one->name, model->name) == 0 && strcmp(one->version, model->version) == 0 &&
+            strcmp(one->digest, digest) == 0) {
+            result = 1;
         }
     }
-    known_labels_free(known);
-    situ_model_free(shown);
+    situ_models_free(models);
+    return result;
+}
+
+/* Keeps a table, which it takes over, also where it fails. */
+static int keep(struct situ *array, struct situ_label_table *table, const char *digest,
+                struct situ_error *error)
+{
+    struct known_labels *known = calloc(1, sizeof *known);
+    if (!known) {
+        situ_label_table_free(table);
+        return client_fail_memory(error);
+    }
+    known->table = table;
+    known->digest = strdup(digest);
+    if (!known->digest) {
+        known_labels_free(known);
+        return client_fail_memory(error);
+    }
+    HOLD(&array->labels_lock);
+    known->next = array->labels;
+    array->labels = known;
+    return 0;
+}
+
+int labels_of(struct situ *array, const struct model_name *model, const char *digest, bool check,
+              const struct situ_label_table **ret_table, struct situ_error *error)
+{
+    struct situ_label_table *table = NULL;
+    struct situ_error fault;
+    *ret_table = find(array, digest);
+    if (*ret_table) {
+        return 0;
+    }
+    if (check) {
+        int there = is_there(array, model, digest, error);
+        if (there <= 0) {
+            return there;
+        }
+    }
+    int result = fetch_new(array, model, &table, &fault);
+    if (result == client_code_errno(SITU_NOT_FOUND)) {
+        return 0;
+    }
+    if (result) {
+        if (error) {
+            *error = fault;
+        }
+        return result;
+    }
+    result = keep(array, table, digest, error);
+    *ret_table = result == 0 ? table : NULL;
     return result;
 }
 

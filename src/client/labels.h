@@ -15,11 +15,12 @@ struct known_labels {
     struct situ_label_table *table; /* owned */
 };
 
-/* The labels of `model`, fetched where they are not known, and the version that they belong to,
- * which is put into model->version. *ret_table is borrowed from the handle; NULL where the model
- * has none. */
-must_check int labels_of(struct situ *array, struct model_name *model,
-                         const struct situ_label_table **ret_table, struct situ_error *error);
+/* The labels of the model with that digest, fetched where they are not known; `model` has its
+ * version. With `check` the array is asked first whether that version still is that model.
+ * *ret_table is borrowed from the handle; NULL where the model has none, or is gone. */
+must_check int labels_of(struct situ *array, const struct model_name *model, const char *digest,
+                         bool check, const struct situ_label_table **ret_table,
+                         struct situ_error *error);
 
 void known_labels_free(struct known_labels *list);
 

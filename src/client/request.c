@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * HTTP requests over libcurl. Bytes on the wire are counted where curl shows them to its debug
- * callback, because its own counters leave out or count twice what heads and bodies share.
+ * callback, before it takes chunks and compression away, because its own counters leave out or
+ * count twice what heads and bodies share.
  */
 #include "client/request.h"
 
@@ -94,6 +95,9 @@ int exchange_prepare(struct exchange *exchange, CURL *curl, struct situ *array,
                      const struct request *request, struct situ_error *error)
 {
     *exchange = (struct exchange){.array = array, .request = request};
+    if (request->source && request->source->rewind) {
+        request->source->rewind(request->source->context);
+    }
     cleanup_buffer struct buffer url = BUFFER_INIT;
     buffer_append_text(&url, array->address.base_url);
     buffer_append_text(&url, request->target);
@@ -104,6 +108,9 @@ int exchange_prepare(struct exchange *exchange, CURL *curl, struct situ *array,
     CURLcode code = curl_easy_setopt(curl, CURLOPT_URL, text);
     code = code ? code : set_connection(curl, array);
     code = code ? code : set_body(exchange, curl, request);
+    if (!code && request->compressed) {
+        code = curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
+    }
     code =
         code ? code : curl_easy_setopt(curl, CURLOPT_HTTPHEADER, array->headers[request->content]);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->fault);
@@ -231,9 +238,15 @@ static size_t keep_answer(char *bytes, size_t size, size_t count, void *context)
     return buffer_ok(answer) == 0 ? total : 0;
 }
 
+struct attempt {
+    long status;
+    long asked_s; /* Retry-After */
+    bool cut;     /* the array was reached, and then the connection was lost */
+};
+
 /* One attempt: 0 with the status, whatever it is, or an error. */
 static int perform_once(struct situ *array, const struct request *request, struct buffer *answer,
-                        long ret_status_wait[2], struct situ_error *error)
+                        struct attempt *attempt, struct situ_error *error)
 {
     CURL *curl = connection_take(array);
     if (!curl) {
@@ -253,9 +266,9 @@ static int perform_once(struct situ *array, const struct request *request, struc
     code = code ? code : curl_easy_perform(curl);
     if (code == CURLE_OK) {
         curl_off_t asked = 0;
-        (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret_status_wait[0]);
+        (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &attempt->status);
         (void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &asked);
-        ret_status_wait[1] = asked < RETRY_AFTER_MAX_S ? (long)asked : RETRY_AFTER_MAX_S;
+        attempt->asked_s = asked < RETRY_AFTER_MAX_S ? (long)asked : RETRY_AFTER_MAX_S;
     } else if (exchange.source_result) {
         result = exchange.source_result; /* its message stands with the source */
     } else if (buffer_ok(answer) != 0) {
@@ -265,28 +278,41 @@ static int perform_once(struct situ *array, const struct request *request, struc
                              (unsigned)(ANSWER_BYTES_MAX / MIB));
     } else {
         result = exchange_fail(&exchange, curl, code, error);
+        attempt->cut = exchange.sent > 0;
     }
     connection_give(array, curl);
     return result;
 }
 
+/* Whether to try again after the attempt, which failed with `result` or has a status. */
+static bool again_wanted(const struct request *request, const struct attempt *attempt, int result,
+                         bool reached)
+{
+    if (request->once || (request->source && !request->source->rewind)) {
+        return false;
+    }
+    if (result) {
+        return request->repeatable && reached && result == client_code_errno(SITU_UNREACHABLE);
+    }
+    return retry_wanted(attempt->status, attempt->asked_s);
+}
+
 int request_perform(struct situ *array, const struct request *request, struct buffer *answer,
                     struct situ_error *error)
 {
-    for (uint32_t attempt = 0;; attempt++) {
-        long status_wait[2] = {0, 0};
+    bool reached = false;
+    for (uint32_t count = 0;; count++) {
+        struct attempt attempt = {.status = 0};
         buffer_clear(answer);
-        int result = perform_once(array, request, answer, status_wait, error);
-        if (result) {
-            return result;
-        }
-        if (status_wait[0] >= 200 && status_wait[0] <= 299) {
+        int result = perform_once(array, request, answer, &attempt, error);
+        reached |= attempt.cut || result == 0;
+        if (result == 0 && attempt.status >= 200 && attempt.status <= 299) {
             return 0;
         }
-        bool again = retry_wanted(status_wait[0], status_wait[1]) && !request->source;
-        if (!again || attempt >= retry_limit(array, status_wait[0])) {
-            return answer_fail(array, status_wait[0], answer, error);
+        if (!again_wanted(request, &attempt, result, reached) ||
+            count >= retry_limit(array, attempt.status)) {
+            return result ? result : answer_fail(array, attempt.status, answer, error);
         }
-        retry_sleep(retry_wait_ms(array, attempt, status_wait[1]));
+        retry_sleep(retry_wait_ms(array, count, attempt.asked_s));
     }
 }

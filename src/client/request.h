@@ -7,6 +7,7 @@
 #define SITU_CLIENT_REQUEST_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -20,6 +21,8 @@
 struct body_source {
     /* Fills up to `size` bytes; 0 and *ret_size, which is 0 only at the end. */
     int (*read)(void *context, char *bytes, size_t size, size_t *ret_size);
+    /* Goes back to the start, so that the body can be sent again; NULL: it cannot. */
+    void (*rewind)(void *context);
     void *context;
     uint64_t size;
 };
@@ -32,6 +35,9 @@ struct request {
     const void *body; /* may be NULL */
     size_t body_size;
     const struct body_source *source; /* in place of body, or NULL */
+    bool compressed;                  /* the answer may be, by all that curl can undo */
+    bool repeatable; /* may be sent again where the connection was cut before an answer */
+    bool once;       /* no second try, whatever comes */
 };
 
 /* What a request on a curl handle fills while it runs; stays where it is until the end. */

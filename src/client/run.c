@@ -1,36 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs over many objects: one request after another until the selection is at its end, results
- * handed out as they come, a cut connection taken up again behind the last result. In the caller's
- * thread.
+ * Runs over many objects: a job is started and followed, or one that is there already is; a cut
+ * connection is taken up again behind the last result. In the caller's thread.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "client/answer.h"
+#include "client/job_request.h"
+#include "client/jobs.h"
 #include "client/labels.h"
-#include "client/selection.h"
 #include "client/stream.h"
 
-enum { LOOKUP_PAYS_CLASSES = 2048 }; /* so many labels cost more than a table of 1,000 */
+enum {
+    LOOKUP_PAYS_CLASSES = 2048, /* so many labels cost more than a table of 1,000 */
+    HELD_S = 20,                /* a stream that held so long was no failed attempt */
+    SLEEP_MS = 200,
+    DIGEST_SIZE = 129,
+    STATE_SIZE = 24
+};
 
 struct situ_results {
     struct situ *array; /* borrowed */
-    struct model_name model;
-    uint32_t top;
-    bool labels_wanted;                   /* with each class */
-    const struct situ_label_table *table; /* borrowed from the handle, or NULL */
     struct selection selection;
+    struct job_request post; /* until the job has an id */
+    bool owned;              /* made by this run alone, and not to be kept */
+
+    char id[JOB_ID_BYTES_MAX + 1];
+    struct model_name model; /* of the job, its version pinned once there is an id */
+    char digest[DIGEST_SIZE];
+    char state[STATE_SIZE];
+    char reason[SITU_MESSAGE_SIZE];
+
+    bool lookup;                          /* labels come from a table that is not known yet */
+    bool check_model;                     /* which may have changed since the job was made */
+    const struct situ_label_table *table; /* borrowed from the handle, or NULL */
 
     struct stream stream;
     bool streaming;
-    bool contacted; /* the array has accepted this run once */
-    bool counted;   /* progress.selected is known */
-    bool finished;
+    bool reached; /* the array, once */
+    bool ended;   /* nothing more comes from the array */
+    bool with_progress;
+    int64_t begun_ns;
     struct buffer target;
-    struct buffer body;
-    struct request request;
+    struct request follow;
+    int (*on_wait)(void *context); /* the caller's */
+    void *context;
+    bool stopped; /* by it */
 
     /* About the last fault: whether it may pass, and when the array asked to come again. */
     bool passing;
@@ -46,115 +66,215 @@ struct situ_results {
     struct situ_error fault;
 };
 
-static int write_request(struct situ_results *results, struct situ_error *error)
+/* ---- Requests -------------------------------------------------------------------------------- */
+
+static int write_follow(struct situ_results *results, struct situ_error *error)
 {
     struct buffer *target = &results->target;
-    struct buffer *body = &results->body;
     buffer_clear(target);
-    buffer_clear(body);
-    buffer_append_text(target, "/v1/infer/");
-    url_append(target, results->model.name, false);
-    if (results->model.version[0]) {
-        url_append_query(target, "version", results->model.version);
+    buffer_printf(target, "/v1/jobs/%s/results", results->id);
+    if (results->progress.cursor > 0) {
+        char text[24];
+        (void)snprintf(text, sizeof text, "%" PRIu64, results->progress.cursor);
+        url_append_query(target, "after", text);
     }
-    buffer_append_char(body, '{');
-    selection_write(&results->selection, body);
-    if (results->top) {
-        buffer_printf(body, ",\"top\":%u", results->top);
+    if (results->with_progress) {
+        url_append_query(target, "progress", "1");
     }
-    if (!results->labels_wanted) {
-        buffer_append_text(body, ",\"labels\":false");
-    }
-    buffer_append_char(body, '}');
-    results->request = (struct request){.method = "POST",
-                                        .target = buffer_text(target),
-                                        .content = CONTENT_JSON,
-                                        .body = buffer_text(body),
-                                        .body_size = body->size};
-    return results->request.target && results->request.body ? 0 : client_fail_memory(error);
+    results->follow =
+        (struct request){.method = "GET", .target = buffer_text(target), .compressed = true};
+    return results->follow.target ? 0 : client_fail_memory(error);
 }
 
-/* Sends the request for what is left. Where it fails, says whether that may pass: before the array
- * has accepted the run once, only where it asks to come again. */
+/* Asks for what is left: with the job's first request while its id is not known, which by its token
+ * never starts a second one. Where it fails, says whether that may pass: before the array was
+ * reached once, only where it asks to come again. */
 static int start(struct situ_results *results, struct situ_error *error)
 {
     long status = 0;
+    bool known = results->id[0] != '\0';
     results->passing = false;
     results->asked_s = 0;
     results->attempts_max = results->array->retries;
-    int result = write_request(results, error);
+    int result = known ? write_follow(results, error) : 0;
     if (result) {
         return result;
     }
-    results->streaming = true;
-    result = stream_begin(&results->stream, &results->request, &status, &results->asked_s, error);
+    results->begun_ns = clock_now_ns();
+    result = stream_begin(&results->stream, known ? &results->follow : &results->post.request,
+                          &status, &results->asked_s, error);
+    results->reached |= results->stream.exchange.sent > 0;
     if (result) {
-        results->passing = results->contacted && result == client_code_errno(SITU_UNREACHABLE);
+        results->passing = results->reached && result == client_code_errno(SITU_UNREACHABLE);
         return result;
     }
     if (status >= 200 && status <= 299) {
-        results->contacted = true;
+        results->streaming = true;
         return 0;
     }
-    results->passing =
-        retry_wanted(status, results->asked_s) || (status == 503 && results->contacted);
-    if (!results->contacted) {
+    results->passing = retry_wanted(status, results->asked_s) || (status == 503 && known);
+    if (!known) {
         results->attempts_max = retry_limit(results->array, status);
     }
     return answer_fail(results->array, status, &results->stream.bytes, error);
 }
 
-static uint64_t count_of(const struct json *object, const char *key)
+/* ---- Lines ----------------------------------------------------------------------------------- */
+
+static uint64_t count_of(const struct json *object, const char *key, uint64_t fallback)
 {
-    int64_t value = json_get_integer(json_member(object, key), 0);
-    return value > 0 ? (uint64_t)value : 0;
+    int64_t value = json_get_integer(json_member(object, key), -1);
+    return value >= 0 ? (uint64_t)value : fallback;
 }
 
-static void take_selected(struct situ_results *results, const struct json *selected)
+/* What the job, progress and done lines say. Members that are not there leave the last word. */
+static void take_figures(struct situ_results *results, const struct json *node)
 {
+    struct situ_progress *progress = &results->progress;
+    const struct json *reason = json_member(node, "reason");
     if (!results->selection.by_name) {
-        results->progress.selected =
-            results->progress.done - results->selection.replay_left + count_of(selected, "objects");
+        progress->selected = count_of(node, "selected", progress->selected);
     }
-    if (!results->counted) {
-        results->progress.skipped = count_of(selected, "skipped");
+    progress->skipped = count_of(node, "skipped", progress->skipped);
+    progress->cached = count_of(node, "cached", progress->cached);
+    progress->bytes_read = count_of(node, "bytes_read", progress->bytes_read);
+    progress->results = count_of(node, "results", progress->results);
+    progress->pass = count_of(node, "pass", progress->pass);
+    progress->idle = json_get_bool(json_member(node, "idle"), progress->idle != 0);
+    (void)snprintf(results->state, sizeof results->state, "%s",
+                   json_get_string(json_member(node, "state"), results->state));
+    (void)snprintf(results->reason, sizeof results->reason, "%s",
+                   json_get_string(json_member(reason, "message"), ""));
+}
+
+static int take_job(struct situ_results *results, const struct json *node, struct situ_error *error)
+{
+    struct situ_job job;
+    job_fill(&job, node);
+    if (job_id_check(job.id, NULL)) {
+        return client_fail(error, SITU_PROTOCOL, "the array's job cannot be read");
     }
-    results->counted = true;
+    if (!results->id[0]) {
+        (void)snprintf(results->id, sizeof results->id, "%s", job.id);
+        (void)snprintf(results->model.version, sizeof results->model.version, "%s", job.version);
+        (void)snprintf(results->digest, sizeof results->digest, "%s", job.digest);
+    }
+    take_figures(results, node);
+    return 0;
 }
 
 static int take_done(struct situ_results *results, const struct json *done,
                      struct situ_error *error)
 {
-    results->progress.bytes_read += count_of(done, "bytes_read");
-    if (!selection_batch_full(&results->selection)) {
+    const char *code = json_get_string(json_member(json_member(done, "reason"), "code"), NULL);
+    const char *state = json_get_string(json_member(done, "state"), "");
+    take_figures(results, done);
+    results->streaming = false;
+    stream_end(&results->stream);
+    if (strcmp(state, "cancelled") == 0) {
+        return client_fail(error, SITU_CANCELLED, "the job was cancelled");
+    }
+    if (strcmp(state, "done") != 0) {
+        return client_fail(error, code ? client_code_parse(code) : SITU_INTERNAL, "%s",
+                           results->reason[0] ? results->reason : "the job failed");
+    }
+    if (results->selection.by_name &&
+        results->progress.cursor < selection_sent(&results->selection)) {
         return client_fail(error, SITU_PROTOCOL,
                            "the array left out results that it was asked for");
     }
-    results->streaming = false;
-    stream_end(&results->stream);
-    results->finished = selection_at_end(&results->selection);
+    if (!results->selection.by_name) {
+        results->progress.selected = count_of(done, "objects", results->progress.cursor);
+    }
+    results->ended = true;
     return 0;
 }
 
-/* An error line that names no object ends the run; a line that means nothing to us does not. */
-static int take_fault(const struct json *fault, struct situ_error *error)
+/* A line without an object. An error ends the run; what means nothing to us is passed over. */
+static int take_other(struct situ_results *results, const struct json *root,
+                      struct situ_error *error)
 {
-    if (!fault) {
-        return 0;
+    const struct json *job = json_member(root, "job");
+    const struct json *done = json_member(root, "done");
+    const struct json *fault = json_member(root, "error");
+    const struct json *progress = json_member(root, "progress");
+    if (job) {
+        return take_job(results, job, error);
     }
-    const char *word = json_get_string(json_member(fault, "code"), "internal");
-    return client_fail(error, client_code_parse(word), "%s",
-                       json_get_string(json_member(fault, "message"), "the array ended the run"));
+    if (!results->id[0] && (done || progress)) {
+        return client_fail(error, SITU_PROTOCOL, "the array did not name the job");
+    }
+    if (progress) {
+        take_figures(results, progress);
+    }
+    if (clock_now_ns() - results->begun_ns > HELD_S * NS_PER_S) {
+        results->attempts = 0;
+    }
+    if (done) {
+        return take_done(results, done, error);
+    }
+    if (fault) {
+        const char *word = json_get_string(json_member(fault, "code"), "internal");
+        return client_fail(
+            error, client_code_parse(word), "%s",
+            json_get_string(json_member(fault, "message"), "the array ended the run"));
+    }
+    return 0;
+}
+
+/* The label table, once there is a class that wants one. */
+static int look_up(struct situ_results *results, struct situ_error *error)
+{
+    uint64_t before[2];
+    uint64_t after[2];
+    situ_traffic(results->array, &before[0], &before[1]);
+    int result = labels_of(results->array, &results->model, results->digest, results->check_model,
+                           &results->table, error);
+    situ_traffic(results->array, &after[0], &after[1]);
+    results->label_sent += after[0] - before[0];
+    results->label_received += after[1] - before[1];
+    results->lookup = result != 0;
+    results->passing = result == client_code_errno(SITU_UNREACHABLE);
+    return result;
 }
 
 static int give(struct situ_results *results)
 {
     results->attempts = 0;
+    if (results->answer.result.gone) {
+        return 1;
+    }
     results->progress.done++;
     if (results->answer.result.code != SITU_OK) {
         results->progress.failed++;
     }
     return 1;
+}
+
+/* A result object, which it takes over. */
+static int take_result(struct situ_results *results, struct json *root, struct situ_error *error)
+{
+    int result = 0;
+    if (!results->id[0]) {
+        result = client_fail(error, SITU_PROTOCOL, "the array did not name the job");
+    } else if (results->selection.by_name &&
+               results->progress.cursor >= selection_sent(&results->selection)) {
+        result =
+            client_fail(error, SITU_PROTOCOL, "the array gives more results than it was asked for");
+    } else if (results->lookup && json_member(root, "classes")) {
+        result = look_up(results, error);
+    }
+    if (result) {
+        json_free(root);
+        return result;
+    }
+    result = answer_take(&results->answer, root, results->table, error);
+    if (result) {
+        return result;
+    }
+    results->progress.cursor++;
+    selection_advance(&results->selection);
+    return give(results);
 }
 
 /* Reads one line: 1 where it is a result to be given, 0 where it is anything else. */
@@ -181,75 +301,111 @@ static int take_line(struct situ_results *results, struct situ_error *error)
     if (json_parse(line, size, "result", &root, &reason)) {
         return client_fail_answer(error, &reason);
     }
-    const struct json *selected = json_member(root, "selected");
-    const struct json *done = json_member(root, "done");
-    if (selected) {
-        take_selected(results, selected);
-    } else if (done) {
-        result = take_done(results, done, error);
-        json_free(root);
-        return result;
+    if (json_member(root, "object")) {
+        return take_result(results, root, error);
     }
-    if (!json_member(root, "object")) {
-        result = take_fault(json_member(root, "error"), error);
-        json_free(root);
-        return result;
+    result = take_other(results, root, error);
+    json_free(root);
+    return result;
+}
+
+/* ---- Going on -------------------------------------------------------------------------------- */
+
+static int on_wait(void *context)
+{
+    struct situ_results *results = context;
+    if (results->on_wait && results->on_wait(results->context)) {
+        results->stopped = true;
     }
-    result = answer_take(&results->answer, root, results->table, error);
-    if (result) {
-        return result;
+    return results->stopped;
+}
+
+/* 0, or SITU_CANCELLED where the caller stops it. */
+static int sleep_ms(struct situ_results *results, uint32_t wait_ms)
+{
+    int64_t end_ns = clock_now_ns() + wait_ms * NS_PER_MS;
+    for (int64_t left_ms = wait_ms; left_ms > 0; left_ms = (end_ns - clock_now_ns()) / NS_PER_MS) {
+        retry_sleep((uint32_t)(left_ms < SLEEP_MS ? left_ms : SLEEP_MS));
+        if (on_wait(results)) {
+            return client_fail(&results->fault, SITU_CANCELLED, "stopped by the caller");
+        }
     }
-    const struct situ_result *answer = &results->answer.result;
-    result = selection_advance(&results->selection, answer->object, answer->code != SITU_OK, error);
-    return result == 1 ? give(results) : result;
+    return 0;
+}
+
+static void tell_how_far(struct situ_results *results)
+{
+    const struct situ_progress *progress = &results->progress;
+    char message[SITU_MESSAGE_SIZE];
+    char of[32] = "";
+    memcpy(message, results->fault.message, sizeof message);
+    if (progress->selected > 0) {
+        (void)snprintf(of, sizeof of, " of %" PRIu64, progress->selected);
+    }
+    (void)client_fail(&results->fault, (enum situ_code)results->fault.code,
+                      "after %" PRIu64 "%s objects: %.400s", progress->done, of, message);
 }
 
 /* After a fault: 0 where the run goes on, after waiting; else the fault is kept. */
 static int recover(struct situ_results *results, int result)
 {
-    bool cut = results->streaming && results->counted;
+    bool cut = results->streaming && results->id[0];
     results->streaming = false;
     stream_end(&results->stream);
     if (results->passing && results->attempts < results->attempts_max) {
-        results->progress.resumed += cut && results->contacted;
-        retry_sleep(retry_wait_ms(results->array, results->attempts, results->asked_s));
+        results->progress.resumed += cut;
+        uint32_t wait_ms = retry_wait_ms(results->array, results->attempts, results->asked_s);
         results->attempts++;
-        return 0;
+        return sleep_ms(results, wait_ms);
     }
     results->failed = result;
     if (results->progress.done > 0) {
-        char message[SITU_MESSAGE_SIZE];
-        memcpy(message, results->fault.message, sizeof message);
-        (void)client_fail(&results->fault, (enum situ_code)results->fault.code,
-                          "after %llu of %llu objects: %.440s",
-                          (unsigned long long)results->progress.done,
-                          (unsigned long long)results->progress.selected, message);
+        tell_how_far(results);
     }
     return result;
 }
 
-/* One step: 1 where results->answer is a result to be given, 0 to go on, or the final fault. */
+/* One step with the array: 1 where results->answer is a result to be given, 0 to go on, or the
+ * fault. */
 static int step(struct situ_results *results)
 {
-    const char *why = NULL;
-    const char *refused = results->streaming ? NULL : selection_refused(&results->selection, &why);
-    if (refused) {
-        answer_refuse(&results->answer, refused, why);
-        results->selection.position++;
-        results->finished = selection_at_end(&results->selection);
-        return give(results);
-    }
     int result =
         results->streaming ? take_line(results, &results->fault) : start(results, &results->fault);
-    return result < 0 ? recover(results, result) : result;
+    if (result < 0 && !results->stopped) {
+        result = recover(results, result);
+    }
+    if (results->stopped && !results->streaming) {
+        stream_end(&results->stream);
+    }
+    results->stopped = false;
+    return result;
 }
 
-static int give_fault(const struct situ_results *results, struct situ_error *error)
+static int give_fault(const struct situ_results *results, int result, struct situ_error *error)
 {
     if (error) {
         *error = results->fault;
     }
-    return results->failed;
+    return result;
+}
+
+/* 1 where results->answer is a result, 0 at the end, or the fault. */
+static int next(struct situ_results *results)
+{
+    int result = results->failed;
+    while (result == 0) {
+        const struct refused_name *refused = selection_refused(&results->selection);
+        if (refused) {
+            answer_refuse(&results->answer, refused->name, refused->why);
+            selection_advance(&results->selection);
+            return give(results);
+        }
+        if (results->ended) {
+            return 0;
+        }
+        result = step(results);
+    }
+    return result;
 }
 
 int situ_next(struct situ_results *results, const struct situ_result **ret_result,
@@ -258,37 +414,40 @@ int situ_next(struct situ_results *results, const struct situ_result **ret_resul
     if (!results || !ret_result) {
         return -EINVAL;
     }
-    while (!results->failed && !results->finished) {
-        if (step(results) == 1) {
-            *ret_result = &results->answer.result;
-            return 1;
-        }
+    int result = next(results);
+    if (result > 0) {
+        *ret_result = &results->answer.result;
     }
-    return results->failed ? give_fault(results, error) : 0;
+    return result < 0 ? give_fault(results, result, error) : result;
 }
 
-/* The label table, where that is the way; it pins the version so that both belong together. */
-static int prepare_labels(struct situ_results *results, uint32_t mode, struct situ_error *error)
+/* ---- Beginning ------------------------------------------------------------------------------- */
+
+/* Whether each class comes with its label; else results->lookup says whether a table is wanted. */
+static bool choose_labels(struct situ_results *results, const struct situ_run_options *options)
 {
-    uint64_t top = results->top ? results->top : 5;
-    uint64_t classes = results->selection.by_name ? results->selection.count * top : 0;
+    uint32_t mode = options->labels;
+    uint64_t classes = (uint64_t)results->selection.count * (options->top ? options->top : 5);
     if (mode == SITU_LABELS_AUTO) {
-        mode = classes >= LOOKUP_PAYS_CLASSES ? SITU_LABELS_LOOKUP : SITU_LABELS_INLINE;
+        bool few = results->selection.by_name && classes < LOOKUP_PAYS_CLASSES;
+        mode = few ? SITU_LABELS_INLINE : SITU_LABELS_LOOKUP;
     }
-    results->labels_wanted = mode == SITU_LABELS_INLINE;
-    if (mode != SITU_LABELS_LOOKUP) {
-        return 0;
-    }
-    uint64_t sent;
-    uint64_t received;
-    situ_traffic(results->array, &sent, &received);
-    int result = labels_of(results->array, &results->model, &results->table, error);
-    situ_traffic(results->array, &results->label_sent, &results->label_received);
-    results->label_sent -= sent;
-    results->label_received -= received;
-    return result;
+    results->lookup = mode == SITU_LABELS_LOOKUP;
+    return mode == SITU_LABELS_INLINE;
 }
 
+static void take_options(struct situ_results *results, const struct situ_run_options *options)
+{
+    results->with_progress = options->progress != 0;
+    results->on_wait = options->on_wait;
+    results->context = options->context;
+    if (options->on_wait) {
+        results->stream.on_wait = on_wait;
+        results->stream.context = results;
+    }
+}
+
+/* Starts the job of a selection, and waits until the array has it. */
 static int prepare(struct situ_results *results, const char *model,
                    const struct situ_run_options *options, struct situ_error *error)
 {
@@ -300,25 +459,27 @@ static int prepare(struct situ_results *results, const char *model,
     if (result) {
         return result;
     }
-    if (known.labels > SITU_LABELS_NONE || known.top > LIMIT_TOP) {
-        return client_fail(error, SITU_USAGE, "options: %s",
-                           known.top > LIMIT_TOP ? "top is above 1000" : "unknown labels mode");
-    }
-    results->top = known.top;
-    result = prepare_labels(results, known.labels, error);
+    take_options(results, &known);
+    results->owned = !known.keep;
+    bool labels = choose_labels(results, &known);
+    struct job_order order = {.model = &results->model,
+                              .selection = &results->selection,
+                              .options = &known,
+                              .follow = true,
+                              .keep = known.keep != 0,
+                              .labels = labels};
+    result = job_request_make(&results->post, &order, error);
     if (result) {
         return result;
     }
-    results->progress.selected = results->selection.by_name ? results->selection.count : 0;
-    results->finished = results->selection.by_name && results->selection.count == 0;
-    const char *why;
-    while (!results->failed && !results->finished && !results->counted &&
-           (results->streaming || !selection_refused(&results->selection, &why))) {
-        if (step(results) == 1) {
-            return client_fail(error, SITU_PROTOCOL, "the array sent a result before its count");
-        }
+    results->progress.selected = results->selection.count;
+    results->ended = results->selection.by_name && selection_sent(&results->selection) == 0;
+    while (result == 0 && !results->ended && !results->id[0]) {
+        result = step(results);
     }
-    return results->failed ? give_fault(results, error) : 0;
+    selection_forget_names(&results->selection);
+    job_request_done(&results->post);
+    return result < 0 ? give_fault(results, result, error) : 0;
 }
 
 /* A run without a selection yet; NULL where `error` says why. */
@@ -391,6 +552,69 @@ int situ_run_objects(struct situ *array, const char *model, const char *const *o
     return 0;
 }
 
+/* Looks at the job, and begins with its stream. */
+static int join(struct situ_results *results, const char *id,
+                const struct situ_run_options *options, struct situ_error *error)
+{
+    struct situ_run_options known;
+    struct situ_job *job = NULL;
+    int result = client_options(&known, sizeof known, options, error);
+    if (result == 0) {
+        result = situ_job_show(results->array, id, &job, error);
+    }
+    if (result) {
+        return result;
+    }
+    take_options(results, &known);
+    results->lookup = !job->labels && known.labels != SITU_LABELS_NONE;
+    results->check_model = true;
+    (void)snprintf(results->id, sizeof results->id, "%s", job->id);
+    (void)snprintf(results->model.name, sizeof results->model.name, "%s", job->model);
+    (void)snprintf(results->model.version, sizeof results->model.version, "%s", job->version);
+    (void)snprintf(results->digest, sizeof results->digest, "%s", job->digest);
+    results->progress.selected = job->selected;
+    results->progress.results = job->results;
+    results->progress.cached = job->cached;
+    (void)snprintf(results->state, sizeof results->state, "%s", job->state);
+    situ_job_free(job);
+    while (result == 0 && !results->streaming) {
+        result = step(results);
+    }
+    return result < 0 ? give_fault(results, result, error) : 0;
+}
+
+/* The last two parameters are those of every call. */
+int situ_job_follow(struct situ *array, const char *id, uint64_t after,
+                    const struct situ_run_options *options, struct situ_results **ret_results,
+                    struct situ_error *error)
+{
+    if (ret_results) {
+        *ret_results = NULL;
+    }
+    if (!array || !ret_results) {
+        return -EINVAL;
+    }
+    struct situ_results *results = results_new(array, error);
+    if (!results) {
+        return -ENOMEM;
+    }
+    results->progress.cursor = after;
+    int result = join(results, id, options, error);
+    if (result) {
+        situ_results_free(results);
+        return result;
+    }
+    *ret_results = results;
+    return 0;
+}
+
+/* ---- Progress and end ------------------------------------------------------------------------ */
+
+const char *situ_results_job(const struct situ_results *results)
+{
+    return results ? results->id : "";
+}
+
 int situ_results_progress(const struct situ_results *results, struct situ_progress *ret_progress)
 {
     if (!results || !ret_progress || ret_progress->struct_size < sizeof(size_t)) {
@@ -400,9 +624,21 @@ int situ_results_progress(const struct situ_results *results, struct situ_progre
     stream_traffic(&results->stream, &now.bytes_sent, &now.bytes_received);
     now.bytes_sent += results->label_sent;
     now.bytes_received += results->label_received;
+    now.state = results->state;
+    now.reason = results->reason;
     now.struct_size = ret_progress->struct_size;
     memcpy(ret_progress, &now, now.struct_size < sizeof now ? now.struct_size : sizeof now);
     return 0;
+}
+
+/* The job of a run that nobody wants the rest of. */
+static void remove_rest(struct situ_results *results)
+{
+    bool lost = results->failed == client_code_errno(SITU_UNREACHABLE);
+    if (results->owned && results->id[0] && !results->ended && !lost) {
+        stream_end(&results->stream);
+        (void)job_remove(results->array, results->id, true, NULL);
+    }
 }
 
 void situ_results_free(struct situ_results *results)
@@ -410,10 +646,11 @@ void situ_results_free(struct situ_results *results)
     if (!results) {
         return;
     }
+    remove_rest(results);
     stream_done(&results->stream);
     selection_done(&results->selection);
     answer_done(&results->answer);
+    job_request_done(&results->post);
     buffer_done(&results->target);
-    buffer_done(&results->body);
     free(results);
 }

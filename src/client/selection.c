@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The bookkeeping that lets a run go on after a cut without loss and without doubles.
+ * Selections as the array is asked for them.
  */
 #include "client/selection.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "client/names.h"
 #include "wire/json.h"
 
-/* A request's body stays below LIMIT_JSON_BYTES with its other members and escapes. */
-enum { BATCH_BYTES_MAX = 900 * 1024 };
+enum {
+    JSON_NAMES_BYTES_MAX = 900 * 1024, /* with its other members a body stays below 1 MiB */
+    NAME_BYTES_MAX = LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYTES
+};
 
 int selection_of_prefix(struct selection *selection, const char *text, struct situ_error *error)
 {
@@ -31,87 +35,142 @@ int selection_of_prefix(struct selection *selection, const char *text, struct si
     return selection->store && selection->prefix ? 0 : client_fail_memory(error);
 }
 
-int selection_of_names(struct selection *selection, const char *const *names, size_t count,
-                       struct situ_error *error)
+static const char *why_refused(const char *name, bool as_text)
 {
-    *selection = (struct selection){.by_name = true, .count = count};
-    if (count > 0 && !names) {
-        return client_fail(error, SITU_USAGE, "situ_run_objects: no names");
-    }
-    selection->offsets = reallocarray(NULL, count ? count : 1, sizeof *selection->offsets);
-    if (!selection->offsets) {
-        return client_fail_memory(error);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!names[i]) {
-            return client_fail(error, SITU_USAGE, "situ_run_objects: name %zu is NULL", i);
-        }
-        selection->offsets[i] = selection->names.size;
-        buffer_append(&selection->names, names[i], strlen(names[i]) + 1);
-    }
-    return buffer_ok(&selection->names) == 0 ? 0 : client_fail_memory(error);
-}
-
-void selection_done(struct selection *selection)
-{
-    free(selection->store);
-    free(selection->prefix);
-    free(selection->offsets);
-    buffer_done(&selection->after);
-    buffer_done(&selection->unsure);
-    buffer_done(&selection->names);
-    *selection = (struct selection){0};
-}
-
-static const char *name_at(const struct selection *selection, size_t position)
-{
-    return selection->names.data + selection->offsets[position];
-}
-
-static const char *why_refused(const char *name)
-{
-    if (!name[0]) {
+    size_t length = strlen(name);
+    if (length == 0) {
         return "the name is empty";
     }
-    if (strlen(name) > LIMIT_JSON_BYTES / 8) {
+    if (length > NAME_BYTES_MAX) {
         return "the name is too long";
+    }
+    if (as_text && strchr(name, '\n')) {
+        return "the name has a line feed, which a long list cannot tell from its end";
+    }
+    if (as_text && name[length - 1] == '\r') {
+        return "the name ends in a carriage return, which a long list cannot tell from its end";
     }
     return text_is_utf8(name) ? NULL : "the name is not UTF-8";
 }
 
-const char *selection_refused(const struct selection *selection, const char **ret_why)
+/* Whether the list is short enough for JSON. */
+static bool fits_json(const char *const *names, size_t count)
 {
-    if (!selection->by_name || selection->position >= selection->count) {
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    if (count > LIMIT_RUN_KEYS) {
+        return false;
+    }
+    size_t total = 0;
+    for (size_t i = 0; i < count && total <= JSON_NAMES_BYTES_MAX; i++) {
+        buffer_clear(&text);
+        if (!why_refused(names[i], false)) {
+            json_write_string(&text, names[i]);
+        }
+        total += text.size + 1;
+    }
+    return total <= JSON_NAMES_BYTES_MAX;
+}
+
+static int refuse(struct selection *selection, size_t position, const char *why)
+{
+    size_t count = selection->refused_count;
+    /* Room is made in powers of two. */
+    if ((count & (count + 1)) == 0) {
+        struct refused_name *more =
+            reallocarray(selection->refused, 2 * (count + 1), sizeof *selection->refused);
+        if (!more) {
+            return -ENOMEM;
+        }
+        selection->refused = more;
+    }
+    char *copy = strdup(selection->names[position]);
+    if (!copy) {
+        return -ENOMEM;
+    }
+    selection->refused[selection->refused_count++] =
+        (struct refused_name){.position = position, .name = copy, .why = why};
+    return 0;
+}
+
+int selection_of_names(struct selection *selection, const char *const *names, size_t count,
+                       struct situ_error *error)
+{
+    *selection = (struct selection){.by_name = true, .names = names, .count = count};
+    if (count > 0 && !names) {
+        return client_fail(error, SITU_USAGE, "no names");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!names[i]) {
+            return client_fail(error, SITU_USAGE, "name %zu is NULL", i);
+        }
+    }
+    selection->as_text = !fits_json(names, count);
+    for (size_t i = 0; i < count; i++) {
+        const char *why = why_refused(names[i], selection->as_text);
+        if (why && refuse(selection, i, why)) {
+            return client_fail_memory(error);
+        }
+        selection->text_bytes += why ? 0 : strlen(names[i]) + 1;
+    }
+    return 0;
+}
+
+void selection_forget_names(struct selection *selection)
+{
+    selection->names = NULL;
+}
+
+void selection_done(struct selection *selection)
+{
+    for (size_t i = 0; i < selection->refused_count; i++) {
+        free(selection->refused[i].name);
+    }
+    free(selection->refused);
+    free(selection->store);
+    free(selection->prefix);
+    *selection = (struct selection){0};
+}
+
+size_t selection_sent(const struct selection *selection)
+{
+    return selection->count - selection->refused_count;
+}
+
+const struct refused_name *selection_refused(const struct selection *selection)
+{
+    if (selection->refused_given == selection->refused_count) {
         return NULL;
     }
-    const char *name = name_at(selection, selection->position);
-    *ret_why = why_refused(name);
-    return *ret_why ? name : NULL;
+    const struct refused_name *next = &selection->refused[selection->refused_given];
+    return next->position == selection->position ? next : NULL;
 }
 
-static void write_names(struct selection *selection, struct buffer *out)
+void selection_advance(struct selection *selection)
 {
-    size_t start = out->size;
-    size_t i = selection->position;
+    selection->refused_given += selection_refused(selection) != NULL;
+    selection->position++;
+}
+
+static void write_names(const struct selection *selection, struct buffer *out)
+{
+    size_t refused = 0;
+    bool first = true;
     buffer_append_text(out, "\"keys\":[");
-    while (i < selection->count && i - selection->position < LIMIT_RUN_KEYS) {
-        const char *name = name_at(selection, i);
-        /* A byte may become six: \u0001. */
-        bool room = out->size - start + 6 * strlen(name) < BATCH_BYTES_MAX;
-        if (why_refused(name) || (!room && i > selection->position)) {
-            break;
+    for (size_t i = 0; i < selection->count; i++) {
+        if (refused < selection->refused_count && selection->refused[refused].position == i) {
+            refused++;
+            continue;
         }
-        if (i > selection->position) {
+        if (!first) {
             buffer_append_char(out, ',');
         }
-        json_write_string(out, name);
-        i++;
+        first = false;
+        json_write_string(out, selection->names[i]);
     }
     buffer_append_char(out, ']');
-    selection->batch_end = i;
 }
 
-void selection_write(struct selection *selection, struct buffer *out)
+void selection_write(const struct selection *selection, const char *glob, struct buffer *out)
 {
     buffer_append_text(out, "\"select\":{");
     if (selection->by_name) {
@@ -119,72 +178,40 @@ void selection_write(struct selection *selection, struct buffer *out)
     } else {
         buffer_append_text(out, "\"store\":");
         json_write_string(out, selection->store);
-        buffer_append_text(out, ",\"prefix\":");
-        json_write_string(out, selection->prefix);
-        selection->replay_left = selection->unsure_count;
-        if (selection->after.size > 0) {
-            buffer_append_text(out, ",\"after\":");
-            json_write_string(out, selection->after.data);
+        if (selection->prefix[0]) {
+            buffer_append_text(out, ",\"prefix\":");
+            json_write_string(out, selection->prefix);
         }
+    }
+    if (glob) {
+        buffer_append_text(out, ",\"glob\":");
+        json_write_string(out, glob);
     }
     buffer_append_char(out, '}');
 }
 
-static bool given_before(const struct selection *selection, const char *object)
+size_t names_reader_read(struct names_reader *reader, char *bytes, size_t size)
 {
-    const struct buffer *unsure = &selection->unsure;
-    for (size_t at = 0; at < unsure->size; at += strlen(unsure->data + at) + 1) {
-        if (strcmp(unsure->data + at, object) == 0) {
-            return true;
+    const struct selection *selection = reader->selection;
+    size_t done = 0;
+    while (done < size && reader->position < selection->count) {
+        if (reader->refused < selection->refused_count &&
+            selection->refused[reader->refused].position == reader->position) {
+            reader->refused++;
+            reader->position++;
+            continue;
+        }
+        const char *rest = selection->names[reader->position] + reader->offset;
+        size_t left = strlen(rest);
+        size_t part = left < size - done ? left : size - done;
+        memcpy(bytes + done, rest, part);
+        done += part;
+        reader->offset += part;
+        if (part == left && done < size) {
+            bytes[done++] = '\n';
+            reader->offset = 0;
+            reader->position++;
         }
     }
-    return false;
-}
-
-/* Only failures can have an encoded name: what could be decoded by name was valid text. */
-static int advance_prefix(struct selection *selection, const char *object, bool failed,
-                          struct situ_error *error)
-{
-    const char *key;
-    (void)name_split(object, &key);
-    if (failed && strchr(key, '%')) {
-        if (selection->replay_left > 0 && given_before(selection, object)) {
-            selection->replay_left--;
-            return 0;
-        }
-        buffer_append(&selection->unsure, object, strlen(object) + 1);
-        selection->unsure_count++;
-    } else {
-        buffer_clear(&selection->unsure);
-        selection->unsure_count = 0;
-        selection->replay_left = 0;
-        buffer_clear(&selection->after);
-        buffer_append(&selection->after, key, strlen(key) + 1);
-    }
-    bool good = buffer_ok(&selection->after) == 0 && buffer_ok(&selection->unsure) == 0;
-    return good ? 1 : client_fail_memory(error);
-}
-
-int selection_advance(struct selection *selection, const char *object, bool failed,
-                      struct situ_error *error)
-{
-    if (!selection->by_name) {
-        return advance_prefix(selection, object, failed, error);
-    }
-    if (selection->position >= selection->batch_end) {
-        return client_fail(error, SITU_PROTOCOL,
-                           "the array gives more results than it was asked for");
-    }
-    selection->position++;
-    return 1;
-}
-
-bool selection_batch_full(const struct selection *selection)
-{
-    return !selection->by_name || selection->position >= selection->batch_end;
-}
-
-bool selection_at_end(const struct selection *selection)
-{
-    return !selection->by_name || selection->position >= selection->count;
+    return done;
 }

@@ -1,61 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run is over, and how far it has come: a prefix of a store, with the place to go on behind,
- * or a list of names, with the position in it. Writes the request that asks for the rest. Pure;
- * belongs to one run.
+ * What a job is over: a prefix of a store, or a list of names. Of a list it says in which form it
+ * is sent, and which names cannot be sent at all and so fail here, each in its place among the
+ * results. Pure; belongs to one run.
  */
 #ifndef SITU_CLIENT_SELECTION_H
 #define SITU_CLIENT_SELECTION_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buffer.h"
 #include "client/fail.h"
 
+/* A name that is not sent. */
+struct refused_name {
+    size_t position;
+    char *name;      /* owned */
+    const char *why; /* static */
+};
+
 struct selection {
     bool by_name;
 
-    /* A prefix. The place to go on is a key; but names that the array had to percent-encode stand
-     * in results in another form than they sort by, so those after the last sure key are
-     * remembered. */
-    char *store;          /* owned */
-    char *prefix;         /* owned; without the store */
-    struct buffer after;  /* the last sure key, NUL-terminated; empty at the start */
-    struct buffer unsure; /* names given since then, each with its NUL */
-    size_t unsure_count;
-    size_t replay_left; /* of those, how many the request under way may give again */
+    /* A prefix. */
+    char *store;  /* owned */
+    char *prefix; /* owned; without the store */
 
     /* A list. */
-    struct buffer names; /* each with its NUL */
-    size_t *offsets;     /* owned; of each name in `names` */
+    const char *const *names; /* borrowed, only until the job is there; NULL then */
     size_t count;
-    size_t position;  /* of the next result */
-    size_t batch_end; /* of the request under way */
+    bool as_text;                 /* too long for JSON: one name a line */
+    uint64_t text_bytes;          /* of that form */
+    struct refused_name *refused; /* owned; by position */
+    size_t refused_count;
+    size_t refused_given;
+    size_t position; /* of the next result, in the list */
 };
 
 must_check int selection_of_prefix(struct selection *selection, const char *text,
                                    struct situ_error *error);
+
+/* The names themselves must stay until selection_forget_names(). */
 must_check int selection_of_names(struct selection *selection, const char *const *names,
                                   size_t count, struct situ_error *error);
+void selection_forget_names(struct selection *selection);
 void selection_done(struct selection *selection);
 
-/* Of a list: the name at the position, where it cannot be sent and so fails here; else NULL. */
-const char *selection_refused(const struct selection *selection, const char **ret_why);
+/* Names that are sent; each has one result of the array. */
+size_t selection_sent(const struct selection *selection);
 
-/* Appends the JSON member "select" for what is left, at most one request's worth. */
-void selection_write(struct selection *selection, struct buffer *out);
+/* The refused name whose turn it is, or NULL. */
+const struct refused_name *selection_refused(const struct selection *selection);
+/* The result at the position has been given. */
+void selection_advance(struct selection *selection);
 
-/* Notes that a result for `object` has come, `failed` or not: 1 where it is new, 0 where it was
- * given before the connection was cut; SITU_PROTOCOL for more results than were asked for,
- * SITU_MEMORY. */
-must_check int selection_advance(struct selection *selection, const char *object, bool failed,
-                                 struct situ_error *error);
+/* Appends the JSON member "select". `glob` may be NULL. Not for a list that goes as text. */
+void selection_write(const struct selection *selection, const char *glob, struct buffer *out);
 
-/* True where every object of the request under way has its result (always for a prefix). */
-bool selection_batch_full(const struct selection *selection);
-
-/* True where there is nothing left to ask for after a request that ended well. */
-bool selection_at_end(const struct selection *selection);
+/* Reads a list as text, piece by piece. */
+struct names_reader {
+    const struct selection *selection; /* borrowed */
+    size_t position;                   /* of the name under way */
+    size_t offset;                     /* in it */
+    size_t refused;                    /* names passed over so far */
+};
+/* Up to `size` bytes at `bytes`; fewer only at the end. */
+size_t names_reader_read(struct names_reader *reader, char *bytes, size_t size);
 
 #endif

@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 
+enum { IDLE_CHECK_MS = 1000, ON_WAIT_MS = 200 };
+
 static size_t keep_bytes(char *bytes, size_t size, size_t count, void *context)
 {
     struct buffer *buffer = context;
@@ -59,11 +61,20 @@ void stream_traffic(const struct stream *stream, uint64_t *ret_sent, uint64_t *r
     *ret_received = stream->received + stream->exchange.received;
 }
 
+/* Waits for the connection, a moment at most. */
+static CURLMcode wait_a_moment(struct stream *stream, int64_t left_ms)
+{
+    int64_t most_ms = stream->on_wait ? ON_WAIT_MS : IDLE_CHECK_MS;
+    return curl_multi_poll(stream->multi, NULL, 0, (int)(left_ms < most_ms ? left_ms : most_ms),
+                           NULL);
+}
+
 /* Waits for the connection and takes what is there. 0 where something may have come. */
 static int pump(struct stream *stream, int64_t *waited_ms, struct situ_error *error)
 {
     int running = 0;
     size_t before = stream->bytes.size;
+    uint64_t wire = stream->exchange.sent + stream->exchange.received;
     CURLMcode code = curl_multi_perform(stream->multi, &running);
     if (!code && running != 0 && stream->bytes.size != before) {
         return 0;
@@ -75,12 +86,17 @@ static int pump(struct stream *stream, int64_t *waited_ms, struct situ_error *er
         stream->ended = true;
         return 0;
     }
+    if (stream->exchange.sent + stream->exchange.received != wire) {
+        *waited_ms = 0;
+    }
     int64_t limit = stream->array->idle_timeout_ms;
     if (!code && *waited_ms < limit) {
-        int64_t left = limit - *waited_ms;
         int64_t start_ns = clock_now_ns();
-        code = curl_multi_poll(stream->multi, NULL, 0, left < 1000 ? (int)left : 1000, NULL);
+        code = wait_a_moment(stream, limit - *waited_ms);
         *waited_ms += (clock_now_ns() - start_ns) / NS_PER_MS + 1;
+        if (!code && stream->on_wait && stream->on_wait(stream->context)) {
+            return client_fail(error, SITU_CANCELLED, "stopped by the caller");
+        }
         if (!code) {
             return 0;
         }
@@ -155,7 +171,6 @@ int stream_line(struct stream *stream, const char **ret_line, size_t *ret_size,
 {
     struct buffer *bytes = &stream->bytes;
     int64_t waited_ms = 0;
-    size_t seen = bytes->size;
     for (;;) {
         size_t left = bytes->size - stream->scanned;
         const char *start = left ? bytes->data + stream->scanned : NULL;
@@ -184,15 +199,10 @@ int stream_line(struct stream *stream, const char **ret_line, size_t *ret_size,
             bytes->size -= stream->offset;
             stream->scanned -= stream->offset;
             stream->offset = 0;
-            seen = bytes->size;
         }
         int result = pump(stream, &waited_ms, error);
         if (result) {
             return result;
-        }
-        if (bytes->size != seen) {
-            seen = bytes->size;
-            waited_ms = 0;
         }
     }
 }

@@ -25,6 +25,12 @@ struct stream {
     size_t scanned; /* no line feed between offset and here */
     uint64_t sent;  /* of the requests before the one under way */
     uint64_t received;
+
+    /* Called a few times a second while the stream waits, and when a signal has come; nonzero ends
+     * the wait with SITU_CANCELLED, and a later stream_line goes on. NULL: none. Set by the owner.
+     */
+    int (*on_wait)(void *context);
+    void *context;
 };
 
 /* Embedded; stream_done also where this fails. */
@@ -38,7 +44,7 @@ must_check int stream_begin(struct stream *stream, const struct request *request
                             long *ret_retry_after_s, struct situ_error *error);
 
 /* The next line without its line feed, valid until the next call: 1; 0 at the end of an answer that
- * came whole; SITU_UNREACHABLE where the connection was cut. */
+ * came whole; SITU_UNREACHABLE where the connection was cut; SITU_CANCELLED by on_wait. */
 must_check int stream_line(struct stream *stream, const char **ret_line, size_t *ret_size,
                            struct situ_error *error);
 

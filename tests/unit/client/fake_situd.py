@@ -2,6 +2,7 @@
 """A small array for the tests of libsitu and the CLI: the paths of docs/protocol.md over TCP or a unix
 socket, with made-up results and with the faults that a test asks for. Standard library only."""
 
+import gzip
 import http.server
 import io
 import json
@@ -12,6 +13,8 @@ import ssl
 import tarfile
 import threading
 import urllib.parse
+
+import fake_jobs
 
 LABELS = ["tench", "Egyptian cat", 'a "quoted", label', "bell\x07\x1b[31m", "", "été"]
 
@@ -24,7 +27,17 @@ class Fake:
         self.models = {"cnn": {"task": "image-classification"}, "clip": {"task": "feature-extraction"},
                        "net": {"task": "tensor"}, "bare": {"task": "image-classification"}}
         self.token = None
-        self.cuts = []  # of each run request: cut the stream after so many result lines
+        self.jobs = {}  # id -> fake_jobs.Job
+        self.removed = []  # ids
+        self.cuts = []  # of each stream: cut it after so many result lines; None: not
+        self.lost_answers = 0  # so many jobs are made, but the connection is cut before a line
+        self.compress = False
+        self.cache = False  # every answer of a job comes from the cache
+        self.noise = []  # lines before each result
+        self.more_lines = []  # behind the results of each job
+        self.end_state, self.end_reason = "done", None
+        self.refuse_follows = []  # answers to GET .../results
+        self.wake = threading.Event()
         self.torn = False  # cut in the middle of the next line
         self.busy = 0  # so many requests get 429
         self.busy_retry_after = "0"
@@ -35,7 +48,10 @@ class Fake:
         self.lock = threading.Lock()
         self.sent = 0
         self.received = 0
-        self.refuse_runs = None  # (status, body) for run requests
+        self.refuse_runs = None  # (status, body) for POST /v1/jobs
+
+    def result(self, *arguments):
+        return result(self, *arguments)
 
     def fill(self, count, prefix="2024/"):
         for i in range(count):
@@ -84,9 +100,26 @@ def payload(fake, model, seed, top, labels):
     return {"classes": classes}
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class CountingWriter:
+    def __init__(self, fake, inner):
+        self.fake, self.inner = fake, inner
+
+    def write(self, data):
+        with self.fake.lock:
+            self.fake.sent += len(data)
+        return self.inner.write(data)
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+class Handler(fake_jobs.JobsMixin, http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
+
+    def setup(self):
+        super().setup()
+        self.wfile = CountingWriter(self.fake, self.wfile)
 
     def log_message(self, *_):
         pass
@@ -101,7 +134,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status, body, headers=(), kind="application/json"):
         if not isinstance(body, bytes):
             body = (json.dumps(body, ensure_ascii=False) + "\n").encode()
+        packed = self.fake.compress and "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 200
+        body = gzip.compress(body) if packed else body
         self.send_response_only(status)
+        if packed:
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         for name, value in headers:
@@ -162,6 +199,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
                               "sandbox": {"landlock": True, "seccomp": True, "warning": None},
                               "memory_bytes": 31305728, "memory_budget_bytes": 12638255104, "models_loaded": 1, "objects": 128,
                               "bytes_read": 15028224, "bytes_sent": 11200, "bytes_received": 300})
+        elif parts == ["v1", "cache"]:
+            self.answer(200, {"on": True, "paused": False, "entries": {"contents": 120, "answers": 128},
+                              "used_bytes": 40960, "file_bytes": 65536, "limit_bytes": 1 << 30,
+                              "hits": {"content": 300, "answer": 250}, "misses": {"content": 100, "answer": 50},
+                              "evictions": 7, "dropped": 0, "damaged": 0})
+        elif parts[:2] == ["v1", "jobs"]:
+            self.get_job(parts)
         elif parts == ["v1", "stores"]:
             self.answer(200, {"stores": [{"name": s, "kind": "dir"} for s in self.fake.stores]})
         elif parts[:2] == ["v1", "stores"] and parts[3:] == ["objects"]:
@@ -209,78 +253,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not self.begin():
             return
         parts = [p.decode() for p in self.parts]
-        if parts[:2] != ["v1", "infer"] or len(parts) != 3:
+        if parts == ["v1", "jobs"]:
+            self.post_job()
+        elif parts[:2] == ["v1", "jobs"] and len(parts) == 4:
+            self.act_on_job(parts)
+        elif parts[:2] != ["v1", "infer"] or len(parts) != 3:
             self.fault(404, "not_found", "no such path")
         elif parts[2] not in self.fake.models:
             self.fault(404, "not_found", f"there is no model '{parts[2]}'")
-        elif self.headers["Content-Type"] == "application/octet-stream":
+        else:
             if not self.body.startswith(b"\xff\xd8"):
                 self.fault(422, "undecodable", "not a JPEG, PNG or WebP image")
                 return
             one = {"object": self.query["name"]} if "name" in self.query else {}
             one.update(payload(self.fake, parts[2], len(self.body), int(self.query.get("top", 5)), True))
             self.answer(200, one)
-        elif self.fake.refuse_runs:
-            self.answer(*self.fake.refuse_runs)
-        else:
-            self.run(parts[2])
-
-    def selected(self, select):
-        """(store, key) pairs and how many were skipped, or None after a fault."""
-        if "keys" in select:
-            if len(select["keys"]) > 4096 or len(self.body) > 1 << 20:
-                self.fault(400, "malformed", "too many keys")
-                return None
-            return [tuple(k.split("/", 1)) if "/" in k else (k, "") for k in select["keys"]], 0
-        store = select["store"]
-        if store not in self.fake.stores:
-            self.fault(404, "not_found", f"there is no store '{store}'")
-            return None
-        keys = [k for k in sorted(self.fake.stores[store])
-                if k.startswith(select["prefix"].encode()) and k > select.get("after", "").encode()]
-        return [(store, k) for k in keys if not k.endswith(b".txt")], sum(
-            k.endswith(b".txt") for k in keys)
-
-    def run(self, model):
-        asked = json.loads(self.body)
-        chosen = self.selected(asked["select"])
-        if chosen is None:
-            return
-        pairs, skipped = chosen
-        with self.fake.lock:
-            cut = self.fake.cuts.pop(0) if self.fake.cuts else None
-        self.send_response_only(200)
-        self.send_header("Content-Type", "application/x-ndjson")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        self.line({"selected": {"objects": len(pairs), "skipped": skipped}})
-        read = failed = 0
-        for i, (store, key) in enumerate(pairs):
-            key = key.encode() if isinstance(key, str) else key
-            one = result(self.fake, model, store, key, asked.get("top", 5), asked.get("labels", True))
-            if cut is not None and i == cut:
-                self.cut(one)
-                return
-            failed += "error" in one
-            read += self.fake.stores.get(store, {}).get(key, 0)
-            self.line(one)
-        if cut is not None:
-            self.cut({"done": {}})
-            return
-        self.line({"done": {"objects": len(pairs), "failed": failed, "bytes_read": read}})
-        self.wfile.write(b"0\r\n\r\n")
-
-    def line(self, one, whole=True):
-        text = (json.dumps(one, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
-        text = text if whole else text[: len(text) // 2]
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
-
-    def cut(self, one):
-        if self.fake.torn:
-            self.line(one, whole=False)
-        self.wfile.flush()
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
 
     def do_PUT(self):
         if not self.begin():
@@ -302,7 +289,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_DELETE(self):
         if not self.begin():
             return
+        if self.parts == [b"v1", b"cache"]:
+            self.send_response_only(204)
+            self.end_headers()
+            return
         name = self.parts[2].decode()
+        if self.parts[1] == b"jobs":
+            self.remove_job(name)
+            return
         if name not in self.fake.models:
             self.fault(404, "not_found", f"there is no model '{name}'")
             return

@@ -7,55 +7,17 @@ import csv
 import io
 import json
 import os
-import pty
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import case  # noqa: E402
 import fake_situd  # noqa: E402
-
-SITU = PROBE = None
-
-
-class Case(unittest.TestCase):
-    maxDiff = None
-
-    def setUp(self):
-        self.fake = fake_situd.Fake()
-        running = fake_situd.Running(self.fake)
-        self.address = running.__enter__()
-        self.addCleanup(running.__exit__)
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-
-    def situ(self, *arguments, stdin=b"", address=None, program=None, status=None, **environment):
-        env = {k: v for k, v in os.environ.items() if not k.startswith("SITU_")}
-        env.update({"LC_ALL": "C.UTF-8", "SITU_ADDRESS": address or self.address}, **environment)
-        done = subprocess.run([program or SITU, *arguments], input=stdin, env=env, timeout=60,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        done.out, done.err = done.stdout.decode(), done.stderr.decode()
-        if status is not None:
-            self.assertEqual(done.returncode, status, done.err + done.out)
-        return done
-
-    def file(self, name, content):
-        path = os.path.join(self.folder, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as out:
-            out.write(content)
-        return path
-
-    def paths(self):
-        return [r[1] for r in self.fake.requests]
-
+from case import Case  # noqa: E402
 
 class Formats(Case):
     def test_table_has_aligned_columns_and_an_index_where_there_is_no_label(self):
@@ -162,6 +124,19 @@ class Infer(Case):
                 (("infer", "cnn"), "give objects"),
                 (("infer", "cnn", "photos/", "--top", "0"), "--top"),
                 (("infer", "cnn", "photos/", "--format", "xml"), "--format"),
+                (("infer", "cnn", "photos/", "--format", "npy"), "--output FILE go together"),
+                (("infer", "cnn", "photos/", "--output", "x.npy"), "--output FILE go together"),
+                (("infer", "cnn", "photos/a", "--glob", "*.jpg"), "--glob take"),
+                (("infer", "cnn", "photos/a", "--follow"), "--follow"),
+                (("infer", "cnn", "photos/", "x/", "--follow"), "--follow takes one"),
+                (("infer", "cnn", "photos/", "--interval", "5"), "--interval goes with"),
+                (("infer", "cnn", "photos/", "--priority", "10"), "--priority takes a number of 0 to 9"),
+                (("infer", "cnn", "a", "--upload", "--detach"), "--upload goes without"),
+                (("job",), "job list"),
+                (("job", "show"), "job list"),
+                (("job", "show", "../x"), "job '../x'"),
+                (("job", "follow", "x", "--after", "-1"), "--after"),
+                (("cache",), "cache status"),
                 (("infer", "cnn", "photos/", "--what"), "--what"),
                 (("infer", "c/n", "photos/"), "model 'c/n'"),
                 (("dance",), "unknown verb 'dance'"),
@@ -204,25 +179,26 @@ class Infer(Case):
                           "photos/x/000000.jpg"])
         self.assertIn("4 objects", done.err)
 
-    def test_more_names_than_one_request_takes(self):
+    def test_more_names_than_json_takes_go_as_text(self):
         self.fake.fill(9000)
         names = [f"photos/2024/{i:06d}.jpg" for i in range(9000)]
         done = self.situ("infer", "cnn", "-", "-fjsonl", stdin="\n".join(names).encode(), status=0)
         self.assertEqual([json.loads(x)["object"] for x in done.out.splitlines()], names)
-        runs = [json.loads(r[3]) for r in self.fake.requests if r[0] == "POST"]
-        self.assertEqual([len(r["select"]["keys"]) for r in runs], [4096, 4096, 808])
+        posts = [r for r in self.fake.requests if r[0] == "POST"]
+        self.assertEqual([r[3] for r in posts], ["".join(n + "\n" for n in names).encode()])
+        query = {k: v for k, v in posts[0][2].items() if k != "token"}
         # So many labels are worth a table of their own.
-        self.assertEqual({r["labels"] for r in runs}, {False})
+        self.assertEqual(query, {"follow": "1", "model": "cnn", "top": "1", "labels": "0"})
         self.assertEqual(self.paths().count("/v1/models/cnn/labels"), 1)
         labels = {c.get("label") for x in done.out.splitlines() for c in json.loads(x)["classes"]}
         self.assertEqual(labels, {x or None for x in fake_situd.LABELS})
 
-    def test_long_names_make_smaller_requests(self):
+    def test_long_names_go_as_text(self):
         names = ["photos/%s-%06d" % ("\x01" * 900, i) for i in range(700)]
         done = self.situ("infer", "cnn", "-", "-0", "-fjsonl", "-q", stdin="\0".join(names).encode(),
                          status=1)
         self.assertEqual([json.loads(x)["object"] for x in done.out.splitlines()], names)
-        self.assertGreater(len(self.fake.requests), 3)
+        self.assertEqual(self.fake.requests[0][3].count(b"\n"), 700)
 
     def test_a_name_that_is_not_utf8_fails_alone_and_in_place(self):
         self.fake.fill(2)
@@ -258,7 +234,7 @@ class Infer(Case):
         self.fake.fill(50)
         done = self.situ("infer", "cnn", "photos/", status=0)
         figure = float(done.err.split(" kB over")[0].split()[-1]) * 1000
-        counted = self.situ("photos/", program=PROBE, status=0, PROBE_MODE="prefix").out
+        counted = self.situ("photos/", program=case.PROBE, status=0, PROBE_MODE="prefix").out
         sent, received = map(int, counted.splitlines()[-1].split()[1:])
         self.assertAlmostEqual(figure, sent + received, delta=150)
         self.assertGreater(received, sum(len(json.dumps(fake_situd.result(
@@ -284,7 +260,8 @@ class Faults(Case):
                     done = self.situ("infer", "cnn", "-fjsonl", *names, status=0,
                                      stdin="\n".join(self.expected()).encode())
                     self.assertEqual(self.objects(done), self.expected())
-                    self.assertIn("100 objects, at least ", done.err)
+                    self.assertIn("100 objects, 105.0 kB read", done.err)
+                    self.assertEqual(self.fake.jobs, {})
 
     def test_encoded_names_neither_stop_nor_double_a_cut_run(self):
         self.fake.fill(5)
@@ -299,10 +276,11 @@ class Faults(Case):
     def test_a_run_that_never_goes_on_ends(self):
         self.fake.fill(10)
         self.fake.cuts = [4] + [0] * 50
-        done = self.situ("photos/", program=PROBE, PROBE_MODE="prefix", status=1)
-        self.assertIn("after 4 of 10 objects", done.err)
+        done = self.situ("photos/", program=case.PROBE, PROBE_MODE="prefix", status=1)
+        self.assertIn("unreachable: after 4 objects: ", done.err)
         self.assertEqual(len([x for x in done.out.splitlines() if x.startswith("photos/")]), 4)
-        self.assertEqual(self.paths().count("/v1/infer/cnn"), 1 + 3)
+        self.assertEqual(self.paths(), ["/v1/jobs", "/v1/models/cnn/labels"] +
+                         3 * ["/v1/jobs/job00001/results"])
 
     def test_a_busy_array_is_asked_again(self):
         self.fake.fill(3)
@@ -318,7 +296,7 @@ class Faults(Case):
     def test_a_busy_array_is_not_asked_for_ever(self):
         self.fake.fill(3)
         self.fake.busy = 100
-        done = self.situ("photos/", program=PROBE, PROBE_MODE="prefix", status=1)
+        done = self.situ("photos/", program=case.PROBE, PROBE_MODE="prefix", status=1)
         self.assertIn("the queue is full", done.err)
         self.assertEqual(len(self.fake.requests), 4)
 
@@ -332,12 +310,12 @@ class Faults(Case):
     def test_an_array_that_starts_is_waited_for_but_not_long(self):
         self.fake.fill(3)
         self.fake.refuse_runs = (503, {"error": "starting", "code": "unavailable"}, [("Retry-After", "1")])
-        done = self.situ("photos/", program=PROBE, PROBE_MODE="prefix", status=1)
+        done = self.situ("photos/", program=case.PROBE, PROBE_MODE="prefix", status=1)
         self.assertIn("unavailable: starting", done.err)
         self.assertEqual(len(self.fake.requests), 4)
 
     def test_an_error_line_without_an_object_ends_the_run(self):
-        self.fake.refuse_runs = (200, b'{"selected":{"objects":3,"skipped":0}}\n{"new":1}\n{"object":"photos/x",'
+        self.fake.refuse_runs = (200, b'{"job":{"id":"j","selected":3}}\n{"new":1}\n{"object":"photos/x",'
                                       b'"classes":[]}\n{"error":{"code":"io","message":"disk gone"}}\n')
         done = self.situ("infer", "cnn", "photos/", "-fjsonl", status=1)
         self.assertEqual(json.loads(done.out), {"object": "photos/x", "classes": []})
@@ -345,15 +323,16 @@ class Faults(Case):
 
     def test_answers_that_are_not_the_protocols(self):
         for body in (b"<html>", b"[1,2]\n", b'{"selected":7}\n{"object":1}\n', b'{"object":"photos/x"}\n',
-                     b'{"done":{}}\n', b"\0\xff\n", b'{"selected":{"objects":-5}}\nnonsense\n'):
+                     b'{"done":{}}\n', b"\0\xff\n", b'{"job":{"id":"j","selected":-5}}\nnonsense\n',
+                     b'{"job":{"id":"../x"}}\n', b'{"job":7}\n', b'{"progress":{}}\n'):
             self.fake.refuse_runs = (200, body)
-            done = self.situ("photos/", program=PROBE, PROBE_MODE="prefix")
+            done = self.situ("photos/", program=case.PROBE, PROBE_MODE="prefix")
             self.assertIn(done.returncode, (0, 1), body)
             self.assertNotIn("photos/x\t", done.out)
         self.fake.refuse_runs = (500, {"error": "all is well", "code": "none"})
         self.assertIn("all is well", self.situ("infer", "cnn", "photos/", status=2).err)
-        self.fake.refuse_runs = (200, b'{"selected":{"objects":1}}\n{"object":"photos/x","error":{"code":"none",'
-                                      b'"message":"well"}}\n{"done":{}}\n')
+        self.fake.refuse_runs = (200, b'{"job":{"id":"j"}}\n{"object":"photos/x","error":{"code":"none",'
+                                      b'"message":"well"}}\n{"done":{"state":"done"}}\n')
         self.assertIn("photos/x: well", self.situ("infer", "cnn", "photos/", status=1).err)
         self.fake.refuse_runs = (502, b"Bad Gateway")
         done = self.situ("infer", "cnn", "photos/", status=2)
@@ -490,7 +469,7 @@ class Verbs(Case):
 
     def test_help_and_version(self):
         self.assertRegex(self.situ("--version", status=0).out, r"^situ \d+\.\d+\.\d+\n$")
-        for verb in ("infer", "status", "store", "object", "model"):
+        for verb in ("infer", "job", "cache", "status", "store", "object", "model"):
             self.assertIn(f"situ {verb}", self.situ("help", verb, status=0).out)
             self.assertEqual(self.situ(verb, "--help", status=0).out, self.situ("help", verb).out)
         self.assertIn("usage: situ", self.situ("help", status=0).out)
@@ -498,40 +477,6 @@ class Verbs(Case):
 
 
 class Terminal(Case):
-    def on_terminal(self, *arguments, interrupt_after=None):
-        """Runs with stderr on a terminal of its own: (status, what was shown, stdout)."""
-        leader, follower = pty.openpty()
-        env = dict(os.environ, SITU_ADDRESS=self.address, LC_ALL="C.UTF-8")
-        with subprocess.Popen([SITU, *arguments], stderr=follower, stdout=subprocess.PIPE,
-                              env=env) as child:
-            os.close(follower)
-            shown, end, out = b"", time.monotonic() + 30, b""
-            while time.monotonic() < end:
-                ready, _, _ = select.select([leader, child.stdout], [], [], 0.2)
-                try:
-                    if leader in ready:
-                        shown += os.read(leader, 65536)
-                except OSError:
-                    break
-                if child.stdout in ready:
-                    out += os.read(child.stdout.fileno(), 65536)
-                if interrupt_after and interrupt_after in shown:
-                    child.send_signal(signal.SIGINT)
-                    interrupt_after = None
-            os.close(leader)
-            out += child.stdout.read()
-        return child.returncode, shown.decode(), out.decode()
-
-    def slow(self, seconds):
-        line = fake_situd.Handler.line
-
-        def slow_line(handler, one, whole=True):
-            time.sleep(seconds)
-            line(handler, one, whole)
-
-        fake_situd.Handler.line = slow_line
-        self.addCleanup(setattr, fake_situd.Handler, "line", line)
-
     def test_progress_on_a_terminal_only(self):
         self.fake.fill(20)
         self.slow(0.05)
@@ -553,13 +498,15 @@ class Terminal(Case):
         self.slow(0.05)
         status, shown, _ = self.on_terminal("infer", "cnn", "photos/", interrupt_after=b"objects")
         self.assertEqual(status, 130)
-        self.assertTrue(shown.endswith("\r\x1b[K"), repr(shown[-80:]))
+        # Its stdin is no terminal: nobody can be asked.
+        self.assertTrue(shown.endswith("\r\x1b[Ksitu: job job00001 is cancelled\r\n"), repr(shown[-80:]))
+        self.assertEqual(self.fake.jobs["job00001"].state, "cancelled")
 
     def test_a_reader_that_leaves_ends_it_quietly(self):
         self.fake.fill(5000)
         env = dict(os.environ, SITU_ADDRESS=self.address)
         for disposition in (signal.SIG_DFL, signal.SIG_IGN):
-            with subprocess.Popen([SITU, "infer", "cnn", "photos/", "-fjsonl"], env=env,
+            with subprocess.Popen([case.SITU, "infer", "cnn", "photos/", "-fjsonl"], env=env,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, restore_signals=False,
                                   preexec_fn=lambda: signal.signal(signal.SIGPIPE, disposition)) as child:
                 child.stdout.readline()
@@ -571,7 +518,7 @@ class Terminal(Case):
         self.fake.fill(5)
         with open("/dev/full", "wb") as full:
             env = dict(os.environ, SITU_ADDRESS=self.address)
-            done = subprocess.run([SITU, "infer", "cnn", "photos/"], env=env, stdout=full,
+            done = subprocess.run([case.SITU, "infer", "cnn", "photos/"], env=env, stdout=full,
                                   stderr=subprocess.PIPE, timeout=60)
         self.assertEqual(done.returncode, 2)
         self.assertIn(b"cannot write the output: No space left", done.stderr)
@@ -580,23 +527,23 @@ class Terminal(Case):
 class Library(Case):
     def test_labels_by_table_equal_labels_inline(self):
         self.fake.fill(30)
-        inline = self.situ("photos/", program=PROBE, PROBE_MODE="prefix", status=0).out
-        table = self.situ("photos/", program=PROBE, PROBE_MODE="prefix", PROBE_LABELS="2", status=0).out
+        inline = self.situ("photos/", program=case.PROBE, PROBE_MODE="prefix", PROBE_LABELS="1", status=0).out
+        self.assertEqual(len(self.fake.requests), 1)
+        table = self.situ("photos/", program=case.PROBE, PROBE_MODE="prefix", PROBE_LABELS="2", status=0).out
         self.assertEqual(inline.splitlines()[:30], table.splitlines()[:30])
-        self.assertEqual(self.fake.requests[-1][2], {"version": "2"})
-        self.assertEqual(json.loads(self.fake.requests[-1][3])["labels"], False)
-        none = self.situ("photos/", program=PROBE, PROBE_MODE="prefix", PROBE_LABELS="3", status=0).out
+        self.assertEqual(self.fake.requests[-1][1:3], ("/v1/models/cnn/labels", {"version": "2"}))
+        self.assertEqual(json.loads(self.fake.requests[-2][3])["output"], {"labels": False})
+        none = self.situ("photos/", program=case.PROBE, PROBE_MODE="prefix", PROBE_LABELS="3", status=0).out
         self.assertTrue(all(x.split("\t")[1] == "" for x in none.splitlines()[:30]))
 
     def test_one_handle_serves_many_threads_over_kept_connections(self):
         self.fake.fill(40)
-        done = self.situ("photos/", program=PROBE, PROBE_MODE="threads", status=0)
+        done = self.situ("photos/", program=case.PROBE, PROBE_MODE="threads", status=0)
         self.assertEqual(done.out.splitlines()[-1], "640 answers")
 
     def test_misuse_gives_errors_not_crashes(self):
-        self.situ("photos/", program=PROBE, PROBE_MODE="misuse", status=0)
+        self.situ("photos/", program=case.PROBE, PROBE_MODE="misuse", status=0)
 
 
 if __name__ == "__main__":
-    SITU, PROBE = sys.argv[1:3]
-    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
+    case.main()

@@ -66,6 +66,8 @@ static void closing_lines(void **state)
           .bytes_wire = 11200,
           .seconds = 3.9},
          "128 objects, 15.0 MB read on the array, 11.2 kB over the network (99.93 % less), 3.9 s"},
+        {{.objects = 128, .cached = 128, .read_known = true, .bytes_wire = 3900, .seconds = 0.02},
+         "128 objects (128 cached), 0 B read on the array, 3.9 kB over the network, 0.0 s"},
         {{.objects = 1, .bytes_wire = 430, .seconds = 0.04},
          "1 object, 430 B over the network, 0.0 s"},
         {{.objects = 3, .failed = 1, .skipped = 2, .read_known = true, .bytes_wire = 700},
@@ -87,6 +89,7 @@ static void closing_lines(void **state)
     }
     char text[CLOSING_SIZE];
     struct closing largest = {.objects = UINT64_MAX,
+                              .cached = UINT64_MAX,
                               .failed = UINT64_MAX,
                               .skipped = UINT64_MAX,
                               .read_known = true,

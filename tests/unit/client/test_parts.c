@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The pure parts of the library: addresses, names in requests, the place where a run goes on.
+ * The pure parts of the library: addresses, names in requests, selections, the request of a job.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "client/address.h"
+#include "client/job_request.h"
 #include "client/names.h"
 #include "client/selection.h"
 
@@ -143,63 +144,162 @@ static void targets_are_encoded(void **state)
     buffer_done(&out);
 }
 
-static const char *written(struct selection *selection, struct buffer *out)
-{
-    buffer_clear(out);
-    selection_write(selection, out);
-    return buffer_text(out);
-}
-
-static void a_prefix_goes_on_behind_the_last_sure_key(void **state)
+static void a_prefix_is_asked_for_as_it_is(void **state)
 {
     (void)state;
     struct selection selection;
     struct buffer out = BUFFER_INIT;
     assert_int_equal(selection_of_prefix(&selection, "photos/2024/", NULL), 0);
-    assert_string_equal(written(&selection, &out),
-                        "\"select\":{\"store\":\"photos\",\"prefix\":\"2024/\"}");
-    assert_int_equal(selection_advance(&selection, "photos/2024/a%20.jpg", false, NULL), 1);
-    assert_int_equal(selection_advance(&selection, "photos/2024/b%FF.jpg", true, NULL), 1);
-    assert_int_equal(selection_advance(&selection, "photos/2024/b%FF.jpg", true, NULL), 1);
-    assert_string_equal(written(&selection, &out), "\"select\":{\"store\":\"photos\",\"prefix\":"
-                                                   "\"2024/\",\"after\":\"2024/a%20.jpg\"}");
-    assert_int_equal(selection_advance(&selection, "photos/2024/b%FF.jpg", true, NULL), 0);
-    assert_int_equal(selection_advance(&selection, "photos/2024/c.jpg", true, NULL), 1);
-    assert_int_equal(selection_advance(&selection, "photos/2024/b%FF.jpg", true, NULL), 1);
+    selection_write(&selection, "*.jp\"g", &out);
+    assert_string_equal(buffer_text(&out), "\"select\":{\"store\":\"photos\",\"prefix\":"
+                                           "\"2024/\",\"glob\":\"*.jp\\\"g\"}");
+    assert_null(selection_refused(&selection));
     selection_done(&selection);
+    buffer_clear(&out);
     assert_int_equal(selection_of_prefix(&selection, "photos", NULL), 0);
-    assert_string_equal(written(&selection, &out),
-                        "\"select\":{\"store\":\"photos\",\"prefix\":\"\"}");
+    selection_write(&selection, NULL, &out);
+    assert_string_equal(buffer_text(&out), "\"select\":{\"store\":\"photos\"}");
     selection_done(&selection);
     assert_int_equal(selection_of_prefix(&selection, "/photos", NULL), -EINVAL);
     selection_done(&selection);
     buffer_done(&out);
 }
 
-static void a_list_goes_on_at_its_position(void **state)
+static void names_that_cannot_be_sent_fail_in_their_place(void **state)
 {
     (void)state;
-    static const char *const names[] = {"s/a", "s/\"", "s/\xff", "s/c"};
+    static const char *const names[] = {"s/a", "s/\"", "s/\xff", "s/b\nc", "", "s/d"};
     struct selection selection;
     struct buffer out = BUFFER_INIT;
-    const char *why = NULL;
-    assert_int_equal(selection_of_names(&selection, names, 4, NULL), 0);
-    assert_string_equal(written(&selection, &out), "\"select\":{\"keys\":[\"s/a\",\"s/\\\"\"]}");
-    assert_int_equal(selection_advance(&selection, "s/a", false, NULL), 1);
-    assert_false(selection_batch_full(&selection));
-    assert_string_equal(written(&selection, &out), "\"select\":{\"keys\":[\"s/\\\"\"]}");
-    assert_null(selection_refused(&selection, &why));
-    assert_int_equal(selection_advance(&selection, "s/\"", true, NULL), 1);
-    assert_true(selection_batch_full(&selection));
-    assert_int_equal(selection_advance(&selection, "s/?", false, NULL), -EPROTO);
-    assert_string_equal(selection_refused(&selection, &why), "s/\xff");
-    assert_string_equal(why, "the name is not UTF-8");
-    selection.position++;
-    assert_string_equal(written(&selection, &out), "\"select\":{\"keys\":[\"s/c\"]}");
-    assert_int_equal(selection_advance(&selection, "s/c", false, NULL), 1);
-    assert_true(selection_at_end(&selection));
+    assert_int_equal(selection_of_names(&selection, names, 6, NULL), 0);
+    assert_false(selection.as_text);
+    assert_int_equal(selection_sent(&selection), 4);
+    selection_write(&selection, NULL, &out);
+    assert_string_equal(buffer_text(&out),
+                        "\"select\":{\"keys\":[\"s/a\",\"s/\\\"\",\"s/b\\nc\",\"s/d\"]}");
+    selection_forget_names(&selection);
+    static const char *const why[] = {
+        NULL, NULL, "the name is not UTF-8", NULL, "the name is empty", NULL, NULL};
+    for (size_t i = 0; i < 7; i++) {
+        const struct refused_name *refused = selection_refused(&selection);
+        assert_int_equal(refused != NULL, why[i] != NULL);
+        if (refused) {
+            assert_string_equal(refused->why, why[i]);
+            assert_string_equal(refused->name, i == 2 ? "s/\xff" : "");
+        }
+        selection_advance(&selection);
+    }
     selection_done(&selection);
     buffer_done(&out);
+}
+
+/* The text of a list, read in pieces of `piece` bytes. */
+static void read_text(const struct selection *selection, size_t piece, struct buffer *out)
+{
+    struct names_reader reader = {.selection = selection};
+    char bytes[64];
+    size_t got;
+    buffer_clear(out);
+    while ((got = names_reader_read(&reader, bytes, piece)) > 0) {
+        buffer_append(out, bytes, got);
+    }
+}
+
+static void a_long_list_is_text_however_it_is_read(void **state)
+{
+    (void)state;
+    enum { COUNT = 5000 };
+    static const char *names[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        names[i] = i % 3 ? "s/key" : "store/a longer key.jpg";
+    }
+    names[0] = "s/first\nline";
+    names[17] = "s/\xc3";
+    names[18] = "s/cr\r";
+    names[COUNT - 1] = "";
+    struct selection selection;
+    struct buffer out = BUFFER_INIT;
+    assert_int_equal(selection_of_names(&selection, names, COUNT, NULL), 0);
+    assert_true(selection.as_text);
+    assert_int_equal(selection_sent(&selection), COUNT - 4);
+    for (size_t piece = 1; piece <= 64; piece += 9) {
+        read_text(&selection, piece, &out);
+        assert_int_equal(out.size, selection.text_bytes);
+        assert_memory_equal(out.data, "s/key\ns/key\nstore/a longer key.jpg\n", 35);
+        size_t lines = 0;
+        for (size_t i = 0; i < out.size; i++) {
+            lines += out.data[i] == '\n';
+        }
+        assert_int_equal(lines, COUNT - 4);
+    }
+    selection_done(&selection);
+    buffer_done(&out);
+}
+
+static int make(const struct situ_run_options *options, struct selection *selection,
+                struct buffer *target, struct buffer *body)
+{
+    struct job_request job;
+    struct model_name model = {.name = "cnn", .version = "2"};
+    struct job_order order = {
+        .model = &model, .selection = selection, .options = options, .follow = true};
+    int result = job_request_make(&job, &order, NULL);
+    buffer_clear(target);
+    buffer_clear(body);
+    if (result == 0) {
+        buffer_append_text(target, job.request.target);
+        buffer_append_text(body, job.request.body);
+        /* The token is never the same. */
+        assert_non_null(buffer_text(body));
+        char *token = strstr(body->data, "\"token\":");
+        assert_non_null(token);
+        assert_int_equal(strlen(token), 8 + 26 + 1);
+        *token = '\0';
+        assert_true(job.request.repeatable && job.request.compressed);
+    }
+    job_request_done(&job);
+    return result;
+}
+
+static void options_become_members(void **state)
+{
+    (void)state;
+    struct selection selection;
+    struct buffer target = BUFFER_INIT;
+    struct buffer body = BUFFER_INIT;
+    assert_int_equal(selection_of_prefix(&selection, "s/", NULL), 0);
+    struct situ_run_options options = {.struct_size = sizeof options};
+    assert_int_equal(make(&options, &selection, &target, &body), 0);
+    assert_string_equal(buffer_text(&target), "/v1/jobs?follow=1");
+    assert_string_equal(body.data, "{\"model\":\"cnn@2\",\"select\":{\"store\":\"s\"},"
+                                   "\"output\":{\"labels\":false},\"keep\":false,");
+    options.top = 3;
+    options.priority = UINT32_MAX;
+    options.max_failures = UINT64_MAX;
+    options.no_cache = 1;
+    options.standing = 1;
+    options.interval_s = 7;
+    options.progress = 1;
+    options.glob = "**";
+    assert_int_equal(make(&options, &selection, &target, &body), 0);
+    assert_string_equal(buffer_text(&target), "/v1/jobs?follow=1&progress=1");
+    assert_string_equal(
+        body.data, "{\"model\":\"cnn@2\",\"select\":{\"store\":\"s\",\"glob\":\"**\"},\"top\":3,"
+                   "\"output\":{\"labels\":false},\"priority\":0,\"max_failures\":0,"
+                   "\"cache\":false,\"keep\":false,\"standing\":true,\"interval_s\":7,");
+    options.interval_s = 86401;
+    assert_int_equal(make(&options, &selection, &target, &body), -EINVAL);
+    options.interval_s = 0;
+    options.priority = 10;
+    assert_int_equal(make(&options, &selection, &target, &body), -EINVAL);
+    selection_done(&selection);
+    static const char *const names[] = {"s/a"};
+    options.priority = 9;
+    assert_int_equal(selection_of_names(&selection, names, 1, NULL), 0);
+    assert_int_equal(make(&options, &selection, &target, &body), -EINVAL);
+    selection_done(&selection);
+    buffer_done(&target);
+    buffer_done(&body);
 }
 
 int main(void)
@@ -210,8 +310,10 @@ int main(void)
         cmocka_unit_test(the_default_address),
         cmocka_unit_test(model_names),
         cmocka_unit_test(targets_are_encoded),
-        cmocka_unit_test(a_prefix_goes_on_behind_the_last_sure_key),
-        cmocka_unit_test(a_list_goes_on_at_its_position),
+        cmocka_unit_test(a_prefix_is_asked_for_as_it_is),
+        cmocka_unit_test(names_that_cannot_be_sent_fail_in_their_place),
+        cmocka_unit_test(a_long_list_is_text_however_it_is_read),
+        cmocka_unit_test(options_become_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

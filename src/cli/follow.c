@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Following a job, to its end or to Ctrl-C.
+ */
+#include "cli/follow.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/interrupt.h"
+
+enum { ID_SIZE = 128 };
+
+int follow_option(struct follow *follow, int option, const char *verb)
+{
+    switch (option) {
+    case 'f':
+        if (!sink_format_parse(optarg, &follow->format)) {
+            (void)cli_misused(verb, "--format is table, jsonl, csv or npy");
+            return -1;
+        }
+        return 1;
+    case 'o':
+        follow->output = optarg;
+        return 1;
+    case '0':
+        follow->delimiter = '\0';
+        return 1;
+    case 'q':
+        follow->quiet = true;
+        return 1;
+    case 'P':
+        follow->no_progress = true;
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+int follow_begin(struct follow *follow, uint32_t top, const char *verb)
+{
+    if ((follow->format == SINK_NPY) != (follow->output != NULL)) {
+        return cli_misused(verb, "--format npy and --output FILE go together");
+    }
+    progress_init(&follow->progress, !follow->no_progress, false);
+    sink_init(&follow->sink, follow->format, top, &follow->progress);
+    bool failed =
+        follow->output && sink_open_file(&follow->sink, follow->output, follow->delimiter) != 0;
+    return failed ? STATUS_NOTHING : 0;
+}
+
+/* Why a job stands still. */
+static const char *note_of(const struct situ_progress *now)
+{
+    if (!now->state) {
+        return NULL;
+    }
+    if (strcmp(now->state, "paused") == 0) {
+        return now->reason[0] ? now->reason : "paused";
+    }
+    if (strcmp(now->state, "waiting") == 0) {
+        return "waits for its turn";
+    }
+    return now->idle ? "nothing new" : NULL;
+}
+
+static void show(struct follow *follow)
+{
+    struct situ_progress now = {.struct_size = sizeof now};
+    struct progress_figures *shown = &follow->shown;
+    char note[96];
+    if (follow->results && situ_results_progress(follow->results, &now) == 0) {
+        shown->done = follow->others + now.cursor;
+        shown->total = now.selected > 0 ? follow->others + now.selected : 0;
+        shown->cached = follow->others_cached + now.cached;
+        shown->told = follow->others + now.results;
+        const char *why = note_of(&now);
+        (void)snprintf(note, sizeof note, "%.90s", why ? why : "");
+        shown->note = why ? note : NULL;
+    } else {
+        shown->done = follow->closing.objects;
+    }
+    shown->failed = follow->closing.failed;
+    progress_show(&follow->progress, shown);
+    shown->note = NULL;
+}
+
+void follow_give(struct follow *follow, const struct situ_result *result)
+{
+    if (!result->gone) {
+        follow->closing.objects++;
+        follow->closing.failed += result->code != SITU_OK;
+    }
+    sink_give(&follow->sink, result);
+    show(follow);
+}
+
+void follow_fault(struct follow *follow, const struct situ_error *error)
+{
+    progress_clear(&follow->progress);
+    cli_say_error(follow->cli, error);
+    follow->stopped = true;
+}
+
+void follow_failed_start(struct follow *follow, const struct situ_error *error)
+{
+    if (error->code == SITU_CANCELLED && interrupt_seen()) {
+        progress_clear(&follow->progress);
+        follow->status = STATUS_INTERRUPTED;
+        return;
+    }
+    follow_fault(follow, error);
+}
+
+static int on_wait(void *context)
+{
+    struct follow *follow = context;
+    if (interrupt_seen()) {
+        return 1;
+    }
+    if (follow->sink.table_open && table_due(&follow->sink.table)) {
+        progress_clear(&follow->progress);
+        table_print(&follow->sink.table);
+    }
+    show(follow);
+    return 0;
+}
+
+void follow_wait(struct follow *follow, struct situ_run_options *options)
+{
+    options->progress = follow->progress.enabled;
+    options->on_wait = on_wait;
+    options->context = follow;
+    interrupt_hold();
+}
+
+/* ---- The end --------------------------------------------------------------------------------- */
+
+static void tell_how_to_follow(const char *id, uint64_t cursor)
+{
+    if (cursor > 0) {
+        cli_say("job %s goes on; its further results: situ job follow %s --after %" PRIu64, id, id,
+                cursor);
+    } else {
+        cli_say("job %s goes on; its results: situ job follow %s", id, id);
+    }
+}
+
+static bool asked_to_leave(void)
+{
+    char answer[16] = "";
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+        return false;
+    }
+    (void)fputs("leave the job running? [y/N] ", stderr);
+    (void)fflush(stderr);
+    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static void cancel(struct follow *follow, const char *id)
+{
+    struct situ_error error;
+    int result = situ_job_cancel(follow->cli->array, id, NULL, &error);
+    if (result == 0) {
+        cli_say("job %s is cancelled", id);
+    } else if (error.code != SITU_CONFLICT) {
+        cli_say("job %s could not be cancelled: %s", id, error.message);
+    }
+}
+
+static void interrupted(struct follow *follow, const char *id, uint64_t cursor, bool owned)
+{
+    follow->status = STATUS_INTERRUPTED;
+    sink_flush(&follow->sink);
+    if (!owned || asked_to_leave()) {
+        tell_how_to_follow(id, cursor);
+    } else {
+        cancel(follow, id);
+    }
+}
+
+/* What is to be told after a fault, or where the output cannot take more. */
+static void left_over(struct follow *follow, const char *id, uint64_t cursor,
+                      const struct situ_error *error, bool owned)
+{
+    sink_flush(&follow->sink);
+    if (!error && cli_reader_left()) {
+        follow->status = STATUS_PIPE;
+        if (owned) {
+            (void)situ_job_remove(follow->cli->array, id, NULL);
+        }
+    } else if (!error) {
+        follow->stopped = true;
+        if (!follow->sink.unfit) {
+            tell_how_to_follow(id, 0);
+        } else if (owned) {
+            (void)situ_job_remove(follow->cli->array, id, NULL);
+        }
+    } else {
+        follow_fault(follow, error);
+        if (error->code == SITU_UNREACHABLE) {
+            tell_how_to_follow(id, cursor);
+        } else if (owned) {
+            cli_say("see 'situ job show %s'", id);
+        }
+    }
+}
+
+/* Takes results while they come: 0 at the end, 1 on Ctrl-C, 2 where the output takes no more, or
+ * the fault. */
+static int drain(struct follow *follow, struct situ_error *error)
+{
+    const struct situ_result *result;
+    for (;;) {
+        int more = situ_next(follow->results, &result, error);
+        if (more > 0) {
+            follow_give(follow, result);
+        }
+        if (interrupt_seen()) {
+            return 1;
+        }
+        if (ferror(stdout) || follow->sink.broken) {
+            follow->output_errno = errno;
+            return 2;
+        }
+        if (more <= 0) {
+            return more;
+        }
+    }
+}
+
+static void add_figures(struct follow *follow, struct situ_progress *now)
+{
+    *now = (struct situ_progress){.struct_size = sizeof *now};
+    if (situ_results_progress(follow->results, now) == 0) {
+        follow->closing.skipped += now->skipped;
+        follow->closing.cached += now->cached;
+        follow->closing.bytes_read += now->bytes_read;
+        follow->closing.read_known = true;
+        follow->others += now->cursor;
+        follow->others_cached += now->cached;
+    }
+}
+
+void follow_results(struct follow *follow, struct situ_results *results, bool owned)
+{
+    struct situ_error error;
+    struct situ_progress now;
+    char id[ID_SIZE];
+
+    (void)snprintf(id, sizeof id, "%s", situ_results_job(results));
+    follow->results = results;
+    int result = drain(follow, &error);
+    add_figures(follow, &now);
+    follow->results = NULL;
+    situ_results_free(results);
+    follow->closing.read_partly |= result != 0;
+    if (result == 0) {
+        if (owned && id[0]) {
+            (void)situ_job_remove(follow->cli->array, id, NULL);
+        }
+    } else if (result == 1) {
+        interrupted(follow, id, now.cursor, owned);
+    } else {
+        left_over(follow, id, now.cursor, result < 0 ? &error : NULL, owned);
+    }
+}
+
+int follow_end(struct follow *follow)
+{
+    char line[CLOSING_SIZE];
+    uint64_t sent;
+    uint64_t received;
+    int lost = sink_done(&follow->sink, !follow->stopped && follow->status == 0);
+    if (follow->output_errno) {
+        errno = follow->output_errno;
+    }
+    int status = cli_finish_output(follow->status);
+
+    if (status) {
+        return status;
+    }
+    situ_traffic(follow->cli->array, &sent, &received);
+    follow->closing.bytes_wire = sent + received;
+    follow->closing.seconds = progress_seconds(&follow->progress);
+    if (!follow->quiet && (!follow->stopped || follow->closing.objects > 0)) {
+        (void)fprintf(stderr, "%s\n", figure_closing(line, &follow->closing));
+    }
+    if (lost) {
+        if (follow->sink.lost) {
+            cli_say("out of memory");
+        }
+        return STATUS_NOTHING;
+    }
+    if (follow->stopped) {
+        return follow->closing.objects > 0 ? STATUS_SOME_FAILED : STATUS_NOTHING;
+    }
+    return follow->closing.failed > 0 ? STATUS_SOME_FAILED : STATUS_GOOD;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * situ job: list, show, follow and control jobs of the array.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/escape.h"
+#include "cli/follow.h"
+#include "cli/table.h"
+
+enum { OPTION_AFTER = 2000, SELECTION_SIZE = 256 };
+
+struct job_verb {
+    struct cli *cli; /* borrowed */
+    struct follow follow;
+    uint64_t after;
+    bool json;
+};
+
+/* "photos/2024/", "photos/2024/ *.jpg", or what else it is over. */
+static const char *describe_selection(const struct situ_job *job, char text[SELECTION_SIZE])
+{
+    if (job->by_name) {
+        (void)snprintf(text, SELECTION_SIZE, "names%s%.64s", job->store[0] ? " of " : "",
+                       job->store);
+    } else {
+        (void)snprintf(text, SELECTION_SIZE, "%.64s/%.100s%s%.64s", job->store, job->prefix,
+                       job->glob[0] ? " " : "", job->glob);
+    }
+    return text;
+}
+
+/* "running, pass 3, idle" */
+static const char *describe_state(const struct situ_job *job, char text[SELECTION_SIZE])
+{
+    char pass[40] = "";
+    if (job->standing) {
+        (void)snprintf(pass, sizeof pass, ", pass %" PRIu64 "%s", job->pass,
+                       job->idle ? ", nothing new" : "");
+    }
+    (void)snprintf(text, SELECTION_SIZE, "%.20s%s", job->state, pass);
+    return text;
+}
+
+/* ---- List ------------------------------------------------------------------------------------ */
+
+static void number_cell(struct table *table, uint64_t value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRIu64, value);
+    table_cell_number(table, text);
+}
+
+static int print_table(const struct situ_jobs *jobs)
+{
+    static const char *const heads[] = {"ID",      "MODEL",  "SELECTION", "STATE",
+                                        "RESULTS", "FAILED", "CACHED",    "CREATED"};
+    struct table table;
+    char text[SELECTION_SIZE];
+    int result = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
+    for (size_t i = 0; result == 0 && i < sizeof heads / sizeof heads[0]; i++) {
+        table_cell(&table, heads[i]);
+    }
+    for (size_t i = 0; result == 0 && i < jobs->count; i++) {
+        const struct situ_job *job = jobs->jobs[i];
+        table_cell(&table, job->id);
+        (void)snprintf(text, sizeof text, "%.64s@%.32s", job->model, job->version);
+        table_cell(&table, text);
+        table_cell(&table, describe_selection(job, text));
+        table_cell(&table, describe_state(job, text));
+        (void)snprintf(text, sizeof text, "%" PRIu64 "/%" PRIu64, job->results, job->selected);
+        if (job->selected_known) {
+            table_cell_number(&table, text);
+        } else {
+            number_cell(&table, job->results);
+        }
+        number_cell(&table, job->failed);
+        number_cell(&table, job->cached);
+        table_cell(&table, job->created);
+    }
+    return table_done(&table);
+}
+
+static int job_list(const struct job_verb *verb)
+{
+    struct situ_jobs *jobs;
+    struct situ_error error;
+    int failed = 0;
+    if (situ_job_list(verb->cli->array, &jobs, &error)) {
+        cli_say_error(verb->cli, &error);
+        return STATUS_NOTHING;
+    }
+    if (verb->json) {
+        (void)puts(jobs->json);
+    } else if (verb->follow.format == SINK_JSONL) {
+        for (size_t i = 0; i < jobs->count; i++) {
+            (void)puts(jobs->jobs[i]->json);
+        }
+    } else {
+        failed = print_table(jobs);
+    }
+    situ_jobs_free(jobs);
+    return failed ? STATUS_NOTHING : cli_finish_output(STATUS_GOOD);
+}
+
+/* ---- Show ------------------------------------------------------------------------------------ */
+
+static void print_line(const char *name, const char *value)
+{
+    if (value[0]) {
+        (void)printf("%-10s ", name);
+        escape_print(stdout, value);
+        (void)putchar('\n');
+    }
+}
+
+static void print_results(const struct situ_job *job)
+{
+    char line[SELECTION_SIZE];
+    char of[32] = "";
+    if (job->selected_known) {
+        (void)snprintf(of, sizeof of, " of %" PRIu64, job->selected);
+    }
+    (void)snprintf(line, sizeof line,
+                   "%" PRIu64 "%s, %" PRIu64 " cached, %" PRIu64 " failed, %" PRIu64 " skipped",
+                   job->results, of, job->cached, job->failed, job->skipped);
+    print_line("results", line);
+}
+
+static void print_job(const struct situ_job *job)
+{
+    char line[SELECTION_SIZE];
+    char figure[FIGURE_SIZE];
+    print_line("id", job->id);
+    (void)snprintf(line, sizeof line, "%.64s@%.32s", job->model, job->version);
+    print_line("model", line);
+    print_line("digest", job->digest);
+    print_line("selection", describe_selection(job, line));
+    print_line("state", describe_state(job, line));
+    print_line("reason", job->reason);
+    print_results(job);
+    print_line("read", figure_bytes(figure, job->bytes_read));
+    int used =
+        snprintf(line, sizeof line, "top %" PRIu32 ", priority %" PRIu32, job->top, job->priority);
+    if (job->max_failures >= 0) {
+        used += snprintf(line + used, sizeof line - (size_t)used, ", at most %" PRId64 " failures",
+                         job->max_failures);
+    }
+    if (job->standing) {
+        used += snprintf(line + used, sizeof line - (size_t)used, ", a pass every %" PRIu32 " s",
+                         job->interval_s);
+    }
+    (void)snprintf(line + used, sizeof line - (size_t)used, "%s%s", job->cache ? "" : ", no cache",
+                   job->keep ? "" : ", removed when its results are taken");
+    print_line("options", line);
+    print_line("created", job->created);
+    print_line("finished", job->finished);
+}
+
+static int job_show(const struct job_verb *verb, const char *id)
+{
+    struct situ_job *job;
+    struct situ_error error;
+    if (situ_job_show(verb->cli->array, id, &job, &error)) {
+        cli_say_error(verb->cli, &error);
+        return STATUS_NOTHING;
+    }
+    if (verb->json || verb->follow.format == SINK_JSONL) {
+        (void)puts(job->json);
+    } else {
+        print_job(job);
+    }
+    situ_job_free(job);
+    return cli_finish_output(STATUS_GOOD);
+}
+
+/* ---- Follow ---------------------------------------------------------------------------------- */
+
+static int job_follow(struct job_verb *verb, const char *id)
+{
+    struct follow *follow = &verb->follow;
+    struct situ_run_options options = {.struct_size = sizeof options};
+    struct situ_results *results;
+    struct situ_job *job;
+    struct situ_error error;
+
+    if (situ_job_show(verb->cli->array, id, &job, &error)) {
+        cli_say_error(verb->cli, &error);
+        return STATUS_NOTHING;
+    }
+    uint32_t top = job->top > 0 && job->top <= 1000 ? job->top : 1;
+    situ_job_free(job);
+    int status = follow_begin(follow, top, "job");
+    if (status) {
+        return status;
+    }
+    follow_wait(follow, &options);
+    follow->shown.before = verb->after;
+    if (situ_job_follow(verb->cli->array, id, verb->after, &options, &results, &error)) {
+        follow_failed_start(follow, &error);
+    } else {
+        follow_results(follow, results, false);
+    }
+    return follow_end(follow);
+}
+
+/* ---- Control --------------------------------------------------------------------------------- */
+
+static int control(struct cli *cli, const char *action, const char *id)
+{
+    struct situ_job *job = NULL;
+    struct situ_error error;
+    int failed;
+    if (strcmp(action, "remove") == 0) {
+        failed = situ_job_remove(cli->array, id, &error);
+    } else if (strcmp(action, "pause") == 0) {
+        failed = situ_job_pause(cli->array, id, &job, &error);
+    } else if (strcmp(action, "resume") == 0) {
+        failed = situ_job_resume(cli->array, id, &job, &error);
+    } else if (strcmp(action, "cancel") == 0) {
+        failed = situ_job_cancel(cli->array, id, &job, &error);
+    } else {
+        failed = situ_job_retry(cli->array, id, &job, &error);
+        if (!failed) {
+            (void)puts(job->id);
+        }
+    }
+    situ_job_free(job);
+    if (failed) {
+        cli_say("%s", error.message);
+    }
+    return failed;
+}
+
+/* All of them, also where one fails. */
+static int control_all(struct cli *cli, char **names, int count)
+{
+    int failed = 0;
+    for (int i = 1; i < count; i++) {
+        failed += control(cli, names[0], names[i]) != 0;
+    }
+    int status = cli_finish_output(STATUS_GOOD);
+    if (failed > 0) {
+        return failed < count - 1 ? STATUS_SOME_FAILED : STATUS_NOTHING;
+    }
+    return status;
+}
+
+static int run(struct job_verb *verb, char **names, int count)
+{
+    static const char *const controls[] = {"pause", "resume", "cancel", "retry", "remove"};
+    const char *action = count > 0 ? names[0] : "";
+    bool list = strcmp(action, "list") == 0 && count == 1;
+    bool show = strcmp(action, "show") == 0 && count == 2;
+    bool follow = strcmp(action, "follow") == 0 && count == 2;
+    bool known = false;
+    for (size_t i = 0; i < sizeof controls / sizeof controls[0]; i++) {
+        known |= strcmp(action, controls[i]) == 0 && count >= 2;
+    }
+    if (!list && !show && !follow && !known) {
+        return cli_misused("job",
+                           "give: job list, job show ID, job follow ID, or job pause, resume, "
+                           "cancel, retry or remove ID...");
+    }
+    if (cli_open(verb->cli)) {
+        return STATUS_NOTHING;
+    }
+    if (list) {
+        return job_list(verb);
+    }
+    if (show) {
+        return job_show(verb, names[1]);
+    }
+    return follow ? job_follow(verb, names[1]) : control_all(verb->cli, names, count);
+}
+
+int verb_job(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {{"after", required_argument, NULL, OPTION_AFTER},
+                                            {"json", no_argument, NULL, 'j'},
+                                            FOLLOW_OPTIONS,
+                                            COMMON_OPTIONS};
+    struct job_verb verb = {.cli = cli, .follow = {.cli = cli, .delimiter = '\n'}};
+    int option;
+
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+    while ((option = getopt_long(argc, argv, FOLLOW_LETTERS, options, NULL)) != -1) {
+        verb.json |= option == 'j';
+        if (option == OPTION_AFTER && !cli_parse_number(optarg, 0, INT64_MAX, &verb.after)) {
+            return cli_misused("job", "--after takes a number of results");
+        }
+        if (option == 'j' || option == OPTION_AFTER) {
+            continue;
+        }
+        int taken = follow_option(&verb.follow, option, "job");
+        if (taken < 0) {
+            return STATUS_NOTHING;
+        }
+        if (taken == 0 && !cli_common_option(cli, option, "job")) {
+            return cli_misused("job", NULL);
+        }
+    }
+    return run(&verb, argv + optind, argc - optind);
+}

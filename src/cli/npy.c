@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The NumPy format, version 1.0. The header has a fixed size, so that it can be written anew when
+ * the number of rows is known.
+ */
+#include "cli/npy.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int fail(struct npy *npy, const char *path, int errnum)
+{
+    char text[128] = "";
+    if (!npy->fault[0]) {
+        (void)snprintf(npy->fault, sizeof npy->fault, "cannot write '%.300s': %s", path,
+                       strerror_r(errnum, text, sizeof text));
+    }
+    return -errnum;
+}
+
+static char *with_suffix(const char *path, size_t length, const char *suffix)
+{
+    size_t size = length + strlen(suffix) + 1;
+    char *text = malloc(size);
+    if (text) {
+        (void)snprintf(text, size, "%.*s%s", (int)length, path, suffix);
+    }
+    return text;
+}
+
+static int open_part(struct npy *npy, struct npy_file *file, char *path)
+{
+    file->path = path;
+    file->part = path ? with_suffix(path, strlen(path), ".part") : NULL;
+    if (!file->part) {
+        return fail(npy, "the embeddings", ENOMEM);
+    }
+    file->stream = fopen(file->part, "wbe");
+    return file->stream ? 0 : fail(npy, file->part, errno);
+}
+
+static int write_header(struct npy *npy)
+{
+    enum { FIXED = 10 }; /* magic, version, length */
+    unsigned char header[NPY_HEADER_SIZE];
+    char text[NPY_HEADER_SIZE - FIXED];
+    int length = snprintf(text, sizeof text,
+                          "{'descr': '<f4', 'fortran_order': False, 'shape': (%" PRIu64 ", %zu), }",
+                          npy->count, npy->width);
+    memset(header, ' ', sizeof header);
+    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    header[8] = sizeof text;
+    header[9] = 0;
+    memcpy(header + FIXED, text, (size_t)length);
+    header[sizeof header - 1] = '\n';
+    bool good = fseeko(npy->rows.stream, 0, SEEK_SET) == 0 &&
+                fwrite(header, sizeof header, 1, npy->rows.stream) == 1;
+    return good ? 0 : fail(npy, npy->rows.part, errno);
+}
+
+int npy_open(struct npy *npy, const char *path, int delimiter)
+{
+    size_t length = strlen(path);
+    size_t stem = length > 4 && strcmp(path + length - 4, ".npy") == 0 ? length - 4 : length;
+    *npy = (struct npy){.delimiter = delimiter};
+    int result = open_part(npy, &npy->rows, strdup(path));
+    if (result == 0) {
+        result = open_part(npy, &npy->names, with_suffix(path, stem, ".names"));
+    }
+    return result ? result : write_header(npy);
+}
+
+static void write_name(FILE *stream, const char *name, int delimiter)
+{
+    for (; *name; name++) {
+        /* A name with a line feed must not become two. */
+        if (*name == '\n' && delimiter == '\n') {
+            (void)fputs("\\n", stream);
+        } else {
+            (void)fputc(*name, stream);
+        }
+    }
+    (void)fputc(delimiter, stream);
+}
+
+static bool write_row(FILE *stream, const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        const unsigned char bytes[4] = {(unsigned char)bits, (unsigned char)(bits >> 8),
+                                        (unsigned char)(bits >> 16), (unsigned char)(bits >> 24)};
+        if (fwrite(bytes, sizeof bytes, 1, stream) != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int npy_add(struct npy *npy, const char *name, const float *values, size_t count)
+{
+    if (npy->fault[0]) {
+        return -EIO;
+    }
+    if (npy->width > 0 && count != npy->width) {
+        (void)snprintf(npy->fault, sizeof npy->fault,
+                       "'%.200s' has an embedding of %zu values, those before have %zu", name,
+                       count, npy->width);
+        return -EINVAL;
+    }
+    npy->width = count;
+    if (!write_row(npy->rows.stream, values, count)) {
+        return fail(npy, npy->rows.part, errno);
+    }
+    write_name(npy->names.stream, name, npy->delimiter);
+    if (ferror(npy->names.stream)) {
+        return fail(npy, npy->names.part, errno);
+    }
+    npy->count++;
+    return 0;
+}
+
+static int sync_and_close(struct npy *npy, struct npy_file *file)
+{
+    if (!file->stream) {
+        return 0;
+    }
+    int result = 0;
+    if (fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0) {
+        /* Pipes and devices cannot be synced, and need not. */
+        result = errno == EINVAL ? 0 : fail(npy, file->part, errno);
+    }
+    if (fclose(file->stream) != 0 && result == 0) {
+        result = fail(npy, file->part, errno);
+    }
+    file->stream = NULL;
+    return result;
+}
+
+static int set_name(struct npy *npy, const struct npy_file *file)
+{
+    return rename(file->part, file->path) == 0 ? 0 : fail(npy, file->path, errno);
+}
+
+static void file_done(struct npy_file *file)
+{
+    free(file->path);
+    free(file->part);
+    *file = (struct npy_file){.stream = NULL};
+}
+
+int npy_close(struct npy *npy, bool whole)
+{
+    int result = npy->rows.stream && npy->names.stream ? write_header(npy) : 0;
+    int closed = sync_and_close(npy, &npy->rows);
+    result = result ? result : closed;
+    closed = sync_and_close(npy, &npy->names);
+    result = result ? result : closed;
+    if (whole && result == 0 && !npy->fault[0]) {
+        result = set_name(npy, &npy->names);
+        result = result ? result : set_name(npy, &npy->rows);
+    } else if (npy->count == 0) {
+        (void)unlink(npy->rows.part ? npy->rows.part : "");
+        (void)unlink(npy->names.part ? npy->names.part : "");
+    }
+    file_done(&npy->rows);
+    file_done(&npy->names);
+    return result;
+}

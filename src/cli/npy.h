@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Embeddings as a NumPy file: float32, little-endian, one row an object, written row by row; beside
+ * it the objects' names in the same order. Both are written under names with ".part" behind them
+ * and get their own when everything is there. One thread.
+ */
+#ifndef SITU_CLI_NPY_H
+#define SITU_CLI_NPY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { NPY_HEADER_SIZE = 128, NPY_FAULT_SIZE = 512 };
+
+struct npy_file {
+    char *path; /* owned */
+    char *part; /* owned: while it is written */
+    FILE *stream;
+};
+
+struct npy {
+    struct npy_file rows;
+    struct npy_file names;
+    int delimiter; /* behind each name */
+    size_t width;  /* values of a row; 0 before the first */
+    uint64_t count;
+    char fault[NPY_FAULT_SIZE]; /* why it cannot be written; "" */
+};
+
+/* "x.npy" has its names in "x.names". 0 or a negative errno, with npy->fault; npy_close in any
+ * case. */
+int npy_open(struct npy *npy, const char *path, int delimiter);
+
+/* 0, or a negative errno with npy->fault, and again then. */
+int npy_add(struct npy *npy, const char *name, const float *values, size_t count);
+
+/* Writes the header, and frees. Where `whole` the files get their names; else they stay as .part
+ * with what came, or go where nothing did. 0 or a negative errno with npy->fault, which stays
+ * readable. */
+int npy_close(struct npy *npy, bool whole);
+
+#endif

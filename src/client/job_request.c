@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writing the request that starts a job.
+ */
+#include "client/job_request.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "wire/json.h"
+
+enum { TOKEN_BYTES = 12, TOKEN_SIZE = 2 * TOKEN_BYTES + 1, INTERVAL_MAX_S = 86400 };
+
+int job_options_check(const struct situ_run_options *options, bool by_name,
+                      struct situ_error *error)
+{
+    const char *fault = NULL;
+    if (options->top > LIMIT_TOP) {
+        fault = "top is above 1000";
+    } else if (options->labels > SITU_LABELS_NONE) {
+        fault = "unknown labels mode";
+    } else if (options->priority > LIMIT_JOB_PRIORITY && options->priority != UINT32_MAX) {
+        fault = "priority is above 9";
+    } else if (options->interval_s > INTERVAL_MAX_S) {
+        fault = "interval_s is above 86400";
+    } else if (by_name && (options->glob || options->standing)) {
+        fault = "glob and standing go with a prefix, not with a list of names";
+    } else if (options->glob && !text_is_utf8(options->glob)) {
+        fault = "glob is not UTF-8";
+    }
+    return fault ? client_fail(error, SITU_USAGE, "options: %s", fault) : 0;
+}
+
+static int make_token(char token[TOKEN_SIZE], struct situ_error *error)
+{
+    unsigned char bytes[TOKEN_BYTES];
+    size_t have = 0;
+    while (have < sizeof bytes) {
+        ssize_t got = getrandom(bytes + have, sizeof bytes - have, 0);
+        if (got < 0 && errno != EINTR) {
+            char text[128];
+            return client_fail(error, SITU_IO, "random numbers: %s",
+                               error_text(errno, text, sizeof text));
+        }
+        have += got > 0 ? (size_t)got : 0;
+    }
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        (void)snprintf(token + 2 * i, 3, "%02x", bytes[i]);
+    }
+    return 0;
+}
+
+/* UINT32_MAX stands for 0, which means the default. */
+static uint32_t priority_of(const struct situ_run_options *options)
+{
+    return options->priority == UINT32_MAX ? 0 : options->priority;
+}
+
+static uint64_t failures_of(const struct situ_run_options *options)
+{
+    return options->max_failures == UINT64_MAX ? 0 : options->max_failures;
+}
+
+static void write_model(struct buffer *out, const struct model_name *model)
+{
+    buffer_printf(out, "%s%s%s", model->name, model->version[0] ? "@" : "", model->version);
+}
+
+static void write_json(struct job_request *job, const struct job_order *order, const char *token)
+{
+    const struct situ_run_options *options = order->options;
+    struct buffer *body = &job->body;
+    cleanup_buffer struct buffer model = BUFFER_INIT;
+    write_model(&model, order->model);
+    buffer_append_text(body, "{\"model\":");
+    json_write_bytes(body, model.data ? model.data : "", model.size);
+    buffer_append_char(body, ',');
+    selection_write(order->selection, options->glob, body);
+    if (options->top) {
+        buffer_printf(body, ",\"top\":%" PRIu32, options->top);
+    }
+    if (!order->labels) {
+        buffer_append_text(body, ",\"output\":{\"labels\":false}");
+    }
+    if (options->priority) {
+        buffer_printf(body, ",\"priority\":%" PRIu32, priority_of(options));
+    }
+    if (options->max_failures) {
+        buffer_printf(body, ",\"max_failures\":%" PRIu64, failures_of(options));
+    }
+    if (options->no_cache) {
+        buffer_append_text(body, ",\"cache\":false");
+    }
+    if (!order->keep) {
+        buffer_append_text(body, ",\"keep\":false");
+    }
+    if (options->standing) {
+        buffer_append_text(body, ",\"standing\":true");
+    }
+    if (options->interval_s) {
+        buffer_printf(body, ",\"interval_s\":%" PRIu32, options->interval_s);
+    }
+    buffer_printf(body, ",\"token\":\"%s\"}", token);
+}
+
+static void add_number(struct buffer *target, const char *key, uint64_t value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRIu64, value);
+    url_append_query(target, key, text);
+}
+
+static int read_names(void *context, char *bytes, size_t size, size_t *ret_size)
+{
+    *ret_size = names_reader_read(context, bytes, size);
+    return 0;
+}
+
+static void rewind_names(void *context)
+{
+    struct names_reader *reader = context;
+    *reader = (struct names_reader){.selection = reader->selection};
+}
+
+static void write_query(struct job_request *job, const struct job_order *order, const char *token)
+{
+    const struct situ_run_options *options = order->options;
+    cleanup_buffer struct buffer model = BUFFER_INIT;
+    write_model(&model, order->model);
+    const char *name = buffer_text(&model);
+    url_append_query(&job->target, "model", name ? name : "");
+    if (options->top) {
+        add_number(&job->target, "top", options->top);
+    }
+    if (!order->labels) {
+        url_append_query(&job->target, "labels", "0");
+    }
+    if (options->priority) {
+        add_number(&job->target, "priority", priority_of(options));
+    }
+    if (options->max_failures) {
+        add_number(&job->target, "max_failures", failures_of(options));
+    }
+    if (options->no_cache) {
+        url_append_query(&job->target, "cache", "0");
+    }
+    if (!order->keep) {
+        url_append_query(&job->target, "keep", "0");
+    }
+    url_append_query(&job->target, "token", token);
+    job->reader = (struct names_reader){.selection = order->selection};
+    job->source = (struct body_source){.read = read_names,
+                                       .rewind = rewind_names,
+                                       .context = &job->reader,
+                                       .size = order->selection->text_bytes};
+}
+
+int job_request_make(struct job_request *job, const struct job_order *order,
+                     struct situ_error *error)
+{
+    char token[TOKEN_SIZE] = "";
+    bool as_text = order->selection->as_text;
+    *job = (struct job_request){.target = BUFFER_INIT};
+    int result = job_options_check(order->options, order->selection->by_name, error);
+    if (result == 0) {
+        result = make_token(token, error);
+    }
+    if (result) {
+        return result;
+    }
+    buffer_append_text(&job->target, "/v1/jobs");
+    if (order->follow) {
+        url_append_query(&job->target, "follow", "1");
+    }
+    if (order->follow && order->options->progress) {
+        url_append_query(&job->target, "progress", "1");
+    }
+    if (as_text) {
+        write_query(job, order, token);
+    } else {
+        write_json(job, order, token);
+    }
+    job->request = (struct request){.method = "POST",
+                                    .target = buffer_text(&job->target),
+                                    .content = as_text ? CONTENT_OCTETS : CONTENT_JSON,
+                                    .body = buffer_text(&job->body),
+                                    .body_size = job->body.size,
+                                    .source = as_text ? &job->source : NULL,
+                                    .compressed = order->follow,
+                                    .repeatable = true};
+    return job->request.target && job->request.body ? 0 : client_fail_memory(error);
+}
+
+void job_request_done(struct job_request *job)
+{
+    buffer_done(&job->target);
+    buffer_done(&job->body);
+    *job = (struct job_request){.target = BUFFER_INIT};
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The request that starts a job: JSON, or a long list of names as text that is made while it is
+ * sent. It carries a random token, so that it may be sent again after a cut without starting a
+ * second job. One thread at a time.
+ */
+#ifndef SITU_CLIENT_JOB_REQUEST_H
+#define SITU_CLIENT_JOB_REQUEST_H
+
+#include <stdbool.h>
+
+#include "client/names.h"
+#include "client/request.h"
+#include "client/selection.h"
+
+struct job_order {
+    const struct model_name *model;
+    const struct selection *selection; /* borrowed until the request is done */
+    const struct situ_run_options *options;
+    bool follow; /* the answer is the stream of results */
+    bool keep;
+    bool labels; /* in each line */
+};
+
+struct job_request {
+    struct buffer target;
+    struct buffer body;
+    struct names_reader reader;
+    struct body_source source;
+    struct request request; /* what is to be sent; stays where it is */
+};
+
+/* Checks the options, too. job_request_done also where it fails. SITU_USAGE, SITU_IO (no random
+ * numbers), SITU_MEMORY. */
+must_check int job_request_make(struct job_request *job, const struct job_order *order,
+                                struct situ_error *error);
+void job_request_done(struct job_request *job);
+
+/* Checks what belongs to the selection: SITU_USAGE. */
+must_check int job_options_check(const struct situ_run_options *options, bool by_name,
+                                 struct situ_error *error);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Jobs of the array: started without being followed, listed, shown, and told what to do.
+ */
+#include "client/jobs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/job_request.h"
+
+struct job {
+    struct situ_job public; /* first, so that situ_job_free finds the rest */
+    struct document document;
+};
+
+struct jobs {
+    struct situ_jobs public; /* first */
+    struct document document;
+};
+
+int job_request_perform(struct situ *array, const struct request *request,
+                        struct situ_job **ret_job, struct situ_error *error)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job) {
+        return client_fail_memory(error);
+    }
+    int result = document_request(&job->document, array, request, error);
+    if (result == 0) {
+        job_fill(&job->public, job->document.root);
+        job->public.json = document_text(&job->document);
+        if (job_id_check(job->public.id, NULL)) {
+            result = client_fail(error, SITU_PROTOCOL, "the array's job cannot be read");
+        }
+    }
+    if (result) {
+        situ_job_free(&job->public);
+        return result;
+    }
+    *ret_job = &job->public;
+    return 0;
+}
+
+void situ_job_free(struct situ_job *job)
+{
+    if (job) {
+        struct job *whole = (struct job *)(void *)job;
+        document_done(&whole->document);
+        free(whole);
+    }
+}
+
+/* ---- Starting -------------------------------------------------------------------------------- */
+
+static int start(struct situ *array, const char *model, const struct selection *selection,
+                 const struct situ_run_options *options, struct situ_job **ret_job,
+                 struct situ_error *error)
+{
+    struct model_name name;
+    struct situ_run_options known;
+    struct job_request job;
+    int result = client_options(&known, sizeof known, options, error);
+    if (result == 0) {
+        result = model_name_parse(model, &name, error);
+    }
+    if (result) {
+        return result;
+    }
+    struct job_order order = {.model = &name,
+                              .selection = selection,
+                              .options = &known,
+                              .keep = true,
+                              .labels = known.labels == SITU_LABELS_INLINE};
+    result = job_request_make(&job, &order, error);
+    if (result == 0) {
+        result = job_request_perform(array, &job.request, ret_job, error);
+    }
+    job_request_done(&job);
+    return result;
+}
+
+int situ_job_start(struct situ *array, const char *model, const char *selection,
+                   const struct situ_run_options *options, struct situ_job **ret_job,
+                   struct situ_error *error)
+{
+    struct selection chosen;
+    if (ret_job) {
+        *ret_job = NULL;
+    }
+    if (!array || !ret_job) {
+        return -EINVAL;
+    }
+    int result = selection_of_prefix(&chosen, selection, error);
+    if (result == 0) {
+        result = start(array, model, &chosen, options, ret_job, error);
+    }
+    selection_done(&chosen);
+    return result;
+}
+
+/* A job that nobody follows has nobody who could be told of a name that was never sent. */
+static int all_sent(const struct selection *selection, struct situ_error *error)
+{
+    if (selection->count == 0) {
+        return client_fail(error, SITU_USAGE, "no names");
+    }
+    if (selection->refused_count > 0) {
+        const struct refused_name *name = &selection->refused[0];
+        return client_fail(error, SITU_USAGE, "name %zu, '%.200s': %s", name->position, name->name,
+                           name->why);
+    }
+    return 0;
+}
+
+/* The last two parameters are those of every call. */
+/* NOLINTNEXTLINE(readability-function-size) */
+int situ_job_start_objects(struct situ *array, const char *model, const char *const *objects,
+                           size_t count, const struct situ_run_options *options,
+                           struct situ_job **ret_job, struct situ_error *error)
+{
+    struct selection chosen;
+    if (ret_job) {
+        *ret_job = NULL;
+    }
+    if (!array || !ret_job) {
+        return -EINVAL;
+    }
+    int result = selection_of_names(&chosen, objects, count, error);
+    if (result == 0) {
+        result = all_sent(&chosen, error);
+    }
+    if (result == 0) {
+        result = start(array, model, &chosen, options, ret_job, error);
+    }
+    selection_done(&chosen);
+    return result;
+}
+
+/* ---- Listing --------------------------------------------------------------------------------- */
+
+/* Ends the element of a valid document that begins at `*text` with a brace: past its end. */
+static char *past_object(char *text)
+{
+    size_t depth = 0;
+    bool quoted = false;
+    for (; *text; text++) {
+        if (quoted) {
+            quoted = *text != '"';
+            text += *text == '\\' && text[1];
+        } else if (*text == '"') {
+            quoted = true;
+        } else if (*text == '{' || *text == '[') {
+            depth++;
+        } else if (*text == '}' || *text == ']') {
+            depth--;
+            if (depth == 0) {
+                return text + 1;
+            }
+        }
+    }
+    return text;
+}
+
+/* Gives each job its own words, cut out of a copy of the list's. The list is one member, as
+ * docs/protocol.md has it; where it is not, they stay empty. */
+static int cut_texts(struct jobs *jobs, struct situ_job *memory, size_t count,
+                     struct situ_error *error)
+{
+    size_t size = strlen(document_text(&jobs->document)) + 1;
+    char *text = document_alloc(&jobs->document, size, 1);
+    if (!text) {
+        return client_fail_memory(error);
+    }
+    memcpy(text, document_text(&jobs->document), size);
+    char *at = strstr(text, "\"jobs\"");
+    at = at ? strchr(at, '[') : NULL;
+    for (size_t i = 0; at && i < count; i++) {
+        char *start = strchr(at, '{');
+        if (!start) {
+            break;
+        }
+        at = past_object(start);
+        if (!*at) {
+            break;
+        }
+        memory[i].json = start;
+        *at++ = '\0';
+    }
+    return 0;
+}
+
+static int fill(struct jobs *jobs, struct situ_error *error)
+{
+    const struct json *nodes = json_member(jobs->document.root, "jobs");
+    if (json_type_of(nodes) != JSON_TYPE_ARRAY) {
+        return client_fail(error, SITU_PROTOCOL, "the array's list of jobs cannot be read");
+    }
+    size_t count = json_length(nodes);
+    const struct situ_job **list =
+        document_alloc(&jobs->document, count, sizeof(struct situ_job *));
+    struct situ_job *memory = document_alloc(&jobs->document, count, sizeof *memory);
+    if (!list || !memory) {
+        return client_fail_memory(error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        job_fill(&memory[i], json_element(nodes, i));
+        list[i] = &memory[i];
+    }
+    jobs->public =
+        (struct situ_jobs){.jobs = list, .count = count, .json = document_text(&jobs->document)};
+    return cut_texts(jobs, memory, count, error);
+}
+
+int situ_job_list(struct situ *array, struct situ_jobs **ret_jobs, struct situ_error *error)
+{
+    if (ret_jobs) {
+        *ret_jobs = NULL;
+    }
+    if (!array || !ret_jobs) {
+        return -EINVAL;
+    }
+    struct jobs *jobs = calloc(1, sizeof *jobs);
+    if (!jobs) {
+        return client_fail_memory(error);
+    }
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    buffer_append_text(&target, "/v1/jobs");
+    int result = document_get(&jobs->document, array, &target, error);
+    if (result == 0) {
+        result = fill(jobs, error);
+    }
+    if (result) {
+        situ_jobs_free(&jobs->public);
+        return result;
+    }
+    *ret_jobs = &jobs->public;
+    return 0;
+}
+
+void situ_jobs_free(struct situ_jobs *jobs)
+{
+    if (jobs) {
+        struct jobs *whole = (struct jobs *)(void *)jobs;
+        document_done(&whole->document);
+        free(whole);
+    }
+}
+
+/* ---- One job --------------------------------------------------------------------------------- */
+
+/* GET without an action, POST with one. */
+static int ask(struct situ *array, const char *id, const char *action, struct situ_job **ret_job,
+               struct situ_error *error)
+{
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    struct situ_job *job = NULL;
+    if (ret_job) {
+        *ret_job = NULL;
+    }
+    if (!array) {
+        return -EINVAL;
+    }
+    int result = job_id_check(id, error);
+    if (result) {
+        return result;
+    }
+    buffer_printf(&target, "/v1/jobs/%s%s%s", id, action ? "/" : "", action ? action : "");
+    struct request request = {.method = action ? "POST" : "GET",
+                              .target = buffer_text(&target),
+                              .content = action ? CONTENT_JSON : CONTENT_NONE};
+    if (!request.target) {
+        return client_fail_memory(error);
+    }
+    result = job_request_perform(array, &request, &job, error);
+    if (result == 0 && ret_job) {
+        *ret_job = job;
+    } else {
+        situ_job_free(job);
+    }
+    return result;
+}
+
+int situ_job_show(struct situ *array, const char *id, struct situ_job **ret_job,
+                  struct situ_error *error)
+{
+    return ret_job ? ask(array, id, NULL, ret_job, error) : -EINVAL;
+}
+
+int situ_job_pause(struct situ *array, const char *id, struct situ_job **ret_job,
+                   struct situ_error *error)
+{
+    return ask(array, id, "pause", ret_job, error);
+}
+
+int situ_job_resume(struct situ *array, const char *id, struct situ_job **ret_job,
+                    struct situ_error *error)
+{
+    return ask(array, id, "resume", ret_job, error);
+}
+
+int situ_job_cancel(struct situ *array, const char *id, struct situ_job **ret_job,
+                    struct situ_error *error)
+{
+    return ask(array, id, "cancel", ret_job, error);
+}
+
+int situ_job_retry(struct situ *array, const char *id, struct situ_job **ret_job,
+                   struct situ_error *error)
+{
+    return ask(array, id, "retry", ret_job, error);
+}
+
+int job_remove(struct situ *array, const char *id, bool once, struct situ_error *error)
+{
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    cleanup_buffer struct buffer answer = BUFFER_INIT;
+    buffer_printf(&target, "/v1/jobs/%s", id);
+    struct request request = {.method = "DELETE", .target = buffer_text(&target), .once = once};
+    return request.target ? request_perform(array, &request, &answer, error)
+                          : client_fail_memory(error);
+}
+
+int situ_job_remove(struct situ *array, const char *id, struct situ_error *error)
+{
+    if (!array) {
+        return -EINVAL;
+    }
+    int result = job_id_check(id, error);
+    return result ? result : job_remove(array, id, false, error);
+}
