@@ -31,6 +31,10 @@ static void values_have_units(void **state)
     assert_true(config.memory_budget == UINT64_C(3) << 29);
     assert_int_equal(set(&config, "limits", "body_bytes", "4096"), 0);
     assert_true(config.body_bytes == 4096);
+    assert_int_equal(set(&config, "results", "size", "2G"), 0);
+    assert_true(config.cache_bytes == UINT64_C(2) << 30);
+    assert_int_equal(set(&config, "results", "size", "off"), 0);
+    assert_true(config.cache_bytes == 0);
     assert_int_equal(set(&config, "limits", "object_seconds", "0.25"), 0);
     assert_true(config.object_ms == 250);
     assert_int_equal(set(&config, "jobs", "keep", "0.5"), 0);
@@ -59,6 +63,9 @@ static void values_of_no_sense_are_refused(void **state)
         {"jobs", "keep", "-1"},
         {"jobs", "keep", "7d"},
         {"jobs", "keep", "0.000001"}, /* would be none, and none is for ever */
+        {"limits", "body_bytes", "off"},
+        {"results", "size", "none"},
+        {"results", "size", "-1"},
         {"limits", "body_bytes", "1X"},
         {"limits", "body_bytes", "1MB"},
         {"situd", "debug", "maybe"},

@@ -52,13 +52,14 @@ static void stored_objects_are_named(void **state)
 {
     (void)state;
     struct v2_request *request = parse(
-        "{\"id\":\"42\",\"parameters\":{\"on_error\":\"partial\",\"other\":[1]},"
+        "{\"id\":\"42\",\"parameters\":{\"on_error\":\"partial\",\"cache\":false,\"other\":[1]},"
         "\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[2],"
         "\"parameters\":{\"stored_object\":true},\"data\":[\"photos/a.jpg\",\"photos/\\u00e4\"]}],"
         "\"outputs\":[{\"name\":\"logits\",\"parameters\":{\"classification\":5}},"
         "{\"name\":\"y\",\"parameters\":{\"binary_data\":true}}]}");
     assert_string_equal(request->id, "42");
     assert_true(request->partial);
+    assert_true(request->no_cache);
     assert_int_equal(request->input_count, 1);
     const struct v2_input *input = &request->inputs[0];
     assert_string_equal(input->name, "image");
@@ -84,6 +85,7 @@ static void the_least_request_has_defaults(void **state)
         parse("{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[],\"data\":[1]}]}");
     assert_string_equal(request->id, "");
     assert_false(request->partial);
+    assert_false(request->no_cache);
     assert_false(request->binary_output);
     assert_int_equal(request->output_count, 0);
     assert_int_equal(request->inputs[0].shape.rank, 0);
@@ -317,6 +319,7 @@ static void malformed_requests_are_told_why(void **state)
                  "\"parameters\":{\"encoding\":\"hex\"}"),
            "encoding");
     refuse("{\"parameters\":{\"on_error\":\"ignore\"},\"inputs\":[]}", "on_error");
+    refuse("{\"parameters\":{\"cache\":\"no\"},\"inputs\":[]}", "cache");
     refuse("{\"id\":7,\"inputs\":[]}", "id must be a string");
 }
 
