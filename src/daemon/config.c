@@ -108,31 +108,41 @@ static int set_text(char **place, const char *value, struct error *error)
     return 0;
 }
 
+/* What a unit behind a number, if any, makes of it; *end is moved past the unit. */
+static double scale_of(enum setting_kind kind, char **end)
+{
+    static const char units[] = "KMGT";
+    const char *unit = **end ? strchr(units, **end) : NULL;
+    double scale = 1;
+    switch (kind) {
+    case SETTING_SECONDS:
+        return 1000;
+    case SETTING_DAYS:
+        return 86400;
+    case SETTING_BYTES:
+    case SETTING_BYTES_OR_OFF:
+        for (ptrdiff_t i = 0; unit && i <= unit - units; i++) {
+            scale *= 1024;
+        }
+        *end += unit ? 1 : 0;
+        return scale;
+    default:
+        return scale;
+    }
+}
+
 static int set_number(uint64_t *place, const struct setting *setting, const char *value,
                       struct error *error)
 {
     char *end = NULL;
     errno = 0;
     double number = strtod(value, &end);
-    double scale = 1;
     bool bytes = setting->kind == SETTING_BYTES || setting->kind == SETTING_BYTES_OR_OFF;
     bool days = setting->kind == SETTING_DAYS;
     double highest = bytes ? 1e15 : setting->kind == SETTING_SECONDS || days ? 1e10 : 1e6;
-    if (setting->kind == SETTING_SECONDS) {
-        scale = 1000;
-    } else if (days) {
-        scale = 86400;
-    } else if (bytes && *end && strchr("KMGT", *end)) {
-        static const char units[] = "KMGT";
-        for (const char *unit = units; *unit != '\0'; unit++) {
-            scale *= 1024;
-            if (*unit == *end) {
-                break;
-            }
-        }
-        end++;
-    }
-    if (end == value || *end != '\0' || errno != 0 || !(number >= 0) || number * scale > highest) {
+    bool is_number = end != value;
+    double scale = scale_of(setting->kind, &end);
+    if (!is_number || *end != '\0' || errno != 0 || !(number >= 0) || number * scale > highest) {
         return bad_value(error, setting, value,
                          setting->kind == SETTING_SECONDS ? "a number of seconds"
                          : days                           ? "a number of days"

@@ -190,11 +190,9 @@ static int measure(const struct v2_call *v2, const struct wanted *wanted, const 
     }
     const struct tensor_shape *shape = &sample->shape;
     size_t count = 0;
-    if (tensor_shape_count(shape, &count) < 0 || count == 0) {
-        return error_set(error, ERROR_UNFIT, "output '%s' is empty", name);
-    }
-    *ret_rows = shape->rank > 0 ? (size_t)shape->dims[0] : 1;
-    *ret_classes = count / *ret_rows;
+    bool known = tensor_shape_count(shape, &count) == 0 && count > 0;
+    *ret_rows = known && shape->rank > 0 ? (size_t)shape->dims[0] : 1;
+    *ret_classes = known ? count / *ret_rows : 0;
     return 0;
 }
 
@@ -209,6 +207,9 @@ static int classify(const struct call *call, const struct wanted *wanted,
         return result;
     }
     size_t top = wanted->classification < per_row ? wanted->classification : per_row;
+    if (top == 0) {
+        return error_set(error, ERROR_UNFIT, "output '%s' is empty", ret_output->name);
+    }
     if (rows > LIMIT_JSON_VALUES / top / v2->request.item_count) {
         return error_set(error, ERROR_TOO_LARGE, "output '%s' has more than %llu classes to tell",
                          ret_output->name, (unsigned long long)LIMIT_JSON_VALUES);
