@@ -380,6 +380,7 @@ static const struct store_ops dir_ops = {
     .list = dir_list,
     .stat = dir_stat,
     .read = dir_read,
+    .watch = dir_watch,
     .free = dir_free,
 };
 
@@ -402,8 +403,10 @@ int store_dir_open(const char *path, struct store **ret_store, struct error *err
     if (!store) {
         return error_set(error, ERROR_MEMORY, "out of memory opening store '%s'", path);
     }
-    *store = (struct dir_store){
-        .base = {.ops = &dir_ops}, .root = root, .names_budget_bytes = NAMES_BUDGET_BYTES};
+    *store = (struct dir_store){.base = {.ops = &dir_ops},
+                                .root = root,
+                                .names_budget_bytes = NAMES_BUDGET_BYTES,
+                                .watches_max = LIMIT_WATCHES};
     cleanup_fd int probe = dir_open_beneath(store, ".", O_PATH | O_DIRECTORY, 0);
     if (probe < 0) {
         free(store);

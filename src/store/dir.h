@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the two halves of the directory store share: dir.c opens and reads objects, dir_list.c lists
- * them. Any thread.
+ * What the parts of the directory store share: dir.c opens and reads objects, dir_list.c lists
+ * them, dir_watch.c waits for changes. Any thread.
  */
 #ifndef SITU_STORE_DIR_H
 #define SITU_STORE_DIR_H
@@ -27,6 +27,7 @@ struct dir_store {
 
     struct names_cache names;
     size_t names_budget_bytes; /* NAMES_BUDGET_BYTES but in tests */
+    size_t watches_max;        /* LIMIT_WATCHES but in tests */
 };
 
 static inline struct dir_store *dir_store(struct store *store)
@@ -39,7 +40,16 @@ static inline struct dir_store *dir_store(struct store *store)
 must_check int dir_open_beneath(const struct dir_store *store, const char *path, int flags,
                                 uint64_t resolve);
 
+/* What is no directory any more when a walk gets there is just gone; links are not followed. */
+bool dir_is_gone(int errnum);
+
+/* The file system's own, readable for root only, at the top of many a volume. */
+bool dir_is_lost_and_found(const char *path);
+
 must_check int dir_list(struct store *store, const struct store_list_query *query,
                         struct store_page *ret_page, struct error *error);
+
+must_check int dir_watch(struct store *store, const char *prefix, struct store_watch **ret_watch,
+                         struct error *error);
 
 #endif

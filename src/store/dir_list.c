@@ -66,8 +66,7 @@ static int refuse_directory(const char *path, int errnum, struct error *error)
                      error_text(errnum, text, sizeof text));
 }
 
-/* What is no directory any more when the walk gets there is just gone; links are not followed. */
-static bool is_gone(int errnum)
+bool dir_is_gone(int errnum)
 {
     return errnum == -ENOENT || errnum == -ENOTDIR || errnum == -ELOOP || errnum == -EXDEV;
 }
@@ -129,8 +128,7 @@ static int read_names(struct walk *walk, int fd, const struct stat *info, const 
     return 0;
 }
 
-/* The file system's own, readable for root only, at the top of many a volume. */
-static bool is_lost_and_found(const char *path)
+bool dir_is_lost_and_found(const char *path)
 {
     static const char name[] = "lost+found/";
     size_t size = strlen(path);
@@ -148,7 +146,7 @@ static int load(struct walk *walk, const char *from, bool going_on, bool more,
 {
     cleanup_fd int fd = open_directory(walk);
     *ret_names = NULL;
-    if (is_gone(fd) || (fd == -EACCES && is_lost_and_found(walk->path))) {
+    if (dir_is_gone(fd) || (fd == -EACCES && dir_is_lost_and_found(walk->path))) {
         return 0;
     }
     struct stat info;
@@ -243,7 +241,7 @@ static bool find_size(struct walk *walk, const char *name)
         walk->directory = open_directory(walk);
     }
     if (walk->directory < 0) {
-        return !is_gone(walk->directory);
+        return !dir_is_gone(walk->directory);
     }
     struct stat info;
     if (fstatat(walk->directory, name, &info, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {

@@ -113,16 +113,30 @@ must_check int store_read(struct store *store, const char *key, void *bytes, siz
                           struct error *error);
 
 /* Watches what lies below a prefix, to learn early that something may have changed there; the
- * listing is the truth, this only saves waiting for it. A tree of more directories than can be
- * watched, or a queue that runs over, is told by *ret_partial: then changes may pass unseen.
- * ERROR_UNAVAILABLE where the store or the kernel cannot. */
+ * listing is the truth, this only saves waiting for it. Begin the watch before the listing, or what
+ * comes between is not told. New, removed and renamed names count, changed modes and time stamps,
+ * links, and content when what wrote it is closed (a file that is being copied counts when it
+ * comes and when it is done); reading does not. A prefix need not be there yet.
+ *
+ * A directory renamed into place is one change, told at once: what is in it has no events of its
+ * own, keeps inodes and times as they were, is in the next listing, and is watched from then on.
+ * One that is renamed away is one change, too, and not watched any longer.
+ *
+ * A tree of more directories than can be watched (LIMIT_WATCHES, or the kernel's max_user_watches),
+ * a directory that cannot be read, and file systems that change on other machines, too, are told by
+ * *ret_partial: then changes may pass unseen. Where the kernel's queue runs over, the tree is gone
+ * through again and nothing is lost but time. ERROR_UNAVAILABLE where the store or the kernel
+ * cannot. The watch must be freed before the store. */
 must_check int store_watch_new(struct store *store, const char *prefix,
                                struct store_watch **ret_watch, bool *ret_partial,
                                struct error *error);
-/* Waits, at most so long: 1 where something may have changed (all that is known of is taken
- * together), 0 where not, -ECANCELED after store_watch_cancel(). Directories that came are watched
- * from then on. */
+/* Waits, at most so long (negative: without end): 1 where something may have changed (all that is
+ * known of is taken together), 0 where not, -ECANCELED after store_watch_cancel(). Directories that
+ * came are watched from then on. A file that is written again and again makes it return each time:
+ * whoever lists at each change paces himself. One thread at a time. */
 must_check int store_watch_wait(struct store_watch *watch, int64_t timeout_ms);
+/* As *ret_partial, as of now: more directories may have come. Any thread. */
+bool store_watch_is_partial(const struct store_watch *watch);
 void store_watch_cancel(struct store_watch *watch); /* any thread: the waiting one comes back */
 void store_watch_free(struct store_watch *watch);   /* NULL is fine */
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The directories that a watch has its eyes on: the kernel's number of each, and its path. Used by
+ * one thread at a time.
+ */
+#ifndef SITU_STORE_WATCHED_H
+#define SITU_STORE_WATCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+
+struct watched {
+    struct watched_directory {
+        int number;
+        char *path;  /* owned; beneath the root, with `/` behind it; "" for the root */
+    } * directories; /* owned; sorted by number */
+    size_t count;
+    size_t capacity;
+    size_t path_bytes;
+};
+
+void watched_done(struct watched *watched);
+
+/* Adds a directory, or gives a known one its new path. -ENOMEM. */
+must_check int watched_set(struct watched *watched, int number, const char *path);
+
+/* The path, borrowed until the next change, or NULL. */
+const char *watched_find(const struct watched *watched, int number);
+bool watched_has(const struct watched *watched, const char *path);
+
+void watched_remove(struct watched *watched, int number);
+
+/* Removes a directory and all below; `removed` is called with the number of each. */
+void watched_remove_below(struct watched *watched, const char *path,
+                          void (*removed)(void *context, int number), void *context);
+
+#endif
