@@ -54,7 +54,8 @@ static int failed(const struct job_log *log, const char *what, int errnum, struc
 
 static int no_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "no memory for a job's log");
+    (void)error_set(error, ERROR_MEMORY, "no memory for a job's log");
+    return -ENOMEM;
 }
 
 /* ---- lines of the file, one after the other ---- */
@@ -416,56 +417,52 @@ static int record_bad(const struct job_log *log, uint64_t line, struct error *er
                      line, log->path);
 }
 
-static int read_last(const struct job_log *log, const char *line, size_t size, uint64_t number,
-                     char **ret_object, struct record_facts *ret_facts, struct error *error)
+static int read_last(const char *line, size_t size, char **ret_object,
+                     struct record_facts *ret_facts)
 {
     size_t visible;
     struct record_facts facts;
-    char *object;
     int result = record_check(line, size, &visible, &facts);
     if (result == 0) {
-        result = record_object(line, size, &facts, &object);
+        result = record_object(line, size, &facts, ret_object);
     }
-    if (result == -ENOMEM) {
-        return no_memory(error);
+    if (result == 0) {
+        *ret_facts = facts;
     }
-    if (result < 0) {
-        return record_bad(log, number, error);
-    }
-    *ret_object = object;
-    *ret_facts = facts;
-    return 0;
+    return result;
 }
 
 int job_log_last(struct job_log *log, char **ret_object, struct record_facts *ret_facts,
                  struct error *error)
 {
     const struct buffer *pending = &log->pending;
-    if (pending->size > 0) {
-        return read_last(log, pending->data + log->pending_last,
-                         pending->size - log->pending_last - 1, log->totals.lines, ret_object,
-                         ret_facts, error);
-    }
-    struct job_log_place end;
+    const char *line = NULL;
+    size_t size = 0;
     cleanup_scan struct scan scan;
     {
         HOLD(&log->lock);
-        end = log->synced;
-        scan_init(&scan, log, log->last_offset, end.offset);
+        scan_init(&scan, log, log->last_offset, log->synced.offset);
     }
-    if (end.line == 0) {
+    if (log->totals.lines == 0) {
         *ret_object = NULL;
         *ret_facts = (struct record_facts){0};
         return 0;
     }
-    const char *line;
-    size_t size;
-    int result = scan_next(&scan, &line, &size, error);
+    int result = 1;
+    if (pending->size > 0) {
+        line = pending->data + log->pending_last;
+        size = pending->size - log->pending_last - 1;
+    } else {
+        result = scan_next(&scan, &line, &size, error);
+    }
     if (result < 0) {
         return result;
     }
-    return result == 0 ? record_bad(log, end.line, error)
-                       : read_last(log, line, size, end.line, ret_object, ret_facts, error);
+    result = result == 0 ? -EBADMSG : read_last(line, size, ret_object, ret_facts);
+    if (result == -EBADMSG) {
+        return record_bad(log, log->totals.lines, error);
+    }
+    return result < 0 ? no_memory(error) : 0;
 }
 
 int job_log_find(struct job_log *log, uint64_t line, struct job_log_place *ret_place,

@@ -55,8 +55,8 @@ struct job_spec {
     uint32_t priority;     /* 0 to 9, higher goes first */
     uint64_t max_failures; /* more end the job as failed; UINT64_MAX: no bound */
     bool cache;            /* answers may come from the result cache */
-    bool keep; /* false: removed soon after somebody has taken all its results to the end */
-    bool standing;       /* stays after the first pass: see struct job_info.pass */
+    bool keep;     /* false: removed soon after somebody has taken all its results to the end */
+    bool standing; /* stays after the first pass: see struct job_info.pass */
     uint32_t interval_s; /* between passes of a standing job */
     int64_t created_s;   /* since 1970, UTC */
 };
@@ -79,18 +79,18 @@ bool job_state_is_end(enum job_state state); /* done, cancelled, failed */
 struct job_info {
     struct job_spec spec; /* owned: job_info_done() */
     enum job_state state;
-    struct error reason;  /* code ERROR_NONE: none. A job that paused by itself (disk full, model
-                           * that cannot be loaded) tries again by itself every few seconds */
-    bool selected_known;  /* the selection has been counted */
-    uint64_t selected;    /* objects; of the pass, for a standing job */
-    uint64_t skipped;     /* files passed over for their suffix; likewise */
-    uint64_t results;     /* lines that readers can have: the highest cursor. Synced */
-    uint64_t failed;      /* of those, lines with an error */
-    uint64_t cached;      /* answers that came out of the cache */
-    uint64_t bytes_read;  /* of objects */
-    uint64_t pass;        /* from 1 */
-    bool between_passes;  /* a standing job that has seen everything for now */
-    int64_t finished_s;   /* 0: not yet */
+    struct error reason; /* code ERROR_NONE: none. A job that paused by itself (disk full, model
+                          * that cannot be loaded) tries again by itself every few seconds */
+    bool selected_known; /* the selection has been counted */
+    uint64_t selected;   /* objects; of the pass, for a standing job */
+    uint64_t skipped;    /* files passed over for their suffix; likewise */
+    uint64_t results;    /* lines that readers can have: the highest cursor. Synced */
+    uint64_t failed;     /* of those, lines with an error */
+    uint64_t cached;     /* answers that came out of the cache */
+    uint64_t bytes_read; /* of objects */
+    uint64_t pass;       /* from 1 */
+    bool between_passes; /* a standing job that has seen everything for now */
+    int64_t finished_s;  /* 0: not yet */
 };
 void job_info_done(struct job_info *info);
 
@@ -141,12 +141,12 @@ struct jobs_host {
 struct jobs;
 
 struct jobs_options {
-    const char *directory;   /* the jobs' own, made where absent; NULL: no job can be created */
-    struct jobs_host host;   /* copied */
-    uint32_t sync_ms;        /* results are synced at least so often; 0: 50 */
-    uint32_t retry_ms;       /* a job that paused by itself tries again; 0: 5,000 */
-    uint64_t keep_s;         /* finished jobs are removed after so long; 0: never */
-    uint32_t delivered_ms;   /* a job not to be kept goes so long after delivery; 0: 60,000 */
+    const char *directory; /* the jobs' own, made where absent; NULL: no job can be created */
+    struct jobs_host host; /* copied */
+    uint32_t sync_ms;      /* results are synced at least so often; 0: 50 */
+    uint32_t retry_ms;     /* a job that paused by itself tries again; 0: 5,000 */
+    uint64_t keep_s;       /* finished jobs are removed after so long; 0: never */
+    uint32_t delivered_ms; /* a job not to be kept goes so long after delivery; 0: 60,000 */
 };
 
 /* Takes in what is there; running and waiting jobs go on by themselves. A job whose files cannot be
@@ -205,12 +205,13 @@ struct jobs_reader;
 
 /* Results behind the first `after` lines. ERROR_NOT_FOUND; ERROR_MALFORMED where the job has fewer
  * (a cursor never points past what is synced); ERROR_IO. `woken` (may be NULL) is called, without
- * locks and from any thread, when there may be more; it is short, and calls nothing of this room. */
+ * locks and from any thread, when there may be more; it is short, and calls nothing of this room.
+ */
 must_check int jobs_reader_new(struct jobs *jobs, const char *id, uint64_t after,
                                void (*woken)(void *context), void *context,
                                struct jobs_reader **ret_reader, struct error *error);
-/* Waits for a `woken` that runs right now, and none comes after it: not to be called with a lock held
- * that `woken` takes. NULL is fine. */
+/* Waits for a `woken` that runs right now, and none comes after it: not to be called with a lock
+ * held that `woken` takes. NULL is fine. */
 void jobs_reader_free(struct jobs_reader *reader);
 
 enum jobs_read {

@@ -30,7 +30,8 @@ static int failed(const char *what, int errnum, struct error *error)
 
 static int no_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "no memory for a list of names");
+    (void)error_set(error, ERROR_MEMORY, "no memory for a list of names");
+    return -ENOMEM;
 }
 
 /* ---- writing ---- */

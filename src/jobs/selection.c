@@ -37,7 +37,8 @@ struct selection {
 
 static int no_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "no memory for a selection");
+    (void)error_set(error, ERROR_MEMORY, "no memory for a selection");
+    return -ENOMEM;
 }
 
 static bool begins_with(const char *text, const char *head)
@@ -89,6 +90,7 @@ static int begin_listing(struct selection *selection, const struct job_spec *spe
     return result;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the seam of selection.h. */
 int selection_new(const struct job_spec *spec, const struct jobs_host *host, const char *keys_path,
                   const char *after, uint64_t position, struct selection **ret_selection,
                   struct error *error)
@@ -138,9 +140,9 @@ void selection_stop_on(struct selection *selection, const atomic_bool *stop)
 
 /* ---- the names ---- */
 
-/* STORE/KEY, or the name alone. */
-static int put_object(struct selection *selection, const char *name, const char **ret_key,
-                      struct error *error)
+/* STORE/KEY, or the name alone; and where in it the name is. */
+static int put_object(struct selection *selection, const char *name, const char **ret_object,
+                      const char **ret_name, struct error *error)
 {
     struct buffer *object = &selection->object;
     size_t start = 0;
@@ -151,11 +153,13 @@ static int put_object(struct selection *selection, const char *name, const char 
         start = object->size;
     }
     buffer_append_text(object, name);
-    if (!buffer_text(object)) {
+    const char *text = buffer_text(object);
+    if (!text) {
         buffer_done(object);
         return no_memory(error);
     }
-    *ret_key = object->data + start;
+    *ret_object = text;
+    *ret_name = text + start;
     return 0;
 }
 
@@ -235,17 +239,16 @@ static int next_listed(struct selection *selection, struct selected *ret_selecte
                        struct error *error)
 {
     struct selected selected = {0};
-    const char *key;
+    const char *key = NULL;
     int result = have_entry(selection, error);
     if (result <= 0) {
         return result;
     }
     const struct store_entry *entry = &selection->page.entries[selection->index];
-    result = put_object(selection, entry->key, &key, error);
+    result = put_object(selection, entry->key, &selected.object, &key, error);
     if (result < 0) {
         return result;
     }
-    selected.object = selection->object.data;
     if (!entry->flawed) {
         selected.key = key;
         selected.store = selection->store;
@@ -283,17 +286,16 @@ static int next_named(struct selection *selection, struct selected *ret_selected
                       struct error *error)
 {
     struct selected selected = {0};
-    const char *name;
-    const char *key;
+    const char *name = NULL;
+    const char *key = NULL;
     int result = keys_reader_next(selection->keys, &name, error);
     if (result <= 0) {
         return result;
     }
-    result = put_object(selection, name, &key, error);
+    result = put_object(selection, name, &selected.object, &key, error);
     if (result < 0) {
         return result;
     }
-    selected.object = selection->object.data;
     find_object(selection, &selected);
     *ret_selected = selected;
     return 1;
@@ -325,18 +327,19 @@ bool selection_is_last_page(const struct selection *selection, uint64_t *ret_lef
     return true;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the seam of selection.h. */
 int selection_count(const struct job_spec *spec, const struct jobs_host *host,
                     const char *keys_path, const atomic_bool *stop, uint64_t *ret_count,
                     uint64_t *ret_skipped, struct error *error)
 {
-    struct selection *selection;
+    struct selection *selection = NULL;
     uint64_t count = 0;
-    if (keys_path) {
+    int result = keys_path ? keys_count(keys_path, stop, ret_count, error)
+                           : selection_new(spec, host, NULL, NULL, 0, &selection, error);
+    if (result == 0 && keys_path) {
         *ret_skipped = 0;
-        return keys_count(keys_path, stop, ret_count, error);
     }
-    int result = selection_new(spec, host, NULL, NULL, 0, &selection, error);
-    if (result < 0) {
+    if (!selection) {
         return result;
     }
     selection_stop_on(selection, stop);
