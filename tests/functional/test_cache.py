@@ -4,6 +4,7 @@
 Whether an object was read and whether a model ran is told by /metrics.
 """
 
+import concurrent.futures
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import subprocess
 import time
 
 import pytest
+import requests
 from conftest import Daemon
 
 Image = pytest.importorskip("PIL.Image")
@@ -222,6 +224,43 @@ def test_an_object_that_ends_its_worker_is_not_remembered(situd, photos, null_mo
     assert daemon.status()["workers_restarted"] >= 2
     assert daemon.infer("fragile", "photos/good.png").status_code == 200
     wait_for_entries(daemon, 2, 1)
+
+
+def test_answers_stay_right_while_workers_die_under_many_clients(situd, photos, null_models):
+    """Four quarters of one value each, so that the answer is a function of the file's name."""
+    names = {}
+    for i in range(24):
+        image = Image.new("RGB", (8, 8), (i % 4 * 20, i // 4 * 9, (i * 7) % 60))
+        image.save(photos / f"c{i}.png")
+        names[f"c{i}.png"] = None
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(photos / "deadly.png")
+    time.sleep(GRAIN)
+    daemon = situd("--store", f"photos={photos}", "--models",
+                   null_models(fragile="sleep 2\ncrash_from 200"), "--engine", "null")
+    for name in names:
+        names[name] = classes(daemon, name, "fragile", cache=0)
+    wrong = []
+
+    def client(seed):
+        rng = random.Random(seed)
+        with requests.Session() as session:
+            for turn in range(60):
+                name = "deadly.png" if rng.random() < 0.03 else rng.choice(list(names))
+                if rng.random() < 0.2 and name != "deadly.png":
+                    os.utime(photos / name)
+                r = session.get(f"{daemon.url}/v1/infer/fragile/photos/{name}", timeout=60)
+                expected = (r.json().get("code") == "worker_crashed" if name == "deadly.png" else
+                            r.status_code == 200 and r.json()["classes"] == names[name])
+                if not expected:
+                    wrong.append((name, r.status_code, r.text))
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(client, range(8)))
+    assert not wrong, wrong[:3]
+    assert daemon.status()["workers_restarted"] > 0
+    metrics = daemon.metrics()
+    assert metrics['situ_cache_hits_total{kind="answer"}'] > 0
+    assert entries(daemon)[1] <= len(names)
 
 
 def test_cache_0_infers_and_leaves_the_cache_alone(demo):
