@@ -118,6 +118,13 @@ static bool is_directory(int directory, const struct dirent *entry)
            S_ISDIR(info.st_mode);
 }
 
+/* NULL at the end, with errno 0. */
+static const struct dirent *next_entry(DIR *directory)
+{
+    errno = 0;
+    return readdir(directory); /* NOLINT(concurrency-mt-unsafe): its own stream */
+}
+
 /* Pushes the directories in one that is watched now; takes `fd` over. */
 static void push_children(struct dir_watch *watch, int fd, const char *path)
 {
@@ -128,11 +135,10 @@ static void push_children(struct dir_watch *watch, int fd, const char *path)
         see_partly(watch);
         return;
     }
-    errno = 0;
-    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
+    const struct dirent *entry = NULL;
+    while ((entry = next_entry(directory))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
             !is_directory(fd, entry)) {
-            errno = 0;
             continue;
         }
         int size = snprintf(child, sizeof child, "%s%s/", path, entry->d_name);
@@ -140,9 +146,8 @@ static void push_children(struct dir_watch *watch, int fd, const char *path)
         if (size > 0 && (size_t)size < LIMIT_KEY_BYTES && is_of_interest(watch, child, true)) {
             push(watch, child);
         }
-        errno = 0;
     }
-    if (errno != 0) {
+    if (errno != 0 && errno != ENOENT) {
         see_partly(watch);
     }
     (void)closedir(directory);
