@@ -137,6 +137,14 @@ void follow_wait(struct follow *follow, struct situ_run_options *options)
     interrupt_hold();
 }
 
+/* A job whose results were taken, to their end or not. */
+struct left_job {
+    char id[ID_SIZE]; /* "": all names were refused, there is none */
+    uint64_t cursor;
+    bool owned;
+    bool ended; /* without being done */
+};
+
 /* ---- The end --------------------------------------------------------------------------------- */
 
 static void tell_how_to_follow(const char *id, uint64_t cursor)
@@ -171,39 +179,43 @@ static void cancel(struct follow *follow, const char *id)
     }
 }
 
-static void interrupted(struct follow *follow, const char *id, uint64_t cursor, bool owned)
+static void interrupted(struct follow *follow, const struct left_job *job)
 {
     follow->status = STATUS_INTERRUPTED;
     sink_flush(&follow->sink);
-    if (!owned || asked_to_leave()) {
-        tell_how_to_follow(id, cursor);
+    if (!job->id[0]) {
+        return;
+    }
+    if (!job->owned || asked_to_leave()) {
+        tell_how_to_follow(job->id, job->cursor);
     } else {
-        cancel(follow, id);
+        cancel(follow, job->id);
     }
 }
 
 /* What is to be told after a fault, or where the output cannot take more. */
-static void left_over(struct follow *follow, const char *id, uint64_t cursor,
-                      const struct situ_error *error, bool owned)
+static void left_over(struct follow *follow, const struct left_job *job,
+                      const struct situ_error *error)
 {
+    const char *id = job->id;
     sink_flush(&follow->sink);
     if (!error && cli_reader_left()) {
         follow->status = STATUS_PIPE;
-        if (owned) {
+        if (job->owned) {
             (void)situ_job_remove(follow->cli->array, id, NULL);
         }
     } else if (!error) {
         follow->stopped = true;
         if (!follow->sink.unfit) {
             tell_how_to_follow(id, 0);
-        } else if (owned) {
+        } else if (job->owned) {
             (void)situ_job_remove(follow->cli->array, id, NULL);
         }
     } else {
         follow_fault(follow, error);
-        if (error->code == SITU_UNREACHABLE) {
-            tell_how_to_follow(id, cursor);
-        } else if (owned) {
+        if (!job->ended) {
+            tell_how_to_follow(id, job->cursor);
+        } else if (job->owned) {
             cli_say("see 'situ job show %s'", id);
         }
     }
@@ -232,40 +244,41 @@ static int drain(struct follow *follow, struct situ_error *error)
     }
 }
 
-static void add_figures(struct follow *follow, struct situ_progress *now)
+static void add_figures(struct follow *follow, struct left_job *job)
 {
-    *now = (struct situ_progress){.struct_size = sizeof *now};
-    if (situ_results_progress(follow->results, now) == 0) {
-        follow->closing.skipped += now->skipped;
-        follow->closing.cached += now->cached;
-        follow->closing.bytes_read += now->bytes_read;
+    struct situ_progress now = {.struct_size = sizeof now};
+    if (situ_results_progress(follow->results, &now) == 0) {
+        follow->closing.skipped += now.skipped;
+        follow->closing.cached += now.cached;
+        follow->closing.bytes_read += now.bytes_read;
         follow->closing.read_known = true;
-        follow->others += now->cursor;
-        follow->others_cached += now->cached;
+        follow->others += now.cursor;
+        follow->others_cached += now.cached;
+        job->cursor = now.cursor;
+        job->ended = strcmp(now.state, "failed") == 0 || strcmp(now.state, "cancelled") == 0;
     }
 }
 
 void follow_results(struct follow *follow, struct situ_results *results, bool owned)
 {
     struct situ_error error;
-    struct situ_progress now;
-    char id[ID_SIZE];
+    struct left_job job = {.owned = owned};
 
-    (void)snprintf(id, sizeof id, "%s", situ_results_job(results));
+    (void)snprintf(job.id, sizeof job.id, "%s", situ_results_job(results));
     follow->results = results;
     int result = drain(follow, &error);
-    add_figures(follow, &now);
+    add_figures(follow, &job);
     follow->results = NULL;
     situ_results_free(results);
     follow->closing.read_partly |= result != 0;
     if (result == 0) {
-        if (owned && id[0]) {
-            (void)situ_job_remove(follow->cli->array, id, NULL);
+        if (owned && job.id[0]) {
+            (void)situ_job_remove(follow->cli->array, job.id, NULL);
         }
     } else if (result == 1) {
-        interrupted(follow, id, now.cursor, owned);
+        interrupted(follow, &job);
     } else {
-        left_over(follow, id, now.cursor, result < 0 ? &error : NULL, owned);
+        left_over(follow, &job, result < 0 ? &error : NULL);
     }
 }
 

@@ -170,6 +170,7 @@ static int take_done(struct situ_results *results, const struct json *done,
     const char *state = json_get_string(json_member(done, "state"), "");
     take_figures(results, done);
     results->streaming = false;
+    stream_drain(&results->stream);
     stream_end(&results->stream);
     if (strcmp(state, "cancelled") == 0) {
         return client_fail(error, SITU_CANCELLED, "the job was cancelled");

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-enum { IDLE_CHECK_MS = 1000, ON_WAIT_MS = 200 };
+enum { IDLE_CHECK_MS = 1000, ON_WAIT_MS = 200, DRAIN_MS = 2000 };
 
 static size_t keep_bytes(char *bytes, size_t size, size_t count, void *context)
 {
@@ -204,5 +204,16 @@ int stream_line(struct stream *stream, const char **ret_line, size_t *ret_size,
         if (result) {
             return result;
         }
+    }
+}
+
+void stream_drain(struct stream *stream)
+{
+    int64_t waited_ms = 0;
+    int64_t end_ns = clock_now_ns() + DRAIN_MS * NS_PER_MS;
+    int result = 0;
+    while (result == 0 && !stream->ended && clock_now_ns() < end_ns) {
+        result = pump(stream, &waited_ms, NULL);
+        buffer_clear(&stream->bytes);
     }
 }

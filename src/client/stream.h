@@ -48,6 +48,10 @@ must_check int stream_begin(struct stream *stream, const struct request *request
 must_check int stream_line(struct stream *stream, const char **ret_line, size_t *ret_size,
                            struct situ_error *error);
 
+/* After the last line that matters: takes what the answer still has, so that the array sees it
+ * delivered and every byte is counted; for a moment at most. */
+void stream_drain(struct stream *stream);
+
 /* Ends the request under way; its connection is kept where its answer was read to the end. */
 void stream_end(struct stream *stream);
 

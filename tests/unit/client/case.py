@@ -49,12 +49,13 @@ class Case(unittest.TestCase):
     def paths(self):
         return [r[1] for r in self.fake.requests]
 
-    def on_terminal(self, *arguments, interrupt_after=None):
-        """Runs with stderr on a terminal of its own: (status, what was shown, stdout)."""
+    def on_terminal(self, *arguments, interrupt_after=None, typed=None):
+        """Runs with stderr on a terminal of its own: (status, what was shown, stdout). With `typed`
+        stdin is there, too, and that is typed when a question stands there."""
         leader, follower = pty.openpty()
         env = dict(os.environ, SITU_ADDRESS=self.address, LC_ALL="C.UTF-8")
-        with subprocess.Popen([SITU, *arguments], stderr=follower, stdout=subprocess.PIPE,
-                              env=env) as child:
+        with subprocess.Popen([SITU, *arguments], stderr=follower, stdout=subprocess.PIPE, env=env,
+                              stdin=subprocess.DEVNULL if typed is None else follower) as child:
             os.close(follower)
             shown, end, out = b"", time.monotonic() + 30, b""
             while time.monotonic() < end:
@@ -69,6 +70,12 @@ class Case(unittest.TestCase):
                 if interrupt_after and interrupt_after in shown:
                     child.send_signal(signal.SIGINT)
                     interrupt_after = None
+                if typed is not None and b"[y/N]" in shown:
+                    if typed == "interrupt":
+                        child.send_signal(signal.SIGINT)
+                    else:
+                        os.write(leader, typed.encode())
+                    typed = None
             os.close(leader)
             out += child.stdout.read()
         return child.returncode, shown.decode(), out.decode()

@@ -118,7 +118,8 @@ class JobsMixin:
     def job_make(self, asked):
         fake = self.fake
         job = Job(len(fake.jobs) + 1, asked)
-        pairs, job.skipped = self.job_selected(asked["select"])
+        job.ready = fake.ready
+        pairs, job.skipped = ([], 0) if fake.swallow else self.job_selected(asked["select"])
         for store, key in pairs:
             key = key.encode() if isinstance(key, str) else key
             job.lines.append(fake.result(asked["model"].split("@")[0], store, key, asked.get("top", 5),

@@ -27,12 +27,15 @@ class Fake:
         self.models = {"cnn": {"task": "image-classification"}, "clip": {"task": "feature-extraction"},
                        "net": {"task": "tensor"}, "bare": {"task": "image-classification"}}
         self.token = None
+        self.digest = "9f" * 32
         self.jobs = {}  # id -> fake_jobs.Job
         self.removed = []  # ids
         self.cuts = []  # of each stream: cut it after so many result lines; None: not
         self.lost_answers = 0  # so many jobs are made, but the connection is cut before a line
         self.compress = False
         self.cache = False  # every answer of a job comes from the cache
+        self.ready = None  # so many results of new jobs can be read, and then they stay running
+        self.swallow = False  # jobs have no results
         self.noise = []  # lines before each result
         self.more_lines = []  # behind the results of each job
         self.end_state, self.end_reason = "done", None
@@ -179,7 +182,7 @@ class Handler(fake_jobs.JobsMixin, http.server.BaseHTTPRequestHandler):
         model = self.fake.models[name]
         labels = 0 if name == "bare" or model["task"] != "image-classification" else len(LABELS)
         one = {"name": name, "version": "2", "versions": ["1", "2"], "task": model["task"],
-               "state": "ready", "loaded": True, "digest": "9f" * 32, "bytes": 2484091,
+               "state": "ready", "loaded": True, "digest": self.fake.digest, "bytes": 2484091,
                "labels": labels}
         if full:
             one.update({"inputs": [{"name": "pixel_values", "datatype": "FP32", "shape": [-1, 3, 224, 224]}],

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A program on libsitu that test_cli.py drives where the CLI has no words for it: runs with few
- * retries and a labels mode, one handle in many threads, and calls that are misused. The address is
- * $SITU_ADDRESS, the mode $PROBE_MODE, the selection argv[1].
+ * A program on libsitu that the tests drive where the CLI has no words for it: runs with few retries
+ * and a labels mode, one handle in many threads, a run that is left, a long list, and calls that are
+ * misused. The address is $SITU_ADDRESS, the mode $PROBE_MODE, the selection argv[1].
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { THREADS = 8, ROUNDS = 80 };
 
@@ -118,6 +119,8 @@ static int run_misuse(const char *selection)
     struct situ_results *results = (struct situ_results *)&error;
     struct situ_result *result;
     struct situ_models *models;
+    struct situ_job *job = (struct situ_job *)&error;
+    struct situ_cache *cache = (struct situ_cache *)&error;
     const struct situ_result *r;
     struct situ *array = (struct situ *)&error;
 
@@ -129,7 +132,16 @@ static int run_misuse(const char *selection)
     CHECK(situ_next(results, &r, &error) == -EINVAL);
     CHECK(situ_infer(array, "cnn", "a/b", NULL, &result, &error) == -EINVAL && !result);
     CHECK(situ_model_list(array, &models, &error) == -EINVAL && !models);
-    CHECK(error.code == 77);
+    CHECK(situ_job_start(array, "cnn", selection, NULL, &job, &error) == -EINVAL && !job);
+    CHECK(situ_job_follow(array, "x", 0, NULL, &results, &error) == -EINVAL && !results);
+    CHECK(situ_job_show(array, "x", &job, &error) == -EINVAL && !job);
+    CHECK(situ_job_remove(array, "x", &error) == -EINVAL);
+    CHECK(situ_cache_status(array, &cache, &error) == -EINVAL && !cache);
+    CHECK(situ_cache_clear(array, &error) == -EINVAL);
+    CHECK(error.code == 77 && strcmp(situ_results_job(results), "") == 0);
+    situ_job_free(job);
+    situ_jobs_free(NULL);
+    situ_cache_free(cache);
     situ_results_free(results);
     situ_result_free(result);
     situ_models_free(models);
@@ -152,11 +164,93 @@ static int run_misuse(const char *selection)
     CHECK(situ_run(array, "cnn", "\xff", NULL, &results, &error) == -EINVAL);
     CHECK(situ_infer(array, "cnn", "nokey", NULL, &result, &error) == -EINVAL);
     CHECK(situ_run_objects(array, "cnn", NULL, 3, NULL, &results, &error) == -EINVAL);
+    const char *const bad_ids[] = {"", "a/b", "../x", "a b", "x?y", NULL};
+    for (size_t i = 0; i < sizeof bad_ids / sizeof bad_ids[0]; i++) {
+        CHECK(situ_job_show(array, bad_ids[i], &job, &error) == -EINVAL && !job);
+        CHECK(situ_job_remove(array, bad_ids[i], &error) == -EINVAL);
+    }
+    const char *refused[] = {"", "\xff"};
+    CHECK(situ_run_objects(array, "cnn", refused, 2, NULL, &results, &error) == 0);
+    CHECK(strcmp(situ_results_job(results), "") == 0);
+    CHECK(situ_next(results, &r, &error) == 1 && r->code == SITU_MALFORMED);
+    CHECK(situ_next(results, &r, &error) == 1 && r->code == SITU_MALFORMED);
+    CHECK(situ_next(results, &r, &error) == 0);
+    situ_results_free(results);
     CHECK(situ_run_objects(array, "cnn", NULL, 0, NULL, &results, &error) == 0);
     CHECK(situ_next(results, &r, &error) == 0);
     situ_results_free(results);
     CHECK(strcmp(situ_code_name(SITU_NOT_FOUND), "not_found") == 0);
     CHECK(strcmp(situ_code_name(-5), "unknown") == 0);
+    situ_close(array);
+    return 0;
+}
+
+/* A million names in the caller's memory, sent without a copy. */
+static int start_many(void)
+{
+    enum { COUNT = 1000000, NAME_SIZE = 32 };
+    char *text = malloc((size_t)COUNT * NAME_SIZE);
+    const char **names = malloc(COUNT * sizeof *names);
+    struct situ_job *job = NULL;
+    struct rusage before;
+    struct rusage after;
+    struct situ *array = open_array();
+    CHECK(text && names);
+    for (size_t i = 0; i < COUNT; i++) {
+        names[i] = text + i * NAME_SIZE;
+        (void)snprintf(text + i * NAME_SIZE, NAME_SIZE, "photos/2024/%07zu.jpg", i);
+    }
+    CHECK(getrusage(RUSAGE_SELF, &before) == 0);
+    CHECK(situ_job_start_objects(array, "cnn", names, COUNT, NULL, &job, NULL) == 0);
+    CHECK(getrusage(RUSAGE_SELF, &after) == 0);
+    (void)printf("%s %ld\n", job->id, after.ru_maxrss - before.ru_maxrss);
+    situ_job_free(job);
+    CHECK(situ_job_start_objects(array, "cnn", names, 0, NULL, &job, NULL) == -EINVAL && !job);
+    names[3] = "\xff";
+    CHECK(situ_job_start_objects(array, "cnn", names, 5, NULL, &job, NULL) == -EINVAL && !job);
+    situ_close(array);
+    free(names);
+    free(text);
+    return 0;
+}
+
+struct patience {
+    int waits; /* until it ends */
+};
+
+static int lose_patience(void *context)
+{
+    struct patience *patience = context;
+    return --patience->waits <= 0;
+}
+
+/* Stops a wait, goes on, and leaves before the end. */
+static int leave(const char *selection)
+{
+    struct patience patience = {.waits = 1000};
+    struct situ_run_options options = {
+        .struct_size = sizeof options, .on_wait = lose_patience, .context = &patience};
+    struct situ *array = open_array();
+    struct situ_results *results;
+    const struct situ_result *r;
+    struct situ_error error;
+    int given = 0;
+
+    CHECK(situ_run(array, "cnn", selection, &options, &results, &error) == 0);
+    patience.waits = 2;
+    for (int stops = 0; stops < 3; stops++) {
+        int more;
+        while ((more = situ_next(results, &r, &error)) > 0) {
+            given++;
+        }
+        CHECK(more == -ECANCELED && error.code == SITU_CANCELLED);
+        CHECK(strcmp(error.message, "stopped by the caller") == 0);
+    }
+    struct situ_progress progress = {.struct_size = sizeof progress};
+    CHECK(situ_results_progress(results, &progress) == 0);
+    (void)printf("%s %d %" PRIu64 " %s\n", situ_results_job(results), given, progress.cursor,
+                 progress.state);
+    situ_results_free(results);
     situ_close(array);
     return 0;
 }
@@ -169,6 +263,12 @@ int main(int argc, char **argv)
     }
     if (strcmp(mode, "threads") == 0) {
         return run_threads();
+    }
+    if (strcmp(mode, "many") == 0) {
+        return start_many();
+    }
+    if (strcmp(mode, "leave") == 0) {
+        return leave(argv[1]);
     }
     return strcmp(mode, "misuse") == 0 ? run_misuse(argv[1]) : run_prefix(argv[1]);
 }
