@@ -203,6 +203,11 @@ static int put_aside(const struct jobs *jobs, const struct job *job, char **ret_
         return error_set(error, ERROR_IO, "%s: %s", job->directory,
                          error_text(errnum, text, sizeof text));
     }
+    int r = jobs_sync_directory(jobs->directory, error);
+    if (r < 0) {
+        free(path); /* removed again by the next call, or by the next start */
+        return r;
+    }
     *ret_path = path;
     return 0;
 }

@@ -39,7 +39,7 @@ static int disk_error(const char *path, int errnum, struct error *error)
                      error_text(errnum, text, sizeof text));
 }
 
-static int sync_directory(const char *path, struct error *error)
+int jobs_sync_directory(const char *path, struct error *error)
 {
     cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) < 0) {
@@ -421,7 +421,7 @@ static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys 
         r = disk_error(job->directory, errno, error);
     }
     if (r == 0) {
-        r = sync_directory(jobs->directory, error);
+        r = jobs_sync_directory(jobs->directory, error);
         if (r < 0) {
             jobs_delete_tree(job->directory);
         }

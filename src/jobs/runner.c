@@ -47,6 +47,8 @@ struct runner {
     int64_t ask_again_ns;  /* the host is busy until then */
     bool exhausted;        /* the selection is at its end */
     bool wished;           /* the job is to come to its end */
+    bool cancelled;        /* the host was told to give back what waits */
+    bool disk_refuses;     /* the last sync failed: not tried again before the end */
     bool cut;              /* a line is missing: none behind it is appended */
     enum run_end end;      /* RUN_COMPLETE as long as nothing speaks against it */
     struct error reason;   /* of any other */
@@ -85,6 +87,7 @@ static bool sync_log(struct runner *runner)
         return true;
     }
     int r = job_log_sync(runner->log, &error);
+    runner->disk_refuses = r < 0;
     if (r == 0) {
         job_goes_on(runner->job);
         job_tell(runner->job);
@@ -101,7 +104,7 @@ static bool sync_log(struct runner *runner)
 static void sync_when_due(struct runner *runner, bool nothing_comes)
 {
     size_t pending = job_log_pending(runner->log);
-    if (pending == 0 || runner->end != RUN_COMPLETE) {
+    if (pending == 0 || runner->disk_refuses) {
         return;
     }
     int64_t due_ns = runner->synced_ns + runner->job->jobs->sync_ms * NS_PER_MS;
@@ -116,7 +119,7 @@ static void check_failures(struct runner *runner)
     uint64_t failed = runner->failed - job->failed_before; /* constant while the thread runs */
     if (failed > job->spec.max_failures) {
         struct error reason;
-        (void)error_set(&reason, ERROR_UNFIT, "more than %llu objects failed",
+        (void)error_set(&reason, ERROR_CONFLICT, "more than %llu objects failed",
                         (unsigned long long)job->spec.max_failures);
         stop_for(runner, RUN_FAILED, &reason);
         runner->cut = true;
@@ -296,15 +299,16 @@ static bool fill(struct runner *runner, const struct window_look *look)
     return true;
 }
 
-/* Looks at the window and the wish together; a wish is passed on to the host once. */
+/* Looks at the window and the wish together. The host is told once where nothing more is wanted. */
 static void look_around(struct runner *runner, struct window_look *ret_look)
 {
     (void)pthread_mutex_lock(&runner->job->lock);
     window_look(&runner->window, ret_look);
     bool wished = runner->job->wish != WISH_NONE;
     (void)pthread_mutex_unlock(&runner->job->lock);
-    if (wished && !runner->wished) {
-        runner->wished = true;
+    runner->wished = runner->wished || wished;
+    if ((runner->wished || runner->end == RUN_FAILED) && !runner->cancelled) {
+        runner->cancelled = true;
         runner->host->run_cancel(runner->run);
     }
 }
@@ -315,7 +319,7 @@ static void wait_for_news(struct runner *runner, const struct window_look *look)
     struct job *job = runner->job;
     int64_t until_ns = clock_now_ns() + LOOK_MS * NS_PER_MS;
     int64_t sync_ns = runner->synced_ns + job->jobs->sync_ms * NS_PER_MS;
-    if (job_log_pending(runner->log) > 0 && runner->end == RUN_COMPLETE && sync_ns < until_ns) {
+    if (job_log_pending(runner->log) > 0 && !runner->disk_refuses && sync_ns < until_ns) {
         until_ns = sync_ns;
     }
     if (runner->prepared && is_filling(runner) && runner->ask_again_ns > 0 &&

@@ -40,7 +40,8 @@ struct job {
     bool broken;            /* constant: its files cannot be read */
     atomic_bool halting;    /* there is a wish: what may take long comes back early */
 
-    /* Locks in the order in which they are taken: control, the table's, opening, lock. */
+    /* Locks in the order in which they are taken: control, the table's, opening, lock. None is held
+     * over a call of store, disk or host but where that is said. */
 
     pthread_mutex_t control; /* one pause, resume, cancel or removal at a time. Held over all of it,
                               * the disk and the thread's way out included; nothing but these waits
@@ -88,8 +89,10 @@ struct jobs {
     uint32_t delivered_ms;
     uint64_t keep_s;
 
-    pthread_mutex_t create; /* one creation at a time, so that a token makes one job; held over its
-                             * disk writes, and taken before every other lock */
+    /* Locks in the order in which they are taken; a job's `control` comes before both. */
+
+    pthread_mutex_t create; /* one creation at a time, so that a token makes one job: held over its
+                             * disk writes, and over jobs_stop(), so that none comes behind that */
 
     pthread_mutex_t lock;   /* guards all below, and some of each job */
     pthread_cond_t changed; /* the keeper's, and of those who wait for a stage */
@@ -170,6 +173,8 @@ must_check int control_remove(struct jobs *jobs, struct job *job, struct error *
 /* The job, referenced. ERROR_NOT_FOUND; ERROR_UNAVAILABLE while stopping. */
 must_check int jobs_find(struct jobs *jobs, const char *id, struct job **ret_job,
                          struct error *error);
+/* ERROR_IO, ERROR_NO_SPACE. */
+must_check int jobs_sync_directory(const char *path, struct error *error);
 /* Takes a whole directory of files away. */
 void jobs_delete_tree(const char *path);
 

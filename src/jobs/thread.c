@@ -92,6 +92,20 @@ static bool rest(struct job *job, struct store_watch *watch)
     return on;
 }
 
+/* Logged where it is news, not at every try. */
+static void pause_by_itself(struct job *job, const struct error *reason)
+{
+    char text[2 * ERROR_MESSAGE_SIZE];
+    (void)pthread_mutex_lock(&job->lock);
+    bool news = job->state != JOB_PAUSED || job->reason.code != reason->code;
+    (void)pthread_mutex_unlock(&job->lock);
+    job_set_state(job, JOB_PAUSED, reason);
+    if (news) {
+        log_event(LOG_LEVEL_WARNING, "job_paused", "job=%s code=%s reason=%s", job->spec.id,
+                  error_code_name(reason->code), log_quote(text, sizeof text, reason->message));
+    }
+}
+
 /* What the run's end makes of the job. An end that cannot be written down is none yet: the next try
  * finds nothing to do but that. */
 static enum run_end settle(struct job *job, enum run_end end, struct error *reason)
@@ -104,10 +118,7 @@ static enum run_end settle(struct job *job, enum run_end end, struct error *reas
         end = RUN_PAUSED;
     }
     if (end == RUN_PAUSED) {
-        char text[2 * ERROR_MESSAGE_SIZE];
-        job_set_state(job, JOB_PAUSED, reason);
-        log_event(LOG_LEVEL_WARNING, "job_paused", "job=%s code=%s reason=%s", job->spec.id,
-                  error_code_name(reason->code), log_quote(text, sizeof text, reason->message));
+        pause_by_itself(job, reason);
     } else if (end != RUN_WISHED) {
         job_set_state(job, state, why);
     }

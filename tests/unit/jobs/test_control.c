@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Jobs from outside: pause, resume, cancel, retry, remove, tokens, restarts, priorities, and what
+ * is not kept.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "disk_fixture.h"
+#include "host_fixture.h"
+
+static char all[] = "";
+
+static int call(int (*what)(struct jobs *jobs, const char *id, struct error *error),
+                struct fixture *fixture, const char *id)
+{
+    struct error error = {.code = ERROR_NONE};
+    int r = what(fixture->jobs, id, &error);
+    assert_int_equal(r, error_code_errno(error.code));
+    return (int)error.code;
+}
+
+static void a_paused_job_stands_still_until_it_is_resumed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    fixture_fill(fixture, "a/", 1000, 0);
+    atomic_store(&fixture->delay_us, 100);
+    fixture_create(fixture, &spec, id);
+    for (unsigned round = 1; round <= 5; round++) {
+        fixture_await_results(fixture, id, 100 * round);
+        assert_int_equal(call(jobs_pause, fixture, id), ERROR_NONE);
+        assert_int_equal(call(jobs_pause, fixture, id), ERROR_NONE);
+        uint64_t results = fixture_results(fixture, id);
+        unsigned inferred = atomic_load(&fixture->inferred);
+        if (round % 2 == 0) {
+            fixture_restart(fixture);
+        }
+        fixture_sleep_ms(30);
+        assert_int_equal(fixture_state(fixture, id), JOB_PAUSED);
+        assert_int_equal(fixture_results(fixture, id), results);
+        assert_int_equal(atomic_load(&fixture->inferred), inferred);
+        assert_int_equal(call(jobs_resume, fixture, id), ERROR_NONE);
+        assert_int_equal(call(jobs_resume, fixture, id), ERROR_NONE);
+    }
+    fixture_await(fixture, id, JOB_DONE);
+    fixture_check_exact(fixture, id, "a/", 1000);
+    assert_int_equal(call(jobs_pause, fixture, id), ERROR_CONFLICT);
+    assert_int_equal(call(jobs_resume, fixture, id), ERROR_CONFLICT);
+    assert_int_equal(call(jobs_cancel, fixture, id), ERROR_CONFLICT);
+    assert_int_equal(call(jobs_pause, fixture, "aaaaaaaa"), ERROR_NOT_FOUND);
+}
+
+static void a_pause_by_the_user_keeps_a_job_that_paused_by_itself(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    fixture_fill(fixture, "a/", 20, 0);
+    atomic_store(&fixture->model_gone, true);
+    fixture_create(fixture, &spec, id);
+    fixture_await_reason(fixture, id, ERROR_NOT_FOUND);
+    assert_int_equal(call(jobs_pause, fixture, id), ERROR_NONE);
+    atomic_store(&fixture->model_gone, false);
+    fixture_sleep_ms(250);
+    struct job_info info = fixture_info(fixture, id);
+    assert_int_equal(info.state, JOB_PAUSED);
+    assert_int_equal(info.reason.code, ERROR_NONE);
+    job_info_done(&info);
+    assert_int_equal(call(jobs_resume, fixture, id), ERROR_NONE);
+    fixture_await(fixture, id, JOB_DONE);
+}
+
+static void a_job_that_paused_by_itself_goes_on_after_a_restart(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    fixture_fill(fixture, "a/", 20, 0);
+    atomic_store(&fixture->unavailable, true);
+    fixture_create(fixture, &spec, id);
+    fixture_await_reason(fixture, id, ERROR_UNAVAILABLE);
+    fixture_stop(fixture);
+    atomic_store(&fixture->unavailable, false);
+    fixture_open(fixture);
+    fixture_await(fixture, id, JOB_DONE);
+    fixture_check_exact(fixture, id, "a/", 20);
+}
+
+static void a_cancelled_job_keeps_what_it_has(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    fixture_fill(fixture, "a/", 1000, 0);
+    atomic_store(&fixture->delay_us, 100);
+    fixture_create(fixture, &spec, id);
+    fixture_await_results(fixture, id, 100);
+    assert_int_equal(call(jobs_cancel, fixture, id), ERROR_NONE);
+    assert_int_equal(call(jobs_cancel, fixture, id), ERROR_NONE);
+    uint64_t results = fixture_results(fixture, id);
+    assert_true(results >= 100 && results < 1000);
+    assert_int_equal(call(jobs_resume, fixture, id), ERROR_CONFLICT);
+    assert_int_equal(call(jobs_pause, fixture, id), ERROR_CONFLICT);
+    fixture_restart(fixture);
+    assert_int_equal(fixture_state(fixture, id), JOB_CANCELLED);
+    fixture_check_exact(fixture, id, "a/", (unsigned)results);
+}
+
+/* What hangs in a lane comes back when the run is cancelled. */
+static void a_stop_ends_what_is_held_in_the_host(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    fixture_fill(fixture, "a/", 300, 0);
+    fixture_hold(fixture, true);
+    fixture_create(fixture, &spec, id);
+    fixture_await_in_flight(fixture, LIMIT_JOB_WINDOW);
+    int64_t begun_ns = clock_now_ns();
+    fixture_stop(fixture);
+    assert_true(clock_now_ns() - begun_ns < NS_PER_S);
+    fixture_hold(fixture, false);
+    fixture_open(fixture);
+    fixture_await(fixture, id, JOB_DONE);
+    fixture_check_exact(fixture, id, "a/", 300);
+}
+
+static void a_list_of_names_goes_on_behind_its_last_result(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    struct buffer names = BUFFER_INIT;
+    char id[JOB_ID_SIZE];
+    fixture_fill(fixture, "a/", 900, 0);
+    for (unsigned i = 0; i < 900; i++) {
+        buffer_printf(&names, "a/%05u.jpg\n", i);
+    }
+    spec.has_keys = true; /* names are keys of the store */
+    atomic_store(&fixture->delay_us, 100);
+    fixture_create_list(fixture, &spec, buffer_text(&names), id);
+    buffer_done(&names);
+    for (unsigned i = 1; i <= 3; i++) {
+        fixture_await_results(fixture, id, 200 * i);
+        fixture_restart(fixture);
+    }
+    fixture_await(fixture, id, JOB_DONE);
+    fixture_check_exact(fixture, id, "a/", 900);
+    struct job_info info = fixture_info(fixture, id);
+    assert_int_equal(info.selected, 900);
+    job_info_done(&info);
+}
+
+static void retry_takes_exactly_what_failed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    struct job_info info;
+    struct error error;
+    fixture_fill(fixture, "a/", 40, 10);
+    fixture_put(fixture, "b\r", 3); /* a list of names drops one CR before the line feed */
+    fixture_put(fixture, "bad\r", 3);
+    fixture_create(fixture, &spec, id);
+    fixture_await(fixture, id, JOB_DONE);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), 0);
+    char retried[JOB_ID_SIZE];
+    (void)snprintf(retried, sizeof retried, "%s", info.spec.id);
+    assert_true(info.spec.has_keys);
+    assert_int_equal(info.spec.top, 5);
+    job_info_done(&info);
+    fixture_await(fixture, retried, JOB_DONE);
+    char *lines = fixture_lines(fixture, retried);
+    const char *at = lines;
+    static const char *const wanted[] = {"s/a/00009bad.jpg", "s/a/00019bad.jpg", "s/a/00029bad.jpg",
+                                         "s/a/00039bad.jpg", "s/bad"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        assert_memory_equal(at, "{\"object\":\"", 11);
+        assert_memory_equal(at + 11, wanted[i], strlen(wanted[i]));
+        at = strchr(at, '\n') + 1;
+    }
+    assert_string_equal(at, "");
+    free(lines);
+    /* A job that has not ended, and one in which nothing failed. */
+    char good[] = "a/0000";
+    spec = fixture_spec(good);
+    fixture_hold(fixture, true);
+    fixture_create(fixture, &spec, id);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), -EEXIST);
+    fixture_hold(fixture, false);
+    fixture_await(fixture, id, JOB_DONE);
+    char none[] = "b";
+    spec = fixture_spec(none);
+    spec.max_failures = 0;
+    fixture_hide(fixture, "bad\r");
+    fixture_create(fixture, &spec, id);
+    fixture_await(fixture, id, JOB_DONE);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), -EEXIST);
+    assert_int_equal(error.code, ERROR_CONFLICT);
+}
+
+static void a_removed_job_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    char path[128];
+    fixture_fill(fixture, "a/", 1000, 0);
+    atomic_store(&fixture->delay_us, 100);
+    fixture_create(fixture, &spec, id);
+    fixture_await_results(fixture, id, 50);
+    assert_int_equal(call(jobs_remove, fixture, id), ERROR_NONE);
+    assert_int_equal(call(jobs_remove, fixture, id), ERROR_NOT_FOUND);
+    struct job_info *infos = NULL;
+    size_t count = 1;
+    assert_int_equal(jobs_list(fixture->jobs, &infos, &count), 0);
+    assert_int_equal(count, 0);
+    free(infos);
+    (void)snprintf(path, sizeof path, "%s/jobs/%s", fixture->root, id);
+    assert_int_equal(access(path, F_OK), -1);
+    (void)snprintf(path, sizeof path, "%s/jobs/.old-%s", fixture->root, id);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static void a_token_makes_one_job(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    struct job_info info;
+    struct error error;
+    bool existing = false;
+    fixture_fill(fixture, "a/", 10, 0);
+    (void)snprintf(spec.token, sizeof spec.token, "t-1");
+    fixture_create(fixture, &spec, id);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(jobs_create(fixture->jobs, &spec, NULL, &info, &existing, &error), 0);
+        assert_true(existing);
+        assert_string_equal(info.spec.id, id);
+        job_info_done(&info);
+        fixture_restart(fixture);
+    }
+    (void)snprintf(spec.token, sizeof spec.token, "t-2");
+    char second[JOB_ID_SIZE];
+    fixture_create(fixture, &spec, second);
+    assert_string_not_equal(id, second);
+}
+
+static void what_the_host_refuses_is_no_job(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    struct job_info info;
+    struct error error;
+    bool existing = false;
+    (void)snprintf(spec.model, sizeof spec.model, "none");
+    assert_int_equal(jobs_create(fixture->jobs, &spec, NULL, &info, &existing, &error), -ENOENT);
+    char store[] = "x";
+    spec = fixture_spec(all);
+    spec.store = store;
+    assert_int_equal(jobs_create(fixture->jobs, &spec, NULL, &info, &existing, &error), -ENOENT);
+    struct job_info *infos = NULL;
+    size_t count = 1;
+    assert_int_equal(jobs_list(fixture->jobs, &infos, &count), 0);
+    assert_int_equal(count, 0);
+    free(infos);
+}
+
+static void a_damaged_job_is_listed_as_failed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    char path[128];
+    fixture_fill(fixture, "a/", 10, 0);
+    fixture_create(fixture, &spec, id);
+    fixture_await(fixture, id, JOB_DONE);
+    fixture_stop(fixture);
+    (void)snprintf(path, sizeof path, "%s/jobs/%s/job.json", fixture->root, id);
+    disk_write(path, "{", 1);
+    (void)snprintf(path, sizeof path, "%s/jobs/.new-zzzzzzzz", fixture->root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    fixture_open(fixture);
+    assert_int_equal(access(path, F_OK), -1);
+    struct job_info info = fixture_info(fixture, id);
+    assert_int_equal(info.state, JOB_FAILED);
+    assert_int_equal(info.reason.code, ERROR_MALFORMED);
+    job_info_done(&info);
+    assert_int_equal(call(jobs_resume, fixture, id), ERROR_CONFLICT);
+    assert_int_equal(call(jobs_remove, fixture, id), ERROR_NONE);
+}
+
+/* 16 run, of which none gets on; the others wait, and go by priority and then by age. */
+static void places_go_by_priority_and_age(void **state)
+{
+    struct fixture *fixture = *state;
+    char ids[LIMIT_JOBS_RUNNING + 4][JOB_ID_SIZE];
+    static const uint32_t priorities[] = {2, 9, 2, 7};
+    static const unsigned wanted[] = {1, 3, 0, 2};
+    fixture_fill(fixture, "a/", 3, 0);
+    fixture_hold(fixture, true);
+    for (unsigned i = 0; i < LIMIT_JOBS_RUNNING + 4; i++) {
+        struct job_spec spec = fixture_spec(all);
+        spec.priority = i < LIMIT_JOBS_RUNNING ? 0 : priorities[i - LIMIT_JOBS_RUNNING];
+        fixture_create(fixture, &spec, ids[i]);
+        if (i < LIMIT_JOBS_RUNNING) {
+            fixture_await(fixture, ids[i], JOB_RUNNING);
+        }
+    }
+    fixture_sleep_ms(20);
+    for (unsigned i = LIMIT_JOBS_RUNNING; i < LIMIT_JOBS_RUNNING + 4; i++) {
+        assert_int_equal(fixture_state(fixture, ids[i]), JOB_WAITING);
+    }
+    for (unsigned i = 0; i < 4; i++) { /* one place after the other becomes free */
+        assert_int_equal(call(jobs_pause, fixture, ids[i]), ERROR_NONE);
+        fixture_await(fixture, ids[LIMIT_JOBS_RUNNING + wanted[i]], JOB_RUNNING);
+    }
+    assert_int_equal(call(jobs_cancel, fixture, ids[LIMIT_JOBS_RUNNING]), ERROR_NONE);
+    fixture_hold(fixture, false);
+    for (unsigned i = 4; i < LIMIT_JOBS_RUNNING; i++) {
+        fixture_await(fixture, ids[i], JOB_DONE);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(call(jobs_resume, fixture, ids[i]), ERROR_NONE);
+        fixture_await(fixture, ids[i], JOB_DONE);
+        fixture_check_exact(fixture, ids[i], "a/", 3);
+    }
+}
+
+static void a_job_that_paused_by_itself_takes_no_place(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[JOB_ID_SIZE];
+    fixture_fill(fixture, "a/", 3, 0);
+    atomic_store(&fixture->model_gone, true);
+    for (unsigned i = 0; i < LIMIT_JOBS_RUNNING + 2; i++) {
+        struct job_spec spec = fixture_spec(all);
+        fixture_create(fixture, &spec, id);
+        fixture_await_reason(fixture, id, ERROR_NOT_FOUND);
+    }
+}
+
+/* Whether the job goes within a few seconds. */
+static bool goes(struct fixture *fixture, const char *id)
+{
+    int64_t until_ns = clock_now_ns() + 5 * NS_PER_S;
+    while (clock_now_ns() < until_ns) {
+        struct job_info info;
+        struct error error;
+        if (jobs_get(fixture->jobs, id, &info, &error) == -ENOENT) {
+            return true;
+        }
+        job_info_done(&info);
+        fixture_sleep_ms(5);
+    }
+    return false;
+}
+
+static void what_is_not_kept_goes_after_delivery(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char kept[JOB_ID_SIZE];
+    char id[JOB_ID_SIZE];
+    struct jobs_reader *readers[2];
+    struct error error;
+    fixture_stop(fixture);
+    fixture->delivered_ms = 80;
+    fixture_open(fixture);
+    fixture_fill(fixture, "a/", 3, 0);
+    fixture_create(fixture, &spec, kept);
+    spec.keep = false;
+    fixture_create(fixture, &spec, id);
+    fixture_await(fixture, id, JOB_DONE);
+    fixture_await(fixture, kept, JOB_DONE);
+    fixture_sleep_ms(150);
+    assert_int_equal(fixture_state(fixture, id), JOB_DONE);
+    assert_int_equal(jobs_reader_new(fixture->jobs, id, 0, NULL, NULL, &readers[0], &error), 0);
+    assert_int_equal(jobs_reader_new(fixture->jobs, kept, 0, NULL, NULL, &readers[1], &error), 0);
+    jobs_reader_delivered(readers[0]);
+    jobs_reader_delivered(readers[1]);
+    assert_int_equal(fixture_state(fixture, id), JOB_DONE); /* not at once */
+    assert_true(goes(fixture, id));
+    assert_int_equal(fixture_state(fixture, kept), JOB_DONE);
+    jobs_reader_free(readers[0]);
+    jobs_reader_free(readers[1]);
+}
+
+static void ended_jobs_go_after_their_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    char paused[JOB_ID_SIZE];
+    fixture_stop(fixture);
+    fixture->keep_s = 1;
+    fixture_open(fixture);
+    fixture_fill(fixture, "a/", 3, 0);
+    fixture_hold(fixture, true);
+    fixture_create(fixture, &spec, paused);
+    assert_int_equal(call(jobs_pause, fixture, paused), ERROR_NONE);
+    fixture_hold(fixture, false);
+    fixture_create(fixture, &spec, id);
+    assert_true(goes(fixture, id));
+    assert_int_equal(fixture_state(fixture, paused), JOB_PAUSED);
+}
+
+static void nothing_is_answered_after_the_stop(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    struct job_info info;
+    struct error error;
+    bool existing = false;
+    char id[JOB_ID_SIZE];
+    fixture_fill(fixture, "a/", 3, 0);
+    fixture_create(fixture, &spec, id);
+    jobs_stop(fixture->jobs);
+    assert_int_equal(call(jobs_pause, fixture, id), ERROR_UNAVAILABLE);
+    assert_int_equal(jobs_get(fixture->jobs, id, &info, &error), -EAGAIN);
+    assert_int_equal(jobs_create(fixture->jobs, &spec, NULL, &info, &existing, &error), -EAGAIN);
+}
+
+#define RUN(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RUN(a_paused_job_stands_still_until_it_is_resumed),
+        RUN(a_pause_by_the_user_keeps_a_job_that_paused_by_itself),
+        RUN(a_job_that_paused_by_itself_goes_on_after_a_restart),
+        RUN(a_cancelled_job_keeps_what_it_has),
+        RUN(a_stop_ends_what_is_held_in_the_host),
+        RUN(a_list_of_names_goes_on_behind_its_last_result),
+        RUN(retry_takes_exactly_what_failed),
+        RUN(a_removed_job_leaves_nothing),
+        RUN(a_token_makes_one_job),
+        RUN(what_the_host_refuses_is_no_job),
+        RUN(a_damaged_job_is_listed_as_failed),
+        RUN(places_go_by_priority_and_age),
+        RUN(a_job_that_paused_by_itself_takes_no_place),
+        RUN(what_is_not_kept_goes_after_delivery),
+        RUN(ended_jobs_go_after_their_time),
+        RUN(nothing_is_answered_after_the_stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
