@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <lmdb.h>
 
 #include "base/limits.h"
 #include "fixture.h"
@@ -165,6 +166,39 @@ static void keys_of_any_length_stay_in_order(void **state)
     free(model);
 }
 
+/* Entries of any kind in the file. */
+static size_t entries_in_file(const struct fixture *fixture)
+{
+    MDB_env *env = NULL;
+    MDB_stat info;
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_open(env, fixture->directory, MDB_RDONLY, 0600), 0);
+    assert_int_equal(mdb_env_stat(env, &info), 0);
+    mdb_env_close(env);
+    return info.ms_entries;
+}
+
+static void nothing_is_left_of_keys_that_are_gone(void **state)
+{
+    uint64_t random = 9;
+    struct model *model = model_new(&random);
+    struct known *known = fixture_open(*state);
+    change_some(model, known, &random, false);
+    known_close(known);
+    assert_true(entries_in_file(*state) > 100);
+    known = fixture_open(*state);
+    struct known_batch *batch = fixture_batch(known);
+    for (size_t i = 0; i < KEYS; i++) {
+        assert_int_equal(known_batch_remove(batch, model->entries[i].key), 0);
+    }
+    fixture_commit(batch, NULL);
+    assert_int_equal(known_count(known), 0);
+    known_batch_free(batch);
+    known_close(known);
+    assert_int_equal(entries_in_file(*state), 1); /* the version */
+    free(model);
+}
+
 static void a_bound_longer_than_any_key_is_fine(void **state)
 {
     char bound[3 * LIMIT_KEY_BYTES];
@@ -227,6 +261,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     static const struct CMUnitTest tests[] = {
         TEST(keys_of_any_length_stay_in_order),
+        TEST(nothing_is_left_of_keys_that_are_gone),
         TEST(a_bound_longer_than_any_key_is_fine),
         TEST(a_long_walk_over_long_keys_is_renewed),
     };

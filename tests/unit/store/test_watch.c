@@ -214,7 +214,13 @@ static void a_directory_renamed_into_place_is_watched(void **state)
     assert_told(watch);
     write_file(tree, "live/other/1/w.jpg");
     assert_told(watch);
-    move(tree, "live/other", "staging/done");
+    make_directory(tree, "live/empty");
+    assert_told(watch);
+    move(tree, "live/other", "live/empty"); /* in place of another */
+    assert_told(watch);
+    write_file(tree, "live/empty/w.jpg");
+    assert_told(watch);
+    move(tree, "live/empty", "staging/done");
     assert_told(watch);
     write_file(tree, "staging/done/1/v.jpg");
     assert_quiet(watch);
