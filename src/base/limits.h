@@ -70,6 +70,9 @@
 #define LIMIT_JOB_PRIORITY 9u
 #define LIMIT_JOB_KEEP_S 604800 /* an ended job stays listed for a week [conf] */
 
+/* Indexes. */
+#define LIMIT_INDEXES 64u /* that are listed */
+
 /* Lanes and workers. */
 #define LIMIT_LANES 257u                   /* cores + 1 */
 #define LIMIT_LANE_INPUT_BYTES (64 * MIB)  /* shared buffer: object or tensors in */

@@ -15,6 +15,9 @@
  * forget (jobs_release), so that the log does not grow with the index. The job's token is
  * `index.NAME.N`: made again after a crash in between, it is the same job.
  *
+ * Keys: in an index that is fed a row's key is the object's, without its store's name; in an
+ * imported one it is the name as it was given (retrieval_use_key, retrieval_use_name).
+ *
  * Repair: a row that the index reports as damaged is put again from a fresh inference, which the
  * host is asked for (embed). An index whose keys are damaged (ERROR_MALFORMED) is set aside and
  * filled anew, which the result cache makes cheap.
@@ -28,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
@@ -59,7 +63,7 @@ struct retrieval_info {
     struct index_status index;
     bool selected_known;
     uint64_t selected;
-    uint64_t failed; /* objects of the selection without a row */
+    uint64_t failed; /* objects of the selection without a row, as far as is known */
     bool has_next;   /* another model builds beside */
     char next_model[LIMIT_MODEL_NAME + 1];
     char next_version[JOB_VERSION_SIZE];
@@ -80,6 +84,8 @@ struct retrieval_options {
     const char *directory; /* made where absent; NULL: no index can be made */
     struct jobs *jobs;     /* borrowed */
     struct retrieval_host host;
+    uint32_t verify_ms; /* between two slices of the search for rot, while nothing else is to be
+                         * done; 0: 5,000 */
 };
 
 /* Takes in what is there and goes on feeding. An index that cannot be opened is listed as failed
@@ -98,8 +104,7 @@ must_check int retrieval_get(struct retrieval *retrieval, const char *name,
                              struct retrieval_info *ret_info, struct error *error);
 must_check int retrieval_list(struct retrieval *retrieval, struct retrieval_info **ret_infos,
                               size_t *ret_count);
-must_check int retrieval_remove(struct retrieval *retrieval, const char *name,
-                                struct error *error);
+must_check int retrieval_remove(struct retrieval *retrieval, const char *name, struct error *error);
 /* Builds with another model or version beside, swaps when its first pass is over. ERROR_CONFLICT
  * where one builds already or the index was imported. */
 must_check int retrieval_rebuild(struct retrieval *retrieval, const char *name, const char *model,
@@ -113,6 +118,14 @@ must_check int retrieval_use(struct retrieval *retrieval, const char *name,
 struct index *retrieval_use_index(const struct retrieval_use *use);
 const struct retrieval_spec *retrieval_use_spec(const struct retrieval_use *use);
 void retrieval_use_free(struct retrieval_use *use); /* NULL is fine */
+
+/* The index's key of an object STORE/KEY, borrowed from `object`; NULL: it cannot be in this index.
+ */
+const char *retrieval_use_key(const struct retrieval_use *use, const char *object);
+/* Likewise of a prefix of names, for index_query.prefix: NULL: no name of this index begins so. */
+const char *retrieval_use_prefix(const struct retrieval_use *use, const char *prefix);
+/* Appends the object's name, STORE/KEY, that belongs to a key of the index. */
+void retrieval_use_name(const struct retrieval_use *use, const char *key, struct buffer *out);
 
 /* An index made elsewhere: rows come in any order, it is visible when it is finished. */
 struct retrieval_import;
