@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of keys.h. A node without entries does not stay: its parent forgets it.
+ */
+#include "index/keys.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+int key_of(const char *text, struct key *ret_key, struct error *error)
+{
+    size_t size = strnlen(text, INDEX_KEY_MAX + 1);
+    if (size == 0) {
+        return error_set(error, ERROR_MALFORMED, "an index's key is not empty");
+    }
+    if (size > INDEX_KEY_MAX) {
+        return error_set(error, ERROR_MALFORMED, "the key is longer than %u bytes: '%.64s...'",
+                         INDEX_KEY_MAX, text);
+    }
+    *ret_key = (struct key){.bytes = text, .size = size};
+    return 0;
+}
+
+static size_t piece_size(const struct key *key, size_t at)
+{
+    size_t rest = key->size - at;
+    return rest < RECORD_PIECE ? rest : RECORD_PIECE;
+}
+
+/* 0, or -ENOENT without a message. */
+static int get_entry(const struct meta *meta, MDB_txn *txn, const struct record_key *name,
+                     struct record_entry *ret_entry, struct error *error)
+{
+    MDB_val value;
+    int result = meta_get(meta, txn, name, &value, error);
+    if (result == 0 &&
+        record_entry_decode(name->bytes, name->size, value.mv_data, value.mv_size, ret_entry) < 0) {
+        return meta_damaged(error);
+    }
+    return result;
+}
+
+static int put_entry(const struct meta *meta, MDB_txn *txn, const struct record_key *name,
+                     const struct record_entry *entry, struct error *error)
+{
+    struct record_value value;
+    record_entry_encode(name, entry, &value);
+    return meta_put(meta, txn, name, &value, error);
+}
+
+int keys_find(const struct meta *meta, MDB_txn *txn, const struct key *key, uint32_t *ret_slot,
+              struct error *error)
+{
+    uint64_t node = 0;
+    for (size_t at = 0;; at += RECORD_PIECE) {
+        struct record_key name;
+        struct record_entry entry;
+        record_entry_key(node, key->bytes + at, piece_size(key, at), &name);
+        int result = get_entry(meta, txn, &name, &entry, error);
+        if (result < 0) {
+            return result;
+        }
+        bool last = at + RECORD_PIECE >= key->size;
+        if (last ? entry.slot == NO_SLOT : entry.child == 0) {
+            return -ENOENT;
+        }
+        if (last) {
+            *ret_slot = entry.slot;
+            return 0;
+        }
+        node = entry.child;
+    }
+}
+
+int keys_set(const struct meta *meta, MDB_txn *txn, const struct key *key, uint32_t slot,
+             uint64_t *next_node, struct error *error)
+{
+    uint64_t node = 0;
+    for (size_t at = 0;; at += RECORD_PIECE) {
+        struct record_key name;
+        struct record_entry entry = {.slot = NO_SLOT};
+        record_entry_key(node, key->bytes + at, piece_size(key, at), &name);
+        int result = get_entry(meta, txn, &name, &entry, error);
+        if (result < 0 && result != -ENOENT) {
+            return result;
+        }
+        if (at + RECORD_PIECE >= key->size) {
+            entry.slot = slot;
+            return put_entry(meta, txn, &name, &entry, error);
+        }
+        if (entry.child == 0) {
+            entry.child = (*next_node)++;
+            result = put_entry(meta, txn, &name, &entry, error);
+            if (result < 0) {
+                return result;
+            }
+        }
+        node = entry.child;
+    }
+}
+
+/* 1 where the node has an entry, else 0. */
+static int has_entries(const struct meta *meta, MDB_txn *txn, uint64_t node, struct error *error)
+{
+    struct record_key name;
+    MDB_cursor *cursor = NULL;
+    int code = mdb_cursor_open(txn, meta->dbi, &cursor);
+    if (code != 0) {
+        return meta_failed(error, code, "read");
+    }
+    record_entry_key(node, "", 0, &name);
+    MDB_val found = {.mv_size = name.size, .mv_data = name.bytes};
+    MDB_val value;
+    code = mdb_cursor_get(cursor, &found, &value, MDB_SET_RANGE);
+    bool has =
+        code == 0 && found.mv_size > name.size && memcmp(found.mv_data, name.bytes, name.size) == 0;
+    mdb_cursor_close(cursor);
+    return code == 0 || code == MDB_NOTFOUND ? has : meta_failed(error, code, "read");
+}
+
+/* Takes the slot, or the child, from an entry, and the entry where nothing is left. *ret_gone tells
+ * which. */
+static int reduce(const struct meta *meta, MDB_txn *txn, const struct record_key *name, bool child,
+                  bool *ret_gone, struct error *error)
+{
+    struct record_entry entry;
+    int result = get_entry(meta, txn, name, &entry, error);
+    if (result < 0) {
+        return result == -ENOENT ? meta_damaged(error) : result;
+    }
+    if (child) {
+        entry.child = 0;
+    } else {
+        entry.slot = NO_SLOT;
+    }
+    *ret_gone = entry.child == 0 && entry.slot == NO_SLOT;
+    return *ret_gone ? meta_remove(meta, txn, name, error)
+                     : put_entry(meta, txn, name, &entry, error);
+}
+
+int keys_unset(const struct meta *meta, MDB_txn *txn, const struct key *key, struct error *error)
+{
+    struct record_key names[KEYS_DEPTH];
+    uint64_t nodes[KEYS_DEPTH] = {0};
+    unsigned depth = 0;
+    for (;; depth++) {
+        size_t at = (size_t)depth * RECORD_PIECE;
+        record_entry_key(nodes[depth], key->bytes + at, piece_size(key, at), &names[depth]);
+        if (at + RECORD_PIECE >= key->size) {
+            break;
+        }
+        struct record_entry entry;
+        int result = get_entry(meta, txn, &names[depth], &entry, error);
+        if (result < 0 || entry.child == 0) {
+            return result < 0 && result != -ENOENT ? result : meta_damaged(error);
+        }
+        nodes[depth + 1] = entry.child;
+    }
+    bool gone = false;
+    int result = reduce(meta, txn, &names[depth], false, &gone, error);
+    while (result == 0 && gone && depth > 0) {
+        result = has_entries(meta, txn, nodes[depth], error);
+        if (result != 0) {
+            return result < 0 ? result : 0;
+        }
+        depth--;
+        result = reduce(meta, txn, &names[depth], true, &gone, error);
+    }
+    return result;
+}
+
+int keys_walk_open(const struct meta *meta, MDB_txn *txn, const char *prefix, const char *after,
+                   struct keys_walk *ret_walk, struct error *error)
+{
+    *ret_walk = (struct keys_walk){.meta = meta, .prefix = prefix, .after = after};
+    int code = mdb_cursor_open(txn, meta->dbi, &ret_walk->cursor);
+    return code == 0 ? 0 : meta_failed(error, code, "read");
+}
+
+void keys_walk_close(struct keys_walk *walk)
+{
+    if (walk->cursor) {
+        mdb_cursor_close(walk->cursor);
+        walk->cursor = NULL;
+    }
+}
+
+/* Moves the cursor; 1 where it is at an entry of the current node then, 0 where not. */
+static int move(struct keys_walk *walk, const struct record_key *to, MDB_cursor_op how)
+{
+    struct record_key copy;
+    MDB_val name = {.mv_size = 0};
+    MDB_val value;
+    if (to) {
+        copy = *to;
+        name = (MDB_val){.mv_size = copy.size, .mv_data = copy.bytes};
+    }
+    int code = mdb_cursor_get(walk->cursor, &name, &value, how);
+    if (code == MDB_NOTFOUND) {
+        return 0;
+    }
+    if (code != 0) {
+        return meta_failed(walk->error, code, "read");
+    }
+    struct record_key node;
+    record_entry_key(walk->nodes[walk->depth], "", 0, &node);
+    if (name.mv_size <= node.size || memcmp(name.mv_data, node.bytes, node.size) != 0) {
+        return 0;
+    }
+    if (record_entry_decode(name.mv_data, name.mv_size, value.mv_data, value.mv_size,
+                            &walk->entry) < 0) {
+        return meta_damaged(walk->error);
+    }
+    size_t at = (size_t)walk->depth * RECORD_PIECE;
+    size_t size = name.mv_size - node.size;
+    memcpy(walk->key + at, (const char *)name.mv_data + node.size, size);
+    walk->size = at + size;
+    walk->key[walk->size] = '\0';
+    return 1;
+}
+
+static int enter_child(struct keys_walk *walk)
+{
+    if (walk->depth + 1 == KEYS_DEPTH) {
+        return meta_damaged(walk->error);
+    }
+    walk->nodes[++walk->depth] = walk->entry.child;
+    return 0;
+}
+
+/* From the end of a node to what comes after its parent's entry. */
+static int leave_nodes(struct keys_walk *walk)
+{
+    int result = 0;
+    while (result == 0 && walk->depth > 0) {
+        struct record_key parent;
+        walk->depth--;
+        record_entry_key(walk->nodes[walk->depth], walk->key + (size_t)walk->depth * RECORD_PIECE,
+                         RECORD_PIECE, &parent);
+        result = move(walk, &parent, MDB_SET_KEY);
+        if (result == 1) {
+            result = move(walk, NULL, MDB_NEXT);
+        } else if (result == 0) {
+            result = meta_damaged(walk->error);
+        }
+    }
+    return result;
+}
+
+static int advance(struct keys_walk *walk)
+{
+    int result;
+    if (walk->entry.child != 0) {
+        struct record_key first;
+        result = enter_child(walk);
+        if (result < 0) {
+            return result;
+        }
+        record_entry_key(walk->nodes[walk->depth], "", 0, &first);
+        result = move(walk, &first, MDB_SET_RANGE);
+    } else {
+        result = move(walk, NULL, MDB_NEXT);
+    }
+    return result == 0 ? leave_nodes(walk) : result;
+}
+
+/* To the first entry from `key` on, or behind it. */
+static int seek(struct keys_walk *walk, const struct key *key, bool behind)
+{
+    for (;;) {
+        struct record_key name;
+        size_t at = (size_t)walk->depth * RECORD_PIECE;
+        size_t size = piece_size(key, at);
+        record_entry_key(walk->nodes[walk->depth], key->bytes + at, size, &name);
+        int result = move(walk, &name, MDB_SET_RANGE);
+        if (result <= 0) {
+            return result < 0 ? result : leave_nodes(walk);
+        }
+        if (walk->size != at + size || memcmp(walk->key + at, key->bytes + at, size) != 0) {
+            return 1;
+        }
+        if (at + size == key->size) {
+            return behind ? advance(walk) : 1;
+        }
+        if (walk->entry.child == 0) {
+            return advance(walk);
+        }
+        result = enter_child(walk);
+        if (result < 0) {
+            return result;
+        }
+    }
+}
+
+static int start(struct keys_walk *walk)
+{
+    struct key prefix = {.bytes = walk->prefix, .size = strnlen(walk->prefix, INDEX_KEY_MAX + 1)};
+    /* Behind a text longer than any key is behind its beginning. */
+    struct key after = {.bytes = walk->after, .size = strnlen(walk->after, INDEX_KEY_MAX)};
+    walk->started = true;
+    if (prefix.size > INDEX_KEY_MAX) {
+        return 0;
+    }
+    bool behind = after.size > 0 && strcmp(walk->after, walk->prefix) >= 0;
+    return seek(walk, behind ? &after : &prefix, behind);
+}
+
+int keys_walk_next(struct keys_walk *walk, struct error *error)
+{
+    walk->error = error;
+    int result = walk->started ? advance(walk) : start(walk);
+    while (result == 1 && walk->entry.slot == NO_SLOT) {
+        result = advance(walk);
+    }
+    if (result == 1 && strncmp(walk->key, walk->prefix, strlen(walk->prefix)) != 0) {
+        return 0;
+    }
+    return result;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of keys, in order of their bytes. LMDB's keys have at most 511 bytes, ours 1,024, so a
+ * key stands there in pieces of RECORD_PIECE bytes, like a path: an entry is a piece within a node,
+ * the root being node 0; a whole piece may have a child node, which holds what the keys that begin
+ * with it go on with. Most keys are one piece. The order of a walk through it is that of the keys.
+ *
+ * All within a transaction of the caller's. Errors: ERROR_MALFORMED (damaged), ERROR_IO,
+ * ERROR_NO_SPACE.
+ */
+#ifndef SITU_INDEX_KEYS_H
+#define SITU_INDEX_KEYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "index/meta.h"
+
+enum { KEYS_DEPTH = (INDEX_KEY_MAX + RECORD_PIECE - 1) / RECORD_PIECE };
+
+struct key {
+    const char *bytes;
+    size_t size; /* 1 to INDEX_KEY_MAX */
+};
+
+/* Whether it may be a key at all; never reads further than INDEX_KEY_MAX + 1 bytes. */
+must_check int key_of(const char *text, struct key *ret_key, struct error *error);
+
+/* 0, or -ENOENT without a message. */
+must_check int keys_find(const struct meta *meta, MDB_txn *txn, const struct key *key,
+                         uint32_t *ret_slot, struct error *error);
+
+/* Sets the key's slot; *next_node counts new nodes. */
+must_check int keys_set(const struct meta *meta, MDB_txn *txn, const struct key *key, uint32_t slot,
+                        uint64_t *next_node, struct error *error);
+
+/* Removes a key that is there. */
+must_check int keys_unset(const struct meta *meta, MDB_txn *txn, const struct key *key,
+                          struct error *error);
+
+struct keys_walk {
+    const struct meta *meta;
+    MDB_cursor *cursor; /* owned */
+    struct error *error;
+    const char *prefix; /* borrowed, as is `after` */
+    const char *after;
+    bool started;
+    unsigned depth;
+    uint64_t nodes[KEYS_DEPTH];
+    struct record_entry entry;                       /* where it stands */
+    char key[(size_t)KEYS_DEPTH * RECORD_PIECE + 1]; /* with NUL */
+    size_t size;
+};
+
+/* Keys that begin with `prefix` and are greater than `after` ("": all). */
+must_check int keys_walk_open(const struct meta *meta, MDB_txn *txn, const char *prefix,
+                              const char *after, struct keys_walk *ret_walk, struct error *error);
+/* 1 with walk->key and walk->entry.slot, 0 at the end. */
+must_check int keys_walk_next(struct keys_walk *walk, struct error *error);
+void keys_walk_close(struct keys_walk *walk);
+
+#endif

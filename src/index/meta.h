@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The index's meta database: one LMDB environment in the subdirectory `meta`, looked at before it
+ * is mapped. Its commit is the index's. Transactions are plain LMDB ones; here stands what gets,
+ * puts and tells errors in the index's words. Read transactions belong to whoever has them.
+ */
+#ifndef SITU_INDEX_META_H
+#define SITU_INDEX_META_H
+
+#include <lmdb.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "index/records.h"
+#include "mdb/pages.h"
+
+struct meta {
+    MDB_env *env; /* owned */
+    MDB_dbi dbi;
+    int lock_fd; /* owned; the directory, locked against other processes */
+};
+
+/* Opens what is there after its check, calling `visit` for each entry. -ENOENT (ERROR_NOT_FOUND):
+ * there is nothing, or nothing was ever committed; ERROR_CONFLICT, ERROR_MALFORMED, ERROR_IO,
+ * ERROR_NO_SPACE, ERROR_MEMORY. */
+must_check int meta_open(const char *directory, uint64_t limit_bytes, pages_visit_fn visit,
+                         void *context, struct meta *ret_meta, struct error *error);
+
+/* Makes a database with the head and nothing else; ERROR_CONFLICT where there is one. */
+must_check int meta_create(const char *directory, const struct record_head *head,
+                           struct error *error);
+void meta_close(struct meta *meta);
+
+/* Removes the files, where no process has them open. */
+must_check int meta_destroy(const char *directory, struct error *error);
+
+/* Fills *error from LMDB's code. */
+int meta_failed(struct error *error, int code, const char *deed);
+
+/* The one message for records that are not what they were: ERROR_MALFORMED. */
+int meta_damaged(struct error *error);
+
+/* 0 and the value, borrowed from the transaction; -ENOENT without a message. */
+must_check int meta_get(const struct meta *meta, MDB_txn *txn, const struct record_key *key,
+                        MDB_val *ret_value, struct error *error);
+must_check int meta_put(const struct meta *meta, MDB_txn *txn, const struct record_key *key,
+                        const struct record_value *value, struct error *error);
+must_check int meta_remove(const struct meta *meta, MDB_txn *txn, const struct record_key *key,
+                           struct error *error);
+
+must_check int meta_get_head(const struct meta *meta, MDB_txn *txn, struct record_head *ret_head,
+                             struct error *error);
+must_check int meta_put_head(const struct meta *meta, MDB_txn *txn, const struct record_head *head,
+                             struct error *error);
+/* The slot's record; one that is missing is damage. */
+must_check int meta_get_slot(const struct meta *meta, MDB_txn *txn, uint32_t slot,
+                             struct record_slot *ret_slot, struct error *error);
+must_check int meta_put_slot(const struct meta *meta, MDB_txn *txn, uint32_t slot,
+                             const struct record_slot *record, struct error *error);
+
+uint64_t meta_used_bytes(const struct meta *meta);
+
+#endif

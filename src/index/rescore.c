@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Scoring. Products of two float32 are exact in double precision; sums run in eight lanes, in the
+ * same order on every machine.
+ */
+#include "index/rescore.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+enum { LANES = 8 };
+
+static double sum_lanes(const double lanes[LANES])
+{
+    return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
+           ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
+static double dot(const float *a, const float *b, size_t size)
+{
+    double lanes[LANES] = {0};
+    size_t whole = size / LANES * LANES;
+    for (size_t i = 0; i < whole; i += LANES) {
+        for (size_t j = 0; j < LANES; j++) {
+            lanes[j] += (double)a[i + j] * (double)b[i + j];
+        }
+    }
+    for (size_t i = whole; i < size; i++) {
+        lanes[i - whole] += (double)a[i] * (double)b[i];
+    }
+    return sum_lanes(lanes);
+}
+
+static double distance_square(const float *a, const float *b, size_t size)
+{
+    double lanes[LANES] = {0};
+    size_t whole = size / LANES * LANES;
+    for (size_t i = 0; i < whole; i += LANES) {
+        for (size_t j = 0; j < LANES; j++) {
+            double apart = (double)a[i + j] - (double)b[i + j];
+            lanes[j] += apart * apart;
+        }
+    }
+    for (size_t i = whole; i < size; i++) {
+        double apart = (double)a[i] - (double)b[i];
+        lanes[i - whole] += apart * apart;
+    }
+    return sum_lanes(lanes);
+}
+
+static double rank_of(const struct rescoring *rescoring, const float *row)
+{
+    size_t dimension = rescoring->index->shape.dimension;
+    switch (rescoring->index->shape.metric) {
+    case INDEX_EUCLIDEAN:
+        return -distance_square(row, rescoring->query, dimension);
+    case INDEX_DOT:
+        return dot(row, rescoring->query, dimension);
+    case INDEX_COSINE:
+    default:
+        return rescoring->norm > 0.0 ? dot(row, rescoring->query, dimension) / rescoring->norm
+                                     : 0.0;
+    }
+}
+
+double rescore_score(enum index_metric metric, double rank)
+{
+    return metric == INDEX_EUCLIDEAN ? -sqrt(-rank) : rank;
+}
+
+double rescore_distance(enum index_metric metric, double rank)
+{
+    switch (metric) {
+    case INDEX_EUCLIDEAN:
+        return sqrt(-rank);
+    case INDEX_DOT:
+        return -rank;
+    case INDEX_COSINE:
+    default:
+        return 1.0 - rank;
+    }
+}
+
+double rescore_floor(enum index_metric metric, double min_score, double norm)
+{
+    if (metric != INDEX_EUCLIDEAN) {
+        return min_score - fabs(min_score) * 0x1p-40;
+    }
+    if (min_score > 0.0) {
+        return INFINITY;
+    }
+    double squares = norm * norm + min_score * min_score;
+    return norm * norm - min_score * min_score - squares * 0x1p-40;
+}
+
+static int compare_keys(const struct key *a, const struct key *b)
+{
+    int order = memcmp(a->bytes, b->bytes, a->size < b->size ? a->size : b->size);
+    return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+/* Whether a comes behind b in the answer. */
+static bool is_worse(const struct ranked *a, const struct ranked *b)
+{
+    return a->rank != b->rank ? a->rank < b->rank : compare_keys(&a->key, &b->key) > 0;
+}
+
+/* Fills the hole at the top of a heap of `count`, the worst first. */
+static void sift_down(struct ranked *heap, size_t count, struct ranked item)
+{
+    size_t at = 0;
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= count) {
+            break;
+        }
+        if (child + 1 < count && is_worse(&heap[child + 1], &heap[child])) {
+            child++;
+        }
+        if (!is_worse(&heap[child], &item)) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = item;
+}
+
+static void keep(struct rescoring *rescoring, const struct ranked *item)
+{
+    struct ranked *heap = rescoring->best;
+    if (rescoring->count == rescoring->k) {
+        if (is_worse(&heap[0], item)) {
+            sift_down(heap, rescoring->k, *item);
+        }
+        return;
+    }
+    size_t at = rescoring->count++;
+    while (at > 0 && is_worse(item, &heap[(at - 1) / 2])) {
+        heap[at] = heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    heap[at] = *item;
+}
+
+/* Takes the worst from the top, again and again, to the end. */
+static void sort(struct rescoring *rescoring)
+{
+    struct ranked *heap = rescoring->best;
+    for (size_t count = rescoring->count; count > 1; count--) {
+        struct ranked worst = heap[0];
+        sift_down(heap, count - 1, heap[count - 1]);
+        heap[count - 1] = worst;
+    }
+}
+
+/* 0 with its key, where the row is good. */
+static int read_candidate(struct rescoring *rescoring, struct ranked *item, bool *ret_good,
+                          struct error *error)
+{
+    struct index *index = rescoring->index;
+    struct record_slot record;
+    bool was_damaged = codes_is_damaged(&index->codes, item->slot);
+    *ret_good = false;
+    if (was_damaged) {
+        rescoring->damaged++;
+        return 0;
+    }
+    int result = meta_get_slot(&index->meta, rescoring->snapshot->txn, item->slot, &record, error);
+    if (result < 0 || !record.live) {
+        return result < 0 ? result : meta_damaged(error);
+    }
+    rescoring->read++;
+    if (index_read_row(index, item->slot, &record, rescoring->row) < 0) {
+        rescoring->damaged++;
+        rescoring->newly_damaged = true;
+        return 0;
+    }
+    item->rank = rank_of(rescoring, rescoring->row);
+    item->key = (struct key){.bytes = record.key, .size = record.key_size};
+    *ret_good = true;
+    return 0;
+}
+
+int rescore(struct rescoring *rescoring, const struct candidates *candidates, struct error *error)
+{
+    enum index_metric metric = rescoring->index->shape.metric;
+    double shift = metric == INDEX_EUCLIDEAN ? rescoring->norm * rescoring->norm : 0.0;
+    for (size_t i = 0; i < candidates->count; i++) {
+        struct ranked item = {.slot = candidates->items[i].slot};
+        bool good;
+        if (rescoring->count == rescoring->k &&
+            candidates->items[i].high < rescoring->best[0].rank + shift) {
+            break;
+        }
+        int result = read_candidate(rescoring, &item, &good, error);
+        if (result < 0) {
+            return result;
+        }
+        if (good && (!rescoring->has_min_score ||
+                     rescore_score(metric, item.rank) >= rescoring->min_score)) {
+            keep(rescoring, &item);
+        }
+    }
+    sort(rescoring);
+    return 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Looking for rot, a slice a call: rows against their sums, keys against slots, the int8 copy
+ * against its sums. Under the writer's lock, so that the copy holds still; owners are told behind
+ * it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/pool.h"
+#include "index/state.h"
+
+/* A row to be told of. */
+struct found {
+    struct found *next;
+    uint32_t slot;
+    size_t key_size;
+    char key[];
+};
+
+struct verification {
+    struct index *index;
+    struct snapshot snapshot;
+    float *row; /* owned */
+    struct index_findings findings;
+    struct pool pool;
+    struct found *found; /* in the pool */
+    struct error *error;
+};
+
+static int note_damage(struct verification *verification, uint32_t slot,
+                       const struct record_slot *record)
+{
+    struct found *found = pool_take(&verification->pool, sizeof *found + record->key_size);
+    if (!found) {
+        return error_set(verification->error, ERROR_MEMORY, "out of memory for an index's check");
+    }
+    found->slot = slot;
+    found->key_size = record->key_size;
+    memcpy(found->key, record->key, record->key_size);
+    found->next = verification->found;
+    verification->found = found;
+    verification->findings.rows_damaged++;
+    return 0;
+}
+
+static int verify_slot(struct verification *verification, uint32_t slot)
+{
+    struct index *index = verification->index;
+    MDB_txn *txn = verification->snapshot.txn;
+    struct record_slot record;
+    uint32_t back = NO_SLOT;
+    int result = meta_get_slot(&index->meta, txn, slot, &record, verification->error);
+    if (result < 0 || !record.live) {
+        return result;
+    }
+    struct key key = {.bytes = record.key, .size = record.key_size};
+    verification->findings.rows++;
+    result = keys_find(&index->meta, txn, &key, &back, verification->error);
+    if (result < 0 && result != -ENOENT) {
+        return result;
+    }
+    if (back != slot || codes_chunk(&index->codes, slot)->tags[slot % CHUNK_ROWS] != record.tag) {
+        return meta_damaged(verification->error);
+    }
+    if (rows_read(&index->rows, slot, record.tag, verification->row) < 0) {
+        return note_damage(verification, slot, &record);
+    }
+    codes_unflag(&index->codes, slot); /* a disk that failed once, perhaps */
+    return 0;
+}
+
+static int verify_slice(struct verification *verification, uint64_t from, uint64_t to)
+{
+    struct index *index = verification->index;
+    struct rebuilding how = {.rows = &index->rows, .row = verification->row};
+    int result = 0;
+    for (uint64_t slot = from; slot < to && result == 0; slot++) {
+        result = verify_slot(verification, (uint32_t)slot);
+        bool block_ends = slot % SCAN_ROWS == SCAN_ROWS - 1 || slot + 1 == index->head.slots;
+        if (result == 0 && block_ends && codes_verify(&index->codes, slot / SCAN_ROWS, &how)) {
+            verification->findings.blocks_rebuilt++;
+        }
+    }
+    return result;
+}
+
+static int verify_locked(struct verification *verification, uint64_t *position, uint64_t rows)
+{
+    struct index *index = verification->index;
+    HOLD(&index->writer);
+    int result =
+        snapshot_begin(&index->readers, &index->meta, &verification->snapshot, verification->error);
+    if (result < 0) {
+        return result;
+    }
+    uint64_t slots = index->head.slots;
+    uint64_t from = *position < slots ? *position : slots;
+    uint64_t to = rows < slots - from ? from + rows : slots;
+    result = verify_slice(verification, from, to);
+    snapshot_end(&index->readers, &verification->snapshot);
+    if (result == 0 && verification->findings.blocks_rebuilt > 0) {
+        result = codes_save(&index->codes, slots, verification->error);
+    }
+    if (result == 0) {
+        *position = to == slots ? 0 : to;
+    }
+    return result;
+}
+
+/* A row found by a search before is told again: whoever was told may have lost it. */
+static void tell(const struct verification *verification)
+{
+    struct index *index = verification->index;
+    for (const struct found *found = verification->found; found; found = found->next) {
+        codes_unflag(&index->codes, found->slot);
+        index_report_row(index, found->slot, found->key, found->key_size);
+    }
+    uint64_t rebuilt = verification->findings.blocks_rebuilt;
+    atomic_fetch_add(&index->blocks_rebuilt, rebuilt);
+    if (rebuilt > 0 && index->options.report) {
+        index->options.report(index->options.report_context, INDEX_COPY_REBUILT, NULL,
+                              "blocks of the int8 copy were damaged and are made anew");
+    }
+}
+
+int index_verify(struct index *index, uint64_t *position, uint64_t rows,
+                 struct index_findings *ret_findings, struct error *error)
+{
+    cleanup_free float *row = malloc(index->rows.vector_bytes);
+    if (!row) {
+        return error_set(error, ERROR_MEMORY, "out of memory for an index's check");
+    }
+    struct verification verification = {.index = index, .row = row, .error = error};
+    int result = verify_locked(&verification, position, rows);
+    tell(&verification);
+    pool_done(&verification.pool);
+    if (result == 0) {
+        *ret_findings = verification.findings;
+    }
+    return result;
+}

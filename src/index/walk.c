@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Walks: one snapshot, the keys in order, their rows.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "index/state.h"
+
+struct index_walk {
+    struct index *index; /* borrowed */
+    struct snapshot snapshot;
+    struct keys_walk keys;
+    char *prefix; /* owned */
+    char *after;  /* owned */
+};
+
+int index_walk_new(struct index *index, const char *prefix, const char *after,
+                   struct index_walk **ret_walk, struct error *error)
+{
+    struct index_walk *walk = calloc(1, sizeof *walk);
+    if (!walk) {
+        return error_set(error, ERROR_MEMORY, "out of memory for a walk");
+    }
+    walk->index = index;
+    walk->prefix = strdup(prefix);
+    walk->after = strdup(after);
+    int result = walk->prefix && walk->after
+                     ? 0
+                     : error_set(error, ERROR_MEMORY, "out of memory for a walk");
+    if (result == 0) {
+        result = snapshot_begin(&index->readers, &index->meta, &walk->snapshot, error);
+    }
+    if (result < 0) {
+        walk->snapshot.txn = NULL;
+        index_walk_free(walk);
+        return result;
+    }
+    result = keys_walk_open(&index->meta, walk->snapshot.txn, walk->prefix, walk->after,
+                            &walk->keys, error);
+    if (result < 0) {
+        index_walk_free(walk);
+        return result;
+    }
+    *ret_walk = walk;
+    return 0;
+}
+
+int index_walk_next(struct index_walk *walk, const char **ret_key, float *vector,
+                    struct error *error)
+{
+    struct record_slot record;
+    int result = keys_walk_next(&walk->keys, error);
+    if (result <= 0) {
+        return result;
+    }
+    *ret_key = walk->keys.key;
+    if (!vector) {
+        return 1;
+    }
+    uint32_t slot = walk->keys.entry.slot;
+    result = meta_get_slot(&walk->index->meta, walk->snapshot.txn, slot, &record, error);
+    if (result == 0 && !record.live) {
+        result = meta_damaged(error);
+    }
+    if (result < 0) {
+        return result;
+    }
+    if (index_read_row(walk->index, slot, &record, vector) < 0) {
+        (void)error_set(error, ERROR_IO, "the row of '%.200s' is damaged", walk->keys.key);
+        return -EBADMSG;
+    }
+    return 1;
+}
+
+uint64_t index_walk_count(const struct index_walk *walk)
+{
+    return walk->snapshot.head.live;
+}
+
+void index_walk_free(struct index_walk *walk)
+{
+    if (!walk) {
+        return;
+    }
+    keys_walk_close(&walk->keys);
+    if (walk->snapshot.txn) {
+        snapshot_end(&walk->index->readers, &walk->snapshot);
+    }
+    free(walk->prefix);
+    free(walk->after);
+    free(walk);
+}
