@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading base64, four characters a step through a table.
+ * Base64, four characters a step.
  */
 #include "wire/base64.h"
 
@@ -67,4 +67,26 @@ int base64_decode(const char *text, size_t text_size, void *bytes, size_t *ret_s
     }
     *ret_size = (size_t)(out - (unsigned char *)bytes);
     return 0;
+}
+
+void base64_write(struct buffer *out, const void *bytes, size_t size)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const uint8_t *in = bytes;
+    size_t length = (size + 2) / 3 * 4;
+    char *to = buffer_reserve(out, length);
+    if (!to) {
+        return;
+    }
+    for (size_t at = 0; at < size; at += 3) {
+        size_t left = size - at;
+        uint32_t bits = (uint32_t)in[at] << 16 | (left > 1 ? (uint32_t)in[at + 1] << 8 : 0) |
+                        (left > 2 ? in[at + 2] : 0);
+        *to++ = letters[bits >> 18];
+        *to++ = letters[bits >> 12 & 0x3f];
+        *to++ = left > 1 ? letters[bits >> 6 & 0x3f] : '=';
+        *to++ = left > 2 ? letters[bits & 0x3f] : '=';
+    }
+    out->size += length;
 }

@@ -50,6 +50,17 @@ static int set_model(struct job_request *request, const char *model, struct erro
     return 0;
 }
 
+/* "base64", or "numbers", which is what NULL means. */
+static int set_embedding(struct job_request *request, const char *form, struct error *error)
+{
+    bool base64 = form && strcmp(form, "base64") == 0;
+    if (form && !base64 && strcmp(form, "numbers") != 0) {
+        return error_set(error, ERROR_MALFORMED, "\"embedding\" wants \"numbers\" or \"base64\"");
+    }
+    request->binary = base64;
+    return 0;
+}
+
 static int set_token(struct job_request *request, const char *token, struct error *error)
 {
     if (!token) {
@@ -220,6 +231,7 @@ static int read_options(struct job_request *request, struct error *error)
 {
     const struct json *body = request->body;
     const struct json *output = NULL;
+    const struct json *embedding = NULL;
     const struct json *model = NULL;
     const struct json *token = NULL;
     int result = optional(body, "model", JSON_TYPE_STRING, &model, error);
@@ -234,6 +246,12 @@ static int read_options(struct job_request *request, struct error *error)
     }
     if (result == 0) {
         result = read_bool(output, "labels", &request->labels, error);
+    }
+    if (result == 0) {
+        result = optional(output, "embedding", JSON_TYPE_STRING, &embedding, error);
+    }
+    if (result == 0) {
+        result = set_embedding(request, json_get_string(embedding, NULL), error);
     }
     if (result == 0) {
         result = read_number(body, "priority", 0, LIMIT_JOB_PRIORITY, &request->priority, error);
@@ -336,6 +354,9 @@ int job_request_from_query(const char *(*get)(void *context, const char *name), 
     }
     if (result == 0) {
         result = query_flag(&query, "labels", &request.labels, error);
+    }
+    if (result == 0) {
+        result = set_embedding(&request, get(context, "embedding"), error);
     }
     if (result == 0) {
         result = query_number(&query, "priority", 0, LIMIT_JOB_PRIORITY, &priority, error);

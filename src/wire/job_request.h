@@ -34,6 +34,7 @@ struct job_request {
 
     uint32_t top; /* 1 to LIMIT_TOP */
     bool labels;
+    bool binary;           /* embeddings as base64 */
     uint32_t priority;     /* 0 to LIMIT_JOB_PRIORITY */
     uint64_t max_failures; /* UINT64_MAX: no bound */
     bool cache;

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/pool.h"
+#include "wire/base64.h"
 #include "wire/tensor_json.h"
 
 struct result_memory {
@@ -52,8 +54,28 @@ static void write_classes(struct buffer *out, const struct result *result)
     buffer_append_char(out, ']');
 }
 
+static void write_embedding_base64(struct buffer *out, const struct result *result)
+{
+    uint8_t piece[768]; /* whole float32, and whole base64 steps */
+    buffer_append_text(out, "\"embedding\":\"");
+    for (size_t i = 0; i < result->embedding_size;) {
+        size_t size = 0;
+        for (; size < sizeof piece && i < result->embedding_size; i++, size += sizeof(uint32_t)) {
+            uint32_t bits;
+            memcpy(&bits, &result->embedding[i], sizeof bits);
+            bytes_put_u32(piece + size, bits);
+        }
+        base64_write(out, piece, size);
+    }
+    buffer_append_char(out, '"');
+}
+
 static void write_embedding(struct buffer *out, const struct result *result)
 {
+    if (result->embedding_base64) {
+        write_embedding_base64(out, result);
+        return;
+    }
     buffer_append_text(out, "\"embedding\":[");
     for (size_t i = 0; i < result->embedding_size; i++) {
         if (i > 0) {
@@ -197,6 +219,35 @@ static int parse_embedding(struct pool *pool, const struct json *array, struct r
     return 0;
 }
 
+static int parse_embedding_base64(struct pool *pool, const struct json *text, struct result *result,
+                                  struct error *error)
+{
+    size_t length = json_length(text);
+    size_t size = 0;
+    uint8_t *bytes = pool_take(pool, base64_room(length));
+    if (!bytes) {
+        return out_of_memory(error);
+    }
+    if (base64_decode(json_get_string(text, ""), length, bytes, &size) < 0 ||
+        size % sizeof(float) != 0) {
+        return malformed("embedding is no base64 of float32 values", error);
+    }
+    size_t count = size / sizeof(float);
+    float *values = pool_take(pool, size);
+    if (!values) {
+        return out_of_memory(error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = bytes_get_u32(bytes + i * sizeof bits);
+        memcpy(&values[i], &bits, sizeof bits);
+    }
+    result->kind = RESULT_EMBEDDING;
+    result->embedding = values;
+    result->embedding_size = count;
+    result->embedding_base64 = true;
+    return 0;
+}
+
 /* Null, where the value was not finite, as NaN. */
 static void store_nan(enum datatype datatype, unsigned char *out)
 {
@@ -295,6 +346,10 @@ static int parse_node(struct pool *pool, const struct json *node, struct result 
     const struct json *fault = json_member(node, "error");
     if (fault) {
         return parse_error(fault, result, error);
+    }
+    const struct json *embedding = json_member(node, "embedding");
+    if (json_type_of(embedding) == JSON_TYPE_STRING) {
+        return parse_embedding_base64(pool, embedding, result, error);
     }
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         const struct json *array = json_member(node, kinds[i].key);

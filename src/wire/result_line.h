@@ -46,6 +46,7 @@ struct result {
 
     const float *embedding; /* RESULT_EMBEDDING */
     size_t embedding_size;  /* values */
+    bool embedding_base64;  /* as a string: base64 of the values as little-endian float32 */
 
     const struct result_output *outputs; /* RESULT_OUTPUTS */
     size_t output_count;
@@ -54,7 +55,8 @@ struct result {
 };
 
 /* Appends the object, without a line feed. Scores are written with 6 significant digits, embeddings
- * and outputs so that they read back the same; a value that is not finite becomes null. */
+ * and outputs so that they read back the same; a value that is not finite becomes null, but for
+ * one in base64. */
 void result_write_json(struct buffer *out, const struct result *result);
 
 /* Reads one line. Fills *ret_result on success only; result_done() when done. NULL in place of a

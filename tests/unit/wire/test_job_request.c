@@ -34,7 +34,7 @@ static void a_store_selects_all_by_default(void **state)
     assert_null(request.glob);
     assert_false(request.names);
     assert_int_equal(request.top, 5);
-    assert_true(request.labels);
+    assert_true(request.labels && !request.binary);
     assert_int_equal(request.priority, 5);
     assert_true(request.max_failures == UINT64_MAX);
     assert_true(request.cache);
@@ -53,7 +53,8 @@ static void every_member_is_read(void **state)
     assert_int_equal(
         parse(
             "{\"model\":\"m@12\",\"select\":{\"store\":\"p\",\"prefix\":\"a/\",\"glob\":\"*.jpg\","
-            "\"x\":1},\"top\":1000,\"output\":{\"labels\":false,\"y\":0},\"priority\":0,"
+            "\"x\":1},\"top\":1000,\"output\":{\"labels\":false,\"embedding\":\"base64\",\"y\":0},"
+            "\"priority\":0,"
             "\"max_failures\":0,\"cache\":false,\"keep\":false,\"standing\":true,"
             "\"interval_s\":86400,\"token\":\"A-z_0.9\",\"later\":[]}",
             &request, &error),
@@ -64,6 +65,7 @@ static void every_member_is_read(void **state)
     assert_string_equal(request.glob, "*.jpg");
     assert_int_equal(request.top, 1000);
     assert_false(request.labels);
+    assert_true(request.binary);
     assert_int_equal(request.priority, 0);
     assert_true(request.max_failures == 0);
     assert_false(request.cache);
@@ -129,6 +131,10 @@ static void what_is_not_understood_is_refused_by_name(void **state)
         {"1 to 1000", "{\"model\":\"m\",\"select\":{\"store\":\"p\"},\"top\":1001}"},
         {"\"top\"", "{\"model\":\"m\",\"select\":{\"store\":\"p\"},\"top\":\"5\"}"},
         {"\"top\"", "{\"model\":\"m\",\"select\":{\"store\":\"p\"},\"top\":null}"},
+        {"\"embedding\"",
+         "{\"model\":\"m\",\"select\":{\"store\":\"p\"},\"output\":{\"embedding\":true}}"},
+        {"\"embedding\"",
+         "{\"model\":\"m\",\"select\":{\"store\":\"p\"},\"output\":{\"embedding\":\"hex\"}}"},
         {"\"labels\"", "{\"model\":\"m\",\"select\":{\"store\":\"p\"},\"output\":{\"labels\":0}}"},
         {"\"output\"", "{\"model\":\"m\",\"select\":{\"store\":\"p\"},\"output\":false}"},
         {"0 to 9", "{\"model\":\"m\",\"select\":{\"store\":\"p\"},\"priority\":10}"},
@@ -223,14 +229,14 @@ static void a_query_says_the_same(void **state)
 {
     (void)state;
     static const char *const few[] = {"model=m", NULL};
-    static const char *const all[] = {"model=m@2",        "store=p", "top=3",  "labels=0",
-                                      "priority=9",       "cache=0", "keep=0", "token=t",
-                                      "max_failures=100", NULL};
+    static const char *const all[] = {"model=m@2",        "store=p",          "top=3",   "labels=0",
+                                      "embedding=base64", "priority=9",       "cache=0", "keep=0",
+                                      "token=t",          "max_failures=100", NULL};
     struct job_request request = {0};
     struct error error = {0};
     assert_int_equal(from_query(few, &request, &error), 0);
     assert_true(request.names && !request.keys && !request.store && request.cache && request.keep);
-    assert_true(request.labels && request.max_failures == UINT64_MAX);
+    assert_true(request.labels && !request.binary && request.max_failures == UINT64_MAX);
     assert_int_equal(request.top, 5);
     job_request_done(&request);
     assert_int_equal(from_query(all, &request, &error), 0);
@@ -242,6 +248,7 @@ static void a_query_says_the_same(void **state)
     assert_int_equal(request.priority, 9);
     assert_true(request.max_failures == 100);
     assert_false(request.labels || request.cache || request.keep);
+    assert_true(request.binary);
     job_request_done(&request);
 }
 
@@ -249,10 +256,19 @@ static void a_query_that_is_not_understood_is_refused_by_name(void **state)
 {
     (void)state;
     static const char *const queries[][2] = {
-        {"top=3", NULL},          {"model=", NULL},           {"model=m", "top=0"},
-        {"model=m", "top=+5"},    {"model=m", "top=5x"},      {"model=m", "top="},
-        {"model=m", "labels=no"}, {"model=m", "priority=10"}, {"model=m", "max_failures=-1"},
-        {"model=m", "cache=2"},   {"model=m", "keep=false"},  {"model=m", "token=a b"},
+        {"top=3", NULL},
+        {"model=", NULL},
+        {"model=m", "top=0"},
+        {"model=m", "top=+5"},
+        {"model=m", "top=5x"},
+        {"model=m", "top="},
+        {"model=m", "labels=no"},
+        {"model=m", "priority=10"},
+        {"model=m", "max_failures=-1"},
+        {"model=m", "embedding=b"},
+        {"model=m", "cache=2"},
+        {"model=m", "keep=false"},
+        {"model=m", "token=a b"},
     };
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         const char *const list[] = {queries[i][0], queries[i][1], NULL};

@@ -15,6 +15,8 @@
 
 #include "wire/result_line.h"
 
+enum { LONG_EMBEDDING = 1000 };
+
 /* Writes, compares, and reads back. */
 static void write_and_read(const struct result *result, const char *json, struct result *ret_result)
 {
@@ -89,6 +91,46 @@ static void an_embedding_comes_back_bit_by_bit(void **state)
     assert_memory_equal(back.embedding, values, 5 * sizeof values[0]);
     assert_true(isnan(back.embedding[5]));
     result_done(&back);
+}
+
+static void an_embedding_in_base64_comes_back_bit_by_bit(void **state)
+{
+    (void)state;
+    const float values[] = {1, -2, 0.0132F, -0.0F};
+    float many[LONG_EMBEDDING];
+    struct result result = {.object = "s/a",
+                            .kind = RESULT_EMBEDDING,
+                            .embedding = values,
+                            .embedding_size = 3,
+                            .embedding_base64 = true};
+    struct result back;
+    write_and_read(&result, "{\"object\":\"s/a\",\"embedding\":\"AACAPwAAAMDQRFg8\"}", &back);
+    assert_true(back.embedding_base64);
+    assert_int_equal(back.embedding_size, 3);
+    assert_memory_equal(back.embedding, values, 3 * sizeof values[0]);
+    result_done(&back);
+    result.embedding_size = 4;
+    write_and_read(&result, "{\"object\":\"s/a\",\"embedding\":\"AACAPwAAAMDQRFg8AAAAgA==\"}",
+                   &back);
+    assert_memory_equal(back.embedding, values, sizeof values);
+    result_done(&back);
+    result.embedding_size = 0;
+    write_and_read(&result, "{\"object\":\"s/a\",\"embedding\":\"\"}", &back);
+    assert_int_equal(back.embedding_size, 0);
+    result_done(&back);
+    for (size_t i = 0; i < LONG_EMBEDDING; i++) {
+        many[i] = i == 300 ? INFINITY : (float)i / 7;
+    }
+    for (size_t count = LONG_EMBEDDING - 5; count <= LONG_EMBEDDING; count++) {
+        cleanup_buffer struct buffer text = BUFFER_INIT;
+        result.embedding = many;
+        result.embedding_size = count;
+        result_write_json(&text, &result);
+        assert_int_equal(result_parse(text.data, text.size, &back, NULL), 0);
+        assert_int_equal(back.embedding_size, count);
+        assert_memory_equal(back.embedding, many, count * sizeof many[0]);
+        result_done(&back);
+    }
 }
 
 static void outputs_come_back(void **state)
@@ -174,6 +216,10 @@ static void broken_lines_are_refused(void **state)
         "{\"classes\":[{\"index\":1,\"score\":\"1\"}]}",
         "{\"embedding\":[\"1\"]}",
         "{\"embedding\":[1e39]}",
+        "{\"embedding\":\"AACAPw=\"}",
+        "{\"embedding\":\"AACA\"}",
+        "{\"embedding\":\"AACAP*==\"}",
+        "{\"embedding\":null}",
         "{\"error\":\"bad\"}",
         "{\"outputs\":[{}]}",
         "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[\"a\"]}]}",
@@ -198,6 +244,7 @@ int main(void)
         cmocka_unit_test(classes_come_back),
         cmocka_unit_test(an_error_comes_back),
         cmocka_unit_test(an_embedding_comes_back_bit_by_bit),
+        cmocka_unit_test(an_embedding_in_base64_comes_back_bit_by_bit),
         cmocka_unit_test(outputs_come_back),
         cmocka_unit_test(a_newer_array_may_say_more),
         cmocka_unit_test(a_node_of_the_callers_tree_is_read),
