@@ -20,6 +20,7 @@ enum { FORMAT = 1, MEMBERS = 26 };
 
 #define FILE_NAME "job.json"
 #define NEW_NAME "job.json.new"
+#define BINARY "base64" /* the form of embeddings, where it is not numbers */
 
 void job_file_done(struct job_file *file)
 {
@@ -90,6 +91,9 @@ static void write_file(struct buffer *out, const struct job_file *file)
     put_bool(out, "keys", spec->has_keys);
     put_number(out, "top", spec->top);
     put_bool(out, "labels", spec->labels);
+    if (spec->binary) {
+        put_text(out, "embedding", BINARY);
+    }
     put_number(out, "priority", spec->priority);
     put_number_or_null(out, "max_failures", spec->max_failures != UINT64_MAX,
                        bounded(spec->max_failures));
@@ -215,6 +219,19 @@ static void take_reason(struct members *members, struct error *ret_reason)
     (void)error_set(ret_reason, error_code_parse(code), "%s", message);
 }
 
+/* True: as base64. Without the member: as numbers. */
+static bool take_embedding(struct members *members)
+{
+    if (!json_member(members->root, "embedding")) {
+        return false;
+    }
+    const char *form = json_get_string(member(members, "embedding", JSON_TYPE_STRING), BINARY);
+    if (strcmp(form, BINARY) != 0) {
+        wrong(members, "embedding");
+    }
+    return true;
+}
+
 static void take_spec(struct members *members, struct job_spec *spec)
 {
     take_word(members, "id", spec->id, sizeof spec->id);
@@ -228,6 +245,7 @@ static void take_spec(struct members *members, struct job_spec *spec)
     spec->has_keys = take_bool(members, "keys");
     spec->top = (uint32_t)take_number(members, "top", 0, LIMIT_TOP);
     spec->labels = take_bool(members, "labels");
+    spec->binary = take_embedding(members);
     spec->priority = (uint32_t)take_number(members, "priority", 0, LIMIT_JOB_PRIORITY);
     spec->max_failures = UINT64_MAX;
     if (!is_null(members, "max_failures")) {
@@ -273,7 +291,8 @@ static void take_file(struct members *members, struct job_file *file)
     file->selected = (uint64_t)take_number(members, "selected", 0, INT64_MAX);
     file->skipped = (uint64_t)take_number(members, "skipped", 0, INT64_MAX);
     file->finished_s = take_number(members, "finished_s", INT64_MIN, INT64_MAX);
-    if (members->result == 0 && json_length(members->root) != MEMBERS) {
+    size_t expected = file->spec.binary ? MEMBERS + 1 : MEMBERS;
+    if (members->result == 0 && json_length(members->root) != expected) {
         members->result =
             error_set(members->error, ERROR_MALFORMED, FILE_NAME " has a member that is not known");
     }
@@ -426,7 +445,11 @@ void job_info_write_json(struct buffer *out, const struct job_info *info)
     put_text(out, "digest", spec->digest);
     put_select(out, spec);
     put_number(out, "top", spec->top);
-    buffer_printf(out, ",\"output\":{\"labels\":%s}", spec->labels ? "true" : "false");
+    buffer_printf(out, ",\"output\":{\"labels\":%s", spec->labels ? "true" : "false");
+    if (spec->binary) {
+        put_text(out, "embedding", BINARY);
+    }
+    buffer_append_char(out, '}');
     put_number(out, "priority", spec->priority);
     put_number_or_null(out, "max_failures", spec->max_failures != UINT64_MAX, spec->max_failures);
     put_bool(out, "cache", spec->cache);

@@ -52,6 +52,7 @@ struct job_spec {
 
     uint32_t top;          /* classes a line */
     bool labels;           /* lines carry the classes' labels */
+    bool binary;           /* embeddings stand in lines as base64, not as numbers */
     uint32_t priority;     /* 0 to 9, higher goes first */
     uint64_t max_failures; /* more end the job as failed; UINT64_MAX: no bound */
     bool cache;            /* answers may come from the result cache */

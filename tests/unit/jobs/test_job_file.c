@@ -65,6 +65,7 @@ static void same_spec(const struct job_spec *a, const struct job_spec *b)
     assert_int_equal(a->has_keys, b->has_keys);
     assert_int_equal(a->top, b->top);
     assert_int_equal(a->labels, b->labels);
+    assert_int_equal(a->binary, b->binary);
     assert_int_equal(a->priority, b->priority);
     assert_int_equal(a->max_failures, b->max_failures);
     assert_int_equal(a->cache, b->cache);
@@ -118,6 +119,8 @@ static void what_is_written_reads_back(void **state)
         file.state = (enum job_state)i;
         reads_back(*state, &file);
     }
+    file.spec.binary = true;
+    reads_back(*state, &file);
     file.spec.max_failures = 0;
     reads_back(*state, &file);
 }
