@@ -25,14 +25,17 @@ static size_t image_bytes(const struct codes *codes)
     return codes->layout.block_bytes + TRAILER;
 }
 
-int codes_open(const char *path, const struct layout *layout, uint64_t id, struct codes *codes,
-               struct error *error)
+void codes_init(struct codes *codes, const struct layout *layout, uint64_t id)
 {
-    char text[96];
     codes->layout = *layout;
     codes->id = id;
     codes->chunk_bytes =
         (CHUNK_BLOCKS * layout->block_bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+}
+
+int codes_open(struct codes *codes, const char *path, struct error *error)
+{
+    char text[96];
     codes->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (codes->fd < 0) {
         return error_set(error, ERROR_IO, "the index's int8 copy cannot be opened: %s",

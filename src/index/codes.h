@@ -58,8 +58,9 @@ struct codes {
     uint8_t *image; /* owned; a block as it is in the file */
 };
 
-must_check int codes_open(const char *path, const struct layout *layout, uint64_t id,
-                          struct codes *codes, struct error *error);
+/* In memory alone; `codes` is zeroed, its fd -1. */
+void codes_init(struct codes *codes, const struct layout *layout, uint64_t id);
+must_check int codes_open(struct codes *codes, const char *path, struct error *error);
 void codes_close(struct codes *codes);
 
 static inline struct chunk *codes_chunk(const struct codes *codes, uint32_t slot)

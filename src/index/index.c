@@ -182,8 +182,13 @@ static int survey_head(struct survey *survey, const uint8_t *value, size_t size)
     if (result == -ENOTSUP) {
         return error_set(survey->error, ERROR_MALFORMED, "the index is of a newer format");
     }
+    if (result < 0) {
+        return meta_damaged(survey->error);
+    }
+    struct layout layout = layout_of(&survey->index->head.shape);
+    codes_init(&survey->index->codes, &layout, survey->index->head.id);
     survey->has_head = true;
-    return result < 0 ? meta_damaged(survey->error) : 0;
+    return 0;
 }
 
 static int survey_entry(void *context, const void *key, size_t key_size, const uint8_t *value,
@@ -317,8 +322,7 @@ static int open_all(const char *directory, struct index *index, struct error *er
         result = file_path(directory, "codes", path, error);
     }
     if (result == 0) {
-        struct layout layout = layout_of(&index->shape);
-        result = codes_open(path, &layout, index->head.id, &index->codes, error);
+        result = codes_open(&index->codes, path, error);
     }
     if (result == 0) {
         result = load_codes(index, error);
