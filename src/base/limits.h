@@ -20,6 +20,11 @@
 #define LIMIT_JPEG_SCANS 100u /* progressive scans: a decode bomb else */
 #define LIMIT_KEY_BYTES 1024u /* an object's key */
 
+/* Thumbnails. */
+#define LIMIT_THUMBNAIL_EDGE 512u /* pixels of the longer edge */
+#define LIMIT_THUMBNAIL_EDGE_LEAST 16u
+#define LIMIT_THUMBNAIL_BYTES MIB /* of a JPEG; the largest of any pixels are below half of it */
+
 /* Stores. */
 #define LIMIT_NAME_BYTES 2047u /* a name in a listing that may be no key: longer, or not UTF-8 */
 #define LIMIT_WATCHES 65536u   /* directories of one watch */
@@ -36,7 +41,6 @@
 #define LIMIT_TOP 1000u         /* classes asked for */
 #define LIMIT_CONNECTIONS 1024u /* [conf] */
 #define LIMIT_QUEUE 4096u       /* waiting objects [conf] */
-#define LIMIT_STREAM_WINDOW 64u /* objects in flight of one run request */
 #define LIMIT_JSON_DEPTH 32u
 #define LIMIT_JSON_VALUES MIB /* in a V2 request; more goes as binary */
 

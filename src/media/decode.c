@@ -171,6 +171,17 @@ int decoder_scale(struct decoder *decoder, unsigned eighths, struct image_info *
     return 0;
 }
 
+int decoder_flatten(struct decoder *decoder, struct error *error)
+{
+    if (decoder->phase != PHASE_OPENED) {
+        return error_set(error, ERROR_INTERNAL, "decoder_flatten out of turn");
+    }
+    if (decoder->codec->flatten) {
+        decoder->codec->flatten(decoder->state);
+    }
+    return 0;
+}
+
 int decoder_start(struct decoder *decoder, const struct image_window *window, struct error *error)
 {
     if (decoder->phase != PHASE_OPENED) {

@@ -42,6 +42,10 @@ must_check int decoder_open(struct decoder *decoder, const void *bytes, size_t s
 must_check int decoder_scale(struct decoder *decoder, unsigned eighths, struct image_info *info,
                              struct error *error);
 
+/* After open, before start: pixels are blended with white where they are transparent. Without it
+ * alpha is dropped, as Pillow's convert("RGB") does. */
+must_check int decoder_flatten(struct decoder *decoder, struct error *error);
+
 /* Chooses the window and starts decoding. Every pixel inside is as a full decode gives it. */
 must_check int decoder_start(struct decoder *decoder, const struct image_window *window,
                              struct error *error);

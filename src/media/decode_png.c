@@ -28,6 +28,14 @@ enum {
     LEAD_SIZE = 33 + 780 + 8, /* signature, IHDR, PLTE of 256 colours, IDAT's length and name */
     INFLATE_RATIO = 1032,     /* at most that many bytes out of one */
     INFLATE_SLACK = 1032,
+    KEY_SIZE = 6, /* three samples of 16 bits */
+};
+
+/* What tells, of a stored pixel, how transparent it is; where that is asked for at all. */
+enum transparency {
+    TRANSPARENCY_NONE,
+    TRANSPARENCY_ALPHA, /* its last channel */
+    TRANSPARENCY_KEY,   /* one colour is transparent */
 };
 
 static const uint8_t png_signature[PNG_SIGNATURE_SIZE] = {137, 'P', 'N', 'G', 13, 10, 26, 10};
@@ -45,7 +53,9 @@ struct png_state {
     struct image_window window;
     uint32_t next_row; /* of the image */
     uint8_t palette[PNG_PALETTE_BYTES];
-    uint8_t *row; /* owned; one stored row */
+    enum transparency transparency;
+    uint8_t key[KEY_SIZE]; /* TRANSPARENCY_KEY: the samples of a transparent pixel, as stored */
+    uint8_t *row;          /* owned; one stored row */
     size_t row_capacity;
     uint8_t *whole; /* owned; the window's pixels, where the image is interlaced */
     size_t whole_capacity;
@@ -176,6 +186,7 @@ static int png_open(void *state, const uint8_t *bytes, size_t size, struct image
         return result;
     }
     png->bytes = bytes;
+    png->transparency = TRANSPARENCY_NONE;
     png->channels = channel_count(chunks);
     if (png->channels == 0) {
         return error_set(error, ERROR_UNDECODABLE, "PNG image of colour type %u with %u bits",
@@ -201,6 +212,48 @@ static int png_open(void *state, const uint8_t *bytes, size_t size, struct image
     info->height = chunks->height;
     info->orientation = chunks->orientation;
     return 0;
+}
+
+/* tRNS of an indexed image has an alpha for each of the first colours. */
+static void whiten_palette(struct png_state *png)
+{
+    const struct png_chunks *chunks = &png->chunks;
+    for (size_t i = 0; i < chunks->transparency_size && i < PNG_PALETTE_BYTES / 3; i++) {
+        for (size_t c = 0; c < 3; c++) {
+            uint8_t *value = &png->palette[3 * i + c];
+            *value = codec_on_white(*value, chunks->transparency[i]);
+        }
+    }
+}
+
+/* tRNS of grey and true colour has a colour, in samples of two bytes each. */
+static void find_key(struct png_state *png)
+{
+    const struct png_chunks *chunks = &png->chunks;
+    if (!chunks->transparency || chunks->transparency_size < (size_t)2 * png->channels) {
+        return;
+    }
+    png->transparency = TRANSPARENCY_KEY;
+    for (size_t c = 0; c < png->channels; c++) {
+        const uint8_t *sample = chunks->transparency + 2 * c;
+        if (chunks->depth == 16) {
+            memcpy(png->key + 2 * c, sample, 2);
+        } else {
+            png->key[c] = sample[1];
+        }
+    }
+}
+
+static void png_flatten(void *state)
+{
+    struct png_state *png = state;
+    if (png->chunks.colour_type == SPNG_COLOR_TYPE_INDEXED) {
+        whiten_palette(png);
+    } else if (png->channels == 2 || png->channels == 4) {
+        png->transparency = TRANSPARENCY_ALPHA;
+    } else {
+        find_key(png);
+    }
 }
 
 /* A run of stored samples that becomes pixels: all of a window's row, or the pixels of one pass of
@@ -272,7 +325,36 @@ static void convert_colour(const struct png_state *png, const struct run *run)
     }
 }
 
-static void convert_run(const struct png_state *png, const struct run *run)
+static uint8_t alpha_at(const struct png_state *png, const uint8_t *row, uint32_t x)
+{
+    uint32_t depth = png->chunks.depth;
+    if (depth < 8) {
+        uint32_t bit = x * depth;
+        uint32_t sample = (uint32_t)row[bit / 8] >> (8 - depth - bit % 8) & ((1u << depth) - 1);
+        return sample == png->key[0] ? 0 : 255;
+    }
+    size_t sample = depth / 8;
+    size_t size = png->channels * sample;
+    const uint8_t *pixel = row + x * size;
+    if (png->transparency == TRANSPARENCY_ALPHA) {
+        return pixel[size - sample];
+    }
+    return memcmp(pixel, png->key, size) == 0 ? 0 : 255;
+}
+
+/* Blends the run's pixels with white. */
+static void whiten_run(const struct png_state *png, const struct run *run)
+{
+    uint8_t *rgb = run->rgb;
+    for (uint32_t x = run->begin; x < run->end; x++, rgb += run->step) {
+        uint8_t alpha = alpha_at(png, run->from, x);
+        for (unsigned i = 0; i < 3 && alpha != 255; i++) {
+            rgb[i] = codec_on_white(rgb[i], alpha);
+        }
+    }
+}
+
+static void convert_samples(const struct png_state *png, const struct run *run)
 {
     if (png->chunks.depth < 8) {
         convert_packed(png, run);
@@ -282,6 +364,14 @@ static void convert_run(const struct png_state *png, const struct run *run)
         convert_grey(png, run);
     } else {
         convert_colour(png, run);
+    }
+}
+
+static void convert_run(const struct png_state *png, const struct run *run)
+{
+    convert_samples(png, run);
+    if (png->transparency != TRANSPARENCY_NONE) {
+        whiten_run(png, run);
     }
 }
 
@@ -464,6 +554,7 @@ const struct codec codec_png = {
     .recognises = png_recognises,
     .state_size = sizeof(struct png_state),
     .open = png_open,
+    .flatten = png_flatten,
     .start = png_start,
     .read = png_read,
     .finish = png_finish,

@@ -24,6 +24,8 @@ struct webp_state {
     struct image_window window;
     struct image_window part; /* of the canvas: what `rows` holds; empty where none of it */
     uint32_t next_row;        /* of the canvas */
+    bool on_white;            /* alpha is blended with white */
+    uint32_t pixel;           /* bytes of one in `rows`: 3, or 4 with alpha */
     uint8_t *rows;            /* owned */
     size_t rows_capacity;
 };
@@ -50,6 +52,8 @@ static int webp_open(void *state, const uint8_t *bytes, size_t size, struct imag
 {
     struct webp_state *webp = state;
     const WebPData data = {.bytes = bytes, .size = size};
+    webp->on_white = false;
+    webp->pixel = 3;
     webp->demux = WebPDemux(&data);
     if (!webp->demux) {
         return error_set(error, ERROR_UNDECODABLE, "WebP file is damaged or truncated");
@@ -94,7 +98,7 @@ static int decode_part(struct webp_state *webp, struct error *error)
     if (!WebPInitDecoderConfig(&config)) {
         return error_set(error, ERROR_INTERNAL, "libwebp is of another version than its header");
     }
-    size_t stride = (size_t)3 * (part->right - part->left);
+    size_t stride = (size_t)webp->pixel * (part->right - part->left);
     size_t size = stride * (part->bottom - part->top);
     int result = codec_scratch(&webp->rows, &webp->rows_capacity, size, error);
     if (result < 0) {
@@ -105,7 +109,7 @@ static int decode_part(struct webp_state *webp, struct error *error)
     config.options.crop_top = (int)part->top - webp->frame.y_offset;
     config.options.crop_width = (int)(part->right - part->left);
     config.options.crop_height = (int)(part->bottom - part->top);
-    config.output.colorspace = MODE_RGB;
+    config.output.colorspace = webp->pixel == 4 ? MODE_RGBA : MODE_RGB;
     config.output.is_external_memory = 1;
     config.output.u.RGBA =
         (WebPRGBABuffer){.rgba = webp->rows, .stride = (int)stride, .size = size};
@@ -119,6 +123,13 @@ static int decode_part(struct webp_state *webp, struct error *error)
         return error_set(error, ERROR_UNDECODABLE, "WebP image is damaged or truncated");
     }
     return 0;
+}
+
+static void webp_flatten(void *state)
+{
+    struct webp_state *webp = state;
+    webp->on_white = true;
+    webp->pixel = webp->frame.has_alpha ? 4 : 3;
 }
 
 static int webp_start(void *state, const struct image_window *window, struct error *error)
@@ -140,6 +151,21 @@ static int webp_start(void *state, const struct image_window *window, struct err
     return decode_part(webp, error);
 }
 
+/* Pixels of the decoded part to the caller's row. */
+static void copy_pixels(const struct webp_state *webp, uint8_t *rgb, const uint8_t *from,
+                        uint32_t count)
+{
+    if (webp->pixel == 3) {
+        memcpy(rgb, from, (size_t)3 * count);
+        return;
+    }
+    for (uint32_t x = 0; x < count; x++, rgb += 3, from += 4) {
+        for (unsigned i = 0; i < 3; i++) {
+            rgb[i] = codec_on_white(from[i], from[3]);
+        }
+    }
+}
+
 static int webp_read(void *state, uint8_t *rows, size_t stride, uint32_t count, struct error *error)
 {
     struct webp_state *webp = state;
@@ -152,13 +178,13 @@ static int webp_read(void *state, uint8_t *rows, size_t stride, uint32_t count, 
         uint8_t *row = rows + (size_t)i * stride;
         bool covered = webp->next_row >= part->top && webp->next_row < part->bottom;
         if (!covered || left != window->left || right != window->right) {
-            memset(row, 0, (size_t)3 * (window->right - window->left));
+            memset(row, webp->on_white ? 255 : 0, (size_t)3 * (window->right - window->left));
         }
         if (covered) {
-            const uint8_t *from =
-                webp->rows + (size_t)3 * (webp->next_row - part->top) * (part->right - part->left);
-            memcpy(row + (size_t)3 * (left - window->left), from + (size_t)3 * (left - part->left),
-                   (size_t)3 * (right - left));
+            size_t first = (size_t)(webp->next_row - part->top) * (part->right - part->left) +
+                           (left - part->left);
+            copy_pixels(webp, row + (size_t)3 * (left - window->left),
+                        webp->rows + webp->pixel * first, right - left);
         }
     }
     return 0;
@@ -194,6 +220,7 @@ const struct codec codec_webp = {
     .recognises = webp_recognises,
     .state_size = sizeof(struct webp_state),
     .open = webp_open,
+    .flatten = webp_flatten,
     .start = webp_start,
     .read = webp_read,
     .finish = webp_finish,

@@ -256,6 +256,26 @@ static int check_pipeline(const struct pipeline *pipeline, struct error *error)
     return 0;
 }
 
+/* An opened image, through the whole of the job's pipeline. */
+static int carry_out(struct job *job, struct image_info *info, const struct media_tensor *room,
+                     struct error *error)
+{
+    struct decoder *decoder = job->media->decoder;
+    int r = geometry_plan(job->pipeline, info->width, info->height, info->orientation,
+                          &job->geometry, error);
+    r = r < 0 ? r : check_room(job, room, error);
+    if (r < 0) {
+        return r;
+    }
+    unsigned eighths =
+        geometry_fast_eighths(job->pipeline, &job->geometry, info->width, info->height);
+    if (eighths != 8) {
+        r = decoder_scale(decoder, eighths, info, error);
+    }
+    r = r < 0 ? r : plan_axes(job, info->width, info->height, error);
+    return r < 0 ? r : run_decoder(job, error);
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the parameters are media.h's contract. */
 int media_image_to_tensor(struct media *media, const struct pipeline *pipeline, const void *bytes,
                           size_t size, void *tensor, size_t tensor_size, uint32_t *ret_height,
@@ -266,24 +286,58 @@ int media_image_to_tensor(struct media *media, const struct pipeline *pipeline, 
     struct image_info info;
     int r = check_pipeline(pipeline, error);
     r = r < 0 ? r : decoder_open(media->decoder, bytes, size, &info, error);
-    r = r < 0 ? r
-              : geometry_plan(pipeline, info.width, info.height, info.orientation, &job.geometry,
-                              error);
-    r = r < 0 ? r : check_room(&job, &room, error);
-    if (r < 0) {
-        return r;
-    }
-    unsigned eighths = geometry_fast_eighths(pipeline, &job.geometry, info.width, info.height);
-    if (eighths != 8) {
-        r = decoder_scale(media->decoder, eighths, &info, error);
-    }
-    r = r < 0 ? r : plan_axes(&job, info.width, info.height, error);
-    r = r < 0 ? r : run_decoder(&job, error);
+    r = r < 0 ? r : carry_out(&job, &info, &room, error);
     if (r < 0) {
         return r;
     }
     *ret_height = job.image.height;
     *ret_width = job.image.width;
+    return 0;
+}
+
+/* The size that fits a square of `edge`, with the image's aspect ratio; at least a pixel. */
+static struct pipeline fit_pipeline(const struct image_info *info, uint32_t edge)
+{
+    bool turned = info->orientation >= 5;
+    uint32_t width = turned ? info->height : info->width;
+    uint32_t height = turned ? info->width : info->height;
+    uint32_t longer = width > height ? width : height;
+    struct pipeline pipeline = {.decode = DECODE_FAST,
+                                .exif_transpose = true,
+                                .resample = RESAMPLE_BICUBIC,
+                                .layout = LAYOUT_NHWC,
+                                .datatype = DATATYPE_UINT8};
+    if (longer > edge) {
+        width = (uint32_t)(((uint64_t)width * edge + longer / 2) / longer);
+        height = (uint32_t)(((uint64_t)height * edge + longer / 2) / longer);
+        pipeline.resize = RESIZE_EXACT;
+        pipeline.resize_width = width > 0 ? width : 1;
+        pipeline.resize_height = height > 0 ? height : 1;
+    }
+    return pipeline;
+}
+
+int media_image_to_pixels(struct media *media, uint32_t edge, const void *bytes, size_t size,
+                          struct media_tensor *pixels, struct error *error)
+{
+    struct job job = {.media = media};
+    struct image_info info;
+    if (edge < 1 || edge > PIPELINE_EDGE_MAX) {
+        return error_set(error, ERROR_INTERNAL, "an edge of %u pixels", edge);
+    }
+    int r = decoder_open(media->decoder, bytes, size, &info, error);
+    r = r < 0 ? r : decoder_flatten(media->decoder, error);
+    if (r < 0) {
+        return r;
+    }
+    const struct pipeline pipeline = fit_pipeline(&info, edge);
+    job.pipeline = &pipeline;
+    r = carry_out(&job, &info, pixels, error);
+    if (r < 0) {
+        return r;
+    }
+    pixels->height = job.image.height;
+    pixels->width = job.image.width;
     return 0;
 }
 

@@ -54,6 +54,13 @@ must_check int media_pixels_to_tensor(struct media *media, const struct pipeline
                                       const struct media_pixels *pixels,
                                       struct media_tensor *tensor, struct error *error);
 
+/* An encoded image as people look at it: upright as its EXIF says, transparency on white, its
+ * longer edge `edge` pixels (at least 1; a smaller image stays as it is), the other at least one.
+ * RGB, 3 bytes a pixel, rows one after the other; room for 3 x edge x edge bytes is enough. A JPEG
+ * that is much larger is decoded at a part of its size. Errors as above. */
+must_check int media_image_to_pixels(struct media *media, uint32_t edge, const void *bytes,
+                                     size_t size, struct media_tensor *pixels, struct error *error);
+
 /* What the inner loops run with: "avx512", "avx2", "neon" or "c". media_select_isa("c") and so on
  * forces one, for tests and the bench (-ENOTSUP where this CPU lacks it); call it before any
  * media_new. */

@@ -310,6 +310,10 @@ static int head_chunk(const struct chunk *chunk, struct png_chunks *chunks, stru
         chunks->palette = chunk->body;
         chunks->palette_size = chunk->size;
         return 0;
+    case CHUNK_TRNS:
+        chunks->transparency = chunk->body;
+        chunks->transparency_size = chunk->size;
+        return 0;
     case CHUNK_FCTL:
         return is_frame_whole(chunk, chunks) ? 0 : refuse(chunk, "is not the whole image", error);
     case CHUNK_IEND:

@@ -22,13 +22,15 @@ struct png_chunks {
     uint8_t depth;
     uint8_t colour_type;
     bool interlaced;
-    const uint8_t *palette; /* borrowed from the file; NULL where it has none */
-    size_t palette_size;    /* bytes, at most PNG_PALETTE_BYTES */
-    size_t data_begin;      /* the first IDAT chunk, from the file's begin */
-    size_t data_end;        /* behind the run of IDAT chunks, at most the file's size */
-    size_t data_size;       /* compressed bytes in them, as far as the file has them */
-    bool data_whole;        /* the run ends with another chunk, not with the file */
-    uint32_t orientation;   /* as in struct image_info */
+    const uint8_t *palette;      /* borrowed from the file; NULL where it has none */
+    size_t palette_size;         /* bytes, at most PNG_PALETTE_BYTES */
+    const uint8_t *transparency; /* tRNS; borrowed from the file; NULL where it has none */
+    size_t transparency_size;
+    size_t data_begin;    /* the first IDAT chunk, from the file's begin */
+    size_t data_end;      /* behind the run of IDAT chunks, at most the file's size */
+    size_t data_size;     /* compressed bytes in them, as far as the file has them */
+    bool data_whole;      /* the run ends with another chunk, not with the file */
+    uint32_t orientation; /* as in struct image_info */
 };
 
 /* ERROR_UNDECODABLE. */
