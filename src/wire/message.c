@@ -92,8 +92,13 @@ static int check_loaded(const struct message_loaded *loaded, size_t size, struct
 
 static int check_run(const struct message_run *run, size_t size, struct error *error)
 {
-    if (run->kind > RUN_TENSORS || run->input_count > LIMIT_MODEL_TENSORS) {
+    if (run->kind > RUN_THUMBNAIL || run->input_count > LIMIT_MODEL_TENSORS) {
         return malformed(error, "bad run request");
+    }
+    bool thumbnail = run->kind == RUN_THUMBNAIL;
+    if (thumbnail ? run->edge < LIMIT_THUMBNAIL_EDGE_LEAST || run->edge > LIMIT_THUMBNAIL_EDGE
+                  : run->edge != 0) {
+        return malformed(error, "bad edge of a thumbnail");
     }
     if (size != offsetof(struct message_run, inputs) +
                     (size_t)run->input_count * sizeof(struct tensor_ref)) {
@@ -167,6 +172,21 @@ int message_check_tensors(const struct tensor_ref *refs, uint32_t count, uint32_
         if (ref->offset > area_bytes || ref->size_bytes > area_bytes - ref->offset) {
             return malformed(error, "tensor outside its buffer");
         }
+    }
+    return 0;
+}
+
+int message_check_thumbnail(const struct message_done *done, uint64_t area_bytes,
+                            struct error *error)
+{
+    const struct tensor_ref *ref = &done->outputs[0];
+    int result = message_check_tensors(done->outputs, done->output_count, 1, area_bytes, error);
+    if (result < 0) {
+        return result;
+    }
+    if (done->output_count != 1 || ref->datatype != DATATYPE_UINT8 || ref->shape.rank != 1 ||
+        ref->size_bytes == 0 || ref->size_bytes > LIMIT_THUMBNAIL_BYTES) {
+        return malformed(error, "bad thumbnail");
     }
     return 0;
 }

@@ -12,6 +12,7 @@
  *            w->d  LOADED     the model's inputs and outputs, or an error
  *            w->d  VIOLATION  a forbidden system call, by name; the worker ends
  *   lane     d->w  RUN        one object (or tensors) stands in the shared buffer
+ *                             (or an image, of which a thumbnail is wanted)
  *            w->d  DONE       its outputs stand in the shared buffer, or an error
  *
  * The shared buffer is `input_bytes` of input area, then `output_bytes` of output area; offsets in
@@ -29,7 +30,7 @@
 #include "wire/pipeline.h"
 #include "wire/tensor.h"
 
-#define MESSAGE_VERSION 1u
+#define MESSAGE_VERSION 2u
 #define MESSAGE_PATH_SIZE 1024u
 #define MESSAGE_TEXT_SIZE 256u
 
@@ -109,16 +110,19 @@ struct tensor_ref {
     uint64_t size_bytes;
 };
 
-enum run_kind { RUN_IMAGE = 0, RUN_TENSORS = 1 };
+/* RUN_THUMBNAIL: the model is not run; the one output is a JPEG, UINT8 of shape [size]. */
+enum run_kind { RUN_IMAGE = 0, RUN_TENSORS = 1, RUN_THUMBNAIL = 2 };
 
 struct message_run {
     struct message_header header;
     uint64_t sequence;
     uint32_t kind;        /* enum run_kind */
     uint32_t all_cores;   /* 1: use the all-cores session where there is one */
-    uint64_t input_size;  /* RUN_IMAGE: encoded bytes at offset 0 */
+    uint64_t input_size;  /* RUN_IMAGE, RUN_THUMBNAIL: encoded bytes at offset 0 */
     uint32_t output_mask; /* bit per wanted output */
     uint32_t input_count; /* RUN_TENSORS */
+    uint32_t edge;        /* RUN_THUMBNAIL: pixels of its longer edge; else 0 */
+    uint32_t reserved;
     struct tensor_ref inputs[LIMIT_MODEL_TENSORS];
 };
 
@@ -151,6 +155,11 @@ size_t message_size(const union message *message);
 /* Checks `size` received bytes against every rule that does not need context: version, type,
  * length, counts, enums, text termination. 0, or ERROR_MALFORMED saying what. */
 must_check int message_check(const union message *message, size_t size, struct error *error);
+
+/* What a worker answers to RUN_THUMBNAIL without an error: one output, a JPEG's bytes within an
+ * area of `area_bytes` and its limit. */
+must_check int message_check_thumbnail(const struct message_done *done, uint64_t area_bytes,
+                                       struct error *error);
 
 /* Checks that every tensor lies within an area of `area_bytes`, has a shape without open dimensions
  * and a size that is its shape's times its type's. */

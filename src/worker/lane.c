@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A lane's thread in the worker: decode, preprocess and run one object at a time, on one core.
+ * A lane's thread in the worker: decode, preprocess and run one object at a time, on one core; or
+ * make a thumbnail of it.
  */
 #include "worker/lane.h"
 
@@ -15,6 +16,7 @@
 
 #include "base/clock.h"
 #include "media/media.h"
+#include "media/thumbnail.h"
 #include "worker/channel.h"
 
 enum { TENSOR_ALIGNMENT = 64 };
@@ -159,6 +161,31 @@ static void take_outputs(const struct lane *lane, const struct engine_run *run, 
     done->output_count = run->output_count;
 }
 
+/* Needs nothing of the model: the worker is where images may be decoded. */
+static int make_thumbnail(struct lane *lane, struct error *error)
+{
+    const struct message_run *run = &lane->request.run;
+    struct message_done *done = &lane->answer.done;
+    struct thumbnail thumbnail = {.jpeg = lane->output, .room = lane->output_bytes};
+    if (thumbnail.room > LIMIT_THUMBNAIL_BYTES) {
+        thumbnail.room = LIMIT_THUMBNAIL_BYTES;
+    }
+    if (run->input_size > lane->input_bytes) {
+        return error_set(error, ERROR_MALFORMED, "the image is larger than its buffer");
+    }
+    int64_t start = clock_now_ns();
+    int result = thumbnail_make(lane->media, run->edge, lane->input, (size_t)run->input_size,
+                                &thumbnail, error);
+    done->decode_ns = clock_now_ns() - start;
+    if (result == 0) {
+        done->outputs[0] = (struct tensor_ref){.datatype = DATATYPE_UINT8,
+                                               .shape = {1, {(int64_t)thumbnail.size}},
+                                               .size_bytes = thumbnail.size};
+        done->output_count = 1;
+    }
+    return result;
+}
+
 static int handle_run(struct lane *lane, struct error *error)
 {
     const struct message_run *run = &lane->request.run;
@@ -207,7 +234,8 @@ static void answer_request(struct lane *lane)
     done->output_count = 0;
     done->code = ERROR_NONE;
     done->text[0] = '\0';
-    if (handle_run(lane, &error) < 0) {
+    bool thumbnail = lane->request.run.kind == RUN_THUMBNAIL;
+    if ((thumbnail ? make_thumbnail(lane, &error) : handle_run(lane, &error)) < 0) {
         done->code = error.code;
         (void)snprintf(done->text, sizeof done->text, "%.*s", (int)sizeof done->text - 1,
                        error.message);
