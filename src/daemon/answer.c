@@ -119,11 +119,13 @@ static void write_classes(struct buffer *out, struct infer_item *item, const cha
     result_write_json(out, &result);
 }
 
-static void write_embedding(struct buffer *out, struct infer_item *item, const char *object)
+static void write_embedding(struct buffer *out, struct infer_item *item, const char *object,
+                            const struct answer_options *options)
 {
     cleanup_free float *values = NULL;
     struct result result = {.object = object,
                             .kind = RESULT_EMBEDDING,
+                            .embedding_base64 = options->binary,
                             .embedding = item->answer.embedding,
                             .embedding_size = item->answer.embedding_size};
     if (item->answer.kind != RESULTS_EMBEDDING) {
@@ -170,7 +172,7 @@ void answer_write(struct buffer *out, struct infer_item *item, const char *objec
         write_classes(out, item, object, options);
         break;
     case MODEL_FEATURE_EXTRACTION:
-        write_embedding(out, item, object);
+        write_embedding(out, item, object, options);
         break;
     case MODEL_TENSOR:
         write_outputs(out, item, object);

@@ -16,6 +16,7 @@
 struct answer_options {
     size_t top;  /* classes */
     bool labels; /* with their labels */
+    bool binary; /* embeddings as base64, not as numbers */
 };
 
 /* After a run whose request wants an answer: makes item->answer from the outputs. None comes of

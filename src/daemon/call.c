@@ -31,6 +31,15 @@ static const struct route routes[] = {
     {"GET", "/v2/models/*/ready", BODY_NONE, true, route_v2_model_ready},
     {"GET", "/v2/models/*/versions/*/ready", BODY_NONE, true, route_v2_model_ready},
     {"POST", "/v2/repository/index", BODY_CONTROL, false, route_v2_index},
+    {"POST", "/v1/jobs", BODY_JOB, true, route_job_create},
+    {"GET", "/v1/jobs", BODY_NONE, true, route_job_list},
+    {"GET", "/v1/jobs/*", BODY_NONE, true, route_job_show},
+    {"DELETE", "/v1/jobs/*", BODY_NONE, true, route_job_remove},
+    {"GET", "/v1/jobs/*/results", BODY_NONE, false, route_job_results},
+    {"POST", "/v1/jobs/*/pause", BODY_CONTROL, true, route_job_pause},
+    {"POST", "/v1/jobs/*/resume", BODY_CONTROL, true, route_job_resume},
+    {"POST", "/v1/jobs/*/cancel", BODY_CONTROL, true, route_job_cancel},
+    {"POST", "/v1/jobs/*/retry", BODY_CONTROL, true, route_job_retry},
     {"GET", "/v1/cache", BODY_NONE, false, route_cache},
     {"DELETE", "/v1/cache", BODY_NONE, true, route_cache_clear},
     {"GET", "/v1/status", BODY_NONE, false, route_status},
@@ -173,7 +182,7 @@ static bool has_token(const struct call *call)
     return found;
 }
 
-static bool content_type_is(const struct call *call, const char *type)
+bool call_content_type_is(const struct call *call, const char *type)
 {
     const char *header = http_request_header(call->request, "Content-Type");
     size_t length = strlen(type);
@@ -198,8 +207,8 @@ static bool check_guards(struct call *call)
         call_respond(call, 401, "application/json", &body, challenge);
         return false;
     }
-    if (call->route->body != BODY_NONE && !content_type_is(call, "application/json") &&
-        !content_type_is(call, "application/octet-stream")) {
+    if (call->route->body != BODY_NONE && !call_content_type_is(call, "application/json") &&
+        !call_content_type_is(call, "application/octet-stream")) {
         call_respond_status(call, 415,
                             "Content-Type must be application/json or application/octet-stream");
         return false;
@@ -250,6 +259,16 @@ void call_respond(struct call *call, unsigned status, const char *content_type, 
     metrics_count_status(call->model ? &call->model->requests : &call->service->other_requests,
                          status);
     http_respond_buffer(call->request, status, content_type, body, headers);
+}
+
+void call_begin_stream(struct call *call, const char *content_type, size_t low_water,
+                       http_drained drained, void *context)
+{
+    if (!atomic_exchange(&call->answered, true)) {
+        metrics_count_status(call->model ? &call->model->requests : &call->service->other_requests,
+                             200);
+    }
+    http_stream_begin(call->request, content_type, NULL, low_water, drained, context);
 }
 
 void call_respond_json(struct call *call, unsigned status, struct buffer *body)
@@ -340,6 +359,9 @@ static void accept_body(struct call *call)
         break;
     case BODY_UPLOAD:
         (void)route_model_upload_begin(call);
+        break;
+    case BODY_JOB:
+        route_job_begin(call);
         break;
     }
 }

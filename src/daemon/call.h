@@ -20,7 +20,7 @@ enum { CALL_CAPTURES = 4 };
 
 struct call;
 
-enum route_body { BODY_NONE, BODY_CONTROL, BODY_DATA, BODY_UPLOAD };
+enum route_body { BODY_NONE, BODY_CONTROL, BODY_DATA, BODY_UPLOAD, BODY_JOB };
 
 struct route {
     const char *method;
@@ -58,6 +58,12 @@ void call_respond_json(struct call *call, unsigned status, struct buffer *body);
 void call_respond_error(struct call *call, const struct error *error);
 void call_respond_status(struct call *call, unsigned status, const char *message);
 
+/* Begins a streamed answer, counted likewise. */
+void call_begin_stream(struct call *call, const char *content_type, size_t low_water,
+                       http_drained drained, void *context);
+
+bool call_content_type_is(const struct call *call, const char *type);
+
 /* A query parameter as a number within bounds, or `fallback`; false (answered 400) where it is not
  * one. */
 bool call_query_number(struct call *call, const char *name, size_t lowest, size_t highest,
@@ -72,7 +78,6 @@ struct http_handler call_handler_for(struct service *service);
 /* Routes, by room of the interface. */
 void route_infer_stored(struct call *call);
 void route_infer_post(struct call *call);
-void route_run(struct call *call);
 void route_v2_infer(struct call *call);
 void route_v2_server(struct call *call);
 void route_v2_live(struct call *call);
@@ -82,6 +87,16 @@ void route_v2_model_ready(struct call *call);
 void route_v2_index(struct call *call);
 void route_cache(struct call *call);
 void route_cache_clear(struct call *call);
+void route_job_begin(struct call *call); /* takes the body in */
+void route_job_create(struct call *call);
+void route_job_list(struct call *call);
+void route_job_show(struct call *call);
+void route_job_results(struct call *call);
+void route_job_pause(struct call *call);
+void route_job_resume(struct call *call);
+void route_job_cancel(struct call *call);
+void route_job_retry(struct call *call);
+void route_job_remove(struct call *call);
 void route_status(struct call *call);
 void route_metrics(struct call *call);
 void route_store_list(struct call *call);

@@ -19,6 +19,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/call.h"
+#include "daemon/job_host.h"
+#include "daemon/job_streams.h"
 #include "daemon/lanes.h"
 #include "daemon/listen.h"
 #include "daemon/sandbox_support.h"
@@ -247,6 +249,22 @@ static int start_dispatch(struct service *service, struct error *error)
     return dispatch_new(&dispatch, service->tasks, &service->metrics, &service->dispatch, error);
 }
 
+static int start_jobs(struct service *service, struct error *error)
+{
+    char path[4200];
+    (void)snprintf(path, sizeof path, "%s/jobs", service->config.state);
+    struct jobs_options options = {
+        .directory = path, .host = job_host_for(service), .keep_s = service->config.keep_jobs_s};
+    int result = jobs_open(&options, &service->jobs, error);
+    if (result == 0) {
+        result = job_streams_new(service->jobs, &service->job_streams);
+        if (result < 0) {
+            (void)error_set(error, ERROR_MEMORY, "cannot start the daemon's threads");
+        }
+    }
+    return result;
+}
+
 static int serve_socket(struct service *service, struct listen_socket *listener,
                         const char *certificate, const char *key, struct error *error)
 {
@@ -302,15 +320,29 @@ static void wait_for_signal(void)
     log_event(LOG_LEVEL_INFO, "stopping", "signal=%d", number);
 }
 
+/* Jobs wait for their objects in the lanes: on a thread beside, so that a hung object, which ends
+ * with the dispatcher at the latest, does not hold up the stop. */
+static void *stop_jobs(void *argument)
+{
+    struct service *service = argument;
+    jobs_stop(service->jobs);
+    atomic_store(&service->jobs_stopped, true);
+    return NULL;
+}
+
 /* Running requests finish; after LIMIT_STOP_MS what is left is given up. */
 static void stop(struct service *service)
 {
     atomic_store(&service->stopping, true);
     listen_notify("STOPPING=1");
     http_server_quiesce(service->http);
+    job_streams_stop(service->job_streams);
+    service->has_jobs_stopper =
+        pthread_create(&service->jobs_stopper, NULL, stop_jobs, service) == 0;
     int64_t deadline = clock_now_ns() + LIMIT_STOP_MS * NS_PER_MS;
     struct timespec pause = {.tv_nsec = POLL_MS * NS_PER_MS};
-    while (http_server_active(service->http) > 0 && clock_now_ns() < deadline) {
+    while ((http_server_active(service->http) > 0 || !atomic_load(&service->jobs_stopped)) &&
+           clock_now_ns() < deadline) {
         (void)nanosleep(&pause, NULL);
     }
 }
@@ -320,6 +352,11 @@ static void service_done(struct service *service)
     if (service->dispatch) {
         dispatch_stop(service->dispatch);
     }
+    if (service->has_jobs_stopper) {
+        (void)pthread_join(service->jobs_stopper, NULL);
+    } else if (service->jobs) {
+        jobs_stop(service->jobs);
+    }
     http_server_free(service->http);
     if (service->tasks && !tasks_wait(service->tasks, LIMIT_STOP_TASKS_MS)) {
         /* It hashes or copies a large package; what it has not finished is removed at the next
@@ -327,6 +364,8 @@ static void service_done(struct service *service)
         log_event(LOG_LEVEL_WARNING, "task_cut_off", "%s", "");
         _exit(EXIT_SUCCESS);
     }
+    job_streams_free(service->job_streams);
+    jobs_close(service->jobs);
     tasks_free(service->tasks);
     models_free(service->models);
     dispatch_free(service->dispatch);
@@ -367,6 +406,9 @@ static int run(struct service *service, struct error *error)
     }
     if (result == 0) {
         result = start_dispatch(service, error);
+    }
+    if (result == 0) {
+        result = start_jobs(service, error);
     }
     if (result == 0) {
         result = start_http(service, sockets, count, error);

@@ -123,7 +123,9 @@ void route_infer_post(struct call *call)
 {
     const char *type = http_request_header(call->request, "Content-Type");
     if (type && strncasecmp(type, "application/json", strlen("application/json")) == 0) {
-        route_run(call);
+        call_respond_status(call, 415,
+                            "an encoded image is wanted here, as application/octet-stream; for "
+                            "many objects start a job: POST /v1/jobs");
         return;
     }
     struct single *single = single_new(call);

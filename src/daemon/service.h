@@ -6,6 +6,7 @@
 #ifndef SITU_DAEMON_SERVICE_H
 #define SITU_DAEMON_SERVICE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +19,10 @@
 #include "daemon/result_cache.h"
 #include "daemon/tasks.h"
 #include "http/http.h"
+#include "jobs/jobs.h"
 #include "store/store.h"
+
+struct job_streams;
 
 struct service_store {
     const char *name;    /* borrowed from the configuration */
@@ -33,6 +37,8 @@ struct service {
     struct tasks *tasks;
     struct result_cache *cache; /* owned; NULL: none */
     struct dispatch *dispatch;
+    struct jobs *jobs;               /* owned */
+    struct job_streams *job_streams; /* owned */
     struct http_server *http;
     struct metrics metrics;
     struct status_counts other_requests; /* those that name no model */
@@ -45,6 +51,9 @@ struct service {
     uint32_t lane_count;
     int64_t started_ns;
     atomic_bool stopping;
+    pthread_t jobs_stopper; /* where it was started: it stops the jobs */
+    bool has_jobs_stopper;
+    atomic_bool jobs_stopped;
 };
 
 /* The store of that name, or NULL with ERROR_NOT_FOUND. */

@@ -43,19 +43,29 @@ class Daemon:
         self.url = f"http://127.0.0.1:{self.port}"
         self.socket = directory / "situd.sock"
         self.logfile = directory / "situd.log"
-        command = [*map(str, wrapper), str(SITUD), "--state", str(directory / "state"),
-                   "--listen", f"127.0.0.1:{self.port}", "--listen", f"unix:{self.socket}",
-                   *map(str, args)]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+        self.command = [*map(str, wrapper), str(SITUD), "--state", str(directory / "state"),
+                        "--listen", f"127.0.0.1:{self.port}", "--listen", f"unix:{self.socket}",
+                        *map(str, args)]
+        self.env = {**os.environ, **(env or {})}
+        self.start()
+
+    def start(self):
+        """Also again, after stop() or kill(): on the same state and port."""
+        before = len(self.log())
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL,
-                                        stderr=open(self.logfile, "ab"),
-                                        env={**os.environ, **(env or {})})
+                                        stderr=open(self.logfile, "ab"), env=self.env)
         self.session = requests.Session()
         deadline = time.monotonic() + 30
-        while "event=ready" not in self.log():
+        while "event=ready" not in self.log()[before:]:
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"situd did not start: {command}\n{self.log()}")
+                raise RuntimeError(f"situd did not start: {self.command}\n{self.log()}")
             time.sleep(0.02)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.session.close()
 
     def log(self):
         return self.logfile.read_text(errors="replace") if self.logfile.exists() else ""
@@ -70,10 +80,36 @@ class Daemon:
         return self.session.post(self.url + path, json=body, timeout=kw.pop("timeout", 60), **kw)
 
     def run(self, model, select, **options):
-        """All lines of a run request."""
-        r = self.post(f"/v1/infer/{model}", {"select": select, **options})
+        """All lines of a job that is followed: the job, its results, and how it ended."""
+        r = requests.post(self.url + "/v1/jobs?follow=1", timeout=options.pop("timeout", 60),
+                          json={"model": model, "select": select, **options})
         r.raise_for_status()
-        return [json.loads(line) for line in r.text.splitlines()]
+        return [json.loads(line) for line in r.text.splitlines() if line]
+
+    def start_job(self, model, select, **options):
+        """The job object."""
+        r = self.post("/v1/jobs", {"model": model, "select": select, **options})
+        assert r.status_code in (200, 201), r.text
+        return r.json()
+
+    def job(self, id):
+        r = self.get(f"/v1/jobs/{id}")
+        assert r.status_code == 200, r.text
+        return r.json()
+
+    def act(self, id, action):
+        return self.post(f"/v1/jobs/{id}/{action}", {})
+
+    def results(self, id, **query):
+        """All lines that are results, and the last line, which is none."""
+        r = requests.get(f"{self.url}/v1/jobs/{id}/results", params=query, timeout=60)
+        assert r.status_code == 200, r.text
+        lines = [json.loads(line) for line in r.text.splitlines() if line]
+        return [line for line in lines if "object" in line], lines[-1]
+
+    def wait_for_job(self, id, state, seconds=30):
+        self.wait_for(lambda: self.job(id)["state"] == state, f"job {id} to be {state}", seconds)
+        return self.job(id)
 
     def status(self):
         return self.get("/v1/status").json()

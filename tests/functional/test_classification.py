@@ -46,13 +46,14 @@ def test_each_photo_by_its_own_request(shared_situd, expected):
 
 def test_a_whole_prefix_in_key_order(shared_situd, expected):
     lines = shared_situd.run("squeezenet", {"store": "photos", "prefix": ""}, top=5)
-    assert lines[0] == {"selected": {"objects": 128, "skipped": 0}}
+    job = lines[0]["job"]
+    assert job["model"] == "squeezenet" and job["select"] == {"store": "photos", "prefix": ""}
     names = [line["object"] for line in lines[1:-1]]
     assert names == [f"photos/{n}" for n in sorted(expected, key=lambda n: n.encode())]
     for line in lines[1:-1]:
         check(pairs(line), expected[line["object"].removeprefix("photos/")])
     done = lines[-1]["done"]
-    assert (done["objects"], done["failed"]) == (128, 0)
+    assert (done["state"], done["objects"], done["skipped"], done["failed"]) == ("done", 128, 0, 0)
     assert done["bytes_read"] > 14e6
 
 
@@ -164,7 +165,7 @@ def test_curl_over_the_unix_socket(shared_situd, expected):
 
 def test_names_given_one_by_one_keep_their_order(shared_situd, expected):
     names = [f"photos/{n}" for n in list(expected)[5:0:-1]] + ["photos/no-such.jpg"]
-    lines = shared_situd.run("squeezenet", {"keys": names}, top=1, labels=False)
+    lines = shared_situd.run("squeezenet", {"keys": names}, top=1, output={"labels": False})
     assert [line.get("object") for line in lines[1:-1]] == names
     assert lines[-2]["error"]["code"] == "not_found"
     assert "label" not in lines[1]["classes"][0]

@@ -65,13 +65,12 @@ def test_a_run_keeps_its_model_when_it_is_removed(situd, photos, null_models):
                    "--cache-size", "0")
     assert add(daemon, models / "slow", "slow").status_code == 201
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        run = pool.submit(requests.post, f"{daemon.url}/v1/infer/slow", timeout=60,
-                          json={"select": {"keys": [f"photos/{n}" for n in NAMES * 10]}})
+        run = pool.submit(daemon.run, "slow", {"keys": [f"photos/{n}" for n in NAMES * 10]})
         time.sleep(0.5)
         assert requests.delete(f"{daemon.url}/v1/models/slow", timeout=20).status_code == 204
-        lines = [json.loads(line) for line in run.result().text.splitlines()]
-    assert lines[-1]["done"] == {"objects": 200, "failed": 0,
-                                 "bytes_read": lines[-1]["done"]["bytes_read"]}
+        lines = run.result()
+    done = lines[-1]["done"]
+    assert (done["state"], done["objects"], done["failed"]) == ("done", 200, 0)
     assert get(daemon, "/v1/infer/slow/photos/01.png").status_code == 404
     daemon.wait_for(lambda: not daemon.workers(), "the removed model's worker to go", 3)
 
@@ -158,13 +157,13 @@ def test_a_stop_ends_a_load_and_what_waits_for_it(situd, photos, null_models):
 def test_a_stop_does_not_wait_for_a_client_that_does_not_read(situd, photos, null_models):
     daemon = null(situd, photos, null_models(quick="sleep 0"))
     get(daemon, "/v1/infer/quick/photos/00.png")
-    keys = [f"photos/{'k' * 1000}{i:04}.png" for i in range(4096)]
-    body = json.dumps({"select": {"keys": keys}}).encode()
+    body = b"".join(b"photos/%s%04d.png\n" % (b"k" * 1000, i) for i in range(4096))
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     s.connect(("127.0.0.1", daemon.port))
-    s.sendall(b"POST /v1/infer/quick HTTP/1.1\r\nHost: localhost\r\n"
-              b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    s.sendall(b"POST /v1/jobs?model=quick&follow=1 HTTP/1.1\r\nHost: localhost\r\n"
+              b"Content-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n" % len(body)
+              + body)
     time.sleep(1)
     start = time.monotonic()
     assert daemon.stop() == 0
@@ -184,16 +183,14 @@ def test_a_stop_in_the_middle_of_an_upload_leaves_nothing(situd, photos, null_mo
     assert not list((daemon.directory / "state/models").iterdir())
 
 
-def test_a_run_whose_client_leaves_takes_its_objects_along(situd, photos, null_models):
+def test_a_job_that_is_cancelled_takes_its_waiting_objects_along(situd, photos, null_models):
     daemon = null(situd, photos, null_models(slow="sleep 400"), "--lanes", "1")
     get(daemon, "/v1/infer/slow/photos/00.png")
-    body = json.dumps({"select": {"keys": [f"photos/{n}" for n in NAMES * 3]}}).encode()
-    s = socket.create_connection(("127.0.0.1", daemon.port))
-    s.sendall(b"POST /v1/infer/slow HTTP/1.1\r\nHost: localhost\r\n"
-              b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    job = daemon.post("/v1/jobs", {"model": "slow", "select": {
+        "keys": [f"photos/{n}" for n in NAMES * 3]}}).json()
     daemon.wait_for(lambda: daemon.status()["queue"] > 20, "a queue")
-    s.close()
-    daemon.wait_for(lambda: daemon.status()["queue"] == 0, "the queue to empty", 2)
+    assert daemon.post(f"/v1/jobs/{job['id']}/cancel", {}).json()["state"] == "cancelled"
+    assert daemon.status()["queue"] == 0
 
 
 # ---- everything at once ----

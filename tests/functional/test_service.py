@@ -110,11 +110,17 @@ def test_paths_methods_and_bad_requests(plain):
         r = ask(method, path)
         assert r.status_code == status, (method, path, r.text)
         assert r.json()["error"]
-    for body in ("", "{", "[]", '{"select":{}}', '{"select":{"store":"photos","keys":[]}}',
-                 '{"select":{"keys":[1]}}', '{"select":{"store":"photos"},"top":0}',
-                 "[" * 100000, '{"a":1,"a":2}', '\x00', '{"select":{"store":"none"}}'):
-        r = ask("POST", "/v1/infer/quick", data=body, headers={"Content-Type": "application/json"})
+    for body in ("", "{", "[]", '{"model":"quick"}', '{"model":"quick","select":{}}',
+                 '{"model":"quick","select":{"prefix":"a","keys":[]}}',
+                 '{"model":"quick","select":{"keys":[1]}}', '{"select":{"store":"photos"}}',
+                 '{"model":"quick","select":{"store":"photos"},"top":0}',
+                 "[" * 100000, '{"a":1,"a":2}', '\x00',
+                 '{"model":"quick","select":{"store":"none"}}',
+                 '{"model":"none","select":{"store":"photos"}}'):
+        r = ask("POST", "/v1/jobs", data=body, headers={"Content-Type": "application/json"})
         assert r.status_code in (400, 404), body[:50]
+    r = ask("POST", "/v1/infer/quick", json={"select": {"store": "photos"}})
+    assert r.status_code == 415 and "/v1/jobs" in r.json()["error"]
     for body in ("{}", '{"inputs":[]}', '{"inputs":[{"name":"image"}]}',
                  '{"inputs":[{"name":"image","datatype":"BYTES","shape":[2],"data":["a"]}]}',
                  '{"inputs":[{"name":"image","datatype":"BYTES","shape":[-1],"data":["a"]}]}',

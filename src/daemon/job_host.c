@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Jobs' objects through the dispatcher. start, cancel, new and free of a run are called by the
+ * job's thread; an object is done on a lane's thread, or on that which cancels.
+ */
+#include "daemon/job_host.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/answer.h"
+#include "daemon/result_cache.h"
+#include "daemon/service.h"
+
+/* One object on its way. An item is taken by the job's thread, and given back by whoever is done
+ * with it. */
+struct job_item {
+    atomic_bool taken;
+    struct jobs_object *object; /* borrowed while taken */
+};
+
+struct jobs_run {
+    struct service *service; /* borrowed */
+    struct model *model;     /* owned reference */
+    struct answer_options options;
+    struct infer_request request;
+    struct infer_item items[LIMIT_JOB_WINDOW];
+    struct job_item states[LIMIT_JOB_WINDOW]; /* of the items, by index */
+    size_t next;                              /* where to look for one that is free */
+};
+
+/* ---- models and stores ---- */
+
+static int check_task(const struct model *model, struct error *error)
+{
+    if (!model->spec) {
+        return error_set(error, ERROR_UNFIT, "model '%s' version %s cannot be read: %.300s",
+                         model->name, model->version, model->broken.message);
+    }
+    if (model->spec->task == MODEL_TENSOR) {
+        return error_set(error, ERROR_UNFIT, "model '%s' takes tensors, not images: use /v2",
+                         model->name);
+    }
+    return 0;
+}
+
+static int pin_model(void *context, const char *name, const char *version,
+                     char ret_version[JOB_VERSION_SIZE], char ret_digest[JOB_DIGEST_SIZE],
+                     struct error *error)
+{
+    struct service *service = context;
+    _Static_assert((int)JOB_VERSION_SIZE >= (int)MODEL_VERSION_SIZE, "versions fit");
+    _Static_assert((int)JOB_DIGEST_SIZE == (int)MODEL_DIGEST_HEX, "digests fit");
+    struct model *model = models_get(service->models, name, version, error);
+    if (!model) {
+        return -ENOENT;
+    }
+    int result = check_task(model, error);
+    if (result == 0) {
+        (void)stpcpy(ret_version, model->version);
+        model_digest_hex(model->spec->digest, ret_digest);
+    }
+    model_unref(model);
+    return result;
+}
+
+static struct store *find_store(void *context, const char *name, size_t length, struct error *error)
+{
+    return service_store_find(context, name, length, error);
+}
+
+static bool is_pinned(const struct model *model, const struct job_spec *spec)
+{
+    char digest[MODEL_DIGEST_HEX];
+    if (!model || !model->spec || strcmp(model->name, spec->model) != 0) {
+        return false;
+    }
+    model_digest_hex(model->spec->digest, digest);
+    return strcmp(digest, spec->digest) == 0;
+}
+
+/* The pinned version where it still is what it was; else any version of that name that is the same
+ * package: it was removed and added again. */
+static struct model *find_pinned(struct service *service, const struct job_spec *spec,
+                                 struct error *error)
+{
+    struct model **models = NULL;
+    size_t count = 0;
+    struct model *found = models_get(service->models, spec->model, spec->version, NULL);
+    if (found && !is_pinned(found, spec)) {
+        model_unref(found);
+        found = NULL;
+    }
+    if (found) {
+        return found;
+    }
+    if (models_list(service->models, &models, &count) < 0) {
+        (void)error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!found && is_pinned(models[i], spec)) {
+            found = model_ref(models[i]);
+        }
+        model_unref(models[i]);
+    }
+    free(models);
+    if (!found) {
+        (void)error_set(error, ERROR_NOT_FOUND,
+                        "model '%s' version %s (digest %.12s...) is gone: add the same package "
+                        "again, or cancel the job and start one with another model",
+                        spec->model, spec->version, spec->digest);
+    }
+    return found;
+}
+
+/* ---- objects ---- */
+
+/* These tell of the array, not of the object: the job asks again later. */
+static bool is_of_the_array(enum error_code code)
+{
+    return code == ERROR_CANCELLED || code == ERROR_UNAVAILABLE || code == ERROR_BUSY ||
+           code == ERROR_MEMORY;
+}
+
+static void set_trouble(struct jobs_object *object, const struct error *error)
+{
+    object->code = error->code;
+    (void)stpcpy(object->message, error->message);
+}
+
+/* The outcome becomes the object's line, or the trouble that there was. */
+static void write_outcome(struct jobs_run *run, struct infer_item *item, struct jobs_object *object)
+{
+    struct error memory = {0};
+    object->bytes_read = item->read_bytes;
+    object->cached = item->cached;
+    if (is_of_the_array(item->error.code)) {
+        set_trouble(object, &item->error);
+        return;
+    }
+    answer_write(&object->line, item, object->object, &run->options);
+    object->code = item->error.code;
+    if (buffer_ok(&object->line) < 0) {
+        (void)error_set(&memory, ERROR_MEMORY, "out of memory");
+        set_trouble(object, &memory);
+    }
+}
+
+/* Nothing of the run is touched after it: it may be freed. */
+static void complete(struct jobs_run *run, struct infer_item *item)
+{
+    struct job_item *state = &run->states[item - run->items];
+    struct jobs_object *object = state->object;
+    write_outcome(run, item, object);
+    infer_item_reset(item);
+    atomic_store_explicit(&state->taken, false, memory_order_release);
+    jobs_object_done(object);
+}
+
+static void item_done(struct infer_request *request, struct infer_item *item)
+{
+    complete(request->owner, item);
+}
+
+static struct infer_item *take_item(struct jobs_run *run, struct jobs_object *object)
+{
+    for (size_t i = 0; i < LIMIT_JOB_WINDOW; i++) {
+        size_t index = (run->next + i) % LIMIT_JOB_WINDOW;
+        struct job_item *state = &run->states[index];
+        if (!atomic_load_explicit(&state->taken, memory_order_acquire)) {
+            atomic_store_explicit(&state->taken, true, memory_order_relaxed);
+            run->next = index + 1;
+            state->object = object;
+            return &run->items[index];
+        }
+    }
+    return NULL;
+}
+
+/* ---- runs ---- */
+
+static int run_new(void *context, const struct job_spec *spec, struct jobs_run **ret_run,
+                   struct error *error)
+{
+    struct service *service = context;
+    struct model *model = find_pinned(service, spec, error);
+    if (!model) {
+        return -ENOENT;
+    }
+    struct jobs_run *run = calloc(1, sizeof *run);
+    if (!run) {
+        model_unref(model);
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    run->service = service;
+    run->model = model;
+    run->options =
+        (struct answer_options){.top = spec->top, .labels = spec->labels, .binary = spec->binary};
+    queue_source_init(&run->request.source, queue_job_class(spec->priority));
+    run->request.model = model;
+    run->request.items = run->items;
+    run->request.item_count = LIMIT_JOB_WINDOW;
+    run->request.top = spec->top;
+    run->request.no_cache = !spec->cache;
+    run->request.deadline_ns = INT64_MAX; /* a low priority may wait for hours */
+    run->request.done = item_done;
+    run->request.owner = run;
+    *ret_run = run;
+    return 0;
+}
+
+static int run_start(struct jobs_run *run, struct jobs_object *object)
+{
+    struct error error = {0};
+    struct infer_item *item = take_item(run, object);
+    if (!item) {
+        return -EBUSY;
+    }
+    item->request = &run->request;
+    item->kind = ITEM_STORED;
+    item->store = object->store;
+    item->key = object->key;
+    item->identity = object->identity;
+    item->has_identity = true;
+    item->looked_up = false;
+    if (result_cache_find(run->service->cache, item)) {
+        complete(run, item);
+        return 0;
+    }
+    int result = dispatch_submit(run->service->dispatch, &run->request, item, 1, &error);
+    if (result == -EBUSY) {
+        infer_item_reset(item);
+        atomic_store(&run->states[item - run->items].taken, false);
+        return result;
+    }
+    if (result < 0) {
+        item->error = error;
+        complete(run, item);
+    }
+    return 0;
+}
+
+static void run_forget(struct jobs_run *run, struct jobs_object *object)
+{
+    (void)run;
+    object->host = NULL; /* its item was given back when it was done */
+}
+
+static void run_cancel(struct jobs_run *run)
+{
+    dispatch_cancel(run->service->dispatch, &run->request);
+}
+
+static void run_free(struct jobs_run *run)
+{
+    if (run) {
+        model_unref(run->model);
+        free(run);
+    }
+}
+
+struct jobs_host job_host_for(struct service *service)
+{
+    return (struct jobs_host){.context = service,
+                              .model_pin = pin_model,
+                              .store_find = find_store,
+                              .run_new = run_new,
+                              .run_start = run_start,
+                              .run_forget = run_forget,
+                              .run_cancel = run_cancel,
+                              .run_free = run_free};
+}
