@@ -40,6 +40,7 @@ static const struct route routes[] = {
     {"POST", "/v1/jobs/*/resume", BODY_CONTROL, true, route_job_resume},
     {"POST", "/v1/jobs/*/cancel", BODY_CONTROL, true, route_job_cancel},
     {"POST", "/v1/jobs/*/retry", BODY_CONTROL, true, route_job_retry},
+    {"GET", "/v1/thumbnails/**", BODY_NONE, false, route_thumbnail},
     {"GET", "/v1/cache", BODY_NONE, false, route_cache},
     {"DELETE", "/v1/cache", BODY_NONE, true, route_cache_clear},
     {"GET", "/v1/status", BODY_NONE, false, route_status},

@@ -85,6 +85,7 @@ void route_v2_ready(struct call *call);
 void route_v2_model(struct call *call);
 void route_v2_model_ready(struct call *call);
 void route_v2_index(struct call *call);
+void route_thumbnail(struct call *call);
 void route_cache(struct call *call);
 void route_cache_clear(struct call *call);
 void route_job_begin(struct call *call); /* takes the body in */

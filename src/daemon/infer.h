@@ -21,9 +21,10 @@
 enum item_state { ITEM_IDLE, ITEM_QUEUED, ITEM_PARKED, ITEM_SUSPECT, ITEM_RUNNING, ITEM_DONE };
 
 enum item_kind {
-    ITEM_STORED,  /* an object of a store */
-    ITEM_BYTES,   /* an encoded image in hand */
-    ITEM_TENSORS, /* the model's own inputs in hand */
+    ITEM_STORED,    /* an object of a store */
+    ITEM_BYTES,     /* an encoded image in hand */
+    ITEM_TENSORS,   /* the model's own inputs in hand */
+    ITEM_THUMBNAIL, /* an object of a store; the model is not run, its one output is a JPEG */
 };
 
 struct item_tensor {
@@ -53,12 +54,13 @@ struct infer_item {
     enum item_kind kind;
     bool alone;      /* retried after a crash, with nothing else in its worker */
     unsigned kills;  /* times that its worker was killed from outside */
-    const char *key; /* ITEM_STORED; borrowed */
+    const char *key; /* ITEM_STORED, ITEM_THUMBNAIL; borrowed */
     struct store *store;
     const void *bytes; /* ITEM_BYTES; borrowed */
     size_t size_bytes;
     const struct item_tensor *tensors; /* ITEM_TENSORS; borrowed */
     uint32_t tensor_count;
+    uint32_t edge;     /* ITEM_THUMBNAIL: pixels; the request's output mask is then 1 */
     bool has_identity; /* ITEM_STORED: `identity` was seen by the owner just before */
     bool looked_up;    /* the result cache was asked by that identity already, in vain */
     struct object_identity identity; /* from the outcome on: of what was read, or found */

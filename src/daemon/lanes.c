@@ -235,6 +235,10 @@ static int take_in(const struct lane_context *context, struct infer_item *item,
 {
     char *area = worker_process_input(worker, context->lane);
     switch (item->kind) {
+    case ITEM_THUMBNAIL:
+        run->kind = RUN_THUMBNAIL;
+        run->edge = item->edge;
+        return take_in_stored(context, item, area, run);
     case ITEM_STORED:
         return take_in_stored(context, item, area, run);
     case ITEM_BYTES:
@@ -282,7 +286,9 @@ enum lane_outcome lane_carry(const struct lane_context *context, struct infer_it
         run.input_size = 0; /* nothing to run, nothing in the buffer */
     } else if (worker_process_run(worker, context->lane, &run, &done, &area, &item->error) == 0) {
         metrics_observe(context->metrics, STAGE_DECODE, done->decode_ns);
-        metrics_observe(context->metrics, STAGE_RUN, done->run_ns);
+        if (run.kind != RUN_THUMBNAIL) {
+            metrics_observe(context->metrics, STAGE_RUN, done->run_ns);
+        }
         copy_outputs(item, done, area, &output_used);
         make_answer(item);
     } else if (item->error.code == ERROR_WORKER_CRASHED) {

@@ -572,6 +572,10 @@ static bool outputs_ok(const struct worker_process *worker, const struct message
     struct error ignored;
     uint32_t wanted = run->output_mask;
     uint64_t total = 0;
+    if (run->kind == RUN_THUMBNAIL) {
+        return done->code != ERROR_NONE ||
+               message_check_thumbnail(done, LIMIT_LANE_OUTPUT_BYTES, &ignored) == 0;
+    }
     if (message_check_tensors(done->outputs, done->output_count, worker->facts.output_count,
                               LIMIT_LANE_OUTPUT_BYTES, &ignored) < 0) {
         return false;
