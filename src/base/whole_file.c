@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Small files, written new, synced and renamed; read with care for what may lie at the path.
+ */
+#include "base/whole_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int write_synced(const char *path, const char *bytes, size_t size)
+{
+    cleanup_fd int fd =
+        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0) {
+        return -errno;
+    }
+    for (size_t done = 0; done < size;) {
+        ssize_t written = write(fd, bytes + done, size - done);
+        if (written == 0 || (written < 0 && errno != EINTR)) {
+            return written == 0 ? -EIO : -errno;
+        }
+        done += written > 0 ? (size_t)written : 0;
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int whole_file_sync_names(const char *directory)
+{
+    cleanup_fd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int sync_parent(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    cleanup_free char *directory =
+        slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    return directory ? whole_file_sync_names(directory) : -ENOMEM;
+}
+
+int whole_file_write(const char *path, const void *bytes, size_t size)
+{
+    cleanup_free char *fresh = NULL;
+    if (asprintf(&fresh, "%s.new", path) < 0) {
+        fresh = NULL;
+        return -ENOMEM;
+    }
+    int r = write_synced(fresh, bytes, size);
+    if (r == 0 && rename(fresh, path) < 0) {
+        r = -errno;
+    }
+    if (r < 0) {
+        (void)unlink(fresh);
+        return r;
+    }
+    return sync_parent(path);
+}
+
+int whole_file_read(const char *path, size_t limit, struct buffer *out)
+{
+    struct stat status;
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        return -errno;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return -EINVAL;
+    }
+    for (size_t size = 0;;) {
+        size_t piece = limit - size < 4096 ? limit - size + 1 : 4096; /* one more than may be */
+        char *room = buffer_reserve(out, piece);
+        if (!room) {
+            return -ENOMEM;
+        }
+        ssize_t got = read(fd, room, piece);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return got < 0 ? -errno : 0;
+        }
+        size += (size_t)got;
+        if (size > limit) {
+            return -EFBIG;
+        }
+        out->size += (size_t)got;
+    }
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Small files that are written and read whole. What is written takes the old one's place at once
+ * and is on disk then, its name included: after a crash the one or the other is there. Any thread,
+ * one at a time a path.
+ */
+#ifndef SITU_BASE_WHOLE_FILE_H
+#define SITU_BASE_WHOLE_FILE_H
+
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+
+/* Writes PATH.new, syncs it, renames it, syncs the directory. Negative errno: the old one stays,
+ * but where only the last step failed. */
+must_check int whole_file_write(const char *path, const void *bytes, size_t size);
+
+/* Appends all of a regular file to `out`. -ENOENT; -EFBIG: it is larger than `limit`; -EINVAL: it
+ * is none; -ENOMEM. */
+must_check int whole_file_read(const char *path, size_t limit, struct buffer *out);
+
+/* Makes the names in a directory last: of files made, renamed and removed there. */
+must_check int whole_file_sync_names(const char *directory);
+
+#endif
