@@ -75,6 +75,8 @@ int job_new(struct jobs *jobs, struct job_spec *spec, struct job **ret_job)
         job_free(job);
         return r;
     }
+    cleanup_free char *aside = job_path(job, TABLE_ASIDE);
+    job->began_anew = aside && access(aside, F_OK) == 0;
     *ret_job = job;
     return 0;
 }
@@ -269,6 +271,7 @@ int job_info_fill(struct job *job, struct job_info *ret_info)
     info.skipped = job->skipped;
     info.pass = job->pass > 0 ? job->pass : 1;
     info.between_passes = job->between_passes;
+    info.began_anew = job->began_anew;
     info.finished_s = job->finished_s;
     (void)pthread_mutex_unlock(&job->lock);
     struct job_log_totals totals = totals_of(job);

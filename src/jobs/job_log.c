@@ -18,16 +18,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "jobs/released.h"
+
 enum {
     MARK_LINES = 1024,     /* between two places of the index, at most */
     MARK_BYTES = 1 << 20,  /* likewise */
     READ_BYTES = 64 << 10, /* at once, and what is kept of memory between two syncs */
+    BLOCK_BYTES = 4096,    /* disk space is given back in such */
 };
 
 struct job_log {
     atomic_uint references;
-    int fd;     /* owned */
-    char *path; /* owned; for messages */
+    int fd;                    /* owned */
+    char *path;                /* owned; for messages */
+    char *released_path;       /* owned */
+    pthread_mutex_t releasing; /* held while lines are given up, input and output included; taken
+                                * before the other lock */
 
     /* The writer's. */
     struct buffer pending;        /* stored lines behind `synced` */
@@ -37,6 +43,7 @@ struct job_log {
     bool tail; /* the file may be longer than what is synced */
 
     pthread_mutex_t lock;          /* guards all below */
+    struct released released;      /* what was given up; written under `releasing`, too */
     struct job_log_place synced;   /* the end of what readers see */
     uint64_t last_offset;          /* of the last synced line */
     struct job_log_totals visible; /* of synced lines */
@@ -140,6 +147,16 @@ static int scan_next(struct scan *scan, const char **ret_line, size_t *ret_size,
 
 /* ---- the index and the totals ---- */
 
+static void count_totals(struct job_log_totals *totals, uint64_t number, const char *line,
+                         size_t size, const struct record_facts *facts)
+{
+    totals->lines = number;
+    totals->failed += record_is_failure(line, size);
+    totals->cached += facts->cached;
+    totals->bytes_read += facts->bytes_read;
+    totals->pass = facts->pass;
+}
+
 /* Counts a line that is `size` bytes long in the file and ends at `end`. */
 static int count_line(struct job_log *log, struct job_log_place end, const char *line, size_t size,
                       const struct record_facts *facts)
@@ -154,12 +171,7 @@ static int count_line(struct job_log *log, struct job_log_place end, const char 
         }
         log->last_mark = end;
     }
-    struct job_log_totals *totals = &log->totals;
-    totals->lines = end.line;
-    totals->failed += record_is_failure(line, size);
-    totals->cached += facts->cached;
-    totals->bytes_read += facts->bytes_read;
-    totals->pass = facts->pass;
+    count_totals(&log->totals, end.line, line, size, facts);
     return 0;
 }
 
@@ -184,6 +196,18 @@ static struct job_log_place find_mark(const struct buffer *marks, uint64_t line)
 }
 
 /* ---- opening ---- */
+
+/* Gives back the whole blocks of what was given up. */
+static int free_blocks(const struct job_log *log, const struct released *released,
+                       struct error *error)
+{
+    off_t size = (off_t)(released->place.offset / BLOCK_BYTES * BLOCK_BYTES);
+    if (size == 0 || fallocate(log->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, size) == 0 ||
+        errno == EOPNOTSUPP || errno == ENOSYS) {
+        return 0;
+    }
+    return failed(log, "given back in part", errno, error);
+}
 
 /* A new file's name is on disk, too, before anything is in the file. */
 static int sync_directory(const char *path)
@@ -223,13 +247,30 @@ static int open_file(struct job_log *log, struct error *error)
     return 0;
 }
 
+/* Where the lines begin that were not given up. */
+static int find_start(struct job_log *log, struct error *error)
+{
+    struct released *released = &log->released;
+    int result = released_read(log->released_path, released, error);
+    if (result < 0) {
+        return result;
+    }
+    if (released->place.offset > log->synced.offset) {
+        return error_set(error, ERROR_IO, "the job's log '%.200s' is shorter than '%.200s' says",
+                         log->path, log->released_path);
+    }
+    log->totals = released->totals;
+    log->last_mark = released->place;
+    return free_blocks(log, released, error); /* a crash may have come between */
+}
+
 /* Takes in all good lines from the start on; what is behind them is cut off. */
 static int take_in(struct job_log *log, uint64_t *ret_cut_bytes, struct error *error)
 {
     cleanup_scan struct scan scan;
-    struct job_log_place end = {0};
+    struct job_log_place end = log->released.place;
     uint64_t file_size = log->synced.offset;
-    scan_init(&scan, log, 0, file_size);
+    scan_init(&scan, log, end.offset, file_size);
     for (;;) {
         const char *line;
         size_t size;
@@ -262,6 +303,14 @@ static int take_in(struct job_log *log, uint64_t *ret_cut_bytes, struct error *e
     return 0;
 }
 
+static char *path_beside(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    char *beside = NULL;
+    int length = slash ? (int)(slash + 1 - path) : 0;
+    return asprintf(&beside, "%.*s%s", length, path, name) < 0 ? NULL : beside;
+}
+
 int job_log_open(const char *path, struct job_log **ret_log, uint64_t *ret_cut_bytes,
                  struct error *error)
 {
@@ -273,8 +322,13 @@ int job_log_open(const char *path, struct job_log **ret_log, uint64_t *ret_cut_b
     atomic_init(&log->references, 1);
     log->fd = -1;
     log->path = strdup(path);
+    log->released_path = path_beside(path, "released");
+    (void)pthread_mutex_init(&log->releasing, NULL);
     (void)pthread_mutex_init(&log->lock, NULL);
-    int result = log->path ? open_file(log, error) : no_memory(error);
+    int result = log->path && log->released_path ? open_file(log, error) : no_memory(error);
+    if (result == 0) {
+        result = find_start(log, error);
+    }
     if (result == 0) {
         result = take_in(log, &cut_bytes, error);
     }
@@ -306,6 +360,8 @@ void job_log_unref(struct job_log *log)
     buffer_done(&log->pending);
     buffer_done(&log->marks);
     (void)pthread_mutex_destroy(&log->lock);
+    (void)pthread_mutex_destroy(&log->releasing);
+    free(log->released_path);
     free(log->path);
     free(log);
 }
@@ -439,11 +495,13 @@ int job_log_last(struct job_log *log, char **ret_object, struct record_facts *re
     const char *line = NULL;
     size_t size = 0;
     cleanup_scan struct scan scan;
+    uint64_t dropped;
     {
         HOLD(&log->lock);
+        dropped = log->released.place.line;
         scan_init(&scan, log, log->last_offset, log->synced.offset);
     }
-    if (log->totals.lines == 0) {
+    if (log->totals.lines == dropped) { /* what stood behind that, if anything, was cut off */
         *ret_object = NULL;
         *ret_facts = (struct record_facts){0};
         return 0;
@@ -465,18 +523,38 @@ int job_log_last(struct job_log *log, char **ret_object, struct record_facts *re
     return result < 0 ? no_memory(error) : 0;
 }
 
+uint64_t job_log_dropped(struct job_log *log)
+{
+    HOLD(&log->lock);
+    return log->released.place.line;
+}
+
+static int gone(uint64_t line, uint64_t dropped, struct error *error)
+{
+    return error_set(error, ERROR_NOT_FOUND,
+                     "result %" PRIu64 " of the job is not kept any more: the first %" PRIu64
+                     " were taken in by those whom they were for, and given up",
+                     line + 1, dropped);
+}
+
 int job_log_find(struct job_log *log, uint64_t line, struct job_log_place *ret_place,
                  struct error *error)
 {
     struct job_log_place place;
     struct job_log_place end;
+    struct job_log_place start;
     {
         HOLD(&log->lock);
         end = log->synced;
+        start = log->released.place;
         place = line == end.line ? end : find_mark(&log->marks, line);
+        place = place.line < start.line ? start : place;
     }
     if (line > end.line) {
         return -ERANGE;
+    }
+    if (line < start.line) {
+        return gone(line, start.line, error);
     }
     cleanup_scan struct scan scan;
     scan_init(&scan, log, place.offset, end.offset);
@@ -515,12 +593,23 @@ static int take_line(const struct visit *visit, const char *line, size_t size, s
     return buffer_ok(visit->out);
 }
 
+/* What was given up reads as zeros from then on, so also when it happens while it is read. */
+static int check_there(struct job_log *log, uint64_t line, int otherwise, struct error *error)
+{
+    uint64_t dropped = job_log_dropped(log);
+    return line < dropped ? gone(line, dropped, error) : otherwise;
+}
+
 static int each_line(struct job_log *log, struct job_log_place *place, const struct visit *visit,
                      struct error *error)
 {
     struct job_log_place end = synced_end(log);
     cleanup_scan struct scan scan;
     scan_init(&scan, log, place->offset, end.offset);
+    int there = place->line < end.line ? check_there(log, place->line, 0, error) : 0;
+    if (there < 0) {
+        return there;
+    }
     while (place->line < end.line && (!visit->out || visit->out->size < visit->enough)) {
         const char *line;
         size_t size;
@@ -531,7 +620,8 @@ static int each_line(struct job_log *log, struct job_log_place *place, const str
             return result;
         }
         if (result == 0 || record_check(line, size, &visible, &facts) < 0) {
-            return record_bad(log, place->line + 1, error);
+            result = record_bad(log, place->line + 1, error);
+            return check_there(log, place->line, result, error);
         }
         result = take_line(visit, line, size, visible, &facts);
         if (result < 0) {
@@ -558,4 +648,56 @@ int job_log_each(struct job_log *log, struct job_log_place *place,
 {
     struct visit each = {.visit = visit, .context = context};
     return each_line(log, place, &each, error);
+}
+
+/* ---- giving up ---- */
+
+/* Moves `released` on, to behind the first `line` lines. */
+static int add_up(struct job_log *log, uint64_t line, uint64_t end, struct released *released,
+                  struct error *error)
+{
+    cleanup_scan struct scan scan;
+    scan_init(&scan, log, released->place.offset, end);
+    while (released->place.line < line) {
+        const char *text;
+        size_t size;
+        size_t visible;
+        struct record_facts facts;
+        int result = scan_next(&scan, &text, &size, error);
+        if (result < 0) {
+            return result;
+        }
+        if (result == 0 || record_check(text, size, &visible, &facts) < 0) {
+            return record_bad(log, released->place.line + 1, error);
+        }
+        released->place.line++;
+        released->place.offset += size + 1;
+        count_totals(&released->totals, released->place.line, text, size, &facts);
+    }
+    return 0;
+}
+
+int job_log_drop(struct job_log *log, uint64_t line, struct error *error)
+{
+    HOLD(&log->releasing);
+    struct job_log_place end = synced_end(log);
+    struct released released = log->released;
+    uint64_t freed_before = released.place.offset / BLOCK_BYTES;
+    if (end.line == 0) {
+        return 0;
+    }
+    line = line < end.line ? line : end.line - 1;
+    int result = add_up(log, line, end.offset, &released, error);
+    if (result < 0 || released.place.offset / BLOCK_BYTES == freed_before) {
+        return result;
+    }
+    result = released_write(log->released_path, &released, error);
+    if (result < 0) {
+        return result;
+    }
+    {
+        HOLD(&log->lock);
+        log->released = released; /* readers are told from now on */
+    }
+    return free_blocks(log, &released, error);
 }

@@ -21,6 +21,12 @@
 
 struct job_log;
 
+/* A place in the log; {0} is its start. */
+struct job_log_place {
+    uint64_t line;   /* lines before it */
+    uint64_t offset; /* bytes before it */
+};
+
 /* A longer line is none: it is refused when appended, and cut off where it stands in a file. */
 #define JOB_LOG_LINE_BYTES ((size_t)64 << 20)
 
@@ -33,9 +39,10 @@ struct job_log_totals {
     uint64_t pass; /* of the last line; 0: none */
 };
 
-/* Opens, or makes, the log in a job's directory. Reads all of it: the first line that is torn or
- * whose checksum fails, and everything behind it, is cut off, and *ret_cut_bytes (may be NULL) says
- * how much that was. Errors: ERROR_IO, ERROR_NO_SPACE, ERROR_MEMORY. Any thread. */
+/* Opens, or makes, the log in a job's directory. Reads all of it that was not given up: the first
+ * line that is torn or whose checksum fails, and everything behind it, is cut off, and
+ * *ret_cut_bytes (may be NULL) says how much that was. Errors: ERROR_IO, ERROR_NO_SPACE,
+ * ERROR_MEMORY. Any thread. */
 must_check int job_log_open(const char *path, struct job_log **ret_log, uint64_t *ret_cut_bytes,
                             struct error *error);
 struct job_log *job_log_ref(struct job_log *log);
@@ -58,19 +65,21 @@ must_check int job_log_sync(struct job_log *log, struct error *error);
 
 void job_log_totals(struct job_log *log, struct job_log_totals *ret_totals); /* synced ones */
 
-/* A place in the log; {0} is its start. */
-struct job_log_place {
-    uint64_t line;   /* lines before it */
-    uint64_t offset; /* bytes before it */
-};
+/* Gives up the first `line` lines, but never the last synced one, where that frees disk space: what
+ * is left to tell of them (released.h) is written down first, then their blocks are given back.
+ * Cursors and totals count them as before. ERROR_IO, ERROR_NO_SPACE, ERROR_MEMORY. Any thread. */
+must_check int job_log_drop(struct job_log *log, uint64_t line, struct error *error);
+uint64_t job_log_dropped(struct job_log *log); /* lines that were given up */
 
-/* The place behind the first `line` lines. -ERANGE: there are fewer that are synced. */
+/* The place behind the first `line` lines. -ERANGE: there are fewer that are synced;
+ * ERROR_NOT_FOUND: lines behind it were given up. */
 must_check int job_log_find(struct job_log *log, uint64_t line, struct job_log_place *ret_place,
                             struct error *error);
 
 /* Appends synced lines from the place on to `out`, as readers see them, each with its line feed,
  * until about `max_bytes` stand there, and moves the place behind them. 0 also where there is
- * nothing more. ERROR_IO; a record that went bad on disk is ERROR_IO, too, naming its line. */
+ * nothing more. ERROR_NOT_FOUND: they were given up; ERROR_IO; a record that went bad on disk is
+ * ERROR_IO, too, naming its line. */
 must_check int job_log_read(struct job_log *log, struct job_log_place *place, struct buffer *out,
                             size_t max_bytes, struct error *error);
 

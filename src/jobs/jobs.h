@@ -13,7 +13,8 @@
  *
  * On disk, beneath `directory`: ID/job.json (what is asked, and the state where it is no running
  * one; replaced atomically), ID/results.ndjson (the log, see record.h), ID/keys (a list of names
- * that the client sent), ID/known/ (standing jobs: the table of known objects). What a crash leaves
+ * that the client sent), ID/known/ (standing jobs: the table of known objects), ID/released (what
+ * results.ndjson has given up: released.h). What a crash leaves
  * of a job that was not created whole, or not removed whole, is `.new-*` or `.old-*`, and goes at
  * the next start.
  */
@@ -91,6 +92,9 @@ struct job_info {
     uint64_t bytes_read; /* of objects */
     uint64_t pass;       /* from 1 */
     bool between_passes; /* a standing job that has seen everything for now */
+    bool began_anew;     /* a standing job whose table of known objects was damaged once: what went
+                          * away about that time has no `gone` line, what was there has another
+                          * line */
     int64_t finished_s;  /* 0: not yet */
 };
 void job_info_done(struct job_info *info);
@@ -200,14 +204,20 @@ must_check int jobs_retry(struct jobs *jobs, const char *id, struct job_info *re
 /* Cancels it where it runs, and removes all of it. Readers that follow it come to an end. */
 must_check int jobs_remove(struct jobs *jobs, const char *id, struct error *error);
 
+/* The first `before` results of a standing job are not needed any more: disk space is given back,
+ * as far as the file system can, and the job itself needs none of them. Cursors and totals go on
+ * counting them. ERROR_CONFLICT: it is no standing job; ERROR_IO, ERROR_NO_SPACE. */
+must_check int jobs_release(struct jobs *jobs, const char *id, uint64_t before,
+                            struct error *error);
+
 /* ---- readers ---- */
 
 struct jobs_reader;
 
-/* Results behind the first `after` lines. ERROR_NOT_FOUND; ERROR_MALFORMED where the job has fewer
- * (a cursor never points past what is synced); ERROR_IO. `woken` (may be NULL) is called, without
- * locks and from any thread, when there may be more; it is short, and calls nothing of this room.
- */
+/* Results behind the first `after` lines. ERROR_NOT_FOUND (also where these were released);
+ * ERROR_MALFORMED where the job has fewer (a cursor never points past what is synced); ERROR_IO.
+ * `woken` (may be NULL) is called, without locks and from any thread, when there may be more; it is
+ * short, and calls nothing of this room. */
 must_check int jobs_reader_new(struct jobs *jobs, const char *id, uint64_t after,
                                void (*woken)(void *context), void *context,
                                struct jobs_reader **ret_reader, struct error *error);
@@ -226,6 +236,22 @@ enum jobs_read {
  * `max_bytes`. Negative errno where the log cannot be read: ERROR_IO. */
 must_check int jobs_reader_read(struct jobs_reader *reader, struct buffer *out, size_t max_bytes,
                                 enum jobs_read *ret_read, struct error *error);
+
+/* The same line by line, for one who reads within this process: calls `take` for at most
+ * `max_lines` lines. A negative result of it ends that and is returned; its line comes again with
+ * the next call. */
+struct jobs_line {
+    const char *text; /* the result object, with a last member `log` that is not the reader's; no
+                       * line feed */
+    size_t size;
+    bool flawed; /* the name is no key: it stands percent-encoded, and may look like another's */
+    bool failed; /* it tells of an error */
+    bool gone;   /* it tells that the object is */
+    uint64_t pass;
+};
+must_check int jobs_reader_each(struct jobs_reader *reader, uint64_t max_lines,
+                                int (*take)(void *context, const struct jobs_line *line),
+                                void *context, enum jobs_read *ret_read, struct error *error);
 
 /* Waits until there may be more, at most so long. */
 void jobs_reader_wait(struct jobs_reader *reader, int64_t timeout_ms);

@@ -96,20 +96,34 @@ static const char *table_key(struct pass *pass, const char *key, uint64_t *ret_s
 
 /* ---- the table, opened and brought up to the log ---- */
 
+static void told_lines(struct pass *pass)
+{
+    struct job *job = pass->job;
+    HOLD(&job->lock);
+    job->table_lines = pass->note.lines;
+}
+
+static void told_anew(struct pass *pass)
+{
+    struct job *job = pass->job;
+    HOLD(&job->lock);
+    job->began_anew = true;
+    job->table_lines = 0;
+}
+
 static void set_aside(struct pass *pass)
 {
-    char *aside = NULL;
     known_batch_free(take_ptr(pass->batch));
     known_walk_free(take_ptr(pass->walk));
     known_close(take_ptr(pass->known));
-    if (asprintf(&aside, "%s.damaged", pass->directory) < 0) {
+    cleanup_free char *aside = job_path(pass->job, TABLE_ASIDE);
+    if (!aside) {
         return;
     }
     jobs_delete_tree(aside);
     int r = rename(pass->directory, aside);
     log_event(LOG_LEVEL_WARNING, "known_objects_damaged", "job=%s set_aside=%s", pass->job->spec.id,
               r == 0 ? "yes" : "no");
-    free(aside);
 }
 
 static int open_table(struct pass *pass, struct error *error)
@@ -127,6 +141,7 @@ static int commit(struct pass *pass, const struct pass_note *note, struct error 
     int r = known_batch_commit(pass->batch, note, sizeof *note, &fault);
     if (r == 0) {
         pass->note = *note;
+        told_lines(pass);
         return 0;
     }
     pass->damaged = pass->damaged || fault.code == ERROR_MALFORMED;
@@ -141,6 +156,7 @@ static int commit(struct pass *pass, const struct pass_note *note, struct error 
 static int begin_anew(struct pass *pass, const struct job_log_totals *totals, struct error *error)
 {
     set_aside(pass);
+    told_anew(pass);
     int r = open_table(pass, error);
     struct pass_note note = {NOTE_FORMAT, totals->lines, totals->pass};
     return r == 0 ? commit(pass, &note, error) : r;
@@ -159,7 +175,12 @@ static int read_note(struct pass *pass, const struct job_log_totals *totals, str
     } else if (size != sizeof note || note.format != NOTE_FORMAT || note.lines > totals->lines) {
         return error_set(error, ERROR_MALFORMED, "the table of known objects is not of this log");
     }
+    if (note.lines < job_log_dropped(pass->log)) {
+        return error_set(error, ERROR_MALFORMED,
+                         "the table of known objects lacks lines that the log has given up");
+    }
     pass->note = note;
+    told_lines(pass);
     return 0;
 }
 
@@ -285,7 +306,7 @@ int pass_new(struct job *job, struct job_log *log, struct pass **ret_pass, struc
     }
     pass->job = job;
     pass->log = log;
-    pass->directory = job_path(job, "known");
+    pass->directory = job_path(job, TABLE_NAME);
     int r =
         pass->directory ? prepare(pass, error) : error_set(error, ERROR_MEMORY, "out of memory");
     if (r < 0) {

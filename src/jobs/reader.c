@@ -109,6 +109,43 @@ int jobs_reader_read(struct jobs_reader *reader, struct buffer *out, size_t max_
     return 0;
 }
 
+struct each {
+    uint64_t left;
+    int (*take)(void *context, const struct jobs_line *line);
+    void *context;
+};
+
+static int take_line(void *context, const char *text, size_t size, const struct record_facts *facts)
+{
+    struct each *each = context;
+    struct jobs_line line = {.text = text,
+                             .size = size,
+                             .flawed = facts->flawed,
+                             .failed = record_is_failure(text, size),
+                             .gone = record_is_gone(text, size),
+                             .pass = facts->pass};
+    if (each->left == 0) {
+        return -EXFULL; /* the line is read again */
+    }
+    each->left--;
+    return each->take(each->context, &line);
+}
+
+int jobs_reader_each(struct jobs_reader *reader, uint64_t max_lines,
+                     int (*take)(void *context, const struct jobs_line *line), void *context,
+                     enum jobs_read *ret_read, struct error *error)
+{
+    enum jobs_read otherwise = standing_of(reader);
+    uint64_t before = reader->place.line;
+    struct each each = {.left = max_lines, .take = take, .context = context};
+    int r = job_log_each(reader->log, &reader->place, take_line, &each, error);
+    if (r < 0 && !(r == -EXFULL && each.left == 0)) {
+        return r;
+    }
+    *ret_read = reader->place.line > before ? JOBS_READ_MORE : otherwise;
+    return 0;
+}
+
 void jobs_reader_wait(struct jobs_reader *reader, int64_t timeout_ms)
 {
     struct job *job = reader->job;

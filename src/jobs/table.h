@@ -21,6 +21,9 @@
 #include "jobs/jobs.h"
 #include "store/store.h"
 
+#define TABLE_NAME "known" /* a standing job's table of known objects, in its directory */
+#define TABLE_ASIDE TABLE_NAME ".damaged" /* one that was, set aside */
+
 enum job_stage {
     STAGE_IDLE,    /* no thread: paused, or ended */
     STAGE_QUEUED,  /* waits for a place; a standing job's thread waits with it */
@@ -71,6 +74,8 @@ struct job {
     uint64_t skipped;
     uint64_t pass;
     uint64_t failed_before;
+    uint64_t table_lines; /* of the log, that the table of known objects has taken in for good */
+    bool began_anew;
     int64_t finished_s;
     struct job_log *log; /* owned; NULL while nobody uses it */
     unsigned log_users;
