@@ -20,6 +20,7 @@
 #include "daemon/spawner.h"
 
 #define TICK_NS (200 * NS_PER_MS)
+#define LONG_NS (200 * NS_PER_MS) /* an item that takes longer does not keep others waiting */
 
 /* An object whose worker was killed from outside is tried this often: the kernel may have killed it
  * for the memory that the object took. */
@@ -151,15 +152,41 @@ static void wake_lane(struct dispatch *dispatch)
     }
 }
 
+/* Lanes that may begin with an item now, those that look for one included. */
+static size_t free_cores(const struct dispatch *dispatch)
+{
+    size_t cores = dispatch->config.worker.cores;
+    size_t working = dispatch->busy - dispatch->aside;
+    return working < cores ? cores - working : 0;
+}
+
 void dispatch_wake_lane(struct dispatch *dispatch)
 {
-    if (queue_length(&dispatch->queue) > dispatch->seekers) {
+    if (queue_length(&dispatch->queue) > dispatch->seekers &&
+        free_cores(dispatch) > dispatch->seekers) {
         wake_lane(dispatch);
     }
 }
 
-static void run_item(struct dispatch *dispatch, const struct dispatch_lane *lane,
-                     struct infer_item *item)
+/* Under the lock: a lane leaves its core to another one, or wants it again; then there are more
+ * than cores for a while, until the next of them is done. */
+static void stand_aside(struct dispatch_lane *lane, bool aside)
+{
+    if (lane->aside != aside) {
+        lane->aside = aside;
+        lane->dispatch->aside += aside ? 1 : -1U;
+        dispatch_wake_lane(lane->dispatch);
+    }
+}
+
+static void lane_waiting(void *owner, bool begins)
+{
+    struct dispatch_lane *lane = owner;
+    HOLD(&lane->dispatch->lock);
+    stand_aside(lane, begins);
+}
+
+static void run_item(struct dispatch *dispatch, struct dispatch_lane *lane, struct infer_item *item)
 {
     struct model *model = model_ref(item->request->model);
     struct worker_process *worker = model->runtime.worker;
@@ -167,20 +194,27 @@ static void run_item(struct dispatch *dispatch, const struct dispatch_lane *lane
     model->runtime.users++;
     dispatch->busy++;
     dispatch->seekers--;
+    lane->began_ns = clock_now_ns();
     dispatch_wake_lane(dispatch); /* one item each: who takes one sees to the next */
     bool idle = dispatch->busy == 1 && queue_length(&dispatch->queue) == 0;
     (void)pthread_mutex_unlock(&dispatch->lock);
 
-    metrics_observe(dispatch->metrics, STAGE_QUEUE, clock_now_ns() - item->entry.queued_ns);
+    metrics_observe(dispatch->metrics, STAGE_QUEUE, lane->began_ns - item->entry.queued_ns);
     atomic_fetch_add(&dispatch->metrics->lanes_busy, 1);
     bool all_cores = idle && worker_process_facts(worker)->all_cores;
-    struct lane_context context = {lane->index, dispatch->config.cache, dispatch->metrics,
-                                   lane->room};
+    struct lane_context context = {.lane = lane->index,
+                                   .cache = dispatch->config.cache,
+                                   .metrics = dispatch->metrics,
+                                   .room = lane->room,
+                                   .waiting = lane_waiting,
+                                   .owner = lane};
     enum lane_outcome outcome = lane_carry(&context, item, worker, all_cores);
     atomic_fetch_sub(&dispatch->metrics->lanes_busy, 1);
 
     struct item_list finished = {0};
     (void)pthread_mutex_lock(&dispatch->lock);
+    stand_aside(lane, false);
+    lane->began_ns = 0;
     dispatch->seekers++;
     struct garbage garbage = settle(dispatch, item, worker, outcome, &finished);
     (void)pthread_mutex_unlock(&dispatch->lock);
@@ -203,7 +237,8 @@ static void *lane_main(void *argument)
     dispatch->seekers++;
     while (!dispatch->stopping) {
         struct item_list finished = {0};
-        struct infer_item *item = next_item(dispatch, &finished);
+        bool free = free_cores(dispatch) > 0;
+        struct infer_item *item = free ? next_item(dispatch, &finished) : NULL;
         if (finished.first) {
             (void)pthread_mutex_unlock(&dispatch->lock);
             dispatch_finish_all(dispatch, &finished);
@@ -211,7 +246,8 @@ static void *lane_main(void *argument)
         }
         if (item) {
             run_item(dispatch, lane, item);
-        } else if (!dispatch->stopping && queue_length(&dispatch->queue) == 0) {
+        } else if (!finished.first && !dispatch->stopping &&
+                   (!free || queue_length(&dispatch->queue) == 0)) {
             wait_for_items(dispatch, lane);
         }
     }
@@ -290,6 +326,19 @@ static struct garbage idle_worker(struct dispatch *dispatch, struct item_list *f
     return (struct garbage){0};
 }
 
+/* A lane whose item takes long, as one does that hangs in its worker, does not count as working: on
+ * a single core nothing else would be done until its deadline. */
+static void leave_long_ones(struct dispatch *dispatch)
+{
+    int64_t now_ns = clock_now_ns();
+    for (uint32_t i = 0; i < dispatch->config.worker.lane_count; i++) {
+        struct dispatch_lane *lane = &dispatch->lanes[i];
+        if (lane->began_ns > 0 && now_ns - lane->began_ns > LONG_NS) {
+            stand_aside(lane, true);
+        }
+    }
+}
+
 static void *housekeeper_main(void *argument)
 {
     struct dispatch *dispatch = argument;
@@ -300,7 +349,8 @@ static void *housekeeper_main(void *argument)
         (void)nanosleep(&pause, NULL);
         (void)pthread_mutex_lock(&dispatch->lock);
         stopping = dispatch->stopping;
-        if (queue_length(&dispatch->queue) > 0) {
+        leave_long_ones(dispatch);
+        if (queue_length(&dispatch->queue) > 0 && free_cores(dispatch) > 0) {
             wake_lane(dispatch); /* should a lane be held up by its last item's owner */
         }
         expire(dispatch, &finished);
@@ -328,6 +378,10 @@ int dispatch_new(const struct dispatch_config *config, struct tasks *tasks, stru
     (void)pthread_mutex_init(&dispatch->lock, NULL);
     (void)pthread_cond_init(&dispatch->loaded, NULL);
     queue_init(&dispatch->queue, config->queue_limit, JOB_ITEMS_MAX);
+    for (uint32_t i = 0; i < config->worker.lane_count; i++) {
+        dispatch->lanes[i] = (struct dispatch_lane){
+            .dispatch = dispatch, .index = i, .wake = PTHREAD_COND_INITIALIZER};
+    }
     int result = spawner_new(&dispatch->spawner);
     if (result == 0) {
         result = -pthread_create(&dispatch->housekeeper, NULL, housekeeper_main, dispatch);
@@ -339,8 +393,6 @@ int dispatch_new(const struct dispatch_config *config, struct tasks *tasks, stru
     }
     for (uint32_t i = 0; i < config->worker.lane_count && result == 0; i++) {
         struct dispatch_lane *lane = &dispatch->lanes[i];
-        *lane = (struct dispatch_lane){
-            .dispatch = dispatch, .index = i, .wake = PTHREAD_COND_INITIALIZER};
         result = -pthread_create(&lane->thread, NULL, lane_main, lane);
         dispatch->lane_count += result == 0;
     }

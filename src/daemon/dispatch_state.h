@@ -21,6 +21,8 @@ struct dispatch_lane {
     pthread_cond_t wake;             /* told that there are items */
     void *room;                      /* owned; the lane's own memory, see lanes.h */
     bool idle;                       /* stands in the list */
+    bool aside;                      /* has an item, but leaves its core to others */
+    int64_t began_ns;                /* with its item; 0: it has none */
     struct dispatch_lane *next_idle; /* borrowed */
 };
 
@@ -34,6 +36,7 @@ struct dispatch {
     struct queue queue;
     size_t parked[QUEUE_GROUP_COUNT]; /* items that wait outside the queue */
     unsigned busy;                    /* lanes that have an item */
+    unsigned aside; /* of those, lanes that wait for a disk, or for a worker since long */
     size_t seekers; /* lanes that are awake without an item: they look at the queue by themselves */
     struct model *loaded_models;
     struct model *loading_models; /* the tasks that load them hold the references */
@@ -71,7 +74,9 @@ struct infer_item *item_list_take_first(struct item_list *list);
 /* Under the lock, when an item was queued: wakes an idle lane, unless a lane that is just done with
  * another item will take it anyway. On one core that lane, with what its core's cache holds, is the
  * better one: else consecutive requests would alternate between lanes. Of idle lanes, the one that
- * was busy last comes first, for the same reason. */
+ * was busy last comes first, for the same reason. And no more lanes work than there are cores: one
+ * more helps only while another stands aside, waiting for a disk; else it takes time and cache from
+ * the others. */
 void dispatch_wake_lane(struct dispatch *dispatch);
 
 /* Under the lock: an item waits for its model's worker; an item was in a worker that died. */

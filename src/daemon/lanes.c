@@ -24,6 +24,8 @@ struct reading {
     size_t capacity;
     size_t size;
     struct object_identity identity;
+    const struct lane_context *context; /* borrowed; set by read_object */
+    bool waited;                        /* for a disk, and it was told */
 };
 
 /* CLOCK_REALTIME: what time stamps of objects are compared with. */
@@ -47,14 +49,31 @@ static bool find_unread(const struct lane_context *context, struct infer_item *i
     return result_cache_find(context->cache, item);
 }
 
+static void begin_waiting(void *argument)
+{
+    struct reading *reading = argument;
+    const struct lane_context *context = reading->context;
+    if (context->waiting) {
+        context->waiting(context->owner, true);
+        reading->waited = true;
+    }
+}
+
 static int read_object(const struct lane_context *context, struct store *store, const char *key,
                        struct reading *reading, struct error *error)
 {
     struct metrics *metrics = context->metrics;
+    struct store_target target = {.bytes = reading->bytes,
+                                  .capacity = reading->capacity,
+                                  .waits = begin_waiting,
+                                  .context = reading};
     int64_t start = clock_now_ns();
     atomic_fetch_add_explicit(&metrics->objects_read, 1, memory_order_relaxed);
-    int result = store_read(store, key, reading->bytes, reading->capacity, &reading->size,
-                            &reading->identity, error);
+    reading->context = context;
+    int result = store_read(store, key, &target, &reading->size, &reading->identity, error);
+    if (reading->waited) {
+        context->waiting(context->owner, false);
+    }
     metrics_observe(metrics, STAGE_READ, clock_now_ns() - start);
     if (result == 0) {
         atomic_fetch_add_explicit(&metrics->object_bytes, reading->size, memory_order_relaxed);

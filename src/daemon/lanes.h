@@ -28,6 +28,10 @@ struct lane_context {
     struct result_cache *cache; /* borrowed; NULL: none */
     struct metrics *metrics;    /* borrowed */
     void *room;                 /* borrowed; see lane_room_new(); NULL: without the cache */
+    /* Told when the lane begins, and when it has ended, to wait for a disk; not called for objects
+     * that are in memory already. NULL: nobody is told. */
+    void (*waiting)(void *owner, bool begins);
+    void *owner; /* borrowed */
 };
 
 /* Memory of a lane's own, LIMIT_LANE_INPUT_BYTES of it. What is to be hashed is read into it: the

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,8 +39,8 @@ enum {
 /* One object on its way into memory. */
 struct reading {
     const char *key;
-    char *bytes;
-    size_t capacity;
+    const struct store_target *target;
+    bool *told; /* that it waits */
     size_t size;
     struct object_identity identity;
     bool changed; /* while it was read */
@@ -218,6 +219,33 @@ static ssize_t read_fully(int fd, char *bytes, size_t size, uint64_t offset)
     return (ssize_t)done;
 }
 
+/* What is in memory already, from the start on: bytes. */
+static ssize_t read_cached(int fd, const struct reading *reading)
+{
+    char *bytes = reading->target->bytes;
+    size_t done = 0;
+    while (done < reading->size) {
+        struct iovec rest = {bytes + done, reading->size - done};
+        ssize_t n = preadv2(fd, &rest, 1, (off_t)done, RWF_NOWAIT);
+        if (n <= 0) {
+            break; /* it would wait; or the file system cannot say; or the file was cut */
+        }
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+/* The rest, from the disk; who wants to know is told before. */
+static ssize_t read_waiting(int fd, const struct reading *reading, size_t done)
+{
+    const struct store_target *target = reading->target;
+    if (target->waits && !*reading->told) {
+        *reading->told = true;
+        target->waits(target->context);
+    }
+    return read_fully(fd, (char *)target->bytes + done, reading->size - done, done);
+}
+
 /* Reads it all again and compares: 1 where all is equal, so that these bytes were the object's
  * content at the moment between the two readings; 0, or a negative errno. */
 static int read_same(int fd, const char *bytes, size_t size)
@@ -250,10 +278,10 @@ static int read_once(struct dir_store *store, struct reading *reading, struct er
     if (found < 0) {
         return found;
     }
-    if (reading->identity.size_bytes > reading->capacity) {
+    if (reading->identity.size_bytes > reading->target->capacity) {
         return error_set(error, ERROR_TOO_LARGE, "object '%s' has %llu bytes, the limit is %zu",
                          reading->key, (unsigned long long)reading->identity.size_bytes,
-                         reading->capacity);
+                         reading->target->capacity);
     }
     reading->size = (size_t)reading->identity.size_bytes;
     bool fresh = is_fresh(&reading->identity);
@@ -265,13 +293,17 @@ static int read_once(struct dir_store *store, struct reading *reading, struct er
     if (reading->size >= READ_AHEAD_SIZE) {
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     }
-    ssize_t n = read_fully(fd, reading->bytes, reading->size, 0);
+    ssize_t n = read_cached(fd, reading);
+    if (n >= 0 && (size_t)n < reading->size) {
+        ssize_t more = read_waiting(fd, reading, (size_t)n);
+        n = more < 0 ? more : n + more;
+    }
     if (n < 0 && unchanged(store, fd, &reading->identity)) {
         return refuse_open(reading->key, (int)n, error);
     }
     int same = 1;
     if (n == (ssize_t)reading->size && fresh) {
-        same = read_same(fd, reading->bytes, reading->size);
+        same = read_same(fd, reading->target->bytes, reading->size);
         if (same < 0) {
             return refuse_open(reading->key, same, error);
         }
@@ -281,12 +313,12 @@ static int read_once(struct dir_store *store, struct reading *reading, struct er
     return 0;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the seam of store_ops. */
-static int dir_read(struct store *store, const char *key, void *bytes, size_t capacity,
+static int dir_read(struct store *store, const char *key, const struct store_target *target,
                     size_t *ret_size, struct object_identity *ret_identity, struct error *error)
 {
+    bool told = false;
     for (unsigned try = 0; try < READ_TRIES; try++) {
-        struct reading reading = {.key = key, .bytes = bytes, .capacity = capacity};
+        struct reading reading = {.key = key, .target = target, .told = &told};
         int r = read_once(dir_store(store), &reading, error);
         if (r < 0) {
             return r;

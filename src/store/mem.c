@@ -71,8 +71,7 @@ static int mem_stat(struct store *store, const char *key, struct object_identity
     return 0;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the seam of store_ops. */
-static int mem_read(struct store *store, const char *key, void *bytes, size_t capacity,
+static int mem_read(struct store *store, const char *key, const struct store_target *target,
                     size_t *ret_size, struct object_identity *ret_identity, struct error *error)
 {
     HOLD(&mem(store)->lock);
@@ -81,12 +80,12 @@ static int mem_read(struct store *store, const char *key, void *bytes, size_t ca
         return not_found(key, error);
     }
     size_t size = (size_t)object->identity.size_bytes;
-    if (size > capacity) {
+    if (size > target->capacity) {
         return error_set(error, ERROR_TOO_LARGE, "object '%s' has %zu bytes, the limit is %zu", key,
-                         size, capacity);
+                         size, target->capacity);
     }
     if (size > 0) {
-        memcpy(bytes, object->bytes, size);
+        memcpy(target->bytes, object->bytes, size);
     }
     *ret_size = size;
     *ret_identity = object->identity;

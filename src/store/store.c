@@ -207,13 +207,9 @@ int store_stat(struct store *store, const char *key, struct object_identity *ret
     return r < 0 ? r : store->ops->stat(store, key, ret_identity, error);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the seam that all back ends share. */
-int store_read(struct store *store, const char *key, void *bytes, size_t capacity, size_t *ret_size,
-               struct object_identity *ret_identity, struct error *error)
+int store_read(struct store *store, const char *key, const struct store_target *target,
+               size_t *ret_size, struct object_identity *ret_identity, struct error *error)
 {
     int r = key_find_check(key, error);
-    if (r < 0) {
-        return r;
-    }
-    return store->ops->read(store, key, bytes, capacity, ret_size, ret_identity, error);
+    return r < 0 ? r : store->ops->read(store, key, target, ret_size, ret_identity, error);
 }

@@ -56,13 +56,22 @@ struct store_list_query {
                          * suffix that no decoder knows is counted in skipped_suffix */
 };
 
+/* Where a read goes. */
+struct store_target {
+    void *bytes;
+    size_t capacity;
+    /* Told, at most once a reading, before it waits for a disk or may do so; NULL: nobody is. */
+    void (*waits)(void *context);
+    void *context;
+};
+
 struct store_ops {
     const char *kind; /* "dir", "mem" */
     int (*list)(struct store *store, const struct store_list_query *query,
                 struct store_page *ret_page, struct error *error);
     int (*stat)(struct store *store, const char *key, struct object_identity *ret_identity,
                 struct error *error);
-    int (*read)(struct store *store, const char *key, void *bytes, size_t capacity,
+    int (*read)(struct store *store, const char *key, const struct store_target *target,
                 size_t *ret_size, struct object_identity *ret_identity, struct error *error);
     int (*watch)(struct store *store, const char *prefix, struct store_watch **ret_watch,
                  struct error *error); /* NULL: cannot be watched */
@@ -105,10 +114,10 @@ void store_page_done(struct store_page *page);
 must_check int store_stat(struct store *store, const char *key,
                           struct object_identity *ret_identity, struct error *error);
 
-/* Reads a whole object into `bytes`. The identity before and after is compared: an object that
- * changed while it was read is read once more, then refused (ERROR_CHANGED). More than `capacity`
- * bytes: ERROR_TOO_LARGE. */
-must_check int store_read(struct store *store, const char *key, void *bytes, size_t capacity,
+/* Reads a whole object. The identity before and after is compared: an object that
+ * changed while it was read is read once more, then refused (ERROR_CHANGED). More than the
+ * target's capacity: ERROR_TOO_LARGE. */
+must_check int store_read(struct store *store, const char *key, const struct store_target *target,
                           size_t *ret_size, struct object_identity *ret_identity,
                           struct error *error);
 

@@ -87,13 +87,12 @@ static int spy_stat(struct store *store, const char *key, struct object_identity
     return store_stat(spy->inner, key, ret_identity, error);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the seam of store_ops. */
-static int spy_read(struct store *store, const char *key, void *bytes, size_t capacity,
+static int spy_read(struct store *store, const char *key, const struct store_target *target,
                     size_t *ret_size, struct object_identity *ret_identity, struct error *error)
 {
     struct spy *spy = (struct spy *)(void *)store;
-    spy->read_to = bytes;
-    return store_read(spy->inner, key, bytes, capacity, ret_size, ret_identity, error);
+    spy->read_to = target->bytes;
+    return store_read(spy->inner, key, target, ret_size, ret_identity, error);
 }
 
 static const struct store_ops spy_ops = {.kind = "spy", .stat = spy_stat, .read = spy_read};
@@ -192,7 +191,8 @@ static int teardown(void **state)
 
 static enum lane_outcome carry(struct fixture *fixture)
 {
-    struct lane_context context = {0, fixture->cache, &fixture->metrics, fixture->room};
+    struct lane_context context = {
+        .cache = fixture->cache, .metrics = &fixture->metrics, .room = fixture->room};
     infer_item_reset(&fixture->item);
     return lane_carry(&context, &fixture->item, &fixture->worker, false);
 }
@@ -274,7 +274,8 @@ static void jobs_find_it_by_an_identity_they_know(void **state)
     assert_false(result_cache_find(fixture->cache, item));
     assert_true(item->looked_up);
 
-    struct lane_context context = {0, fixture->cache, &fixture->metrics, fixture->room};
+    struct lane_context context = {
+        .cache = fixture->cache, .metrics = &fixture->metrics, .room = fixture->room};
     assert_int_equal(lane_carry(&context, item, &fixture->worker, false), LANE_DONE);
     assert_int_equal(fixture->store.stats, 0); /* the owner has looked */
     result_cache_keep(fixture->cache, item);

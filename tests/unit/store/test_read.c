@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -40,7 +41,8 @@ static enum error_code read_text(struct store *store, const char *key, char *tex
     struct error stat_error = {.code = ERROR_NONE};
     size_t size = 0;
     *error = (struct error){.code = ERROR_NONE};
-    int r = store_read(store, key, text, 64, &size, &identity, error);
+    int r = store_read(store, key, &(struct store_target){.bytes = text, .capacity = 64}, &size,
+                       &identity, error);
     int stat_r = store_stat(store, key, &stat_identity, &stat_error);
     assert_true((r == 0) == (error->code == ERROR_NONE));
     if (r == 0) {
@@ -143,9 +145,13 @@ static void an_object_must_fit_the_buffer(void **state)
         size_t size = 0;
         struct object_identity identity;
         struct error error;
-        assert_int_equal(store_read(tree_store(tree, dir), "a", bytes, 8, &size, &identity, &error),
+        assert_int_equal(store_read(tree_store(tree, dir), "a",
+                                    &(struct store_target){.bytes = bytes, .capacity = 8}, &size,
+                                    &identity, &error),
                          0);
-        assert_int_equal(store_read(tree_store(tree, dir), "a", bytes, 7, &size, &identity, &error),
+        assert_int_equal(store_read(tree_store(tree, dir), "a",
+                                    &(struct store_target){.bytes = bytes, .capacity = 7}, &size,
+                                    &identity, &error),
                          -EFBIG);
         assert_int_equal(error.code, ERROR_TOO_LARGE);
     }
@@ -334,7 +340,9 @@ static void an_object_rewritten_while_read_is_whole_or_refused(void **state)
         size_t size = 0;
         struct object_identity identity;
         struct error error = {.code = ERROR_NONE};
-        int r = store_read(tree->dir, "busy", bytes, SIZE, &size, &identity, &error);
+        int r =
+            store_read(tree->dir, "busy", &(struct store_target){.bytes = bytes, .capacity = SIZE},
+                       &size, &identity, &error);
         if (r == 0) {
             assert_int_equal(size, SIZE);
             assert_true(is_one_moment(bytes, size));
@@ -348,7 +356,10 @@ static void an_object_rewritten_while_read_is_whole_or_refused(void **state)
     assert_true(changed > 0);
     size_t size = 0;
     struct object_identity identity;
-    assert_int_equal(store_read(tree->dir, "busy", bytes, SIZE, &size, &identity, NULL), 0);
+    assert_int_equal(store_read(tree->dir, "busy",
+                                &(struct store_target){.bytes = bytes, .capacity = SIZE}, &size,
+                                &identity, NULL),
+                     0);
     free(bytes);
 }
 
@@ -369,7 +380,9 @@ static void an_object_that_grows_while_read_is_refused(void **state)
         size_t size = 0;
         struct object_identity identity;
         struct error error = {.code = ERROR_NONE};
-        int r = store_read(tree->dir, "growing", bytes, CAPACITY, &size, &identity, &error);
+        int r = store_read(tree->dir, "growing",
+                           &(struct store_target){.bytes = bytes, .capacity = CAPACITY}, &size,
+                           &identity, &error);
         assert_true(r == 0 || error.code == ERROR_CHANGED);
         assert_true(r < 0 || identity.size_bytes == size);
         changed += r < 0 ? 1 : 0;
@@ -378,6 +391,58 @@ static void an_object_that_grows_while_read_is_refused(void **state)
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(changed, 1);
     free(bytes);
+}
+
+static void count_wait(void *context)
+{
+    ++*(unsigned *)context;
+}
+
+static unsigned waits_of_read(struct tree *tree, const char *key, char *bytes, size_t capacity)
+{
+    unsigned waits = 0;
+    size_t size = 0;
+    struct object_identity identity;
+    struct store_target target = {
+        .bytes = bytes, .capacity = capacity, .waits = count_wait, .context = &waits};
+    assert_int_equal(store_read(tree->dir, key, &target, &size, &identity, NULL), 0);
+    assert_int_equal(size, capacity);
+    return waits;
+}
+
+static void a_reading_that_waits_for_the_disk_is_told_once_before(void **state)
+{
+    struct tree *tree = *state;
+    enum { SIZE = 3 << 20 };
+    char path[256];
+    char *bytes = malloc(SIZE);
+    char *again = malloc(SIZE);
+    assert_non_null(bytes);
+    assert_non_null(again);
+    memset(bytes, 'x', SIZE);
+    (void)tree_path(tree, "cold", path, sizeof path);
+    tree_write(path, bytes, SIZE);
+    assert_int_equal(waits_of_read(tree, "cold", again, SIZE), 0);
+    assert_memory_equal(bytes, again, SIZE);
+
+    /* Out of memory again, where the file system lets go of it. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fsync(fd), 0);
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    struct iovec first = {again, 1};
+    bool cold = preadv2(fd, &first, 1, SIZE / 2, RWF_NOWAIT) < 0;
+    (void)close(fd);
+    memset(again, 0, SIZE);
+    unsigned waits = waits_of_read(tree, "cold", again, SIZE);
+    assert_memory_equal(bytes, again, SIZE);
+    free(bytes);
+    free(again);
+    if (!cold) {
+        print_message("this file system keeps files in memory\n");
+        skip();
+    }
+    assert_int_equal(waits, 1);
 }
 
 /* In a child: holds a write lease as a file server does, and gives it up some time after it is
@@ -465,6 +530,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(an_object_that_grows_while_read_is_refused, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_reading_that_waits_for_the_disk_is_told_once_before,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_lease_of_a_file_server_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_store_must_be_a_directory_that_can_be_opened, setup,
                                         teardown),

@@ -117,7 +117,9 @@ static void reading_and_listing_are_not_told(void **state)
     const struct store_list_query query = {.prefix = "", .limit = 10, .sizes = true};
     assert_int_equal(store_list(tree->dir, &query, &page, NULL), 0);
     store_page_done(&page);
-    assert_int_equal(store_read(tree->dir, "a/b.jpg", bytes, sizeof bytes, &size, &identity, NULL),
+    assert_int_equal(store_read(tree->dir, "a/b.jpg",
+                                &(struct store_target){.bytes = bytes, .capacity = sizeof bytes},
+                                &size, &identity, NULL),
                      0);
     assert_int_equal(store_stat(tree->dir, "a/b.jpg", &identity, NULL), 0);
     assert_quiet(watch);
