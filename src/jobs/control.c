@@ -33,7 +33,7 @@ int control_take(struct jobs *jobs, const char *id, struct job **ret_job, struct
 {
     struct job *job = NULL;
     int r = jobs_find(jobs, id, &job, error);
-    if (r < 0) {
+    if (!job) {
         return r;
     }
     (void)pthread_mutex_lock(&job->control);
@@ -76,7 +76,7 @@ int jobs_pause(struct jobs *jobs, const char *id, struct error *error)
 {
     struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (r == 0) {
+    if (job) {
         r = pause_job(jobs, job, error);
         control_leave(job);
     }
@@ -119,7 +119,7 @@ int jobs_resume(struct jobs *jobs, const char *id, struct error *error)
 {
     struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (r == 0) {
+    if (job) {
         r = resume_job(jobs, job, error);
         control_leave(job);
     }
@@ -181,7 +181,7 @@ int jobs_cancel(struct jobs *jobs, const char *id, struct error *error)
 {
     struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (r == 0) {
+    if (job) {
         r = cancel_job(jobs, job, error);
         control_leave(job);
     }
@@ -244,7 +244,7 @@ int jobs_remove(struct jobs *jobs, const char *id, struct error *error)
 {
     struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (r < 0) {
+    if (!job) {
         return r;
     }
     bool by_itself = false;

@@ -59,6 +59,7 @@ static int delete_entry(const char *path, const struct stat *status, int kind, s
 
 void jobs_delete_tree(const char *path)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): it is safe as long as it does not change directory. */
     (void)nftw(path, delete_entry, OPEN_DIRS, FTW_DEPTH | FTW_PHYS);
 }
 

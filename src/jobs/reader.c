@@ -33,6 +33,7 @@ static void unlink_reader(struct job *job, struct jobs_reader *reader)
     *link = reader->next;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the seam of jobs.h. */
 int jobs_reader_new(struct jobs *jobs, const char *id, uint64_t after, void (*woken)(void *context),
                     void *context, struct jobs_reader **ret_reader, struct error *error)
 {

@@ -144,7 +144,7 @@ int jobs_retry(struct jobs *jobs, const char *id, struct job_info *ret_info, str
 {
     struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (r == 0) {
+    if (job) {
         r = retry_job(jobs, job, ret_info, error);
         control_leave(job);
     }
