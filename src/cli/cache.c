@@ -32,7 +32,7 @@ static void print_cache(const struct situ_cache *cache)
                  figure_bytes(figures[2], cache->limit_bytes));
     print_counts("contents", cache->content_hits, cache->content_misses);
     print_counts("answers", cache->answer_hits, cache->answer_misses);
-    (void)printf("%-10s %" PRIu64 " evicted, %" PRIu64 " dropped, %" PRIu64 " damaged\n", "entries",
+    (void)printf("%-10s %" PRIu64 " evicted, %" PRIu64 " dropped, %" PRIu64 " damaged\n", "writes",
                  cache->evictions, cache->dropped, cache->damaged);
 }
 

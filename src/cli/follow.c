@@ -35,6 +35,9 @@ int follow_option(struct follow *follow, int option, const char *verb)
     case 'P':
         follow->no_progress = true;
         return 1;
+    case 'L':
+        follow->no_labels = true;
+        return 1;
     default:
         return 0;
     }
@@ -132,6 +135,7 @@ static int on_wait(void *context)
 void follow_wait(struct follow *follow, struct situ_run_options *options)
 {
     options->progress = follow->progress.enabled;
+    options->labels = follow->no_labels ? SITU_LABELS_NONE : options->labels;
     options->on_wait = on_wait;
     options->context = follow;
     interrupt_hold();

@@ -20,6 +20,7 @@ struct follow {
     const char *output; /* of SINK_NPY */
     bool quiet;
     bool no_progress;
+    bool no_labels;
     int delimiter; /* of names on stdin and in a .names file */
 
     struct progress progress;
@@ -38,8 +39,9 @@ struct follow {
 #define FOLLOW_OPTIONS                                                                             \
     {"format", required_argument, NULL, 'f'}, {"output", required_argument, NULL, 'o'},            \
         {"null", no_argument, NULL, '0'}, {"quiet", no_argument, NULL, 'q'},                       \
+        {"no-progress", no_argument, NULL, 'P'},                                                   \
     {                                                                                              \
-        "no-progress", no_argument, NULL, 'P'                                                      \
+        "no-labels", no_argument, NULL, 'L'                                                        \
     }
 #define FOLLOW_LETTERS "f:o:0q"
 

@@ -21,6 +21,7 @@ const struct verb verbs[] = {
      "  -o, --output FILE     of npy: embeddings as float32; names beside it in FILE.names\n"
      "  -u, --upload          the names are local files: send their bytes\n"
      "  -0, --null            names on stdin end with a NUL byte, not with a line feed\n"
+     "      --no-labels       indices of classes only: fewer bytes\n"
      "  -q, --quiet           no closing line\n"
      "      --no-progress     no progress bar\n"
      "      --detach          start the job, print its id, and leave it\n"

@@ -331,6 +331,9 @@ int verb_infer(struct cli *cli, int argc, char **argv)
     if (status == 0) {
         status = cli_open(cli);
     }
+    if (infer.follow.no_labels) {
+        infer.options.labels = SITU_LABELS_NONE;
+    }
     if (status == 0) {
         status = run(&infer);
     }

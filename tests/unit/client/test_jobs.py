@@ -209,6 +209,13 @@ class Wire(Jobs):
         self.fake.cuts = [100, 0, 150]
         self.assertEqual(self.traffic("photos/")[0], labelled)
 
+    def test_indices_only(self):
+        self.fake.fill(2)
+        for names in (["photos/"], ["photos/2024/000001.jpg"], self.expected()):
+            done = self.situ("infer", "cnn", *names, "--no-labels", "-fjsonl", status=0)
+            self.assertEqual([c for x in done.out.splitlines() for c in json.loads(x)["classes"] if "label" in c], [])
+        self.assertNotIn("/v1/models/cnn/labels", self.paths())
+
     def test_single_objects_and_control_requests_ask_for_no_compression(self):
         self.fake.fill(2)
         self.situ("infer", "cnn", "photos/2024/000000.jpg", status=0)
