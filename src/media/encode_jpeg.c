@@ -132,6 +132,9 @@ int encode_jpeg(const struct media_pixels *pixels, int quality, void *jpeg, size
                 size_t *ret_size, struct error *error)
 {
     struct encoder encoder = {0};
+    if (room == 0) { /* libjpeg writes a byte before it looks */
+        return error_set(error, ERROR_TOO_LARGE, "JPEG image cannot be made: there is no room");
+    }
     int r = run(&encoder, pixels, quality, jpeg, room, error);
     if (r == 0) {
         *ret_size = room - encoder.destination.free_in_buffer;
