@@ -12,7 +12,7 @@
 
 #include "wire/json.h"
 
-enum { TOKEN_BYTES = 12, TOKEN_SIZE = 2 * TOKEN_BYTES + 1, INTERVAL_MAX_S = 86400 };
+enum { TOKEN_SIZE = 13, INTERVAL_MAX_S = 86400 };
 
 int job_options_check(const struct situ_run_options *options, bool by_name,
                       struct situ_error *error)
@@ -36,7 +36,8 @@ int job_options_check(const struct situ_run_options *options, bool by_name,
 
 static int make_token(char token[TOKEN_SIZE], struct situ_error *error)
 {
-    unsigned char bytes[TOKEN_BYTES];
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    unsigned char bytes[TOKEN_SIZE - 1];
     size_t have = 0;
     while (have < sizeof bytes) {
         ssize_t got = getrandom(bytes + have, sizeof bytes - have, 0);
@@ -47,9 +48,11 @@ static int make_token(char token[TOKEN_SIZE], struct situ_error *error)
         }
         have += got > 0 ? (size_t)got : 0;
     }
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        (void)snprintf(token + 2 * i, 3, "%02x", bytes[i]);
+    /* Six bits a character: short, for it crosses the wire there and back. */
+    for (size_t i = 0; i < TOKEN_SIZE - 1; i++) {
+        token[i] = digits[bytes[i] & 63];
     }
+    token[TOKEN_SIZE - 1] = '\0';
     return 0;
 }
 

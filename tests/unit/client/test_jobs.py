@@ -40,7 +40,7 @@ class Followed(Jobs):
                   "--max-failures", "0", "--no-cache", "-fjsonl", status=0)
         method, path, query, body = self.posts()[0]
         asked = json.loads(body)
-        self.assertRegex(asked.pop("token"), "^[0-9a-f]{24}$")
+        self.assertRegex(asked.pop("token"), "^[A-Za-z0-9_-]{12}$")
         self.assertEqual((path, query), ("/v1/jobs", {"follow": "1"}))
         self.assertEqual(asked, {"model": "cnn@2", "top": 3, "output": {"labels": False}, "priority": 0,
                                  "select": {"store": "photos", "prefix": "2024/", "glob": "*1.jpg"},

@@ -253,7 +253,7 @@ static int make(const struct situ_run_options *options, struct selection *select
         assert_non_null(buffer_text(body));
         char *token = strstr(body->data, "\"token\":");
         assert_non_null(token);
-        assert_int_equal(strlen(token), 8 + 26 + 1);
+        assert_int_equal(strlen(token), 8 + 14 + 1);
         *token = '\0';
         assert_true(job.request.repeatable && job.request.compressed);
     }
