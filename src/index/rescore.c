@@ -155,54 +155,73 @@ static void sort(struct rescoring *rescoring)
     }
 }
 
-/* 0 with its key, where the row is good. */
-static int read_candidate(struct rescoring *rescoring, struct ranked *item, bool *ret_good,
-                          struct error *error)
+/* The slot's key, from the snapshot. */
+static int get_key(const struct rescoring *rescoring, struct ranked *item, struct error *error)
 {
-    struct index *index = rescoring->index;
     struct record_slot record;
-    bool was_damaged = codes_is_damaged(&index->codes, item->slot);
-    *ret_good = false;
-    if (was_damaged) {
-        rescoring->damaged++;
-        return 0;
-    }
-    int result = meta_get_slot(&index->meta, rescoring->snapshot->txn, item->slot, &record, error);
+    int result = meta_get_slot(&rescoring->index->meta, rescoring->snapshot->txn, item->slot,
+                               &record, error);
     if (result < 0 || !record.live) {
         return result < 0 ? result : meta_damaged(error);
     }
-    rescoring->read++;
-    if (index_read_row(index, item->slot, &record, rescoring->row) < 0) {
-        rescoring->damaged++;
-        rescoring->newly_damaged = true;
+    item->key = (struct key){.bytes = record.key, .size = record.key_size};
+    return 0;
+}
+
+/* Leaves a row out, and tells of it the first time. */
+static int leave_out(struct rescoring *rescoring, struct ranked *item, struct error *error)
+{
+    rescoring->damaged++;
+    if (codes_is_damaged(&rescoring->index->codes, item->slot)) {
         return 0;
     }
-    item->rank = rank_of(rescoring, rescoring->row);
-    item->key = (struct key){.bytes = record.key, .size = record.key_size};
-    *ret_good = true;
-    return 0;
+    int result = get_key(rescoring, item, error);
+    if (result == 0) {
+        rescoring->newly_damaged = true;
+        index_report_row(rescoring->index, item->slot, item->key.bytes, item->key.size);
+    }
+    return result;
+}
+
+/* Reads and scores a row, and keeps it where it is among the best so far. Its key is looked up only
+ * then: most candidates are none of them. */
+static int judge(struct rescoring *rescoring, uint32_t slot, struct error *error)
+{
+    struct index *index = rescoring->index;
+    struct ranked item = {.slot = slot};
+    uint64_t tag = codes_chunk(&index->codes, slot)->tags[slot % CHUNK_ROWS];
+    if (codes_is_damaged(&index->codes, slot) ||
+        rows_read(&index->rows, slot, tag, rescoring->row) < 0) {
+        return leave_out(rescoring, &item, error);
+    }
+    rescoring->read++;
+    item.rank = rank_of(rescoring, rescoring->row);
+    if ((rescoring->has_min_score &&
+         !(rescore_score(index->shape.metric, item.rank) >= rescoring->min_score)) ||
+        (rescoring->count == rescoring->k && item.rank < rescoring->best[0].rank)) {
+        return 0;
+    }
+    int result = get_key(rescoring, &item, error);
+    if (result == 0) {
+        keep(rescoring, &item);
+    }
+    return result;
 }
 
 int rescore(struct rescoring *rescoring, const struct candidates *candidates, struct error *error)
 {
-    enum index_metric metric = rescoring->index->shape.metric;
-    double shift = metric == INDEX_EUCLIDEAN ? rescoring->norm * rescoring->norm : 0.0;
-    for (size_t i = 0; i < candidates->count; i++) {
-        struct ranked item = {.slot = candidates->items[i].slot};
-        bool good;
+    bool squares = rescoring->index->shape.metric == INDEX_EUCLIDEAN;
+    double shift = squares ? rescoring->norm * rescoring->norm : 0.0;
+    int result = 0;
+    for (size_t i = 0; i < candidates->count && result == 0; i++) {
         if (rescoring->count == rescoring->k &&
             candidates->items[i].high < rescoring->best[0].rank + shift) {
             break;
         }
-        int result = read_candidate(rescoring, &item, &good, error);
-        if (result < 0) {
-            return result;
-        }
-        if (good && (!rescoring->has_min_score ||
-                     rescore_score(metric, item.rank) >= rescoring->min_score)) {
-            keep(rescoring, &item);
-        }
+        result = judge(rescoring, candidates->items[i].slot, error);
     }
-    sort(rescoring);
-    return 0;
+    if (result == 0) {
+        sort(rescoring);
+    }
+    return result;
 }

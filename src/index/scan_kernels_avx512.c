@@ -9,7 +9,11 @@
 #include <immintrin.h>
 #include <string.h>
 
-enum { LANES = 16, VECTORS = SCAN_ROWS / LANES };
+enum {
+    LANES = 16,
+    VECTORS = SCAN_ROWS / LANES,
+    AHEAD = 4096, /* the CPU's own prefetch ends at each page */
+};
 
 /* `count` is a constant where this is inlined: its sums stay in registers. */
 static inline __attribute__((always_inline)) void dots_of(const uint8_t *codes, size_t groups,
@@ -26,6 +30,7 @@ static inline __attribute__((always_inline)) void dots_of(const uint8_t *codes, 
         const uint8_t *group = codes + g * SCAN_GROUP_BYTES;
         __m512i rows[VECTORS];
         for (size_t v = 0; v < VECTORS; v++) {
+            _mm_prefetch((const char *)group + AHEAD + v * sizeof(__m512i), _MM_HINT_T0);
             rows[v] = _mm512_loadu_si512(group + v * sizeof(__m512i));
         }
         for (size_t q = 0; q < count; q++) {
