@@ -58,15 +58,19 @@ static void check_outputs(const struct message_done *done, const char *output)
     }
 }
 
-static void run_once(struct worker_process *worker)
+static void run_once(struct worker_process *worker, enum run_kind kind)
 {
-    struct message_run run = {.kind = RUN_IMAGE, .output_mask = 5};
+    struct message_run run = {.kind = kind, .output_mask = kind == RUN_THUMBNAIL ? 1 : 5};
     const struct message_done *done = NULL;
     const char *output = NULL;
     struct error error = {0};
     int result = worker_process_run(worker, 0, &run, &done, &output, &error);
     if (result == 0) {
         check_outputs(done, output);
+        if (kind == RUN_THUMBNAIL &&
+            (done->output_count != 1 || done->outputs[0].size_bytes > LIMIT_THUMBNAIL_BYTES)) {
+            abort();
+        }
     } else if (error.code == ERROR_NONE || !memchr(error.message, '\0', sizeof error.message)) {
         abort();
     }
@@ -125,8 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     used += send_piece(worker->lanes[0].far_socket, data + used, size - used);
     (void)send_piece(worker->lanes[0].far_socket, data + used, size - used);
     (void)shutdown(worker->lanes[0].far_socket, SHUT_WR);
-    run_once(worker);
-    run_once(worker);
+    run_once(worker, RUN_IMAGE);
+    run_once(worker, RUN_THUMBNAIL);
     (void)close(control[1]);
     (void)close(log[1]);
     worker->lanes[0].memory = NULL;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes through the decoder, whole and by a window drawn from the bytes. Beyond memory faults
- * it looks for broken promises: a file that decodes whole must decode by window, to the same
- * pixels; a fault must come with a code and a message; the same decoder must go on to the next
- * input. Built once for each format, which FUZZ_FORMAT names: other inputs are not of interest
+ * Any bytes through the decoder, whole and by a window drawn from the bytes, and on white. Beyond
+ * memory faults it looks for broken promises: a file that decodes whole must decode by window, to
+ * the same pixels; a fault must come with a code and a message; the same decoder must go on to the
+ * next input. Built once for each format, which FUZZ_FORMAT names: other inputs are not of interest
  * there.
  */
 #include <stdbool.h>
@@ -50,6 +50,7 @@ static struct image_window draw_window(const uint8_t *bytes, size_t size,
 struct input {
     const uint8_t *bytes;
     size_t size;
+    bool on_white;
 };
 
 /* 0 or the error; the rows into a new buffer. `window` NULL: the whole image. */
@@ -75,7 +76,8 @@ static int decode(struct decoder *decoder, const struct input *input,
     if (!rows) {
         abort();
     }
-    result = decoder_start(decoder, &part, error);
+    result = input->on_white ? decoder_flatten(decoder, error) : 0;
+    result = result < 0 ? result : decoder_start(decoder, &part, error);
     uint32_t first = height / 2;
     if (result == 0) {
         result = decoder_read(decoder, rows, stride, first, error);
@@ -109,7 +111,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (!decoder && decoder_new(&decoder) < 0) {
         abort();
     }
-    const struct input input = {bytes, size};
+    const struct input input = {bytes, size, false};
+    const struct input on_white = {bytes, size, true};
     struct error error = {0};
     struct image_info info = {0};
     uint8_t *whole = NULL;
@@ -123,6 +126,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         uint8_t *part = NULL;
         require(decode(decoder, &input, &window, &info, &part, &error) == 0,
                 "what decodes whole decodes by window", &error);
+        compare(&info, whole, &window, part);
+        free(part);
+        free(whole);
+        require(decode(decoder, &on_white, NULL, &info, &whole, &error) == 0 &&
+                    decode(decoder, &on_white, &window, &info, &part, &error) == 0,
+                "what decodes does so on white", &error);
         compare(&info, whole, &window, part);
         free(part);
     }

@@ -39,6 +39,15 @@ static void check_refs(const struct tensor_ref *refs, uint32_t count)
     }
 }
 
+static void check_thumbnail(const struct message_done *done)
+{
+    struct error error = {0};
+    if (message_check_thumbnail(done, AREA_BYTES, &error) == 0 &&
+        (done->output_count != 1 || done->outputs[0].size_bytes == 0)) {
+        abort();
+    }
+}
+
 static void check_loaded(const struct message_loaded *loaded)
 {
     for (uint32_t i = 0; i < loaded->input_count + loaded->output_count; i++) {
@@ -74,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         case MESSAGE_DONE:
             check_refs(message->done.outputs, message->done.output_count);
+            check_thumbnail(&message->done);
             break;
         default:
             break;

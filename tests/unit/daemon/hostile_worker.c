@@ -140,6 +140,25 @@ static void send_loaded(struct worker *worker)
     send_bytes(CONTROL_FD, loaded, size);
 }
 
+/* A JPEG, by its size. */
+static void describe_thumbnail(const struct worker *worker, struct tensor_ref *ref)
+{
+    uint64_t size = 64;
+    if (mode_is(worker, "large")) {
+        size = LIMIT_THUMBNAIL_BYTES + 1;
+    } else if (mode_is(worker, "empty")) {
+        size = 0;
+    }
+    *ref = (struct tensor_ref){
+        .datatype = DATATYPE_UINT8, .shape = {1, {(int64_t)size}}, .size_bytes = size};
+    if (mode_is(worker, "rank_two")) {
+        ref->shape = (struct tensor_shape){2, {8, 8}};
+    } else if (mode_is(worker, "float")) {
+        ref->datatype = DATATYPE_FP32;
+        ref->shape.dims[0] /= (int64_t)sizeof(float);
+    }
+}
+
 /* Fields of an answer, changed at random. */
 static void scramble(struct worker *worker, struct message_done *done, size_t *size)
 {
@@ -170,6 +189,9 @@ static void answer(struct worker *worker, struct lane *lane)
         done->outputs[i] = (struct tensor_ref){.datatype = DATATYPE_FP32,
                                                .shape = {2, {1, CLASSES}},
                                                .size_bytes = CLASSES * sizeof(float)};
+    }
+    if (run->kind == RUN_THUMBNAIL) {
+        describe_thumbnail(worker, &done->outputs[0]);
     }
     if (mode_is(worker, "duplicate")) {
         done->output_count = LIMIT_MODEL_TENSORS;
