@@ -445,7 +445,7 @@ int index_note(struct index *index, void *note, size_t capacity, size_t *ret_siz
 static int get_row(struct index *index, const struct snapshot *snapshot, const struct key *name,
                    float *vector, struct error *error)
 {
-    uint32_t slot;
+    uint32_t slot = NO_SLOT;
     struct record_slot record;
     int result = keys_find(&index->meta, snapshot->txn, name, &slot, error);
     if (result == 0) {
@@ -464,8 +464,8 @@ static int get_row(struct index *index, const struct snapshot *snapshot, const s
 int index_get(struct index *index, const char *key, float *vector, bool *ret_found,
               struct error *error)
 {
-    struct key name;
-    struct snapshot snapshot;
+    struct key name = {.size = 0};
+    struct snapshot snapshot = {.txn = NULL};
     int result = key_of(key, &name, error);
     if (result == 0) {
         result = snapshot_begin(&index->readers, &index->meta, &snapshot, error);

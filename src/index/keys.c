@@ -56,7 +56,7 @@ int keys_find(const struct meta *meta, MDB_txn *txn, const struct key *key, uint
     uint64_t node = 0;
     for (size_t at = 0;; at += RECORD_PIECE) {
         struct record_key name;
-        struct record_entry entry;
+        struct record_entry entry = {.slot = NO_SLOT};
         record_entry_key(node, key->bytes + at, piece_size(key, at), &name);
         int result = get_entry(meta, txn, &name, &entry, error);
         if (result < 0) {
@@ -125,7 +125,7 @@ static int has_entries(const struct meta *meta, MDB_txn *txn, uint64_t node, str
 static int reduce(const struct meta *meta, MDB_txn *txn, const struct record_key *name, bool child,
                   bool *ret_gone, struct error *error)
 {
-    struct record_entry entry;
+    struct record_entry entry = {.slot = NO_SLOT};
     int result = get_entry(meta, txn, name, &entry, error);
     if (result < 0) {
         return result == -ENOENT ? meta_damaged(error) : result;
@@ -151,7 +151,7 @@ int keys_unset(const struct meta *meta, MDB_txn *txn, const struct key *key, str
         if (at + RECORD_PIECE >= key->size) {
             break;
         }
-        struct record_entry entry;
+        struct record_entry entry = {.slot = NO_SLOT};
         int result = get_entry(meta, txn, &names[depth], &entry, error);
         if (result < 0 || entry.child == 0) {
             return result < 0 && result != -ENOENT ? result : meta_damaged(error);

@@ -158,14 +158,11 @@ static void sort(struct rescoring *rescoring)
 /* The slot's key, from the snapshot. */
 static int get_key(const struct rescoring *rescoring, struct ranked *item, struct error *error)
 {
-    struct record_slot record;
+    struct record_slot record = {.key = ""};
     int result = meta_get_slot(&rescoring->index->meta, rescoring->snapshot->txn, item->slot,
                                &record, error);
-    if (result < 0 || !record.live) {
-        return result < 0 ? result : meta_damaged(error);
-    }
     item->key = (struct key){.bytes = record.key, .size = record.key_size};
-    return 0;
+    return result == 0 && !record.live ? meta_damaged(error) : result;
 }
 
 /* Leaves a row out, and tells of it the first time. */

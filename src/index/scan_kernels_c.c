@@ -4,6 +4,15 @@
  */
 #include "index/scan_kernels.h"
 
+static void add_group(const uint8_t *group, const int8_t *values, int32_t *sums)
+{
+    for (size_t r = 0; r < SCAN_ROWS; r++) {
+        for (size_t i = 0; i < SCAN_GROUP; i++) {
+            sums[r] += group[r * SCAN_GROUP + i] * values[i];
+        }
+    }
+}
+
 static void dots_c(const uint8_t *codes, size_t groups, const struct scan_query *queries,
                    size_t count, int32_t *dots)
 {
@@ -13,13 +22,7 @@ static void dots_c(const uint8_t *codes, size_t groups, const struct scan_query 
             sums[r] = queries[q].bias;
         }
         for (size_t g = 0; g < groups; g++) {
-            const int8_t *values = queries[q].codes + g * SCAN_GROUP;
-            const uint8_t *group = codes + g * SCAN_GROUP_BYTES;
-            for (size_t r = 0; r < SCAN_ROWS; r++) {
-                for (size_t i = 0; i < SCAN_GROUP; i++) {
-                    sums[r] += group[r * SCAN_GROUP + i] * values[i];
-                }
-            }
+            add_group(codes + g * SCAN_GROUP_BYTES, queries[q].codes + g * SCAN_GROUP, sums);
         }
     }
 }

@@ -158,10 +158,12 @@ static int gather(struct search *search, struct error *error)
 {
     struct candidates *all = search->parts[0].candidates;
     int result = 0;
+    bool failed = !all;
     for (unsigned part = 0; part < search->part_count; part++) {
-        if (search->parts[part].result < 0) {
-            return no_memory(error);
-        }
+        failed = failed || search->parts[part].result < 0;
+    }
+    if (failed) {
+        return no_memory(error);
     }
     for (size_t q = 0; q < search->query->query_count && result == 0; q++) {
         for (unsigned part = 1; part < search->part_count; part++) {
@@ -225,7 +227,7 @@ struct pieces {
 static int answer_memory(const struct search *search, struct pieces *ret_pieces)
 {
     size_t hits = 0;
-    size_t text = 0;
+    size_t text = 1; /* never nothing at all */
     size_t queries = search->query->query_count;
     for (size_t q = 0; q < queries; q++) {
         hits += search->counts[q];
