@@ -337,7 +337,6 @@ void infer_item_reset(struct infer_item *item)
     item->has_identity = item->looked_up = false;
     item->alone = false;
     item->kills = 0;
-    item->state = ITEM_IDLE;
     item->error = (struct error){0};
 }
 
