@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One filling of an index: opened, made, told about, and given up when nobody uses it any more.
+ * Its thread alone opens and makes; any thread may hold and drop it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "retrieval/directory.h"
+#include "retrieval/feed.h"
+#include "retrieval/spec.h"
+#include "retrieval/table.h"
+
+int build_new(struct entry *entry, struct retrieval_spec *spec, uint64_t number, const char *job,
+              struct build **ret_build)
+{
+    struct build *build = calloc(1, sizeof *build);
+    if (!build) {
+        spec_done(spec);
+        return -ENOMEM;
+    }
+    build->entry = entry_ref(entry);
+    build->spec = *spec;
+    *spec = (struct retrieval_spec){.name = ""};
+    build->number = number;
+    atomic_init(&build->references, 1);
+    atomic_init(&build->discard, false);
+    repair_init(&build->repair);
+    (void)snprintf(build->job, sizeof build->job, "%s", job);
+    *ret_build = build;
+    return 0;
+}
+
+struct build *build_ref(struct build *build)
+{
+    (void)atomic_fetch_add(&build->references, 1);
+    return build;
+}
+
+void build_unref(struct build *build)
+{
+    if (!build || atomic_fetch_sub(&build->references, 1) > 1) {
+        return;
+    }
+    feed_detach(build);
+    index_close(build->index);
+    if (atomic_load(&build->discard)) {
+        cleanup_free char *path = build_path(build);
+        if (path) {
+            directory_remove(path);
+        }
+    }
+    repair_done(&build->repair);
+    spec_done(&build->spec);
+    entry_unref(build->entry);
+    free(build);
+}
+
+char *build_path(struct build *build)
+{
+    struct entry *entry = build->entry;
+    HOLD(&entry->retrieval->lock);
+    return directory_path("%s/%llu", entry->directory, (unsigned long long)build->number);
+}
+
+static void report(void *context, enum index_event event, const char *key, const char *message)
+{
+    struct build *build = context;
+    char text[2 * ERROR_MESSAGE_SIZE];
+    if (event == INDEX_COPY_REBUILT) {
+        log_event(LOG_LEVEL_WARNING, "index_copy_rebuilt", "index=%s message=%s", build->spec.name,
+                  log_quote(text, sizeof text, message));
+    } else if (repair_tell(&build->repair, key)) {
+        log_event(LOG_LEVEL_WARNING, "index_row_damaged", "index=%s key=%s", build->spec.name,
+                  log_quote(text, sizeof text, key));
+        entry_wake(build->entry);
+    }
+}
+
+static int open_at(struct build *build, const char *path, struct error *error)
+{
+    struct index_options options = {.report = report, .report_context = build};
+    struct index *index = NULL;
+    struct index_batch *batch = NULL;
+    int r = index_open(path, &options, &index, error);
+    if (r < 0) {
+        return r;
+    }
+    r = feed_read_note(build, index, error);
+    if (r == 0 && index_batch_new(index, &batch) < 0) {
+        r = error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    if (r < 0) {
+        index_close(index);
+        return r;
+    }
+    build->feed.batch = batch;
+    HOLD(&build->entry->retrieval->lock);
+    build->index = index;
+    build->filled = build->feed.filled || !spec_is_fed(&build->spec);
+    return 0;
+}
+
+int build_open(struct build *build, struct error *error)
+{
+    cleanup_free char *path = build_path(build);
+    struct error fault = {.code = ERROR_NONE};
+    if (!path) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    int r = open_at(build, path, &fault);
+    if (r < 0 && fault.code == ERROR_NOT_FOUND && spec_is_fed(&build->spec)) {
+        r = 0; /* it has no row yet */
+    }
+    build->opened = r == 0;
+    if (r < 0 && error) {
+        *error = fault;
+    }
+    return r;
+}
+
+int build_make(struct build *build, uint32_t dimension, struct error *error)
+{
+    struct index_shape shape = {.dimension = dimension, .metric = build->spec.metric};
+    cleanup_free char *path = build_path(build);
+    if (dimension < 1 || dimension > INDEX_DIMENSION_MAX) {
+        return error_set(error, ERROR_UNFIT,
+                         "model '%s' gives embeddings of %u values; an index takes 1 to %u",
+                         build->spec.model, dimension, INDEX_DIMENSION_MAX);
+    }
+    if (!path) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    int r = index_create(path, &shape, error);
+    return r == 0 ? open_at(build, path, error) : r;
+}
+
+void build_set_fate(struct build *build, enum build_fate fate, const struct error *reason)
+{
+    HOLD(&build->entry->retrieval->lock);
+    build->fate = fate;
+    build->reason = reason ? *reason : (struct error){.code = ERROR_NONE};
+}
+
+void build_set_job(struct build *build, const char *job)
+{
+    HOLD(&build->entry->retrieval->lock);
+    (void)snprintf(build->job, sizeof build->job, "%s", job);
+}
+
+void build_set_filled(struct build *build)
+{
+    build->feed.filled = true;
+    HOLD(&build->entry->retrieval->lock);
+    build->filled = true;
+}
+
+const char *build_key(const struct build *build, const char *object)
+{
+    size_t length = strlen(build->spec.store);
+    return strncmp(object, build->spec.store, length) == 0 && object[length] == '/'
+               ? object + length + 1
+               : NULL;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What changes which filling of an index counts: a rebuild begins, is swapped in, comes to nothing;
+ * a damaged one is set aside. index.json is written before anything else is touched, so that a
+ * crash leaves the one or the other; what it does not name goes at the next start.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "retrieval/directory.h"
+#include "retrieval/feed.h"
+#include "retrieval/job.h"
+#include "retrieval/spec.h"
+#include "retrieval/table.h"
+
+enum { RETRY_MS = 2000 };
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+/* `control` is held. Writes which fillings there are; `next` may be NULL. */
+static int write_json(struct entry *entry, const struct build *current, const struct build *next,
+                      struct error *error)
+{
+    struct index_json file = {
+        .spec = current->spec /* borrowed */, .number = current->number, .last = entry->last};
+    if (next) {
+        file.next_number = next->number;
+        memcpy(file.next_model, next->spec.model, sizeof file.next_model);
+        memcpy(file.next_version, next->spec.version, sizeof file.next_version);
+        memcpy(file.next_digest, next->spec.digest, sizeof file.next_digest);
+    }
+    return index_json_write(entry->directory, &file, error);
+}
+
+static bool is_leaving(struct entry *entry)
+{
+    HOLD(&entry->retrieval->lock);
+    return entry->leaving;
+}
+
+/* Lets a filling go that nothing names any more, with its job and its files. */
+static void give_up(struct build *build)
+{
+    feed_detach(build);
+    if (build->job[0] != '\0') {
+        (void)!jobs_remove(build->entry->retrieval->jobs, build->job, NULL);
+    }
+    atomic_store(&build->discard, true);
+    build_unref(build);
+}
+
+/* ---- beginning ---- */
+
+/* A filling of its own number, with a job that was there never before; nothing is written. */
+static int make_build(struct entry *entry, const struct retrieval_spec *like, const char *model,
+                      const char *version, struct build **ret_build, struct error *error)
+{
+    struct jobs *jobs = entry->retrieval->jobs;
+    struct retrieval_spec spec;
+    struct job_info info;
+    if (strlen(model) >= sizeof spec.model || strlen(version) >= sizeof spec.version) {
+        return error_set(error, ERROR_NOT_FOUND, "no model has so long a name or version");
+    }
+    if (spec_copy(like, &spec) < 0) {
+        return no_memory(error);
+    }
+    (void)stpcpy(spec.model, model);
+    (void)stpcpy(spec.version, version);
+    int r = job_make_anew(jobs, &spec, entry->last + 1, &info, error);
+    if (r < 0) {
+        spec_done(&spec);
+        return r;
+    }
+    memcpy(spec.version, info.spec.version, sizeof spec.version);
+    memcpy(spec.digest, info.spec.digest, sizeof spec.digest);
+    entry->last++;
+    r = build_new(entry, &spec, entry->last, info.spec.id, ret_build);
+    if (r < 0) {
+        (void)!jobs_remove(jobs, info.spec.id, NULL);
+        r = no_memory(error);
+    }
+    job_info_done(&info);
+    return r;
+}
+
+int change_begin(struct entry *entry, const char *model, const char *version, struct error *error)
+{
+    struct build *next = NULL;
+    int r = make_build(entry, &entry->current->spec, model, version, &next, error);
+    if (r < 0) {
+        return r;
+    }
+    r = write_json(entry, entry->current, next, error);
+    if (r < 0) {
+        give_up(next);
+        return r;
+    }
+    {
+        HOLD(&entry->retrieval->lock);
+        entry->next = next;
+        entry->rebuild = (struct error){.code = ERROR_NONE};
+    }
+    entry_wake(entry);
+    return 0;
+}
+
+/* ---- ending ---- */
+
+static int swap(struct entry *entry, struct build *current, struct build *next, struct error *error)
+{
+    HOLD(&entry->control);
+    if (is_leaving(entry)) {
+        return 0;
+    }
+    int r = write_json(entry, next, NULL, error);
+    if (r < 0) {
+        return r;
+    }
+    (void)pthread_mutex_lock(&entry->retrieval->lock);
+    entry->current = next;
+    entry->next = NULL;
+    entry->rebuild = (struct error){.code = ERROR_NONE};
+    (void)pthread_mutex_unlock(&entry->retrieval->lock);
+    log_event(LOG_LEVEL_INFO, "index_swapped", "index=%s model=%s version=%s", entry->name,
+              next->spec.model, next->spec.version);
+    give_up(current);
+    return 0;
+}
+
+static int abandon(struct entry *entry, struct build *current, struct build *next,
+                   struct error *error)
+{
+    HOLD(&entry->control);
+    if (is_leaving(entry)) {
+        return 0;
+    }
+    int r = write_json(entry, current, NULL, error);
+    if (r < 0) {
+        return r;
+    }
+    (void)pthread_mutex_lock(&entry->retrieval->lock);
+    entry->next = NULL;
+    (void)error_set(&entry->rebuild, next->reason.code,
+                    "it could not be filled with model '%s' version %s: %.300s", next->spec.model,
+                    next->spec.version, next->reason.message);
+    (void)pthread_mutex_unlock(&entry->retrieval->lock);
+    give_up(next);
+    return 0;
+}
+
+static int begin_anew(struct entry *entry, struct build *current, struct error *error)
+{
+    HOLD(&entry->control);
+    if (is_leaving(entry) || entry->next) {
+        return 0;
+    }
+    log_event(LOG_LEVEL_WARNING, "index_filled_anew", "index=%s", entry->name);
+    return change_begin(entry, current->spec.model, current->spec.version, error);
+}
+
+void change_step(struct entry *entry, struct build *current, struct build *next)
+{
+    struct error error = {.code = ERROR_NONE};
+    int r = 0;
+    if (clock_now_ns() < entry->change_ns) {
+        return;
+    }
+    if (next && next->feed.filled && (!next->index || next->feed.filled_committed)) {
+        r = swap(entry, current, next, &error);
+    } else if (next && (next->fate == BUILD_LOST || next->fate == BUILD_UNFIT)) {
+        r = abandon(entry, current, next, &error);
+    } else if (!next && current->fate == BUILD_LOST) {
+        r = begin_anew(entry, current, &error);
+    }
+    if (r < 0) {
+        entry->change_ns = clock_now_ns() + RETRY_MS * NS_PER_MS;
+        HOLD(&entry->retrieval->lock);
+        entry->rebuild = error;
+    }
+}
+
+/* ---- damage ---- */
+
+struct asides {
+    const char *directory;
+};
+
+/* One is kept: the last. */
+static int remove_aside(void *context, const char *name)
+{
+    const struct asides *asides = context;
+    size_t digits = strspn(name, "0123456789");
+    if (digits > 0 && strcmp(name + digits, ".damaged") == 0) {
+        cleanup_free char *path = directory_path("%s/%s", asides->directory, name);
+        if (path) {
+            directory_remove(path);
+        }
+    }
+    return 0;
+}
+
+/* Its job knows what the new one will have to be told: it goes, too. */
+int change_set_aside(struct entry *entry, struct build *damaged, struct error *error)
+{
+    HOLD(&entry->control);
+    struct asides asides = {.directory = entry->directory};
+    struct build *fresh = NULL;
+    cleanup_free char *path = build_path(damaged);
+    cleanup_free char *aside = path ? directory_path("%s.damaged", path) : NULL;
+    if (!aside) {
+        return no_memory(error);
+    }
+    if (is_leaving(entry)) {
+        return 0;
+    }
+    int r = make_build(entry, &damaged->spec, damaged->spec.model, damaged->spec.version, &fresh,
+                       error);
+    if (r == 0) {
+        r = directory_each(entry->directory, remove_aside, &asides, error);
+    }
+    if (r == 0) {
+        r = directory_rename(entry->directory, path, aside, error);
+    }
+    if (r == 0) {
+        r = write_json(entry, fresh, entry->next, error);
+    }
+    if (r < 0) {
+        if (fresh) {
+            give_up(fresh);
+        }
+        return r;
+    }
+    (void)pthread_mutex_lock(&entry->retrieval->lock);
+    entry->current = fresh;
+    (void)pthread_mutex_unlock(&entry->retrieval->lock);
+    log_event(LOG_LEVEL_WARNING, "index_damaged", "index=%s set_aside=%s", entry->name, aside);
+    give_up(damaged);
+    return 0;
+}

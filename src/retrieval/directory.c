@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Directories of indexes: see directory.h.
+ */
+#include "retrieval/directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/whole_file.h"
+
+enum { OPEN_DIRS = 8 };
+
+static int failed(const char *path, int errnum, struct error *error)
+{
+    char text[96];
+    bool full = errnum == ENOSPC || errnum == EDQUOT;
+    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "%.300s: %s", path,
+                     error_text(errnum, text, sizeof text));
+}
+
+char *directory_path(const char *format, ...)
+{
+    char *path = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vasprintf(&path, format, arguments);
+    va_end(arguments);
+    return size < 0 ? NULL : path;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *at)
+{
+    (void)status;
+    (void)kind;
+    (void)at;
+    (void)remove(path);
+    return 0;
+}
+
+void directory_remove(const char *path)
+{
+    (void)nftw(path, remove_entry, OPEN_DIRS, FTW_DEPTH | FTW_PHYS);
+}
+
+int directory_make(const char *path, struct error *error)
+{
+    return mkdir(path, 0700) < 0 && errno != EEXIST ? failed(path, errno, error) : 0;
+}
+
+int directory_rename(const char *parent, const char *from, const char *to, struct error *error)
+{
+    if (rename(from, to) < 0) {
+        if (errno == EEXIST || errno == ENOTEMPTY) {
+            return error_set(error, ERROR_CONFLICT, "'%.300s' is there already", to);
+        }
+        return failed(from, errno, error);
+    }
+    int r = whole_file_sync_names(parent);
+    if (r < 0) {
+        (void)rename(to, from); /* nothing has changed, then */
+        return failed(parent, -r, error);
+    }
+    return 0;
+}
+
+int directory_each(const char *path, int (*visit)(void *context, const char *name), void *context,
+                   struct error *error)
+{
+    DIR *directory = opendir(path);
+    if (!directory) {
+        return failed(path, errno, error);
+    }
+    int r = 0;
+    while (r >= 0) {
+        errno = 0;
+        const struct dirent *entry =
+            readdir(directory); /* NOLINT(concurrency-mt-unsafe): its own */
+        if (!entry) {
+            r = errno != 0 ? failed(path, errno, error) : 0;
+            break;
+        }
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            r = visit(context, entry->d_name);
+        }
+    }
+    (void)closedir(directory);
+    return r < 0 ? r : 0;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Feeding: see feed.h. The index's note is the only thing that says how far a build has got; a
+ * job's results may be forgotten as soon as a commit has it that they were taken.
+ */
+#include "retrieval/feed.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "retrieval/job.h"
+#include "retrieval/spec.h"
+#include "wire/json.h"
+#include "wire/result_line.h"
+
+enum {
+    BATCH_LINES = 512,
+    BATCH_MS = 200, /* a line waits at most so long for others */
+    RETRY_MS = 1000,
+    RELEASE_LINES = 4096, /* lines that the job is let forget at once */
+
+    /* The note: format, whether it is filled, the job's id, the cursor. */
+    NOTE_FORMAT = 1,
+    NOTE_FILLED = 1,
+    NOTE_JOB = 2,
+    NOTE_CURSOR = NOTE_JOB + JOB_ID_SIZE - 1,
+    NOTE_BYTES = NOTE_CURSOR + 8
+};
+
+/* ---- the note, and commits ---- */
+
+int feed_read_note(struct build *build, struct index *index, struct error *error)
+{
+    struct feed *feed = &build->feed;
+    uint8_t note[NOTE_BYTES];
+    char job[JOB_ID_SIZE] = "";
+    size_t size = 0;
+    int r = spec_is_fed(&build->spec) ? index_note(index, note, sizeof note, &size, error) : 0;
+    if (r == -ENOSPC || (r == 0 && size > 0 && (size != sizeof note || note[0] != NOTE_FORMAT))) {
+        return error_set(error, ERROR_MALFORMED, "the index's note is of another format");
+    }
+    if (r < 0 || size == 0) {
+        return r;
+    }
+    memcpy(job, note + NOTE_JOB, JOB_ID_SIZE - 1);
+    build_set_job(build, job);
+    feed->noted = true;
+    feed->cursor = bytes_get_u64(note + NOTE_CURSOR);
+    feed->committed = feed->cursor;
+    feed->released = feed->cursor;
+    feed->filled = note[NOTE_FILLED] != 0;
+    feed->filled_committed = feed->filled;
+    return 0;
+}
+
+static struct jobs *jobs_of(const struct build *build)
+{
+    return build->entry->retrieval->jobs;
+}
+
+/* The job may forget what is committed; where it cannot, that only costs disk space. */
+static void release(struct build *build)
+{
+    struct feed *feed = &build->feed;
+    struct error error = {.code = ERROR_NONE};
+    if (feed->committed - feed->released < RELEASE_LINES) {
+        return;
+    }
+    if (jobs_release(jobs_of(build), build->job, feed->committed, &error) < 0) {
+        log_event(LOG_LEVEL_DEBUG, "index_log_kept", "index=%s code=%s", build->spec.name,
+                  error_code_name(error.code));
+    }
+    feed->released = feed->committed;
+}
+
+static int commit_now(struct build *build, struct error *error)
+{
+    struct feed *feed = &build->feed;
+    uint8_t note[NOTE_BYTES] = {NOTE_FORMAT};
+    note[NOTE_FILLED] = feed->filled;
+    memcpy(note + NOTE_JOB, build->job, JOB_ID_SIZE - 1);
+    bytes_put_u64(note + NOTE_CURSOR, feed->cursor);
+    int r = index_batch_commit(feed->batch, note, sizeof note, error);
+    if (r == 0) {
+        feed->noted = true;
+        feed->committed = feed->cursor;
+        feed->filled_committed = feed->filled;
+    }
+    return r;
+}
+
+static bool is_changed(const struct feed *feed)
+{
+    return feed->cursor != feed->committed || feed->filled != feed->filled_committed ||
+           (feed->batch && index_batch_size(feed->batch) > 0);
+}
+
+/* Without an index there is nothing to say anything of: these lines are read again after a restart.
+ */
+static int commit(struct build *build, struct error *error)
+{
+    struct feed *feed = &build->feed;
+    int r = 0;
+    if (feed->batch && is_changed(feed)) {
+        r = commit_now(build, error);
+        if (r == -EINVAL) {
+            feed->lost = true; /* its keys are damaged */
+        }
+    }
+    if (r == 0) {
+        feed->batch_ns = 0;
+        release(build);
+    }
+    return r;
+}
+
+bool feed_is_settled(const struct build *build)
+{
+    return build->feed.batch && !is_changed(&build->feed);
+}
+
+int feed_put(struct build *build, const char *key, const float *vector, struct error *error)
+{
+    int r = index_batch_put(build->feed.batch, key, vector, error);
+    return r == 0 ? commit(build, error) : r;
+}
+
+/* ---- lines ---- */
+
+struct taking {
+    struct build *build;
+    struct error *error;
+};
+
+static int take_vector(struct build *build, const char *key, const struct result *result,
+                       struct error *error)
+{
+    struct feed *feed = &build->feed;
+    struct error fault = {.code = ERROR_NONE};
+    if (result->kind != RESULT_EMBEDDING) {
+        return error_set(error, ERROR_UNFIT, "model '%s' gives no embeddings: '%.200s' has none",
+                         build->spec.model, result->object);
+    }
+    if (!feed->batch) {
+        uint32_t dimension =
+            result->embedding_size <= UINT32_MAX ? (uint32_t)result->embedding_size : UINT32_MAX;
+        int r = build_make(build, dimension, error);
+        if (r < 0) {
+            return r;
+        }
+    }
+    uint32_t dimension = index_shape(build->index).dimension;
+    if (result->embedding_size != dimension) {
+        return error_set(error, ERROR_UNFIT,
+                         "the embedding of '%.200s' has %zu values, those before it have %u",
+                         result->object, result->embedding_size, dimension);
+    }
+    int r = index_batch_put(feed->batch, key, result->embedding, &fault);
+    if (r < 0 && fault.code == ERROR_UNFIT) {
+        return index_batch_remove(feed->batch, key, error); /* values that are no numbers */
+    }
+    if (r < 0 && fault.code == ERROR_MALFORMED) {
+        return 0; /* a key that no object has */
+    }
+    if (r < 0) {
+        *error = fault;
+    }
+    return r;
+}
+
+static int take_object(struct build *build, const struct jobs_line *line, struct error *error)
+{
+    struct feed *feed = &build->feed;
+    cleanup_json struct json *root = NULL;
+    int r = json_parse(line->text, line->size, "result", &root, error);
+    const char *object = json_get_string(json_member(root, "object"), NULL);
+    const char *key = object ? build_key(build, object) : NULL;
+    if (r < 0 || !key) {
+        return r;
+    }
+    if (line->gone || line->failed) {
+        return feed->batch ? index_batch_remove(feed->batch, key, error) : 0;
+    }
+    struct result result;
+    r = result_parse_node(root, &result, error);
+    if (r == 0) {
+        r = take_vector(build, key, &result, error);
+        result_done(&result);
+    }
+    return r;
+}
+
+static int take_line(void *context, const struct jobs_line *line)
+{
+    const struct taking *taking = context;
+    struct build *build = taking->build;
+    struct feed *feed = &build->feed;
+    int r = line->flawed ? 0 : take_object(build, line, taking->error); /* no key: never a row */
+    if (r < 0) {
+        return r;
+    }
+    feed->cursor++;
+    feed->batch_ns = feed->batch_ns > 0 ? feed->batch_ns : clock_now_ns();
+    if (line->pass > 1 && !feed->filled) {
+        build_set_filled(build);
+    }
+    return 0;
+}
+
+static bool batch_is_due(const struct feed *feed)
+{
+    return feed->cursor - feed->committed >= BATCH_LINES ||
+           (feed->batch_ns > 0 && clock_now_ns() >= feed->batch_ns + BATCH_MS * NS_PER_MS);
+}
+
+static int read_lines(struct build *build, enum jobs_read *ret_read, struct error *error)
+{
+    struct feed *feed = &build->feed;
+    struct taking taking = {.build = build, .error = error};
+    int r = jobs_reader_each(feed->reader, BATCH_LINES, take_line, &taking, ret_read, error);
+    if (r < 0 && error->code == ERROR_TOO_LARGE && index_batch_size(feed->batch) > 0) {
+        *ret_read = JOBS_READ_MORE; /* the batch is full: its line comes again */
+        return commit(build, error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    feed->wants_check = feed->wants_check || *ret_read == JOBS_READ_MORE;
+    return batch_is_due(feed) ? commit(build, error) : 0;
+}
+
+/* ---- the job ---- */
+
+/* The job of a build that has taken none of its lines. */
+static int find_job(struct build *build, struct error *error)
+{
+    struct job_info info;
+    int r = job_make(jobs_of(build), &build->spec, build->number, &info, error);
+    if (r < 0) {
+        return r;
+    }
+    if (strcmp(info.spec.digest, build->spec.digest) != 0) {
+        r = error_set(error, ERROR_UNFIT,
+                      "model '%s' version %s is not the one any more that the index was made with",
+                      build->spec.model, build->spec.version);
+    } else {
+        build_set_job(build, info.spec.id);
+    }
+    job_info_done(&info);
+    return r;
+}
+
+static int look_at_job(struct build *build, struct job_info *ret_info, struct error *error)
+{
+    int r = jobs_get(jobs_of(build), build->job, ret_info, error);
+    if (r == -ENOENT) {
+        build->feed.lost = build->index != NULL;
+        return r;
+    }
+    if (r == 0 && ret_info->began_anew) {
+        build->feed.lost = true;
+        job_info_done(ret_info);
+        return error_set(error, ERROR_NOT_FOUND,
+                         "job %s has lost what it knew of the objects: what went meanwhile is not "
+                         "told",
+                         build->job);
+    }
+    return r;
+}
+
+static int attach(struct build *build, struct error *error)
+{
+    struct feed *feed = &build->feed;
+    struct job_info info;
+    int r = feed->noted ? 0 : find_job(build, error);
+    if (r == 0) {
+        r = look_at_job(build, &info, error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    job_info_done(&info);
+    r = jobs_reader_new(jobs_of(build), build->job, feed->cursor, entry_wake_context, build->entry,
+                        &feed->reader, error);
+    if (r == -ENOENT || r == -EINVAL) {
+        feed->lost = true; /* it has fewer results, or has released more */
+    }
+    return r;
+}
+
+/* Nothing more to read for now: is the first pass over? */
+static int look_at_pass(struct build *build, struct error *error)
+{
+    struct feed *feed = &build->feed;
+    struct job_info info;
+    if (feed->filled && !feed->wants_check) {
+        return 0;
+    }
+    int r = look_at_job(build, &info, error);
+    if (r < 0) {
+        return r;
+    }
+    feed->wants_check = false;
+    bool over = (info.between_passes || info.pass > 1) && info.results == feed->cursor;
+    job_info_done(&info);
+    if (over && !feed->filled) {
+        build_set_filled(build);
+        return commit(build, error);
+    }
+    return 0;
+}
+
+/* The job has ended, or is gone. */
+static int look_at_end(struct build *build, struct error *error)
+{
+    struct job_info info;
+    int r = look_at_job(build, &info, error);
+    if (r == -ENOENT && !build->feed.lost) {
+        feed_detach(build); /* it gave no row: another is made */
+        build->feed.cursor = 0;
+    }
+    if (r < 0) {
+        return r;
+    }
+    const char *why = info.reason.code == ERROR_NONE ? "it was ended" : info.reason.message;
+    r = error_set(error, ERROR_CONFLICT,
+                  "job %s, which fills the index, is %s (%.300s): resume it, or remove it, and "
+                  "another is made",
+                  info.spec.id, job_state_name(info.state), why);
+    job_info_done(&info);
+    return r;
+}
+
+/* ---- one step ---- */
+
+/* What a fault makes of the build. */
+static void judge(struct build *build, const struct error *error)
+{
+    struct feed *feed = &build->feed;
+    enum build_fate fate = BUILD_STALLED;
+    if (feed->lost) {
+        fate = BUILD_LOST;
+    } else if (error->code == ERROR_UNFIT) {
+        fate = BUILD_UNFIT;
+    } else if (error->code == ERROR_NOT_FOUND || error->code == ERROR_CONFLICT) {
+        fate = BUILD_STOPPED;
+    }
+    feed->retry_ns = clock_now_ns() + RETRY_MS * NS_PER_MS;
+    if (error->code == ERROR_UNAVAILABLE) {
+        return; /* stopping */
+    }
+    if (fate != build->fate) {
+        char text[2 * ERROR_MESSAGE_SIZE];
+        log_event(LOG_LEVEL_WARNING, "index_not_fed", "index=%s code=%s reason=%s",
+                  build->spec.name, error_code_name(error->code),
+                  log_quote(text, sizeof text, error->message));
+    }
+    build_set_fate(build, fate, error);
+    if (fate == BUILD_UNFIT && build->job[0] != '\0') {
+        (void)!jobs_pause(jobs_of(build), build->job, NULL); /* nothing that it finds is of use */
+    }
+    if (fate == BUILD_LOST || fate == BUILD_UNFIT) {
+        feed_detach(build);
+    }
+}
+
+static int step(struct build *build, enum jobs_read *ret_read, struct error *error)
+{
+    struct feed *feed = &build->feed;
+    int r = feed->reader ? 0 : attach(build, error);
+    if (r == 0 && batch_is_due(feed)) {
+        r = commit(build, error);
+    }
+    if (r == 0) {
+        r = read_lines(build, ret_read, error);
+    }
+    if (r == 0 && *ret_read == JOBS_READ_WAIT) {
+        r = look_at_pass(build, error);
+    }
+    if (r == 0 && *ret_read == JOBS_READ_END) {
+        r = look_at_end(build, error);
+    }
+    return r;
+}
+
+bool feed_step(struct build *build)
+{
+    struct feed *feed = &build->feed;
+    struct error error = {.code = ERROR_NONE};
+    enum jobs_read read = JOBS_READ_WAIT;
+    if (!build->opened || !spec_is_fed(&build->spec) || build->fate == BUILD_LOST ||
+        build->fate == BUILD_UNFIT || clock_now_ns() < feed->retry_ns) {
+        return false;
+    }
+    if (step(build, &read, &error) < 0) {
+        judge(build, &error);
+        return false;
+    }
+    if (build->fate != BUILD_FEEDS) {
+        build_set_fate(build, BUILD_FEEDS, NULL);
+    }
+    return read == JOBS_READ_MORE;
+}
+
+int64_t feed_due(const struct build *build)
+{
+    const struct feed *feed = &build->feed;
+    if (!build->opened || !spec_is_fed(&build->spec) || build->fate == BUILD_LOST ||
+        build->fate == BUILD_UNFIT) {
+        return INT64_MAX;
+    }
+    if (build->fate != BUILD_FEEDS || !feed->reader) {
+        return feed->retry_ns;
+    }
+    return feed->batch_ns > 0 ? feed->batch_ns + BATCH_MS * NS_PER_MS : INT64_MAX;
+}
+
+void feed_detach(struct build *build)
+{
+    struct feed *feed = &build->feed;
+    jobs_reader_free(feed->reader);
+    index_batch_free(feed->batch);
+    feed->reader = NULL;
+    feed->batch = NULL;
+}

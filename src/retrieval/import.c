@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An index made elsewhere: gathered in a directory of its own, `.new-NAME-N`, and put in its place
+ * when it is whole. One thread an import.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "retrieval/directory.h"
+#include "retrieval/spec.h"
+#include "retrieval/table.h"
+
+enum { BATCH_ROWS = 4096, BATCH_VALUES = 4 << 20 /* 16 MiB of them */ };
+
+struct retrieval_import {
+    struct retrieval *retrieval; /* borrowed */
+    struct index_json file;      /* owned */
+    char *directory;             /* owned; removed where it is there in the end */
+    char *index_path;            /* owned */
+    struct index *index;         /* owned; NULL: no row has come */
+    struct index_batch *batch;   /* owned */
+    uint32_t dimension;
+};
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+static void close_index(struct retrieval_import *import)
+{
+    index_batch_free(take_ptr(import->batch));
+    index_close(take_ptr(import->index));
+}
+
+void retrieval_import_free(struct retrieval_import *import)
+{
+    if (!import) {
+        return;
+    }
+    close_index(import);
+    if (import->directory) {
+        directory_remove(import->directory);
+    }
+    index_json_done(&import->file);
+    free(import->index_path);
+    free(import->directory);
+    free(import);
+}
+
+static int prepare(struct retrieval_import *import, const struct retrieval_spec *spec,
+                   struct error *error)
+{
+    struct retrieval_spec asked = *spec;
+    asked.store = NULL; /* it is fed by nothing */
+    asked.prefix = NULL;
+    asked.glob = NULL;
+    asked.interval_s = 0;
+    import->file.number = 1;
+    import->file.last = 1;
+    if (spec_copy(&asked, &import->file.spec) < 0) {
+        return no_memory(error);
+    }
+    import->directory = retrieval_aside(import->retrieval, "new", spec->name);
+    if (import->directory) {
+        import->index_path = directory_path("%s/1", import->directory);
+    }
+    return import->index_path ? directory_make(import->directory, error) : no_memory(error);
+}
+
+int retrieval_import_new(struct retrieval *retrieval, const struct retrieval_spec *spec,
+                         struct retrieval_import **ret_import, struct error *error)
+{
+    int r = spec_check_name(spec->name, error);
+    if (r == 0) {
+        r = retrieval_check_free(retrieval, spec->name, error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    struct retrieval_import *import = calloc(1, sizeof *import);
+    if (!import) {
+        return no_memory(error);
+    }
+    import->retrieval = retrieval;
+    r = prepare(import, spec, error);
+    if (r < 0) {
+        retrieval_import_free(import);
+        return r;
+    }
+    *ret_import = import;
+    return 0;
+}
+
+static int make_index(struct retrieval_import *import, uint32_t dimension, struct error *error)
+{
+    struct index_shape shape = {.dimension = dimension, .metric = import->file.spec.metric};
+    int r = index_create(import->index_path, &shape, error);
+    if (r == 0) {
+        r = index_open(import->index_path, NULL, &import->index, error);
+    }
+    if (r == 0 && index_batch_new(import->index, &import->batch) < 0) {
+        r = no_memory(error);
+    }
+    import->dimension = dimension;
+    return r;
+}
+
+static int commit(struct retrieval_import *import, struct error *error)
+{
+    return index_batch_commit(import->batch, NULL, 0, error);
+}
+
+static bool batch_is_full(const struct retrieval_import *import)
+{
+    size_t rows = index_batch_size(import->batch);
+    return rows >= BATCH_ROWS || rows * import->dimension >= BATCH_VALUES;
+}
+
+int retrieval_import_put(struct retrieval_import *import, const char *object, const float *vector,
+                         uint32_t dimension, struct error *error)
+{
+    int r = 0;
+    if (dimension < 1 || dimension > INDEX_DIMENSION_MAX) {
+        return error_set(error, ERROR_MALFORMED,
+                         "'%.200s' has %u values; an index takes vectors of 1 to %u", object,
+                         dimension, INDEX_DIMENSION_MAX);
+    }
+    if (!import->batch) {
+        r = make_index(import, dimension, error);
+    }
+    if (r == 0 && dimension != import->dimension) {
+        r = error_set(error, ERROR_MALFORMED, "'%.200s' has %u values, those before it have %u",
+                      object, dimension, import->dimension);
+    }
+    if (r == 0) {
+        r = index_batch_put(import->batch, object, vector, error);
+    }
+    return r == 0 && batch_is_full(import) ? commit(import, error) : r;
+}
+
+/* From its directory into its place; `create` is held. */
+static int put_in_place(struct retrieval_import *import, struct entry **ret_entry,
+                        struct error *error)
+{
+    struct retrieval *retrieval = import->retrieval;
+    char name[sizeof import->file.spec.name];
+    memcpy(name, import->file.spec.name, sizeof name);
+    cleanup_free char *path = directory_path("%s/%s", retrieval->directory, name);
+    struct entry *entry = NULL;
+    int r = path ? retrieval_check_free(retrieval, name, error) : no_memory(error);
+    if (r == 0) {
+        r = index_json_write(import->directory, &import->file, error);
+    }
+    if (r == 0) {
+        r = directory_rename(retrieval->directory, import->directory, path, error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    r = entry_new(retrieval, name, &import->file, NULL, &entry) < 0 ? no_memory(error) : 0;
+    if (r == 0) {
+        r = retrieval_add(retrieval, entry, error);
+    }
+    if (r < 0) {
+        directory_remove(path);
+        entry_unref(entry);
+        return r;
+    }
+    *ret_entry = entry;
+    return 0;
+}
+
+int retrieval_import_finish(struct retrieval_import *import, struct retrieval_info *ret_info,
+                            struct error *error)
+{
+    struct retrieval *retrieval = import->retrieval;
+    cleanup_entry struct entry *entry = NULL;
+    if (!import->batch) {
+        return error_set(error, ERROR_MALFORMED, "there is no vector in it");
+    }
+    int r = commit(import, error);
+    if (r < 0) {
+        return r;
+    }
+    close_index(import);
+    HOLD(&retrieval->create);
+    r = put_in_place(import, &entry, error);
+    return r < 0 ? r : retrieval_get(retrieval, entry->name, ret_info, error);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * index.json, written and read. Every member is there, once, and is looked at; what is written is
+ * read back before it takes the old one's place.
+ */
+#include "retrieval/index_json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/whole_file.h"
+#include "retrieval/spec.h"
+#include "wire/json.h"
+
+enum { FORMAT = 1, MEMBERS = 13, NEXT_MEMBERS = 4 };
+
+#define FILE_NAME "index.json"
+
+static const char *const metrics[] = {
+    [INDEX_COSINE] = "cosine", [INDEX_DOT] = "dot", [INDEX_EUCLIDEAN] = "euclidean"};
+
+void index_json_done(struct index_json *file)
+{
+    spec_done(&file->spec);
+    *file = (struct index_json){.number = 0};
+}
+
+/* ---- written ---- */
+
+static void put_text(struct buffer *out, const char *name, const char *text)
+{
+    buffer_printf(out, ",\"%s\":", name);
+    if (text) {
+        json_write_string(out, text);
+    } else {
+        buffer_append_text(out, "null");
+    }
+}
+
+static void put_number(struct buffer *out, const char *name, uint64_t value)
+{
+    buffer_printf(out, ",\"%s\":%" PRIu64, name, value);
+}
+
+static void write_file(struct buffer *out, const struct index_json *file)
+{
+    const struct retrieval_spec *spec = &file->spec;
+    bool known = spec->metric >= INDEX_COSINE && spec->metric <= INDEX_EUCLIDEAN;
+    buffer_printf(out, "{\"format\":%d", FORMAT);
+    put_text(out, "name", spec->name);
+    put_text(out, "model", spec->model);
+    put_text(out, "version", spec->version);
+    put_text(out, "digest", spec->digest);
+    put_text(out, "store", spec->store);
+    put_text(out, "prefix", spec->prefix);
+    put_text(out, "glob", spec->glob);
+    put_text(out, "metric", known ? metrics[spec->metric] : "");
+    put_number(out, "interval_s", spec->interval_s);
+    put_number(out, "number", file->number);
+    put_number(out, "last", file->last);
+    if (file->next_number == 0) {
+        buffer_append_text(out, ",\"next\":null}\n");
+        return;
+    }
+    buffer_printf(out, ",\"next\":{\"number\":%" PRIu64, file->next_number);
+    put_text(out, "model", file->next_model);
+    put_text(out, "version", file->next_version);
+    put_text(out, "digest", file->next_digest);
+    buffer_append_text(out, "}}\n");
+}
+
+/* ---- read ---- */
+
+struct members {
+    const struct json *object;
+    struct error *error;
+    int result; /* of the first that is wrong; the others are read, for nothing */
+};
+
+static void wrong(struct members *members, const char *name)
+{
+    if (members->result == 0) {
+        members->result = error_set(members->error, ERROR_MALFORMED,
+                                    FILE_NAME ": '%s' is missing, or cannot be so", name);
+    }
+}
+
+/* A word of letters, digits and "._-". */
+static void take_word(struct members *members, const char *name, char *to, size_t room)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    const char *text = json_get_string(json_member(members->object, name), NULL);
+    size_t size = text ? strlen(text) : 0;
+    if (!text || size >= room || strspn(text, letters) != size) {
+        wrong(members, name);
+        return;
+    }
+    memcpy(to, text, size + 1);
+}
+
+static void take_text(struct members *members, const char *name, size_t longest, char **to)
+{
+    const struct json *node = json_member(members->object, name);
+    const char *text = json_get_string(node, NULL);
+    if (node && json_type_of(node) == JSON_TYPE_NULL) {
+        return;
+    }
+    if (!text || strlen(text) > longest) {
+        wrong(members, name);
+        return;
+    }
+    *to = strdup(text);
+    if (!*to && members->result == 0) {
+        members->result = error_set(members->error, ERROR_MEMORY, "no memory for " FILE_NAME);
+    }
+}
+
+static uint64_t take_number(struct members *members, const char *name, int64_t low, int64_t high)
+{
+    int64_t value = json_get_integer(json_member(members->object, name), low - 1);
+    if (value < low || value > high) {
+        wrong(members, name);
+        return (uint64_t)low;
+    }
+    return (uint64_t)value;
+}
+
+static enum index_metric take_metric(struct members *members)
+{
+    const char *text = json_get_string(json_member(members->object, "metric"), "");
+    for (unsigned i = INDEX_COSINE; i <= INDEX_EUCLIDEAN; i++) {
+        if (strcmp(metrics[i], text) == 0) {
+            return (enum index_metric)i;
+        }
+    }
+    wrong(members, "metric");
+    return INDEX_COSINE;
+}
+
+static void take_next(struct members *members, struct index_json *file)
+{
+    const struct json *node = json_member(members->object, "next");
+    if (node && json_type_of(node) == JSON_TYPE_NULL) {
+        return;
+    }
+    struct members next = {.object = node, .error = members->error, .result = members->result};
+    file->next_number = take_number(&next, "number", 1, INT64_MAX);
+    take_word(&next, "model", file->next_model, sizeof file->next_model);
+    take_word(&next, "version", file->next_version, sizeof file->next_version);
+    take_word(&next, "digest", file->next_digest, sizeof file->next_digest);
+    if (file->next_model[0] == '\0' || file->next_number == file->number ||
+        file->next_number > file->last || !file->spec.store || json_length(node) != NEXT_MEMBERS) {
+        wrong(&next, "next");
+    }
+    members->result = next.result;
+}
+
+static void take_spec(struct members *members, struct retrieval_spec *spec)
+{
+    take_word(members, "name", spec->name, sizeof spec->name);
+    take_word(members, "model", spec->model, sizeof spec->model);
+    take_word(members, "version", spec->version, sizeof spec->version);
+    take_word(members, "digest", spec->digest, sizeof spec->digest);
+    take_text(members, "store", LIMIT_STORE_NAME, &spec->store);
+    take_text(members, "prefix", LIMIT_KEY_BYTES, &spec->prefix);
+    take_text(members, "glob", LIMIT_KEY_BYTES, &spec->glob);
+    spec->metric = take_metric(members);
+    spec->interval_s = (uint32_t)take_number(members, "interval_s", 0, UINT32_MAX);
+    if (spec->name[0] == '\0' || spec->name[0] == '.') {
+        wrong(members, "name");
+    }
+    if (spec->store && (spec->store[0] == '\0' || spec->model[0] == '\0')) {
+        wrong(members, "store");
+    }
+}
+
+static void take_file(struct members *members, struct index_json *file)
+{
+    if (json_type_of(members->object) != JSON_TYPE_OBJECT) {
+        members->result = error_set(members->error, ERROR_MALFORMED, FILE_NAME " is no object");
+        return;
+    }
+    uint64_t format = take_number(members, "format", 1, INT64_MAX);
+    if (members->result == 0 && format != FORMAT) {
+        members->result = error_set(members->error, ERROR_MALFORMED,
+                                    FILE_NAME " has format %" PRIu64
+                                              ", which a newer situd has written; this one "
+                                              "reads %d",
+                                    format, FORMAT);
+        return;
+    }
+    take_spec(members, &file->spec);
+    file->number = take_number(members, "number", 1, INT64_MAX);
+    file->last = take_number(members, "last", 1, INT64_MAX);
+    if (file->last < file->number) {
+        wrong(members, "last");
+    }
+    take_next(members, file);
+    if (members->result == 0 && json_length(members->object) != MEMBERS) {
+        members->result =
+            error_set(members->error, ERROR_MALFORMED, FILE_NAME " has a member that is not known");
+    }
+}
+
+int index_json_parse(const char *text, size_t size, struct index_json *ret_file,
+                     struct error *error)
+{
+    cleanup_json struct json *root = NULL;
+    struct index_json file = {.number = 0};
+    int r = json_parse(text, size, FILE_NAME, &root, error);
+    if (r < 0) {
+        return r;
+    }
+    struct members members = {.object = root, .error = error};
+    take_file(&members, &file);
+    if (members.result < 0) {
+        index_json_done(&file);
+        return members.result;
+    }
+    *ret_file = file;
+    return 0;
+}
+
+/* ---- the file ---- */
+
+static int failed(const char *path, const char *what, int errnum, struct error *error)
+{
+    char text[96];
+    bool full = errnum == ENOSPC || errnum == EDQUOT;
+    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "'%.300s' cannot be %s: %s", path,
+                     what, error_text(errnum, text, sizeof text));
+}
+
+static char *path_in(const char *directory)
+{
+    char *path = NULL;
+    return asprintf(&path, "%s/" FILE_NAME, directory) < 0 ? NULL : path;
+}
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
+}
+
+int index_json_write(const char *directory, const struct index_json *file, struct error *error)
+{
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    cleanup_free char *path = path_in(directory);
+    struct index_json again;
+    write_file(&text, file);
+    if (!path || buffer_ok(&text) < 0) {
+        return no_memory(error);
+    }
+    int r = index_json_parse(text.data, text.size, &again, error);
+    if (r < 0) {
+        return r;
+    }
+    index_json_done(&again);
+    r = whole_file_write(path, text.data, text.size);
+    return r < 0 ? failed(path, "written", -r, error) : 0;
+}
+
+int index_json_read(const char *directory, struct index_json *ret_file, struct error *error)
+{
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    cleanup_free char *path = path_in(directory);
+    int r = path ? whole_file_read(path, LIMIT_JSON_BYTES, &text) : -ENOMEM;
+    if (r == -ENOMEM) {
+        return no_memory(error);
+    }
+    if (r == -ENOENT) {
+        return error_set(error, ERROR_NOT_FOUND, "the index has no " FILE_NAME);
+    }
+    if (r == -EFBIG || r == -EINVAL) {
+        return error_set(error, ERROR_MALFORMED, FILE_NAME " is no regular file of at most 1 MiB");
+    }
+    if (r < 0) {
+        return failed(path, "read", -r, error);
+    }
+    return index_json_parse(text.data ? text.data : "", text.size, ret_file, error);
+}

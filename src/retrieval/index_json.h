@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * index.json: what an index is asked to be, and which of its directories holds it. Written new,
+ * synced, renamed; read with care: a file that a person changed is an error with a message, never a
+ * crash. One thread at a time an index.
+ */
+#ifndef SITU_RETRIEVAL_INDEX_JSON_H
+#define SITU_RETRIEVAL_INDEX_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "retrieval/retrieval.h"
+
+struct index_json {
+    struct retrieval_spec spec; /* owned */
+    uint64_t number;            /* the directory N, from 1 */
+    uint64_t last;              /* the highest number that was ever given */
+    uint64_t next_number;       /* of the directory that is being filled beside; 0: none */
+    char next_model[LIMIT_MODEL_NAME + 1];
+    char next_version[JOB_VERSION_SIZE];
+    char next_digest[JOB_DIGEST_SIZE];
+};
+
+/* `directory` is the index's own. ERROR_IO, ERROR_NO_SPACE, ERROR_MEMORY; ERROR_MALFORMED for
+ * values that would not be read again: the old file stays. */
+must_check int index_json_write(const char *directory, const struct index_json *file,
+                                struct error *error);
+/* ERROR_NOT_FOUND, ERROR_MALFORMED (of a newer format, too), ERROR_IO, ERROR_MEMORY. */
+must_check int index_json_read(const char *directory, struct index_json *ret_file,
+                               struct error *error);
+/* The same of the file's text. */
+must_check int index_json_parse(const char *text, size_t size, struct index_json *ret_file,
+                                struct error *error);
+void index_json_done(struct index_json *file);
+
+#endif

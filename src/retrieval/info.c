@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is told of indexes: the table's view, the index's own figures and those of its job, put
+ * together. Any thread.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "retrieval/spec.h"
+#include "retrieval/table.h"
+
+void retrieval_info_done(struct retrieval_info *info)
+{
+    spec_done(&info->spec);
+    *info = (struct retrieval_info){.job = ""};
+}
+
+/* What the table's lock guards, of one build. */
+struct seen {
+    struct build *build; /* referenced; NULL: none */
+    struct index *index; /* borrowed from it */
+    char job[JOB_ID_SIZE];
+    enum build_fate fate;
+    struct error reason;
+    bool filled;
+};
+
+static struct seen see(struct build *build)
+{
+    struct seen seen = {.build = NULL};
+    if (build) {
+        seen = (struct seen){.build = build_ref(build),
+                             .index = build->index,
+                             .fate = build->fate,
+                             .reason = build->reason,
+                             .filled = build->filled};
+        memcpy(seen.job, build->job, sizeof seen.job);
+    }
+    return seen;
+}
+
+static void fill_state(struct retrieval_info *info, const struct seen *seen,
+                       const struct job_info *job)
+{
+    info->state = seen->filled ? RETRIEVAL_READY : RETRIEVAL_FILLING;
+    if (seen->fate == BUILD_STOPPED || seen->fate == BUILD_UNFIT) {
+        info->state = RETRIEVAL_FAILED;
+        info->reason = seen->reason;
+    } else if (seen->fate == BUILD_STALLED) {
+        info->state = RETRIEVAL_PAUSED;
+        info->reason = seen->reason;
+    } else if (seen->fate == BUILD_LOST) {
+        info->state = RETRIEVAL_FILLING;
+        info->reason = seen->reason;
+    } else if (job && job->state == JOB_PAUSED) {
+        info->state = RETRIEVAL_PAUSED;
+        info->reason = job->reason;
+        if (job->reason.code == ERROR_NONE) {
+            (void)error_set(&info->reason, ERROR_CONFLICT, "job %s, which fills it, is paused",
+                            job->spec.id);
+        }
+    }
+}
+
+static void fill_current(struct jobs *jobs, struct retrieval_info *info, const struct seen *seen)
+{
+    struct job_info job;
+    bool has_job = seen->job[0] != '\0' && jobs_get(jobs, seen->job, &job, NULL) == 0;
+    (void)snprintf(info->job, sizeof info->job, "%s", seen->job);
+    if (seen->index) {
+        info->dimension = index_shape(seen->index).dimension;
+        index_status(seen->index, &info->index);
+    }
+    fill_state(info, seen, has_job ? &job : NULL);
+    if (has_job) {
+        info->selected_known = job.selected_known;
+        info->selected = job.selected;
+        info->failed = job.failed; /* lines, until the first pass is over */
+        job_info_done(&job);
+    }
+    if (seen->filled && info->selected_known) {
+        info->failed = info->selected > info->index.rows ? info->selected - info->index.rows : 0;
+    }
+}
+
+static void fill_next(struct jobs *jobs, struct retrieval_info *info, const struct seen *next)
+{
+    struct job_info job;
+    const struct retrieval_spec *spec = &next->build->spec;
+    struct index_status status = {.rows = 0};
+    info->has_next = true;
+    memcpy(info->next_model, spec->model, sizeof info->next_model);
+    memcpy(info->next_version, spec->version, sizeof info->next_version);
+    if (next->index) {
+        index_status(next->index, &status);
+    }
+    info->next_rows = status.rows;
+    if (next->job[0] != '\0' && jobs_get(jobs, next->job, &job, NULL) == 0) {
+        info->next_selected = job.selected;
+        job_info_done(&job);
+    }
+}
+
+static int fill_info(struct entry *entry, struct retrieval_info *ret_info)
+{
+    struct retrieval *retrieval = entry->retrieval;
+    struct retrieval_info info = {.job = ""};
+    (void)pthread_mutex_lock(&retrieval->lock);
+    struct seen current = see(entry->current);
+    struct seen next = see(entry->next);
+    struct error rebuild = entry->rebuild;
+    (void)pthread_mutex_unlock(&retrieval->lock);
+    int r = 0;
+    if (current.build) {
+        r = spec_copy(&current.build->spec, &info.spec);
+    } else {
+        (void)snprintf(info.spec.name, sizeof info.spec.name, "%s", entry->name);
+        info.spec.metric = INDEX_COSINE;
+        info.state = RETRIEVAL_FAILED;
+        info.reason = entry->broken;
+    }
+    if (r == 0 && current.build) {
+        fill_current(retrieval->jobs, &info, &current);
+        if (info.reason.code == ERROR_NONE) {
+            info.reason = rebuild;
+        }
+    }
+    if (r == 0 && next.build) {
+        fill_next(retrieval->jobs, &info, &next);
+    }
+    build_unref(current.build);
+    build_unref(next.build);
+    if (r == 0) {
+        *ret_info = info;
+    }
+    return r;
+}
+
+int retrieval_get(struct retrieval *retrieval, const char *name, struct retrieval_info *ret_info,
+                  struct error *error)
+{
+    cleanup_entry struct entry *entry = NULL;
+    int r = retrieval_find(retrieval, name, &entry, error);
+    if (r == 0 && fill_info(entry, ret_info) < 0) {
+        r = error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    return r;
+}
+
+/* All that are not on their way out, each referenced. */
+static size_t reference_all(struct retrieval *retrieval, struct entry *entries[LIMIT_INDEXES])
+{
+    size_t count = 0;
+    HOLD(&retrieval->lock);
+    for (size_t i = 0; i < retrieval->count && !retrieval->stopping; i++) {
+        if (!retrieval->entries[i]->leaving) {
+            entries[count++] = entry_ref(retrieval->entries[i]);
+        }
+    }
+    return count;
+}
+
+int retrieval_list(struct retrieval *retrieval, struct retrieval_info **ret_infos,
+                   size_t *ret_count)
+{
+    struct entry *entries[LIMIT_INDEXES];
+    size_t count = reference_all(retrieval, entries);
+    struct retrieval_info *infos = calloc(count + 1, sizeof *infos);
+    int r = infos ? 0 : -ENOMEM;
+    size_t filled = 0;
+    for (size_t i = 0; i < count; i++) {
+        r = r == 0 ? fill_info(entries[i], &infos[i]) : r;
+        filled += r == 0;
+        entry_unref(entries[i]);
+    }
+    if (r < 0) {
+        for (size_t i = 0; i < filled; i++) {
+            retrieval_info_done(&infos[i]);
+        }
+        free(infos);
+        return r;
+    }
+    *ret_infos = infos;
+    *ret_count = count;
+    return 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Jobs that fill indexes: see job.h.
+ */
+#include "retrieval/job.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TOKEN_HEAD "index."
+
+enum { PRIORITY = 4 /* behind what somebody waits for */, NUMBER_DIGITS = 20 };
+
+/* What stands before the number. Names do not begin with a dot: a hash is told from one. */
+static void token_stem(const char *name, char stem[JOB_TOKEN_SIZE])
+{
+    if (strlen(TOKEN_HEAD) + strlen(name) + 1 + NUMBER_DIGITS < JOB_TOKEN_SIZE) {
+        (void)snprintf(stem, JOB_TOKEN_SIZE, TOKEN_HEAD "%s.", name);
+        return;
+    }
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (const char *at = name; *at != '\0'; at++) {
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    }
+    (void)snprintf(stem, JOB_TOKEN_SIZE, TOKEN_HEAD ".%016" PRIx64 ".", hash);
+}
+
+void job_token(const char *name, uint64_t number, char ret_token[JOB_TOKEN_SIZE])
+{
+    char stem[JOB_TOKEN_SIZE];
+    token_stem(name, stem);
+    (void)snprintf(ret_token, JOB_TOKEN_SIZE, "%.44s%" PRIu64, stem, number);
+}
+
+bool job_fills_an_index(const struct job_spec *spec)
+{
+    return strncmp(spec->token, TOKEN_HEAD, strlen(TOKEN_HEAD)) == 0 && spec->standing &&
+           spec->binary;
+}
+
+bool job_is_of(const struct job_spec *spec, const char *name, uint64_t number)
+{
+    char stem[JOB_TOKEN_SIZE];
+    char token[JOB_TOKEN_SIZE];
+    token_stem(name, stem);
+    job_token(name, number, token);
+    if (!job_fills_an_index(spec) || strncmp(spec->token, stem, strlen(stem)) != 0) {
+        return false;
+    }
+    const char *rest = spec->token + strlen(stem);
+    bool numbered = rest[0] != '\0' && rest[strspn(rest, "0123456789")] == '\0';
+    return number > 0 ? strcmp(spec->token, token) == 0 : numbered;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool is_ours(const struct job_spec *job, const struct retrieval_spec *spec)
+{
+    return job_fills_an_index(job) && strcmp(job->model, spec->model) == 0 &&
+           (spec->version[0] == '\0' || strcmp(job->version, spec->version) == 0) &&
+           same_text(job->store, spec->store) && same_text(job->prefix, spec->prefix) &&
+           same_text(job->glob, spec->glob);
+}
+
+static int create(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t number,
+                  struct job_info *ret_info, bool *ret_existing, struct error *error)
+{
+    struct job_spec job = {.store = spec->store, /* borrowed, these three */
+                           .prefix = spec->prefix,
+                           .glob = spec->glob,
+                           .top = 1,
+                           .binary = true,
+                           .priority = PRIORITY,
+                           .max_failures = UINT64_MAX,
+                           .cache = true,
+                           .keep = true,
+                           .standing = true,
+                           .interval_s = spec->interval_s};
+    _Static_assert(sizeof job.model == sizeof spec->model, "models fit");
+    _Static_assert(sizeof job.version == sizeof spec->version, "versions fit");
+    memcpy(job.model, spec->model, sizeof job.model);
+    memcpy(job.version, spec->version, sizeof job.version);
+    job_token(spec->name, number, job.token);
+    return jobs_create(jobs, &job, NULL, ret_info, ret_existing, error);
+}
+
+int job_make(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t number,
+             struct job_info *ret_info, struct error *error)
+{
+    bool existing = false;
+    int r = create(jobs, spec, number, ret_info, &existing, error);
+    if (r == 0 && existing && !is_ours(&ret_info->spec, spec)) {
+        r = error_set(error, ERROR_CONFLICT,
+                      "job %s has the token '%s', which index '%s' wants for its own: remove it",
+                      ret_info->spec.id, ret_info->spec.token, spec->name);
+        job_info_done(ret_info);
+    }
+    return r;
+}
+
+int job_make_anew(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t number,
+                  struct job_info *ret_info, struct error *error)
+{
+    bool existing = false;
+    int r = create(jobs, spec, number, ret_info, &existing, error);
+    if (r < 0 || !existing) {
+        return r;
+    }
+    bool fills = job_fills_an_index(&ret_info->spec); /* left over from one that was removed */
+    if (fills) {
+        r = jobs_remove(jobs, ret_info->spec.id, error);
+    }
+    job_info_done(ret_info);
+    return r == 0 || r == -ENOENT ? job_make(jobs, spec, number, ret_info, error) : r;
+}

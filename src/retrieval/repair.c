@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Damaged rows, put again from a fresh inference. A row that cannot be had for now is tried again a
+ * few times, and then left to the next search for rot: it is no part of any answer meanwhile.
+ */
+#include "retrieval/repair.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "retrieval/feed.h"
+#include "retrieval/spec.h"
+#include "retrieval/table.h"
+
+enum { TRIES = 5, RETRY_MS = 1000 /* doubled with each try */ };
+
+void repair_init(struct repair *repair)
+{
+    (void)pthread_mutex_init(&repair->lock, NULL);
+}
+
+void repair_done(struct repair *repair)
+{
+    for (size_t i = 0; i < repair->count; i++) {
+        free(repair->keys[i]);
+    }
+    (void)pthread_mutex_destroy(&repair->lock);
+}
+
+bool repair_tell(struct repair *repair, const char *key)
+{
+    HOLD(&repair->lock);
+    for (size_t i = 0; i < repair->count; i++) {
+        if (strcmp(repair->keys[i], key) == 0) {
+            return false;
+        }
+    }
+    char *copy = repair->count < REPAIR_KEYS ? strdup(key) : NULL;
+    if (copy) {
+        repair->keys[repair->count++] = copy;
+    }
+    return copy != NULL;
+}
+
+/* A copy of the first; the caller frees it. */
+static char *first_key(struct repair *repair)
+{
+    HOLD(&repair->lock);
+    return repair->count > 0 ? strdup(repair->keys[0]) : NULL;
+}
+
+static void drop_first(struct repair *repair)
+{
+    repair->tries = 0;
+    repair->retry_ns = 0;
+    HOLD(&repair->lock);
+    free(repair->keys[0]);
+    repair->count--;
+    memmove(repair->keys, repair->keys + 1, repair->count * sizeof repair->keys[0]);
+}
+
+/* Is the row there, and cannot be read? */
+static bool is_damaged(struct build *build, const char *key)
+{
+    struct error error = {.code = ERROR_NONE};
+    bool found = false;
+    cleanup_free float *row = calloc(index_shape(build->index).dimension, sizeof *row);
+    return row && index_get(build->index, key, row, &found, &error) < 0 && error.code == ERROR_IO;
+}
+
+static int put_again(struct build *build, const char *key, struct error *error)
+{
+    const struct retrieval_host *host = &build->entry->retrieval->host;
+    cleanup_buffer struct buffer object = BUFFER_INIT;
+    cleanup_free float *vector = NULL;
+    uint32_t dimension = 0;
+    buffer_printf(&object, "%s/%s", build->spec.store, key);
+    const char *name = buffer_text(&object);
+    if (!name) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    int r = host->embed(host->context, &build->spec, name, &vector, &dimension, error);
+    if (r == 0 && dimension != index_shape(build->index).dimension) {
+        r = error_set(error, ERROR_UNFIT, "the embedding has %u values", dimension);
+    }
+    return r == 0 ? feed_put(build, key, vector, error) : r;
+}
+
+static void tell(const struct build *build, const char *key, const struct error *error)
+{
+    char text[2 * ERROR_MESSAGE_SIZE];
+    char reason[2 * ERROR_MESSAGE_SIZE];
+    if (error->code == ERROR_NONE) {
+        log_event(LOG_LEVEL_INFO, "index_row_repaired", "index=%s key=%s", build->spec.name,
+                  log_quote(text, sizeof text, key));
+    } else {
+        log_event(LOG_LEVEL_WARNING, "index_row_not_repaired", "index=%s key=%s reason=%s",
+                  build->spec.name, log_quote(text, sizeof text, key),
+                  log_quote(reason, sizeof reason, error->message));
+    }
+}
+
+bool repair_step(struct build *build)
+{
+    struct repair *repair = &build->repair;
+    struct error error = {.code = ERROR_NONE};
+    if (!build->entry->retrieval->host.embed || !spec_is_fed(&build->spec) ||
+        !feed_is_settled(build) || clock_now_ns() < repair->retry_ns) {
+        return false;
+    }
+    cleanup_free char *key = first_key(repair);
+    if (!key) {
+        return false;
+    }
+    if (!is_damaged(build, key)) {
+        drop_first(repair); /* it has another row by now, or none */
+        return true;
+    }
+    int r = put_again(build, key, &error);
+    repair->tries++;
+    if (r < 0 && repair->tries < TRIES) {
+        repair->retry_ns = clock_now_ns() + ((int64_t)RETRY_MS << repair->tries) * NS_PER_MS;
+        return true;
+    }
+    tell(build, key, &error);
+    drop_first(repair);
+    return true;
+}

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of indexes: taken in from the disk, added to, taken from, closed. An index is made as a
+ * directory `.new-NAME-N`, whole and synced, and then renamed; it is removed the other way round.
+ */
+#include "retrieval/retrieval.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "retrieval/directory.h"
+#include "retrieval/feed.h"
+#include "retrieval/job.h"
+#include "retrieval/spec.h"
+#include "retrieval/table.h"
+
+enum { DEFAULT_VERIFY_MS = 5000 };
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+/* ---- the table ---- */
+
+/* Where the name stands, or would; the table is locked. */
+static size_t place_of(const struct retrieval *retrieval, const char *name, bool *ret_found)
+{
+    size_t at = 0;
+    while (at < retrieval->count && strcmp(retrieval->entries[at]->name, name) < 0) {
+        at++;
+    }
+    *ret_found = at < retrieval->count && strcmp(retrieval->entries[at]->name, name) == 0;
+    return at;
+}
+
+static int stopping(struct error *error)
+{
+    return error_set(error, ERROR_UNAVAILABLE, "indexes are stopping");
+}
+
+int retrieval_find(struct retrieval *retrieval, const char *name, struct entry **ret_entry,
+                   struct error *error)
+{
+    bool found = false;
+    HOLD(&retrieval->lock);
+    if (retrieval->stopping) {
+        return stopping(error);
+    }
+    size_t at = place_of(retrieval, name, &found);
+    if (!found || retrieval->entries[at]->leaving) {
+        return error_set(error, ERROR_NOT_FOUND, "no index '%.64s'", name);
+    }
+    *ret_entry = entry_ref(retrieval->entries[at]);
+    return 0;
+}
+
+int retrieval_check_free(struct retrieval *retrieval, const char *name, struct error *error)
+{
+    bool found = false;
+    if (!retrieval->directory) {
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "situd has no state directory: indexes need one");
+    }
+    HOLD(&retrieval->lock);
+    if (retrieval->stopping) {
+        return stopping(error);
+    }
+    (void)place_of(retrieval, name, &found);
+    if (found) {
+        return error_set(error, ERROR_CONFLICT, "there is an index '%s' already", name);
+    }
+    return retrieval->count < LIMIT_INDEXES
+               ? 0
+               : error_set(error, ERROR_BUSY, "there are %u indexes already: remove some",
+                           LIMIT_INDEXES);
+}
+
+static void insert(struct retrieval *retrieval, struct entry *entry)
+{
+    bool found = false;
+    HOLD(&retrieval->lock);
+    size_t at = place_of(retrieval, entry->name, &found);
+    memmove(retrieval->entries + at + 1, retrieval->entries + at,
+            (retrieval->count - at) * sizeof(struct entry *));
+    retrieval->entries[at] = entry_ref(entry);
+    retrieval->count++;
+}
+
+void retrieval_drop(struct retrieval *retrieval, struct entry *entry)
+{
+    bool found = false;
+    HOLD(&retrieval->lock);
+    size_t at = place_of(retrieval, entry->name, &found);
+    if (found && retrieval->entries[at] == entry) {
+        retrieval->count--;
+        memmove(retrieval->entries + at, retrieval->entries + at + 1,
+                (retrieval->count - at) * sizeof(struct entry *));
+        entry_unref(entry); /* the caller has one */
+    }
+}
+
+static void await_opened(struct retrieval *retrieval, struct entry *entry)
+{
+    HOLD(&retrieval->lock);
+    while (!entry->opened) {
+        (void)pthread_cond_wait(&retrieval->opened, &retrieval->lock);
+    }
+}
+
+/* Ends the thread, and lets the builds go. */
+static void dissolve(struct entry *entry)
+{
+    entry_end(entry);
+    entry_join(entry);
+    (void)pthread_mutex_lock(&entry->retrieval->lock);
+    struct build *current = take_ptr(entry->current);
+    struct build *next = take_ptr(entry->next);
+    (void)pthread_mutex_unlock(&entry->retrieval->lock);
+    build_unref(current);
+    build_unref(next);
+}
+
+int retrieval_add(struct retrieval *retrieval, struct entry *entry, struct error *error)
+{
+    insert(retrieval, entry);
+    int r = entry_start(entry, error);
+    if (r < 0) {
+        retrieval_drop(retrieval, entry);
+        dissolve(entry);
+        return r;
+    }
+    await_opened(retrieval, entry);
+    return 0;
+}
+
+char *retrieval_aside(struct retrieval *retrieval, const char *what, const char *name)
+{
+    HOLD(&retrieval->lock);
+    return directory_path("%s/.%s-%s-%llu", retrieval->directory, what, name,
+                          (unsigned long long)++retrieval->removals);
+}
+
+/* ---- opening ---- */
+
+struct sweep {
+    const char *directory;
+    const struct index_json *file;
+};
+
+/* Takes away what index.json does not name, but for what was set aside. */
+static int sweep_entry(void *context, const char *name)
+{
+    const struct sweep *sweep = context;
+    char number[24];
+    char next[24];
+    (void)snprintf(number, sizeof number, "%llu", (unsigned long long)sweep->file->number);
+    (void)snprintf(next, sizeof next, "%llu", (unsigned long long)sweep->file->next_number);
+    if (name[strspn(name, "0123456789")] != '\0' || strcmp(name, number) == 0 ||
+        strcmp(name, next) == 0) {
+        return 0;
+    }
+    cleanup_free char *path = directory_path("%s/%s", sweep->directory, name);
+    if (path) {
+        directory_remove(path);
+    }
+    return 0;
+}
+
+static int take_in_index(struct retrieval *retrieval, const char *name, const char *path)
+{
+    struct index_json file = {.number = 0};
+    struct error error = {.code = ERROR_NONE};
+    struct entry *entry = NULL;
+    int r = index_json_read(path, &file, &error);
+    if (r == -ENOMEM) {
+        return r;
+    }
+    if (r == 0 && strcmp(file.spec.name, name) != 0) {
+        (void)error_set(&error, ERROR_MALFORMED, "index.json in '%s' is that of index '%s'", name,
+                        file.spec.name);
+    }
+    if (error.code == ERROR_NONE) {
+        struct sweep sweep = {.directory = path, .file = &file};
+        (void)!directory_each(path, sweep_entry, &sweep, NULL);
+    } else {
+        char text[2 * ERROR_MESSAGE_SIZE];
+        log_event(LOG_LEVEL_WARNING, "index_not_read", "index=%s reason=%s", name,
+                  log_quote(text, sizeof text, error.message));
+    }
+    r = entry_new(retrieval, name, &file, error.code == ERROR_NONE ? NULL : &error, &entry);
+    if (r == 0) {
+        insert(retrieval, entry);
+        entry_unref(entry);
+    }
+    return r;
+}
+
+static int take_in(void *context, const char *name)
+{
+    struct retrieval *retrieval = context;
+    cleanup_free char *path = directory_path("%s/%s", retrieval->directory, name);
+    if (!path) {
+        return -ENOMEM;
+    }
+    if (strncmp(name, ".new-", 5) == 0 || strncmp(name, ".old-", 5) == 0) {
+        directory_remove(path);
+        return 0;
+    }
+    if (spec_check_name(name, NULL) < 0) {
+        return 0;
+    }
+    if (retrieval->count == LIMIT_INDEXES) {
+        log_event(LOG_LEVEL_WARNING, "index_left_out", "index=%s most=%u", name, LIMIT_INDEXES);
+        return 0;
+    }
+    return take_in_index(retrieval, name, path);
+}
+
+static bool is_needed(const struct retrieval *retrieval, const struct job_spec *job)
+{
+    for (size_t i = 0; i < retrieval->count; i++) {
+        const struct entry *entry = retrieval->entries[i];
+        if ((entry->current && job_is_of(job, entry->name, entry->current->number)) ||
+            (entry->next && job_is_of(job, entry->name, entry->next->number)) ||
+            (!entry->current && job_is_of(job, entry->name, 0))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Jobs that fill nothing: a crash came between them and their index. Nothing runs yet. */
+static void remove_orphans(struct retrieval *retrieval)
+{
+    struct job_info *infos = NULL;
+    size_t count = 0;
+    if (jobs_list(retrieval->jobs, &infos, &count) < 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct job_spec *job = &infos[i].spec;
+        if (job_fills_an_index(job) && !is_needed(retrieval, job)) {
+            log_event(LOG_LEVEL_INFO, "index_job_removed", "job=%s token=%s", job->id, job->token);
+            (void)!jobs_remove(retrieval->jobs, job->id, NULL);
+        }
+        job_info_done(&infos[i]);
+    }
+    free(infos);
+}
+
+/* All at once: each reads its own files. */
+static int start_all(struct retrieval *retrieval, struct error *error)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < retrieval->count; i++) {
+        r = entry_start(retrieval->entries[i], error);
+    }
+    for (size_t i = 0; r == 0 && i < retrieval->count; i++) {
+        await_opened(retrieval, retrieval->entries[i]);
+    }
+    return r;
+}
+
+static int open_all(struct retrieval *retrieval, const char *directory, struct error *error)
+{
+    if (!directory) {
+        return 0;
+    }
+    retrieval->directory = strdup(directory);
+    if (!retrieval->directory) {
+        return no_memory(error);
+    }
+    int r = directory_make(directory, error);
+    if (r == 0) {
+        r = directory_each(directory, take_in, retrieval, error);
+    }
+    if (r == -ENOMEM) {
+        return no_memory(error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    remove_orphans(retrieval);
+    return start_all(retrieval, error);
+}
+
+int retrieval_open(const struct retrieval_options *options, struct retrieval **ret_retrieval,
+                   struct error *error)
+{
+    struct retrieval *retrieval = calloc(1, sizeof *retrieval);
+    if (!retrieval) {
+        return no_memory(error);
+    }
+    retrieval->jobs = options->jobs;
+    retrieval->host = options->host;
+    retrieval->verify_ms = options->verify_ms > 0 ? options->verify_ms : DEFAULT_VERIFY_MS;
+    (void)pthread_mutex_init(&retrieval->create, NULL);
+    (void)pthread_mutex_init(&retrieval->lock, NULL);
+    (void)pthread_cond_init(&retrieval->opened, NULL);
+    int r = open_all(retrieval, options->directory, error);
+    if (r < 0) {
+        retrieval_stop(retrieval);
+        retrieval_close(retrieval);
+        return r;
+    }
+    *ret_retrieval = retrieval;
+    return 0;
+}
+
+/* ---- ending ---- */
+
+void retrieval_stop(struct retrieval *retrieval)
+{
+    HOLD(&retrieval->create);
+    (void)pthread_mutex_lock(&retrieval->lock);
+    retrieval->stopping = true;
+    struct entry *entries[LIMIT_INDEXES];
+    size_t count = retrieval->count;
+    for (size_t i = 0; i < count; i++) {
+        entries[i] = entry_ref(retrieval->entries[i]);
+    }
+    (void)pthread_mutex_unlock(&retrieval->lock);
+    for (size_t i = 0; i < count; i++) {
+        entry_end(entries[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        entry_join(entries[i]);
+        entry_unref(entries[i]);
+    }
+}
+
+void retrieval_close(struct retrieval *retrieval)
+{
+    if (!retrieval) {
+        return;
+    }
+    for (size_t i = 0; i < retrieval->count; i++) {
+        dissolve(retrieval->entries[i]);
+        entry_unref(retrieval->entries[i]);
+    }
+    (void)pthread_cond_destroy(&retrieval->opened);
+    (void)pthread_mutex_destroy(&retrieval->lock);
+    (void)pthread_mutex_destroy(&retrieval->create);
+    free(retrieval->directory);
+    free(retrieval);
+}
+
+/* ---- creating ---- */
+
+/* Writes the index's directory whole, beside its place, and puts it there. */
+static int write_new(struct retrieval *retrieval, const struct index_json *file,
+                     struct error *error)
+{
+    cleanup_free char *aside = retrieval_aside(retrieval, "new", file->spec.name);
+    cleanup_free char *path = directory_path("%s/%s", retrieval->directory, file->spec.name);
+    if (!aside || !path) {
+        return no_memory(error);
+    }
+    int r = directory_make(aside, error);
+    if (r == 0) {
+        r = index_json_write(aside, file, error);
+    }
+    if (r == 0) {
+        r = directory_rename(retrieval->directory, aside, path, error);
+    }
+    if (r < 0) {
+        directory_remove(aside);
+    }
+    return r;
+}
+
+/* `file` is taken over. */
+static int create_entry(struct retrieval *retrieval, struct index_json *file,
+                        struct entry **ret_entry, struct error *error)
+{
+    char name[sizeof file->spec.name];
+    struct entry *entry = NULL;
+    memcpy(name, file->spec.name, sizeof name);
+    int r = write_new(retrieval, file, error);
+    if (r < 0) {
+        index_json_done(file);
+        return r;
+    }
+    r = entry_new(retrieval, name, file, NULL, &entry) < 0 ? no_memory(error) : 0;
+    if (r == 0) {
+        r = retrieval_add(retrieval, entry, error);
+    }
+    if (r < 0) {
+        cleanup_free char *path = directory_path("%s/%s", retrieval->directory, name);
+        if (path) {
+            directory_remove(path);
+        }
+        entry_unref(entry);
+        return r;
+    }
+    *ret_entry = entry;
+    return 0;
+}
+
+static int prepare_file(const struct retrieval_spec *spec, struct index_json *ret_file,
+                        struct error *error)
+{
+    struct index_json file = {.number = 1, .last = 1};
+    if (!spec_is_fed(spec) || spec->model[0] == '\0') {
+        return error_set(error, ERROR_MALFORMED, "an index wants a store and a model");
+    }
+    if (spec_copy(spec, &file.spec) < 0) {
+        return no_memory(error);
+    }
+    if (!file.spec.prefix) {
+        file.spec.prefix = strdup("");
+    }
+    if (!file.spec.prefix) {
+        index_json_done(&file);
+        return no_memory(error);
+    }
+    *ret_file = file;
+    return 0;
+}
+
+int retrieval_create(struct retrieval *retrieval, const struct retrieval_spec *spec,
+                     struct retrieval_info *ret_info, struct error *error)
+{
+    struct index_json file;
+    struct job_info job;
+    cleanup_entry struct entry *entry = NULL;
+    HOLD(&retrieval->create);
+    int r = spec_check_name(spec->name, error);
+    if (r == 0) {
+        r = retrieval_check_free(retrieval, spec->name, error);
+    }
+    if (r == 0) {
+        r = prepare_file(spec, &file, error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    r = job_make_anew(retrieval->jobs, &file.spec, file.number, &job, error);
+    if (r < 0) {
+        index_json_done(&file);
+        return r;
+    }
+    memcpy(file.spec.version, job.spec.version, sizeof file.spec.version);
+    memcpy(file.spec.digest, job.spec.digest, sizeof file.spec.digest);
+    r = create_entry(retrieval, &file, &entry, error);
+    if (r < 0) {
+        (void)!jobs_remove(retrieval->jobs, job.spec.id, NULL);
+    }
+    job_info_done(&job);
+    return r < 0 ? r : retrieval_get(retrieval, spec->name, ret_info, error);
+}
+
+/* ---- removing ---- */
+
+/* Out of its place, so that the next start takes it away whatever comes now. */
+static int put_aside(struct retrieval *retrieval, struct entry *entry, struct error *error)
+{
+    HOLD(&entry->control);
+    char *aside = retrieval_aside(retrieval, "old", entry->name);
+    if (!aside) {
+        return no_memory(error);
+    }
+    (void)pthread_mutex_lock(&retrieval->lock);
+    bool leaving = entry->leaving;
+    entry->leaving = true; /* no search comes to it any more */
+    (void)pthread_mutex_unlock(&retrieval->lock);
+    int r = leaving ? error_set(error, ERROR_NOT_FOUND, "no index '%s'", entry->name)
+                    : directory_rename(retrieval->directory, entry->directory, aside, error);
+    (void)pthread_mutex_lock(&retrieval->lock);
+    entry->leaving = leaving || r == 0;
+    char *unused = r == 0 ? entry->directory : aside;
+    entry->directory = r == 0 ? aside : entry->directory;
+    (void)pthread_mutex_unlock(&retrieval->lock);
+    free(unused);
+    return r;
+}
+
+static void remove_job(struct retrieval *retrieval, const struct build *build)
+{
+    struct error error = {.code = ERROR_NONE};
+    if (build && build->job[0] != '\0' && jobs_remove(retrieval->jobs, build->job, &error) < 0 &&
+        error.code != ERROR_NOT_FOUND) {
+        log_event(LOG_LEVEL_WARNING, "index_job_not_removed", "job=%s code=%s", build->job,
+                  error_code_name(error.code)); /* the next start removes it */
+    }
+}
+
+int retrieval_remove(struct retrieval *retrieval, const char *name, struct error *error)
+{
+    cleanup_entry struct entry *entry = NULL;
+    int r = retrieval_find(retrieval, name, &entry, error);
+    if (r == 0) {
+        r = put_aside(retrieval, entry, error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    entry_end(entry);
+    entry_join(entry);
+    remove_job(retrieval, entry->current);
+    remove_job(retrieval, entry->next);
+    retrieval_drop(retrieval, entry);
+    dissolve(entry); /* its files go with whoever uses it last */
+    return 0;
+}
+
+/* ---- rebuilding ---- */
+
+int retrieval_rebuild(struct retrieval *retrieval, const char *name, const char *model,
+                      const char *version, struct error *error)
+{
+    cleanup_entry struct entry *entry = NULL;
+    int r = retrieval_find(retrieval, name, &entry, error);
+    if (r < 0) {
+        return r;
+    }
+    HOLD(&entry->control);
+    (void)pthread_mutex_lock(&retrieval->lock);
+    const struct build *current = entry->current;
+    bool leaving = entry->leaving || retrieval->stopping;
+    bool rebuilds = entry->next != NULL;
+    (void)pthread_mutex_unlock(&retrieval->lock);
+    if (leaving) {
+        return error_set(error, ERROR_NOT_FOUND, "no index '%s'", name);
+    }
+    if (!current) {
+        return error_set(error, ERROR_CONFLICT, "index '%s' cannot be read: %.300s", name,
+                         entry->broken.message);
+    }
+    if (!spec_is_fed(&current->spec)) {
+        return error_set(error, ERROR_CONFLICT,
+                         "index '%s' was imported: there is nothing that it could be built from",
+                         name);
+    }
+    if (rebuilds) {
+        return error_set(error, ERROR_CONFLICT, "index '%s' is being rebuilt already", name);
+    }
+    return change_begin(entry, model, version ? version : "", error);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Values of what is asked: see spec.h.
+ */
+#include "retrieval/spec.h"
+
+#include <errno.h>
+#include <string.h>
+
+void spec_done(struct retrieval_spec *spec)
+{
+    free(spec->store);
+    free(spec->prefix);
+    free(spec->glob);
+    *spec = (struct retrieval_spec){.name = ""};
+}
+
+/* NULL stays NULL. */
+static int copy_text(const char *text, char **ret_copy)
+{
+    *ret_copy = text ? strdup(text) : NULL;
+    return text && !*ret_copy ? -ENOMEM : 0;
+}
+
+int spec_copy(const struct retrieval_spec *spec, struct retrieval_spec *ret_copy)
+{
+    struct retrieval_spec copy = *spec;
+    copy.store = NULL;
+    copy.prefix = NULL;
+    copy.glob = NULL;
+    if (copy_text(spec->store, &copy.store) < 0 || copy_text(spec->prefix, &copy.prefix) < 0 ||
+        copy_text(spec->glob, &copy.glob) < 0) {
+        spec_done(&copy);
+        return -ENOMEM;
+    }
+    *ret_copy = copy;
+    return 0;
+}
+
+int spec_check_name(const char *name, struct error *error)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    size_t size = strnlen(name, LIMIT_MODEL_NAME + 1);
+    if (size == 0 || size > LIMIT_MODEL_NAME || name[0] == '.' || strspn(name, letters) != size) {
+        return error_set(error, ERROR_MALFORMED,
+                         "an index's name has 1 to %u of A-Z a-z 0-9 . _ - and does not begin with "
+                         "a dot",
+                         LIMIT_MODEL_NAME);
+    }
+    return 0;
+}

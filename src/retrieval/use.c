@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An index in use: held as it is, whatever is swapped or removed meanwhile; and how its keys and
+ * the names of objects belong together. Any thread.
+ */
+#include <string.h>
+
+#include "retrieval/spec.h"
+#include "retrieval/table.h"
+
+struct retrieval_use {
+    struct build *build; /* referenced */
+    struct index *index; /* borrowed from it */
+};
+
+static int not_there(const struct entry *entry, const struct build *build, struct error *error)
+{
+    const struct error *reason = build ? &build->reason : &entry->broken;
+    if (reason->code != ERROR_NONE) {
+        return error_set(error, ERROR_UNAVAILABLE, "index '%s' cannot be searched: %.350s",
+                         entry->name, reason->message);
+    }
+    return error_set(error, ERROR_UNAVAILABLE, "index '%s' has no row yet", entry->name);
+}
+
+int retrieval_use(struct retrieval *retrieval, const char *name, struct retrieval_use **ret_use,
+                  struct error *error)
+{
+    cleanup_entry struct entry *entry = NULL;
+    cleanup_build struct build *build = NULL;
+    struct index_status status = {.rows = 0};
+    int r = retrieval_find(retrieval, name, &entry, error);
+    if (r < 0) {
+        return r;
+    }
+    cleanup_free struct retrieval_use *use = calloc(1, sizeof *use);
+    if (!use) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    (void)pthread_mutex_lock(&retrieval->lock);
+    if (entry->current && entry->current->index) {
+        build = build_ref(entry->current);
+        use->index = build->index;
+    } else {
+        r = not_there(entry, entry->current, error);
+    }
+    (void)pthread_mutex_unlock(&retrieval->lock);
+    if (r < 0) {
+        return r;
+    }
+    index_status(use->index, &status);
+    if (status.rows == 0) {
+        return error_set(error, ERROR_UNAVAILABLE, "index '%s' has no row yet", name);
+    }
+    use->build = take_ptr(build);
+    *ret_use = take_ptr(use);
+    return 0;
+}
+
+struct index *retrieval_use_index(const struct retrieval_use *use)
+{
+    return use->index;
+}
+
+const struct retrieval_spec *retrieval_use_spec(const struct retrieval_use *use)
+{
+    return &use->build->spec;
+}
+
+void retrieval_use_free(struct retrieval_use *use)
+{
+    if (use) {
+        build_unref(use->build);
+        free(use);
+    }
+}
+
+const char *retrieval_use_key(const struct retrieval_use *use, const char *object)
+{
+    const struct build *build = use->build;
+    const char *key = spec_is_fed(&build->spec) ? build_key(build, object) : object;
+    return key && key[0] != '\0' && strnlen(key, INDEX_KEY_MAX + 1) <= INDEX_KEY_MAX ? key : NULL;
+}
+
+const char *retrieval_use_prefix(const struct retrieval_use *use, const char *prefix)
+{
+    const struct build *build = use->build;
+    if (!spec_is_fed(&build->spec)) {
+        return prefix;
+    }
+    size_t length = strlen(prefix);
+    if (length <= strlen(build->spec.store)) {
+        return strncmp(build->spec.store, prefix, length) == 0 ? "" : NULL;
+    }
+    return build_key(build, prefix);
+}
+
+void retrieval_use_name(const struct retrieval_use *use, const char *key, struct buffer *out)
+{
+    const struct retrieval_spec *spec = &use->build->spec;
+    if (spec_is_fed(spec)) {
+        buffer_append_text(out, spec->store);
+        buffer_append_char(out, '/');
+    }
+    buffer_append_text(out, key);
+}
