@@ -75,7 +75,13 @@
 #define LIMIT_JOB_KEEP_S 604800 /* an ended job stays listed for a week [conf] */
 
 /* Indexes. */
-#define LIMIT_INDEXES 64u /* that are listed */
+#define LIMIT_SEARCH_QUERIES 64u     /* of one search */
+#define LIMIT_SEARCH_DIMENSION 4096u /* values of a vector */
+#define LIMIT_SEARCH_HITS 1000u      /* for each query */
+#define LIMIT_SEARCH_BYTES                                                                         \
+    (16 * MIB) /* a search's body in JSON: as many vectors, as long numbers */
+#define LIMIT_VECTOR_LINE_BYTES (UINT64_C(256) << 10) /* of an import: object and embedding */
+#define LIMIT_INDEXES 64u                             /* that are listed */
 
 /* Lanes and workers. */
 #define LIMIT_LANES 257u                   /* cores + 1 */

@@ -10,8 +10,11 @@
 #include <string.h>
 
 #include "wire/json.h"
+#include "wire/member.h"
 
 enum { DEFAULT_TOP = 5, DEFAULT_PRIORITY = 5, DEFAULT_INTERVAL_S = 60, MAX_INTERVAL_S = 86400 };
+
+_Static_assert((int)JOB_REQUEST_VERSION_SIZE == (int)MODEL_VERSION_TEXT, "versions fit");
 
 static void set_defaults(struct job_request *request)
 {
@@ -26,29 +29,6 @@ static void set_defaults(struct job_request *request)
 }
 
 /* ---- what both forms have ---- */
-
-static bool is_name_text(const char *text)
-{
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    return text[strspn(text, allowed)] == '\0';
-}
-
-/* NAME or NAME@VERSION. Whether there is such a model is not looked at here. */
-static int set_model(struct job_request *request, const char *model, struct error *error)
-{
-    const char *at = model ? strchr(model, '@') : NULL;
-    size_t length = at ? (size_t)(at - model) : model ? strlen(model) : 0;
-    if (length == 0 || length >= sizeof request->model ||
-        (at && (at[1] == '\0' || strlen(at + 1) >= sizeof request->version))) {
-        return error_set(error, ERROR_MALFORMED,
-                         "\"model\" wants the name of a model, NAME or NAME@VERSION");
-    }
-    memcpy(request->model, model, length);
-    request->model[length] = '\0';
-    (void)stpcpy(request->version, at ? at + 1 : "");
-    return 0;
-}
 
 /* "base64", or "numbers", which is what NULL means. */
 static int set_embedding(struct job_request *request, const char *form, struct error *error)
@@ -66,7 +46,7 @@ static int set_token(struct job_request *request, const char *token, struct erro
     if (!token) {
         return 0;
     }
-    if (token[0] == '\0' || strlen(token) >= sizeof request->token || !is_name_text(token)) {
+    if (token[0] == '\0' || strlen(token) >= sizeof request->token || !member_is_name(token)) {
         return error_set(error, ERROR_MALFORMED,
                          "\"token\" wants 1 to %zu characters of A-Z a-z 0-9 . _ -",
                          sizeof request->token - 1);
@@ -75,61 +55,7 @@ static int set_token(struct job_request *request, const char *token, struct erro
     return 0;
 }
 
-static int bad_number(const char *name, uint64_t lowest, uint64_t highest, struct error *error)
-{
-    return error_set(error, ERROR_MALFORMED, "\"%s\" wants a number from %llu to %llu", name,
-                     (unsigned long long)lowest, (unsigned long long)highest);
-}
-
 /* ---- the body ---- */
-
-/* A member of one type, or NULL where it is not there. */
-static int optional(const struct json *object, const char *name, enum json_type type,
-                    const struct json **ret_node, struct error *error)
-{
-    static const char *const wants[] = {
-        [JSON_TYPE_BOOL] = "true or false", [JSON_TYPE_STRING] = "a string",
-        [JSON_TYPE_ARRAY] = "an array",     [JSON_TYPE_OBJECT] = "an object",
-        [JSON_TYPE_INTEGER] = "a number",
-    };
-    *ret_node = json_member(object, name);
-    return !*ret_node || json_type_of(*ret_node) == type
-               ? 0
-               : error_set(error, ERROR_MALFORMED, "\"%s\" wants %s", name, wants[type]);
-}
-
-static int read_string(const struct json *object, const char *name, size_t longest,
-                       const char **ret_text, struct error *error)
-{
-    const struct json *node = NULL;
-    int result = optional(object, name, JSON_TYPE_STRING, &node, error);
-    if (result == 0 && json_length(node) > longest) {
-        result =
-            error_set(error, ERROR_TOO_LARGE, "\"%s\" is longer than %zu bytes", name, longest);
-    }
-    *ret_text = result == 0 ? json_get_string(node, *ret_text) : *ret_text;
-    return result;
-}
-
-static int read_bool(const struct json *object, const char *name, bool *place, struct error *error)
-{
-    const struct json *node = NULL;
-    int result = optional(object, name, JSON_TYPE_BOOL, &node, error);
-    *place = json_get_bool(node, *place);
-    return result;
-}
-
-static int read_number(const struct json *object, const char *name, uint32_t lowest,
-                       uint32_t highest, uint32_t *place, struct error *error)
-{
-    const struct json *node = json_member(object, name);
-    int64_t value = node ? json_get_integer(node, -1) : *place;
-    if (value < lowest || value > highest) {
-        return bad_number(name, lowest, highest, error);
-    }
-    *place = (uint32_t)value;
-    return 0;
-}
 
 static int read_max_failures(const struct json *body, uint64_t *place, struct error *error)
 {
@@ -188,18 +114,18 @@ static int read_keys(struct job_request *request, struct error *error)
 static int read_selection(struct job_request *request, struct error *error)
 {
     const struct json *select = NULL;
-    int result = optional(request->body, "select", JSON_TYPE_OBJECT, &select, error);
+    int result = member_get(request->body, "select", JSON_TYPE_OBJECT, &select, error);
     if (result == 0) {
-        result = read_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
+        result = member_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
     }
     if (result == 0) {
-        result = read_string(select, "prefix", LIMIT_KEY_BYTES, &request->prefix, error);
+        result = member_string(select, "prefix", LIMIT_KEY_BYTES, &request->prefix, error);
     }
     if (result == 0) {
-        result = read_string(select, "glob", LIMIT_KEY_BYTES, &request->glob, error);
+        result = member_string(select, "glob", LIMIT_KEY_BYTES, &request->glob, error);
     }
     if (result == 0) {
-        result = optional(select, "keys", JSON_TYPE_ARRAY, &request->keys, error);
+        result = member_get(select, "keys", JSON_TYPE_ARRAY, &request->keys, error);
     }
     if (result < 0) {
         return result;
@@ -215,10 +141,10 @@ static int read_selection(struct job_request *request, struct error *error)
 
 static int read_standing(struct job_request *request, struct error *error)
 {
-    int result = read_bool(request->body, "standing", &request->standing, error);
+    int result = member_bool(request->body, "standing", &request->standing, error);
     if (result == 0) {
-        result = read_number(request->body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s,
-                             error);
+        result = member_number(request->body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s,
+                               error);
     }
     if (result == 0 && request->standing && request->names) {
         result = error_set(error, ERROR_MALFORMED,
@@ -234,39 +160,40 @@ static int read_options(struct job_request *request, struct error *error)
     const struct json *embedding = NULL;
     const struct json *model = NULL;
     const struct json *token = NULL;
-    int result = optional(body, "model", JSON_TYPE_STRING, &model, error);
+    int result = member_get(body, "model", JSON_TYPE_STRING, &model, error);
     if (result == 0) {
-        result = set_model(request, json_get_string(model, NULL), error);
+        result = member_split_model(json_get_string(model, NULL), request->model, request->version,
+                                    error);
     }
     if (result == 0) {
-        result = read_number(body, "top", 1, LIMIT_TOP, &request->top, error);
+        result = member_number(body, "top", 1, LIMIT_TOP, &request->top, error);
     }
     if (result == 0) {
-        result = optional(body, "output", JSON_TYPE_OBJECT, &output, error);
+        result = member_get(body, "output", JSON_TYPE_OBJECT, &output, error);
     }
     if (result == 0) {
-        result = read_bool(output, "labels", &request->labels, error);
+        result = member_bool(output, "labels", &request->labels, error);
     }
     if (result == 0) {
-        result = optional(output, "embedding", JSON_TYPE_STRING, &embedding, error);
+        result = member_get(output, "embedding", JSON_TYPE_STRING, &embedding, error);
     }
     if (result == 0) {
         result = set_embedding(request, json_get_string(embedding, NULL), error);
     }
     if (result == 0) {
-        result = read_number(body, "priority", 0, LIMIT_JOB_PRIORITY, &request->priority, error);
+        result = member_number(body, "priority", 0, LIMIT_JOB_PRIORITY, &request->priority, error);
     }
     if (result == 0) {
         result = read_max_failures(body, &request->max_failures, error);
     }
     if (result == 0) {
-        result = read_bool(body, "cache", &request->cache, error);
+        result = member_bool(body, "cache", &request->cache, error);
     }
     if (result == 0) {
-        result = read_bool(body, "keep", &request->keep, error);
+        result = member_bool(body, "keep", &request->keep, error);
     }
     if (result == 0) {
-        result = optional(body, "token", JSON_TYPE_STRING, &token, error);
+        result = member_get(body, "token", JSON_TYPE_STRING, &token, error);
     }
     return result == 0 ? set_token(request, json_get_string(token, NULL), error) : result;
 }
@@ -320,7 +247,7 @@ static int query_number(const struct query *query, const char *name, uint64_t lo
     unsigned long long value = strtoull(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < lowest ||
         value > highest) {
-        return bad_number(name, lowest, highest, error);
+        return member_bad_number(name, lowest, highest, error);
     }
     *place = value;
     return 0;
@@ -342,7 +269,7 @@ int job_request_from_query(const char *(*get)(void *context, const char *name), 
     set_defaults(&request);
     uint64_t top = request.top;
     uint64_t priority = request.priority;
-    int result = set_model(&request, get(context, "model"), error);
+    int result = member_split_model(get(context, "model"), request.model, request.version, error);
     request.names = true;
     request.store = get(context, "store");
     if (result == 0 && request.store && strlen(request.store) > LIMIT_STORE_NAME) {

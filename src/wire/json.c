@@ -50,6 +50,22 @@ static bool depth_ok(const char *text, size_t size)
     return true;
 }
 
+bool json_values_above(const char *text, size_t size, size_t limit)
+{
+    size_t commas = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < size && commas < limit; i++) {
+        if (text[i] == '"') {
+            in_string = !in_string;
+        } else if (in_string && text[i] == '\\') {
+            i++;
+        } else if (!in_string && text[i] == ',') {
+            commas++;
+        }
+    }
+    return commas >= limit;
+}
+
 int json_parse(const char *text, size_t size, const char *what, struct json **ret_root,
                struct error *error)
 {

@@ -34,6 +34,10 @@ must_check int json_parse(const char *text, size_t size, const char *what, struc
                           struct error *error);
 void json_free(struct json *root);
 
+/* May the document hold more values than that? Looked at before it is parsed: a small body could
+ * make a huge tree. */
+bool json_values_above(const char *text, size_t size, size_t limit);
+
 enum json_type json_type_of(const struct json *node);
 const char *json_type_name(enum json_type type);
 

@@ -49,23 +49,6 @@ static int optional_bool(const struct json *object, const char *key, bool fallba
     return r;
 }
 
-/* How many values the text can hold at most, so that a small body cannot make a huge tree. */
-static bool few_values(const char *text, size_t size)
-{
-    size_t commas = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < size && commas < LIMIT_JSON_VALUES; i++) {
-        if (text[i] == '"') {
-            in_string = !in_string;
-        } else if (in_string && text[i] == '\\') {
-            i++;
-        } else if (!in_string && text[i] == ',') {
-            commas++;
-        }
-    }
-    return commas < LIMIT_JSON_VALUES;
-}
-
 static int find_json_size(size_t size, const char *header, size_t *ret_size, struct error *error)
 {
     *ret_size = size;
@@ -329,7 +312,7 @@ static int parse_outputs(struct parsed *parsed, struct error *error)
 static int parse(struct parsed *parsed, const char *body, size_t size, size_t json_size,
                  struct error *error)
 {
-    if (!few_values(body, json_size)) {
+    if (json_values_above(body, json_size, LIMIT_JSON_VALUES)) {
         return error_set(error, ERROR_TOO_LARGE,
                          "request: more than %" PRIu64
                          " values in the JSON; send large tensors as binary data",

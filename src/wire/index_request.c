@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading what an index is asked to be.
+ */
+#include "wire/index_request.h"
+
+#include <string.h>
+
+enum { DEFAULT_INTERVAL_S = 60, MAX_INTERVAL_S = 86400, METRIC_BYTES = 16 };
+
+int index_request_check_name(const char *name, struct error *error)
+{
+    size_t length = name ? strlen(name) : 0;
+    if (length == 0 || length > LIMIT_MODEL_NAME || name[0] == '.' || !member_is_name(name)) {
+        return error_set(error, ERROR_MALFORMED,
+                         "an index's name has 1 to %u of A-Z a-z 0-9 . _ - and does not begin with "
+                         "a dot",
+                         LIMIT_MODEL_NAME);
+    }
+    return 0;
+}
+
+int index_request_check_metric(const char *metric, struct error *error)
+{
+    if (strcmp(metric, "cosine") != 0 && strcmp(metric, "dot") != 0 &&
+        strcmp(metric, "euclidean") != 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "\"metric\" wants \"cosine\", \"dot\" or \"euclidean\"");
+    }
+    return 0;
+}
+
+static int parse_object(const void *bytes, size_t size, struct json **ret_body, struct error *error)
+{
+    struct json *body = NULL;
+    int result = json_parse(bytes, size, "request body", &body, error);
+    if (result == 0 && json_type_of(body) != JSON_TYPE_OBJECT) {
+        json_free(body);
+        return error_set(error, ERROR_MALFORMED, "the request body wants to be an object");
+    }
+    *ret_body = body;
+    return result;
+}
+
+static int read_model(const struct json *body, char *model, char *version, struct error *error)
+{
+    const struct json *node = NULL;
+    int result = member_get(body, "model", JSON_TYPE_STRING, &node, error);
+    return result == 0 ? member_split_model(json_get_string(node, NULL), model, version, error)
+                       : result;
+}
+
+static int read_selection(struct index_request *request, struct error *error)
+{
+    const struct json *select = NULL;
+    int result = member_get(request->body, "select", JSON_TYPE_OBJECT, &select, error);
+    if (result == 0) {
+        result = member_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
+    }
+    if (result == 0) {
+        result = member_string(select, "prefix", LIMIT_KEY_BYTES, &request->prefix, error);
+    }
+    if (result == 0) {
+        result = member_string(select, "glob", LIMIT_KEY_BYTES, &request->glob, error);
+    }
+    if (result == 0 && (!request->store || json_member(select, "keys"))) {
+        result = error_set(error, ERROR_MALFORMED,
+                           "\"select\" wants \"store\", with \"prefix\" and \"glob\" where not all "
+                           "of it is meant; a list of names cannot be kept up to date");
+    }
+    return result;
+}
+
+static int read_members(struct index_request *request, struct error *error)
+{
+    const struct json *body = request->body;
+    int result = member_string(body, "name", LIMIT_MODEL_NAME, &request->name, error);
+    if (result == 0) {
+        result = index_request_check_name(request->name, error);
+    }
+    if (result == 0) {
+        result = read_model(body, request->model, request->version, error);
+    }
+    if (result == 0) {
+        result = read_selection(request, error);
+    }
+    if (result == 0) {
+        result = member_string(body, "metric", METRIC_BYTES, &request->metric, error);
+    }
+    if (result == 0) {
+        result = index_request_check_metric(request->metric, error);
+    }
+    return result == 0
+               ? member_number(body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s, error)
+               : result;
+}
+
+int index_request_parse(const void *bytes, size_t size, struct index_request *ret_request,
+                        struct error *error)
+{
+    struct index_request request = {
+        .prefix = "", .metric = "cosine", .interval_s = DEFAULT_INTERVAL_S};
+    int result = parse_object(bytes, size, &request.body, error);
+    if (result == 0) {
+        result = read_members(&request, error);
+    }
+    if (result < 0) {
+        index_request_done(&request);
+        return result;
+    }
+    *ret_request = request;
+    return 0;
+}
+
+void index_request_done(struct index_request *request)
+{
+    json_free(request->body);
+    *request = (struct index_request){0};
+}
+
+int rebuild_request_parse(const void *bytes, size_t size, char ret_model[LIMIT_MODEL_NAME + 1],
+                          char ret_version[MODEL_VERSION_TEXT], struct error *error)
+{
+    struct json *body = NULL;
+    int result = parse_object(bytes, size, &body, error);
+    if (result == 0) {
+        result = read_model(body, ret_model, ret_version, error);
+        json_free(body);
+    }
+    return result;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a client asks for with POST /v1/indexes and POST /v1/indexes/INDEX/rebuild. Pure.
+ */
+#ifndef SITU_WIRE_INDEX_REQUEST_H
+#define SITU_WIRE_INDEX_REQUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "wire/member.h"
+
+/* Texts are borrowed from `body`. */
+struct index_request {
+    struct json *body; /* owned */
+    const char *name;
+    char model[LIMIT_MODEL_NAME + 1];
+    char version[MODEL_VERSION_TEXT]; /* "": the newest */
+    const char *store;
+    const char *prefix; /* "" for all */
+    const char *glob;   /* NULL: every key */
+    const char *metric; /* "cosine", "dot" or "euclidean" */
+    uint32_t interval_s;
+};
+
+/* Members that are not known are passed over, known ones must be of their type. On success
+ * index_request_done() is the caller's duty. ERROR_MALFORMED, ERROR_TOO_LARGE. */
+must_check int index_request_parse(const void *bytes, size_t size,
+                                   struct index_request *ret_request, struct error *error);
+void index_request_done(struct index_request *request); /* of zeros is fine */
+
+/* The model that a rebuild names. */
+must_check int rebuild_request_parse(const void *bytes, size_t size,
+                                     char ret_model[LIMIT_MODEL_NAME + 1],
+                                     char ret_version[MODEL_VERSION_TEXT], struct error *error);
+
+/* ERROR_MALFORMED unless it is "cosine", "dot" or "euclidean". */
+must_check int index_request_check_metric(const char *metric, struct error *error);
+
+/* ERROR_MALFORMED: 1 to LIMIT_MODEL_NAME of A-Z a-z 0-9 . _ - are wanted, and no dot first. */
+must_check int index_request_check_name(const char *name, struct error *error);
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading what is searched for. Vectors become float32 here: what is out of its range, or no
+ * number, is refused, so that everybody behind has finite values only.
+ */
+#include "wire/search_request.h"
+
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/member.h"
+
+enum {
+    DEFAULT_K = 10,
+    NAME_BYTES = LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYTES,
+    VALUES_MAX = LIMIT_SEARCH_QUERIES * LIMIT_SEARCH_DIMENSION + 1024, /* in a body */
+};
+
+static const struct search_request defaults = {
+    .query_count = 1, .k = DEFAULT_K, .prefix = "", .self = true};
+
+/* ---- names ---- */
+
+static int check_object(const struct json *node, struct error *error)
+{
+    const char *name = json_get_string(node, NULL);
+    if (!name || name[0] == '\0') {
+        return error_set(error, ERROR_MALFORMED, "an object's name, \"STORE/KEY\", is wanted");
+    }
+    if (json_length(node) > NAME_BYTES) {
+        return error_set(error, ERROR_TOO_LARGE, "an object's name is longer than %d bytes",
+                         NAME_BYTES);
+    }
+    return 0;
+}
+
+static int check_count(const char *name, const struct json *list, struct error *error)
+{
+    size_t count = json_length(list);
+    if (json_type_of(list) != JSON_TYPE_ARRAY || count == 0) {
+        return error_set(error, ERROR_MALFORMED, "\"%s\" wants an array of 1 to %u", name,
+                         LIMIT_SEARCH_QUERIES);
+    }
+    return count <= LIMIT_SEARCH_QUERIES
+               ? 0
+               : error_set(error, ERROR_TOO_LARGE,
+                           "\"%s\" has %zu: at most %u are searched at once", name, count,
+                           LIMIT_SEARCH_QUERIES);
+}
+
+static int read_objects(struct search_request *request, struct error *error)
+{
+    request->by = SEARCH_BY_OBJECT;
+    if (!request->list) {
+        return check_object(request->node, error);
+    }
+    int result = check_count("objects", request->node, error);
+    request->query_count = json_length(request->node);
+    for (size_t i = 0; i < request->query_count && result == 0; i++) {
+        result = check_object(json_element(request->node, i), error);
+    }
+    return result;
+}
+
+/* ---- vectors ---- */
+
+static int read_vector(const struct json *array, uint32_t dimension, float *vector,
+                       struct error *error)
+{
+    for (uint32_t i = 0; i < dimension; i++) {
+        double value = json_get_number(json_element(array, i), NAN);
+        if (!(fabs(value) <= (double)FLT_MAX)) {
+            return error_set(error, ERROR_MALFORMED,
+                             "value %u of a vector is no number within float32's range",
+                             (unsigned)i);
+        }
+        vector[i] = (float)value;
+    }
+    return 0;
+}
+
+static const struct json *vector_node(const struct search_request *request, size_t index)
+{
+    return request->list ? json_element(request->node, index) : request->node;
+}
+
+static int read_vectors(struct search_request *request, struct error *error)
+{
+    request->by = SEARCH_BY_VECTOR;
+    int result = request->list ? check_count("vectors", request->node, error) : 0;
+    if (result < 0) {
+        return result;
+    }
+    request->query_count = request->list ? json_length(request->node) : 1;
+    size_t dimension = json_length(vector_node(request, 0));
+    if (dimension > LIMIT_SEARCH_DIMENSION) {
+        return error_set(error, ERROR_TOO_LARGE, "a vector has %zu values: at most %u are taken",
+                         dimension, LIMIT_SEARCH_DIMENSION);
+    }
+    for (size_t i = 0; i < request->query_count; i++) {
+        const struct json *node = vector_node(request, i);
+        if (json_type_of(node) != JSON_TYPE_ARRAY || json_length(node) != dimension ||
+            dimension == 0) {
+            return error_set(error, ERROR_MALFORMED,
+                             "a vector wants to be an array of numbers, and all of one length");
+        }
+    }
+    request->dimension = (uint32_t)dimension;
+    request->vectors = calloc(request->query_count * dimension, sizeof *request->vectors);
+    if (!request->vectors) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    for (size_t i = 0; i < request->query_count && result == 0; i++) {
+        result = read_vector(vector_node(request, i), request->dimension,
+                             request->vectors + i * dimension, error);
+    }
+    return result;
+}
+
+/* ---- the body ---- */
+
+/* The one member that says what is searched for. */
+static int read_what(struct search_request *request, struct error *error)
+{
+    static const struct {
+        const char *name;
+        bool list;
+        int (*read)(struct search_request *request, struct error *error);
+    } ways[] = {{"object", false, read_objects},
+                {"objects", true, read_objects},
+                {"vector", false, read_vectors},
+                {"vectors", true, read_vectors}};
+    size_t found = SIZE_MAX;
+    unsigned count = 0;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        if (json_member(request->body, ways[i].name)) {
+            found = i;
+            count++;
+        }
+    }
+    if (count != 1) {
+        return error_set(error, ERROR_MALFORMED,
+                         "one of \"object\", \"objects\", \"vector\" and \"vectors\" is wanted; an "
+                         "image is sent as application/octet-stream");
+    }
+    request->list = ways[found].list;
+    request->node = json_member(request->body, ways[found].name);
+    return ways[found].read(request, error);
+}
+
+static int read_min_score(struct search_request *request, struct error *error)
+{
+    const struct json *node = json_member(request->body, "min_score");
+    if (!node || json_type_of(node) == JSON_TYPE_NULL) {
+        return 0;
+    }
+    request->min_score = json_get_number(node, NAN);
+    request->has_min_score = true;
+    return isfinite(request->min_score)
+               ? 0
+               : error_set(error, ERROR_MALFORMED, "\"min_score\" wants a number");
+}
+
+static int read_members(struct search_request *request, struct error *error)
+{
+    const struct json *body = request->body;
+    int result = read_what(request, error);
+    if (result == 0) {
+        result = member_number(body, "topK", 1, LIMIT_SEARCH_HITS, &request->k, error);
+    }
+    if (result == 0) {
+        result = member_number(body, "k", 1, LIMIT_SEARCH_HITS, &request->k, error);
+    }
+    if (result == 0) {
+        result = member_string(body, "prefix", NAME_BYTES, &request->prefix, error);
+    }
+    if (result == 0) {
+        result = read_min_score(request, error);
+    }
+    return result == 0 ? member_bool(body, "self", &request->self, error) : result;
+}
+
+int search_request_parse(const void *bytes, size_t size, struct search_request *ret_request,
+                         struct error *error)
+{
+    struct search_request request = defaults;
+    if (json_values_above(bytes, size, VALUES_MAX)) {
+        return error_set(error, ERROR_TOO_LARGE, "the request body has more than %d values",
+                         VALUES_MAX);
+    }
+    int result = json_parse(bytes, size, "request body", &request.body, error);
+    if (result == 0 && json_type_of(request.body) != JSON_TYPE_OBJECT) {
+        result = error_set(error, ERROR_MALFORMED, "the request body wants to be an object");
+    }
+    if (result == 0) {
+        result = read_members(&request, error);
+    }
+    if (result < 0) {
+        search_request_done(&request);
+        return result;
+    }
+    *ret_request = request;
+    return 0;
+}
+
+/* ---- the query ---- */
+
+bool search_request_number(const char *text, double *ret_number)
+{
+    char *end = NULL;
+    if (text[0] == '\0' || text[strspn(text, "+-.0123456789eE")] != '\0') {
+        return false; /* what strtod takes beside: spaces, hexadecimal, nan, inf */
+    }
+    *ret_number = strtod(text, &end);
+    return *end == '\0' && isfinite(*ret_number);
+}
+
+static int query_k(const char *text, uint32_t *place, struct error *error)
+{
+    if (!text) {
+        return 0;
+    }
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < 1 ||
+        value > LIMIT_SEARCH_HITS) {
+        return member_bad_number("k", 1, LIMIT_SEARCH_HITS, error);
+    }
+    *place = (uint32_t)value;
+    return 0;
+}
+
+int search_request_from_query(const char *(*query)(void *context, const char *name), void *context,
+                              struct search_request *ret_request, struct error *error)
+{
+    struct search_request request = defaults;
+    const char *prefix = query(context, "prefix");
+    const char *min_score = query(context, "min_score");
+    request.prefix = prefix ? prefix : "";
+    int result = query_k(query(context, "topK"), &request.k, error);
+    if (result == 0) {
+        result = query_k(query(context, "k"), &request.k, error);
+    }
+    if (result == 0 && min_score) {
+        request.has_min_score = true;
+        if (!search_request_number(min_score, &request.min_score)) {
+            result = error_set(error, ERROR_MALFORMED, "\"min_score\" wants a number");
+        }
+    }
+    if (result == 0) {
+        *ret_request = request;
+    }
+    return result;
+}
+
+void search_request_done(struct search_request *request)
+{
+    json_free(request->body);
+    free(request->vectors);
+    *request = (struct search_request){0};
+}
+
+const char *search_request_object(const struct search_request *request, size_t index)
+{
+    const struct json *node = request->list ? json_element(request->node, index) : request->node;
+    return json_get_string(node, "");
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The bodies that make and rebuild indexes, from any client. What is accepted keeps its promises.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/index_request.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct index_request request = {0};
+    struct error error = {0};
+    char model[LIMIT_MODEL_NAME + 1];
+    char version[MODEL_VERSION_TEXT];
+    if (index_request_parse(data, size, &request, &error) == 0) {
+        if (index_request_check_name(request.name, NULL) < 0 || !request.model[0] ||
+            !request.store || !request.prefix || request.interval_s < 1 ||
+            index_request_check_metric(request.metric, NULL) < 0) {
+            abort();
+        }
+        index_request_done(&request);
+    } else if (error.code == ERROR_NONE || request.body) {
+        abort();
+    }
+    if (rebuild_request_parse(data, size, model, version, NULL) == 0 && !model[0]) {
+        abort();
+    }
+    return 0;
+}
