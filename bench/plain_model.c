@@ -19,6 +19,8 @@ struct plain_model {
     struct media *media;     /* owned */
     char *tensor;            /* owned; the model's input */
     char *outputs;           /* owned */
+    float *converted;        /* owned; of an output in half precision */
+    const float *values;     /* borrowed; the last run's */
 };
 
 /* As the worker loads it. */
@@ -72,30 +74,32 @@ static int load_model(struct plain_model *model, const char *package, unsigned t
     return result;
 }
 
-static double value_at(const struct engine_tensor *tensor, size_t i)
-{
-    if (tensor->datatype == DATATYPE_FP16) {
-        return (double)half_to_float(((const uint16_t *)tensor->data)[i]);
-    }
-    return (double)((const float *)tensor->data)[i];
-}
-
-static int best_class(const struct engine_tensor *output, size_t *ret_best, struct error *error)
+/* The first row of an output as float32: where it lies, or converted. */
+static int take_values(struct plain_model *model, const struct engine_tensor *output,
+                       size_t *ret_count, struct error *error)
 {
     size_t count = 0;
     if ((output->datatype != DATATYPE_FP16 && output->datatype != DATATYPE_FP32) ||
         tensor_shape_count(&output->shape, &count) < 0 || count == 0) {
-        return error_set(error, ERROR_UNFIT, "the model's first output is no row of scores");
+        return error_set(error, ERROR_UNFIT, "the model's first output is no row of numbers");
     }
     if (output->shape.rank > 0) { /* a fixed batch holds the photo in every place */
         count /= (size_t)output->shape.dims[0];
     }
-    *ret_best = 0;
-    for (size_t i = 1; i < count; i++) {
-        if (value_at(output, i) > value_at(output, *ret_best)) {
-            *ret_best = i;
+    if (output->datatype == DATATYPE_FP32) {
+        model->values = output->data;
+    } else {
+        float *converted = realloc(model->converted, count * sizeof *converted);
+        if (!converted) {
+            return error_set(error, ERROR_MEMORY, "out of memory");
+        }
+        model->converted = converted;
+        model->values = converted;
+        for (size_t i = 0; i < count; i++) {
+            converted[i] = half_to_float(((const uint16_t *)output->data)[i]);
         }
     }
+    *ret_count = count;
     return 0;
 }
 
@@ -112,7 +116,8 @@ int plain_model_decode(struct plain_model *model, const void *bytes, size_t size
     return result;
 }
 
-int plain_model_run(struct plain_model *model, size_t *ret_best, struct error *error)
+int plain_model_values(struct plain_model *model, const float **ret_values, size_t *ret_count,
+                       struct error *error)
 {
     struct program *program = model->program;
     size_t batch = (size_t)program->image_shape.dims[0];
@@ -131,7 +136,21 @@ int plain_model_run(struct plain_model *model, size_t *ret_best, struct error *e
                              .area_size = LIMIT_LANE_OUTPUT_BYTES};
     struct engine_model *all_cores = atomic_load(&program->all_cores);
     int result = program->engine->run(all_cores ? all_cores : program->model, &run, error);
-    return result < 0 ? result : best_class(&run.outputs[0], ret_best, error);
+    result = result < 0 ? result : take_values(model, &run.outputs[0], ret_count, error);
+    *ret_values = model->values;
+    return result;
+}
+
+int plain_model_run(struct plain_model *model, size_t *ret_best, struct error *error)
+{
+    const float *values = NULL;
+    size_t count = 0;
+    int result = plain_model_values(model, &values, &count, error);
+    *ret_best = 0;
+    for (size_t i = 1; result == 0 && i < count; i++) {
+        *ret_best = values[i] > values[*ret_best] ? i : *ret_best;
+    }
+    return result;
 }
 
 static int prepare(struct plain_model *model, struct error *error)
@@ -178,6 +197,7 @@ void plain_model_free(struct plain_model *model)
         media_free(model->media);
         free(model->tensor);
         free(model->outputs);
+        free(model->converted);
         free(model->program);
         free(model);
     }

@@ -23,7 +23,12 @@ void plain_model_free(struct plain_model *model); /* NULL is fine */
 must_check int plain_model_decode(struct plain_model *model, const void *bytes, size_t size,
                                   const void **ret_tensor, size_t *ret_size, struct error *error);
 
-/* Runs on what was decoded last; the index of the best value of the first output. */
+/* Runs on what was decoded last; the first row of the first output as float32, which stays in the
+ * model until the next run. */
+must_check int plain_model_values(struct plain_model *model, const float **ret_values,
+                                  size_t *ret_count, struct error *error);
+
+/* The same; the index of the best value. */
 must_check int plain_model_run(struct plain_model *model, size_t *ret_best, struct error *error);
 
 #endif

@@ -4,12 +4,14 @@
  * one of the systems that are compared, and times each request from its arrival to its answer.
  *
  *   experiment_host SYSTEM [--array URL] [--files URL] [--model NAME] [--package DIR] [--cores N]
- *                   [--index NAME] [--input NAME] [--output NAME] [--datatype TYPE] KEYS < commands
+ *                   [--index NAME] [--rows FILE] [--input NAME] [--output NAME] [--datatype TYPE]
+ * KEYS < commands
  *
  * SYSTEM: `compact` and `v2` send the photo's name to situd; `search` asks situd for the ten
- * nearest photos; `host` fetches the photo from a file server and runs the same media and engine
- * code here; `tensor` and `tensor-json` fetch and preprocess it here, and send the tensor to situd.
- * KEYS is a file of keys, one a line. A command is a line, answered with a line of JSON:
+ * nearest photos; `retrieve` fetches the photo, embeds it here and compares it with all rows of
+ * --rows; `host` fetches the photo from a file server and runs the same media and engine code here;
+ * `tensor` and `tensor-json` fetch and preprocess it here, and send the tensor to situd. KEYS is a
+ * file of keys, one a line. A command is a line, answered with a line of JSON:
  *
  *   closed COUNT                    one request after the other
  *   open RATE SECONDS SEED THREADS  Poisson arrivals at RATE a second, up to THREADS in flight
@@ -31,10 +33,10 @@
 
 enum { THREADS_MAX = 64, CORES_MAX = 64, REQUESTS_MAX = 200000, KEYS_MAX = 65536, GIVE_UP_S = 60 };
 
-enum system { COMPACT, V2, SEARCH, HOST, TENSOR, TENSOR_JSON, SYSTEM_COUNT };
+enum system { COMPACT, V2, SEARCH, HOST, RETRIEVE, TENSOR, TENSOR_JSON, SYSTEM_COUNT };
 static const char *const system_names[SYSTEM_COUNT] = {
-    [COMPACT] = "compact", [V2] = "v2",         [SEARCH] = "search",
-    [HOST] = "host",       [TENSOR] = "tensor", [TENSOR_JSON] = "tensor-json"};
+    [COMPACT] = "compact",   [V2] = "v2",         [SEARCH] = "search",          [HOST] = "host",
+    [RETRIEVE] = "retrieve", [TENSOR] = "tensor", [TENSOR_JSON] = "tensor-json"};
 
 struct host {
     enum system system;
@@ -45,7 +47,10 @@ struct host {
     const char *input; /* the model's, for tensors */
     const char *output;
     const char *datatype;
-    char **keys; /* owned, each owned */
+    const char *rows_path; /* float32, normalised, row by row */
+    float *rows;           /* owned */
+    size_t rows_size;      /* values */
+    char **keys;           /* owned, each owned */
     size_t key_count;
 
     pthread_mutex_t lock; /* guards free models */
@@ -206,6 +211,32 @@ static size_t write_tensor(struct client *client, const void *tensor, size_t siz
     return json ? 0 : head;
 }
 
+/* The ten rows with the largest inner products, as a host does that keeps the embeddings. */
+static int compare_rows(struct host *host, struct plain_model *model, struct error *error)
+{
+    const float *values = NULL;
+    size_t count = 0;
+    double best[10] = {0};
+    int result = plain_model_values(model, &values, &count, error);
+    for (size_t row = 0; result == 0 && row + count <= host->rows_size; row += count) {
+        float sum = 0;
+        for (size_t i = 0; i < count; i++) {
+            sum += host->rows[row + i] * values[i];
+        }
+        size_t place = 10;
+        while (place > 0 && (double)sum > best[place - 1]) {
+            if (place < 10) {
+                best[place] = best[place - 1];
+            }
+            place--;
+        }
+        if (place < 10) {
+            best[place] = (double)sum;
+        }
+    }
+    return result;
+}
+
 static int ask_by_fetching(struct client *client, const char *key)
 {
     struct host *host = client->host;
@@ -223,6 +254,8 @@ static int ask_by_fetching(struct client *client, const char *key)
                                     &tensor, &size, &error);
     if (result == 0 && host->system == HOST) {
         result = plain_model_run(host->models[number], &best, &error);
+    } else if (result == 0 && host->system == RETRIEVE) {
+        result = compare_rows(host, host->models[number], &error);
     } else if (result == 0) {
         head = write_tensor(client, tensor, size, host->system == TENSOR_JSON);
     }
@@ -231,7 +264,7 @@ static int ask_by_fetching(struct client *client, const char *key)
         (void)snprintf(client->fault, sizeof client->fault, "%s: %.400s", key, error.message);
         return -1;
     }
-    if (host->system == HOST) {
+    if (host->system == HOST || host->system == RETRIEVE) {
         return 0;
     }
     (void)snprintf(client->url, sizeof client->url, "%s/v2/models/%s/infer", host->array,
@@ -410,12 +443,27 @@ static int read_keys(struct host *host, const char *path)
     return host->key_count > 0 ? 0 : -1;
 }
 
+static int read_rows(struct host *host)
+{
+    FILE *file = fopen(host->rows_path, "re");
+    size_t room = (size_t)64 << 20;
+    host->rows = malloc(room * sizeof *host->rows);
+    if (file && host->rows) {
+        host->rows_size = fread(host->rows, sizeof *host->rows, room, file);
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    return host->rows_size > 0 ? 0 : -1;
+}
+
 static int prepare(struct host *host, struct client *clients, const char *package)
 {
     struct error error = {0};
     host->arrivals_ns = calloc(REQUESTS_MAX, sizeof *host->arrivals_ns);
     host->spent_ns = calloc(REQUESTS_MAX, sizeof *host->spent_ns);
-    if (!host->arrivals_ns || !host->spent_ns) {
+    if (!host->arrivals_ns || !host->spent_ns ||
+        (host->system == RETRIEVE && read_rows(host) < 0)) {
         return -1;
     }
     for (size_t i = 0; i < THREADS_MAX; i++) {
@@ -458,6 +506,7 @@ static int serve(struct host *host, struct client *clients, const char *package)
     }
     free(host->arrivals_ns);
     free(host->spent_ns);
+    free(host->rows);
     return status;
 }
 
@@ -472,11 +521,11 @@ static bool read_arguments(struct host *host, int argc, char **argv, struct argu
     const struct {
         const char *name;
         const char **place;
-    } options[] = {{"--array", &host->array},       {"--files", &host->files},
-                   {"--model", &host->model},       {"--index", &host->index},
-                   {"--input", &host->input},       {"--output", &host->output},
-                   {"--datatype", &host->datatype}, {"--package", &arguments->package},
-                   {"--cores", &arguments->cores}};
+    } options[] = {{"--array", &host->array},          {"--files", &host->files},
+                   {"--model", &host->model},          {"--index", &host->index},
+                   {"--rows", &host->rows_path},       {"--input", &host->input},
+                   {"--output", &host->output},        {"--datatype", &host->datatype},
+                   {"--package", &arguments->package}, {"--cores", &arguments->cores}};
     host->system = SYSTEM_COUNT;
     for (unsigned i = 0; argc > 1 && i < SYSTEM_COUNT; i++) {
         if (strcmp(argv[1], system_names[i]) == 0) {
@@ -510,6 +559,7 @@ int main(int argc, char **argv)
                         .files = "",
                         .model = "",
                         .index = "",
+                        .rows_path = "",
                         .input = "pixel_values",
                         .output = "logits",
                         .datatype = "FP32",

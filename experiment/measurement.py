@@ -9,6 +9,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 import urllib.request
 
 import harness
@@ -201,9 +202,12 @@ class Plan:
     # ---- parts ----
 
     def small(self, model):
+        return self.small_of(self.models[model])
+
+    def small_of(self, package):
         keys = sorted(p.name for p in self.photos.iterdir() if p.is_file() and p.suffix.lower() in
                       (".jpg", ".jpeg", ".png", ".webp"))[:128]
-        return Setting(self, model, self.models[model], self.photos, keys)
+        return Setting(self, package.name, package, self.photos, keys)
 
     def large(self, model, fast):
         directory = self.scratch / "large"
@@ -293,8 +297,89 @@ class Plan:
         for link in self.links():
             yield from self.closed("two", setting, names, link, cores=2)
 
+    def part_b(self):
+        """Bulk: the command over the whole store, against reading every photo."""
+        setting = self.small(next(iter(self.models)))
+        link = "1 Gbit/s"
+        self.network.set_link(LINKS[link])
+        with self.servers(setting, [self.core_array]), contextlib.ExitStack() as stack:
+            client = systems.Client("host", self.network, [self.core_host], setting)
+            stack.callback(client.stop)
+            client.round("closed 8")
+            for name in ("bulk", "host"):
+                runs = []
+                for _ in range(self.runs):
+                    before = self.network.sent()
+                    start = time.monotonic()
+                    if name == "bulk":
+                        self.run_bulk(setting)
+                    else:
+                        client.round(f"closed {setting.count}")
+                    spent = time.monotonic() - start
+                    after = self.network.sent()
+                    runs.append({"latencies_ms": [spent * 1e3 / setting.count],
+                                 "up_bytes": (after[0] - before[0]) / setting.count,
+                                 "down_bytes": (after[1] - before[1]) / setting.count,
+                                 "host_cpu_ms": 0, "array_cpu_ms": 0})
+                yield self.entry("bulk", setting, name, link, runs)
+
+    def run_bulk(self, setting):
+        command = [self.build / "src/cli/situ", "--array",
+                   f"http://{ARRAY_ADDRESS}:{systems.SITUD_PORT}", "infer", setting.package.name, "photos/",
+                   "--top", "1", "--no-labels", "--format", "jsonl"]
+        done = subprocess.run(self.network.inside("host", [self.core_host], command), capture_output=True,
+                              text=True, timeout=systems.LONGEST_S)
+        if done.returncode != 0 or len(done.stdout.splitlines()) != setting.count:
+            raise RuntimeError(f"situ infer failed: {done.stderr}")
+
     def part_r(self):
-        return iter(())
+        """Retrieval: the ten most similar of all photos to one that is new to the host."""
+        package = self._try(self.feature_package)
+        if not package:
+            return
+        setting = self.small_of(package)
+        for link in self.links():
+            self.network.set_link(LINKS[link])
+            with self.servers(setting, [self.core_array]) as running, contextlib.ExitStack() as stack:
+                self.fill_index(setting)
+                clients = {}
+                for name in ("search", "retrieve"):
+                    clients[name] = systems.Client(name, self.network, [self.core_host], setting)
+                    stack.callback(clients[name].stop)
+                    clients[name].round("closed 8")
+                runs = {name: [] for name in clients}
+                count = min(setting.count, 8) if self.quick else setting.count
+                for _ in range(self.runs):
+                    for name, client in clients.items():
+                        runs[name].append(self.measured(client, running, f"closed {count}"))
+            for name in runs:
+                yield self.entry("retrieval", setting, name, link, runs[name])
+
+    def feature_package(self):
+        """The model without its classifier: what stands before it is the embedding."""
+        script = self.root / "bench/feature_model.py"
+        package = self.scratch / "features"
+        done = subprocess.run(["/usr/bin/python3", script, self.model, package], capture_output=True, text=True,
+                              timeout=120)
+        if done.returncode != 0:
+            raise harness.Missing(f"no feature model could be cut: {(done.stderr or done.stdout)[-200:]}")
+        return package
+
+    def fill_index(self, setting):
+        """Makes the index and keeps its rows for the host that has them."""
+        base = ["--array", f"http://{ARRAY_ADDRESS}:{systems.SITUD_PORT}"]
+        file = self.scratch / "rows.npy"
+        for words in (["index", "create", "experiment", "--model", setting.package.name, "--store", "photos", "--wait"],
+                      ["index", "export", "experiment", file]):
+            command = [self.build / "src/cli/situ", *base, *words]
+            done = subprocess.run(self.network.inside("host", [self.core_host], command), capture_output=True,
+                                  text=True, timeout=systems.LONGEST_S)
+            if done.returncode != 0:
+                raise RuntimeError(f"situ {words[1]}: {done.stderr}")
+        import numpy
+        rows = self.scratch / "rows.f32"
+        numpy.load(file).astype("<f4").tofile(rows)
+        setting.options = {"search": ["--index", "experiment"], "retrieve": ["--rows", rows]}
 
     def entries(self):
         for letter in self.parts:

@@ -26,6 +26,7 @@ SYSTEMS = {
     "node": ("fetch, Node with sharp", True, False),
     "tensor": ("fetch, tensor to a server (binary)", True, True),
     "tensor-json": ("fetch, tensor to a server (JSON)", True, True),
+    "bulk": ("situ, one job over all", False, True),
     "search": ("situ", False, True),
     "retrieve": ("fetch, embed and compare on the host", True, False),
 }
