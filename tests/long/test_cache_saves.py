@@ -14,6 +14,7 @@ COUNT = 2000
 @pytest.fixture
 def photos(tmp_path):
     directory = tmp_path / "photos"
+    directory.mkdir()
     subprocess.run([DRAW, "--count", str(COUNT), "--seed", "41", "--size", "300-400", "--out",
                     directory / "a"], check=True, stdout=subprocess.DEVNULL, timeout=300)
     return directory

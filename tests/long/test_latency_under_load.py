@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A job that fills the lanes leaves room for single requests."""
+import socket
 import statistics
 import time
 
@@ -10,11 +11,20 @@ ROUNDS = 3
 
 
 def latencies(daemon, keys):
+    """Of a client that costs little, since it shares the array's cores here."""
     spent = []
-    for i in range(REQUESTS):
-        start = time.monotonic()
-        daemon.get(f"/v1/infer/squeezenet/photos/{keys[i % len(keys)]}?top=1&labels=0").raise_for_status()
-        spent.append((time.monotonic() - start) * 1e3)
+    with socket.create_connection(("127.0.0.1", daemon.port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for i in range(REQUESTS):
+            request = (f"GET /v1/infer/squeezenet/photos/{keys[i % len(keys)]}?top=1&labels=0 HTTP/1.1\r\n"
+                       "Host: localhost\r\n\r\n").encode()
+            start = time.monotonic()
+            connection.sendall(request)
+            answer = b""
+            while not answer.endswith(b"}\n"):
+                answer += connection.recv(4096)
+            spent.append((time.monotonic() - start) * 1e3)
+            assert answer.startswith(b"HTTP/1.1 200"), answer
     spent.sort()
     return statistics.median(spent), spent[int(len(spent) * 0.99)]
 
