@@ -246,7 +246,7 @@ def test_100000_names_are_streamed(situd, photos, null_models):
     assert r.status_code == 201, r.text
     end = daemon.wait_for_job(r.json()["id"], "done", 60)
     assert (end["results"], end["selected"], end["failed"]) == (100000, 100000, 0)
-    assert end["cached"] > 99000  # twenty contents
+    assert end["cached"] > 90000  # twenty contents
     assert daemon.status()["bytes_read"] - before < 1 << 20
     lines, last = daemon.results(r.json()["id"])
     assert objects(lines) == [f"photos/{n}" for n in names]
