@@ -326,11 +326,17 @@ static int look_at_end(struct build *build, struct error *error)
     if (r < 0) {
         return r;
     }
-    const char *why = info.reason.code == ERROR_NONE ? "it was ended" : info.reason.message;
-    r = error_set(error, ERROR_CONFLICT,
-                  "job %s, which fills the index, is %s (%.300s): resume it, or remove it, and "
-                  "another is made",
-                  info.spec.id, job_state_name(info.state), why);
+    if (info.state == JOB_FAILED) {
+        r = error_set(
+            error, ERROR_CONFLICT,
+            "job %s, which fills the index, failed (%.300s): resume it, or remove it, and "
+            "another is made",
+            info.spec.id, info.reason.message);
+    } else {
+        r = error_set(error, ERROR_CONFLICT,
+                      "job %s, which fills the index, is %s: remove it, and another is made",
+                      info.spec.id, job_state_name(info.state));
+    }
     job_info_done(&info);
     return r;
 }

@@ -219,12 +219,21 @@ static int take_in(void *context, const char *name)
     return take_in_index(retrieval, name, path);
 }
 
+/* Does it fill this one? Then the build is told so. */
+static bool is_of_build(struct build *build, const struct job_spec *job)
+{
+    bool is = build && job_is_of(job, build->spec.name, build->number);
+    if (is) {
+        build_set_job(build, job->id);
+    }
+    return is;
+}
+
 static bool is_needed(const struct retrieval *retrieval, const struct job_spec *job)
 {
     for (size_t i = 0; i < retrieval->count; i++) {
         const struct entry *entry = retrieval->entries[i];
-        if ((entry->current && job_is_of(job, entry->name, entry->current->number)) ||
-            (entry->next && job_is_of(job, entry->name, entry->next->number)) ||
+        if (is_of_build(entry->current, job) || is_of_build(entry->next, job) ||
             (!entry->current && job_is_of(job, entry->name, 0))) {
             return true;
         }
@@ -232,7 +241,7 @@ static bool is_needed(const struct retrieval *retrieval, const struct job_spec *
     return false;
 }
 
-/* Jobs that fill nothing: a crash came between them and their index. Nothing runs yet. */
+/* Jobs that fill nothing: a crash came between them and their index. No thread runs yet. */
 static void remove_orphans(struct retrieval *retrieval)
 {
     struct job_info *infos = NULL;
@@ -373,7 +382,7 @@ static int write_new(struct retrieval *retrieval, const struct index_json *file,
 }
 
 /* `file` is taken over. */
-static int create_entry(struct retrieval *retrieval, struct index_json *file,
+static int create_entry(struct retrieval *retrieval, struct index_json *file, const char *job,
                         struct entry **ret_entry, struct error *error)
 {
     char name[sizeof file->spec.name];
@@ -386,6 +395,7 @@ static int create_entry(struct retrieval *retrieval, struct index_json *file,
     }
     r = entry_new(retrieval, name, file, NULL, &entry) < 0 ? no_memory(error) : 0;
     if (r == 0) {
+        build_set_job(entry->current, job);
         r = retrieval_add(retrieval, entry, error);
     }
     if (r < 0) {
@@ -445,7 +455,7 @@ int retrieval_create(struct retrieval *retrieval, const struct retrieval_spec *s
     }
     memcpy(file.spec.version, job.spec.version, sizeof file.spec.version);
     memcpy(file.spec.digest, job.spec.digest, sizeof file.spec.digest);
-    r = create_entry(retrieval, &file, &entry, error);
+    r = create_entry(retrieval, &file, job.spec.id, &entry, error);
     if (r < 0) {
         (void)!jobs_remove(retrieval->jobs, job.spec.id, NULL);
     }

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Indexes under test: a store named `s` in memory that can lose objects, a jobs host that answers
+ * at once, and an embedding that is made of the object's size, so that what an index must hold is
+ * known from the store alone. Keys with `bad` in them fail.
+ */
+#ifndef TESTS_RETRIEVAL_FIXTURE_H
+#define TESTS_RETRIEVAL_FIXTURE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "jobs/jobs.h"
+#include "retrieval/retrieval.h"
+#include "store/store.h"
+
+enum { FIXTURE_HIDDEN = 512, FIXTURE_DIMENSION = 8, AWAIT_MS = 30000 };
+
+struct shelf {
+    struct store base;
+    struct store *mem;    /* owned */
+    pthread_mutex_t lock; /* guards what is hidden */
+    char hidden[FIXTURE_HIDDEN][48];
+    size_t hidden_count;
+};
+
+struct fixture {
+    char root[64]; /* a new directory beneath /tmp */
+    struct shelf *shelf;
+    struct jobs *jobs;           /* NULL while closed */
+    struct retrieval *retrieval; /* likewise */
+    uint32_t verify_ms;
+
+    /* Knobs. */
+    atomic_uint delay_us;   /* of each object */
+    atomic_bool classes;    /* the model gives classes */
+    atomic_uint embed_fail; /* so many calls of embed fail */
+
+    /* What was seen. */
+    atomic_uint inferred;
+    atomic_uint embedded;
+};
+
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+void fixture_open(struct fixture *fixture);
+void fixture_close(struct fixture *fixture);
+void fixture_restart(struct fixture *fixture);
+
+/* An object of the store `s`: its content is its size. */
+void fixture_put(struct fixture *fixture, const char *key, size_t size);
+void fixture_fill(struct fixture *fixture, const char *prefix, unsigned count);
+void fixture_hide(struct fixture *fixture, const char *key);
+
+/* What a model makes of an object; FIXTURE_DIMENSION values, or twice as many of model `m2`, or
+ * one more where the key has `wide` in it. */
+uint32_t fixture_vector(const char *model, const char *key, size_t size, float *vector);
+
+struct retrieval_spec fixture_spec(const char *name);
+void fixture_create(struct fixture *fixture, const char *name);
+struct retrieval_info fixture_info(struct fixture *fixture, const char *name);
+
+/* The index holds exactly what the store does, as this model sees it. */
+bool fixture_is_exact(struct fixture *fixture, const char *name, const char *model);
+/* Waits for that. */
+void fixture_await_exact(struct fixture *fixture, const char *name, const char *model);
+/* Waits for a state. */
+void fixture_await(struct fixture *fixture, const char *name, enum retrieval_state state);
+/* Ready, and exact. */
+void fixture_await_ready(struct fixture *fixture, const char *name);
+void fixture_sleep_ms(unsigned ms);
+int64_t fixture_deadline(void);
+bool fixture_is_late(int64_t deadline_ns); /* after it has slept a little */
+
+#endif
