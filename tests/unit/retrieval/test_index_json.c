@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * index.json: what is written reads back, what a person broke is told, and the old one stays where
+ * the new one cannot be.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/whole_file.h"
+#include "retrieval/directory.h"
+#include "retrieval/index_json.h"
+
+static char store[] = "photos";
+static char prefix[] = "2024/\"caf\xc3\xa9\"\n/";
+static char glob[] = "*.jpg";
+
+static int setup(void **state)
+{
+    char *root = strdup("/tmp/situ-index-json-XXXXXX");
+    *state = root;
+    return root && mkdtemp(root) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    directory_remove(*state);
+    free(*state);
+    return 0;
+}
+
+static struct index_json full_file(void)
+{
+    return (struct index_json){.spec = {.name = "photos-like",
+                                        .model = "clip",
+                                        .version = "1",
+                                        .digest = "82d7",
+                                        .store = store,
+                                        .prefix = prefix,
+                                        .glob = glob,
+                                        .metric = INDEX_EUCLIDEAN,
+                                        .interval_s = 86400},
+                               .number = 3,
+                               .last = 5,
+                               .next_number = 5,
+                               .next_model = "clip",
+                               .next_version = "2",
+                               .next_digest = "99"};
+}
+
+static void same_text(const char *a, const char *b)
+{
+    assert_int_equal(a == NULL, b == NULL);
+    if (a) {
+        assert_string_equal(a, b);
+    }
+}
+
+static void reads_back(const char *root, const struct index_json *file)
+{
+    struct index_json got;
+    assert_int_equal(index_json_write(root, file, NULL), 0);
+    assert_int_equal(index_json_read(root, &got, NULL), 0);
+    assert_string_equal(got.spec.name, file->spec.name);
+    assert_string_equal(got.spec.model, file->spec.model);
+    assert_string_equal(got.spec.version, file->spec.version);
+    assert_string_equal(got.spec.digest, file->spec.digest);
+    same_text(got.spec.store, file->spec.store);
+    same_text(got.spec.prefix, file->spec.prefix);
+    same_text(got.spec.glob, file->spec.glob);
+    assert_int_equal(got.spec.metric, file->spec.metric);
+    assert_int_equal(got.spec.interval_s, file->spec.interval_s);
+    assert_int_equal(got.number, file->number);
+    assert_int_equal(got.last, file->last);
+    assert_int_equal(got.next_number, file->next_number);
+    assert_string_equal(got.next_model, file->next_model);
+    assert_string_equal(got.next_version, file->next_version);
+    assert_string_equal(got.next_digest, file->next_digest);
+    index_json_done(&got);
+}
+
+static void what_is_written_reads_back(void **state)
+{
+    struct index_json file = full_file();
+    reads_back(*state, &file);
+    file.spec.glob = NULL;
+    file.spec.metric = INDEX_DOT;
+    file.number = 5; /* a damaged one was set aside while another was being filled */
+    file.next_number = 4;
+    reads_back(*state, &file);
+    file = (struct index_json){
+        .spec = {.name = "i", .metric = INDEX_COSINE}, .number = 1, .last = INT64_MAX};
+    reads_back(*state, &file);
+}
+
+static void values_that_would_not_be_read_leave_the_old_file(void **state)
+{
+    struct index_json file = full_file();
+    struct index_json got;
+    struct error error = {.code = ERROR_NONE};
+    assert_int_equal(index_json_write(*state, &file, NULL), 0);
+    file.spec.metric = 0;
+    assert_int_equal(index_json_write(*state, &file, &error), -EINVAL);
+    file = full_file();
+    file.number = 6;
+    assert_int_equal(index_json_write(*state, &file, &error), -EINVAL);
+    assert_int_equal(error.code, ERROR_MALFORMED);
+    assert_int_equal(index_json_read(*state, &got, NULL), 0);
+    assert_int_equal(got.number, 3);
+    index_json_done(&got);
+}
+
+static void what_a_person_broke_is_told(void **state)
+{
+    static const struct {
+        const char *old;
+        const char *new;
+    } cases[] = {
+        {"\"format\":1", "\"format\":2"},
+        {"\"format\":1", "\"format\":\"1\""},
+        {"\"name\":\"photos-like\"", "\"name\":\"../x\""},
+        {"\"name\":\"photos-like\"", "\"name\":\"\""},
+        {"\"model\":\"clip\"", "\"model\":7"},
+        {"\"model\":\"clip\"", "\"model\":\"\""},
+        {"\"store\":\"photos\"", "\"store\":\"\""},
+        {"\"store\":\"photos\"", "\"store\":null"}, /* and yet one builds beside */
+        {"\"metric\":\"euclidean\"", "\"metric\":\"cubic\""},
+        {"\"interval_s\":86400", "\"interval_s\":4294967296"},
+        {"\"number\":3", "\"number\":0"},
+        {"\"number\":3", "\"number\":6"},
+        {"\"number\":5", "\"number\":3"},
+        {"\"number\":5", "\"number\":9"},
+        {"\"last\":5", "\"last\":2"},
+        {"\"next\":{", "\"next\":{\"more\":1,"},
+        {"\"glob\":\"*.jpg\",", ""},
+        {"\"glob\":", "\"x\":1,\"glob\":"},
+        {"}}\n", "}"},
+    };
+    struct index_json file = full_file();
+    struct buffer text = BUFFER_INIT;
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/index.json", (char *)*state);
+    assert_int_equal(index_json_write(*state, &file, NULL), 0);
+    assert_int_equal(whole_file_read(path, 4096, &text), 0);
+    const char *good = buffer_text(&text);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct index_json got = {.number = 77};
+        struct error error = {.code = ERROR_NONE};
+        struct buffer bad = BUFFER_INIT;
+        const char *at = strstr(good, cases[i].old);
+        assert_non_null(at);
+        buffer_append(&bad, good, (size_t)(at - good));
+        buffer_append_text(&bad, cases[i].new);
+        buffer_append_text(&bad, at + strlen(cases[i].old));
+        assert_int_equal(whole_file_write(path, bad.data, bad.size), 0);
+        if (index_json_read(*state, &got, &error) != -EINVAL) {
+            fail_msg("'%s' was taken", cases[i].new);
+        }
+        assert_int_equal(error.code, ERROR_MALFORMED);
+        assert_int_equal(got.number, 77); /* not touched */
+        buffer_done(&bad);
+    }
+    for (size_t cut = 0; cut + 2 < text.size; cut++) {
+        struct index_json got;
+        assert_int_equal(index_json_parse(good, cut, &got, NULL), -EINVAL);
+    }
+    buffer_done(&text);
+}
+
+static void what_is_no_such_file_is_refused(void **state)
+{
+    struct index_json got;
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/index.json", (char *)*state);
+    assert_int_equal(index_json_read(*state, &got, NULL), -ENOENT);
+    assert_int_equal(symlink("/etc/hostname", path), 0);
+    assert_int_equal(index_json_read(*state, &got, NULL), error_code_errno(ERROR_IO));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(directory_make(path, NULL), 0);
+    assert_true(index_json_read(*state, &got, NULL) < 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_written_reads_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(values_that_would_not_be_read_leave_the_old_file, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_a_person_broke_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_such_file_is_refused, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
