@@ -14,10 +14,10 @@ demo: ## install what is missing, build, classify drawn photos through a real da
 test: ## install what is missing, build, run unit and functional tests, lint, sanitizers (under 20 min)
 	tools/deps test
 	tools/run-tests test
-test-long: ## fuzz targets, functional tests under AddressSanitizer, threads under ThreadSanitizer
+test-long: ## fuzzing, jobs at scale, functional tests under AddressSanitizer, threads under ThreadSanitizer
 	tools/deps test
 	tools/run-tests test-long
-unit functional lint asan tsan fuzz: ## one part of the tests
+unit functional lint asan tsan fuzz long: ## one part of the tests
 	tools/run-tests $@
 format: ## write every C file as clang-format 14 does
 	git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i
@@ -36,4 +36,4 @@ clean: ## remove the build directories
 	rm -rf build build-asan build-tsan build-fuzz
 help: ## this list
 	@sed -n 's/^\([a-z-][a-z -]*\):.*## /\1\t/p' Makefile | expand -t 16
-.PHONY: all demo test test-long unit functional lint asan tsan fuzz format bench experiment experiment-quick install clean help
+.PHONY: all demo test test-long unit functional lint asan tsan fuzz long format bench experiment experiment-quick install clean help
