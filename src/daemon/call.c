@@ -40,6 +40,15 @@ static const struct route routes[] = {
     {"POST", "/v1/jobs/*/resume", BODY_CONTROL, true, route_job_resume},
     {"POST", "/v1/jobs/*/cancel", BODY_CONTROL, true, route_job_cancel},
     {"POST", "/v1/jobs/*/retry", BODY_CONTROL, true, route_job_retry},
+    {"POST", "/v1/indexes", BODY_CONTROL, true, route_index_create},
+    {"GET", "/v1/indexes", BODY_NONE, true, route_index_list},
+    {"GET", "/v1/indexes/*", BODY_NONE, true, route_index_show},
+    {"DELETE", "/v1/indexes/*", BODY_NONE, true, route_index_remove},
+    {"POST", "/v1/indexes/*/rebuild", BODY_CONTROL, true, route_index_rebuild},
+    {"POST", "/v1/indexes/*/search", BODY_SEARCH, false, route_search},
+    {"GET", "/v1/indexes/*/duplicates", BODY_NONE, true, route_index_duplicates},
+    {"GET", "/v1/indexes/*/vectors", BODY_NONE, true, route_index_export},
+    {"PUT", "/v1/indexes/*/vectors", BODY_VECTORS, true, route_index_import},
     {"GET", "/v1/thumbnails/**", BODY_NONE, false, route_thumbnail},
     {"GET", "/v1/cache", BODY_NONE, false, route_cache},
     {"DELETE", "/v1/cache", BODY_NONE, true, route_cache_clear},
@@ -363,6 +372,14 @@ static void accept_body(struct call *call)
         break;
     case BODY_JOB:
         route_job_begin(call);
+        break;
+    case BODY_SEARCH:
+        http_accept_body(call->request, call_content_type_is(call, "application/json")
+                                            ? (size_t)LIMIT_SEARCH_BYTES
+                                            : (size_t)call->service->config.body_bytes);
+        break;
+    case BODY_VECTORS:
+        route_index_import_begin(call);
         break;
     }
 }

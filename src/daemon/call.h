@@ -20,7 +20,15 @@ enum { CALL_CAPTURES = 4 };
 
 struct call;
 
-enum route_body { BODY_NONE, BODY_CONTROL, BODY_DATA, BODY_UPLOAD, BODY_JOB };
+enum route_body {
+    BODY_NONE,
+    BODY_CONTROL,
+    BODY_DATA,
+    BODY_UPLOAD,
+    BODY_JOB,
+    BODY_SEARCH,
+    BODY_VECTORS
+};
 
 struct route {
     const char *method;
@@ -98,6 +106,16 @@ void route_job_resume(struct call *call);
 void route_job_cancel(struct call *call);
 void route_job_retry(struct call *call);
 void route_job_remove(struct call *call);
+void route_index_create(struct call *call);
+void route_index_list(struct call *call);
+void route_index_show(struct call *call);
+void route_index_remove(struct call *call);
+void route_index_rebuild(struct call *call);
+void route_index_duplicates(struct call *call);
+void route_index_export(struct call *call);
+void route_index_import_begin(struct call *call); /* takes the body in */
+void route_index_import(struct call *call);
+void route_search(struct call *call);
 void route_status(struct call *call);
 void route_metrics(struct call *call);
 void route_store_list(struct call *call);

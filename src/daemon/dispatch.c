@@ -573,6 +573,14 @@ void dispatch_get_status(struct dispatch *dispatch, struct dispatch_status *ret_
     }
 }
 
+unsigned dispatch_free_cores(struct dispatch *dispatch)
+{
+    HOLD(&dispatch->lock);
+    size_t cores = free_cores(dispatch);
+    size_t queued = queue_length(&dispatch->queue);
+    return cores > queued ? (unsigned)(cores - queued) : 0;
+}
+
 enum model_state dispatch_model_state(struct dispatch *dispatch, struct model *model,
                                       struct error *ret_failure)
 {

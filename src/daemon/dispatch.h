@@ -65,6 +65,9 @@ struct dispatch_status {
 };
 void dispatch_get_status(struct dispatch *dispatch, struct dispatch_status *ret_status);
 
+/* Cores that no item works on or waits for: others may have them for moments. */
+unsigned dispatch_free_cores(struct dispatch *dispatch);
+
 /* A model's state, with the reason where it failed. */
 enum model_state dispatch_model_state(struct dispatch *dispatch, struct model *model,
                                       struct error *ret_failure);

@@ -71,51 +71,6 @@ static struct store *find_store(void *context, const char *name, size_t length, 
     return service_store_find(context, name, length, error);
 }
 
-static bool is_pinned(const struct model *model, const struct job_spec *spec)
-{
-    char digest[MODEL_DIGEST_HEX];
-    if (!model || !model->spec || strcmp(model->name, spec->model) != 0) {
-        return false;
-    }
-    model_digest_hex(model->spec->digest, digest);
-    return strcmp(digest, spec->digest) == 0;
-}
-
-/* The pinned version where it still is what it was; else any version of that name that is the same
- * package: it was removed and added again. */
-static struct model *find_pinned(struct service *service, const struct job_spec *spec,
-                                 struct error *error)
-{
-    struct model **models = NULL;
-    size_t count = 0;
-    struct model *found = models_get(service->models, spec->model, spec->version, NULL);
-    if (found && !is_pinned(found, spec)) {
-        model_unref(found);
-        found = NULL;
-    }
-    if (found) {
-        return found;
-    }
-    if (models_list(service->models, &models, &count) < 0) {
-        (void)error_set(error, ERROR_MEMORY, "out of memory");
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!found && is_pinned(models[i], spec)) {
-            found = model_ref(models[i]);
-        }
-        model_unref(models[i]);
-    }
-    free(models);
-    if (!found) {
-        (void)error_set(error, ERROR_NOT_FOUND,
-                        "model '%s' version %s (digest %.12s...) is gone: add the same package "
-                        "again, or cancel the job and start one with another model",
-                        spec->model, spec->version, spec->digest);
-    }
-    return found;
-}
-
 /* ---- objects ---- */
 
 /* These tell of the array, not of the object: the job asks again later. */
@@ -186,7 +141,8 @@ static int run_new(void *context, const struct job_spec *spec, struct jobs_run *
                    struct error *error)
 {
     struct service *service = context;
-    struct model *model = find_pinned(service, spec, error);
+    struct model *model =
+        models_get_pinned(service->models, spec->model, spec->version, spec->digest, error);
     if (!model) {
         return -ENOENT;
     }

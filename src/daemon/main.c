@@ -23,9 +23,11 @@
 #include "daemon/job_streams.h"
 #include "daemon/lanes.h"
 #include "daemon/listen.h"
+#include "daemon/retrieval_host.h"
 #include "daemon/sandbox_support.h"
+#include "daemon/search_pool.h"
 
-enum { TASK_LIMIT = 96, SLOW_RUN_MS = 5, POLL_MS = 10 };
+enum { TASK_LIMIT = 96, SEARCHES_WAITING = 256, SLOW_RUN_MS = 5, POLL_MS = 10 };
 
 #define STATE_FORMAT "1\n"
 
@@ -265,6 +267,20 @@ static int start_jobs(struct service *service, struct error *error)
     return result;
 }
 
+/* Two threads at least, so that a long search does not hold up the short ones. */
+static int start_indexes(struct service *service, struct error *error)
+{
+    char path[4200];
+    unsigned threads = service->cores < 2 ? 2 : service->cores;
+    (void)snprintf(path, sizeof path, "%s/indexes", service->config.state);
+    struct retrieval_options options = {
+        .directory = path, .jobs = service->jobs, .host = retrieval_host_for(service)};
+    if (search_pool_new(threads, SEARCHES_WAITING, service->dispatch, &service->search_pool) < 0) {
+        return error_set(error, ERROR_MEMORY, "cannot start the daemon's threads");
+    }
+    return retrieval_open(&options, &service->retrieval, error);
+}
+
 static int serve_socket(struct service *service, struct listen_socket *listener,
                         const char *certificate, const char *key, struct error *error)
 {
@@ -325,6 +341,7 @@ static void wait_for_signal(void)
 static void *stop_jobs(void *argument)
 {
     struct service *service = argument;
+    retrieval_stop(service->retrieval);
     jobs_stop(service->jobs);
     atomic_store(&service->jobs_stopped, true);
     return NULL;
@@ -355,6 +372,9 @@ static void service_done(struct service *service)
     if (service->has_jobs_stopper) {
         (void)pthread_join(service->jobs_stopper, NULL);
     } else if (service->jobs) {
+        if (service->retrieval) {
+            retrieval_stop(service->retrieval);
+        }
         jobs_stop(service->jobs);
     }
     http_server_free(service->http);
@@ -364,7 +384,10 @@ static void service_done(struct service *service)
         log_event(LOG_LEVEL_WARNING, "task_cut_off", "%s", "");
         _exit(EXIT_SUCCESS);
     }
+    search_pool_free(service->search_pool);
     job_streams_free(service->job_streams);
+    retrieval_close(service->retrieval);
+    index_metrics_done(&service->index_metrics);
     jobs_close(service->jobs);
     tasks_free(service->tasks);
     models_free(service->models);
@@ -409,6 +432,9 @@ static int run(struct service *service, struct error *error)
     }
     if (result == 0) {
         result = start_jobs(service, error);
+    }
+    if (result == 0) {
+        result = start_indexes(service, error);
     }
     if (result == 0) {
         result = start_http(service, sockets, count, error);
@@ -458,6 +484,7 @@ int main(int argc, char **argv)
     }
     service->started_ns = clock_now_ns();
     service->state_fd = -1;
+    index_metrics_init(&service->index_metrics);
     block_signals();
     raise_file_limit();
     enum config_outcome outcome = config_read(argc, argv, &service->config, &error);

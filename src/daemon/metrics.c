@@ -11,9 +11,8 @@ static const int64_t bounds_us[METRICS_BUCKETS - 1] = {50,     100,    250,     
                                                        2500,   5000,   10000,   25000,   50000,
                                                        100000, 250000, 1000000, 5000000, 30000000};
 
-void metrics_observe(struct metrics *metrics, enum metrics_stage stage, int64_t duration_ns)
+void metrics_observe_in(struct metrics_histogram *histogram, int64_t duration_ns)
 {
-    struct metrics_histogram *histogram = &metrics->stages[stage];
     uint64_t duration = duration_ns > 0 ? (uint64_t)duration_ns : 0;
     unsigned bucket = 0;
     while (bucket < METRICS_BUCKETS - 1 && duration > (uint64_t)bounds_us[bucket] * 1000) {
@@ -23,8 +22,13 @@ void metrics_observe(struct metrics *metrics, enum metrics_stage stage, int64_t 
     atomic_fetch_add_explicit(&histogram->sum_ns, duration, memory_order_relaxed);
 }
 
-static const unsigned statuses[STATUS_SLOTS] = {200, 201, 204, 400, 401, 403, 404, 405, 409,
-                                                413, 415, 422, 429, 503, 504, 507, 500};
+void metrics_observe(struct metrics *metrics, enum metrics_stage stage, int64_t duration_ns)
+{
+    metrics_observe_in(&metrics->stages[stage], duration_ns);
+}
+
+static const unsigned statuses[STATUS_SLOTS] = {200, 201, 202, 204, 400, 401, 403, 404, 405,
+                                                409, 413, 415, 422, 429, 503, 504, 507, 500};
 
 void metrics_count_status(struct status_counts *counts, unsigned status)
 {
@@ -46,24 +50,23 @@ void metrics_write_statuses(struct status_counts *counts, const char *model, str
     }
 }
 
-static void write_stage(struct metrics *metrics, enum metrics_stage stage, const char *name,
-                        struct buffer *out)
+void metrics_write_histogram(struct metrics_histogram *histogram, const char *name,
+                             const char *label, const char *value, struct buffer *out)
 {
-    struct metrics_histogram *histogram = &metrics->stages[stage];
     uint64_t total = 0;
     for (unsigned i = 0; i < METRICS_BUCKETS; i++) {
         total += atomic_load(&histogram->buckets[i]);
+        buffer_printf(out, "%s_bucket{%s=\"%s\",le=\"", name, label, value);
         if (i < METRICS_BUCKETS - 1) {
-            buffer_printf(out, "situ_stage_seconds_bucket{stage=\"%s\",le=\"%g\"} %" PRIu64 "\n",
-                          name, (double)bounds_us[i] / 1e6, total);
+            buffer_printf(out, "%g", (double)bounds_us[i] / 1e6);
         } else {
-            buffer_printf(out, "situ_stage_seconds_bucket{stage=\"%s\",le=\"+Inf\"} %" PRIu64 "\n",
-                          name, total);
+            buffer_append_text(out, "+Inf");
         }
+        buffer_printf(out, "\"} %" PRIu64 "\n", total);
     }
-    buffer_printf(out, "situ_stage_seconds_sum{stage=\"%s\"} %.9f\n", name,
+    buffer_printf(out, "%s_sum{%s=\"%s\"} %.9f\n", name, label, value,
                   (double)atomic_load(&histogram->sum_ns) / 1e9);
-    buffer_printf(out, "situ_stage_seconds_count{stage=\"%s\"} %" PRIu64 "\n", name, total);
+    buffer_printf(out, "%s_count{%s=\"%s\"} %" PRIu64 "\n", name, label, value, total);
 }
 
 static void write_counter(struct buffer *out, const char *name, const char *type, const char *help,
@@ -79,7 +82,7 @@ void metrics_write(struct metrics *metrics, struct buffer *out)
     buffer_append_text(out, "# HELP situ_stage_seconds Time of an object in each stage\n"
                             "# TYPE situ_stage_seconds histogram\n");
     for (unsigned i = 0; i < STAGE_COUNT; i++) {
-        write_stage(metrics, (enum metrics_stage)i, names[i], out);
+        metrics_write_histogram(&metrics->stages[i], "situ_stage_seconds", "stage", names[i], out);
     }
     write_counter(out, "situ_objects_total", "counter", "Objects answered, failures included",
                   atomic_load(&metrics->objects));

@@ -22,7 +22,7 @@ struct metrics_histogram {
 };
 
 /* Answers by HTTP status; of one model, or of all calls that name none. */
-enum { STATUS_SLOTS = 17 };
+enum { STATUS_SLOTS = 18 };
 struct status_counts {
     _Atomic uint64_t counts[STATUS_SLOTS];
 };
@@ -38,6 +38,11 @@ struct metrics {
 };
 
 void metrics_observe(struct metrics *metrics, enum metrics_stage stage, int64_t duration_ns);
+
+/* A histogram of its own; its lines, which carry one label. */
+void metrics_observe_in(struct metrics_histogram *histogram, int64_t duration_ns);
+void metrics_write_histogram(struct metrics_histogram *histogram, const char *name,
+                             const char *label, const char *value, struct buffer *out);
 
 void metrics_count_status(struct status_counts *counts, unsigned status);
 

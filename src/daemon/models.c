@@ -318,6 +318,38 @@ struct model *models_get(struct models *models, const char *name, const char *ve
     return model_ref(found);
 }
 
+static bool is_package(const struct model *model, const char *digest)
+{
+    char own[MODEL_DIGEST_HEX];
+    if (!model->spec) {
+        return false;
+    }
+    model_digest_hex(model->spec->digest, own);
+    return strcmp(own, digest) == 0;
+}
+
+struct model *models_get_pinned(struct models *models, const char *name, const char *version,
+                                const char *digest, struct error *error)
+{
+    HOLD(&models->lock);
+    struct model *found = NULL;
+    for (size_t i = 0; i < models->count; i++) {
+        struct model *model = models->all[i];
+        if (is_named(model, name, NULL) && is_package(model, digest) &&
+            (!found || strcmp(model->version, version) == 0)) {
+            found = model;
+        }
+    }
+    if (!found) {
+        (void)error_set(error, ERROR_NOT_FOUND,
+                        "model '%.64s' version %.16s (digest %.12s...) is gone: add the same "
+                        "package again, or go on with another model",
+                        name, version, digest);
+        return NULL;
+    }
+    return model_ref(found);
+}
+
 int models_list(struct models *models, struct model ***ret_models, size_t *ret_count)
 {
     HOLD(&models->lock);

@@ -80,6 +80,11 @@ must_check int models_scan(struct models *models, const char *directory, bool re
 /* A version of a model, with a reference, or NULL. `version` NULL or "": the newest. */
 struct model *models_get(struct models *models, const char *name, const char *version,
                          struct error *error);
+/* The version that was pinned once, where it still is what it was then, by its digest in
+ * hexadecimal; else any version of that name that is the same package: it was removed and added
+ * again. ERROR_NOT_FOUND: it is gone. */
+struct model *models_get_pinned(struct models *models, const char *name, const char *version,
+                                const char *digest, struct error *error);
 struct model *model_ref(struct model *model);
 void model_unref(struct model *model); /* NULL is fine */
 

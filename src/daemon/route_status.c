@@ -102,6 +102,44 @@ static void write_cache(struct buffer *out, struct result_cache *cache)
                 status.dropped);
 }
 
+static void write_gauge(struct buffer *out, const char *name, const char *help,
+                        const struct retrieval_info *infos, size_t count,
+                        uint64_t (*value)(const struct retrieval_info *info))
+{
+    buffer_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(out, "%s{index=\"%s\"} %" PRIu64 "\n", name, infos[i].spec.name,
+                      value(&infos[i]));
+    }
+}
+
+static uint64_t rows_of(const struct retrieval_info *info)
+{
+    return info->index.rows;
+}
+
+static uint64_t damaged_of(const struct retrieval_info *info)
+{
+    return info->index.damaged;
+}
+
+static void write_indexes(struct buffer *out, struct service *service)
+{
+    struct retrieval_info *infos = NULL;
+    size_t count = 0;
+    index_metrics_write(&service->index_metrics, out);
+    if (retrieval_list(service->retrieval, &infos, &count) < 0) {
+        return;
+    }
+    write_gauge(out, "situ_index_rows", "Objects in an index", infos, count, rows_of);
+    write_gauge(out, "situ_index_damaged_rows",
+                "Rows that cannot be read and are not put again yet", infos, count, damaged_of);
+    for (size_t i = 0; i < count; i++) {
+        retrieval_info_done(&infos[i]);
+    }
+    free(infos);
+}
+
 void route_metrics(struct call *call)
 {
     struct service *service = call->service;
@@ -113,6 +151,7 @@ void route_metrics(struct call *call)
     write_requests(&body, service);
     metrics_write(&service->metrics, &body);
     write_cache(&body, service->cache);
+    write_indexes(&body, service);
     write_value(&body, "situ_lanes", "gauge", "Lanes in all", service->lane_count);
     write_value(&body, "situ_queue_length", "gauge", "Objects that wait", status.queued);
     write_value(&body, "situ_models_loaded", "gauge", "Models in workers", status.models_loaded);

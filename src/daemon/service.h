@@ -14,15 +14,18 @@
 
 #include "daemon/config.h"
 #include "daemon/dispatch.h"
+#include "daemon/index_metrics.h"
 #include "daemon/metrics.h"
 #include "daemon/models.h"
 #include "daemon/result_cache.h"
 #include "daemon/tasks.h"
 #include "http/http.h"
 #include "jobs/jobs.h"
+#include "retrieval/retrieval.h"
 #include "store/store.h"
 
 struct job_streams;
+struct search_pool;
 
 struct service_store {
     const char *name;    /* borrowed from the configuration */
@@ -39,6 +42,10 @@ struct service {
     struct dispatch *dispatch;
     struct jobs *jobs;               /* owned */
     struct job_streams *job_streams; /* owned */
+    struct retrieval *retrieval;     /* owned */
+    struct search_pool *search_pool; /* owned */
+    struct index_metrics index_metrics;
+    atomic_uint duplicates_running;
     struct http_server *http;
     struct metrics metrics;
     struct status_counts other_requests; /* those that name no model */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What indexes ask of the daemon: the vector of a stored object.
+ */
+#ifndef SITU_DAEMON_RETRIEVAL_HOST_H
+#define SITU_DAEMON_RETRIEVAL_HOST_H
+
+#include "retrieval/retrieval.h"
+
+struct service;
+
+struct retrieval_host retrieval_host_for(struct service *service);
+
+#endif
