@@ -26,7 +26,7 @@ static void check(const struct search_request *request)
         }
         return;
     }
-    for (size_t i = 0; i < request->query_count; i++) {
+    for (size_t i = 0; request->by == SEARCH_BY_OBJECT && i < request->query_count; i++) {
         if (search_request_object(request, i)[0] == '\0') {
             abort();
         }
