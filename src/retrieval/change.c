@@ -92,7 +92,7 @@ int change_begin(struct entry *entry, const char *model, const char *version, st
 {
     struct build *next = NULL;
     int r = make_build(entry, &entry->current->spec, model, version, &next, error);
-    if (r < 0) {
+    if (r < 0 || !next) {
         return r;
     }
     r = write_json(entry, entry->current, next, error);
@@ -220,9 +220,10 @@ int change_set_aside(struct entry *entry, struct build *damaged, struct error *e
     }
     int r = make_build(entry, &damaged->spec, damaged->spec.model, damaged->spec.version, &fresh,
                        error);
-    if (r == 0) {
-        r = directory_each(entry->directory, remove_aside, &asides, error);
+    if (r < 0 || !fresh) {
+        return r;
     }
+    r = directory_each(entry->directory, remove_aside, &asides, error);
     if (r == 0) {
         r = directory_rename(entry->directory, path, aside, error);
     }
@@ -230,9 +231,7 @@ int change_set_aside(struct entry *entry, struct build *damaged, struct error *e
         r = write_json(entry, fresh, entry->next, error);
     }
     if (r < 0) {
-        if (fresh) {
-            give_up(fresh);
-        }
+        give_up(fresh);
         return r;
     }
     (void)pthread_mutex_lock(&entry->retrieval->lock);

@@ -45,6 +45,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 
 void directory_remove(const char *path)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): safe without FTW_CHDIR */
     (void)nftw(path, remove_entry, OPEN_DIRS, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -77,10 +78,10 @@ int directory_each(const char *path, int (*visit)(void *context, const char *nam
         return failed(path, errno, error);
     }
     int r = 0;
+    const struct dirent *entry = NULL;
     while (r >= 0) {
         errno = 0;
-        const struct dirent *entry =
-            readdir(directory); /* NOLINT(concurrency-mt-unsafe): its own */
+        entry = readdir(directory); /* NOLINT(concurrency-mt-unsafe): its own stream */
         if (!entry) {
             r = errno != 0 ? failed(path, errno, error) : 0;
             break;

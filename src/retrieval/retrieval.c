@@ -434,7 +434,7 @@ static int prepare_file(const struct retrieval_spec *spec, struct index_json *re
 int retrieval_create(struct retrieval *retrieval, const struct retrieval_spec *spec,
                      struct retrieval_info *ret_info, struct error *error)
 {
-    struct index_json file;
+    struct index_json file = {.number = 0};
     struct job_info job;
     cleanup_entry struct entry *entry = NULL;
     HOLD(&retrieval->create);
@@ -502,9 +502,10 @@ int retrieval_remove(struct retrieval *retrieval, const char *name, struct error
 {
     cleanup_entry struct entry *entry = NULL;
     int r = retrieval_find(retrieval, name, &entry, error);
-    if (r == 0) {
-        r = put_aside(retrieval, entry, error);
+    if (r < 0 || !entry) {
+        return r;
     }
+    r = put_aside(retrieval, entry, error);
     if (r < 0) {
         return r;
     }
@@ -524,7 +525,7 @@ int retrieval_rebuild(struct retrieval *retrieval, const char *name, const char 
 {
     cleanup_entry struct entry *entry = NULL;
     int r = retrieval_find(retrieval, name, &entry, error);
-    if (r < 0) {
+    if (r < 0 || !entry) {
         return r;
     }
     HOLD(&entry->control);

@@ -71,8 +71,9 @@ int base64_decode(const char *text, size_t text_size, void *bytes, size_t *ret_s
 
 void base64_write(struct buffer *out, const void *bytes, size_t size)
 {
+    enum { PADDING = 64 };
     static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
     const uint8_t *in = bytes;
     size_t length = (size + 2) / 3 * 4;
     char *to = buffer_reserve(out, length);
@@ -85,8 +86,8 @@ void base64_write(struct buffer *out, const void *bytes, size_t size)
                         (left > 2 ? in[at + 2] : 0);
         *to++ = letters[bits >> 18];
         *to++ = letters[bits >> 12 & 0x3f];
-        *to++ = left > 1 ? letters[bits >> 6 & 0x3f] : '=';
-        *to++ = left > 2 ? letters[bits & 0x3f] : '=';
+        *to++ = letters[left > 1 ? bits >> 6 & 0x3f : PADDING];
+        *to++ = letters[left > 2 ? bits & 0x3f : PADDING];
     }
     out->size += length;
 }
