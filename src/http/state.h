@@ -37,8 +37,9 @@ enum {
     HTTP_ENCODE_FAST = 256 << 10, /* above this speed counts more than size */
     HTTP_HELD_BYTES = 16 * 1024,  /* what an encoder may hold back */
     HTTP_HELD_IDLE_BYTES = 4096,  /* the same while the socket is idle, above the low-water mark */
-    HTTP_HELD_MS = 80,            /* and how long; the watcher adds up to 10 ms */
-    HTTP_LINGERING = 64,          /* closed connections whose input is still being dropped */
+    HTTP_HELD_MS = 80,            /* and how long at first; the watcher adds up to 10 ms */
+    HTTP_HELD_MOST_MS = 640, /* twice as long each time, up to this, until it is quiet so long */
+    HTTP_LINGERING = 64,     /* closed connections whose input is still being dropped */
     HTTP_LINGER_MS = 2000,
 };
 
@@ -166,6 +167,8 @@ struct http_request {
     struct http_encoder *encoder;  /* owned; NULL where the stream is sent as it is */
     size_t held;                   /* bytes that the encoder took since its last flush */
     _Atomic int64_t held_until_ns; /* when they are flushed at the latest; 0: nothing held */
+    int64_t held_last_ns;          /* what it was last; 0: nothing was ever held */
+    uint32_t held_ms;              /* how long that was */
 };
 
 /* request.c: the callbacks that libmicrohttpd gets. */

@@ -3,10 +3,11 @@
  * Streamed answers: a producer on any thread appends, the listener's thread takes what is there
  * whenever the client's socket has room, and suspends the connection while nothing is.
  *
- * An encoded stream: each flush of the encoder costs some 25 bytes, so pieces are held in it for
- * HTTP_HELD_MS, or until they are HTTP_HELD_BYTES, or until somebody asks for a flush. When their
- * time is over and the socket is idle, the watcher resumes the connection and the listener's thread
- * flushes; where the socket is busy, that waits until it has taken what is pending.
+ * An encoded stream: each flush of the encoder costs 25 to 60 bytes, so pieces are held in it for
+ * HTTP_HELD_MS at first, longer the longer pieces keep coming, or until they are HTTP_HELD_BYTES,
+ * or until somebody asks for a flush. When their time is over and the socket is idle, the watcher
+ * resumes the connection and the listener's thread flushes; where the socket is busy, that waits
+ * until it has taken what is pending.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -53,7 +54,12 @@ static int break_stream(struct http_request *request)
 static void hold(struct http_request *request, size_t size)
 {
     if (request->held == 0) {
-        atomic_store(&request->held_until_ns, clock_now_ns() + HTTP_HELD_MS * NS_PER_MS);
+        int64_t now_ns = clock_now_ns();
+        bool quiet = now_ns > request->held_last_ns + HTTP_HELD_MOST_MS * NS_PER_MS;
+        uint32_t held_ms = quiet ? HTTP_HELD_MS : 2 * request->held_ms;
+        request->held_ms = held_ms < HTTP_HELD_MOST_MS ? held_ms : HTTP_HELD_MOST_MS;
+        request->held_last_ns = now_ns + request->held_ms * NS_PER_MS;
+        atomic_store(&request->held_until_ns, request->held_last_ns);
         if (!atomic_exchange(&request->server->holding, true)) {
             http_watch_wake(request->server);
         }
