@@ -161,16 +161,18 @@ class Daemon:
         head, _, answer = b"".join(parts).partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError((head + b"\n" + answer).decode(errors="replace")[:1000])
-        return answer
+        return dechunked(answer) if b"transfer-encoding: chunked" in head.lower() else answer
 
     def bulk(self, model, keys):
-        """One run over many stored photos: seconds from the request to the last byte."""
-        body = json.dumps({"select": {"keys": keys}}).encode()
+        """One job over many stored photos, which is followed: seconds from the request to the last byte."""
+        body = json.dumps({"model": model, "select": {"keys": keys}, "output": {"labels": False},
+                           "cache": False, "keep": False}).encode()
         start = time.monotonic()
-        answer = self.exchange(f"POST /v1/infer/{model}", body)
+        answer = self.exchange("POST /v1/jobs?follow=1", body)
         spent = time.monotonic() - start
-        if f'"done":{{"objects":{len(keys)},"failed":0'.encode() not in answer[-300:]:
-            raise RuntimeError(f"the run failed: {answer[-300:]!r}")
+        done = json.loads(answer.splitlines()[-1]).get("done", {})
+        if (done.get("objects"), done.get("failed")) != (len(keys), 0):
+            raise RuntimeError(f"the job failed: {answer[-300:]!r}")
         return spent
 
     def best(self, model, key):
@@ -185,6 +187,16 @@ class Daemon:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+def dechunked(body):
+    """The body of an answer that came in chunks."""
+    parts = []
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        parts.append(body[:int(size, 16)])
+        body = body[int(size, 16) + 2:]
+    return b"".join(parts)
 
 
 def path_of(model, key, query=""):

@@ -17,7 +17,7 @@ def test_bytes_of_a_bulk_classification(situd, situ_cli, data, models, top, limi
     before = wire()
     own = wire() - before  # of a look itself
     before = wire()
-    done = situ_cli(daemon, "infer", "squeezenet", "photos/", "--top", top, "--labels", "none", "--format", "jsonl")
+    done = situ_cli(daemon, "infer", "squeezenet", "photos/", "--top", top, "--no-labels", "--format", "jsonl")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 128
     time.sleep(0.2)
