@@ -189,6 +189,14 @@ enum situ_labels_mode {
     SITU_LABELS_NONE = 3 /* not at all */
 };
 
+/* What becomes of the job of a run. */
+enum situ_keep {
+    SITU_KEEP_NOT = 0,    /* it goes with the run, before its end, too */
+    SITU_KEEP_JOB = 1,    /* it goes on when the run is freed, and stays in the array's list */
+    SITU_KEEP_RESULTS = 2 /* it goes on when the run is freed; the array removes it when it is done
+                             and somebody has taken its results to the end */
+};
+
 struct situ_run_options {
     size_t struct_size;
     uint32_t top;    /* classes of each object, at most 1,000; 0: 5 */
@@ -204,8 +212,7 @@ struct situ_run_options {
     int standing;        /* nonzero, with a prefix: the job stays and tells what is new or changed
                             (results as ever) and what is gone (situ_result.gone), for ever */
     uint32_t interval_s; /* of a standing job, between two passes; at most 86,400; 0: 60 */
-    int keep;            /* nonzero: the job of a run stays in the array's list when it has ended,
-                            and goes on when the run is freed before */
+    int keep;            /* an enum situ_keep: what becomes of the job of a run */
     int progress;        /* nonzero: the array tells at most once a second how far it is; some
                             bytes, see struct situ_progress */
 
@@ -297,7 +304,7 @@ SITU_API int situ_results_progress(const struct situ_results *results,
 SITU_API const char *situ_results_job(const struct situ_results *results);
 
 /* Ends the run; NULL is fine. Before its end the job of a run goes with it, after one try to tell
- * the array so; but not a kept one (situ_run_options.keep), nor one of situ_job_follow. */
+ * the array so; but not one that is kept (enum situ_keep), nor one of situ_job_follow. */
 SITU_API void situ_results_free(struct situ_results *results);
 
 /* ---- Jobs ------------------------------------------------------------------------------------ */

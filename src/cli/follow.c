@@ -275,13 +275,9 @@ void follow_results(struct follow *follow, struct situ_results *results, bool ow
     follow->results = NULL;
     situ_results_free(results);
     follow->closing.read_partly |= result != 0;
-    if (result == 0) {
-        if (owned && job.id[0]) {
-            (void)situ_job_remove(follow->cli->array, job.id, NULL);
-        }
-    } else if (result == 1) {
+    if (result == 1) {
         interrupted(follow, &job);
-    } else {
+    } else if (result != 0) {
         left_over(follow, &job, result < 0 ? &error : NULL);
     }
 }

@@ -63,8 +63,8 @@ void follow_failed_start(struct follow *follow, const struct situ_error *error);
 /* Options of a run: its on_wait is set to keep the progress bar and to see Ctrl-C. */
 void follow_wait(struct follow *follow, struct situ_run_options *options);
 
-/* Takes all results, and frees them. A job that is `owned` was started by this program: it is
- * removed at its end, and on Ctrl-C asked about or cancelled. */
+/* Takes all results, and frees them. A job that is `owned` was started by this program: the array
+ * removes it when its results were taken, and on Ctrl-C it is asked about or cancelled. */
 void follow_results(struct follow *follow, struct situ_results *results, bool owned);
 
 /* The closing line, and the exit status. */

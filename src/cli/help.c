@@ -13,7 +13,7 @@ const struct verb verbs[] = {
      "\n"
      "Runs MODEL (NAME or NAME@VERSION) over stored objects. A name that ends in a slash, or a\n"
      "store's name alone, means every object below it; - reads names from stdin. Many objects are\n"
-     "a job of the array, which is followed and removed at its end. Ctrl-C asks on a terminal\n"
+     "a job of the array, which is followed and then removed. Ctrl-C asks on a terminal\n"
      "whether to leave it running, and cancels it elsewhere.\n"
      "\n"
      "  -k, --top K           classes of each object (1)\n"

@@ -104,7 +104,7 @@ static void run_prefix(struct infer *infer, const char *prefix)
     struct situ_error error;
     uint64_t before = follow->closing.objects;
 
-    options.keep = 1;
+    options.keep = SITU_KEEP_RESULTS;
     follow_wait(follow, &options);
     if (situ_run(infer->cli->array, infer->model, prefix, &options, &results, &error)) {
         follow_failed_start(follow, &error);
@@ -135,7 +135,7 @@ static void run_objects(struct infer *infer, const char *const *names, size_t co
     struct situ_results *results;
     struct situ_error error;
 
-    options.keep = 1;
+    options.keep = SITU_KEEP_RESULTS;
     follow_wait(&infer->follow, &options);
     if (situ_run_objects(infer->cli->array, infer->model, names, count, &options, &results,
                          &error)) {

@@ -22,6 +22,8 @@ int job_options_check(const struct situ_run_options *options, bool by_name,
         fault = "top is above 1000";
     } else if (options->labels > SITU_LABELS_NONE) {
         fault = "unknown labels mode";
+    } else if (options->keep < SITU_KEEP_NOT || options->keep > SITU_KEEP_RESULTS) {
+        fault = "unknown keep mode";
     } else if (options->priority > LIMIT_JOB_PRIORITY && options->priority != UINT32_MAX) {
         fault = "priority is above 9";
     } else if (options->interval_s > INTERVAL_MAX_S) {
@@ -85,9 +87,8 @@ static void write_json(struct job_request *job, const struct job_order *order, c
     if (options->top) {
         buffer_printf(body, ",\"top\":%" PRIu32, options->top);
     }
-    if (!order->labels) {
-        buffer_append_text(body, ",\"output\":{\"labels\":false}");
-    }
+    buffer_printf(body, ",\"output\":{%s\"embedding\":\"base64\"}",
+                  order->labels ? "" : "\"labels\":false,");
     if (options->priority) {
         buffer_printf(body, ",\"priority\":%" PRIu32, priority_of(options));
     }
@@ -141,6 +142,7 @@ static void write_query(struct job_request *job, const struct job_order *order, 
     if (!order->labels) {
         url_append_query(&job->target, "labels", "0");
     }
+    url_append_query(&job->target, "embedding", "base64");
     if (options->priority) {
         add_number(&job->target, "priority", priority_of(options));
     }

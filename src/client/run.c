@@ -461,13 +461,13 @@ static int prepare(struct situ_results *results, const char *model,
         return result;
     }
     take_options(results, &known);
-    results->owned = !known.keep;
+    results->owned = known.keep == SITU_KEEP_NOT;
     bool labels = choose_labels(results, &known);
     struct job_order order = {.model = &results->model,
                               .selection = &results->selection,
                               .options = &known,
                               .follow = true,
-                              .keep = known.keep != 0,
+                              .keep = known.keep == SITU_KEEP_JOB,
                               .labels = labels};
     result = job_request_make(&results->post, &order, error);
     if (result) {

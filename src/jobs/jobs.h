@@ -57,7 +57,7 @@ struct job_spec {
     uint32_t priority;     /* 0 to 9, higher goes first */
     uint64_t max_failures; /* more end the job as failed; UINT64_MAX: no bound */
     bool cache;            /* answers may come from the result cache */
-    bool keep;     /* false: removed soon after somebody has taken all its results to the end */
+    bool keep;     /* false: removed soon after somebody has taken all results, once it is done */
     bool standing; /* stays after the first pass: see struct job_info.pass */
     uint32_t interval_s; /* between passes of a standing job */
     int64_t created_s;   /* since 1970, UTC */

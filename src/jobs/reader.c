@@ -173,7 +173,7 @@ void jobs_reader_delivered(struct jobs_reader *reader)
 {
     struct job *job = reader->job;
     bool by_itself = false;
-    if (job->spec.keep || !job_state_is_end(job_state_now(job, &by_itself))) {
+    if (job->spec.keep || job_state_now(job, &by_itself) != JOB_DONE) {
         return;
     }
     HOLD(&job->jobs->lock);

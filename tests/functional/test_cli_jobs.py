@@ -57,7 +57,8 @@ def test_a_followed_run_survives_kills_of_the_daemon(data, models, tmp_path, sit
             out, err = child.communicate(timeout=100)
         assert child.returncode == 0, err
         assert [json.loads(line) for line in out.splitlines()] == rows(whole)
-        assert json.loads(situ_cli(daemon, "job", "list", "--json").stdout) == {"jobs": []}
+        jobs = json.loads(situ_cli(daemon, "job", "list", "--json").stdout)["jobs"]
+        assert {(job["state"], job["keep"]) for job in jobs} == {("done", False)}  # and goes a minute later
     finally:
         daemon.stop()
 
@@ -74,6 +75,7 @@ def test_a_job_is_left_followed_and_removed(array, situ_cli):
     assert followed.returncode == 0, followed.stderr
     assert rows(followed) == whole[100:]
     listed = rows(situ_cli(array, "job", "list", "--format", "jsonl"))
+    listed = [one for one in listed if one["keep"]]
     assert [(one["id"], one["state"], one["results"], one["cached"]) for one in listed] == [(job, "done", 128, 128)]
     assert "128 of 128, 128 cached" in situ_cli(array, "job", "show", job).stdout
     assert "conflict" not in situ_cli(array, "job", "cancel", job).stderr
@@ -153,8 +155,8 @@ def test_glob_and_max_failures(array, situ_cli):
     done = situ_cli(array, "infer", "squeezenet", "-", "--max-failures", "3", "-fjsonl", input=names)
     assert done.returncode == 1
     assert "situ: see 'situ job show " in done.stderr
-    [job] = rows(situ_cli(array, "job", "list", "--format", "jsonl"))
-    assert job["state"] == "failed" and job["max_failures"] == 3
+    [job] = [job for job in rows(situ_cli(array, "job", "list", "--format", "jsonl")) if job["state"] == "failed"]
+    assert job["max_failures"] == 3
 
 
 def test_a_standing_job_tells_what_is_new_and_what_is_gone(situd, data, models, tmp_path, situ_cli):

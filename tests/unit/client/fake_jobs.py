@@ -2,9 +2,12 @@
 """The jobs of the small array in fake_situd.py: created, followed, told what to do, as docs/protocol.md
 has it; with the faults that a test asks for. Standard library only."""
 
+import base64
 import fnmatch
 import json
+import select
 import socket
+import struct
 import zlib
 
 
@@ -101,7 +104,7 @@ class JobsMixin:
                 asked[key] = make(query[key])
         for key in ("cache", "keep"):
             asked[key] = query.get(key) != "0"
-        asked["output"] = {"labels": query.get("labels") != "0"}
+        asked["output"] = {"labels": query.get("labels") != "0", "embedding": query.get("embedding")}
         return asked
 
     def job_selected(self, select):
@@ -122,8 +125,11 @@ class JobsMixin:
         pairs, job.skipped = ([], 0) if fake.swallow else self.job_selected(asked["select"])
         for store, key in pairs:
             key = key.encode() if isinstance(key, str) else key
-            job.lines.append(fake.result(asked["model"].split("@")[0], store, key, asked.get("top", 5),
-                                         asked.get("output", {}).get("labels", True)))
+            one = fake.result(asked["model"].split("@")[0], store, key, asked.get("top", 5),
+                              asked.get("output", {}).get("labels", True))
+            if "embedding" in one and asked.get("output", {}).get("embedding") == "base64":
+                one["embedding"] = base64.b64encode(struct.pack("<5f", *one["embedding"])).decode()
+            job.lines.append(one)
             job.read += fake.stores.get(store, {}).get(key, 0)
         job.lines += fake.more_lines
         if fake.cache and asked.get("cache", True):
@@ -238,7 +244,17 @@ class JobsMixin:
         figures = job.figures()
         self.line(lines, {"done": {"state": job.state, "reason": job.reason, "objects": len(job.lines),
                                    **{k: figures[k] for k in ("skipped", "failed", "cached", "bytes_read")}}})
+        if job.state == "done" and not job.asked.get("keep", True) and not self.client_left():
+            fake.jobs.pop(job.id, None)  # the array leaves itself a minute
+            fake.removed.append(job.id)
         lines.end()
+
+    def client_left(self):
+        try:
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
+        except (OSError, ValueError):
+            return True
 
     def line(self, lines, one, whole=True):
         lines.line(one, whole)

@@ -188,7 +188,8 @@ class Infer(Case):
         self.assertEqual([r[3] for r in posts], ["".join(n + "\n" for n in names).encode()])
         query = {k: v for k, v in posts[0][2].items() if k != "token"}
         # So many labels are worth a table of their own.
-        self.assertEqual(query, {"follow": "1", "model": "cnn", "top": "1", "labels": "0"})
+        self.assertEqual(query, {"follow": "1", "model": "cnn", "top": "1", "labels": "0",
+                                 "embedding": "base64", "keep": "0"})
         self.assertEqual(self.paths().count("/v1/models/cnn/labels"), 1)
         labels = {c.get("label") for x in done.out.splitlines() for c in json.loads(x)["classes"]}
         self.assertEqual(labels, {x or None for x in fake_situd.LABELS})
@@ -532,7 +533,8 @@ class Library(Case):
         table = self.situ("photos/", program=case.PROBE, PROBE_MODE="prefix", PROBE_LABELS="2", status=0).out
         self.assertEqual(inline.splitlines()[:30], table.splitlines()[:30])
         self.assertEqual(self.fake.requests[-1][1:3], ("/v1/models/cnn/labels", {"version": "2"}))
-        self.assertEqual(json.loads(self.fake.requests[-2][3])["output"], {"labels": False})
+        self.assertEqual(json.loads(self.fake.requests[-2][3])["output"],
+                         {"labels": False, "embedding": "base64"})
         none = self.situ("photos/", program=case.PROBE, PROBE_MODE="prefix", PROBE_LABELS="3", status=0).out
         self.assertTrue(all(x.split("\t")[1] == "" for x in none.splitlines()[:30]))
 

@@ -42,11 +42,11 @@ class Followed(Jobs):
         asked = json.loads(body)
         self.assertRegex(asked.pop("token"), "^[A-Za-z0-9_-]{12}$")
         self.assertEqual((path, query), ("/v1/jobs", {"follow": "1"}))
-        self.assertEqual(asked, {"model": "cnn@2", "top": 3, "output": {"labels": False}, "priority": 0,
-                                 "select": {"store": "photos", "prefix": "2024/", "glob": "*1.jpg"},
-                                 "max_failures": 0, "cache": False})
+        self.assertEqual(asked, {"model": "cnn@2", "top": 3, "output": {"labels": False, "embedding": "base64"},
+                                 "select": {"store": "photos", "prefix": "2024/", "glob": "*1.jpg"}, "priority": 0,
+                                 "max_failures": 0, "cache": False, "keep": False})
         self.assertEqual([r[:2] for r in self.fake.requests],
-                         [("POST", "/v1/jobs"), ("GET", "/v1/models/cnn/labels"), ("DELETE", "/v1/jobs/job00001")])
+                         [("POST", "/v1/jobs"), ("GET", "/v1/models/cnn/labels")])
         self.assertEqual(self.fake.jobs, {})
 
     def test_each_run_has_a_token_of_its_own(self):
