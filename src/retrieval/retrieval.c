@@ -16,7 +16,7 @@
 #include "retrieval/spec.h"
 #include "retrieval/table.h"
 
-enum { DEFAULT_VERIFY_MS = 5000 };
+enum { DEFAULT_VERIFY_MS = 5000, DEFAULT_INTERVAL_S = 60 };
 
 static int no_memory(struct error *error)
 {
@@ -423,6 +423,7 @@ static int prepare_file(const struct retrieval_spec *spec, struct index_json *re
     if (!file.spec.prefix) {
         file.spec.prefix = strdup("");
     }
+    file.spec.interval_s = spec->interval_s > 0 ? spec->interval_s : DEFAULT_INTERVAL_S;
     if (!file.spec.prefix) {
         index_json_done(&file);
         return no_memory(error);

@@ -19,8 +19,11 @@
  * imported one it is the name as it was given (retrieval_use_key, retrieval_use_name).
  *
  * Repair: a row that the index reports as damaged is put again from a fresh inference, which the
- * host is asked for (embed). An index whose keys are damaged (ERROR_MALFORMED) is set aside and
- * filled anew, which the result cache makes cheap.
+ * host is asked for (embed). An index whose keys are damaged (ERROR_MALFORMED) is set aside
+ * (NAME/N.damaged, the last one is kept) and filled anew, which the result cache makes cheap. Where
+ * an index and its job do not belong together any more (somebody removed the job; the job lost its
+ * table of known objects, and with it what it would have told to be gone) it is filled anew beside
+ * and swapped, as in a rebuild, and searched as it is meanwhile.
  *
  * Any thread.
  */
@@ -57,8 +60,9 @@ enum retrieval_state { RETRIEVAL_FILLING, RETRIEVAL_READY, RETRIEVAL_PAUSED, RET
 struct retrieval_info {
     struct retrieval_spec spec; /* owned: retrieval_info_done() */
     enum retrieval_state state;
-    struct error reason;
-    uint32_t dimension; /* 0: not known yet */
+    struct error reason; /* of a failed or paused one; of a ready one: why its last rebuild came to
+                          * nothing */
+    uint32_t dimension;  /* 0: not known yet */
     char job[JOB_ID_SIZE];
     struct index_status index;
     bool selected_known;
@@ -75,7 +79,8 @@ void retrieval_info_done(struct retrieval_info *info);
 struct retrieval_host {
     void *context;
     /* The vector of a stored object under the pinned model, by inference (blocks); the caller frees
-     * *ret_vector. */
+     * *ret_vector. Called by the index's thread, which retrieval_stop and retrieval_remove wait
+     * for. NULL: rows are not repaired. */
     int (*embed)(void *context, const struct retrieval_spec *spec, const char *object,
                  float **ret_vector, uint32_t *ret_dimension, struct error *error);
 };
