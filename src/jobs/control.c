@@ -212,6 +212,17 @@ static int put_aside(const struct jobs *jobs, const struct job *job, char **ret_
     return 0;
 }
 
+/* Whoever follows it is told an end, and that of a job which had none is being cancelled. */
+static void mark_removed(struct job *job)
+{
+    HOLD(&job->lock);
+    job->removed = true;
+    if (!job_state_is_end(job->state)) {
+        job->state = JOB_CANCELLED;
+        job->reason = (struct error){.code = ERROR_NONE};
+    }
+}
+
 int control_remove(struct jobs *jobs, struct job *job, struct error *error)
 {
     cleanup_free char *path = NULL;
@@ -228,9 +239,7 @@ int control_remove(struct jobs *jobs, struct job *job, struct error *error)
         memmove(jobs->all + at, jobs->all + at + 1, (jobs->count - at - 1) * sizeof(struct job *));
         jobs->count--;
         (void)pthread_mutex_unlock(&jobs->lock);
-        (void)pthread_mutex_lock(&job->lock);
-        job->removed = true;
-        (void)pthread_mutex_unlock(&job->lock);
+        mark_removed(job);
         job_tell(job);
         job_unref(job); /* the table's; the caller has one */
     } else {

@@ -147,6 +147,28 @@ static void a_removed_job_ends_its_readers(void **state)
     buffer_done(&follower.lines);
 }
 
+/* Its followers are told how it ended: "running" is no end. */
+static void a_job_removed_while_it_runs_ends_as_cancelled(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    struct jobs_reader *reader = NULL;
+    struct job_info info;
+    struct error error;
+    char id[JOB_ID_SIZE];
+    fixture_fill(fixture, "a/", COUNT, 0);
+    fixture_hold(fixture, true);
+    fixture_create(fixture, &spec, id);
+    assert_int_equal(jobs_reader_new(fixture->jobs, id, 0, NULL, NULL, &reader, &error), 0);
+    fixture_await_in_flight(fixture, 1);
+    fixture_hold(fixture, false);
+    assert_int_equal(jobs_remove(fixture->jobs, id, &error), 0);
+    assert_int_equal(jobs_reader_info(reader, &info), 0);
+    assert_int_equal(info.state, JOB_CANCELLED);
+    job_info_done(&info);
+    jobs_reader_free(reader);
+}
+
 static void a_stop_brings_readers_back(void **state)
 {
     struct fixture *fixture = *state;
@@ -173,6 +195,7 @@ int main(void)
         RUN(followers_get_all_of_it_while_it_runs),
         RUN(a_cursor_never_points_behind_what_is_synced),
         RUN(a_removed_job_ends_its_readers),
+        RUN(a_job_removed_while_it_runs_ends_as_cancelled),
         RUN(a_stop_brings_readers_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
