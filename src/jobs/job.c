@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "jobs/job_file.h"
 #include "jobs/reader.h"
 #include "jobs/table.h"
@@ -198,7 +199,23 @@ static bool log_is_open(struct job *job, struct job_log **ret_log)
     return true;
 }
 
-int job_log_take(struct job *job, struct job_log **ret_log, struct error *error)
+/* Each of a done job's objects had its line. Where the disk has lost some the job is not done. True
+ * where that is so. */
+static bool find_loss(struct job *job, struct job_log *log)
+{
+    struct job_log_totals totals;
+    job_log_totals(log, &totals);
+    HOLD(&job->lock);
+    if (job->state != JOB_DONE || job->spec.standing || !job->selected_known ||
+        totals.lines >= job->selected) {
+        return false;
+    }
+    job->state = JOB_WAITING;
+    job->finished_s = 0;
+    return true;
+}
+
+static int open_log(struct job *job, struct job_log **ret_log, bool *ret_loss, struct error *error)
 {
     HOLD(&job->opening);
     if (log_is_open(job, ret_log)) {
@@ -214,11 +231,26 @@ int job_log_take(struct job *job, struct job_log **ret_log, struct error *error)
     if (r < 0) {
         return r;
     }
+    *ret_loss = find_loss(job, log);
+    if (cut > 0 || *ret_loss) {
+        log_event(LOG_LEVEL_WARNING, "job_log_cut", "job=%s bytes=%llu made_up=%s", job->spec.id,
+                  (unsigned long long)cut, *ret_loss ? "yes" : "no");
+    }
     HOLD(&job->lock);
     job->log = log;
     job->log_users = 1;
     *ret_log = log;
     return 0;
+}
+
+int job_log_take(struct job *job, struct job_log **ret_log, struct error *error)
+{
+    bool loss = false;
+    int r = open_log(job, ret_log, &loss, error);
+    if (loss) {
+        keeper_make_up(job->jobs, job);
+    }
+    return r;
 }
 
 /* Lines that could not be synced yet keep the log open: they are nowhere else. */
@@ -275,6 +307,11 @@ int job_info_fill(struct job *job, struct job_info *ret_info)
     info.finished_s = job->finished_s;
     (void)pthread_mutex_unlock(&job->lock);
     struct job_log_totals totals = totals_of(job);
+    if (info.state == JOB_DONE) { /* it may have been found to lack some */
+        HOLD(&job->lock);
+        info.state = job->state;
+        info.finished_s = job->finished_s;
+    }
     info.results = totals.lines;
     info.failed = totals.failed;
     info.cached = totals.cached;

@@ -65,6 +65,19 @@ static bool join_one(struct jobs *jobs)
     return false;
 }
 
+/* Of what is kept, at most a day: whoever waits so long looks again. The clock may have been set
+ * meanwhile, or the state come from elsewhere. */
+static int64_t seconds_left(int64_t finished_s, uint64_t keep_s)
+{
+    const int64_t day_s = 86400;
+    int64_t age_s = 0;
+    if (__builtin_sub_overflow((int64_t)time(NULL), finished_s, &age_s) || age_s < 0) {
+        return day_s;
+    }
+    uint64_t left_s = (uint64_t)age_s < keep_s ? keep_s - (uint64_t)age_s : 0;
+    return left_s < (uint64_t)day_s ? (int64_t)left_s : day_s;
+}
+
 /* When the job is to be removed: 0 for never. Times of clock_now_ns(). */
 static int64_t expiry_of(struct jobs *jobs, struct job *job, int64_t now_ns)
 {
@@ -74,8 +87,7 @@ static int64_t expiry_of(struct jobs *jobs, struct job *job, int64_t now_ns)
     int64_t expiry_ns = job->remove_ns;
     HOLD(&job->lock);
     if (jobs->keep_s > 0 && job_state_is_end(job->state) && job->finished_s > 0) {
-        int64_t left_s = job->finished_s + (int64_t)jobs->keep_s - (int64_t)time(NULL);
-        int64_t at_ns = now_ns + (left_s > 0 ? left_s * NS_PER_S : 0);
+        int64_t at_ns = now_ns + seconds_left(job->finished_s, jobs->keep_s) * NS_PER_S;
         expiry_ns = expiry_ns == 0 || at_ns < expiry_ns ? at_ns : expiry_ns;
     }
     return expiry_ns > 0 && expiry_ns < job->expire_after_ns ? job->expire_after_ns : expiry_ns;
@@ -107,6 +119,22 @@ static void expire(struct jobs *jobs, struct job *job)
     job_unref(job);
 }
 
+/* Under the table's lock. Whoever is at the job's controls has found it without a thread. */
+static void make_up(struct job *job, int64_t now_ns)
+{
+    bool by_itself = false;
+    if (pthread_mutex_trylock(&job->control) != 0) {
+        job->retry_ns = now_ns + LATER_MS * NS_PER_MS;
+        return;
+    }
+    job->lacking = false;
+    job->retry_ns = 0;
+    if (job_state_now(job, &by_itself) == JOB_WAITING) {
+        job->stage = STAGE_QUEUED;
+    }
+    (void)pthread_mutex_unlock(&job->control);
+}
+
 /* What is due now; *ret_next_ns is when the next thing is. True where the table was unlocked. */
 static bool do_what_is_due(struct jobs *jobs, int64_t now_ns, int64_t *ret_next_ns)
 {
@@ -114,7 +142,9 @@ static bool do_what_is_due(struct jobs *jobs, int64_t now_ns, int64_t *ret_next_
     for (size_t i = 0; i < jobs->count; i++) {
         struct job *job = jobs->all[i];
         int64_t expiry_ns = expiry_of(jobs, job, now_ns);
-        if (job->stage == STAGE_IDLE && job->retry_ns > 0 && job->retry_ns <= now_ns) {
+        if (job->stage == STAGE_IDLE && job->lacking && job->retry_ns <= now_ns) {
+            make_up(job, now_ns);
+        } else if (job->stage == STAGE_IDLE && job->retry_ns > 0 && job->retry_ns <= now_ns) {
             job->stage = STAGE_QUEUED;
             job->retry_ns = 0;
         } else if (expiry_ns > 0 && expiry_ns <= now_ns) {
@@ -185,6 +215,7 @@ void keeper_halt(struct jobs *jobs, struct job *job)
         }
     }
     job->retry_ns = 0;
+    job->lacking = false;
     job_set_wish(job, WISH_NONE);
 }
 
@@ -203,6 +234,13 @@ void keeper_retry(struct jobs *jobs, struct job *job)
 {
     HOLD(&jobs->lock);
     job->retry_ns = clock_now_ns() + jobs->retry_ms * NS_PER_MS;
+    (void)pthread_cond_broadcast(&jobs->changed);
+}
+
+void keeper_make_up(struct jobs *jobs, struct job *job)
+{
+    HOLD(&jobs->lock);
+    job->lacking = true;
     (void)pthread_cond_broadcast(&jobs->changed);
 }
 

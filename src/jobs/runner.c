@@ -116,8 +116,9 @@ static void sync_when_due(struct runner *runner, bool nothing_comes)
 static void check_failures(struct runner *runner)
 {
     const struct job *job = runner->job;
-    uint64_t failed = runner->failed - job->failed_before; /* constant while the thread runs */
-    if (failed > job->spec.max_failures) {
+    /* Constant while the thread runs. The log may have been cut behind that count. */
+    uint64_t before = job->failed_before;
+    if (runner->failed > before && runner->failed - before > job->spec.max_failures) {
         struct error reason;
         (void)error_set(&reason, ERROR_CONFLICT, "more than %llu objects failed",
                         (unsigned long long)job->spec.max_failures);

@@ -57,6 +57,7 @@ struct job {
     int64_t retry_ns;        /* paused by itself: when it is queued again (monotonic); 0: not */
     int64_t remove_ns;       /* delivered, not to be kept: when it goes (monotonic); 0: not */
     int64_t expire_after_ns; /* it could not be removed when its time had come */
+    bool lacking;            /* it was done, and its log has lost results: to be queued */
 
     pthread_mutex_t opening; /* held while the log is opened, so that there is one of it */
 
@@ -156,6 +157,8 @@ void keeper_halt(struct jobs *jobs, struct job *job);
 /* Queues a job without thread, at once or after retry_ms. */
 void keeper_queue(struct jobs *jobs, struct job *job);
 void keeper_retry(struct jobs *jobs, struct job *job);
+/* A job that shows as waiting, though it was done, is queued when nobody is at its controls. */
+void keeper_make_up(struct jobs *jobs, struct job *job);
 /* Queues it at once, and shows that it waits, unless it goes already. */
 void keeper_resume(struct jobs *jobs, struct job *job);
 /* A standing job's thread: gives its place back, and waits for one again. False: there is a wish.

@@ -433,6 +433,67 @@ static void nothing_is_answered_after_the_stop(void **state)
     assert_int_equal(jobs_create(fixture->jobs, &spec, NULL, &info, &existing, &error), -EAGAIN);
 }
 
+/* Whoever asks first is not told of a job that is done with half of its results. */
+static void a_done_job_whose_log_lost_results_makes_them_up(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    char path[128];
+    size_t size = 0;
+    fixture_fill(fixture, "a/", 200, 0);
+    fixture_create(fixture, &spec, id);
+    fixture_await(fixture, id, JOB_DONE);
+    char *before = fixture_lines(fixture, id);
+    fixture_stop(fixture);
+    (void)snprintf(path, sizeof path, "%s/jobs/%s/results.ndjson", fixture->root, id);
+    char *log = disk_read(path, &size);
+    log[size / 2] ^= 1;
+    disk_write(path, log, size);
+    free(log);
+    fixture_open(fixture);
+    assert_int_not_equal(fixture_state(fixture, id), JOB_CANCELLED);
+    fixture_await_results(fixture, id, 200);
+    fixture_await(fixture, id, JOB_DONE);
+    char *after = fixture_lines(fixture, id);
+    assert_string_equal(after, before);
+    free(after);
+    free(before);
+
+    fixture_stop(fixture);
+    assert_int_equal(truncate(path, (off_t)size / 3), 0);
+    fixture_open(fixture);
+    struct job_info info = fixture_info(fixture, id);
+    assert_int_not_equal(info.state, JOB_DONE);
+    job_info_done(&info);
+    assert_int_equal(call(jobs_cancel, fixture, id), ERROR_NONE); /* whatever it is at */
+    assert_int_equal(fixture_state(fixture, id), JOB_CANCELLED);
+    fixture_restart(fixture);
+    assert_int_equal(fixture_state(fixture, id), JOB_CANCELLED); /* and lacks some for good */
+}
+
+/* Failures that a resume let go are not in the log any more: one is not more than the bound. */
+static void a_resumed_job_that_lost_its_log_does_not_fail_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    char path[128];
+    spec.max_failures = 4;
+    fixture_fill(fixture, "a/", 100, 10);
+    fixture_create(fixture, &spec, id);
+    fixture_await(fixture, id, JOB_FAILED);
+    fixture_hold(fixture, true);
+    assert_int_equal(call(jobs_resume, fixture, id), ERROR_NONE);
+    fixture_stop(fixture);
+    (void)snprintf(path, sizeof path, "%s/jobs/%s/results.ndjson", fixture->root, id);
+    assert_int_equal(unlink(path), 0);
+    fixture_hold(fixture, false);
+    fixture_open(fixture);
+    fixture_await(fixture, id, JOB_FAILED);
+    assert_in_range(fixture_results(fixture, id), 50, 100);
+}
+
 #define RUN(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -454,6 +515,8 @@ int main(void)
         RUN(what_is_not_kept_goes_after_delivery),
         RUN(ended_jobs_go_after_their_time),
         RUN(nothing_is_answered_after_the_stop),
+        RUN(a_done_job_whose_log_lost_results_makes_them_up),
+        RUN(a_resumed_job_that_lost_its_log_does_not_fail_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
