@@ -158,9 +158,9 @@ static uint64_t filesystem_id(struct dir_store *store, int fd, dev_t device)
     return id;
 }
 
-static int64_t time_ns(struct timespec time)
+int64_t dir_time_ns(struct timespec time)
 {
-    return (int64_t)time.tv_sec * NS_PER_S + time.tv_nsec;
+    return (int64_t)((uint64_t)time.tv_sec * (uint64_t)NS_PER_S + (uint64_t)time.tv_nsec);
 }
 
 static struct object_identity identity_of(const struct stat *info, uint64_t filesystem)
@@ -168,8 +168,8 @@ static struct object_identity identity_of(const struct stat *info, uint64_t file
     return (struct object_identity){.filesystem = filesystem,
                                     .inode = info->st_ino,
                                     .size_bytes = (uint64_t)info->st_size,
-                                    .mtime_ns = time_ns(info->st_mtim),
-                                    .ctime_ns = time_ns(info->st_ctim)};
+                                    .mtime_ns = dir_time_ns(info->st_mtim),
+                                    .ctime_ns = dir_time_ns(info->st_ctim)};
 }
 
 /* Opens with O_PATH and tells who it is. Regular files only. A descriptor. */
@@ -197,8 +197,8 @@ static bool unchanged(struct dir_store *store, int fd, const struct object_ident
     struct stat info;
     return fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && identity->inode == info.st_ino &&
            identity->size_bytes == (uint64_t)info.st_size &&
-           identity->mtime_ns == time_ns(info.st_mtim) &&
-           identity->ctime_ns == time_ns(info.st_ctim) &&
+           identity->mtime_ns == dir_time_ns(info.st_mtim) &&
+           identity->ctime_ns == dir_time_ns(info.st_ctim) &&
            identity->filesystem == filesystem_id(store, fd, info.st_dev);
 }
 
@@ -269,7 +269,7 @@ static bool is_fresh(const struct object_identity *identity)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    return store_identity_is_fresh(identity, time_ns(now));
+    return store_identity_is_fresh(identity, dir_time_ns(now));
 }
 
 static int read_once(struct dir_store *store, struct reading *reading, struct error *error)

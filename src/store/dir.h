@@ -40,6 +40,9 @@ static inline struct dir_store *dir_store(struct store *store)
 must_check int dir_open_beneath(const struct dir_store *store, const char *path, int flags,
                                 uint64_t resolve);
 
+/* Some file systems take any time: one that is no number of nanoseconds becomes another number. */
+int64_t dir_time_ns(struct timespec time);
+
 /* What is no directory any more when a walk gets there is just gone; links are not followed. */
 bool dir_is_gone(int errnum);
 

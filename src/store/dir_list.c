@@ -111,14 +111,12 @@ static int read_names(struct walk *walk, int fd, const struct stat *info, const 
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    struct object_identity identity = {
-        .mtime_ns = (int64_t)info->st_mtim.tv_sec * NS_PER_S + info->st_mtim.tv_nsec,
-        .ctime_ns = (int64_t)info->st_ctim.tv_sec * NS_PER_S + info->st_ctim.tv_nsec};
+    struct object_identity identity = {.mtime_ns = dir_time_ns(info->st_mtim),
+                                       .ctime_ns = dir_time_ns(info->st_ctim)};
     struct names_origin origin = {.path = walk->path,
                                   .directory = *info,
                                   .begun_ns = clock_now_ns(),
-                                  .doubtful = store_identity_is_fresh(
-                                      &identity, (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec)};
+                                  .doubtful = store_identity_is_fresh(&identity, dir_time_ns(now))};
     int r = names_read(fd, from, walk->store->names_budget_bytes, ret_names);
     if (r < 0) {
         return r;

@@ -48,6 +48,9 @@ enum { SUFFIX_MAX = 8 };
  * stores whole seconds only (FAT: two). */
 #define FRESH_NS (INT64_C(20) * 1000 * 1000)
 #define FRESH_WHOLE_SECONDS_NS (INT64_C(2) * 1000 * 1000 * 1000)
+/* No clocks that work together differ by so much. A camera's may, and anybody can set mtime. */
+#define CTIME_AHEAD_NS (INT64_C(24) * 3600 * SECOND_NS)
+#define MTIME_AHEAD_NS (INT64_C(1) * 3600 * SECOND_NS)
 #define SECOND_NS (INT64_C(1000) * 1000 * 1000)
 
 static enum key_fault component_fault(const char *component, size_t size)
@@ -127,12 +130,16 @@ static int key_find_check(const char *key, struct error *error)
     return refuse_key(key, fault, outside ? ERROR_NOT_FOUND : ERROR_MALFORMED, error);
 }
 
+static bool is_fresh(int64_t changed_ns, int64_t now_ns, int64_t ahead_ns)
+{
+    int64_t fresh_ns = changed_ns % SECOND_NS == 0 ? FRESH_WHOLE_SECONDS_NS : FRESH_NS;
+    return changed_ns > now_ns - fresh_ns && changed_ns < now_ns + ahead_ns;
+}
+
 bool store_identity_is_fresh(const struct object_identity *identity, int64_t now_ns)
 {
-    int64_t changed_ns =
-        identity->ctime_ns > identity->mtime_ns ? identity->ctime_ns : identity->mtime_ns;
-    int64_t fresh_ns = changed_ns % SECOND_NS == 0 ? FRESH_WHOLE_SECONDS_NS : FRESH_NS;
-    return changed_ns > now_ns - fresh_ns;
+    return is_fresh(identity->ctime_ns, now_ns, CTIME_AHEAD_NS) ||
+           is_fresh(identity->mtime_ns, now_ns, MTIME_AHEAD_NS);
 }
 
 static int compare_suffix(const void *wanted, const void *member)

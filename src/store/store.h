@@ -155,7 +155,8 @@ must_check int store_key_check(const char *key, struct error *error);
 
 /* True where the object changed so shortly before `now_ns` (CLOCK_REALTIME) that another change may
  * leave its identity as it is: time stamps move in ticks of the kernel's clock. Nothing should be
- * remembered under such an identity. A clock that went backwards makes it fresh, too. */
+ * remembered under such an identity. A clock that went backwards makes it fresh, too; a time stamp
+ * that is far ahead does not, for it may stay so for years, and a change would set it to now. */
 bool store_identity_is_fresh(const struct object_identity *identity, int64_t now_ns);
 
 /* True where the key's suffix is one that no decoder knows, and so is passed over in listings of

@@ -105,6 +105,24 @@ static void an_identity_is_fresh_within_a_clock_tick(void **state)
     assert_false(store_identity_is_fresh(&identity, 11 * second + 5));
 }
 
+/* It would be read again, and told again by every pass of a standing job, for years. */
+static void an_object_from_a_camera_whose_clock_is_ahead_is_not_fresh_for_ever(void **state)
+{
+    (void)state;
+    const int64_t hour = INT64_C(3600) * 1000000000;
+    const int64_t now = INT64_C(500000) * hour;
+    struct object_identity identity = {.mtime_ns = now + 5 * hour, .ctime_ns = now - hour};
+    assert_false(store_identity_is_fresh(&identity, now));
+    identity.ctime_ns = now - 5;
+    assert_true(store_identity_is_fresh(&identity, now));
+    identity.ctime_ns = now + 5 * hour; /* the server's clock is, or ours went back */
+    assert_true(store_identity_is_fresh(&identity, now));
+    identity.ctime_ns = now + 10 * 365 * 24 * hour;
+    assert_false(store_identity_is_fresh(&identity, now));
+    identity = (struct object_identity){.mtime_ns = INT64_MAX, .ctime_ns = INT64_MIN};
+    assert_false(store_identity_is_fresh(&identity, now));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +131,7 @@ int main(void)
         cmocka_unit_test(length_ends_at_the_limit),
         cmocka_unit_test(foreign_suffixes_are_known_in_any_case),
         cmocka_unit_test(an_identity_is_fresh_within_a_clock_tick),
+        cmocka_unit_test(an_object_from_a_camera_whose_clock_is_ahead_is_not_fresh_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
