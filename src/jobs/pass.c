@@ -39,6 +39,7 @@ struct pass {
     char *after; /* owned; NULL: from the start */
     uint64_t seen;
     bool damaged; /* the table, as was seen on the way */
+    bool there;   /* the store is not empty: what is not in the listing is gone */
 
     bool listed; /* `item` is the listing's next, not taken yet */
     bool listing_ended;
@@ -381,6 +382,33 @@ static int look_at_table(struct pass *pass, struct error *error)
     return 0;
 }
 
+/* A store in which there is no file at all is rather one whose file system is not mounted than one
+ * that somebody cleared: nobody is told that all is gone. */
+static int check_there(struct pass *pass, struct error *error)
+{
+    const struct jobs_host *host = &pass->job->jobs->host;
+    const char *name = pass->job->spec.store;
+    if (pass->there || pass->listed || pass->seen > 0) {
+        return 0;
+    }
+    struct store_list_query query = {
+        .prefix = "", .after = "", .limit = LIMIT_LIST_PAGE, .flawed = true};
+    struct store_page page = {0};
+    struct store *store = host->store_find(host->context, name, strlen(name), error);
+    int r = store ? store_list(store, &query, &page, error) : -ENOENT;
+    if (r < 0) {
+        return r;
+    }
+    pass->there = page.count > 0;
+    store_page_done(&page);
+    return pass->there ? 0
+                       : error_set(error, ERROR_UNAVAILABLE,
+                                   "store '%s' is empty, and was not: is its file system mounted? "
+                                   "(If it was not when situd started, restart situd.) What it "
+                                   "held is told as gone when any file is in it",
+                                   name);
+}
+
 static int give_gone(struct pass *pass, struct item *ret_item, struct error *error)
 {
     buffer_clear(&pass->gone);
@@ -388,6 +416,10 @@ static int give_gone(struct pass *pass, struct item *ret_item, struct error *err
     const char *object = buffer_text(&pass->gone);
     if (!object) {
         return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    int r = check_there(pass, error);
+    if (r < 0) {
+        return r;
     }
     ret_item->kind = ITEM_GONE;
     ret_item->object = object;

@@ -250,6 +250,7 @@ static void what_is_gone_is_told_once(void **state)
     struct job_spec spec = standing_spec(1);
     char id[JOB_ID_SIZE];
     fixture_put(fixture, "a/1.jpg", 1);
+    fixture_put(fixture, "b/1.jpg", 1); /* a store that loses all it has is another matter */
     fixture_create(fixture, &spec, id);
     fixture_await_rest(fixture, id, 1);
     fixture_hide(fixture, "a/1.jpg");
@@ -308,6 +309,28 @@ static void a_change_in_a_directory_starts_a_pass(void **state)
     free(lines);
 }
 
+/* As when situd starts before the store's file system is mounted. */
+static void a_store_without_any_file_is_not_told_as_gone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = standing_spec(1);
+    char id[JOB_ID_SIZE];
+    char key[32];
+    fixture_fill(fixture, "a/", 10, 0);
+    fixture_put(fixture, "b/1.jpg", 9);
+    fixture_create(fixture, &spec, id);
+    fixture_await_rest(fixture, id, 1);
+    fixture_hide(fixture, "b/1.jpg");
+    for (unsigned i = 0; i < 10; i++) {
+        (void)snprintf(key, sizeof key, "a/%05u.jpg", i);
+        fixture_hide(fixture, key);
+    }
+    fixture_await_reason(fixture, id, ERROR_UNAVAILABLE);
+    assert_int_equal(fixture_results(fixture, id), 10);
+    fixture_put(fixture, "c/1.txt", 9); /* any file shows that the store is there */
+    fixture_await_results(fixture, id, 20);
+}
+
 #define RUN(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -321,6 +344,7 @@ int main(void)
         RUN(a_rest_is_ended_at_once_and_takes_no_place),
         RUN(a_change_in_a_directory_starts_a_pass),
         RUN(what_is_gone_is_told_once),
+        RUN(a_store_without_any_file_is_not_told_as_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
