@@ -40,7 +40,7 @@ struct job_stream {
     int64_t due_ns;
 
     /* Of whoever has its turn. */
-    char id[JOB_ID_SIZE];
+    char id[JOB_ID_SIZE + 1]; /* one that is too long stays so, and is no job's */
     struct job_stream_options options;
     struct jobs_reader *reader; /* owned; until the call is freed */
     bool whole;                 /* ended behind the job's last result */

@@ -195,6 +195,14 @@ def test_a_head_of_results_has_no_body(situd, photos, null_models):
     assert requests.head(f"{daemon.url}/v1/jobs/none/results", timeout=10).status_code == 404
 
 
+def test_an_id_with_more_behind_it_is_no_job(situd, photos, null_models):
+    daemon = null(situd, photos, null_models(quick="sleep 0"))
+    id = daemon.start_job("quick", {"store": "photos"})["id"]
+    daemon.wait_for_job(id, "done")
+    for path in (id + "x", id[:7], id + "x/results", id + "%20/results", id[:7] + "/results"):
+        assert daemon.get(f"/v1/jobs/{path}").status_code == 404, path
+
+
 # ---- what may be selected, and what is refused ----
 
 def test_prefix_and_glob_select(situd, photos, null_models):
