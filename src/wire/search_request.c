@@ -82,6 +82,12 @@ static int read_vector(const struct json *array, uint32_t dimension, float *vect
     return 0;
 }
 
+static int bad_vectors(struct error *error)
+{
+    return error_set(error, ERROR_MALFORMED,
+                     "a vector wants to be an array of numbers, and all of one length");
+}
+
 static const struct json *vector_node(const struct search_request *request, size_t index)
 {
     return request->list ? json_element(request->node, index) : request->node;
@@ -102,11 +108,12 @@ static int read_vectors(struct search_request *request, struct error *error)
     }
     for (size_t i = 0; i < request->query_count; i++) {
         const struct json *node = vector_node(request, i);
-        if (json_type_of(node) != JSON_TYPE_ARRAY || json_length(node) != dimension ||
-            dimension == 0) {
-            return error_set(error, ERROR_MALFORMED,
-                             "a vector wants to be an array of numbers, and all of one length");
+        if (json_type_of(node) != JSON_TYPE_ARRAY || json_length(node) != dimension) {
+            return bad_vectors(error);
         }
+    }
+    if (request->query_count * dimension == 0) {
+        return bad_vectors(error);
     }
     request->dimension = (uint32_t)dimension;
     request->vectors = calloc(request->query_count * dimension, sizeof *request->vectors);

@@ -465,7 +465,9 @@ def test_an_import_names_the_line_that_is_wrong(bare):
     assert send(bare, "new", good).status_code == 409
 
 
-def test_an_import_that_is_cut_off_leaves_nothing(bare):
+def test_an_import_that_is_cut_off_leaves_nothing(situd, tmp_path):
+    (tmp_path / "photos").mkdir()
+    bare = situd("--store", f"photos={tmp_path / 'photos'}", "--body-seconds", "1")
     lines = as_lines([f"a/{i}" for i in range(2000)], np.ones((2000, 64)))
     with socket.create_connection(("127.0.0.1", bare.port)) as s:
         s.sendall(b"PUT /v1/indexes/cut/vectors HTTP/1.1\r\nHost: localhost\r\n"
