@@ -98,8 +98,8 @@ struct infer_request {
     void *owner;
 };
 
-/* Frees the outcome, and makes the item ready to be used again. Its `state` is the dispatcher's, and
- * may be looked at by dispatch_cancel() meanwhile. */
+/* Frees the outcome, and makes the item ready to be used again. Its `state` is the dispatcher's,
+ * and may be looked at by dispatch_cancel() meanwhile. */
 void infer_item_reset(struct infer_item *item);
 
 #endif
