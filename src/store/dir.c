@@ -89,9 +89,9 @@ static int refuse_open(const char *key, int errnum, struct error *error)
                          key);
     case ENOMEM:
         return error_set(error, ERROR_MEMORY, "out of memory opening object '%s'", key);
-    case EMFILE:
+    case EMFILE: /* it says nothing of the object */
     case ENFILE:
-        return error_set(error, ERROR_IO, "object '%s' cannot be opened: %s", key,
+        return error_set(error, ERROR_UNAVAILABLE, "object '%s' cannot be opened for now: %s", key,
                          error_text(errnum, text, sizeof text));
     default:
         return error_set(error, ERROR_UNREADABLE, "object '%s' cannot be read: %s", key,

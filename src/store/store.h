@@ -110,7 +110,8 @@ void store_page_done(struct store_page *page);
 
 /* Does not open the object, but for one behind a symbolic link that is its key's last component.
  * Errors: ERROR_NOT_FOUND (also for keys with `..`, and links that leave the store: the message
- * says which), ERROR_UNFIT (not a regular file), ERROR_UNREADABLE, ERROR_MALFORMED (bad key). */
+ * says which), ERROR_UNFIT (not a regular file), ERROR_UNREADABLE, ERROR_MALFORMED (bad key);
+ * ERROR_UNAVAILABLE where situd has no file descriptor left. */
 must_check int store_stat(struct store *store, const char *key,
                           struct object_identity *ret_identity, struct error *error);
 

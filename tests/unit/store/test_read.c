@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -134,6 +135,23 @@ static void an_empty_object_has_no_bytes(void **state)
         assert_int_equal(read_text(tree_store(tree, dir), "empty", text, &error), ERROR_NONE);
         assert_string_equal(text, "");
     }
+}
+
+/* Jobs had failure lines for good objects while many clients were connected. */
+static void too_many_open_files_are_no_fault_of_an_object(void **state)
+{
+    struct tree *tree = *state;
+    struct rlimit before;
+    struct error error;
+    char text[65] = "";
+    tree_put(tree, "a/b", "1");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum error_code code = read_text(tree->dir, "a/b", text, &error);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(code, ERROR_UNAVAILABLE);
+    assert_int_equal(read_text(tree->dir, "a/b", text, &error), ERROR_NONE);
 }
 
 static void an_object_must_fit_the_buffer(void **state)
@@ -518,6 +536,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_there_is_not_found, setup, teardown),
         cmocka_unit_test_setup_teardown(malformed_keys_are_told_from_missing_ones, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_object_has_no_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_many_open_files_are_no_fault_of_an_object, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(an_object_must_fit_the_buffer, setup, teardown),
         cmocka_unit_test_setup_teardown(links_within_the_store_are_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(links_out_of_the_store_are_refused_and_said_to_be, setup,
