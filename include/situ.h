@@ -14,8 +14,8 @@
  *     situ_results_free(results);
  *     situ_close(array);
  *
- * Errors. Functions return 0 or a negative errno value (situ_next and situ_object_next: 1 where
- * they give something, 0 at the end) and, where `error` is not NULL, fill it with a code and a
+ * Errors. Functions return 0 or a negative errno value (those that give the next of something: 1
+ * where they do, 0 at the end) and, where `error` is not NULL, fill it with a code and a
  * message for people. Outputs (`ret_...`) are written on success; where an output is an object to
  * be freed it is NULL after a failure. Every function takes a NULL handle for -EINVAL and then
  * leaves `error` alone, so that a row of calls like the one above is safe without a check and ends
@@ -397,6 +397,211 @@ SITU_API int situ_job_retry(struct situ *array, const char *id, struct situ_job 
 
 /* Removes a job with its results; cancels it first where it runs. */
 SITU_API int situ_job_remove(struct situ *array, const char *id, struct situ_error *error);
+
+/* ---- Indexes --------------------------------------------------------------------------------- */
+
+/* An index as the array tells of it: the embeddings of the objects that a selection names, under
+ * one feature-extraction model, kept up to date by a standing job. "" or 0 where the array does not
+ * say. */
+struct situ_index {
+    const char *name;
+    const char *model;
+    const char *version; /* "" of one that was imported, as the selection and the job */
+    const char *digest;
+    const char *store;
+    const char *prefix;
+    const char *glob;
+    const char *metric; /* "cosine", "dot" or "euclidean" */
+    uint32_t interval_s;
+    uint32_t dimension; /* 0 until the first embedding has come */
+
+    const char *state;  /* filling, ready, paused or failed; what is there can be searched always */
+    int reason_code;    /* SITU_OK, or why it failed or paused: an enum situ_code */
+    const char *reason; /* likewise, for people */
+    uint64_t rows;      /* objects that can be found */
+    int selected_known; /* the selection has been counted */
+    uint64_t selected;  /* objects that it names */
+    uint64_t failed;    /* of those: without an embedding */
+    uint64_t damaged;   /* rows that cannot be read; each is inferred again */
+    const char *job;    /* that fills it */
+    uint64_t size_bytes;    /* on disk */
+    const char *next_model; /* another one that builds beside and takes its place; "": none */
+    const char *next_version;
+    uint64_t next_rows;
+    uint64_t next_selected; /* 0 while it is not known */
+    const char *json;       /* the array's own words */
+};
+
+struct situ_indexes {
+    const struct situ_index *const *indexes; /* by name */
+    size_t count;
+    const char *json; /* the array's own words */
+};
+
+struct situ_index_options {
+    size_t struct_size;
+    const char *metric;  /* NULL: cosine */
+    const char *glob;    /* only keys that match it (docs/protocol.md); NULL: all */
+    uint32_t interval_s; /* between two looks at the store; at most 86,400; 0: 60 */
+};
+
+/* Makes an index over the objects whose name begins with `selection` (as in situ_run), and returns
+ * at once; the array fills it. SITU_CONFLICT where the name is taken, SITU_UNFIT for a model that
+ * gives no embeddings. ret_index may be NULL. */
+SITU_API int situ_index_create(struct situ *array, const char *index, const char *model,
+                               const char *selection, const struct situ_index_options *options,
+                               struct situ_index **ret_index, struct situ_error *error);
+
+SITU_API void situ_index_free(struct situ_index *index); /* NULL is fine */
+
+SITU_API int situ_index_list(struct situ *array, struct situ_indexes **ret_indexes,
+                             struct situ_error *error);
+SITU_API void situ_indexes_free(struct situ_indexes *indexes);
+
+SITU_API int situ_index_show(struct situ *array, const char *index, struct situ_index **ret_index,
+                             struct situ_error *error);
+
+/* Removes it with its job. */
+SITU_API int situ_index_remove(struct situ *array, const char *index, struct situ_error *error);
+
+/* Fills a second one beside it with `model`, which takes its place when it is complete. ret_index
+ * may be NULL. */
+SITU_API int situ_index_rebuild(struct situ *array, const char *index, const char *model,
+                                struct situ_index **ret_index, struct situ_error *error);
+
+/* ---- Search ---------------------------------------------------------------------------------- */
+
+/* A stored object that is near to what was asked for. */
+struct situ_hit {
+    const char *object;
+    double score;    /* higher is nearer: cosine, inner product, or minus the distance */
+    double distance; /* 1 - cosine, minus the inner product, or the Euclidean one */
+};
+
+struct situ_hits {
+    const struct situ_hit *hits; /* nearest first, equal scores by name */
+    size_t count;
+    uint64_t damaged; /* rows that might have been among them, but cannot be read: 0 as a rule */
+    const char *json; /* the array's own words; "" in a batch */
+};
+
+struct situ_search_options {
+    size_t struct_size;
+    uint32_t k;         /* hits wanted, at most 1,000; 0: 10 */
+    const char *prefix; /* only objects whose name begins with it; NULL: all */
+    double min_score;   /* only objects that score at least that, where has_min_score is nonzero */
+    int has_min_score;
+    int exclude_self; /* nonzero: without the object that was asked for */
+};
+
+/* The stored objects most like a stored one: the answer is exact, and the whole exchange is about
+ * 1 kB for 10 hits. An object that the index does not hold is inferred for it. SITU_UNAVAILABLE
+ * while the index has no row yet. */
+SITU_API int situ_search(struct situ *array, const char *index, const char *object,
+                         const struct situ_search_options *options, struct situ_hits **ret_hits,
+                         struct situ_error *error);
+
+/* Those most like an encoded image (JPEG, PNG, WebP) that the caller holds: `size` bytes at
+ * `bytes`, borrowed for the call. */
+SITU_API int situ_search_bytes(struct situ *array, const char *index, const void *bytes,
+                               size_t size, const struct situ_search_options *options,
+                               struct situ_hits **ret_hits, struct situ_error *error);
+
+SITU_API void situ_hits_free(struct situ_hits *hits); /* NULL is fine */
+
+struct situ_batch {
+    const struct situ_hits *queries; /* in the order asked */
+    size_t count;
+};
+
+/* Many queries of `dimension` values each at `vectors`, one behind the other; any number, sent 64
+ * at a time. */
+SITU_API int situ_search_vectors(struct situ *array, const char *index, const float *vectors,
+                                 size_t count, size_t dimension,
+                                 const struct situ_search_options *options,
+                                 struct situ_batch **ret_batch, struct situ_error *error);
+
+SITU_API void situ_batch_free(struct situ_batch *batch); /* NULL is fine */
+
+struct situ_duplicate {
+    const char *object;
+    double score; /* with the group's first object, which has 1 by cosine */
+};
+
+/* Objects that are near one another, or over others of the group. */
+struct situ_group {
+    const struct situ_duplicate *objects;
+    size_t count;
+};
+
+struct situ_groups; /* an iterator */
+struct situ_duplicates_options {
+    size_t struct_size;
+    int progress;                  /* nonzero: the array tells of it, see situ_groups_looked_at */
+    int (*on_wait)(void *context); /* as in situ_run_options */
+    void *context;
+};
+
+/* The groups of objects whose scores with one another reach `min_score`, each object in at most
+ * one. */
+SITU_API int situ_duplicates(struct situ *array, const char *index, double min_score,
+                             const struct situ_duplicates_options *options,
+                             struct situ_groups **ret_groups, struct situ_error *error);
+
+/* 1 and *ret_group, which lives until the next call; 0 at the end; a negative errno. */
+SITU_API int situ_group_next(struct situ_groups *groups, const struct situ_group **ret_group,
+                             struct situ_error *error);
+
+/* Objects of the index that have been compared so far. */
+SITU_API uint64_t situ_groups_looked_at(const struct situ_groups *groups);
+
+SITU_API void situ_groups_free(struct situ_groups *groups); /* NULL is fine */
+
+struct situ_vector { /* one row of an index */
+    const char *object;
+    const float *values;
+    size_t count;
+};
+
+/* All rows of an index, in order of the names, by an iterator. */
+struct situ_vectors;
+SITU_API int situ_index_export(struct situ *array, const char *index,
+                               struct situ_vectors **ret_vectors, struct situ_error *error);
+
+/* 1 and *ret_vector, which lives until the next call; 0 at the end; a negative errno, also where
+ * the connection was cut: an export is not taken up again. */
+SITU_API int situ_vector_next(struct situ_vectors *vectors, const struct situ_vector **ret_vector,
+                              struct situ_error *error);
+
+SITU_API void situ_vectors_free(struct situ_vectors *vectors); /* NULL is fine */
+
+struct situ_import_options {
+    size_t struct_size;
+    const char *metric; /* NULL: cosine */
+    const char *model;  /* that embeds a query which is an image; NULL: none */
+};
+
+/* Makes an index of rows that were made elsewhere, all of one length, each name once (the last
+ * counts). `next` gives one row after the other: 1 and *ret_vector, which it keeps until it is
+ * called again; 0 at the end; a negative value ends the import with SITU_CANCELLED. ret_index may
+ * be NULL. */
+SITU_API int situ_index_import(struct situ *array, const char *index,
+                               int (*next)(void *context, struct situ_vector *ret_vector),
+                               void *context, const struct situ_import_options *options,
+                               struct situ_index **ret_index, struct situ_error *error);
+
+/* The same of `count` names and as many rows of `dimension` values at `vectors`, one behind the
+ * other. */
+SITU_API int situ_index_import_rows(struct situ *array, const char *index,
+                                    const char *const *objects, const float *vectors, size_t count,
+                                    size_t dimension, const struct situ_import_options *options,
+                                    struct situ_index **ret_index, struct situ_error *error);
+
+/* A small JPEG of a stored image, a few kB, made on the array: its longer edge is `edge` pixels, 16
+ * to 512; 0: 160. The caller frees *ret_bytes with free(). SITU_NOT_FOUND also where no image model
+ * is there, whose worker could decode. */
+SITU_API int situ_thumbnail(struct situ *array, const char *object, uint32_t edge, void **ret_bytes,
+                            size_t *ret_size, struct situ_error *error);
 
 /* ---- Models ---------------------------------------------------------------------------------- */
 

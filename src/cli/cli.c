@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,9 +78,10 @@ void cli_say_error(const struct cli *cli, const struct situ_error *error)
                                 : "give the array's token with --token-file FILE%s",
                 cli->token_file ? cli->token_file : "");
     } else if (error->code == SITU_NOT_FOUND) {
-        cli_say(strstr(error->message, "job ") ? "see 'situ job list'"
-                                               : "see 'situ model list', 'situ store list' and "
-                                                 "'situ object list STORE'");
+        cli_say(strstr(error->message, "job ")     ? "see 'situ job list'"
+                : strstr(error->message, "index ") ? "see 'situ index list'"
+                                                   : "see 'situ model list', 'situ store list' and "
+                                                     "'situ object list STORE'");
     }
 }
 
@@ -104,6 +106,17 @@ bool cli_parse_number(const char *text, uint64_t least, uint64_t most, uint64_t 
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
     if (errno || *end || text[0] < '0' || text[0] > '9' || value < least || value > most) {
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+bool cli_parse_real(const char *text, double *ret_value)
+{
+    char *end = NULL;
+    double value = strtod(text, &end);
+    if (!text[0] || *end || !isfinite(value) || strspn(text, "+-.0123456789eE") != strlen(text)) {
         return false;
     }
     *ret_value = value;

@@ -65,6 +65,9 @@ bool cli_reader_left(void);
 /* A whole number of `least` to `most`: true and *ret_value. */
 bool cli_parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *ret_value);
 
+/* A finite decimal number: true and *ret_value. */
+bool cli_parse_real(const char *text, double *ret_value);
+
 /* After the last output: `status`, or what a stdout that cannot be written makes of it. */
 int cli_finish_output(int status);
 
@@ -76,6 +79,10 @@ int verb_object(struct cli *cli, int argc, char **argv);
 int verb_model(struct cli *cli, int argc, char **argv);
 int verb_job(struct cli *cli, int argc, char **argv);
 int verb_cache(struct cli *cli, int argc, char **argv);
+int verb_index(struct cli *cli, int argc, char **argv);
+int verb_search(struct cli *cli, int argc, char **argv);
+int verb_duplicates(struct cli *cli, int argc, char **argv);
+int verb_thumbnail(struct cli *cli, int argc, char **argv);
 
 /* help.c */
 extern const struct verb verbs[]; /* ends with a NULL name */

@@ -47,6 +47,56 @@ const struct verb verbs[] = {
      "job over the objects that failed in an ended one, and prints its id. 'remove' cancels a job\n"
      "that runs.\n",
      verb_job},
+    {"index",
+     "situ index create NAME --model MODEL --store STORE [--prefix P] [--glob PATTERN]\n"
+     "                  [--metric METRIC] [--interval S] [--wait] [--json]\n"
+     "situ index list [--json]\n"
+     "situ index show NAME [--json]\n"
+     "situ index rebuild NAME --model MODEL [--wait]\n"
+     "situ index remove NAME...\n"
+     "situ index export NAME FILE.npy [--null]\n"
+     "situ index import NAME FILE.npy [--names FILE] [--metric METRIC] [--model MODEL] [--null]\n"
+     "\n"
+     "Indexes of the array: embeddings of stored objects, kept up to date, to be searched.\n"
+     "\n"
+     "  -m, --model MODEL    a model whose task is feature-extraction\n"
+     "      --store STORE    the store, and of it only\n"
+     "      --prefix P       objects whose key begins with P,\n"
+     "      --glob PATTERN   and that match, such as '*.jpg'\n"
+     "      --metric METRIC  cosine, dot or euclidean (cosine)\n"
+     "      --interval S     seconds between two looks at the store (60)\n"
+     "      --wait           until the first pass is over\n"
+     "      --names FILE     of an import: the objects' names, a line a row (FILE.names)\n"
+     "  -0, --null           names end with a NUL byte, not with a line feed\n"
+     "      --no-progress    no progress bar\n",
+     verb_index},
+    {"search",
+     "situ search INDEX OBJECT|FILE [options]\n"
+     "\n"
+     "Finds the stored objects most like one. STORE/KEY is an object; a name without a slash, or\n"
+     "that begins with / or ./, is a file of this machine, and so is one whose store is not "
+     "there.\n"
+     "\n"
+     "  -k, --hits K         how many (10)\n"
+     "      --prefix P       only objects whose name begins with P, such as photos/2024/\n"
+     "      --min-score S    only those that score at least S\n"
+     "      --no-self        without the object that was asked for\n"
+     "  -f, --format FORM    table, jsonl or csv (table)\n"
+     "      --html FILE      write a page with the pictures, too\n"
+     "  -u, --upload         it is a file, whatever its name\n"
+     "  -q, --quiet          no closing line\n",
+     verb_search},
+    {"duplicates",
+     "situ duplicates INDEX [--min-score S] [--format FORM] [--quiet] [--no-progress]\n"
+     "\n"
+     "Lists groups of objects that are nearly the same: that score at least S (0.98) with one\n"
+     "another. FORM is table, jsonl or csv.\n",
+     verb_duplicates},
+    {"thumbnail",
+     "situ thumbnail OBJECT [--output FILE] [--edge PIXELS]\n"
+     "\n"
+     "Writes a small JPEG of a stored image, made on the array, to FILE or stdout.\n",
+     verb_thumbnail},
     {"cache",
      "situ cache status [--json]\n"
      "situ cache clear\n"
@@ -91,14 +141,18 @@ static const char general[] =
     "\n"
     "Runs DNN inference where the data is stored.\n"
     "\n"
-    "  infer    run a model over stored objects\n"
-    "  job      list, follow and control jobs\n"
-    "  cache    show and clear the array's result cache\n"
-    "  status   show what the array does\n"
-    "  store    list stores\n"
-    "  object   list stored objects\n"
-    "  model    add, list, show and remove models\n"
-    "  help     [VERB]\n"
+    "  infer       run a model over stored objects\n"
+    "  job         list, follow and control jobs\n"
+    "  index       make, list and remove indexes; export and import\n"
+    "  search      find the stored objects most like one\n"
+    "  duplicates  find objects that are nearly the same\n"
+    "  thumbnail   a small picture of a stored one\n"
+    "  cache       show and clear the array's result cache\n"
+    "  status      show what the array does\n"
+    "  store       list stores\n"
+    "  object      list stored objects\n"
+    "  model       add, list, show and remove models\n"
+    "  help        [VERB]\n"
     "\n"
     "ADDRESS is http://HOST:PORT, https://HOST:PORT, HOST:PORT or unix:/path/of/socket; without "
     "it\n"

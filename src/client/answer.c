@@ -5,12 +5,12 @@
 #include "client/answer.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/names.h"
+#include "client/plain_numbers.h"
 
 static const struct situ_class no_class = {.label = ""};
 
@@ -238,15 +238,12 @@ int situ_result_json(const struct situ_result *result, char **ret_text)
     cleanup_buffer struct buffer out = BUFFER_INIT;
     write_name(&name, result->object);
     const char *object = buffer_text(&name);
-    /* The program's locale may write numbers with a comma. */
-    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-    if (!object || !plain) {
+    struct plain_numbers plain;
+    if (!object || plain_numbers_begin(&plain)) {
         return -ENOMEM;
     }
-    locale_t before = uselocale(plain);
     int failed = write_result(&out, result, object);
-    (void)uselocale(before);
-    freelocale(plain);
+    plain_numbers_end(&plain);
     if (failed || !buffer_text(&out)) {
         return -ENOMEM;
     }

@@ -52,9 +52,10 @@ static CURLcode set_body(struct exchange *exchange, CURL *curl, const struct req
         code = curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
         code = code ? code : curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_source);
         code = code ? code : curl_easy_setopt(curl, CURLOPT_READDATA, exchange);
+        bool known = request->source->size != BODY_SIZE_UNKNOWN; /* else in chunks */
         code = code ? code
                     : curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
-                                       (curl_off_t)request->source->size);
+                                       known ? (curl_off_t)request->source->size : -1);
         /* The source cannot be read twice, as a kept connection that turns out dead would need. */
         code = code ? code : curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
     } else if (request->content != CONTENT_NONE) {

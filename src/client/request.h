@@ -17,6 +17,9 @@
 /* An answer longer than this is refused: a tensor of 64 MiB is up to 256 MiB as JSON. */
 #define ANSWER_BYTES_MAX (512 * MIB)
 
+/* Of a body that goes in chunks. */
+#define BODY_SIZE_UNKNOWN UINT64_MAX
+
 /* A body that is made while it is sent. */
 struct body_source {
     /* Fills up to `size` bytes; 0 and *ret_size, which is 0 only at the end. */
@@ -24,7 +27,7 @@ struct body_source {
     /* Goes back to the start, so that the body can be sent again; NULL: it cannot. */
     void (*rewind)(void *context);
     void *context;
-    uint64_t size;
+    uint64_t size; /* or BODY_SIZE_UNKNOWN */
 };
 
 /* Everything is borrowed until the request is done. */

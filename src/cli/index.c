@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * situ index: create, list, show, rebuild and remove indexes; export and import stand in
+ * index_rows.c.
+ */
+#include "cli/index.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/escape.h"
+#include "cli/figures.h"
+#include "cli/interrupt.h"
+#include "cli/table.h"
+
+enum { TEXT_SIZE = 256, POLL_MS = 300 };
+
+enum {
+    OPTION_STORE = 2000,
+    OPTION_PREFIX,
+    OPTION_GLOB,
+    OPTION_METRIC,
+    OPTION_INTERVAL,
+    OPTION_WAIT,
+    OPTION_NAMES
+};
+
+/* ---- In words -------------------------------------------------------------------------------- */
+
+static const char *describe_model(const struct situ_index *index, char text[TEXT_SIZE])
+{
+    (void)snprintf(text, TEXT_SIZE, "%.64s%s%.32s", index->model, index->version[0] ? "@" : "",
+                   index->version);
+    return text;
+}
+
+/* "photos/2024/ *.jpg" */
+static const char *describe_selection(const struct situ_index *index, char text[TEXT_SIZE])
+{
+    if (!index->store[0]) {
+        return "imported";
+    }
+    (void)snprintf(text, TEXT_SIZE, "%.64s/%.100s%s%.64s", index->store, index->prefix,
+                   index->glob[0] ? " " : "", index->glob);
+    return text;
+}
+
+static const char *describe_rows(const struct situ_index *index, char text[TEXT_SIZE])
+{
+    if (index->selected_known && index->store[0]) {
+        (void)snprintf(text, TEXT_SIZE, "%" PRIu64 "/%" PRIu64, index->rows, index->selected);
+    } else {
+        (void)snprintf(text, TEXT_SIZE, "%" PRIu64, index->rows);
+    }
+    return text;
+}
+
+/* ---- List ------------------------------------------------------------------------------------ */
+
+static void number_cell(struct table *table, uint64_t value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRIu64, value);
+    table_cell_number(table, text);
+}
+
+static int print_table(const struct situ_indexes *indexes)
+{
+    static const char *const heads[] = {"NAME", "MODEL",  "SELECTION", "METRIC",
+                                        "ROWS", "FAILED", "STATE",     "SIZE"};
+    struct table table;
+    char text[TEXT_SIZE];
+    int result = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
+    for (size_t i = 0; result == 0 && i < sizeof heads / sizeof heads[0]; i++) {
+        table_cell(&table, heads[i]);
+    }
+    for (size_t i = 0; result == 0 && i < indexes->count; i++) {
+        const struct situ_index *index = indexes->indexes[i];
+        table_cell(&table, index->name);
+        table_cell(&table, describe_model(index, text));
+        table_cell(&table, describe_selection(index, text));
+        table_cell(&table, index->metric);
+        table_cell_number(&table, describe_rows(index, text));
+        number_cell(&table, index->failed);
+        table_cell(&table, index->state);
+        table_cell_number(&table, figure_bytes(text, index->size_bytes));
+    }
+    return table_done(&table);
+}
+
+static int list(const struct index_verb *verb)
+{
+    struct situ_indexes *indexes;
+    struct situ_error error;
+    int failed = 0;
+    if (situ_index_list(verb->cli->array, &indexes, &error)) {
+        cli_say_error(verb->cli, &error);
+        return STATUS_NOTHING;
+    }
+    if (verb->json) {
+        (void)puts(indexes->json);
+    } else {
+        failed = print_table(indexes);
+    }
+    situ_indexes_free(indexes);
+    return failed ? STATUS_NOTHING : cli_finish_output(STATUS_GOOD);
+}
+
+/* ---- Show ------------------------------------------------------------------------------------ */
+
+static void print_line(const char *name, const char *value)
+{
+    if (value[0]) {
+        (void)printf("%-10s ", name);
+        escape_print(stdout, value);
+        (void)putchar('\n');
+    }
+}
+
+static void print_next(const struct situ_index *index)
+{
+    char line[TEXT_SIZE];
+    if (index->next_model[0]) {
+        (void)snprintf(line, sizeof line, "%.64s@%.32s, %" PRIu64 " of %" PRIu64 " rows",
+                       index->next_model, index->next_version, index->next_rows,
+                       index->next_selected);
+        print_line("next", line);
+    }
+}
+
+static void print_index(const struct situ_index *index)
+{
+    char line[TEXT_SIZE];
+    char figure[FIGURE_SIZE];
+    print_line("name", index->name);
+    print_line("model", describe_model(index, line));
+    print_line("digest", index->digest);
+    print_line("selection", describe_selection(index, line));
+    print_line("metric", index->metric);
+    print_line("state", index->state);
+    print_line("reason", index->reason);
+    int used = snprintf(line, sizeof line, "%" PRIu64, index->rows);
+    if (index->selected_known) {
+        used += snprintf(line + used, sizeof line - (size_t)used, " of %" PRIu64, index->selected);
+    }
+    (void)snprintf(line + used, sizeof line - (size_t)used,
+                   ", %" PRIu64 " failed, %" PRIu64 " damaged", index->failed, index->damaged);
+    print_line("rows", line);
+    (void)snprintf(line, sizeof line, "%" PRIu32, index->dimension);
+    print_line("dimension", index->dimension > 0 ? line : "");
+    print_line("size", figure_bytes(figure, index->size_bytes));
+    print_line("job", index->job);
+    if (index->store[0]) {
+        (void)snprintf(line, sizeof line, "a pass every %" PRIu32 " s", index->interval_s);
+        print_line("options", line);
+    }
+    print_next(index);
+}
+
+static int show(const struct index_verb *verb, const char *name)
+{
+    struct situ_index *index;
+    struct situ_error error;
+    if (situ_index_show(verb->cli->array, name, &index, &error)) {
+        cli_say_error(verb->cli, &error);
+        return STATUS_NOTHING;
+    }
+    if (verb->json) {
+        (void)puts(index->json);
+    } else {
+        print_index(index);
+    }
+    situ_index_free(index);
+    return cli_finish_output(STATUS_GOOD);
+}
+
+/* ---- Create and rebuild ---------------------------------------------------------------------- */
+
+static void sleep_ms(long ms)
+{
+    const struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
+}
+
+/* Draws how far it is: true where it goes on. */
+static bool goes_on(struct progress *progress, const struct situ_index *index)
+{
+    bool beside = index->next_model[0] != '\0';
+    struct progress_figures figures = {
+        .done = beside ? index->next_rows : index->rows + index->failed,
+        .total = beside ? index->next_selected : index->selected,
+        .failed = index->failed,
+        .note = strcmp(index->state, "paused") == 0 ? index->reason : NULL};
+    progress_show(progress, &figures);
+    return beside || strcmp(index->state, "filling") == 0 || strcmp(index->state, "paused") == 0;
+}
+
+/* Tells what became of it: the exit status. */
+static int tell_end(const struct situ_index *index)
+{
+    if (strcmp(index->state, "failed") == 0) {
+        cli_say("index %s: %s", index->name, index->reason);
+        return STATUS_SOME_FAILED;
+    }
+    (void)fprintf(stderr, "%" PRIu64 " rows", index->rows);
+    if (index->failed > 0) {
+        (void)fprintf(stderr, ", %" PRIu64 " objects failed: situ job follow ", index->failed);
+        escape_print(stderr, index->job);
+    }
+    (void)fputc('\n', stderr);
+    return index->failed > 0 ? STATUS_SOME_FAILED : STATUS_GOOD;
+}
+
+/* Until the first pass is over. */
+static int await(const struct index_verb *verb, const char *name)
+{
+    struct situ_index *index = NULL;
+    struct situ_error error;
+    struct progress progress;
+    int status = -1;
+    bool paused = false;
+    progress_init(&progress, !verb->no_progress, false);
+    interrupt_hold();
+    while (status < 0) {
+        if (situ_index_show(verb->cli->array, name, &index, &error)) {
+            progress_clear(&progress);
+            cli_say_error(verb->cli, &error);
+            return STATUS_SOME_FAILED;
+        }
+        if (!goes_on(&progress, index)) {
+            progress_clear(&progress);
+            status = tell_end(index);
+        } else if (interrupt_seen()) {
+            progress_clear(&progress);
+            cli_say("index %s goes on; see 'situ index show %s'", name, name);
+            status = STATUS_INTERRUPTED;
+        } else {
+            if (!paused && strcmp(index->state, "paused") == 0) {
+                progress_clear(&progress);
+                cli_say("index %s is paused: %s", name, index->reason);
+                paused = true;
+            }
+            sleep_ms(POLL_MS);
+        }
+        situ_index_free(index);
+    }
+    return status;
+}
+
+static int finish(const struct index_verb *verb, const char *name, struct situ_index *index)
+{
+    if (verb->json && !verb->wait) {
+        (void)puts(index->json);
+    }
+    situ_index_free(index);
+    int status = verb->wait ? await(verb, name) : STATUS_GOOD;
+    if (verb->json && verb->wait && status == STATUS_GOOD) {
+        status = show(verb, name);
+    }
+    return status ? status : cli_finish_output(STATUS_GOOD);
+}
+
+static int create(const struct index_verb *verb, const char *name)
+{
+    char selection[TEXT_SIZE + 1100];
+    struct situ_index *index;
+    struct situ_error error;
+    if (!verb->model || !verb->store) {
+        return cli_misused("index", "create wants --model MODEL and --store STORE");
+    }
+    int length = snprintf(selection, sizeof selection, "%s/%s", verb->store,
+                          verb->prefix ? verb->prefix : "");
+    if (strchr(verb->store, '/') || (size_t)length >= sizeof selection) {
+        return cli_misused("index", "--store takes the name of a store, --prefix what follows it");
+    }
+    if (situ_index_create(verb->cli->array, name, verb->model, selection, &verb->options, &index,
+                          &error)) {
+        cli_say_error(verb->cli, &error);
+        return STATUS_NOTHING;
+    }
+    return finish(verb, name, index);
+}
+
+static int rebuild(const struct index_verb *verb, const char *name)
+{
+    struct situ_index *index;
+    struct situ_error error;
+    if (!verb->model) {
+        return cli_misused("index", "rebuild wants --model MODEL");
+    }
+    if (situ_index_rebuild(verb->cli->array, name, verb->model, &index, &error)) {
+        cli_say_error(verb->cli, &error);
+        return STATUS_NOTHING;
+    }
+    return finish(verb, name, index);
+}
+
+/* All of them, also where one fails. */
+static int remove_all(const struct index_verb *verb, char **names, int count)
+{
+    struct situ_error error;
+    int failed = 0;
+    for (int i = 0; i < count; i++) {
+        if (situ_index_remove(verb->cli->array, names[i], &error)) {
+            cli_say_error(verb->cli, &error);
+            failed++;
+        }
+    }
+    if (failed > 0) {
+        return failed < count ? STATUS_SOME_FAILED : STATUS_NOTHING;
+    }
+    return STATUS_GOOD;
+}
+
+/* ---- The command line ------------------------------------------------------------------------ */
+
+/* 1 where it was one of ours, 0 where not, -1 where it was wrong. */
+static int take_option(struct index_verb *verb, int option)
+{
+    uint64_t value = 0;
+    switch (option) {
+    case 'm':
+        verb->model = optarg;
+        return 1;
+    case OPTION_STORE:
+        verb->store = optarg;
+        return 1;
+    case OPTION_PREFIX:
+        verb->prefix = optarg;
+        return 1;
+    case OPTION_GLOB:
+        verb->options.glob = optarg;
+        return 1;
+    case OPTION_METRIC:
+        verb->options.metric = optarg;
+        return 1;
+    case OPTION_INTERVAL:
+        if (!cli_parse_number(optarg, 1, 86400, &value)) {
+            (void)cli_misused("index", "--interval takes a number of 1 to 86400");
+            return -1;
+        }
+        verb->options.interval_s = (uint32_t)value;
+        return 1;
+    case OPTION_NAMES:
+        verb->names = optarg;
+        return 1;
+    case OPTION_WAIT:
+        verb->wait = true;
+        return 1;
+    case 'j':
+        verb->json = true;
+        return 1;
+    case 'P':
+        verb->no_progress = true;
+        return 1;
+    case '0':
+        verb->delimiter = '\0';
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static int run(struct index_verb *verb, char **names, int count)
+{
+    static const struct {
+        const char *name;
+        int least; /* words, the action included */
+        int most;
+    } actions[] = {{"list", 1, 1},    {"show", 2, 2},   {"create", 2, 2}, {"rebuild", 2, 2},
+                   {"remove", 2, 64}, {"export", 3, 3}, {"import", 3, 3}};
+    const char *action = count > 0 ? names[0] : "";
+    size_t i = 0;
+    while (i < sizeof actions / sizeof actions[0] &&
+           (strcmp(action, actions[i].name) != 0 || count < actions[i].least ||
+            count > actions[i].most)) {
+        i++;
+    }
+    if (i == sizeof actions / sizeof actions[0]) {
+        return cli_misused("index",
+                           "give: index create NAME --model MODEL --store STORE, list, show NAME, "
+                           "rebuild NAME --model MODEL, remove NAME..., export NAME FILE or import "
+                           "NAME FILE");
+    }
+    if (cli_open(verb->cli)) {
+        return STATUS_NOTHING;
+    }
+    switch (i) {
+    case 0:
+        return list(verb);
+    case 1:
+        return show(verb, names[1]);
+    case 2:
+        return create(verb, names[1]);
+    case 3:
+        return rebuild(verb, names[1]);
+    case 4:
+        return remove_all(verb, names + 1, count - 1);
+    case 5:
+        return index_export(verb, names[1], names[2]);
+    default:
+        return index_import(verb, names[1], names[2]);
+    }
+}
+
+int verb_index(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {{"model", required_argument, NULL, 'm'},
+                                            {"store", required_argument, NULL, OPTION_STORE},
+                                            {"prefix", required_argument, NULL, OPTION_PREFIX},
+                                            {"glob", required_argument, NULL, OPTION_GLOB},
+                                            {"metric", required_argument, NULL, OPTION_METRIC},
+                                            {"interval", required_argument, NULL, OPTION_INTERVAL},
+                                            {"names", required_argument, NULL, OPTION_NAMES},
+                                            {"wait", no_argument, NULL, OPTION_WAIT},
+                                            {"null", no_argument, NULL, '0'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"no-progress", no_argument, NULL, 'P'},
+                                            COMMON_OPTIONS};
+    struct index_verb verb = {
+        .cli = cli, .delimiter = '\n', .options.struct_size = sizeof verb.options};
+    int option;
+
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+    while ((option = getopt_long(argc, argv, "m:0", options, NULL)) != -1) {
+        int taken = take_option(&verb, option);
+        if (taken < 0) {
+            return STATUS_NOTHING;
+        }
+        if (taken == 0 && !cli_common_option(cli, option, "index")) {
+            return cli_misused("index", NULL);
+        }
+    }
+    return run(&verb, argv + optind, argc - optind);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of `situ index` share. One thread.
+ */
+#ifndef SITU_CLI_INDEX_H
+#define SITU_CLI_INDEX_H
+
+#include "cli/cli.h"
+#include "cli/progress.h"
+
+struct index_verb {
+    struct cli *cli; /* borrowed */
+    struct situ_index_options options;
+    const char *model;
+    const char *store;
+    const char *prefix;
+    const char *names; /* the file of names of an import; NULL: beside the other */
+    int delimiter;     /* of names */
+    bool wait;
+    bool json;
+    bool no_progress;
+};
+
+/* index_rows.c; each gives the exit status. */
+int index_export(const struct index_verb *verb, const char *name, const char *path);
+int index_import(const struct index_verb *verb, const char *name, const char *path);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Groups of near-duplicates, read as the array finds them.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "client/index_object.h"
+#include "client/lines.h"
+#include "client/names.h"
+#include "client/plain_numbers.h"
+
+struct situ_groups {
+    struct lines lines;
+    struct situ_duplicates_options options;
+    uint64_t looked_at;
+    struct situ_duplicate *objects; /* owned; of the group given last */
+    size_t capacity;
+    struct situ_group group;
+};
+
+static int write_target(struct situ_groups *groups, const char *index, double min_score,
+                        struct situ_error *error)
+{
+    cleanup_buffer struct buffer number = BUFFER_INIT;
+    struct plain_numbers plain;
+    struct buffer *target = &groups->lines.target;
+    if (!isfinite(min_score)) {
+        return client_fail(error, SITU_USAGE, "min_score is no finite number");
+    }
+    int result = index_target(target, index, "/duplicates", error);
+    if (result) {
+        return result;
+    }
+    if (plain_numbers_begin(&plain)) {
+        return client_fail_memory(error);
+    }
+    json_write_double(&number, min_score);
+    plain_numbers_end(&plain);
+    const char *text = buffer_text(&number);
+    url_append_query(target, "min_score", text ? text : "");
+    if (groups->options.progress) {
+        url_append_query(target, "progress", "1");
+    }
+    return text ? 0 : client_fail_memory(error);
+}
+
+/* The last two parameters are those of every call. */
+int situ_duplicates(struct situ *array, const char *index, double min_score,
+                    const struct situ_duplicates_options *options, struct situ_groups **ret_groups,
+                    struct situ_error *error)
+{
+    if (ret_groups) {
+        *ret_groups = NULL;
+    }
+    if (!array || !ret_groups) {
+        return -EINVAL;
+    }
+    struct situ_groups *groups = calloc(1, sizeof *groups);
+    if (!groups) {
+        return client_fail_memory(error);
+    }
+    int result = client_options(&groups->options, sizeof groups->options, options, error);
+    if (result == 0) {
+        result = lines_init(&groups->lines, array, error);
+    }
+    if (result == 0) {
+        result = write_target(groups, index, min_score, error);
+    }
+    if (result == 0) {
+        groups->lines.stream.on_wait = groups->options.on_wait;
+        groups->lines.stream.context = groups->options.context;
+        result = lines_begin(&groups->lines, error);
+    }
+    if (result) {
+        situ_groups_free(groups);
+        return result;
+    }
+    *ret_groups = groups;
+    return 0;
+}
+
+static int read_group(struct situ_groups *groups, const struct json *list, struct situ_error *error)
+{
+    size_t count = json_length(list);
+    if (json_type_of(list) != JSON_TYPE_ARRAY || count == 0) {
+        return client_fail(error, SITU_PROTOCOL, "the array gives a group that cannot be read");
+    }
+    if (count > groups->capacity) {
+        struct situ_duplicate *more = reallocarray(groups->objects, count, sizeof *more);
+        if (!more) {
+            return client_fail_memory(error);
+        }
+        groups->objects = more;
+        groups->capacity = count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct json *node = json_element(list, i);
+        groups->objects[i] = (struct situ_duplicate){
+            .object = json_get_string(json_member(node, "object"), ""),
+            .score = json_get_number(json_member(node, "score"), (double)NAN)};
+    }
+    groups->group = (struct situ_group){.objects = groups->objects, .count = count};
+    return 1;
+}
+
+int situ_group_next(struct situ_groups *groups, const struct situ_group **ret_group,
+                    struct situ_error *error)
+{
+    if (!groups || !ret_group) {
+        return -EINVAL;
+    }
+    for (;;) {
+        int result = lines_next(&groups->lines, error);
+        const struct json *root = groups->lines.root;
+        const struct json *told = json_member(root, result > 0 ? "progress" : "done");
+        int64_t looked_at = json_get_integer(json_member(told, "objects"), 0);
+        groups->looked_at = looked_at > 0 ? (uint64_t)looked_at : groups->looked_at;
+        if (result <= 0) {
+            return result;
+        }
+        const struct json *list = json_member(root, "group");
+        if (list) {
+            result = read_group(groups, list, error);
+            *ret_group = &groups->group;
+            return result;
+        }
+        if (told && groups->options.on_wait && groups->options.on_wait(groups->options.context)) {
+            return client_fail(error, SITU_CANCELLED, "stopped by the caller");
+        }
+    }
+}
+
+uint64_t situ_groups_looked_at(const struct situ_groups *groups)
+{
+    return groups ? groups->looked_at : 0;
+}
+
+void situ_groups_free(struct situ_groups *groups)
+{
+    if (groups) {
+        lines_done(&groups->lines);
+        free(groups->objects);
+        free(groups);
+    }
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading JSON lines to their end.
+ */
+#include "client/lines.h"
+
+#include <errno.h>
+
+int lines_init(struct lines *lines, struct situ *array, struct situ_error *error)
+{
+    return stream_init(&lines->stream, array, error);
+}
+
+void lines_done(struct lines *lines)
+{
+    stream_done(&lines->stream);
+    buffer_done(&lines->target);
+    json_free(lines->root);
+    lines->root = NULL;
+}
+
+int lines_begin(struct lines *lines, struct situ_error *error)
+{
+    struct situ *array = lines->stream.array;
+    lines->request = (struct request){
+        .method = "GET", .target = buffer_text(&lines->target), .compressed = true};
+    if (!lines->request.target) {
+        return client_fail_memory(error);
+    }
+    for (uint32_t count = 0;; count++) {
+        long status = 0;
+        long asked_s = 0;
+        int result = stream_begin(&lines->stream, &lines->request, &status, &asked_s, error);
+        if (result || (status >= 200 && status <= 299)) {
+            return result;
+        }
+        if (!retry_wanted(status, asked_s) || count >= retry_limit(array, status)) {
+            return answer_fail(array, status, &lines->stream.bytes, error);
+        }
+        retry_sleep(retry_wait_ms(array, count, asked_s));
+    }
+}
+
+static int take_last(struct lines *lines)
+{
+    lines->ended = true;
+    stream_drain(&lines->stream);
+    stream_end(&lines->stream);
+    return 0;
+}
+
+/* One line: 1 with lines->root, 2 where it is to be passed over, 0 at the end, or the fault. */
+static int read_line(struct lines *lines, struct situ_error *error)
+{
+    const char *line;
+    size_t size;
+    struct error reason;
+    json_free(lines->root);
+    lines->root = NULL;
+    int result = stream_line(&lines->stream, &line, &size, error);
+    if (result < 0) {
+        return result;
+    }
+    if (result == 0) {
+        return client_fail(error, SITU_UNREACHABLE, "the array at %s ended its answer early",
+                           lines->stream.array->address.text);
+    }
+    if (size == 0) {
+        return 2;
+    }
+    if (json_parse(line, size, "line", &lines->root, &reason)) {
+        return client_fail_answer(error, &reason);
+    }
+    const struct json *fault = json_member(lines->root, "error");
+    if (fault) {
+        const char *word = json_get_string(json_member(fault, "code"), "internal");
+        return client_fail(error, client_code_parse(word), "%s",
+                           json_get_string(json_member(fault, "message"),
+                                           "the array could not go on with its answer"));
+    }
+    return json_member(lines->root, "done") ? take_last(lines) : 1;
+}
+
+int lines_next(struct lines *lines, struct situ_error *error)
+{
+    int result = lines->failed ? lines->result : lines->ended ? 0 : 2;
+    while (result == 2) {
+        result = read_line(lines, &lines->fault);
+    }
+    if (result < 0) {
+        bool stopped = result == client_code_errno(SITU_CANCELLED);
+        lines->failed = !stopped; /* by the caller, who may go on */
+        lines->result = result;
+        if (error) {
+            *error = lines->fault;
+        }
+    }
+    return result;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rows of an index, read as they come.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "client/index_object.h"
+#include "client/lines.h"
+#include "wire/base64.h"
+
+struct situ_vectors {
+    struct lines lines;
+    struct buffer bytes; /* of the row given last, as they came */
+    struct buffer row;   /* its values */
+    struct situ_vector vector;
+};
+
+int situ_index_export(struct situ *array, const char *index, struct situ_vectors **ret_vectors,
+                      struct situ_error *error)
+{
+    if (ret_vectors) {
+        *ret_vectors = NULL;
+    }
+    if (!array || !ret_vectors) {
+        return -EINVAL;
+    }
+    struct situ_vectors *vectors = calloc(1, sizeof *vectors);
+    if (!vectors) {
+        return client_fail_memory(error);
+    }
+    int result = lines_init(&vectors->lines, array, error);
+    if (result == 0) {
+        result = index_target(&vectors->lines.target, index, "/vectors", error);
+    }
+    if (result == 0) {
+        result = lines_begin(&vectors->lines, error);
+    }
+    if (result) {
+        situ_vectors_free(vectors);
+        return result;
+    }
+    *ret_vectors = vectors;
+    return 0;
+}
+
+/* The values of a row: base64 of float32, little-endian. */
+static int read_row(struct situ_vectors *vectors, const struct json *node, struct situ_error *error)
+{
+    const char *text = json_get_string(node, NULL);
+    size_t length = json_length(node);
+    size_t size = 0;
+    buffer_clear(&vectors->bytes);
+    buffer_clear(&vectors->row);
+    uint8_t *bytes =
+        text ? (uint8_t *)buffer_reserve(&vectors->bytes, base64_room(length) + 1) : NULL;
+    if (text && !bytes) {
+        return client_fail_memory(error);
+    }
+    if (!text || base64_decode(text, length, bytes, &size) || size == 0 || size % 4 != 0) {
+        return client_fail(error, SITU_PROTOCOL, "the array gives a row that cannot be read");
+    }
+    float *values = (float *)(void *)buffer_reserve(&vectors->row, size);
+    if (!values) {
+        return client_fail_memory(error);
+    }
+    for (size_t i = 0; i < size / 4; i++) {
+        uint32_t bits = bytes_get_u32(bytes + 4 * i);
+        memcpy(&values[i], &bits, sizeof bits);
+    }
+    vectors->vector.values = values;
+    vectors->vector.count = size / 4;
+    return 1;
+}
+
+int situ_vector_next(struct situ_vectors *vectors, const struct situ_vector **ret_vector,
+                     struct situ_error *error)
+{
+    if (!vectors || !ret_vector) {
+        return -EINVAL;
+    }
+    for (;;) {
+        int result = lines_next(&vectors->lines, error);
+        if (result <= 0) {
+            return result;
+        }
+        const struct json *root = vectors->lines.root;
+        vectors->vector.object = json_get_string(json_member(root, "object"), NULL);
+        if (!vectors->vector.object) {
+            continue; /* a line that we do not know */
+        }
+        result = read_row(vectors, json_member(root, "embedding"), error);
+        if (result > 0) {
+            *ret_vector = &vectors->vector;
+        }
+        return result;
+    }
+}
+
+void situ_vectors_free(struct situ_vectors *vectors)
+{
+    if (vectors) {
+        lines_done(&vectors->lines);
+        buffer_done(&vectors->bytes);
+        buffer_done(&vectors->row);
+        free(vectors);
+    }
+}
