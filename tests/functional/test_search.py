@@ -259,6 +259,26 @@ def test_killed_while_it_fills_it_goes_on(array, photos):
     assert nearest(array, object=objects[0]) == exact(objects, rows, rows[0])[0][:10]
 
 
+def test_a_damaged_row_is_told_and_put_again(array, photos):
+    create(array, interval_s=3600)
+    wait_ready(array, rows=128)
+    objects, rows, _ = vectors(array)
+    assert array.stop() == 0
+    (file,) = (array.directory / "state/indexes/like").glob("*/rows")
+    content = bytearray(file.read_bytes())
+    at = content.index(rows[40].astype("<f4").tobytes()) + 1234
+    content[at] ^= 0x20
+    file.write_bytes(content)
+    array.start()
+    r = search(array, object=objects[40], k=128)  # inferred anew: its row is not believed
+    assert r["hits"][0]["object"] == objects[40] or r.get("damaged") == 1, r["hits"][0]
+    array.wait_for(lambda: "event=index_row_repaired" in array.log(), "the row to be put again")
+    again, repaired, done = vectors(array)
+    assert (again, done) == (objects, {"done": {"objects": 128}})
+    assert np.array_equal(repaired, rows)
+    assert index(array)["damaged"] == 0
+
+
 def test_another_model_takes_over_when_it_is_complete(array, photos):
     create(array)
     wait_ready(array, rows=128)
