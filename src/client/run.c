@@ -179,8 +179,9 @@ static int take_done(struct situ_results *results, const struct json *done,
         return client_fail(error, code ? client_code_parse(code) : SITU_INTERNAL, "%s",
                            results->reason[0] ? results->reason : "the job failed");
     }
-    if (results->selection.by_name &&
-        results->progress.cursor < selection_sent(&results->selection)) {
+    uint64_t cursor = results->progress.cursor;
+    if (count_of(done, "objects", cursor) != cursor ||
+        (results->selection.by_name && cursor < selection_sent(&results->selection))) {
         return client_fail(error, SITU_PROTOCOL,
                            "the array left out results that it was asked for");
     }

@@ -242,7 +242,7 @@ class JobsMixin:
             job.state = fake.end_state
             job.reason = fake.end_reason
         figures = job.figures()
-        self.line(lines, {"done": {"state": job.state, "reason": job.reason, "objects": len(job.lines),
+        self.line(lines, {"done": {"state": job.state, "reason": job.reason, "objects": len(job.lines) + fake.lost_lines,
                                    **{k: figures[k] for k in ("skipped", "failed", "cached", "bytes_read")}}})
         if job.state == "done" and not job.asked.get("keep", True) and not self.client_left():
             fake.jobs.pop(job.id, None)  # the array leaves itself a minute

@@ -37,6 +37,7 @@ class Fake:
         self.ready = None  # so many results of new jobs can be read, and then they stay running
         self.swallow = False  # jobs have no results
         self.noise = []  # lines before each result
+        self.lost_lines = 0  # so many results more than there were are said to have been sent
         self.more_lines = []  # behind the results of each job
         self.end_state, self.end_reason = "done", None
         self.refuse_follows = []  # answers to GET .../results

@@ -187,6 +187,11 @@ class Followed(Jobs):
         self.fake.more_lines, self.fake.swallow = [], True
         self.assertIn("left out results", self.situ("infer", "cnn", "-", stdin=names, status=2).err)
 
+    def test_lines_that_were_lost_on_the_way_are_no_success(self):
+        self.fake.fill(3)
+        self.fake.lost_lines = 1
+        self.assertIn("left out results", self.situ("infer", "cnn", "photos/", status=1).err)
+
 
 class Wire(Jobs):
     def traffic(self, *arguments, **environment):
