@@ -19,9 +19,11 @@ from network import ARRAY_ADDRESS, LINKS
 
 CLASSIFIERS = ["compact", "v2", "host", "node", "tensor", "tensor-json"]
 OPEN_SYSTEMS = ["compact", "host", "node", "tensor"]
-OPEN_SHARES = [0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.2]  # of the rate that situ reaches in a closed loop
+OPEN_SHARES = [0.2, 0.5, 0.7, 0.85, 1.0, 1.2]  # of the rate that situ reaches in a closed loop
 DEADLINES_MS = [50, 100, 200]
-LARGE_COUNT = 24
+LARGE_COUNT = 12
+SLOW_COUNT = 32  # photos where each takes long: a slow model, a tensor as text
+OPEN_SECONDS = 3
 
 
 class Setting:
@@ -169,20 +171,26 @@ class Plan:
         """All systems in turn, run after run, so that a change of the machine's speed meets all."""
         cpus_array = self.every if cores > 1 else [self.core_array]
         cpus_host = self.every if cores > 1 else [self.core_host]
-        count = min(setting.count, 8) if self.quick else setting.count
         runs = {name: [] for name in names}
+        counts = {name: self.count_of(setting, name) for name in names}
         self.network.set_link(LINKS[link])
         with self.servers(setting, cpus_array, group) as running, contextlib.ExitStack() as stack:
             clients = {}
             for name in names:
                 clients[name] = systems.Client(name, self.network, cpus_host, setting)
                 stack.callback(clients[name].stop)
-                clients[name].round(f"closed {min(count, 8)}")
+                clients[name].round(f"closed {min(counts[name], 8)}")
             for _ in range(self.runs):
                 for name in names:
-                    runs[name].append(self.measured(clients[name], running, f"closed {count}"))
+                    runs[name].append(self.measured(clients[name], running, f"closed {counts[name]}"))
         for name in names:
             yield self.entry(part, setting, name, link, runs[name], cores=cores, shape=shape)
+
+    def count_of(self, setting, name):
+        if self.quick:
+            return min(setting.count, 8)
+        slow = setting.package.name == "resnet50" or name == "tensor-json"
+        return min(setting.count, SLOW_COUNT) if slow else setting.count
 
     def entry(self, part, setting, name, link, runs, **more):
         summaries = [summary(run.pop("latencies_ms")) for run in runs]
@@ -259,7 +267,7 @@ class Plan:
                 yield from self.open_rates(setting, link, clients, running, full)
 
     def open_rates(self, setting, link, clients, running, full):
-        seconds = 1 if self.quick else 4
+        seconds = 1 if self.quick else OPEN_SECONDS
         for share in (OPEN_SHARES[:1] if self.quick else OPEN_SHARES):
             runs = {name: [] for name in clients}
             for number in range(self.runs):
