@@ -5,13 +5,14 @@
  *
  *   experiment_host SYSTEM [--array URL] [--files URL] [--model NAME] [--package DIR] [--cores N]
  *                   [--index NAME] [--rows FILE] [--input NAME] [--output NAME] [--datatype TYPE]
- * KEYS < commands
+ *                   KEYS < commands
  *
- * SYSTEM: `compact` and `v2` send the photo's name to situd; `search` asks situd for the ten
- * nearest photos; `retrieve` fetches the photo, embeds it here and compares it with all rows of
- * --rows; `host` fetches the photo from a file server and runs the same media and engine code here;
- * `tensor` and `tensor-json` fetch and preprocess it here, and send the tensor to situd. KEYS is a
- * file of keys, one a line. A command is a line, answered with a line of JSON:
+ * SYSTEM: `compact` and `v2` send the photo's name to situd; `search` asks situd for the ten photos
+ * most like one of the store `new`, which is not in the index; `retrieve` fetches the photo, embeds
+ * it here and compares it with all rows of --rows; `host` fetches the photo from a file server and
+ * runs the same media and engine code here; `tensor` and `tensor-json` fetch and preprocess it
+ * here, and send the tensor to situd. KEYS is a file of keys, one a line. A command is a line,
+ * answered with a line of JSON:
  *
  *   closed COUNT                    one request after the other
  *   open RATE SECONDS SEED THREADS  Poisson arrivals at RATE a second, up to THREADS in flight
@@ -154,7 +155,7 @@ static int ask_search(struct client *client, const char *key)
     (void)snprintf(client->url, sizeof client->url, "%s/v1/indexes/%s/search", client->host->array,
                    client->host->index);
     buffer_clear(&client->body);
-    buffer_printf(&client->body, "{\"object\":\"photos/%s\",\"k\":10}", key);
+    buffer_printf(&client->body, "{\"object\":\"new/%s\",\"k\":10}", key);
     return post(client, "Content-Type: application/json", 0);
 }
 

@@ -141,7 +141,7 @@ def start_files(network, cpus, photos, scratch, group=None):
 
 
 def start_situd(network, cpus, build, photos, models, scratch, group=None):
-    command = [build / "src/daemon/situd", "--store", f"photos={photos}", "--models", models,
+    command = [build / "src/daemon/situd", "--store", f"photos={photos}", "--store", f"new={photos}", "--models", models,
                "--state", scratch / "state", "--listen", f"{ARRAY_ADDRESS}:{SITUD_PORT}",
                "--insecure", "--cache-size", "0"]
     process = Process(network.inside("array", cpus, command, group), scratch / "situd.log")
