@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The keeper, the table's own thread: gives the places to the jobs that wait for one, by priority
- * and age, starts their threads and joins them, queues again what paused by itself, and removes
- * what has expired.
+ * and age, takes them from jobs of a lower priority, starts their threads and joins them, queues
+ * again what paused by itself, and removes what has expired.
  */
 #include <errno.h>
 #include <time.h>
@@ -47,6 +47,50 @@ static void give_place(struct jobs *jobs, struct job *job)
     job->has_thread = true;
 }
 
+/* The placed job that goes last: of equal ones, the younger. NULL: none goes behind that priority,
+ * or one is on its way out already. */
+static struct job *last_in_place(struct jobs *jobs, uint32_t priority)
+{
+    struct job *last = NULL;
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct job *job = jobs->all[i];
+        if (job->stage != STAGE_PLACED || job->spec.priority >= priority) {
+            continue;
+        }
+        if (job->yields) {
+            return NULL;
+        }
+        if (job_wish(job) == WISH_NONE && (!last || job->spec.priority <= last->spec.priority)) {
+            last = job;
+        }
+    }
+    return last;
+}
+
+/* While all places are taken, who waits for one takes that of a job of a lower priority: else it
+ * would wait for as long as a job may last. */
+static void make_place(struct jobs *jobs)
+{
+    const struct job *first = jobs->placed < LIMIT_JOBS_RUNNING ? NULL : first_in_line(jobs);
+    struct job *last = first ? last_in_place(jobs, first->spec.priority) : NULL;
+    if (last) {
+        last->yields = true; /* whoever halts it takes that back */
+        job_set_wish(last, WISH_HALT);
+    }
+}
+
+/* Its thread is gone. It waits again, where it did not end by itself meanwhile. */
+static void queue_yielded(struct job *job)
+{
+    job->yields = false;
+    job_set_wish(job, WISH_NONE);
+    HOLD(&job->lock);
+    if (!job_state_is_end(job->state) && job->retry_ns == 0) {
+        job->stage = STAGE_QUEUED;
+        job->state = job->state == JOB_RUNNING ? JOB_WAITING : job->state;
+    }
+}
+
 /* True where a thread was joined: the table was unlocked meanwhile. */
 static bool join_one(struct jobs *jobs)
 {
@@ -58,6 +102,9 @@ static bool join_one(struct jobs *jobs)
             (void)pthread_mutex_lock(&jobs->lock);
             job->has_thread = false;
             job->stage = STAGE_IDLE; /* only this thread takes a job on from STAGE_OVER */
+            if (job->yields) {
+                queue_yielded(job);
+            }
             (void)pthread_cond_broadcast(&jobs->changed);
             return true;
         }
@@ -188,6 +235,7 @@ static void *keeper_thread(void *context)
             while (jobs->placed < LIMIT_JOBS_RUNNING && (job = first_in_line(jobs)) != NULL) {
                 give_place(jobs, job);
             }
+            make_place(jobs);
         }
         (void)wait_until(&jobs->changed, &jobs->lock, next_ns);
     }
@@ -204,6 +252,7 @@ int keeper_start(struct jobs *jobs)
 void keeper_halt(struct jobs *jobs, struct job *job)
 {
     HOLD(&jobs->lock);
+    job->yields = false;
     if (job->stage == STAGE_QUEUED && !job->has_thread) {
         job->stage = STAGE_IDLE;
     }

@@ -58,6 +58,7 @@ struct job {
     int64_t remove_ns;       /* delivered, not to be kept: when it goes (monotonic); 0: not */
     int64_t expire_after_ns; /* it could not be removed when its time had come */
     bool lacking;            /* it was done, and its log has lost results: to be queued */
+    bool yields; /* the keeper has asked it to give its place to one of a higher priority */
 
     pthread_mutex_t opening; /* held while the log is opened, so that there is one of it */
 

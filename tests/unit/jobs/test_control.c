@@ -313,7 +313,7 @@ static void places_go_by_priority_and_age(void **state)
     fixture_hold(fixture, true);
     for (unsigned i = 0; i < LIMIT_JOBS_RUNNING + 4; i++) {
         struct job_spec spec = fixture_spec(all);
-        spec.priority = i < LIMIT_JOBS_RUNNING ? 0 : priorities[i - LIMIT_JOBS_RUNNING];
+        spec.priority = i < LIMIT_JOBS_RUNNING ? 9 : priorities[i - LIMIT_JOBS_RUNNING];
         fixture_create(fixture, &spec, ids[i]);
         if (i < LIMIT_JOBS_RUNNING) {
             fixture_await(fixture, ids[i], JOB_RUNNING);
@@ -433,6 +433,35 @@ static void nothing_is_answered_after_the_stop(void **state)
     assert_int_equal(jobs_create(fixture->jobs, &spec, NULL, &info, &existing, &error), -EAGAIN);
 }
 
+/* Sixteen long jobs held an urgent one up until one of them had ended. */
+static void an_urgent_job_takes_the_place_of_one_that_is_not(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char ids[LIMIT_JOBS_RUNNING + 1][JOB_ID_SIZE];
+    fixture_fill(fixture, "a/", 100, 0);
+    fixture_hold(fixture, true);
+    for (unsigned i = 0; i <= LIMIT_JOBS_RUNNING; i++) {
+        spec.priority = i == LIMIT_JOBS_RUNNING ? 9 : i == 3 ? 4 : 5;
+        fixture_create(fixture, &spec, ids[i]);
+        if (i < LIMIT_JOBS_RUNNING) {
+            fixture_await(fixture, ids[i], JOB_RUNNING);
+        }
+    }
+    fixture_await(fixture, ids[LIMIT_JOBS_RUNNING], JOB_RUNNING);
+    fixture_await(fixture, ids[3], JOB_WAITING);
+    for (unsigned i = 0; i < LIMIT_JOBS_RUNNING; i++) {
+        assert_int_equal(fixture_state(fixture, ids[i]), i == 3 ? JOB_WAITING : JOB_RUNNING);
+    }
+    assert_int_equal(call(jobs_pause, fixture, ids[3]), ERROR_NONE);
+    assert_int_equal(call(jobs_resume, fixture, ids[3]), ERROR_NONE);
+    fixture_hold(fixture, false);
+    for (unsigned i = 0; i <= LIMIT_JOBS_RUNNING; i++) {
+        fixture_await(fixture, ids[i], JOB_DONE);
+        fixture_check_exact(fixture, ids[i], "a/", 100);
+    }
+}
+
 /* Whoever asks first is not told of a job that is done with half of its results. */
 static void a_done_job_whose_log_lost_results_makes_them_up(void **state)
 {
@@ -515,6 +544,7 @@ int main(void)
         RUN(what_is_not_kept_goes_after_delivery),
         RUN(ended_jobs_go_after_their_time),
         RUN(nothing_is_answered_after_the_stop),
+        RUN(an_urgent_job_takes_the_place_of_one_that_is_not),
         RUN(a_done_job_whose_log_lost_results_makes_them_up),
         RUN(a_resumed_job_that_lost_its_log_does_not_fail_at_once),
     };
