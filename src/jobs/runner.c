@@ -127,6 +127,20 @@ static void check_failures(struct runner *runner)
     }
 }
 
+/* An answer that no line of the log can hold is a failure: asked again it would be as long. */
+static int append_failure(struct runner *runner, struct slot *slot,
+                          const struct record_facts *facts)
+{
+    struct jobs_object *object = &slot->object;
+    object->code = ERROR_TOO_LARGE;
+    buffer_done(&object->line);
+    object->line = BUFFER_INIT;
+    item_write_failure(&object->line, object->object, slot->flawed, object->code,
+                       "the answer is longer than a line of a job's results may be");
+    int r = buffer_ok(&object->line);
+    return r < 0 ? r : job_log_append(runner->log, object->line.data, object->line.size, facts);
+}
+
 /* The first of the window is back: its line goes to the log. */
 static void append_line(struct runner *runner, struct slot *slot)
 {
@@ -144,6 +158,7 @@ static void append_line(struct runner *runner, struct slot *slot)
     int r = buffer_ok(&object->line);
     if (r == 0) {
         r = job_log_append(runner->log, object->line.data, object->line.size, &facts);
+        r = r == -EMSGSIZE ? append_failure(runner, slot, &facts) : r;
     }
     if (r < 0) {
         stop_for_memory(runner);

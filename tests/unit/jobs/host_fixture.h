@@ -2,7 +2,8 @@
  *
  * A host for jobs under test: a store named `s` in memory (and `d`, a directory, where a test opens
  * one), and three threads that answer objects
- * out of order, or as a test's knobs say. Keys with `bad` in them fail. Also a jobs directory of
+ * out of order, or as a test's knobs say. Keys with `bad` in them fail,
+ * those with `endless` get longer answers than a log takes. Also a jobs directory of
  * its own and waiting for what jobs do.
  */
 #ifndef TESTS_JOBS_HOST_FIXTURE_H

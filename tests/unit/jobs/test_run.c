@@ -182,6 +182,27 @@ static void what_is_gone_at_the_look_is_not_found(void **state)
     free(lines);
 }
 
+/* The job was paused for ever, "out of memory". */
+static void an_answer_too_long_for_the_log_fails_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    fixture_put(fixture, "a.jpg", 1);
+    fixture_put(fixture, "b-endless.jpg", 1);
+    fixture_put(fixture, "c.jpg", 1);
+    fixture_create(fixture, &spec, id);
+    fixture_await(fixture, id, JOB_DONE);
+    char *lines = fixture_lines(fixture, id);
+    assert_non_null(
+        strstr(lines, "{\"object\":\"s/b-endless.jpg\",\"error\":{\"code\":\"too_large\""));
+    assert_non_null(strstr(lines, "s/c.jpg"));
+    free(lines);
+    struct job_info info = fixture_info(fixture, id);
+    assert_int_equal(info.failed, 1);
+    job_info_done(&info);
+}
+
 static void names_that_are_no_objects_fail_in_their_place(void **state)
 {
     struct fixture *fixture = *state;
@@ -319,6 +340,7 @@ int main(void)
         RUN(a_model_that_is_gone_pauses_the_job_until_it_is_back),
         RUN(a_selection_that_cannot_be_listed_pauses_the_job),
         RUN(what_is_gone_at_the_look_is_not_found),
+        RUN(an_answer_too_long_for_the_log_fails_alone),
         RUN(names_that_are_no_objects_fail_in_their_place),
         RUN(too_many_failures_end_the_job_and_it_can_be_resumed),
         RUN(a_slow_stream_shows_its_lines_soon),
