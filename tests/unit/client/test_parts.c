@@ -272,7 +272,8 @@ static void options_become_members(void **state)
     assert_int_equal(make(&options, &selection, &target, &body), 0);
     assert_string_equal(buffer_text(&target), "/v1/jobs?follow=1");
     assert_string_equal(body.data, "{\"model\":\"cnn@2\",\"select\":{\"store\":\"s\"},"
-                                   "\"output\":{\"labels\":false},\"keep\":false,");
+                                   "\"output\":{\"labels\":false,\"embedding\":\"base64\"},"
+                                   "\"keep\":false,");
     options.top = 3;
     options.priority = UINT32_MAX;
     options.max_failures = UINT64_MAX;
@@ -284,9 +285,10 @@ static void options_become_members(void **state)
     assert_int_equal(make(&options, &selection, &target, &body), 0);
     assert_string_equal(buffer_text(&target), "/v1/jobs?follow=1&progress=1");
     assert_string_equal(
-        body.data, "{\"model\":\"cnn@2\",\"select\":{\"store\":\"s\",\"glob\":\"**\"},\"top\":3,"
-                   "\"output\":{\"labels\":false},\"priority\":0,\"max_failures\":0,"
-                   "\"cache\":false,\"keep\":false,\"standing\":true,\"interval_s\":7,");
+        body.data,
+        "{\"model\":\"cnn@2\",\"select\":{\"store\":\"s\",\"glob\":\"**\"},\"top\":3,"
+        "\"output\":{\"labels\":false,\"embedding\":\"base64\"},\"priority\":0,\"max_failures\":0,"
+        "\"cache\":false,\"keep\":false,\"standing\":true,\"interval_s\":7,");
     options.interval_s = 86401;
     assert_int_equal(make(&options, &selection, &target, &body), -EINVAL);
     options.interval_s = 0;

@@ -103,15 +103,26 @@ static void killed_many_times(bool standing)
     fixture_free(fixture, true);
 }
 
+/* ThreadSanitizer does not follow a fork that starts threads. */
+static void skip_under_thread_sanitizer(void)
+{
+#ifdef __SANITIZE_THREAD__
+    print_message("ThreadSanitizer does not follow a fork that starts threads\n");
+    skip();
+#endif
+}
+
 static void a_job_that_is_killed_at_any_moment_is_exact(void **state)
 {
     (void)state;
+    skip_under_thread_sanitizer();
     killed_many_times(false);
 }
 
 static void a_standing_job_that_is_killed_at_any_moment_is_exact(void **state)
 {
     (void)state;
+    skip_under_thread_sanitizer();
     killed_many_times(true);
 }
 
