@@ -85,6 +85,24 @@ void cli_say_error(const struct cli *cli, const struct situ_error *error)
     }
 }
 
+void cli_say_object_error(const struct cli *cli, const char *object, const struct situ_error *error)
+{
+    switch (error->code) {
+    case SITU_UNDECODABLE:
+    case SITU_UNFIT:
+    case SITU_UNREADABLE:
+    case SITU_CHANGED:
+    case SITU_TOO_LARGE:
+    case SITU_DEADLINE:
+    case SITU_WORKER_CRASHED:
+        cli_say(strstr(error->message, object) ? "%.0s%s" : "%s: %s", object, error->message);
+        break;
+    default:
+        cli_say_error(cli, error);
+        break;
+    }
+}
+
 int cli_misused(const char *verb, const char *message)
 {
     if (message) {

@@ -56,6 +56,10 @@ void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same for an error of the library, with what to do about it where that is known. */
 void cli_say_error(const struct cli *cli, const struct situ_error *error);
 
+/* The same for a fault of one object or file, which it names where the message does not. */
+void cli_say_object_error(const struct cli *cli, const char *object,
+                          const struct situ_error *error);
+
 /* Tells that the usage was wrong (getopt has said how, where `message` is NULL): STATUS_NOTHING. */
 int cli_misused(const char *verb, const char *message);
 

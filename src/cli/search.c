@@ -36,10 +36,7 @@ static int search_file(struct search_verb *verb, struct situ_hits **ret_hits,
 {
     verb->local = true;
     if (local_file_read(verb->query, &verb->bytes, &verb->size, error)) {
-        char why[SITU_MESSAGE_SIZE];
-        memcpy(why, error->message, sizeof why);
-        (void)snprintf(error->message, sizeof error->message, "'%.300s': %.150s", verb->query, why);
-        return -1;
+        return -1; /* SITU_UNREADABLE, SITU_TOO_LARGE: told with the name */
     }
     return situ_search_bytes(verb->cli->array, verb->index, verb->bytes, verb->size, &verb->options,
                              ret_hits, error);
@@ -174,7 +171,7 @@ static int run(struct search_verb *verb)
     }
     int status = STATUS_NOTHING;
     if (search(verb, &hits, &error)) {
-        cli_say_error(verb->cli, &error);
+        cli_say_object_error(verb->cli, verb->query, &error);
     } else {
         status = tell(verb, hits);
     }

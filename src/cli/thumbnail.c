@@ -36,7 +36,7 @@ static int run(struct cli *cli, const char *object, uint32_t edge, const char *p
         return STATUS_NOTHING;
     }
     if (situ_thumbnail(cli->array, object, edge, &bytes, &size, &error)) {
-        cli_say_error(cli, &error);
+        cli_say_object_error(cli, object, &error);
         return STATUS_NOTHING;
     }
     if (path) {

@@ -296,24 +296,31 @@ static struct batch *batch_new(size_t count)
     return batch;
 }
 
-static int search_all(struct situ *array, const char *index, const float *vectors, size_t dimension,
-                      const struct situ_search_options *options, struct batch *batch,
-                      struct situ_error *error)
+/* The queries of a batch. */
+struct queries {
+    const float *vectors; /* borrowed */
+    size_t dimension;
+    const struct situ_search_options *options; /* borrowed */
+};
+
+static int search_all(struct situ *array, const char *index, const struct queries *queries,
+                      struct batch *batch, struct situ_error *error)
 {
     cleanup_buffer struct buffer target = BUFFER_INIT;
     cleanup_buffer struct buffer body = BUFFER_INIT;
     size_t count = batch->public.count;
+    size_t dimension = queries->dimension;
     int result = index_target(&target, index, "/search", error);
     for (size_t first = 0; result == 0 && first < count; first += LIMIT_SEARCH_QUERIES) {
         size_t some = count - first;
-        some = some < LIMIT_SEARCH_QUERIES ? some : LIMIT_SEARCH_QUERIES;
         struct plain_numbers plain;
+        some = some < LIMIT_SEARCH_QUERIES ? some : LIMIT_SEARCH_QUERIES;
         buffer_clear(&body);
         if (plain_numbers_begin(&plain)) {
             return client_fail_memory(error);
         }
-        result = write_vectors(&body, vectors + first * dimension, some, dimension, error);
-        write_options(&body, options);
+        result = write_vectors(&body, queries->vectors + first * dimension, some, dimension, error);
+        write_options(&body, queries->options);
         plain_numbers_end(&plain);
         struct request request = body_request(&target, &body);
         result = result ? result : ask_some(array, batch, first, some, &request, error);
@@ -348,7 +355,8 @@ int situ_search_vectors(struct situ *array, const char *index, const float *vect
     if (!batch) {
         return client_fail_memory(error);
     }
-    result = search_all(array, index, vectors, dimension, &known, batch, error);
+    struct queries queries = {.vectors = vectors, .dimension = dimension, .options = &known};
+    result = search_all(array, index, &queries, batch, error);
     if (result) {
         situ_batch_free(&batch->public);
         return result;

@@ -34,7 +34,7 @@ class Case(unittest.TestCase):
         env.update({"LC_ALL": "C.UTF-8", "SITU_ADDRESS": address or self.address}, **environment)
         done = subprocess.run([program or SITU, *arguments], input=stdin, env=env, timeout=60,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        done.out, done.err = done.stdout.decode(), done.stderr.decode()
+        done.out, done.err = done.stdout.decode(errors="replace"), done.stderr.decode()
         if status is not None:
             self.assertEqual(done.returncode, status, done.err + done.out)
         return done
@@ -94,5 +94,5 @@ class Case(unittest.TestCase):
 def main():
     """TEST.py SITU PROBE [arguments of unittest]"""
     global SITU, PROBE
-    SITU, PROBE = sys.argv[1:3]
+    SITU, PROBE = map(os.path.abspath, sys.argv[1:3])
     unittest.main(argv=sys.argv[:1] + sys.argv[3:])

@@ -14,6 +14,7 @@ import tarfile
 import threading
 import urllib.parse
 
+import fake_indexes
 import fake_jobs
 
 LABELS = ["tench", "Egyptian cat", 'a "quoted", label', "bell\x07\x1b[31m", "", "été"]
@@ -29,6 +30,10 @@ class Fake:
         self.token = None
         self.digest = "9f" * 32
         self.jobs = {}  # id -> fake_jobs.Job
+        self.indexes = {}  # name -> fake_indexes.Index
+        self.filling = 0  # so many looks at a new index find it filling
+        self.stuck = None  # the state that an index then is in, and its reason
+        self.thumbnails = True
         self.removed = []  # ids
         self.cuts = []  # of each stream: cut it after so many result lines; None: not
         self.lost_answers = 0  # so many jobs are made, but the connection is cut before a line
@@ -117,7 +122,7 @@ class CountingWriter:
         return getattr(self.inner, name)
 
 
-class Handler(fake_jobs.JobsMixin, http.server.BaseHTTPRequestHandler):
+class Handler(fake_jobs.JobsMixin, fake_indexes.IndexesMixin, http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
 
@@ -156,7 +161,8 @@ class Handler(fake_jobs.JobsMixin, http.server.BaseHTTPRequestHandler):
     def begin(self):
         fake = self.fake
         length = int(self.headers.get("Content-Length") or 0)
-        self.body = self.rfile.read(length)
+        chunked = self.headers.get("Transfer-Encoding") == "chunked"
+        self.body = self.read_chunks() if chunked else self.rfile.read(length)
         split = urllib.parse.urlsplit(self.path)
         self.parts = [urllib.parse.unquote_to_bytes(p) for p in split.path.split("/")[1:]]
         self.query = dict(urllib.parse.parse_qsl(split.query, keep_blank_values=True))
@@ -178,6 +184,14 @@ class Handler(fake_jobs.JobsMixin, http.server.BaseHTTPRequestHandler):
             self.fault(415, "malformed", "content type")
             return False
         return True
+
+    def read_chunks(self):
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
 
     def model_object(self, name, full):
         model = self.fake.models[name]
@@ -210,6 +224,8 @@ class Handler(fake_jobs.JobsMixin, http.server.BaseHTTPRequestHandler):
                               "evictions": 7, "dropped": 0, "damaged": 0})
         elif parts[:2] == ["v1", "jobs"]:
             self.get_job(parts)
+        elif parts[1] in ("indexes", "thumbnails"):
+            self.get_index(parts)
         elif parts == ["v1", "stores"]:
             self.answer(200, {"stores": [{"name": s, "kind": "dir"} for s in self.fake.stores]})
         elif parts[:2] == ["v1", "stores"] and parts[3:] == ["objects"]:
@@ -261,6 +277,8 @@ class Handler(fake_jobs.JobsMixin, http.server.BaseHTTPRequestHandler):
             self.post_job()
         elif parts[:2] == ["v1", "jobs"] and len(parts) == 4:
             self.act_on_job(parts)
+        elif parts[:2] == ["v1", "indexes"]:
+            self.post_index(parts)
         elif parts[:2] != ["v1", "infer"] or len(parts) != 3:
             self.fault(404, "not_found", "no such path")
         elif parts[2] not in self.fake.models:
@@ -277,6 +295,9 @@ class Handler(fake_jobs.JobsMixin, http.server.BaseHTTPRequestHandler):
         if not self.begin():
             return
         name = self.parts[2].decode()
+        if self.parts[1] == b"indexes":
+            self.put_vectors(name)
+            return
         try:
             with tarfile.open(fileobj=io.BytesIO(self.body)) as archive:
                 files = {m.name: archive.extractfile(m).read() for m in archive.getmembers()}
@@ -298,8 +319,8 @@ class Handler(fake_jobs.JobsMixin, http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         name = self.parts[2].decode()
-        if self.parts[1] == b"jobs":
-            self.remove_job(name)
+        if self.parts[1] in (b"jobs", b"indexes"):
+            (self.remove_job if self.parts[1] == b"jobs" else self.remove_index)(name)
             return
         if name not in self.fake.models:
             self.fault(404, "not_found", f"there is no model '{name}'")

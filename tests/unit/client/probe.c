@@ -255,6 +255,88 @@ static int leave(const char *selection)
     return 0;
 }
 
+/* Hits of a stored object, of many vectors, and an index of rows in memory. */
+static int search(const char *object)
+{
+    enum { COUNT = 130, ROWS = 3 };
+    struct situ *array = open_array();
+    struct situ_search_options options = {.struct_size = sizeof options, .k = 3};
+    struct situ_hits *hits;
+    struct situ_batch *batch;
+    struct situ_index *index;
+    struct situ_error error;
+    float vectors[2 * COUNT];
+    int misplaced = 0;
+
+    CHECK(situ_search(array, "like", object, &options, &hits, &error) == 0);
+    for (size_t i = 0; i < hits->count; i++) {
+        (void)printf("%s %.4f\n", hits->hits[i].object, hits->hits[i].score);
+    }
+    situ_hits_free(hits);
+    for (int i = 0; i < COUNT; i++) {
+        vectors[2 * i] = (float)i;
+        vectors[2 * i + 1] = 0;
+    }
+    options.k = 1;
+    CHECK(situ_search_vectors(array, "like", vectors, COUNT, 2, &options, &batch, &error) == 0);
+    CHECK(batch->count == COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        const struct situ_hits *found = &batch->queries[i];
+        double each = i > 0 ? batch->queries[1].hits[0].score * i : 0;
+        CHECK(found->count == 1);
+        misplaced += found->hits[0].score > each + 1e-3 || found->hits[0].score < each - 1e-3;
+    }
+    (void)printf("%d queries, %d out of place\n", COUNT, misplaced);
+    situ_batch_free(batch);
+    const char *const names[ROWS] = {"a/0", "a/1", "a/2"};
+    const float rows[2 * ROWS] = {0, 0.5F, 1, 1.5F, 2, 2.5F};
+    CHECK(situ_index_import_rows(array, "made", names, rows, ROWS, 2, NULL, &index, &error) == 0);
+    (void)printf("import %" PRIu64 " rows of %" PRIu32 "\n", index->rows, index->dimension);
+    situ_index_free(index);
+    situ_close(array);
+    return 0;
+}
+
+static void misuse_search(void)
+{
+    struct situ *array = open_array();
+    struct situ_search_options options = {.struct_size = sizeof options, .k = 1001};
+    const float broken[2] = {0, (float)(1e308 * 10)};
+    struct situ_hits *hits = (struct situ_hits *)&options;
+    struct situ_batch *batch = NULL;
+    struct situ_groups *groups = NULL;
+    struct situ_index *index = NULL;
+    void *bytes = &options;
+    size_t size = 0;
+
+    CHECK(situ_search(NULL, "like", "a/b", NULL, &hits, NULL) == -EINVAL && !hits);
+    CHECK(situ_search(array, "like", "a/b", &options, &hits, NULL) == -EINVAL);
+    options = (struct situ_search_options){
+        .struct_size = sizeof options, .has_min_score = 1, .min_score = (double)broken[1]};
+    CHECK(situ_search(array, "like", "a/b", &options, &hits, NULL) == -EINVAL);
+    CHECK(situ_search(array, "a/b", "a/b", NULL, &hits, NULL) == -EINVAL);
+    CHECK(situ_search(array, "like", "nokey", NULL, &hits, NULL) == -EINVAL);
+    CHECK(situ_search_bytes(array, "like", NULL, 0, NULL, &hits, NULL) == -EINVAL);
+    CHECK(situ_search_vectors(array, "like", broken, 1, 2, NULL, &batch, NULL) == -EINVAL);
+    CHECK(situ_search_vectors(array, "like", broken, 0, 2, NULL, &batch, NULL) == -EINVAL);
+    CHECK(situ_search_vectors(array, "like", broken, 1, 4097, NULL, &batch, NULL) == -EINVAL);
+    CHECK(situ_duplicates(array, "like", (double)broken[1], NULL, &groups, NULL) == -EINVAL);
+    CHECK(situ_group_next(groups, NULL, NULL) == -EINVAL && situ_groups_looked_at(groups) == 0);
+    CHECK(situ_vector_next(NULL, NULL, NULL) == -EINVAL);
+    CHECK(situ_index_create(array, ".x", "clip", "photos", NULL, &index, NULL) == -EINVAL);
+    CHECK(situ_index_create(array, "x", "clip", "", NULL, &index, NULL) == -EINVAL);
+    CHECK(situ_index_import_rows(array, "x", NULL, NULL, 3, 2, NULL, &index, NULL) == -EINVAL);
+    CHECK(situ_thumbnail(array, "photos/x", 8, &bytes, &size, NULL) == -EINVAL && !bytes);
+    CHECK(situ_thumbnail(NULL, "photos/x", 0, &bytes, &size, NULL) == -EINVAL);
+    situ_hits_free(hits);
+    situ_batch_free(batch);
+    situ_groups_free(groups);
+    situ_vectors_free(NULL);
+    situ_index_free(index);
+    situ_indexes_free(NULL);
+    situ_close(array);
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = getenv("PROBE_MODE");
@@ -270,5 +352,12 @@ int main(int argc, char **argv)
     if (strcmp(mode, "leave") == 0) {
         return leave(argv[1]);
     }
-    return strcmp(mode, "misuse") == 0 ? run_misuse(argv[1]) : run_prefix(argv[1]);
+    if (strcmp(mode, "search") == 0) {
+        return search(argv[1]);
+    }
+    if (strcmp(mode, "misuse") == 0) {
+        misuse_search();
+        return run_misuse(argv[1]);
+    }
+    return run_prefix(argv[1]);
 }

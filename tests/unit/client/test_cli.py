@@ -225,7 +225,7 @@ class Infer(Case):
         self.assertEqual([r["object"] for r in rows], [good, bad, self.folder, good + ".none"])
         self.assertIn("classes", rows[0])
         self.assertIn(f"{bad}: not a JPEG, PNG or WebP image", done.err)
-        self.assertIn(f"{self.folder}: is a directory; --upload takes files", done.err)
+        self.assertIn(f"{self.folder}: is a directory, no file", done.err)
         self.assertIn(f"{good}.none: No such file", done.err)
         self.assertIn("4 objects, 3 failed", done.err)
         posted = [r for r in self.fake.requests if r[0] == "POST"]
