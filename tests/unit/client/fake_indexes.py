@@ -54,8 +54,9 @@ class IndexesMixin:
         if not index:
             return
         if len(parts) == 3:
-            self.answer(200, index.object())
+            shown = index.object()
             self.count_down(index)
+            self.answer(200, shown)
         elif parts[3] == "vectors":
             self.json_lines([{"object": n, "embedding": base64.b64encode(struct.pack(f"<{len(v)}f", *v)).decode()}
                              for n, v in sorted(index.rows.items())], {"objects": len(index.rows)})
@@ -115,8 +116,9 @@ class IndexesMixin:
         if parts[3] == "rebuild":
             index.asked["model"] = json.loads(self.body)["model"]
             index.next = {"model": index.asked["model"], "version": "3", "rows": 1, "selected": len(index.rows)}
-            self.answer(202, index.object())
+            shown = index.object()
             index.next = index.next if fake.filling else None
+            self.answer(202, shown)
         else:
             self.search(index)
 
