@@ -38,6 +38,7 @@
 #define LIMIT_LIST_PAGE 1000u          /* keys of one listing page */
 #define LIMIT_RUN_KEYS 4096u           /* names in one JSON request */
 #define LIMIT_STORE_NAME 64u
+#define LIMIT_STORES 64u
 #define LIMIT_TOP 1000u         /* classes asked for */
 #define LIMIT_CONNECTIONS 1024u /* [conf] */
 #define LIMIT_QUEUE 4096u       /* waiting objects [conf] */

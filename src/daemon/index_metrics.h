@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/limits.h"
-#include "daemon/metrics.h"
+#include "infer/metrics.h"
 
 struct index_searches {
     char name[LIMIT_MODEL_NAME + 1];

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/answer.h"
-#include "daemon/result_cache.h"
 #include "daemon/service.h"
+#include "infer/answer.h"
+#include "infer/result_cache.h"
 
 /* One object on its way. An item is taken by the job's thread, and given back by whoever is done
  * with it. */

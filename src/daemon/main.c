@@ -21,11 +21,11 @@
 #include "daemon/call.h"
 #include "daemon/job_host.h"
 #include "daemon/job_streams.h"
-#include "daemon/lanes.h"
 #include "daemon/listen.h"
 #include "daemon/retrieval_host.h"
 #include "daemon/sandbox_support.h"
 #include "daemon/search_pool.h"
+#include "infer/lanes.h"
 
 enum { TASK_LIMIT = 96, SEARCHES_WAITING = 256, SLOW_RUN_MS = 5, POLL_MS = 10 };
 

@@ -15,7 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/limits.h"
-#include "daemon/models.h"
+#include "infer/models.h"
 #include "model/package.h"
 #include "wire/json.h"
 #include "wire/tar.h"

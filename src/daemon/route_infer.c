@@ -8,8 +8,8 @@
 #include <strings.h>
 
 #include "base/clock.h"
-#include "daemon/answer.h"
 #include "daemon/call.h"
+#include "infer/answer.h"
 
 enum { DEFAULT_TOP = 5 };
 

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/answer.h"
 #include "daemon/call.h"
-#include "daemon/postprocess.h"
+#include "infer/answer.h"
+#include "infer/postprocess.h"
 #include "wire/v2_request.h"
 #include "wire/v2_response.h"
 

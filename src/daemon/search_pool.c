@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "daemon/dispatch.h"
+#include "infer/dispatch.h"
 
 struct loan {
     void (*work)(void *context, unsigned i);

@@ -13,13 +13,13 @@
 #include <stdint.h>
 
 #include "daemon/config.h"
-#include "daemon/dispatch.h"
 #include "daemon/index_metrics.h"
-#include "daemon/metrics.h"
-#include "daemon/models.h"
-#include "daemon/result_cache.h"
-#include "daemon/tasks.h"
 #include "http/http.h"
+#include "infer/dispatch.h"
+#include "infer/metrics.h"
+#include "infer/models.h"
+#include "infer/result_cache.h"
+#include "infer/tasks.h"
 #include "jobs/jobs.h"
 #include "retrieval/retrieval.h"
 #include "store/store.h"

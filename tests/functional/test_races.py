@@ -242,7 +242,7 @@ def test_nothing_is_lost_while_workers_die_models_go_and_clients_leave(situd, ph
 @pytest.fixture
 def hostile(situd, photos, null_models):
     """hostile(mode) starts a situd whose workers lie in that way."""
-    worker = BUILD / "tests/unit/daemon/hostile_worker"
+    worker = BUILD / "tests/unit/infer/hostile_worker"
     if not worker.exists():
         pytest.skip("hostile_worker is not built")
 

@@ -276,7 +276,7 @@ def test_a_client_that_leaves_is_forgotten(slow):
     ("no_outputs", 422, "worker_crashed"),
 ])
 def test_an_answer_that_lies_harms_nobody(situd, photos, null_models, mode, status, code):
-    worker = BUILD / "tests/unit/daemon/hostile_worker"
+    worker = BUILD / "tests/unit/infer/hostile_worker"
     if not worker.exists():
         pytest.skip("hostile_worker is not built")
     daemon = situd("--store", f"photos={photos}", "--models", null_models(model=mode),

@@ -13,7 +13,7 @@ ROWS = [
     {"wire"},
     {"mdb", "model"},
     {"http", "sched", "store", "results", "known", "index", "media", "engine"},
-    {"client", "jobs"},
+    {"client", "infer", "jobs"},
     {"retrieval"},
     {"cli", "daemon", "worker"},
 ]

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Items outside the queue: parked until their model has a worker, suspect after a crash, finished.
+ * See dispatch.c for how they move. Called by lanes, loaders and the housekeeper.
+ */
+#include "base/clock.h"
+#include "infer/dispatch_state.h"
+
+/* ---- lists of items, linked through their queue entry; parked and suspect items only ---- */
+
+void item_list_append(struct item_list *list, struct infer_item *item)
+{
+    item->entry.next = NULL;
+    item->entry.previous = list->last ? &list->last->entry : NULL;
+    if (list->last) {
+        list->last->entry.next = &item->entry;
+    } else {
+        list->first = item;
+    }
+    list->last = item;
+}
+
+void item_list_remove(struct item_list *list, struct infer_item *item)
+{
+    struct queue_entry *next = item->entry.next;
+    struct queue_entry *previous = item->entry.previous;
+    if (next) {
+        next->previous = previous;
+    } else {
+        list->last = previous ? dispatch_item_of(previous) : NULL;
+    }
+    if (previous) {
+        previous->next = next;
+    } else {
+        list->first = next ? dispatch_item_of(next) : NULL;
+    }
+    item->entry.next = item->entry.previous = NULL;
+}
+
+struct infer_item *item_list_take_first(struct item_list *list)
+{
+    struct infer_item *item = list->first;
+    if (item) {
+        item_list_remove(list, item);
+    }
+    return item;
+}
+
+/* ---- under the lock ---- */
+
+void dispatch_park(struct dispatch *dispatch, struct infer_item *item)
+{
+    item->state = ITEM_PARKED;
+    (*dispatch_parked(dispatch, item))++;
+    item_list_append(&item->request->model->runtime.parked, item);
+}
+
+void dispatch_suspect(struct dispatch *dispatch, struct infer_item *item)
+{
+    item->state = ITEM_SUSPECT;
+    (*dispatch_parked(dispatch, item))++;
+    item_list_append(&item->request->model->runtime.suspects, item);
+    item->request->model->runtime.quarantine = true;
+}
+
+bool dispatch_may_run(const struct model_runtime *runtime, const struct infer_item *item)
+{
+    return runtime->worker && (!runtime->quarantine || item->alone);
+}
+
+/* Puts one suspect at the head of the queue, or ends the quarantine; parked items go on. */
+void dispatch_resume_model(struct dispatch *dispatch, struct model *model)
+{
+    struct model_runtime *runtime = &model->runtime;
+    if (!runtime->worker) {
+        return;
+    }
+    if (runtime->quarantine) {
+        if (runtime->users > 0) {
+            return;
+        }
+        struct infer_item *suspect = item_list_take_first(&runtime->suspects);
+        if (suspect) {
+            suspect->alone = true;
+            suspect->state = ITEM_QUEUED;
+            (*dispatch_parked(dispatch, suspect))--;
+            queue_push_front(&dispatch->queue, &suspect->request->source, &suspect->entry,
+                             clock_now_ns());
+            dispatch_wake_lane(dispatch);
+            return;
+        }
+        runtime->quarantine = false;
+    }
+    while (runtime->parked.last) { /* from the end, each to the head: order is kept */
+        struct infer_item *item = runtime->parked.last;
+        item_list_remove(&runtime->parked, item);
+        (*dispatch_parked(dispatch, item))--;
+        item->state = ITEM_QUEUED;
+        queue_push_front(&dispatch->queue, &item->request->source, &item->entry, clock_now_ns());
+        dispatch_wake_lane(dispatch);
+    }
+}
+
+void item_list_finish(struct item_list *finished, struct infer_item *item,
+                      const struct error *error)
+{
+    if (error) {
+        item->error = *error;
+    }
+    item->state = ITEM_DONE;
+    item_list_append(finished, item);
+}
+
+/* Every item of a model that waits for its worker, given up with that error. */
+void dispatch_give_up_waiting(struct dispatch *dispatch, struct model *model,
+                              const struct error *error, struct item_list *finished)
+{
+    struct item_list *lists[] = {&model->runtime.suspects, &model->runtime.parked};
+    for (size_t i = 0; i < 2; i++) {
+        struct infer_item *item = NULL;
+        while ((item = item_list_take_first(lists[i]))) {
+            (*dispatch_parked(dispatch, item))--;
+            item_list_finish(finished, item, error);
+        }
+    }
+    model->runtime.quarantine = false;
+}
+
+void dispatch_reload(struct dispatch *dispatch, struct model *model, struct item_list *finished)
+{
+    struct error error = {0};
+    if (dispatch_want_loaded(dispatch, model, &error) < 0) {
+        dispatch_give_up_waiting(dispatch, model, &error, finished);
+    }
+}
+
+static void unlink_loaded(struct dispatch *dispatch, struct model *model)
+{
+    for (struct model **at = &dispatch->loaded_models; *at; at = &(*at)->runtime.next_loaded) {
+        if (*at == model) {
+            *at = model->runtime.next_loaded;
+            model->runtime.next_loaded = NULL;
+            return;
+        }
+    }
+}
+
+/* Takes the worker out of the model, when no lane is in it; the caller discards it outside the
+ * lock. A loaded model holds a reference to itself, which goes with it. */
+struct garbage dispatch_detach_worker(struct dispatch *dispatch, struct model *model)
+{
+    struct garbage garbage = {model->runtime.worker, model};
+    model->runtime.worker = NULL;
+    model->runtime.dying = NULL;
+    model->runtime.state = MODEL_UNLOADED;
+    unlink_loaded(dispatch, model);
+    return garbage;
+}
+
+/* ---- outside the lock ---- */
+
+void dispatch_discard(struct garbage *garbage)
+{
+    if (garbage->worker) {
+        worker_process_free(garbage->worker);
+        model_unref(garbage->model);
+    }
+    *garbage = (struct garbage){0};
+}
+
+static void finish(struct dispatch *dispatch, struct infer_item *item)
+{
+    atomic_fetch_add_explicit(&dispatch->metrics->objects, 1, memory_order_relaxed);
+    item->request->done(item->request, item);
+}
+
+void dispatch_finish_all(struct dispatch *dispatch, struct item_list *finished)
+{
+    struct infer_item *item = NULL;
+    while ((item = item_list_take_first(finished))) {
+        finish(dispatch, item);
+    }
+}

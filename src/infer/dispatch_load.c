@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Loading models into workers and letting go of them: on first use, after a crash, above the memory
+ * budget. A load blocks on a task thread, never under the lock.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "infer/dispatch_state.h"
+#include "infer/postprocess.h"
+#include "infer/spawner.h"
+
+#define RETRY_LOAD_NS (5 * NS_PER_S)
+
+enum { LOAD_ATTEMPTS = 3 };
+
+struct load {
+    struct dispatch *dispatch;
+    struct model *model; /* a reference */
+};
+
+/* ---- loading ---- */
+
+/* The least recently used model that stands idle, or NULL; never `keep`, nor the one used last. */
+static struct model *idle_victim(struct dispatch *dispatch, const struct model *keep)
+{
+    struct model *victim = NULL;
+    const struct model *latest = dispatch->loaded_models;
+    for (const struct model *m = latest; m; m = m->runtime.next_loaded) {
+        latest = m->runtime.last_used_ns > latest->runtime.last_used_ns ? m : latest;
+    }
+    for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
+        if (m != keep && m != latest && m->runtime.users == 0 && !m->runtime.quarantine &&
+            (!victim || m->runtime.last_used_ns < victim->runtime.last_used_ns)) {
+            victim = m;
+        }
+    }
+    return victim;
+}
+
+uint64_t dispatch_loaded_bytes(const struct dispatch *dispatch)
+{
+    uint64_t total = 0;
+    for (const struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
+        total += m->runtime.memory_bytes;
+    }
+    return total;
+}
+
+static void keep_budget(struct dispatch *dispatch, const struct model *keep)
+{
+    for (;;) {
+        struct garbage garbage = {0};
+        {
+            HOLD(&dispatch->lock);
+            struct model *victim = NULL;
+            if (dispatch->config.memory_budget > 0 &&
+                dispatch_loaded_bytes(dispatch) > dispatch->config.memory_budget) {
+                victim = idle_victim(dispatch, keep);
+            }
+            if (victim) {
+                log_event(LOG_LEVEL_INFO, "model_unloaded",
+                          "model=%s version=%s reason=memory_budget", victim->name,
+                          victim->version);
+                garbage = dispatch_detach_worker(dispatch, victim);
+            }
+        }
+        if (!garbage.worker) {
+            return;
+        }
+        dispatch_discard(&garbage);
+    }
+}
+
+/* Loaded models and those that are being loaded stand in a list each, through the same link. */
+static void unlink_loading(struct dispatch *dispatch, struct model *model)
+{
+    struct model **at = &dispatch->loading_models;
+    while (*at && *at != model) {
+        at = &(*at)->runtime.next_loaded;
+    }
+    if (*at) {
+        *at = model->runtime.next_loaded;
+        model->runtime.next_loaded = NULL;
+    }
+}
+
+static void publish_worker(struct dispatch *dispatch, struct model *model,
+                           struct worker_process *worker, uint64_t memory_bytes)
+{
+    struct model_runtime *runtime = &model->runtime;
+    if (!runtime->facts_known) {
+        runtime->facts = *worker_process_facts(worker);
+        runtime->primary_output = postprocess_primary_output(model->spec, &runtime->facts);
+        runtime->facts_known = true;
+    }
+    const struct worker_facts *facts = worker_process_facts(worker);
+    dispatch->last_sandbox.landlock_abi = facts->landlock_abi;
+    dispatch->last_sandbox.seccomp = facts->seccomp;
+    dispatch->last_sandbox.sandbox_known = true;
+    runtime->worker = worker;
+    runtime->state = MODEL_LOADED;
+    runtime->memory_bytes = memory_bytes;
+    runtime->last_used_ns = clock_now_ns();
+    runtime->next_loaded = dispatch->loaded_models;
+    dispatch->loaded_models = model_ref(model);
+}
+
+static void load_failed(struct dispatch *dispatch, struct model *model, const struct error *error,
+                        struct item_list *finished)
+{
+    struct error told = {0};
+    (void)error_set(&told, ERROR_UNAVAILABLE, "model '%s' cannot be loaded: %.*s", model->name,
+                    ERROR_MESSAGE_SIZE / 2, error->message);
+    model->runtime.state = MODEL_FAILED;
+    model->runtime.failure = told;
+    model->runtime.retry_ns = clock_now_ns() + RETRY_LOAD_NS;
+    dispatch_give_up_waiting(dispatch, model, &told, finished);
+}
+
+/* A worker that dies while it loads may have been killed from outside: it gets another chance, and
+ * a third. */
+static int start_worker(struct dispatch *dispatch, const struct model *model,
+                        struct worker_process **ret_worker, struct error *error)
+{
+    int result = 0;
+    struct worker_package package = {model->name, model->path, model->spec};
+    for (int attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
+        result = worker_process_start(dispatch->spawner, &dispatch->config.worker, &package,
+                                      ret_worker, error);
+        if (result == 0 || error->code != ERROR_WORKER_CRASHED ||
+            atomic_load(&dispatch->stop_loading)) {
+            break;
+        }
+    }
+    return result;
+}
+
+/* Once a worker has taken in the package's files: are they what they were when their digest was
+ * taken? Else this worker's answers must not be kept under it. */
+static void check_package(struct model *model)
+{
+    struct error ignored;
+    uint8_t digest[MODEL_DIGEST_SIZE];
+    bool same = model_package_digest(model->path, model->spec, digest, &ignored) == 0 &&
+                memcmp(digest, model->spec->digest, sizeof digest) == 0;
+    if (!same && !atomic_exchange(&model->changed, true)) {
+        log_event(
+            LOG_LEVEL_WARNING, "model_changed",
+            "model=%s version=%s reason=\"its files changed since the start; the result cache "
+            "is not used for it\"",
+            model->name, model->version);
+    }
+}
+
+static void load_task(void *argument)
+{
+    struct load *load = argument;
+    struct dispatch *dispatch = load->dispatch;
+    struct model *model = load->model;
+    free(load);
+    struct error error = {0};
+    struct item_list finished = {0};
+    struct worker_process *worker = NULL;
+    char version[MODEL_VERSION_SIZE]; /* the model gets a new one when it is published */
+    (void)snprintf(version, sizeof version, "%s", model->version);
+    int64_t start = clock_now_ns();
+    int result = start_worker(dispatch, model, &worker, &error);
+    /* Once it is published, others may free the worker at any time. */
+    int pid = result == 0 ? (int)worker_process_pid(worker) : -1;
+    int64_t run_ns = result == 0 ? worker_process_facts(worker)->run_ns : 0;
+    uint64_t memory_bytes = result == 0 ? worker_process_memory(worker) : 0;
+    if (result == 0 && dispatch->config.cache) {
+        check_package(model);
+    }
+    {
+        HOLD(&dispatch->lock);
+        unlink_loading(dispatch, model);
+        if (result == 0 && dispatch->stopping) {
+            result = error_set(&error, ERROR_UNAVAILABLE, "situd is stopping");
+        }
+        if (result == 0) {
+            publish_worker(dispatch, model, worker, memory_bytes);
+            dispatch_resume_model(dispatch, model);
+        } else {
+            load_failed(dispatch, model, &error, &finished);
+        }
+        (void)pthread_cond_broadcast(&dispatch->loaded);
+    }
+    if (result < 0) {
+        char quoted[ERROR_MESSAGE_SIZE];
+        log_event(LOG_LEVEL_ERROR, "model_load_failed", "model=%s version=%s reason=%s",
+                  model->name, version, log_quote(quoted, sizeof quoted, error.message));
+        worker_process_free(worker);
+    } else {
+        atomic_fetch_add(&dispatch->metrics->workers_started, 1);
+        log_event(LOG_LEVEL_INFO, "model_loaded", "model=%s version=%s pid=%d ms=%lld run_us=%lld",
+                  model->name, version, pid, (long long)((clock_now_ns() - start) / NS_PER_MS),
+                  (long long)(run_ns / 1000));
+    }
+    dispatch_finish_all(dispatch, &finished);
+    keep_budget(dispatch, model);
+    model_unref(model);
+}
+
+/* Under the lock; MODEL_LOADING from here on, or MODEL_FAILED where no task is to be had. */
+static void start_load(struct dispatch *dispatch, struct model *model)
+{
+    struct load *load = malloc(sizeof *load);
+    model->runtime.state = MODEL_LOADING;
+    if (load) {
+        *load = (struct load){dispatch, model_ref(model)};
+        if (tasks_start(dispatch->tasks, load_task, load) == 0) {
+            model->runtime.next_loaded = dispatch->loading_models;
+            dispatch->loading_models = model;
+            return;
+        }
+        model_unref(model);
+        free(load);
+    }
+    model->runtime.state = MODEL_FAILED;
+    model->runtime.retry_ns = 0;
+    (void)error_set(&model->runtime.failure, ERROR_BUSY,
+                    "model '%s' cannot be loaded now: too much else is going on", model->name);
+}
+
+/* Under the lock: begins to load where that makes sense. 0, or the failure that stands. */
+int dispatch_want_loaded(struct dispatch *dispatch, struct model *model, struct error *error)
+{
+    struct model_runtime *runtime = &model->runtime;
+    if (!model->spec) {
+        return error_set(error, ERROR_UNAVAILABLE, "model '%s' cannot be used: %.*s", model->name,
+                         ERROR_MESSAGE_SIZE / 2, model->broken.message);
+    }
+    if (dispatch->stopping) {
+        return error_set(error, ERROR_UNAVAILABLE, "situd is stopping");
+    }
+    bool stale = runtime->state == MODEL_FAILED && clock_now_ns() >= runtime->retry_ns;
+    if (runtime->state == MODEL_UNLOADED || stale) {
+        start_load(dispatch, model);
+    }
+    if (runtime->state == MODEL_FAILED) {
+        if (error) {
+            *error = runtime->failure;
+        }
+        return error_code_errno(runtime->failure.code);
+    }
+    return 0;
+}

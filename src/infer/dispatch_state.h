@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside the dispatcher: its state, and what its parts (dispatch.c: queue and lanes,
+ * dispatch_items.c: items that wait or fail, dispatch_load.c: loading and unloading models) call of
+ * each other.
+ */
+#ifndef SITU_INFER_DISPATCH_STATE_H
+#define SITU_INFER_DISPATCH_STATE_H
+
+#include <pthread.h>
+
+#include "infer/dispatch.h"
+#include "sched/queue.h"
+
+struct spawner;
+
+struct dispatch_lane {
+    struct dispatch *dispatch;
+    uint32_t index;
+    pthread_t thread;
+    pthread_cond_t wake;             /* told that there are items */
+    void *room;                      /* owned; the lane's own memory, see lanes.h */
+    bool idle;                       /* stands in the list */
+    bool aside;                      /* has an item, but leaves its core to others */
+    int64_t began_ns;                /* with its item; 0: it has none */
+    struct dispatch_lane *next_idle; /* borrowed */
+};
+
+struct dispatch {
+    struct dispatch_config config;
+    struct tasks *tasks;     /* borrowed */
+    struct metrics *metrics; /* borrowed */
+    struct spawner *spawner; /* owned */
+    pthread_mutex_t lock;    /* guards all below and every model's runtime */
+    pthread_cond_t loaded;   /* dispatch_load() waits */
+    struct queue queue;
+    size_t parked[QUEUE_GROUP_COUNT]; /* items that wait outside the queue */
+    unsigned busy;                    /* lanes that have an item */
+    unsigned aside; /* of those, lanes that wait for a disk, or for a worker since long */
+    size_t seekers; /* lanes that are awake without an item: they look at the queue by themselves */
+    struct model *loaded_models;
+    struct model *loading_models; /* the tasks that load them hold the references */
+    struct dispatch_status last_sandbox;
+    bool stopping;
+    atomic_bool stop_loading; /* the same, for the threads that load */
+    pthread_t housekeeper;
+    struct dispatch_lane *idle; /* borrowed; lanes without items, the one to wake first */
+    uint32_t lane_count;
+    struct dispatch_lane lanes[LIMIT_LANES];
+};
+
+/* A worker that was taken out of its model, to be freed without the lock. */
+struct garbage {
+    struct worker_process *worker; /* NULL: none */
+    struct model *model;           /* with a reference */
+};
+
+static inline struct infer_item *dispatch_item_of(struct queue_entry *entry)
+{
+    return (struct infer_item *)(void *)entry; /* first member */
+}
+
+/* The count that the item is in while it waits outside the queue. */
+static inline size_t *dispatch_parked(struct dispatch *dispatch, const struct infer_item *item)
+{
+    return &dispatch->parked[queue_group_of(item->request->source.class)];
+}
+
+/* Lists of items that wait outside the queue, linked through their queue entries. */
+void item_list_append(struct item_list *list, struct infer_item *item);
+void item_list_remove(struct item_list *list, struct infer_item *item);
+struct infer_item *item_list_take_first(struct item_list *list);
+
+/* Under the lock, when an item was queued: wakes an idle lane, unless a lane that is just done with
+ * another item will take it anyway. On one core that lane, with what its core's cache holds, is the
+ * better one: else consecutive requests would alternate between lanes. Of idle lanes, the one that
+ * was busy last comes first, for the same reason. And no more lanes work than there are cores: one
+ * more helps only while another stands aside, waiting for a disk; else it takes time and cache from
+ * the others. */
+void dispatch_wake_lane(struct dispatch *dispatch);
+
+/* Under the lock: an item waits for its model's worker; an item was in a worker that died. */
+void dispatch_park(struct dispatch *dispatch, struct infer_item *item);
+void dispatch_suspect(struct dispatch *dispatch, struct infer_item *item);
+
+/* Under the lock: may a lane take the item now? */
+bool dispatch_may_run(const struct model_runtime *runtime, const struct infer_item *item);
+
+/* Under the lock: one suspect goes to the head of the queue, or the quarantine ends and parked
+ * items go on. */
+void dispatch_resume_model(struct dispatch *dispatch, struct model *model);
+
+/* Under the lock: the item has its outcome (or gets `error`); dispatch_finish_all() tells its
+ * owner. */
+void item_list_finish(struct item_list *finished, struct infer_item *item,
+                      const struct error *error);
+
+/* Under the lock: every item of the model that waits outside the queue fails. */
+void dispatch_give_up_waiting(struct dispatch *dispatch, struct model *model,
+                              const struct error *error, struct item_list *finished);
+
+/* Under the lock: the model lost its worker, or a load did not begin. Loads again, or gives up what
+ * waits. */
+void dispatch_reload(struct dispatch *dispatch, struct model *model, struct item_list *finished);
+
+/* Under the lock, when no lane is in it: takes the worker out of its model. */
+struct garbage dispatch_detach_worker(struct dispatch *dispatch, struct model *model);
+
+/* Without the lock: frees a detached worker, tells owners of finished items. */
+void dispatch_discard(struct garbage *garbage);
+void dispatch_finish_all(struct dispatch *dispatch, struct item_list *finished);
+
+/* Under the lock. */
+uint64_t dispatch_loaded_bytes(const struct dispatch *dispatch);
+
+/* Under the lock: begins to load where that makes sense. 0, or the failure that stands. */
+int dispatch_want_loaded(struct dispatch *dispatch, struct model *model, struct error *error);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One object's inference as the daemon carries it: from a request, through the queue and a lane, to
+ * an outcome. Items live in an array that the request's owner holds; the dispatcher links them.
+ */
+#ifndef SITU_INFER_ITEM_H
+#define SITU_INFER_ITEM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "infer/models.h"
+#include "results/results.h"
+#include "sched/queue.h"
+#include "store/store.h"
+#include "wire/tensor.h"
+
+enum item_state { ITEM_IDLE, ITEM_QUEUED, ITEM_PARKED, ITEM_SUSPECT, ITEM_RUNNING, ITEM_DONE };
+
+enum item_kind {
+    ITEM_STORED,    /* an object of a store */
+    ITEM_BYTES,     /* an encoded image in hand */
+    ITEM_TENSORS,   /* the model's own inputs in hand */
+    ITEM_THUMBNAIL, /* an object of a store; the model is not run, its one output is a JPEG */
+};
+
+struct item_tensor {
+    uint32_t index; /* of the model's input */
+    enum datatype datatype;
+    struct tensor_shape shape;
+    const void *data; /* borrowed */
+    size_t size_bytes;
+    struct store *store; /* not NULL: the tensor is the .npy object `key`, and tells the rest */
+    const char *key;     /* borrowed */
+};
+
+struct item_output {
+    uint32_t index; /* of the model's output */
+    enum datatype datatype;
+    struct tensor_shape shape;
+    const void *data; /* in the outcome's memory */
+    size_t size_bytes;
+};
+
+struct infer_request;
+
+struct infer_item {
+    struct queue_entry entry;      /* first member: entry -> item */
+    struct infer_request *request; /* borrowed */
+    enum item_state state;
+    enum item_kind kind;
+    bool alone;      /* retried after a crash, with nothing else in its worker */
+    unsigned kills;  /* times that its worker was killed from outside */
+    const char *key; /* ITEM_STORED, ITEM_THUMBNAIL; borrowed */
+    struct store *store;
+    const void *bytes; /* ITEM_BYTES; borrowed */
+    size_t size_bytes;
+    const struct item_tensor *tensors; /* ITEM_TENSORS; borrowed */
+    uint32_t tensor_count;
+    uint32_t edge;     /* ITEM_THUMBNAIL: pixels; the request's output mask is then 1 */
+    bool has_identity; /* ITEM_STORED: `identity` was seen by the owner just before */
+    bool looked_up;    /* the result cache was asked by that identity already, in vain */
+    struct object_identity identity; /* from the outcome on: of what was read, or found */
+
+    /* The outcome: error.code is the reason, or ERROR_NONE, and then there are outputs, an answer,
+     * or both. An answer is what the model's task makes of its primary output: the best classes, or
+     * the embedding; it is made where the request has no output mask. It may hold fewer classes
+     * than the request wants (answer_suffices); then there are outputs. */
+    struct error error;
+    struct item_output *outputs; /* owned; data in the same block, or in the answer's memory */
+    uint32_t output_count;
+    size_t output_bytes;         /* what it counts for in the request's */
+    struct results_value answer; /* owned; kind 0: none */
+    uint64_t read_bytes;
+    bool cached; /* the outcome came out of the result cache */
+
+    /* Between lane and result cache. */
+    bool keep;                     /* the outcome is to be kept, as that of `content` */
+    struct results_digest content; /* SHA-256 of what was read */
+};
+
+struct infer_request {
+    struct queue_source source;
+    struct model *model;      /* a reference is the owner's to hold */
+    struct infer_item *items; /* borrowed from the owner; each item's request is this one */
+    size_t item_count;
+    size_t top;                 /* classes that will be asked of the outcome */
+    bool no_cache;              /* infer, whatever the result cache knows */
+    uint32_t output_mask;       /* bit per wanted output; 0: an answer is wanted */
+    int64_t deadline_ns;        /* in the queue */
+    atomic_size_t output_bytes; /* held by outcomes; up to LIMIT_OUTPUT_BYTES */
+    /* Called once for each item that was submitted, from a lane's thread or the one that cancels,
+     * without any lock; the item is the owner's again from then on. */
+    void (*done)(struct infer_request *request, struct infer_item *item);
+    void *owner;
+};
+
+/* Frees the outcome, and makes the item ready to be used again. Its `state` is the dispatcher's,
+ * and may be looked at by dispatch_cancel() meanwhile. */
+void infer_item_reset(struct infer_item *item);
+
+#endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A lane at work on one item, and which CPUs there are for lanes. Runs on the dispatcher's lane
+ * threads.
+ */
+#include "infer/lanes.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "infer/answer.h"
+#include "infer/cgroup.h"
+#include "wire/npy.h"
+
+enum { ALIGNMENT = 64 };
+
+/* An object on its way in. */
+struct reading {
+    void *bytes;
+    size_t capacity;
+    size_t size;
+    struct object_identity identity;
+    const struct lane_context *context; /* borrowed; set by read_object */
+    bool waited;                        /* for a disk, and it was told */
+};
+
+/* CLOCK_REALTIME: what time stamps of objects are compared with. */
+static int64_t time_of_day_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* The answer to an object that was seen before, without a byte being read; unless the item's owner
+ * has looked already. An object that cannot be looked at is left to the reading, which says why. */
+static bool find_unread(const struct lane_context *context, struct infer_item *item)
+{
+    struct error ignored;
+    if (item->looked_up || !result_cache_covers(context->cache, item) ||
+        store_stat(item->store, item->key, &item->identity, &ignored) < 0) {
+        return false;
+    }
+    item->has_identity = true;
+    return result_cache_find(context->cache, item);
+}
+
+static void begin_waiting(void *argument)
+{
+    struct reading *reading = argument;
+    const struct lane_context *context = reading->context;
+    if (context->waiting) {
+        context->waiting(context->owner, true);
+        reading->waited = true;
+    }
+}
+
+static int read_object(const struct lane_context *context, struct store *store, const char *key,
+                       struct reading *reading, struct error *error)
+{
+    struct metrics *metrics = context->metrics;
+    struct store_target target = {.bytes = reading->bytes,
+                                  .capacity = reading->capacity,
+                                  .waits = begin_waiting,
+                                  .context = reading};
+    int64_t start = clock_now_ns();
+    atomic_fetch_add_explicit(&metrics->objects_read, 1, memory_order_relaxed);
+    reading->context = context;
+    int result = store_read(store, key, &target, &reading->size, &reading->identity, error);
+    if (reading->waited) {
+        context->waiting(context->owner, false);
+    }
+    metrics_observe(metrics, STAGE_READ, clock_now_ns() - start);
+    if (result == 0) {
+        atomic_fetch_add_explicit(&metrics->object_bytes, reading->size, memory_order_relaxed);
+    }
+    return result;
+}
+
+/* From the lane's own memory to the worker's, unless the content was seen before: that ends the
+ * item here, `cached`. */
+static void hand_over(const struct lane_context *context, struct infer_item *item,
+                      const struct reading *reading, int64_t began_ns, void *area)
+{
+    bool trusted = !store_identity_is_fresh(&reading->identity, began_ns);
+    int64_t start = clock_now_ns();
+    bool found =
+        result_cache_find_content(context->cache, item, reading->bytes, reading->size, trusted);
+    metrics_observe(context->metrics, STAGE_HASH, clock_now_ns() - start);
+    if (!found) {
+        memcpy(area, reading->bytes, reading->size);
+    }
+}
+
+/* Gives back what is above the size that usual objects have. */
+static void trim_room(void *room, size_t used)
+{
+    if (used > LIMIT_LANE_RESIDENT_BYTES) {
+        (void)madvise((char *)room + LIMIT_LANE_RESIDENT_BYTES, used - LIMIT_LANE_RESIDENT_BYTES,
+                      MADV_DONTNEED);
+    }
+}
+
+static int take_in_stored(const struct lane_context *context, struct infer_item *item, void *area,
+                          struct message_run *run)
+{
+    /* Of before the reading began: whatever changes the object after it was read does so later than
+     * this, and leaves a later time stamp than any that is not fresh by it. */
+    int64_t began_ns = time_of_day_ns();
+    bool covered = context->room && result_cache_covers(context->cache, item);
+    struct reading reading = {.bytes = covered ? context->room : area,
+                              .capacity = LIMIT_LANE_INPUT_BYTES};
+    int result = read_object(context, item->store, item->key, &reading, &item->error);
+    if (result == 0) {
+        item->read_bytes = reading.size;
+        item->identity = reading.identity;
+        item->has_identity = true;
+        run->input_size = reading.size;
+    }
+    if (result == 0 && covered) {
+        hand_over(context, item, &reading, began_ns, area);
+    }
+    if (covered) {
+        trim_room(context->room, result == 0 ? reading.size : reading.capacity);
+    }
+    return result;
+}
+
+static int take_in_bytes(struct infer_item *item, void *area, struct message_run *run)
+{
+    if (item->size_bytes > LIMIT_LANE_INPUT_BYTES) {
+        return error_set(&item->error, ERROR_TOO_LARGE, "the image is larger than %llu bytes",
+                         (unsigned long long)LIMIT_LANE_INPUT_BYTES);
+    }
+    memcpy(area, item->bytes, item->size_bytes);
+    run->input_size = item->size_bytes;
+    return 0;
+}
+
+/* A tensor that lies in a store, as .npy: read to `start` of the area, used where it lies. */
+static int take_in_npy(const struct lane_context *context, struct infer_item *item,
+                       const struct item_tensor *tensor, char *area, struct tensor_ref *ret_ref)
+{
+    size_t start = (size_t)ret_ref->offset;
+    struct reading reading = {.bytes = area + start, .capacity = LIMIT_LANE_INPUT_BYTES - start};
+    struct npy npy;
+    int result = read_object(context, tensor->store, tensor->key, &reading, &item->error);
+    if (result == 0) {
+        item->read_bytes += reading.size;
+        result = npy_parse(area + start, reading.size, &npy, &item->error);
+    }
+    if (result == 0) {
+        *ret_ref = (struct tensor_ref){.index = tensor->index,
+                                       .datatype = npy.datatype,
+                                       .shape = npy.shape,
+                                       .offset = start + npy.data_offset,
+                                       .size_bytes = npy.data_size};
+    }
+    return result;
+}
+
+static int take_in_tensors(const struct lane_context *context, struct infer_item *item, char *area,
+                           struct message_run *run)
+{
+    size_t used = 0;
+    run->kind = RUN_TENSORS;
+    run->input_count = item->tensor_count;
+    for (uint32_t i = 0; i < item->tensor_count; i++) {
+        const struct item_tensor *tensor = &item->tensors[i];
+        struct tensor_ref *ref = &run->inputs[i];
+        size_t start = (used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        if (start > LIMIT_LANE_INPUT_BYTES || tensor->size_bytes > LIMIT_LANE_INPUT_BYTES - start) {
+            return error_set(&item->error, ERROR_TOO_LARGE,
+                             "the tensors are larger than %llu bytes",
+                             (unsigned long long)LIMIT_LANE_INPUT_BYTES);
+        }
+        if (tensor->store) {
+            ref->offset = start;
+            int result = take_in_npy(context, item, tensor, area, ref);
+            if (result < 0) {
+                return result;
+            }
+        } else {
+            memcpy(area + start, tensor->data, tensor->size_bytes);
+            *ref = (struct tensor_ref){.index = tensor->index,
+                                       .datatype = tensor->datatype,
+                                       .shape = tensor->shape,
+                                       .offset = start,
+                                       .size_bytes = tensor->size_bytes};
+        }
+        used = (size_t)(ref->offset + ref->size_bytes);
+    }
+    run->input_size = used;
+    return 0;
+}
+
+/* Out of shared memory into memory that only the daemon writes. */
+static void copy_outputs(struct infer_item *item, const struct message_done *done, const char *area,
+                         uint64_t *ret_used)
+{
+    size_t total = done->output_count * sizeof *item->outputs;
+    total = (total + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t start = total;
+    for (uint32_t i = 0; i < done->output_count; i++) {
+        total += ((size_t)done->outputs[i].size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+    item->output_bytes = total;
+    if (atomic_fetch_add(&item->request->output_bytes, total) + total > LIMIT_OUTPUT_BYTES) {
+        (void)error_set(&item->error, ERROR_TOO_LARGE,
+                        "the outputs of one request are above %llu bytes: ask for fewer objects",
+                        (unsigned long long)LIMIT_OUTPUT_BYTES);
+        return;
+    }
+    char *memory = malloc(total ? total : 1);
+    if (!memory) {
+        (void)error_set(&item->error, ERROR_MEMORY, "out of memory");
+        return;
+    }
+    item->outputs = (struct item_output *)(void *)memory;
+    item->output_count = done->output_count;
+    for (uint32_t i = 0; i < done->output_count; i++) {
+        const struct tensor_ref *ref = &done->outputs[i];
+        item->outputs[i] = (struct item_output){.index = ref->index,
+                                                .datatype = (enum datatype)ref->datatype,
+                                                .shape = ref->shape,
+                                                .data = memory + start,
+                                                .size_bytes = (size_t)ref->size_bytes};
+        memcpy(memory + start, area + ref->offset, (size_t)ref->size_bytes);
+        start += ((size_t)ref->size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        if (ref->offset + ref->size_bytes > *ret_used) {
+            *ret_used = ref->offset + ref->size_bytes;
+        }
+    }
+}
+
+static uint32_t wanted_outputs(const struct infer_item *item)
+{
+    const struct infer_request *request = item->request;
+    if (request->output_mask != 0) {
+        return request->output_mask;
+    }
+    const struct model *model = request->model;
+    return model->spec->task == MODEL_TENSOR
+               ? (uint32_t)((UINT64_C(1) << model->runtime.facts.output_count) - 1)
+               : 1u << model->runtime.primary_output;
+}
+
+static int take_in(const struct lane_context *context, struct infer_item *item,
+                   struct worker_process *worker, struct message_run *run)
+{
+    char *area = worker_process_input(worker, context->lane);
+    switch (item->kind) {
+    case ITEM_THUMBNAIL:
+        run->kind = RUN_THUMBNAIL;
+        run->edge = item->edge;
+        return take_in_stored(context, item, area, run);
+    case ITEM_STORED:
+        return take_in_stored(context, item, area, run);
+    case ITEM_BYTES:
+        return take_in_bytes(item, area, run);
+    default:
+        return take_in_tensors(context, item, area, run);
+    }
+}
+
+/* The answer, where one is wanted that the best classes tell, or that others may want. */
+static void make_answer(struct infer_item *item)
+{
+    bool wanted = item->request->output_mask == 0 &&
+                  (item->keep || item->request->top <= RESULTS_CLASSES_MAX);
+    if (wanted && item->error.code == ERROR_NONE) {
+        answer_make(item);
+    }
+}
+
+/* After an error that the worker told of an object: is that due to nothing but its content? A run
+ * of the model may fail for want of memory, too. */
+static bool is_contents_fault(const struct error *error, const struct message_done *done)
+{
+    return error->code == ERROR_UNDECODABLE || (error->code == ERROR_UNFIT && done->run_ns == 0);
+}
+
+enum lane_outcome lane_carry(const struct lane_context *context, struct infer_item *item,
+                             struct worker_process *worker, bool all_cores)
+{
+    struct message_run run = {.kind = RUN_IMAGE, .all_cores = all_cores};
+    item->error = (struct error){0};
+    item->keep = false;
+    if (find_unread(context, item)) {
+        return LANE_DONE;
+    }
+    if (take_in(context, item, worker, &run) < 0) {
+        return LANE_DONE;
+    }
+    const struct message_done *done = NULL;
+    const char *area = NULL;
+    uint64_t output_used = 0;
+    enum lane_outcome outcome = LANE_DONE;
+    run.output_mask = wanted_outputs(item);
+    if (item->cached) {
+        run.input_size = 0; /* nothing to run, nothing in the buffer */
+    } else if (worker_process_run(worker, context->lane, &run, &done, &area, &item->error) == 0) {
+        metrics_observe(context->metrics, STAGE_DECODE, done->decode_ns);
+        if (run.kind != RUN_THUMBNAIL) {
+            metrics_observe(context->metrics, STAGE_RUN, done->run_ns);
+        }
+        copy_outputs(item, done, area, &output_used);
+        make_answer(item);
+    } else if (item->error.code == ERROR_WORKER_CRASHED) {
+        outcome = worker_process_was_killed(worker) ? LANE_KILLED : LANE_CRASHED;
+    } else if (item->error.code == ERROR_DEADLINE) {
+        outcome = LANE_HUNG;
+    } else {
+        item->keep = item->keep && is_contents_fault(&item->error, done);
+    }
+    worker_process_trim(worker, context->lane, run.input_size, output_used);
+    return outcome;
+}
+
+void infer_item_reset(struct infer_item *item)
+{
+    if (item->output_bytes > 0) {
+        atomic_fetch_sub(&item->request->output_bytes, item->output_bytes);
+        item->output_bytes = 0;
+    }
+    free(item->outputs);
+    item->outputs = NULL;
+    item->output_count = 0;
+    results_value_done(&item->answer);
+    item->answer = (struct results_value){0};
+    item->read_bytes = 0;
+    item->cached = item->keep = false;
+    item->has_identity = item->looked_up = false;
+    item->alone = false;
+    item->kills = 0;
+    item->error = (struct error){0};
+}
+
+void *lane_room_new(void)
+{
+    void *room = mmap(NULL, LIMIT_LANE_INPUT_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return room == MAP_FAILED ? NULL : room;
+}
+
+void lane_room_free(void *room)
+{
+    if (room) {
+        (void)munmap(room, LIMIT_LANE_INPUT_BYTES);
+    }
+}
+
+uint32_t lanes_cpus(int *ret_cpus, uint32_t limit)
+{
+    cpu_set_t set;
+    uint32_t count = 0;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        for (int cpu = 0; cpu < CPU_SETSIZE && count < limit; cpu++) {
+            if (CPU_ISSET((size_t)cpu, &set)) {
+                ret_cpus[count++] = cpu;
+            }
+        }
+    }
+    if (count == 0) {
+        ret_cpus[count++] = -1;
+    }
+    uint32_t quota = cgroup_cpus("/sys/fs/cgroup", "/proc/self/cgroup", count);
+    if (quota < count) {
+        /* The quota bounds the time of all CPUs together: fewer lanes, none bound to a CPU. */
+        count = quota;
+        for (uint32_t i = 0; i < count; i++) {
+            ret_cpus[i] = -1;
+        }
+    }
+    return count;
+}
+
+void lane_pin(int cpu)
+{
+    if (cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((size_t)cpu, &set);
+        (void)sched_setaffinity(0, sizeof set, &set); /* only a matter of speed */
+    }
+}

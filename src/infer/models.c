@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of models, and their directories in the state directory: models/NAME/VERSION/, with new
+ * packages built up in models/.new-*, synced and renamed into place.
+ */
+#include "infer/models.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+
+struct models {
+    pthread_mutex_t lock; /* guards all below */
+    char *directory;      /* owned; NULL: models cannot be added */
+    struct model **all;   /* owned, each with a reference; sorted by name and version */
+    size_t count;
+    size_t capacity;
+};
+
+static char *join(const char *directory, const char *name)
+{
+    char *path = NULL;
+    return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+}
+
+struct model *model_ref(struct model *model)
+{
+    atomic_fetch_add(&model->references, 1);
+    return model;
+}
+
+void model_unref(struct model *model)
+{
+    if (model && atomic_fetch_sub(&model->references, 1) == 1) {
+        model_spec_free(model->spec);
+        free(model->path);
+        free(model);
+    }
+}
+
+static int compare(const struct model *a, const char *name, const char *version)
+{
+    int order = strcmp(a->name, name);
+    if (order == 0) { /* versions are numbers as far as we make them */
+        long left = strtol(a->version, NULL, 10);
+        long right = strtol(version, NULL, 10);
+        order = left != right ? (left > right) - (left < right) : strcmp(a->version, version);
+    }
+    return order;
+}
+
+static size_t place_of(const struct models *models, const char *name, const char *version)
+{
+    size_t place = 0;
+    while (place < models->count && compare(models->all[place], name, version) < 0) {
+        place++;
+    }
+    return place;
+}
+
+static int insert(struct models *models, struct model *model, struct error *error)
+{
+    if (models->count == LIMIT_MODELS) {
+        return error_set(error, ERROR_TOO_LARGE, "there are %u models already; remove one first",
+                         LIMIT_MODELS);
+    }
+    size_t place = place_of(models, model->name, model->version);
+    if (place < models->count && compare(models->all[place], model->name, model->version) == 0) {
+        return error_set(error, ERROR_CONFLICT, "model '%s' version %s is there already",
+                         model->name, model->version);
+    }
+    if (models->count == models->capacity) {
+        size_t capacity = models->capacity ? models->capacity * 2 : 16;
+        struct model **all = realloc(models->all, capacity * sizeof(struct model *));
+        if (!all) {
+            return error_set(error, ERROR_MEMORY, "out of memory");
+        }
+        models->all = all;
+        models->capacity = capacity;
+    }
+    memmove(models->all + place + 1, models->all + place,
+            (models->count - place) * sizeof(struct model *));
+    models->all[place] = model;
+    models->count++;
+    return 0;
+}
+
+static void take_out(struct models *models, size_t place)
+{
+    memmove(models->all + place, models->all + place + 1,
+            (models->count - place - 1) * sizeof(struct model *));
+    models->count--;
+}
+
+static struct model *model_new(const char *name, const char *version, const char *path)
+{
+    struct model *model = calloc(1, sizeof *model);
+    if (!model) {
+        return NULL;
+    }
+    model->path = strdup(path);
+    if (!model->path) {
+        free(model);
+        return NULL;
+    }
+    atomic_store(&model->references, 1);
+    (void)snprintf(model->name, sizeof model->name, "%s", name);
+    (void)snprintf(model->version, sizeof model->version, "%s", version);
+    return model;
+}
+
+int models_new(const char *state_directory, struct models **ret_models, struct error *error)
+{
+    struct models *models = calloc(1, sizeof *models);
+    if (!models) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    (void)pthread_mutex_init(&models->lock, NULL);
+    if (state_directory) {
+        models->directory = join(state_directory, "models");
+        if (!models->directory || (mkdir(models->directory, 0700) < 0 && errno != EEXIST)) {
+            char text[64];
+            int result = error_set(error, ERROR_IO, "cannot make %s/models: %s", state_directory,
+                                   error_text(errno, text, sizeof text));
+            models_free(models);
+            return result;
+        }
+    }
+    *ret_models = models;
+    return 0;
+}
+
+void models_free(struct models *models)
+{
+    if (!models) {
+        return;
+    }
+    for (size_t i = 0; i < models->count; i++) {
+        model_unref(models->all[i]);
+    }
+    free(models->all);
+    free(models->directory);
+    (void)pthread_mutex_destroy(&models->lock);
+    free(models);
+}
+
+/* ---- scanning ---- */
+
+/* Each stream is one thread's own. */
+static struct dirent *next_entry(DIR *stream)
+{
+    return readdir(stream); // NOLINT(concurrency-mt-unsafe): safe but for one stream in two threads
+}
+
+static bool has_onnx(const char *directory)
+{
+    DIR *stream = opendir(directory);
+    bool found = false;
+    if (!stream) {
+        return false;
+    }
+    for (struct dirent *entry = NULL; !found && (entry = next_entry(stream));) {
+        const char *dot = strrchr(entry->d_name, '.');
+        found = dot && strcmp(dot, ".onnx") == 0;
+    }
+    (void)closedir(stream);
+    if (!found) {
+        char *inner = join(directory, "onnx/model.onnx");
+        found = inner && access(inner, F_OK) == 0;
+        free(inner);
+    }
+    return found;
+}
+
+static int take_in(struct models *models, const char *name, const char *version, const char *path,
+                   bool removable, struct error *error)
+{
+    int result = model_name_check(name, error);
+    if (result < 0) {
+        return result;
+    }
+    struct model *model = model_new(name, version, path);
+    if (!model) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    model->removable = removable;
+    if (model_package_read(path, NULL, &model->spec, &model->broken) < 0) {
+        char quoted[ERROR_MESSAGE_SIZE];
+        log_event(LOG_LEVEL_ERROR, "model_unusable", "model=%s version=%s path=%s reason=%s", name,
+                  version, path, log_quote(quoted, sizeof quoted, model->broken.message));
+    }
+    HOLD(&models->lock);
+    result = insert(models, model, error);
+    if (result == -EEXIST) { /* the one found first stays */
+        log_event(LOG_LEVEL_ERROR, "model_twice", "model=%s version=%s path=%s", name, version,
+                  path);
+        result = 0;
+        model_unref(model);
+    } else if (result < 0) {
+        model_unref(model);
+    }
+    return result;
+}
+
+static bool is_hidden(const struct dirent *entry)
+{
+    return entry->d_name[0] == '.';
+}
+
+/* NAME/ is a package, or holds VERSION/ directories. */
+static int scan_name(struct models *models, const char *directory, const char *name, bool removable,
+                     struct error *error)
+{
+    cleanup_free char *path = join(directory, name);
+    if (!path) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    struct stat status;
+    if (stat(path, &status) < 0 || !S_ISDIR(status.st_mode)) {
+        return 0;
+    }
+    if (has_onnx(path)) {
+        return take_in(models, name, "1", path, removable, error);
+    }
+    DIR *stream = opendir(path);
+    int result = 0;
+    if (!stream) {
+        return 0;
+    }
+    for (struct dirent *entry = NULL; result == 0 && (entry = next_entry(stream));) {
+        if (is_hidden(entry) || strlen(entry->d_name) >= MODEL_VERSION_SIZE) {
+            continue;
+        }
+        char *inner = join(path, entry->d_name);
+        if (inner && has_onnx(inner)) {
+            result = take_in(models, name, entry->d_name, inner, removable, error);
+        }
+        free(inner);
+    }
+    (void)closedir(stream);
+    return result;
+}
+
+static void remove_tree(const char *directory);
+
+/* Of an addition that was cut off. */
+static void remove_leftover(const char *directory, const char *name)
+{
+    cleanup_free char *path = join(directory, name);
+    if (path) {
+        remove_tree(path);
+    }
+}
+
+int models_scan(struct models *models, const char *directory, bool removable, struct error *error)
+{
+    cleanup_free char *real = realpath(directory, NULL);
+    DIR *stream = real ? opendir(real) : NULL;
+    char text[64];
+    if (!stream) {
+        return error_set(error, ERROR_NOT_FOUND, "model directory %s: %s", directory,
+                         error_text(errno, text, sizeof text));
+    }
+    int result = 0;
+    if (has_onnx(real)) {
+        result = take_in(models, strrchr(real, '/') + 1, "1", real, removable, error);
+        (void)closedir(stream);
+        return result;
+    }
+    for (struct dirent *entry = NULL; result == 0 && (entry = next_entry(stream));) {
+        if (removable && strncmp(entry->d_name, ".new-", 5) == 0) {
+            remove_leftover(real, entry->d_name);
+        } else if (!is_hidden(entry)) {
+            result = scan_name(models, real, entry->d_name, removable, error);
+        }
+    }
+    (void)closedir(stream);
+    return result;
+}
+
+/* ---- looking up ---- */
+
+static bool is_named(const struct model *model, const char *name, const char *version)
+{
+    return strcmp(model->name, name) == 0 &&
+           (!version || !*version || strcmp(model->version, version) == 0);
+}
+
+struct model *models_get(struct models *models, const char *name, const char *version,
+                         struct error *error)
+{
+    HOLD(&models->lock);
+    struct model *found = NULL;
+    for (size_t i = 0; i < models->count; i++) {
+        struct model *model = models->all[i];
+        if (is_named(model, name, version)) {
+            found = model; /* the last one is the newest */
+        }
+    }
+    if (!found) {
+        (void)error_set(error, ERROR_NOT_FOUND,
+                        version && *version
+                            ? "no model '%.64s' of version %.16s"
+                            : "no model '%.64s'; `situ model list` tells which there are",
+                        name, version);
+        return NULL;
+    }
+    return model_ref(found);
+}
+
+static bool is_package(const struct model *model, const char *digest)
+{
+    char own[MODEL_DIGEST_HEX];
+    if (!model->spec) {
+        return false;
+    }
+    model_digest_hex(model->spec->digest, own);
+    return strcmp(own, digest) == 0;
+}
+
+struct model *models_get_pinned(struct models *models, const char *name, const char *version,
+                                const char *digest, struct error *error)
+{
+    HOLD(&models->lock);
+    struct model *found = NULL;
+    for (size_t i = 0; i < models->count; i++) {
+        struct model *model = models->all[i];
+        if (is_named(model, name, NULL) && is_package(model, digest) &&
+            (!found || strcmp(model->version, version) == 0)) {
+            found = model;
+        }
+    }
+    if (!found) {
+        (void)error_set(error, ERROR_NOT_FOUND,
+                        "model '%.64s' version %.16s (digest %.12s...) is gone: add the same "
+                        "package again, or go on with another model",
+                        name, version, digest);
+        return NULL;
+    }
+    return model_ref(found);
+}
+
+int models_list(struct models *models, struct model ***ret_models, size_t *ret_count)
+{
+    HOLD(&models->lock);
+    struct model **list = calloc(models->count + 1, sizeof(struct model *));
+    if (!list) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < models->count; i++) {
+        list[i] = model_ref(models->all[i]);
+    }
+    *ret_models = list;
+    *ret_count = models->count;
+    return 0;
+}
+
+/* ---- adding and removing ---- */
+
+static int state_error(struct error *error, const char *what, const char *path)
+{
+    char text[64];
+    enum error_code code = errno == ENOSPC || errno == EDQUOT ? ERROR_NO_SPACE : ERROR_IO;
+    return error_set(error, code, "cannot %s %s: %s", what, path,
+                     error_text(errno, text, sizeof text));
+}
+
+int models_add_prepare(struct models *models, const char *name, char **ret_directory,
+                       struct error *error)
+{
+    int result = model_name_check(name, error);
+    if (result < 0) {
+        return result;
+    }
+    if (!models->directory) {
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "models cannot be added: situd runs without a state directory");
+    }
+    cleanup_free char *path = join(models->directory, ".new-XXXXXX");
+    if (!path) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    if (!mkdtemp(path)) {
+        return state_error(error, "make", path);
+    }
+    *ret_directory = take_ptr(path);
+    return 0;
+}
+
+int models_add_read(struct models *models, const char *name, const char *directory,
+                    const char *preset, struct model **ret_model, struct error *error)
+{
+    (void)models;
+    struct model *model = model_new(name, "new", directory);
+    if (!model) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    model->removable = true;
+    int result = model_package_read(directory, preset, &model->spec, error);
+    if (result < 0) {
+        model_unref(model);
+        return result;
+    }
+    *ret_model = model;
+    return 0;
+}
+
+static int sync_directory(const char *path)
+{
+    cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 && fsync(fd) == 0 ? 0 : -1;
+}
+
+static long newest_version(const struct models *models, const char *name)
+{
+    long newest = 0;
+    for (size_t i = 0; i < models->count; i++) {
+        long version = strtol(models->all[i]->version, NULL, 10);
+        if (strcmp(models->all[i]->name, name) == 0 && version > newest) {
+            newest = version;
+        }
+    }
+    return newest;
+}
+
+/* Renames the package into place; back again where that cannot be made to last. */
+static int move_in(const struct models *models, const struct model *model, const char *parent,
+                   const char *path, struct error *error)
+{
+    if (mkdir(parent, 0700) < 0 && errno != EEXIST) {
+        return state_error(error, "make", parent);
+    }
+    if (rename(model->path, path) < 0) {
+        return state_error(error, "rename into", path);
+    }
+    if (sync_directory(parent) < 0 || sync_directory(models->directory) < 0) {
+        int result = state_error(error, "sync", path);
+        (void)rename(path, model->path);
+        return result;
+    }
+    return 0;
+}
+
+int models_add_publish(struct models *models, struct model *model, struct error *error)
+{
+    HOLD(&models->lock);
+    (void)snprintf(model->version, sizeof model->version, "%ld",
+                   newest_version(models, model->name) + 1);
+    cleanup_free char *parent = join(models->directory, model->name);
+    cleanup_free char *path = parent ? join(parent, model->version) : NULL;
+    if (!path) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    int result = insert(models, model, error); /* unseen while the lock is held */
+    if (result < 0) {
+        return result;
+    }
+    result = move_in(models, model, parent, path, error);
+    if (result < 0) {
+        (void)rmdir(parent);
+        take_out(models, place_of(models, model->name, model->version));
+        return result;
+    }
+    free(model->path);
+    model->path = take_ptr(path);
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status;
+    (void)type;
+    (void)place;
+    (void)remove(path); /* what stays is tried again at the next start */
+    return 0;
+}
+
+/* Whatever a tar has put there, however deep; links are removed, not followed. */
+static void remove_tree(const char *directory)
+{
+    enum { OPEN_DIRECTORIES = 16 };
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): safe without FTW_CHDIR */
+    (void)nftw(directory, remove_one, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
+}
+
+void models_add_discard(const char *directory)
+{
+    remove_tree(directory);
+}
+
+int models_remove(struct models *models, const char *name, const char *version, struct error *error)
+{
+    HOLD(&models->lock);
+    size_t removed = 0;
+    for (size_t i = 0; i < models->count; i++) { /* all of them go, or none */
+        if (is_named(models->all[i], name, version) && !models->all[i]->removable) {
+            return error_set(error, ERROR_CONFLICT,
+                             "model '%s' lies in a directory given by --models: remove it there",
+                             name);
+        }
+    }
+    for (size_t i = models->count; i-- > 0;) {
+        struct model *model = models->all[i];
+        if (!is_named(model, name, version)) {
+            continue;
+        }
+        take_out(models, i);
+        removed++;
+        remove_tree(model->path); /* which a load may be reading: the path stays as it is */
+        cleanup_free char *parent = join(models->directory, name);
+        if (parent) { /* the name's directory, if that was its last version */
+            (void)rmdir(parent);
+        }
+        model_unref(model);
+    }
+    if (removed == 0) {
+        return error_set(error, ERROR_NOT_FOUND, "no model '%.64s'%s%.16s", name,
+                         version && *version ? " of version " : "", version ? version : "");
+    }
+    return 0;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The models that situd serves: names, versions, packages on disk. A `struct model` is one version
+ * of one model; it is reference counted, so that requests keep theirs to the end when it is
+ * removed.
+ */
+#ifndef SITU_INFER_MODELS_H
+#define SITU_INFER_MODELS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "infer/metrics.h"
+#include "infer/worker_process.h"
+#include "model/package.h"
+#include "results/results.h"
+
+enum { MODEL_VERSION_SIZE = 24 };
+
+enum model_state { MODEL_UNLOADED, MODEL_LOADING, MODEL_LOADED, MODEL_FAILED };
+
+struct infer_item;
+
+struct item_list {
+    struct infer_item *first;
+    struct infer_item *last;
+};
+
+/* Guarded by the dispatcher's lock, but `facts`, constant once `facts_known` was seen. */
+struct model_runtime {
+    enum model_state state;
+    struct worker_process *worker; /* owned; NULL unless loaded */
+    struct worker_process *dying;  /* borrowed: the worker, once it was seen dead */
+    unsigned users;                /* lanes that are in it */
+    struct item_list parked;       /* wait for the worker, or for the end of a quarantine */
+    struct item_list suspects;     /* were in a worker that crashed; retried one at a time */
+    bool unload;                   /* removed: the worker goes when no request holds the model */
+    bool quarantine;               /* suspects are being retried: nothing else runs */
+    struct error failure;          /* MODEL_FAILED */
+    int64_t retry_ns;              /* MODEL_FAILED: no new try before */
+    int64_t last_used_ns;
+    uint64_t memory_bytes;
+    struct model *next_loaded; /* list of loaded models, or of those being loaded */
+    uint32_t primary_output;   /* index of the output that answers are made of */
+    bool facts_known;
+    struct worker_facts facts;
+};
+
+struct model {
+    atomic_uint references;
+    char name[LIMIT_MODEL_NAME + 1];
+    char version[MODEL_VERSION_SIZE];
+    char *path;              /* owned; the package's directory */
+    bool removable;          /* in the state directory, not in --models DIR */
+    struct model_spec *spec; /* owned; NULL where the package cannot be read */
+    struct error broken;     /* why it cannot */
+    struct status_counts requests;
+    atomic_bool changed;        /* the package is not the one that was read: nothing is cached */
+    atomic_bool task_known;     /* set once `task` stands, for good */
+    struct results_digest task; /* what the result cache knows this model's answers by */
+    struct model_runtime runtime;
+};
+
+struct models;
+
+/* `state_directory` may be NULL: models cannot be added then. */
+must_check int models_new(const char *state_directory, struct models **ret_models,
+                          struct error *error);
+void models_free(struct models *models);
+
+/* Takes in every package of a directory: DIR/NAME/, DIR/NAME/VERSION/, or DIR itself where it is a
+ * package. What cannot be read is listed as failed and logged, never skipped in silence. */
+must_check int models_scan(struct models *models, const char *directory, bool removable,
+                           struct error *error);
+
+/* A version of a model, with a reference, or NULL. `version` NULL or "": the newest. */
+struct model *models_get(struct models *models, const char *name, const char *version,
+                         struct error *error);
+/* The version that was pinned once, where it still is what it was then, by its digest in
+ * hexadecimal; else any version of that name that is the same package: it was removed and added
+ * again. ERROR_NOT_FOUND: it is gone. */
+struct model *models_get_pinned(struct models *models, const char *name, const char *version,
+                                const char *digest, struct error *error);
+struct model *model_ref(struct model *model);
+void model_unref(struct model *model); /* NULL is fine */
+
+/* All, sorted by name and version; each with a reference. The caller frees the array. */
+must_check int models_list(struct models *models, struct model ***ret_models, size_t *ret_count);
+
+/* Adding, in two steps. prepare: a new empty directory for the package's files. publish: the
+ * package (already read and tried) becomes visible as the next version; takes the model's
+ * reference. Or discard it. */
+must_check int models_add_prepare(struct models *models, const char *name, char **ret_directory,
+                                  struct error *error);
+must_check int models_add_read(struct models *models, const char *name, const char *directory,
+                               const char *preset, struct model **ret_model, struct error *error);
+must_check int models_add_publish(struct models *models, struct model *model, struct error *error);
+void models_add_discard(const char *directory);
+
+/* `version` NULL: all of them. ERROR_NOT_FOUND, ERROR_CONFLICT (not in the state directory). */
+must_check int models_remove(struct models *models, const char *name, const char *version,
+                             struct error *error);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The daemon's use of the result cache: which outcomes may come from it and go into it, under what
+ * task. Lanes ask it before they read and after they have read; jobs ask before they queue an
+ * object. Any thread. A cache of NULL is one that is switched off: nothing is found or kept.
+ *
+ * Objects of stores under image models take part, unless the request says no. What is kept:
+ *   - where an answer is wanted (no output mask): the best classes, or the embedding as answered;
+ *   - where outputs are wanted: these, as the model gave them, up to RESULTS_VALUE_BYTES_MAX;
+ *   - that the content cannot be decoded, or makes no input for the model.
+ * The task digest tells these apart, and covers whatever else an answer depends on.
+ */
+#ifndef SITU_INFER_RESULT_CACHE_H
+#define SITU_INFER_RESULT_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "infer/item.h"
+#include "results/results.h"
+
+struct result_cache;
+
+/* Opens the cache in `directory`, after checking its file, and says so in the log; what happens to
+ * it later goes there, too. `engine` is the name of the workers' engine. Errors: ERROR_CONFLICT
+ * where another process has it open, ERROR_MEMORY, ERROR_MALFORMED; a cache that cannot be used is
+ * logged and is no error. */
+must_check int result_cache_open(const char *directory, uint64_t limit_bytes, const char *engine,
+                                 struct result_cache **ret_cache, struct error *error);
+
+/* Before the first item: objects of stores that were not added take no part. `store` is borrowed;
+ * `name` is what its identities are kept under. */
+must_check int result_cache_add_store(struct result_cache *cache, const struct store *store,
+                                      const char *name);
+
+/* Writes what is queued, then closes; NULL is fine. No other call may be running. */
+void result_cache_close(struct result_cache *cache);
+
+/* Does the cache have anything to do with this item? */
+bool result_cache_covers(const struct result_cache *cache, const struct infer_item *item);
+
+/* By the item's identity (has_identity is set), without reading a byte of it: true where the answer
+ * is known; then the item has its outcome, with `cached`. False also where the request or the model
+ * does not allow it. Sets looked_up. Some microseconds; does not need the model's worker. */
+bool result_cache_find(struct result_cache *cache, struct infer_item *item);
+
+/* After the object was read, `bytes` being its content and item->identity what it was then: hashes,
+ * remembers what the identity stands for where that can be `trusted` (store_identity_is_fresh), and
+ * looks the content up. True as above; else the item's `keep` is set. */
+bool result_cache_find_content(struct result_cache *cache, struct infer_item *item,
+                               const void *bytes, size_t size, bool trusted);
+
+/* After the run: keeps the outcome, where `keep` is still set and it is of a kind that can be kept.
+ * Whoever knows that the outcome is not the content's alone (the worker died, the model's run
+ * failed) clears `keep` before. */
+void result_cache_keep(struct result_cache *cache, struct infer_item *item);
+
+void result_cache_status(struct result_cache *cache, struct results_status *ret_status);
+must_check int result_cache_clear(struct result_cache *cache, struct error *error);
+
+/* Waits until all that was kept before can be found. */
+void result_cache_flush(struct result_cache *cache);
+
+#endif

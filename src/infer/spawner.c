@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The thread that starts workers, one request at a time.
+ */
+#include "infer/spawner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+enum { CONTROL_FD = 3 };
+
+struct spawner {
+    pthread_mutex_t turn; /* one caller at a time; taken before lock */
+    pthread_mutex_t lock; /* guards the rest */
+    pthread_cond_t changed;
+    pthread_t thread;
+    char *const *argv; /* borrowed; not NULL: a request stands */
+    int control;
+    int log;
+    pid_t pid;
+    int result;
+    bool answered;
+    bool stopping;
+};
+
+/* A worker gets no variable of the daemon's but these. */
+static char *const *worker_environment(void)
+{
+    static char telemetry[] = "ORT_DISABLE_TELEMETRY=1";
+    static char locale[] = "LC_ALL=C";
+    static char *environment[] = {telemetry, locale, NULL};
+    return environment;
+}
+
+static int start(char *const *argv, int control, int log, pid_t *ret_pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigset_t all;
+    int result = posix_spawn_file_actions_init(&actions);
+    if (result != 0) {
+        return -result;
+    }
+    result = posix_spawnattr_init(&attributes);
+    if (result != 0) {
+        (void)posix_spawn_file_actions_destroy(&actions);
+        return -result;
+    }
+    (void)sigemptyset(&none);
+    (void)sigfillset(&all);
+    (void)posix_spawnattr_setsigmask(&attributes, &none);
+    (void)posix_spawnattr_setsigdefault(&attributes, &all);
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    result = posix_spawn_file_actions_adddup2(&actions, log, 2);
+    if (result == 0) {
+        result = posix_spawn_file_actions_adddup2(&actions, control, CONTROL_FD);
+    }
+    if (result == 0) {
+        result = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    }
+    if (result == 0) {
+        result = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    }
+    if (result == 0) {
+        result = posix_spawn(ret_pid, argv[0], &actions, &attributes, argv, worker_environment());
+    }
+    (void)posix_spawnattr_destroy(&attributes);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return -result;
+}
+
+static void *spawner_main(void *argument)
+{
+    struct spawner *spawner = argument;
+    HOLD(&spawner->lock);
+    while (!spawner->stopping) {
+        if (spawner->argv) {
+            spawner->result = start(spawner->argv, spawner->control, spawner->log, &spawner->pid);
+            spawner->argv = NULL;
+            spawner->answered = true;
+            (void)pthread_cond_broadcast(&spawner->changed);
+        }
+        (void)pthread_cond_wait(&spawner->changed, &spawner->lock);
+    }
+    return NULL;
+}
+
+int spawner_new(struct spawner **ret_spawner)
+{
+    struct spawner *spawner = calloc(1, sizeof *spawner);
+    if (!spawner) {
+        return -ENOMEM;
+    }
+    (void)pthread_mutex_init(&spawner->turn, NULL);
+    (void)pthread_mutex_init(&spawner->lock, NULL);
+    (void)pthread_cond_init(&spawner->changed, NULL);
+    int result = pthread_create(&spawner->thread, NULL, spawner_main, spawner);
+    if (result != 0) {
+        free(spawner);
+        return -result;
+    }
+    *ret_spawner = spawner;
+    return 0;
+}
+
+void spawner_free(struct spawner *spawner)
+{
+    if (!spawner) {
+        return;
+    }
+    (void)pthread_mutex_lock(&spawner->lock);
+    spawner->stopping = true;
+    (void)pthread_cond_broadcast(&spawner->changed);
+    (void)pthread_mutex_unlock(&spawner->lock);
+    (void)pthread_join(spawner->thread, NULL);
+    (void)pthread_cond_destroy(&spawner->changed);
+    (void)pthread_mutex_destroy(&spawner->lock);
+    (void)pthread_mutex_destroy(&spawner->turn);
+    free(spawner);
+}
+
+int spawner_start(struct spawner *spawner, char *const *argv, int control, int log, pid_t *ret_pid)
+{
+    HOLD(&spawner->turn);
+    HOLD(&spawner->lock);
+    spawner->argv = argv;
+    spawner->control = control;
+    spawner->log = log;
+    spawner->answered = false;
+    (void)pthread_cond_broadcast(&spawner->changed);
+    while (!spawner->answered) {
+        (void)pthread_cond_wait(&spawner->changed, &spawner->lock);
+    }
+    *ret_pid = spawner->pid;
+    return spawner->result;
+}

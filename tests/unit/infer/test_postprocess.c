@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From output tensors to classes: softmax, the best ones, rows of every type. The numbers are a
+ * worker's and may be anything.
+ */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "infer/postprocess.h"
+
+enum { MANY = 200000, TOP = 1000 };
+
+static void assert_near(float actual, float expected)
+{
+    assert_true(fabsf(actual - expected) < 1e-6f);
+}
+
+static void the_best_come_in_falling_order(void **state)
+{
+    (void)state;
+    float values[] = {0.1f, 0.7f, -3.0f, 0.2f, 0.0f};
+    struct result_class classes[3];
+    size_t count = 0;
+    postprocess_classes(values, 5, 0, 3, classes, &count);
+    assert_int_equal(count, 3);
+    assert_int_equal(classes[0].index, 1);
+    assert_int_equal(classes[1].index, 3);
+    assert_int_equal(classes[2].index, 0);
+    assert_near(classes[0].score, 0.7f);
+}
+
+static void ties_go_by_index(void **state)
+{
+    (void)state;
+    float values[] = {1, 2, 2, 1, 2, 1, 1};
+    struct result_class classes[7];
+    for (size_t top = 1; top <= 7; top++) {
+        static const uint32_t order[] = {1, 2, 4, 0, 3, 5, 6};
+        size_t count = 0;
+        postprocess_classes(values, 7, 0, top, classes, &count);
+        assert_int_equal(count, top);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(classes[i].index, order[i]);
+        }
+    }
+}
+
+static void fewer_values_than_asked_give_all(void **state)
+{
+    (void)state;
+    float values[] = {1, 3};
+    struct result_class classes[5];
+    size_t count = 9;
+    postprocess_classes(values, 2, 0, 5, classes, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(classes[0].index, 1);
+    postprocess_classes(values, 0, 1, 5, classes, &count);
+    assert_int_equal(count, 0);
+    postprocess_classes(values, 2, 0, 0, classes, &count);
+    assert_int_equal(count, 0);
+}
+
+static void what_is_no_number_comes_last(void **state)
+{
+    (void)state;
+    float values[] = {NAN, -5.0f, INFINITY, NAN, -INFINITY};
+    struct result_class classes[5];
+    size_t count = 0;
+    postprocess_classes(values, 5, 0, 5, classes, &count);
+    static const uint32_t order[] = {2, 1, 0, 3, 4};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(classes[i].index, order[i]);
+        assert_true(classes[i].score >= -INFINITY); /* a NaN is not */
+    }
+}
+
+static void softmax_sums_to_one(void **state)
+{
+    (void)state;
+    float values[] = {1000.0f, 999.0f, 0.0f}; /* exp(1000) alone would overflow */
+    struct result_class classes[3];
+    size_t count = 0;
+    postprocess_classes(values, 3, 1, 3, classes, &count);
+    assert_near(classes[0].score, 0.7310586f);
+    assert_near(classes[1].score, 0.2689414f);
+    assert_near(classes[2].score, 0.0f);
+}
+
+static void softmax_leaves_out_what_is_no_number(void **state)
+{
+    (void)state;
+    float values[] = {1.0f, NAN, 1.0f};
+    struct result_class classes[3];
+    size_t count = 0;
+    postprocess_classes(values, 3, 1, 3, classes, &count);
+    assert_near(classes[0].score, 0.5f);
+    assert_near(classes[1].score, 0.5f);
+    assert_int_equal(classes[2].index, 1);
+}
+
+static void softmax_gives_all_to_infinity(void **state)
+{
+    (void)state;
+    float values[] = {1.0f, INFINITY, -INFINITY, INFINITY};
+    float lowest[] = {-INFINITY, -INFINITY};
+    struct result_class classes[4];
+    size_t count = 0;
+    postprocess_classes(values, 4, 1, 4, classes, &count);
+    assert_int_equal(classes[0].index, 1);
+    assert_int_equal(classes[1].index, 3);
+    assert_near(classes[0].score, 0.5f);
+    assert_near(classes[2].score, 0.0f);
+    postprocess_classes(lowest, 2, 1, 2, classes, &count);
+    assert_near(classes[0].score, 0.5f);
+}
+
+/* Against a plain selection, and in bearable time for the order that costs insertion most. */
+static void many_values_in_any_order(void **state)
+{
+    (void)state;
+    float *values = malloc(MANY * sizeof *values);
+    struct result_class *classes = malloc(TOP * sizeof *classes);
+    assert_non_null(values);
+    assert_non_null(classes);
+    for (int order = 0; order < 3; order++) {
+        uint32_t seed = 1;
+        for (size_t i = 0; i < MANY; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            values[i] = order == 0 ? (float)i : order == 1 ? -(float)i : (float)(seed >> 20);
+        }
+        size_t count = 0;
+        int64_t start = clock_now_ns();
+        postprocess_classes(values, MANY, 0, TOP, classes, &count);
+        assert_true(clock_now_ns() - start < 2 * NS_PER_S);
+        assert_int_equal(count, TOP);
+        size_t better = 0;
+        for (size_t i = 0; i < MANY; i++) { /* nothing that was left out is better than the last */
+            better += values[i] > classes[TOP - 1].score;
+        }
+        assert_true(better < TOP);
+        for (size_t i = 1; i < TOP; i++) {
+            assert_true(classes[i - 1].score > classes[i].score ||
+                        (!(classes[i - 1].score < classes[i].score) &&
+                         classes[i - 1].index < classes[i].index));
+        }
+    }
+    free(values);
+    free(classes);
+}
+
+static void normalising_makes_length_one(void **state)
+{
+    (void)state;
+    float values[] = {3.0f, -4.0f};
+    float zero[] = {0.0f, 0.0f};
+    float large[] = {3e38f, 4e37f}; /* the squares do not fit a float */
+    postprocess_normalize(values, 2);
+    assert_near(values[0], 0.6f);
+    assert_near(values[1], -0.8f);
+    postprocess_normalize(zero, 2);
+    assert_near(zero[0], 0.0f);
+    postprocess_normalize(large, 2);
+    assert_near(large[0] * large[0] + large[1] * large[1], 1.0f);
+}
+
+/* ---- rows ---- */
+
+static float second_of_row_one(enum datatype datatype, const void *data)
+{
+    struct item_output output = {.datatype = datatype,
+                                 .shape = {2, {2, 2}},
+                                 .data = data,
+                                 .size_bytes = 4 * datatype_size(datatype)};
+    float *values = NULL;
+    size_t count = 0;
+    struct error error = {0};
+    assert_int_equal(postprocess_row(&output, 1, &values, &count, &error), 0);
+    assert_int_equal(count, 2);
+    float value = values[1];
+    free(values);
+    return value;
+}
+
+static void rows_of_every_type(void **state)
+{
+    (void)state;
+    static const float f32[] = {0, 0, 0, -1.5f};
+    static const double f64[] = {0, 0, 0, 2.5};
+    static const uint16_t f16[] = {0, 0, 0, 0x3c00};
+    static const uint8_t u8[] = {0, 0, 0, 255};
+    static const int8_t i8[] = {0, 0, 0, -128};
+    static const uint16_t u16[] = {0, 0, 0, 65535};
+    static const int16_t i16[] = {0, 0, 0, -32768};
+    static const uint32_t u32[] = {0, 0, 0, 65536};
+    static const int32_t i32[] = {0, 0, 0, -65536};
+    static const uint64_t u64[] = {0, 0, 0, UINT64_C(1) << 40};
+    static const int64_t i64[] = {0, 0, 0, -(INT64_C(1) << 40)};
+    assert_near(second_of_row_one(DATATYPE_FP32, f32), -1.5f);
+    assert_near(second_of_row_one(DATATYPE_FP64, f64), 2.5f);
+    assert_near(second_of_row_one(DATATYPE_FP16, f16), 1.0f);
+    assert_near(second_of_row_one(DATATYPE_UINT8, u8), 255.0f);
+    assert_near(second_of_row_one(DATATYPE_BOOL, u8), 255.0f);
+    assert_near(second_of_row_one(DATATYPE_INT8, i8), -128.0f);
+    assert_near(second_of_row_one(DATATYPE_UINT16, u16), 65535.0f);
+    assert_near(second_of_row_one(DATATYPE_INT16, i16), -32768.0f);
+    assert_near(second_of_row_one(DATATYPE_UINT32, u32), 65536.0f);
+    assert_near(second_of_row_one(DATATYPE_INT32, i32), -65536.0f);
+    assert_near(second_of_row_one(DATATYPE_UINT64, u64), 0x1p40f);
+    assert_near(second_of_row_one(DATATYPE_INT64, i64), -0x1p40f);
+}
+
+static void rows_that_are_not_there_are_refused(void **state)
+{
+    (void)state;
+    static const float data[4] = {0};
+    static const struct item_output outputs[] = {
+        {.datatype = DATATYPE_FP32, .shape = {2, {1, 4}}, .data = data, .size_bytes = 16},
+        {.datatype = DATATYPE_FP32, .shape = {2, {2, 4}}, .data = data, .size_bytes = 16},
+        {.datatype = DATATYPE_FP32, .shape = {2, {2, 0}}, .data = data, .size_bytes = 0},
+        {.datatype = DATATYPE_FP32, .shape = {2, {0, 4}}, .data = data, .size_bytes = 0},
+        {.datatype = DATATYPE_FP32, .shape = {2, {2, -2}}, .data = data, .size_bytes = 16},
+        {.datatype = DATATYPE_FP32, .shape = {9, {2}}, .data = data, .size_bytes = 16},
+        {.datatype = DATATYPE_BYTES, .shape = {2, {2, 2}}, .data = data, .size_bytes = 16},
+        {.datatype = DATATYPE_FP32, .shape = {0, {0}}, .data = data, .size_bytes = 4},
+    };
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
+        float *values = NULL;
+        size_t count = 0;
+        struct error error = {0};
+        assert_true(postprocess_row(&outputs[i], 1, &values, &count, &error) < 0);
+        assert_int_equal(error.code, ERROR_UNFIT);
+        assert_null(values);
+    }
+}
+
+static void the_primary_output_goes_by_name_then_rank(void **state)
+{
+    (void)state;
+    struct model_spec classes = {.task = MODEL_IMAGE_CLASSIFICATION};
+    struct model_spec features = {.task = MODEL_FEATURE_EXTRACTION};
+    struct worker_facts facts = {.output_count = 3,
+                                 .outputs = {{"hidden", DATATYPE_FP32, {3, {1, 2, 3}}},
+                                             {"logits", DATATYPE_FP32, {2, {1, 2}}},
+                                             {"pooler_output", DATATYPE_FP32, {2, {1, 2}}}}};
+    assert_int_equal(postprocess_primary_output(&classes, &facts), 1);
+    assert_int_equal(postprocess_primary_output(&features, &facts), 2);
+    facts.output_count = 2;
+    assert_int_equal(postprocess_primary_output(&features, &facts), 1);
+    facts.output_count = 1;
+    assert_int_equal(postprocess_primary_output(&features, &facts), 0);
+    facts.output_count = 0;
+    assert_int_equal(postprocess_primary_output(&classes, &facts), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_best_come_in_falling_order),
+        cmocka_unit_test(ties_go_by_index),
+        cmocka_unit_test(fewer_values_than_asked_give_all),
+        cmocka_unit_test(what_is_no_number_comes_last),
+        cmocka_unit_test(softmax_sums_to_one),
+        cmocka_unit_test(softmax_leaves_out_what_is_no_number),
+        cmocka_unit_test(softmax_gives_all_to_infinity),
+        cmocka_unit_test(many_values_in_any_order),
+        cmocka_unit_test(normalising_makes_length_one),
+        cmocka_unit_test(rows_of_every_type),
+        cmocka_unit_test(rows_that_are_not_there_are_refused),
+        cmocka_unit_test(the_primary_output_goes_by_name_then_rank),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
