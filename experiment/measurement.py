@@ -19,11 +19,12 @@ from network import ARRAY_ADDRESS, LINKS
 
 CLASSIFIERS = ["compact", "v2", "host", "node", "tensor", "tensor-json"]
 OPEN_SYSTEMS = ["compact", "host", "node", "tensor"]
-OPEN_SHARES = [0.2, 0.5, 0.7, 0.85, 1.0, 1.2]  # of the rate that situ reaches in a closed loop
+OPEN_SHARES = [0.3, 0.6, 0.9, 1.2]  # of the rate that situ reaches in a closed loop
 DEADLINES_MS = [50, 100, 200]
-LARGE_COUNT = 12
-SLOW_COUNT = 32  # photos where each takes long: a slow model, a tensor as text
-OPEN_SECONDS = 3
+LARGE_COUNT = 8
+COUNT = 64  # photos of a round, but for the first model, which gets all
+SLOW_COUNT = 16  # photos where each takes long: a slow model, a tensor as text
+OPEN_SECONDS = 2
 
 
 class Setting:
@@ -172,7 +173,7 @@ class Plan:
         cpus_array = self.every if cores > 1 else [self.core_array]
         cpus_host = self.every if cores > 1 else [self.core_host]
         runs = {name: [] for name in names}
-        counts = {name: self.count_of(setting, name) for name in names}
+        counts = {name: self.count_of(part, setting, name) for name in names}
         self.network.set_link(LINKS[link])
         with self.servers(setting, cpus_array, group) as running, contextlib.ExitStack() as stack:
             clients = {}
@@ -186,11 +187,12 @@ class Plan:
         for name in names:
             yield self.entry(part, setting, name, link, runs[name], cores=cores, shape=shape)
 
-    def count_of(self, setting, name):
+    def count_of(self, part, setting, name):
         if self.quick:
             return min(setting.count, 8)
-        slow = setting.package.name == "resnet50" or name == "tensor-json"
-        return min(setting.count, SLOW_COUNT) if slow else setting.count
+        if setting.package.name == "resnet50" or name == "tensor-json":
+            return min(setting.count, SLOW_COUNT)
+        return setting.count if part == "latency" and setting.package == self.model else min(setting.count, COUNT)
 
     def entry(self, part, setting, name, link, runs, **more):
         summaries = [summary(run.pop("latencies_ms")) for run in runs]

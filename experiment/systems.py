@@ -123,14 +123,21 @@ http {{ access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_re
 """
 
 
+def find_nginx():
+    """The system's, else the one that tools/deps has put beside the source; None."""
+    beside = pathlib.Path(__file__).resolve().parents[1] / ".deps/nginx/usr/sbin/nginx"
+    return shutil.which("nginx") or (str(beside) if beside.exists() else None)
+
+
 def start_files(network, cpus, photos, scratch, group=None):
-    if not shutil.which("nginx"):
+    nginx = find_nginx()
+    if not nginx:
         raise RuntimeError("nginx is missing: run tools/deps experiment")
     config = scratch / "nginx.conf"
     config.write_text(NGINX.format(scratch=scratch, address=ARRAY_ADDRESS, port=FILES_PORT,
                                    photos=photos, workers=len(cpus)) + "\n")
     # Workers of a server that root starts become nobody, who must get at the photos.
-    command = ["nginx", "-p", scratch, "-c", config, "-g", "user root;"]
+    command = [nginx, "-p", scratch, "-c", config, "-g", "user root;"]
     process = Process(network.inside("array", cpus, command, group), scratch / "nginx.log")
     deadline = time.monotonic() + 20
     while not (scratch / "nginx.pid").exists() or not (scratch / "nginx.pid").read_text():

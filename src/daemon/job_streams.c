@@ -27,6 +27,17 @@ enum {
 #define PROGRESS_NS NS_PER_S
 #define SILENCE_NS (30 * NS_PER_S)
 
+/* What a line of progress tells; without holes, to be compared as bytes. */
+struct told {
+    uint64_t results;
+    uint64_t selected;
+    uint64_t skipped;
+    uint64_t pass;
+    uint64_t reason;
+    uint64_t selected_known;
+    uint64_t idle;
+};
+
 struct job_stream {
     struct job_streams *streams; /* borrowed */
     struct call *call;           /* owned reference while it is in the list */
@@ -48,8 +59,8 @@ struct job_stream {
     struct buffer out;
     int64_t sent_ns;
     int64_t progress_ns;       /* when progress was looked at */
-    enum job_state told_state; /* in the last line of progress, with the one below */
-    uint64_t told_sum;
+    enum job_state told_state; /* in the last line of progress, with those below */
+    struct told told;
 };
 
 struct job_streams {
@@ -207,13 +218,13 @@ static void tell_progress(struct job_stream *stream, enum jobs_read read, int64_
         jobs_reader_info(stream->reader, &info) < 0) {
         return;
     }
-    uint64_t sum = info.results + info.selected + info.skipped + info.pass + info.reason.code +
-                   (info.selected_known ? 1 : 0) + (info.between_passes ? 1 : 0);
+    struct told now = {info.results,     info.selected,       info.skipped,       info.pass,
+                       info.reason.code, info.selected_known, info.between_passes};
     bool other = info.state != stream->told_state;
-    if (other || (timely && sum != stream->told_sum)) {
+    if (other || (timely && memcmp(&now, &stream->told, sizeof now) != 0)) {
         job_write_progress_line(&stream->out, &info);
         stream->told_state = info.state;
-        stream->told_sum = sum;
+        stream->told = now;
     }
     if (timely || other) {
         stream->progress_ns = now_ns;
