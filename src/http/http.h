@@ -84,8 +84,7 @@ must_check int http_server_new(const struct http_config *config, const struct ht
                                struct http_server **ret_server, struct error *error);
 must_check int http_server_listen(struct http_server *server, const struct http_listener *listener,
                                   struct error *error);
-/* No new connections or requests (503 with Connection: close on kept-alive ones); running ones go
- * on. */
+/* Running requests go on; new ones, on new connections too, get 503 with Connection: close. */
 void http_server_quiesce(struct http_server *server);
 /* Requests begun and not ended. */
 size_t http_server_active(const struct http_server *server);

@@ -134,23 +134,12 @@ int http_server_listen(struct http_server *server, const struct http_listener *l
     return 0;
 }
 
-static void stop_listening(struct http_daemon *daemon)
-{
-    if (daemon->fd >= 0) {
-        MHD_socket duplicate = MHD_quiesce_daemon(daemon->mhd);
-        if (duplicate != MHD_INVALID_SOCKET) {
-            (void)close(duplicate);
-        }
-        (void)close(take_fd(&daemon->fd));
-    }
-}
-
+/* The sockets stay open until http_server_free(), what comes is answered with 503: to take a socket
+ * out of libmicrohttpd from another thread than its own (MHD_quiesce_daemon) is a race in 0.9.75
+ * that ends the process, where its thread takes the socket out at the same moment. */
 void http_server_quiesce(struct http_server *server)
 {
     atomic_store(&server->quiescing, true);
-    for (size_t i = 0; i < server->daemons_count; i++) {
-        stop_listening(&server->daemons[i]);
-    }
 }
 
 size_t http_server_active(const struct http_server *server)
@@ -181,6 +170,7 @@ void http_server_free(struct http_server *server)
     resume_all(server);
     for (size_t i = 0; i < server->daemons_count; i++) {
         MHD_stop_daemon(server->daemons[i].mhd);
+        (void)close(take_fd(&server->daemons[i].fd));
     }
     http_watch_stop(server);
     free(server->connections);
