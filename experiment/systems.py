@@ -113,10 +113,11 @@ def cpu_seconds(pid):
     return total
 
 
+# Without tcp_nopush: with it, one photo in ten came 15 to 60 ms late over a fast link.
 NGINX = """
 daemon off; pid {scratch}/nginx.pid; error_log stderr; worker_processes {workers};
 events {{ worker_connections 1024; }}
-http {{ access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 1000000;
+http {{ access_log off; sendfile on; tcp_nodelay on; keepalive_requests 1000000;
   open_file_cache max=4096; client_body_temp_path {scratch}/body; proxy_temp_path {scratch}/proxy;
   fastcgi_temp_path {scratch}/fastcgi; uwsgi_temp_path {scratch}/uwsgi; scgi_temp_path {scratch}/scgi;
   server {{ listen {address}:{port}; root {photos}; }} }}
