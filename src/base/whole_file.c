@@ -33,7 +33,7 @@ int whole_file_sync_names(const char *directory)
     return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-static int sync_parent(const char *path)
+int whole_file_sync_parent(const char *path)
 {
     const char *slash = strrchr(path, '/');
     cleanup_free char *directory =
@@ -56,7 +56,7 @@ int whole_file_write(const char *path, const void *bytes, size_t size)
         (void)unlink(fresh);
         return r;
     }
-    return sync_parent(path);
+    return whole_file_sync_parent(path);
 }
 
 int whole_file_read(const char *path, size_t limit, struct buffer *out)

@@ -22,5 +22,6 @@ must_check int whole_file_read(const char *path, size_t limit, struct buffer *ou
 
 /* Makes the names in a directory last: of files made, renamed and removed there. */
 must_check int whole_file_sync_names(const char *directory);
+must_check int whole_file_sync_parent(const char *path); /* in the directory that holds `path` */
 
 #endif

@@ -18,6 +18,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/whole_file.h"
 
 struct models {
     pthread_mutex_t lock; /* guards all below */
@@ -415,12 +416,6 @@ int models_add_read(struct models *models, const char *name, const char *directo
     return 0;
 }
 
-static int sync_directory(const char *path)
-{
-    cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd >= 0 && fsync(fd) == 0 ? 0 : -1;
-}
-
 static long newest_version(const struct models *models, const char *name)
 {
     long newest = 0;
@@ -443,7 +438,7 @@ static int move_in(const struct models *models, const struct model *model, const
     if (rename(model->path, path) < 0) {
         return state_error(error, "rename into", path);
     }
-    if (sync_directory(parent) < 0 || sync_directory(models->directory) < 0) {
+    if (whole_file_sync_names(parent) < 0 || whole_file_sync_names(models->directory) < 0) {
         int result = state_error(error, "sync", path);
         (void)rename(path, model->path);
         return result;

@@ -7,19 +7,17 @@
 #include "jobs/job_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
+#include "base/whole_file.h"
 #include "wire/json.h"
 
 enum { FORMAT = 1, MEMBERS = 26 };
 
 #define FILE_NAME "job.json"
-#define NEW_NAME "job.json.new"
 #define BINARY "base64" /* the form of embeddings, where it is not numbers */
 
 void job_file_done(struct job_file *file)
@@ -326,80 +324,53 @@ static int failed(const char *what, int errnum, struct error *error)
                      error_text(errnum, text, sizeof text));
 }
 
-static int write_new(int directory, const struct buffer *text)
+static char *path_in(const char *directory)
 {
-    cleanup_fd int fd =
-        openat(directory, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return -errno;
-    }
-    for (size_t done = 0; done < text->size;) {
-        ssize_t written = write(fd, text->data + done, text->size - done);
-        if (written < 0 && errno != EINTR) {
-            return -errno;
-        }
-        done += written > 0 ? (size_t)written : 0;
-    }
-    return fsync(fd) < 0 ? -errno : 0;
+    char *path = NULL;
+    return asprintf(&path, "%s/" FILE_NAME, directory) < 0 ? NULL : path;
+}
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
 }
 
 int job_file_write(const char *directory, const struct job_file *file, struct error *error)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
+    cleanup_free char *path = path_in(directory);
     struct job_file again;
     write_file(&text, file);
-    if (buffer_ok(&text) < 0) {
-        return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
+    if (!path || buffer_ok(&text) < 0) {
+        return no_memory(error);
     }
     int result = job_file_parse(text.data, text.size, &again, error);
     if (result < 0) {
         return result;
     }
     job_file_done(&again);
-    cleanup_fd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return failed("written", errno, error);
-    }
-    result = write_new(fd, &text);
-    if (result < 0 || renameat(fd, NEW_NAME, fd, FILE_NAME) < 0) {
-        result = result < 0 ? result : -errno;
-        (void)unlinkat(fd, NEW_NAME, 0);
-        return failed("written", -result, error);
-    }
-    return fsync(fd) < 0 ? failed("synced", errno, error) : 0;
+    result = whole_file_write(path, text.data, text.size);
+    return result < 0 ? failed("written", -result, error) : 0;
 }
 
 int job_file_read(const char *directory, struct job_file *ret_file, struct error *error)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    struct stat status;
-    cleanup_fd int parent = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_fd int fd =
-        parent < 0 ? -1 : openat(parent, FILE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT) {
+    cleanup_free char *path = path_in(directory);
+    int result = path ? whole_file_read(path, LIMIT_JSON_BYTES, &text) : -ENOMEM;
+    if (result == -ENOMEM) {
+        return no_memory(error);
+    }
+    if (result == -ENOENT) {
         return error_set(error, ERROR_NOT_FOUND, "the job has no " FILE_NAME);
     }
-    if (fd < 0 || fstat(fd, &status) < 0) {
-        return failed("opened", errno, error);
-    }
-    if (!S_ISREG(status.st_mode) || status.st_size > (off_t)LIMIT_JSON_BYTES) {
+    if (result == -EFBIG || result == -EINVAL) {
         return error_set(error, ERROR_MALFORMED, FILE_NAME " is no regular file of at most 1 MiB");
     }
-    while (text.size < LIMIT_JSON_BYTES) {
-        char *room = buffer_reserve(&text, 4096);
-        if (!room) {
-            return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
-        }
-        ssize_t got = read(fd, room, 4096);
-        if (got < 0 && errno != EINTR) {
-            return failed("read", errno, error);
-        }
-        if (got == 0) {
-            break;
-        }
-        text.size += got > 0 ? (size_t)got : 0;
+    if (result < 0) {
+        return failed("read", -result, error);
     }
-    return job_file_parse(text.data, text.size, ret_file, error);
+    return job_file_parse(text.data ? text.data : "", text.size, ret_file, error);
 }
 
 /* ---- for clients ---- */

@@ -18,6 +18,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/whole_file.h"
+
 #include "jobs/released.h"
 
 enum {
@@ -209,19 +211,6 @@ static int free_blocks(const struct job_log *log, const struct released *release
     return failed(log, "given back in part", errno, error);
 }
 
-/* A new file's name is on disk, too, before anything is in the file. */
-static int sync_directory(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    cleanup_free char *directory =
-        slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    if (!directory) {
-        return -ENOMEM;
-    }
-    cleanup_fd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 static int open_file(struct job_log *log, struct error *error)
 {
     const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
@@ -232,7 +221,8 @@ static int open_file(struct job_log *log, struct error *error)
         if (log->fd < 0) {
             return failed(log, "made", errno, error);
         }
-        int result = sync_directory(log->path);
+        /* A new file's name is on disk, too, before anything is in the file. */
+        int result = whole_file_sync_parent(log->path);
         if (result < 0) {
             return failed(log, "made", -result, error);
         }

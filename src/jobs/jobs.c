@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/whole_file.h"
 #include "jobs/job_file.h"
 #include "jobs/table.h"
 #include "jobs/upload.h"
@@ -41,11 +42,8 @@ static int disk_error(const char *path, int errnum, struct error *error)
 
 int jobs_sync_directory(const char *path, struct error *error)
 {
-    cleanup_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0) {
-        return disk_error(path, errno, error);
-    }
-    return 0;
+    int r = whole_file_sync_names(path);
+    return r < 0 ? disk_error(path, -r, error) : 0;
 }
 
 static int delete_entry(const char *path, const struct stat *status, int kind, struct FTW *at)

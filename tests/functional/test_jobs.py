@@ -160,10 +160,13 @@ def test_followers_see_every_result_and_every_state(situd, photos, null_models):
     follower = Follower(daemon, id, progress=1)
     daemon.wait_for(lambda: daemon.job(id)["results"] >= 3, "some results")
     assert daemon.act(id, "pause").json()["state"] == "paused"
-    time.sleep(0.3)
+    daemon.wait_for(lambda: follower.lines[-1].get("progress", {}).get("state") == "paused"
+                    and len(follower.result_lines()) == daemon.job(id)["results"],
+                    "all results and the state, with no end of the stream")
     so_far = len(follower.result_lines())
-    assert so_far == daemon.job(id)["results"] < 20
-    assert follower.lines[-1]["progress"]["state"] == "paused"  # told at once, the stream stays
+    time.sleep(0.3)
+    assert so_far == len(follower.result_lines()) == daemon.job(id)["results"] < 20
+    assert follower.is_alive()
     assert daemon.act(id, "resume").json()["state"] in ("waiting", "running")
     follower.ended()
     assert objects(follower.result_lines()) == FULL_NAMES

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,13 +22,15 @@
 
 enum { HOST_THREADS = 3, HOST_QUEUE = 2048, HOST_HIDDEN = 64, WAIT_MS = 20000 };
 
+#define HOST_READABLE UINT_MAX
+
 struct shelf { /* a store in memory that can lose objects and refuse to be listed */
     struct store base;
     struct store *mem;    /* owned */
     pthread_mutex_t lock; /* guards `hidden` */
     char hidden[HOST_HIDDEN][64];
     size_t hidden_count;
-    atomic_bool unreadable;
+    atomic_uint readable_lists; /* so many more come, the next are refused; HOST_READABLE: all come */
     atomic_uint lists;
 };
 
