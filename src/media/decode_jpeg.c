@@ -5,6 +5,9 @@
  * pixels aligned to iMCUs (fancy upsampling looks one sample aside), rows without one. The rows
  * behind the window are not decoded where a look at the markers shows that the file has its end.
  *
+ * Huffman codes are read by jpeg_huffman.c. Where it meets what it leaves to libjpeg, the image is
+ * begun again with libjpeg's own reader, which goes on behind the rows that are out already.
+ *
  * Where accepting or refusing a file differs from Pillow: a file with more than LIMIT_JPEG_SCANS
  * scans, or a large one whose bytes cannot hold a code for each of its blocks, is refused here;
  * arithmetic-coded files of more than 64 KiB are taken here (Pillow's reader cannot go on in them).
@@ -20,6 +23,7 @@
 #include "base/limits.h"
 #include "media/codec.h"
 #include "media/exif.h"
+#include "media/jpeg_huffman.h"
 #include "media/jpeg_markers.h"
 
 enum {
@@ -27,6 +31,9 @@ enum {
     CROP_MARGIN = 8,    /* output pixels decoded on either side of the window */
     SMOOTHED_COEFS = 10 /* AC coefficients that block smoothing may make up, and DC */
 };
+
+/* What setjmp returns: the image cannot be decoded, or not by our reader of Huffman codes. */
+enum { JUMP_FAULT = 1, JUMP_UNUSUAL = 2 };
 
 /* A larger image must have at least a bit of data for each block, or it is not begun. */
 #define PLAUSIBLE_PIXELS (4 * MIB)
@@ -39,12 +46,18 @@ struct jpeg_state {
     jmp_buf escape;
     enum error_code code; /* of the fault that longjmp'ed */
     char message[JMSG_LENGTH_MAX];
-    bool made;       /* cinfo exists */
-    bool exhausted;  /* the fault is that bytes were wanted behind the file's end */
-    size_t size;     /* of the file */
-    uint32_t indent; /* pixels between cinfo's left edge and the window's */
-    uint32_t width;  /* of the window */
-    uint8_t *rows;   /* owned; READ_ROWS scanlines, where the caller's rows do not fit */
+    bool made;            /* cinfo exists */
+    bool exhausted;       /* the fault is that bytes were wanted behind the file's end */
+    const uint8_t *bytes; /* borrowed; the file */
+    size_t size;
+    unsigned eighths; /* of its edges, that are decoded; 0: not said */
+    struct image_window window;
+    uint32_t delivered;           /* rows of the window */
+    bool plain;                   /* Huffman codes are read by libjpeg itself */
+    struct jpeg_huffman *huffman; /* owned; NULL until it is first wanted */
+    uint32_t indent;              /* pixels between cinfo's left edge and the window's */
+    uint32_t width;               /* of the window */
+    uint8_t *rows; /* owned; READ_ROWS scanlines, where the caller's rows do not fit */
     size_t rows_capacity;
 };
 
@@ -53,7 +66,7 @@ static const JOCTET no_bytes[1];
 __attribute__((noreturn)) static void give_up(struct jpeg_state *jpeg, enum error_code code)
 {
     jpeg->code = code;
-    longjmp(jpeg->escape, 1);
+    longjmp(jpeg->escape, JUMP_FAULT);
 }
 
 __attribute__((noreturn)) static void on_error(j_common_ptr cinfo)
@@ -69,6 +82,12 @@ __attribute__((noreturn)) static void on_error(j_common_ptr cinfo)
     default:
         give_up(jpeg, ERROR_UNDECODABLE);
     }
+}
+
+static void on_unusual(j_decompress_ptr cinfo)
+{
+    struct jpeg_state *jpeg = cinfo->client_data;
+    longjmp(jpeg->escape, JUMP_UNUSUAL);
 }
 
 /* Warnings and traces: Pillow decodes on, and nothing is printed. */
@@ -140,7 +159,7 @@ static bool jpeg_recognises(const uint8_t *bytes, size_t size)
 
 /* A new object for each image: making one costs a microsecond, while one that is kept keeps the
  * tables of the image before, with which a file without tables of its own would then be decoded. */
-static void make_object(struct jpeg_state *jpeg, const uint8_t *bytes, size_t size)
+static void make_object(struct jpeg_state *jpeg)
 {
     jpeg->cinfo.err = jpeg_std_error(&jpeg->errors);
     jpeg->errors.error_exit = on_error;
@@ -150,8 +169,8 @@ static void make_object(struct jpeg_state *jpeg, const uint8_t *bytes, size_t si
     jpeg->made = true;
     jpeg->exhausted = false;
     jpeg_create_decompress(&jpeg->cinfo);
-    jpeg->source = (struct jpeg_source_mgr){.next_input_byte = bytes,
-                                            .bytes_in_buffer = size,
+    jpeg->source = (struct jpeg_source_mgr){.next_input_byte = jpeg->bytes,
+                                            .bytes_in_buffer = jpeg->size,
                                             .init_source = source_init,
                                             .fill_input_buffer = source_fill,
                                             .skip_input_data = source_skip,
@@ -192,6 +211,17 @@ static bool is_plausible(const struct jpeg_state *jpeg)
     return blocks <= 8 * (uint64_t)jpeg->size;
 }
 
+static int read_header(struct jpeg_state *jpeg, struct error *error)
+{
+    if (setjmp(jpeg->escape)) {
+        return report(jpeg, error);
+    }
+    make_object(jpeg);
+    (void)jpeg_read_header(&jpeg->cinfo, TRUE);
+    int result = codec_check_size("JPEG", jpeg->cinfo.image_width, jpeg->cinfo.image_height, error);
+    return result < 0 ? result : choose_colours(&jpeg->cinfo, error);
+}
+
 static int jpeg_open(void *state, const uint8_t *bytes, size_t size, struct image_info *info,
                      struct error *error)
 {
@@ -201,13 +231,11 @@ static int jpeg_open(void *state, const uint8_t *bytes, size_t size, struct imag
     if (result < 0) {
         return result;
     }
-    if (setjmp(jpeg->escape)) {
-        return report(jpeg, error);
-    }
-    make_object(jpeg, bytes, size);
+    jpeg->bytes = bytes;
     jpeg->size = size;
-    (void)jpeg_read_header(&jpeg->cinfo, TRUE);
-    result = codec_check_size("JPEG", jpeg->cinfo.image_width, jpeg->cinfo.image_height, error);
+    jpeg->eighths = 0;
+    jpeg->plain = false;
+    result = read_header(jpeg, error);
     if (result < 0) {
         return result;
     }
@@ -220,21 +248,30 @@ static int jpeg_open(void *state, const uint8_t *bytes, size_t size, struct imag
     info->height = jpeg->cinfo.image_height;
     uint32_t orientation = exif.bytes ? exif_orientation(exif.bytes, exif.size) : 0;
     info->orientation = orientation ? orientation : 1;
-    return choose_colours(&jpeg->cinfo, error);
+    return 0;
+}
+
+static int scale(struct jpeg_state *jpeg, struct error *error)
+{
+    if (setjmp(jpeg->escape)) {
+        return report(jpeg, error);
+    }
+    jpeg->cinfo.scale_num = jpeg->eighths;
+    jpeg->cinfo.scale_denom = 8;
+    jpeg_calc_output_dimensions(&jpeg->cinfo);
+    return 0;
 }
 
 static int jpeg_scale(void *state, unsigned eighths, struct image_info *info, struct error *error)
 {
     struct jpeg_state *jpeg = state;
-    if (setjmp(jpeg->escape)) {
-        return report(jpeg, error);
+    jpeg->eighths = eighths;
+    int result = scale(jpeg, error);
+    if (result == 0) {
+        info->width = jpeg->cinfo.output_width;
+        info->height = jpeg->cinfo.output_height;
     }
-    jpeg->cinfo.scale_num = eighths;
-    jpeg->cinfo.scale_denom = 8;
-    jpeg_calc_output_dimensions(&jpeg->cinfo);
-    info->width = jpeg->cinfo.output_width;
-    info->height = jpeg->cinfo.output_height;
-    return 0;
+    return result;
 }
 
 /* Progressive data that stops before full precision is smoothed over neighbouring blocks. */
@@ -280,8 +317,9 @@ static bool is_half_scaled(const struct jpeg_decompress_struct *cinfo)
     return false;
 }
 
-static void crop_columns(struct jpeg_state *jpeg, const struct image_window *window)
+static void crop_columns(struct jpeg_state *jpeg)
 {
+    const struct image_window *window = &jpeg->window;
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
     JDIMENSION align = (JDIMENSION)(cinfo->max_h_samp_factor * block_edge(cinfo, NULL));
     JDIMENSION left = window->left > CROP_MARGIN ? window->left - CROP_MARGIN : 0;
@@ -324,19 +362,43 @@ static uint32_t read_scratch(struct jpeg_state *jpeg, uint32_t count)
     return read_some(jpeg, pointers, wanted);
 }
 
-static int jpeg_start(void *state, const struct image_window *window, struct error *error)
+/* Our own reader of Huffman codes where it can read this image; without memory for it, libjpeg's.
+ */
+static void choose_reader(struct jpeg_state *jpeg)
 {
-    struct jpeg_state *jpeg = state;
+    if (!jpeg->huffman) {
+        jpeg->huffman = jpeg_huffman_new();
+    }
+    jpeg->plain =
+        !jpeg->huffman || !jpeg_huffman_take_over(jpeg->huffman, &jpeg->cinfo, on_unusual);
+}
+
+static void pass_over_rows(struct jpeg_state *jpeg, uint32_t until)
+{
+    while (jpeg->cinfo.output_scanline < until) {
+        (void)read_scratch(jpeg, until - jpeg->cinfo.output_scanline);
+    }
+}
+
+/* To the first row of the window, or the first that is not delivered. Returns 0, JUMP_UNUSUAL or a
+ * negative errno. */
+static int begin(struct jpeg_state *jpeg, struct error *error)
+{
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
+    const struct image_window *window = &jpeg->window;
     jpeg->indent = window->left;
     jpeg->width = window->right - window->left;
-    if (setjmp(jpeg->escape)) {
-        return report(jpeg, error);
+    int jump = setjmp(jpeg->escape);
+    if (jump) {
+        return jump == JUMP_UNUSUAL ? jump : report(jpeg, error);
     }
     (void)jpeg_start_decompress(cinfo);
+    if (!jpeg->plain) {
+        choose_reader(jpeg);
+    }
     bool exact = !is_smoothed(cinfo) && !is_half_scaled(cinfo);
     if (exact) {
-        crop_columns(jpeg, window);
+        crop_columns(jpeg);
     }
     int result = codec_scratch(&jpeg->rows, &jpeg->rows_capacity,
                                (size_t)READ_ROWS * row_bytes(jpeg), error);
@@ -346,10 +408,29 @@ static int jpeg_start(void *state, const struct image_window *window, struct err
     if (exact && window->top > 0) {
         (void)jpeg_skip_scanlines(cinfo, window->top);
     }
-    while (cinfo->output_scanline < window->top) {
-        (void)read_scratch(jpeg, window->top - cinfo->output_scanline);
-    }
+    pass_over_rows(jpeg, window->top + jpeg->delivered);
     return 0;
+}
+
+static int begin_again(struct jpeg_state *jpeg, struct error *error)
+{
+    jpeg_destroy_decompress(&jpeg->cinfo);
+    jpeg->made = false;
+    jpeg->plain = true;
+    int result = read_header(jpeg, error);
+    if (result == 0 && jpeg->eighths > 0) {
+        result = scale(jpeg, error);
+    }
+    return result < 0 ? result : begin(jpeg, error);
+}
+
+static int jpeg_start(void *state, const struct image_window *window, struct error *error)
+{
+    struct jpeg_state *jpeg = state;
+    jpeg->window = *window;
+    jpeg->delivered = 0;
+    int result = begin(jpeg, error);
+    return result == JUMP_UNUSUAL ? begin_again(jpeg, error) : result;
 }
 
 /* Pillow takes all CMYK for inverted, as Adobe writes it, and converts with
@@ -365,51 +446,67 @@ static void convert_cmyk(uint8_t *rgb, const uint8_t *cmyk, uint32_t width)
     }
 }
 
-static void read_converted(struct jpeg_state *jpeg, uint8_t *rows, size_t stride, uint32_t count)
+static void read_converted(struct jpeg_state *jpeg, uint8_t *rows, size_t stride, uint32_t until)
 {
-    uint32_t done = 0;
     bool cmyk = jpeg->cinfo.out_color_space == JCS_CMYK;
     size_t skipped = (size_t)jpeg->indent * (cmyk ? 4 : 3);
-    while (done < count) {
-        uint32_t got = read_scratch(jpeg, count - done);
-        for (uint32_t i = 0; i < got; i++) {
+    while (jpeg->delivered < until) {
+        uint32_t got = read_scratch(jpeg, until - jpeg->delivered);
+        for (uint32_t i = 0; i < got; i++, rows += stride) {
             const uint8_t *from = jpeg->rows + (size_t)i * row_bytes(jpeg) + skipped;
-            uint8_t *to = rows + (size_t)(done + i) * stride;
             if (cmyk) {
-                convert_cmyk(to, from, jpeg->width);
+                convert_cmyk(rows, from, jpeg->width);
             } else {
-                memcpy(to, from, (size_t)jpeg->width * 3);
+                memcpy(rows, from, (size_t)jpeg->width * 3);
             }
         }
-        done += got;
+        jpeg->delivered += got;
     }
 }
 
-static void read_direct(struct jpeg_state *jpeg, uint8_t *rows, size_t stride, uint32_t count)
+static void read_direct(struct jpeg_state *jpeg, uint8_t *rows, size_t stride, uint32_t until)
 {
-    uint32_t done = 0;
-    while (done < count) {
+    while (jpeg->delivered < until) {
         JSAMPROW pointers[READ_ROWS];
-        uint32_t wanted = count - done < READ_ROWS ? count - done : READ_ROWS;
+        uint32_t left = until - jpeg->delivered;
+        uint32_t wanted = left < READ_ROWS ? left : READ_ROWS;
         for (uint32_t i = 0; i < wanted; i++) {
-            pointers[i] = rows + (size_t)(done + i) * stride;
+            pointers[i] = rows + (size_t)i * stride;
         }
-        done += read_some(jpeg, pointers, wanted);
+        uint32_t got = read_some(jpeg, pointers, wanted);
+        jpeg->delivered += got;
+        rows += (size_t)got * stride;
     }
+}
+
+/* `rows` is where the next row of the window goes. Returns as begin() does. */
+static int read_until(struct jpeg_state *jpeg, uint8_t *rows, size_t stride, uint32_t until,
+                      struct error *error)
+{
+    int jump = setjmp(jpeg->escape);
+    if (jump) {
+        return jump == JUMP_UNUSUAL ? jump : report(jpeg, error);
+    }
+    if (jpeg->width == jpeg->cinfo.output_width && jpeg->cinfo.out_color_space == JCS_RGB) {
+        read_direct(jpeg, rows, stride, until);
+    } else {
+        read_converted(jpeg, rows, stride, until);
+    }
+    return 0;
 }
 
 static int jpeg_read(void *state, uint8_t *rows, size_t stride, uint32_t count, struct error *error)
 {
     struct jpeg_state *jpeg = state;
-    if (setjmp(jpeg->escape)) {
-        return report(jpeg, error);
+    uint32_t before = jpeg->delivered;
+    int result = read_until(jpeg, rows, stride, before + count, error);
+    if (result != JUMP_UNUSUAL) {
+        return result;
     }
-    if (jpeg->width == jpeg->cinfo.output_width && jpeg->cinfo.out_color_space == JCS_RGB) {
-        read_direct(jpeg, rows, stride, count);
-    } else {
-        read_converted(jpeg, rows, stride, count);
-    }
-    return 0;
+    result = begin_again(jpeg, error);
+    return result < 0 ? result
+                      : read_until(jpeg, rows + (size_t)(jpeg->delivered - before) * stride, stride,
+                                   before + count, error);
 }
 
 /* Reads on to EOI. To Pillow a file whose rows are all there is whole, also without EOI; which is
@@ -420,6 +517,17 @@ static int finish_rows(struct jpeg_state *jpeg, struct error *error)
         return jpeg->exhausted ? 0 : report(jpeg, error);
     }
     (void)jpeg_finish_decompress(&jpeg->cinfo);
+    return 0;
+}
+
+/* The rows behind the window. Returns as begin() does. */
+static int read_rest(struct jpeg_state *jpeg, struct error *error)
+{
+    int jump = setjmp(jpeg->escape);
+    if (jump) {
+        return jump == JUMP_UNUSUAL ? jump : report(jpeg, error);
+    }
+    pass_over_rows(jpeg, jpeg->cinfo.output_height);
     return 0;
 }
 
@@ -434,11 +542,13 @@ static int jpeg_finish(void *state, struct error *error)
                                   cinfo->unread_marker)) {
             return 0;
         }
-        if (setjmp(jpeg->escape)) {
-            return report(jpeg, error);
+        int result = read_rest(jpeg, error);
+        if (result == JUMP_UNUSUAL) {
+            result = begin_again(jpeg, error);
+            result = result < 0 ? result : read_rest(jpeg, error);
         }
-        while (cinfo->output_scanline < cinfo->output_height) {
-            (void)read_scratch(jpeg, cinfo->output_height - cinfo->output_scanline);
+        if (result < 0) {
+            return result;
         }
     }
     return finish_rows(jpeg, error);
@@ -459,6 +569,8 @@ static void jpeg_trim(void *state)
     free(jpeg->rows);
     jpeg->rows = NULL;
     jpeg->rows_capacity = 0;
+    free(jpeg->huffman);
+    jpeg->huffman = NULL;
 }
 
 const struct codec codec_jpeg = {
