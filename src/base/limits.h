@@ -88,7 +88,8 @@
 #define LIMIT_LANES 257u                   /* cores + 1 */
 #define LIMIT_LANE_INPUT_BYTES (64 * MIB)  /* shared buffer: object or tensors in */
 #define LIMIT_LANE_OUTPUT_BYTES (64 * MIB) /* shared buffer: tensors out */
-#define LIMIT_LANE_RESIDENT_BYTES MIB      /* more than this is punched out after use */
-#define LIMIT_MESSAGE_BYTES 65536u         /* one daemon<->worker message */
+#define LIMIT_LANE_RESIDENT_BYTES                                                                  \
+    (8 * MIB)                      /* of each area; pages behind are given back after use */
+#define LIMIT_MESSAGE_BYTES 65536u /* one daemon<->worker message */
 
 #endif
