@@ -169,21 +169,21 @@ class Plan:
                 "array_cpu_ms": (sum(map(systems.cpu_seconds, pids)) - cpu) * 1e3 / count}
 
     def closed(self, part, setting, names, link, cores=1, group=None, shape=None):
-        """All systems in turn, run after run, so that a change of the machine's speed meets all."""
+        """All systems in turn, run after run, so that a change of the machine's speed meets all. Each run
+        starts every program anew: where the kernel puts a program's pages decides on 1 to 4 % of its speed."""
         cpus_array = self.every if cores > 1 else [self.core_array]
         cpus_host = self.every if cores > 1 else [self.core_host]
         runs = {name: [] for name in names}
         counts = {name: self.count_of(part, setting, name) for name in names}
         self.network.set_link(LINKS[link])
-        with self.servers(setting, cpus_array, group) as running, contextlib.ExitStack() as stack:
-            clients = {}
-            for name in names:
-                clients[name] = systems.Client(name, self.network, cpus_host, setting)
-                stack.callback(clients[name].stop)
-                clients[name].round(f"closed {min(counts[name], 8)}")
-            for _ in range(self.runs):
+        for _ in range(self.runs):
+            with self.servers(setting, cpus_array, group) as running, contextlib.ExitStack() as stack:
                 for name in names:
-                    runs[name].append(self.measured(clients[name], running, f"closed {counts[name]}"))
+                    client = systems.Client(name, self.network, cpus_host, setting)
+                    stack.callback(client.stop)
+                    client.round(f"closed {min(counts[name], 8)}")
+                    runs[name].append(self.measured(client, running, f"closed {counts[name]}"))
+                    client.stop()
         for name in names:
             yield self.entry(part, setting, name, link, runs[name], cores=cores, shape=shape)
 
