@@ -89,3 +89,51 @@ int whole_file_read(const char *path, size_t limit, struct buffer *out)
         out->size += (size_t)got;
     }
 }
+
+static int no_memory(const char *name, struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "no memory for %s", name);
+}
+
+static int failed(const char *path, const char *what, int errnum, struct error *error)
+{
+    char text[96];
+    bool full = errnum == ENOSPC || errnum == EDQUOT;
+    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "'%.300s' cannot be %s: %s", path,
+                     what, error_text(errnum, text, sizeof text));
+}
+
+int whole_file_save(const char *directory, const char *name, const struct buffer *bytes,
+                    struct error *error)
+{
+    cleanup_free char *path = NULL;
+    if (buffer_ok(bytes) < 0 || asprintf(&path, "%s/%s", directory, name) < 0) {
+        return no_memory(name, error);
+    }
+    int r = whole_file_write(path, bytes->data, bytes->size);
+    return r < 0 ? failed(path, "written", -r, error) : 0;
+}
+
+int whole_file_load(const char *directory, const char *name, size_t limit, struct buffer *out,
+                    struct error *error)
+{
+    cleanup_free char *path = NULL;
+    if (asprintf(&path, "%s/%s", directory, name) < 0) {
+        return no_memory(name, error);
+    }
+    int r = whole_file_read(path, limit, out);
+    switch (r) {
+    case 0:
+        return 0;
+    case -ENOMEM:
+        return no_memory(name, error);
+    case -ENOENT:
+        return error_set(error, ERROR_NOT_FOUND, "there is no '%.300s'", path);
+    case -EFBIG:
+    case -EINVAL:
+        return error_set(error, ERROR_MALFORMED, "'%.300s' is no regular file of at most %zu bytes",
+                         path, limit);
+    default:
+        return failed(path, "read", -r, error);
+    }
+}

@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/error.h"
 
 /* Writes PATH.new, syncs it, renames it, syncs the directory. Negative errno: the old one stays,
  * but where only the last step failed. */
@@ -19,6 +20,13 @@ must_check int whole_file_write(const char *path, const void *bytes, size_t size
 /* Appends all of a regular file to `out`. -ENOENT; -EFBIG: it is larger than `limit`; -EINVAL: it
  * is none; -ENOMEM. */
 must_check int whole_file_read(const char *path, size_t limit, struct buffer *out);
+
+/* The same for a file NAME of a directory, with what a person is told: ERROR_NOT_FOUND;
+ * ERROR_MALFORMED: larger, or no regular file; ERROR_NO_SPACE, ERROR_IO, ERROR_MEMORY. */
+must_check int whole_file_save(const char *directory, const char *name, const struct buffer *bytes,
+                               struct error *error);
+must_check int whole_file_load(const char *directory, const char *name, size_t limit,
+                               struct buffer *out, struct error *error);
 
 /* Makes the names in a directory last: of files made, renamed and removed there. */
 must_check int whole_file_sync_names(const char *directory);

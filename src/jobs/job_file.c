@@ -6,7 +6,6 @@
  */
 #include "jobs/job_file.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -316,61 +315,27 @@ int job_file_parse(const char *text, size_t size, struct job_file *ret_file, str
 
 /* ---- the file ---- */
 
-static int failed(const char *what, int errnum, struct error *error)
-{
-    char text[96];
-    return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
-                     "a job's " FILE_NAME " cannot be %s: %s", what,
-                     error_text(errnum, text, sizeof text));
-}
-
-static char *path_in(const char *directory)
-{
-    char *path = NULL;
-    return asprintf(&path, "%s/" FILE_NAME, directory) < 0 ? NULL : path;
-}
-
-static int no_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
-}
-
 int job_file_write(const char *directory, const struct job_file *file, struct error *error)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    cleanup_free char *path = path_in(directory);
     struct job_file again;
     write_file(&text, file);
-    if (!path || buffer_ok(&text) < 0) {
-        return no_memory(error);
+    if (buffer_ok(&text) < 0) {
+        return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
     }
-    int result = job_file_parse(text.data, text.size, &again, error);
-    if (result < 0) {
-        return result;
+    int r = job_file_parse(text.data, text.size, &again, error);
+    if (r < 0) {
+        return r;
     }
     job_file_done(&again);
-    result = whole_file_write(path, text.data, text.size);
-    return result < 0 ? failed("written", -result, error) : 0;
+    return whole_file_save(directory, FILE_NAME, &text, error);
 }
 
 int job_file_read(const char *directory, struct job_file *ret_file, struct error *error)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    cleanup_free char *path = path_in(directory);
-    int result = path ? whole_file_read(path, LIMIT_JSON_BYTES, &text) : -ENOMEM;
-    if (result == -ENOMEM) {
-        return no_memory(error);
-    }
-    if (result == -ENOENT) {
-        return error_set(error, ERROR_NOT_FOUND, "the job has no " FILE_NAME);
-    }
-    if (result == -EFBIG || result == -EINVAL) {
-        return error_set(error, ERROR_MALFORMED, FILE_NAME " is no regular file of at most 1 MiB");
-    }
-    if (result < 0) {
-        return failed("read", -result, error);
-    }
-    return job_file_parse(text.data ? text.data : "", text.size, ret_file, error);
+    int r = whole_file_load(directory, FILE_NAME, LIMIT_JSON_BYTES, &text, error);
+    return r < 0 ? r : job_file_parse(text.data ? text.data : "", text.size, ret_file, error);
 }
 
 /* ---- for clients ---- */

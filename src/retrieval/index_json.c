@@ -5,7 +5,6 @@
  */
 #include "retrieval/index_json.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -226,59 +225,25 @@ int index_json_parse(const char *text, size_t size, struct index_json *ret_file,
 
 /* ---- the file ---- */
 
-static int failed(const char *path, const char *what, int errnum, struct error *error)
-{
-    char text[96];
-    bool full = errnum == ENOSPC || errnum == EDQUOT;
-    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "'%.300s' cannot be %s: %s", path,
-                     what, error_text(errnum, text, sizeof text));
-}
-
-static char *path_in(const char *directory)
-{
-    char *path = NULL;
-    return asprintf(&path, "%s/" FILE_NAME, directory) < 0 ? NULL : path;
-}
-
-static int no_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
-}
-
 int index_json_write(const char *directory, const struct index_json *file, struct error *error)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    cleanup_free char *path = path_in(directory);
     struct index_json again;
     write_file(&text, file);
-    if (!path || buffer_ok(&text) < 0) {
-        return no_memory(error);
+    if (buffer_ok(&text) < 0) {
+        return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
     }
     int r = index_json_parse(text.data, text.size, &again, error);
     if (r < 0) {
         return r;
     }
     index_json_done(&again);
-    r = whole_file_write(path, text.data, text.size);
-    return r < 0 ? failed(path, "written", -r, error) : 0;
+    return whole_file_save(directory, FILE_NAME, &text, error);
 }
 
 int index_json_read(const char *directory, struct index_json *ret_file, struct error *error)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    cleanup_free char *path = path_in(directory);
-    int r = path ? whole_file_read(path, LIMIT_JSON_BYTES, &text) : -ENOMEM;
-    if (r == -ENOMEM) {
-        return no_memory(error);
-    }
-    if (r == -ENOENT) {
-        return error_set(error, ERROR_NOT_FOUND, "the index has no " FILE_NAME);
-    }
-    if (r == -EFBIG || r == -EINVAL) {
-        return error_set(error, ERROR_MALFORMED, FILE_NAME " is no regular file of at most 1 MiB");
-    }
-    if (r < 0) {
-        return failed(path, "read", -r, error);
-    }
-    return index_json_parse(text.data ? text.data : "", text.size, ret_file, error);
+    int r = whole_file_load(directory, FILE_NAME, LIMIT_JSON_BYTES, &text, error);
+    return r < 0 ? r : index_json_parse(text.data ? text.data : "", text.size, ret_file, error);
 }
