@@ -59,13 +59,6 @@ static const char *describe_rows(const struct situ_index *index, char text[TEXT_
 
 /* ---- List ------------------------------------------------------------------------------------ */
 
-static void number_cell(struct table *table, uint64_t value)
-{
-    char text[24];
-    (void)snprintf(text, sizeof text, "%" PRIu64, value);
-    table_cell_number(table, text);
-}
-
 static int print_table(const struct situ_indexes *indexes)
 {
     static const char *const heads[] = {"NAME", "MODEL",  "SELECTION", "METRIC",
@@ -83,7 +76,7 @@ static int print_table(const struct situ_indexes *indexes)
         table_cell(&table, describe_selection(index, text));
         table_cell(&table, index->metric);
         table_cell_number(&table, describe_rows(index, text));
-        number_cell(&table, index->failed);
+        table_cell_count(&table, index->failed);
         table_cell(&table, index->state);
         table_cell_number(&table, figure_bytes(text, index->size_bytes));
     }

@@ -46,13 +46,6 @@ static const char *describe_state(const struct situ_job *job, char text[SELECTIO
 
 /* ---- List ------------------------------------------------------------------------------------ */
 
-static void number_cell(struct table *table, uint64_t value)
-{
-    char text[24];
-    (void)snprintf(text, sizeof text, "%" PRIu64, value);
-    table_cell_number(table, text);
-}
-
 static int print_table(const struct situ_jobs *jobs)
 {
     static const char *const heads[] = {"ID",      "MODEL",  "SELECTION", "STATE",
@@ -74,10 +67,10 @@ static int print_table(const struct situ_jobs *jobs)
         if (job->selected_known) {
             table_cell_number(&table, text);
         } else {
-            number_cell(&table, job->results);
+            table_cell_count(&table, job->results);
         }
-        number_cell(&table, job->failed);
-        number_cell(&table, job->cached);
+        table_cell_count(&table, job->failed);
+        table_cell_count(&table, job->cached);
         table_cell(&table, job->created);
     }
     return table_done(&table);

@@ -5,6 +5,7 @@
 #include "cli/table.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "cli/escape.h"
@@ -49,6 +50,13 @@ void table_cell_number(struct table *table, const char *text)
         table->right[table->cell] = true;
     }
     table_cell(table, text);
+}
+
+void table_cell_count(struct table *table, uint64_t count)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRIu64, count);
+    table_cell_number(table, text);
 }
 
 bool table_due(const struct table *table)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -31,6 +32,7 @@ int table_init(struct table *table, FILE *stream, size_t columns);
 /* Adds the next cell of the row; after the last column the row is whole. */
 void table_cell(struct table *table, const char *text);
 void table_cell_number(struct table *table, const char *text); /* aligned to the right */
+void table_cell_count(struct table *table, uint64_t count);    /* the same, of a number */
 
 /* True where rows wait that should be printed by now. */
 bool table_due(const struct table *table);
