@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the index's tests share: a directory of their own, numbers that look random and are the same
- * each time, and a search by brute force in double precision to hold answers against.
+ * What the index's tests share: a directory of their own, and a search by brute force in double
+ * precision to hold answers against.
  */
 #ifndef TESTS_INDEX_FIXTURE_H
 #define TESTS_INDEX_FIXTURE_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "index/index.h"
+#include "numbers.h"
 
 enum { FIXTURE_KEY_MAX = 1100, FIXTURE_TOLD_MAX = 64 };
 
@@ -30,12 +31,6 @@ int fixture_teardown(void **state);
 /* Makes an index anew, in place of one that is there. */
 struct index *fixture_create(struct fixture *fixture, uint32_t dimension, enum index_metric metric);
 struct index *fixture_open(struct fixture *fixture);
-
-/* xorshift64*; the state is never 0. */
-uint64_t fixture_random(uint64_t *state);
-float fixture_uniform(
-    uint64_t *state);                  /* -1 to 1, multiples of 2^-12: sums of products are exact */
-float fixture_normal(uint64_t *state); /* about */
 
 void fixture_put(struct index *index, const char *key, const float *vector); /* committed */
 void fixture_remove(struct index *index, const char *key);

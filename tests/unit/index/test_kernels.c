@@ -15,9 +15,9 @@
 #include <float.h>
 #include <math.h>
 
-#include "fixture.h"
 #include "index/quantize.h"
 #include "index/scan_kernels.h"
+#include "numbers.h"
 
 static const char *const forms[] = {"c", "avx2", "avx512", "neon"};
 enum { FORMS = sizeof forms / sizeof forms[0], GROUPS_MAX = 1024 };
