@@ -9,10 +9,10 @@
 #ifndef TESTS_JOBS_HOST_FIXTURE_H
 #define TESTS_JOBS_HOST_FIXTURE_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,7 +30,8 @@ struct shelf { /* a store in memory that can lose objects and refuse to be liste
     pthread_mutex_t lock; /* guards `hidden` */
     char hidden[HOST_HIDDEN][64];
     size_t hidden_count;
-    atomic_uint readable_lists; /* so many more come, the next are refused; HOST_READABLE: all come */
+    atomic_uint
+        readable_lists; /* so many more come, the next are refused; HOST_READABLE: all come */
     atomic_uint lists;
 };
 
