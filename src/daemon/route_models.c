@@ -103,10 +103,7 @@ static void adopt(struct call *call, struct package_upload *upload, const char *
                                  package_upload_directory(upload), NULL, &model, &error);
     }
     if (result == 0) {
-        result = dispatch_load(service->dispatch, model, &error);
-        if (result < 0 && error.code == ERROR_UNAVAILABLE && !atomic_load(&service->stopping)) {
-            error.code = ERROR_UNFIT; /* it is the package that is at fault */
-        }
+        result = dispatch_try(service->dispatch, model, &error);
     }
     if (result == 0) {
         result = models_add_publish(service->models, model_ref(model), &error);

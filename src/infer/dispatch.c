@@ -533,9 +533,9 @@ void dispatch_unload(struct dispatch *dispatch, struct model *model)
     model->runtime.unload = true; /* the housekeeper sees to it */
 }
 
-int dispatch_load(struct dispatch *dispatch, struct model *model, struct error *error)
+/* Under the lock, which the wait gives up. */
+static int wait_loaded(struct dispatch *dispatch, struct model *model, struct error *error)
 {
-    HOLD(&dispatch->lock);
     int result = dispatch_want_loaded(dispatch, model, error);
     while (result == 0 && !model->runtime.worker && !dispatch->stopping &&
            model->runtime.state == MODEL_LOADING) {
@@ -550,6 +550,23 @@ int dispatch_load(struct dispatch *dispatch, struct model *model, struct error *
         if (result == 0) {
             result = error_set(error, ERROR_UNAVAILABLE, "situd is stopping");
         }
+    }
+    return result;
+}
+
+int dispatch_load(struct dispatch *dispatch, struct model *model, struct error *error)
+{
+    HOLD(&dispatch->lock);
+    return wait_loaded(dispatch, model, error);
+}
+
+int dispatch_try(struct dispatch *dispatch, struct model *model, struct error *error)
+{
+    HOLD(&dispatch->lock);
+    int result = wait_loaded(dispatch, model, error);
+    if (result < 0 && model->runtime.state == MODEL_FAILED) {
+        error->code = model->runtime.fault;
+        result = error_code_errno(error->code);
     }
     return result;
 }

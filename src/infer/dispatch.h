@@ -49,6 +49,10 @@ void dispatch_cancel(struct dispatch *dispatch, struct infer_request *request);
 /* Blocks until the model is loaded: for requests that need to know its inputs and outputs. */
 must_check int dispatch_load(struct dispatch *dispatch, struct model *model, struct error *error);
 
+/* The same for a model that is being added: ERROR_UNFIT where the model itself is at fault, else
+ * what kept this array from loading it (ERROR_UNAVAILABLE, ERROR_DEADLINE, ERROR_BUSY). */
+must_check int dispatch_try(struct dispatch *dispatch, struct model *model, struct error *error);
+
 /* The model was removed: lets go of its worker soon after the last request that holds the model. */
 void dispatch_unload(struct dispatch *dispatch, struct model *model);
 

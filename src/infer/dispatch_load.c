@@ -109,6 +109,22 @@ static void publish_worker(struct dispatch *dispatch, struct model *model,
     dispatch->loaded_models = model_ref(model);
 }
 
+/* Is it the model that cannot be loaded, or this array that cannot load it? */
+static enum error_code fault_of(enum error_code code)
+{
+    switch (code) {
+    case ERROR_UNFIT:
+    case ERROR_MALFORMED:
+    case ERROR_TOO_LARGE:
+    case ERROR_WORKER_CRASHED: /* with the model's bytes in hand, three times, by itself */
+        return ERROR_UNFIT;
+    case ERROR_DEADLINE:
+        return ERROR_DEADLINE;
+    default:
+        return ERROR_UNAVAILABLE;
+    }
+}
+
 static void load_failed(struct dispatch *dispatch, struct model *model, const struct error *error,
                         struct item_list *finished)
 {
@@ -117,12 +133,13 @@ static void load_failed(struct dispatch *dispatch, struct model *model, const st
                     ERROR_MESSAGE_SIZE / 2, error->message);
     model->runtime.state = MODEL_FAILED;
     model->runtime.failure = told;
+    model->runtime.fault = fault_of(error->code);
     model->runtime.retry_ns = clock_now_ns() + RETRY_LOAD_NS;
     dispatch_give_up_waiting(dispatch, model, &told, finished);
 }
 
-/* A worker that dies while it loads may have been killed from outside: it gets another chance, and
- * a third. */
+/* A worker that dies while it loads may have been killed from outside, or met a shortage that
+ * passes: it gets another chance, and a third. */
 static int start_worker(struct dispatch *dispatch, const struct model *model,
                         struct worker_process **ret_worker, struct error *error)
 {
@@ -131,7 +148,8 @@ static int start_worker(struct dispatch *dispatch, const struct model *model,
     for (int attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
         result = worker_process_start(dispatch->spawner, &dispatch->config.worker, &package,
                                       ret_worker, error);
-        if (result == 0 || error->code != ERROR_WORKER_CRASHED ||
+        if (result == 0 ||
+            (error->code != ERROR_WORKER_CRASHED && error->code != ERROR_UNAVAILABLE) ||
             atomic_load(&dispatch->stop_loading)) {
             break;
         }
@@ -223,6 +241,7 @@ static void start_load(struct dispatch *dispatch, struct model *model)
     }
     model->runtime.state = MODEL_FAILED;
     model->runtime.retry_ns = 0;
+    model->runtime.fault = ERROR_BUSY;
     (void)error_set(&model->runtime.failure, ERROR_BUSY,
                     "model '%s' cannot be loaded now: too much else is going on", model->name);
 }

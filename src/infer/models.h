@@ -41,6 +41,7 @@ struct model_runtime {
     bool unload;                   /* removed: the worker goes when no request holds the model */
     bool quarantine;               /* suspects are being retried: nothing else runs */
     struct error failure;          /* MODEL_FAILED */
+    enum error_code fault;         /* MODEL_FAILED: ERROR_UNFIT if it is the model's, else ours */
     int64_t retry_ns;              /* MODEL_FAILED: no new try before */
     int64_t last_used_ns;
     uint64_t memory_bytes;

@@ -133,6 +133,50 @@ static bool drain_log(struct worker_process *worker)
     return true;
 }
 
+/* How did it end? Its sockets are closed just before its end can be waited for; a worker that
+ * closed them and lives on is not waited for long. The zombie stays for reap(). */
+static void note_end(struct worker_process *worker)
+{
+    struct timespec pause = {.tv_nsec = NS_PER_MS};
+    for (int i = 0; i < END_WAIT_MS && !atomic_load(&worker->killed); i++) {
+        siginfo_t info = {0};
+        if (waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid != 0) {
+            if (info.si_code == CLD_KILLED && info.si_status == SIGKILL &&
+                !atomic_load(&worker->killed)) {
+                atomic_store(&worker->killed_from_outside, true);
+            }
+            return;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+/* It ended while it was started. Before it is ready it has seen nothing of the model; a SIGKILL
+ * comes from an administrator, or from the kernel where memory is short. */
+static int ended_early(struct worker_process *worker, bool ready, struct error *error)
+{
+    if (worker->violation[0]) {
+        return error_set(error, ERROR_UNFIT,
+                         "the model made its worker call %s, which the sandbox forbids",
+                         worker->violation);
+    }
+    note_end(worker);
+    if (atomic_load(&worker->killed_from_outside)) {
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "the worker was killed while it was started (by somebody, or because "
+                         "memory is short)");
+    }
+    if (!ready) {
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "the worker ended before it was given the model; situd's log has what it "
+                         "said");
+    }
+    return error_set(error, ERROR_WORKER_CRASHED,
+                     "the worker ended while it loaded the model (out of the memory it may use, or "
+                     "a broken model)");
+}
+
 static int send_message(struct worker_process *worker, const union message *message, const int *fds,
                         size_t fd_count, struct error *error)
 {
@@ -153,7 +197,7 @@ static int send_message(struct worker_process *worker, const union message *mess
         memcpy(CMSG_DATA(c), fds, fd_count * sizeof(int));
     }
     if (sendmsg(worker->control, &header, MSG_NOSIGNAL) < 0) {
-        return error_set(error, ERROR_WORKER_CRASHED, "the worker ended while it was started");
+        return ended_early(worker, true, error);
     }
     return 0;
 }
@@ -199,13 +243,7 @@ static int wait_message(struct worker_process *worker, int64_t deadline_ns, uint
         has_log = has_log && drain_log(worker);
         int result = fds[0].revents ? read_control(worker, message) : -EAGAIN;
         if (result == 0 || (result > 0 && message->header.type != type)) {
-            return worker->violation[0]
-                       ? error_set(error, ERROR_UNFIT,
-                                   "the model made its worker call %s, which the sandbox forbids",
-                                   worker->violation)
-                       : error_set(error, ERROR_WORKER_CRASHED,
-                                   "the worker ended while it loaded the model (out of the memory "
-                                   "it may use, or a broken model)");
+            return ended_early(worker, type != MESSAGE_READY, error);
         }
         if (result > 0) {
             return 0;
@@ -535,25 +573,6 @@ uint64_t worker_process_memory(const struct worker_process *worker)
 void *worker_process_input(struct worker_process *worker, uint32_t lane)
 {
     return worker->lanes[lane].memory;
-}
-
-/* How did it end? Its sockets are closed just before its end can be waited for; a worker that
- * closed them and lives on is not waited for long. The zombie stays for reap(). */
-static void note_end(struct worker_process *worker)
-{
-    struct timespec pause = {.tv_nsec = NS_PER_MS};
-    for (int i = 0; i < END_WAIT_MS && !atomic_load(&worker->killed); i++) {
-        siginfo_t info = {0};
-        if (waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-            info.si_pid != 0) {
-            if (info.si_code == CLD_KILLED && info.si_status == SIGKILL &&
-                !atomic_load(&worker->killed)) {
-                atomic_store(&worker->killed_from_outside, true);
-            }
-            return;
-        }
-        (void)nanosleep(&pause, NULL);
-    }
 }
 
 static int lost(struct worker_process *worker, struct error *error)

@@ -6,6 +6,7 @@ squeezenet and expected (default: ../shared/data beside the checkout). What is m
 saying so.
 """
 
+import io
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tarfile
 import time
 import urllib.parse
 
@@ -227,6 +229,15 @@ def null_models(tmp_path):
         return directory
 
     return make
+
+
+def add_package(daemon, package, name):
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as t:
+        for file in sorted(package.iterdir()):
+            t.add(file, file.name)
+    return requests.put(f"{daemon.url}/v1/models/{name}", data=tar.getvalue(), timeout=60,
+                        headers={"Content-Type": "application/octet-stream"})
 
 
 def grey_png(path, value, size=(8, 8)):

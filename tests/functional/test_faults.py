@@ -19,7 +19,7 @@ import time
 import zlib
 
 import pytest
-from conftest import BUILD, SITUD, grey_png
+from conftest import BUILD, SITUD, add_package, grey_png
 
 Image = pytest.importorskip("PIL.Image")
 Image.MAX_IMAGE_PIXELS = None
@@ -125,6 +125,27 @@ def test_a_forbidden_call_ends_the_worker_and_is_named_in_the_log(situd, photos,
     assert (r.status_code, r.json()["code"]) == (422, "worker_crashed"), r.text
     assert "event=sandbox_violation" in daemon.log() and "syscall=socket" in daemon.log()
     assert daemon.infer("evil", "photos/03.png").status_code == 200
+
+
+@pytest.mark.parametrize("worker,model,args,status,code", [
+    (None, "crash_from 0", [], 422, "unfit"),
+    (None, "no such line", [], 422, "unfit"),
+    (None, "sleep 3000", ["--load-seconds", "1"], 504, "deadline"),
+    ("#!/bin/sh\nexit 1\n", "sleep 0", [], 503, "unavailable"),
+    ("#!/bin/sh\nkill -9 $$\n", "sleep 0", [], 503, "unavailable"),
+    ("#!/no/such/interpreter\n", "sleep 0", [], 503, "unavailable"),
+], ids=["crashes", "broken", "slow", "worker-ends", "worker-killed", "no-worker"])
+def test_a_model_is_refused_as_unfit_only_for_its_own_faults(situd, photos, null_models, tmp_path,
+                                                             worker, model, args, status, code):
+    if worker:
+        (tmp_path / "worker").write_text(worker)
+        (tmp_path / "worker").chmod(0o755)
+        args = ["--worker", tmp_path / "worker"]
+    daemon = situd("--store", f"photos={photos}", "--engine", "null", *args)
+    r = add_package(daemon, null_models(new=model) / "new", "new")
+    assert (r.status_code, r.json()["code"]) == (status, code), r.text
+    assert "'new'" in r.json()["error"]
+    assert daemon.get("/v1/models").json()["models"] == []
 
 
 def test_a_kernel_without_landlock_is_told_once_or_refused(situd, photos, null_models, tmp_path):

@@ -6,18 +6,16 @@ The null engine runs a model twice when it loads it: `sleep MS` makes loads slow
 """
 
 import concurrent.futures
-import io
 import json
 import os
 import signal
 import socket
-import tarfile
 import threading
 import time
 
 import pytest
 import requests
-from conftest import BUILD, grey_png
+from conftest import BUILD, add_package, grey_png
 
 NAMES = [f"{v:02}.png" for v in range(20)]
 STOP_SECONDS = 11  # LIMIT_STOP_MS and a little
@@ -37,15 +35,6 @@ def null(situd, photos, models, *args):
                  "--cache-size", "0", *args)
 
 
-def add(daemon, package, name):
-    tar = io.BytesIO()
-    with tarfile.open(fileobj=tar, mode="w") as t:
-        for file in sorted(package.iterdir()):
-            t.add(file, file.name)
-    return requests.put(f"{daemon.url}/v1/models/{name}", data=tar.getvalue(), timeout=60,
-                        headers={"Content-Type": "application/octet-stream"})
-
-
 def get(daemon, path, timeout=60):
     """Without the shared session: these come from many threads."""
     return requests.get(daemon.url + path, timeout=timeout)
@@ -63,7 +52,7 @@ def test_a_run_keeps_its_model_when_it_is_removed(situd, photos, null_models):
     models = null_models(slow="sleep 40")
     daemon = situd("--store", f"photos={photos}", "--engine", "null", "--lanes", "2",
                    "--cache-size", "0")
-    assert add(daemon, models / "slow", "slow").status_code == 201
+    assert add_package(daemon, models / "slow", "slow").status_code == 201
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         run = pool.submit(daemon.run, "slow", {"keys": [f"photos/{n}" for n in NAMES * 10]})
         time.sleep(0.5)
@@ -78,8 +67,8 @@ def test_a_run_keeps_its_model_when_it_is_removed(situd, photos, null_models):
 def test_a_model_that_is_removed_while_it_loads_leaves_no_worker(situd, photos, null_models):
     models = null_models(slow="sleep 700", quick="sleep 0")
     daemon = situd("--store", f"photos={photos}", "--engine", "null", "--memory-budget", "1")
-    assert add(daemon, models / "slow", "slow").status_code == 201
-    assert add(daemon, models / "quick", "quick").status_code == 201
+    assert add_package(daemon, models / "slow", "slow").status_code == 201
+    assert add_package(daemon, models / "quick", "quick").status_code == 201
     daemon.wait_for(lambda: daemon.status()["models_loaded"] == 1, "the budget to be kept", 3)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         shown = pool.submit(get, daemon, "/v1/models/slow")
