@@ -20,10 +20,13 @@
 #include "base/log.h"
 #include "base/whole_file.h"
 
+/* Listeners look models up: `lock` is never held over input or output. Whoever adds or removes one
+ * holds `changing` for as long as that takes. */
 struct models {
-    pthread_mutex_t lock; /* guards all below */
-    char *directory;      /* owned; NULL: models cannot be added */
-    struct model **all;   /* owned, each with a reference; sorted by name and version */
+    pthread_mutex_t changing; /* guards the state directory's names and who changes the table */
+    pthread_mutex_t lock;     /* guards all below */
+    char *directory;          /* owned, constant; NULL: models cannot be added */
+    struct model **all;       /* owned, each with a reference; sorted by name and version */
     size_t count;
     size_t capacity;
 };
@@ -69,16 +72,18 @@ static size_t place_of(const struct models *models, const char *name, const char
     return place;
 }
 
-static int insert(struct models *models, struct model *model, struct error *error)
+/* Makes room for one more and sees that it may come in: insert() then cannot fail. */
+static int reserve(struct models *models, const char *name, const char *version,
+                   struct error *error)
 {
     if (models->count == LIMIT_MODELS) {
         return error_set(error, ERROR_TOO_LARGE, "there are %u models already; remove one first",
                          LIMIT_MODELS);
     }
-    size_t place = place_of(models, model->name, model->version);
-    if (place < models->count && compare(models->all[place], model->name, model->version) == 0) {
-        return error_set(error, ERROR_CONFLICT, "model '%s' version %s is there already",
-                         model->name, model->version);
+    size_t place = place_of(models, name, version);
+    if (place < models->count && compare(models->all[place], name, version) == 0) {
+        return error_set(error, ERROR_CONFLICT, "model '%s' version %s is there already", name,
+                         version);
     }
     if (models->count == models->capacity) {
         size_t capacity = models->capacity ? models->capacity * 2 : 16;
@@ -89,11 +94,16 @@ static int insert(struct models *models, struct model *model, struct error *erro
         models->all = all;
         models->capacity = capacity;
     }
+    return 0;
+}
+
+static void insert(struct models *models, struct model *model)
+{
+    size_t place = place_of(models, model->name, model->version);
     memmove(models->all + place + 1, models->all + place,
             (models->count - place) * sizeof(struct model *));
     models->all[place] = model;
     models->count++;
-    return 0;
 }
 
 static void take_out(struct models *models, size_t place)
@@ -126,6 +136,7 @@ int models_new(const char *state_directory, struct models **ret_models, struct e
     if (!models) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
+    (void)pthread_mutex_init(&models->changing, NULL);
     (void)pthread_mutex_init(&models->lock, NULL);
     if (state_directory) {
         models->directory = join(state_directory, "models");
@@ -152,6 +163,7 @@ void models_free(struct models *models)
     free(models->all);
     free(models->directory);
     (void)pthread_mutex_destroy(&models->lock);
+    (void)pthread_mutex_destroy(&models->changing);
     free(models);
 }
 
@@ -201,13 +213,15 @@ static int take_in(struct models *models, const char *name, const char *version,
                   version, path, log_quote(quoted, sizeof quoted, model->broken.message));
     }
     HOLD(&models->lock);
-    result = insert(models, model, error);
-    if (result == -EEXIST) { /* the one found first stays */
+    result = reserve(models, name, version, error);
+    if (result == 0) {
+        insert(models, model);
+    } else if (result == -EEXIST) { /* the one found first stays */
         log_event(LOG_LEVEL_ERROR, "model_twice", "model=%s version=%s path=%s", name, version,
                   path);
         result = 0;
         model_unref(model);
-    } else if (result < 0) {
+    } else {
         model_unref(model);
     }
     return result;
@@ -428,6 +442,15 @@ static long newest_version(const struct models *models, const char *name)
     return newest;
 }
 
+/* The version that comes after the newest one, with room for it in the table. */
+static int next_version(struct models *models, const char *name, char version[MODEL_VERSION_SIZE],
+                        struct error *error)
+{
+    HOLD(&models->lock);
+    (void)snprintf(version, MODEL_VERSION_SIZE, "%ld", newest_version(models, name) + 1);
+    return reserve(models, name, version, error);
+}
+
 /* Renames the package into place; back again where that cannot be made to last. */
 static int move_in(const struct models *models, const struct model *model, const char *parent,
                    const char *path, struct error *error)
@@ -448,26 +471,27 @@ static int move_in(const struct models *models, const struct model *model, const
 
 int models_add_publish(struct models *models, struct model *model, struct error *error)
 {
-    HOLD(&models->lock);
-    (void)snprintf(model->version, sizeof model->version, "%ld",
-                   newest_version(models, model->name) + 1);
-    cleanup_free char *parent = join(models->directory, model->name);
-    cleanup_free char *path = parent ? join(parent, model->version) : NULL;
-    if (!path) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    }
-    int result = insert(models, model, error); /* unseen while the lock is held */
+    HOLD(&models->changing);
+    char version[MODEL_VERSION_SIZE];
+    int result = next_version(models, model->name, version, error);
     if (result < 0) {
         return result;
+    }
+    cleanup_free char *parent = join(models->directory, model->name);
+    cleanup_free char *path = parent ? join(parent, version) : NULL;
+    if (!path) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
     }
     result = move_in(models, model, parent, path, error);
     if (result < 0) {
         (void)rmdir(parent);
-        take_out(models, place_of(models, model->name, model->version));
         return result;
     }
+    HOLD(&models->lock);
+    memcpy(model->version, version, sizeof version);
     free(model->path);
     model->path = take_ptr(path);
+    insert(models, model); /* there is room: nobody else changes the table meanwhile */
     return 0;
 }
 
@@ -493,32 +517,53 @@ void models_add_discard(const char *directory)
     remove_tree(directory);
 }
 
-int models_remove(struct models *models, const char *name, const char *version, struct error *error)
+/* Takes every version that is named out of the table, or none. The caller has their references, and
+ * frees the array. */
+static int take_named(struct models *models, const char *name, const char *version,
+                      struct model ***ret_taken, size_t *ret_count, struct error *error)
 {
     HOLD(&models->lock);
-    size_t removed = 0;
-    for (size_t i = 0; i < models->count; i++) { /* all of them go, or none */
+    for (size_t i = 0; i < models->count; i++) {
         if (is_named(models->all[i], name, version) && !models->all[i]->removable) {
             return error_set(error, ERROR_CONFLICT,
                              "model '%s' lies in a directory given by --models: remove it there",
                              name);
         }
     }
+    struct model **taken = calloc(models->count + 1, sizeof(struct model *));
+    if (!taken) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    size_t count = 0;
     for (size_t i = models->count; i-- > 0;) {
-        struct model *model = models->all[i];
-        if (!is_named(model, name, version)) {
-            continue;
+        if (is_named(models->all[i], name, version)) {
+            taken[count++] = models->all[i];
+            take_out(models, i);
         }
-        take_out(models, i);
-        removed++;
-        remove_tree(model->path); /* which a load may be reading: the path stays as it is */
+    }
+    *ret_taken = taken;
+    *ret_count = count;
+    return 0;
+}
+
+int models_remove(struct models *models, const char *name, const char *version, struct error *error)
+{
+    HOLD(&models->changing);
+    cleanup_free struct model **taken = NULL;
+    size_t count = 0;
+    int result = take_named(models, name, version, &taken, &count, error);
+    if (result < 0) {
+        return result;
+    }
+    for (size_t i = 0; i < count; i++) {
+        remove_tree(taken[i]->path); /* which a load may be reading: the path stays as it is */
         cleanup_free char *parent = join(models->directory, name);
         if (parent) { /* the name's directory, if that was its last version */
             (void)rmdir(parent);
         }
-        model_unref(model);
+        model_unref(taken[i]);
     }
-    if (removed == 0) {
+    if (count == 0) {
         return error_set(error, ERROR_NOT_FOUND, "no model '%.64s'%s%.16s", name,
                          version && *version ? " of version " : "", version ? version : "");
     }
