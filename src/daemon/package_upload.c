@@ -29,7 +29,8 @@ struct package_upload {
     char path[TAR_PATH_SIZE];
     bool taken;
     uint64_t limit_bytes;
-    struct error error; /* the first fault */
+    struct tasks *tasks; /* borrowed */
+    struct error error;  /* the first fault */
     struct tar_reader reader;
 };
 
@@ -118,7 +119,8 @@ static int on_file_end(void *context, struct error *error)
     return end_file(context, error);
 }
 
-int package_upload_new(char *directory, uint64_t limit_bytes, struct package_upload **ret_upload)
+int package_upload_new(char *directory, uint64_t limit_bytes, struct tasks *tasks,
+                       struct package_upload **ret_upload)
 {
     static const struct tar_receiver receiver = {
         .begin = on_entry, .data = on_data, .end = on_file_end};
@@ -130,6 +132,7 @@ int package_upload_new(char *directory, uint64_t limit_bytes, struct package_upl
     }
     upload->directory = directory;
     upload->limit_bytes = limit_bytes;
+    upload->tasks = tasks;
     upload->file = -1;
     upload->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (upload->directory_fd < 0) {
@@ -142,11 +145,10 @@ int package_upload_new(char *directory, uint64_t limit_bytes, struct package_upl
     return 0;
 }
 
-void package_upload_free(struct package_upload *upload)
+/* Up to 4 GiB: unlinking that takes a while. */
+static void free_all(void *argument)
 {
-    if (!upload) {
-        return;
-    }
+    struct package_upload *upload = argument;
     if (upload->file >= 0) {
         (void)close(upload->file);
     }
@@ -158,6 +160,16 @@ void package_upload_free(struct package_upload *upload)
     }
     free(upload->directory);
     free(upload);
+}
+
+void package_upload_free(struct package_upload *upload)
+{
+    if (!upload) {
+        return;
+    }
+    if (upload->taken || tasks_start(upload->tasks, free_all, upload) < 0) {
+        free_all(upload);
+    }
 }
 
 int package_upload_feed(struct package_upload *upload, const void *bytes, size_t size)

@@ -11,13 +11,17 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "infer/tasks.h"
 
 struct package_upload;
 
-/* Takes `directory` (an existing, empty one) over: it is removed with the upload unless taken. */
-must_check int package_upload_new(char *directory, uint64_t limit_bytes,
+/* Takes `directory` (an existing, empty one) over: it is removed with the upload unless taken.
+ * `tasks` is borrowed. */
+must_check int package_upload_new(char *directory, uint64_t limit_bytes, struct tasks *tasks,
                                   struct package_upload **ret_upload);
-void package_upload_free(struct package_upload *upload); /* NULL is fine */
+/* NULL is fine. May be called on a listener's thread: what has come of a package is removed on a
+ * task. */
+void package_upload_free(struct package_upload *upload);
 
 /* A piece of the tar; after an error the following ones are refused with it. */
 must_check int package_upload_feed(struct package_upload *upload, const void *bytes, size_t size);

@@ -76,7 +76,8 @@ static struct package_upload *new_upload(struct call *call)
         call_respond_error(call, &error);
         return NULL;
     }
-    if (package_upload_new(directory, call->service->config.package_bytes, &upload) < 0) {
+    if (package_upload_new(directory, call->service->config.package_bytes, call->service->tasks,
+                           &upload) < 0) {
         call_respond_status(call, 503, "out of memory");
         return NULL;
     }
