@@ -530,9 +530,6 @@ int config_check(const struct config *config, struct error *error)
     if (config->listen_count > LISTEN_MAX) {
         return error_set(error, ERROR_MALFORMED, "at most %d addresses to listen on", LISTEN_MAX);
     }
-    if (config->lanes >= LIMIT_LANES) {
-        return error_set(error, ERROR_TOO_LARGE, "lanes: at most %u", LIMIT_LANES - 1);
-    }
     int result = check_stores(config, error);
     for (size_t i = 0; i < config->model_count && result == 0; i++) {
         result = check_readable(config->models[i], "model directory", error);
