@@ -291,7 +291,8 @@ def test_memory_does_not_grow(situd, store, null_models):
         assert anonymous_kib() - first < 1024
 
 
-def test_a_traced_worker_opens_no_socket_and_writes_no_file(situd, tmp_path, store, demo_models):
+def test_a_traced_worker_opens_no_socket_and_writes_no_file(situd, tmp_path, store, demo_models,
+                                                            monkeypatch):
     """From its start to its answer, with CI unset, as in production."""
     if not shutil.which("strace"):
         pytest.skip("strace is missing")
@@ -305,13 +306,8 @@ def test_a_traced_worker_opens_no_socket_and_writes_no_file(situd, tmp_path, sto
     probe = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True)
     if probe.returncode != 0:
         pytest.skip("strace may not trace here")
-    env = {k: v for k, v in os.environ.items() if k != "CI"}
-    os.environ.pop("CI", None)
-    try:
-        daemon = situd("--store", f"photos={store}", "--models", demo_models,
-                       "--worker", wrapper)
-    finally:
-        os.environ.update({k: v for k, v in env.items() if k == "CI"})
+    monkeypatch.delenv("CI", raising=False)
+    daemon = situd("--store", f"photos={store}", "--models", demo_models, "--worker", wrapper)
     r = daemon.infer("demo", "photos/1.png")
     assert r.status_code == 200, r.text
     daemon.stop()
