@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import threading
@@ -205,10 +206,11 @@ def test_odd_images(situd, odd_objects, demo_models, name, status, code):
     assert daemon.status()["workers_restarted"] == 0
 
 
-def test_an_image_of_65500_by_1_is_answered_or_refused_in_words(situd, odd_objects, demo_models):
+def test_an_image_of_65500_by_1_is_answered(situd, odd_objects, demo_models):
     daemon = situd("--store", f"photos={odd_objects}", "--models", demo_models)
     r = daemon.infer("demo", "photos/wide.jpg")
-    assert r.status_code in (200, 413, 422), r.text
+    assert r.status_code == 200, r.text
+    assert r.json()["classes"]
     assert daemon.status()["workers_restarted"] == 0
 
 
@@ -251,9 +253,17 @@ def test_names_that_leave_the_store_are_refused(situd, odd_objects, demo_models,
     assert post("photos/fifo.jpg")["error"]["code"] == "unfit"
     assert post("photos/directory.jpg")["error"]["code"] in ("unfit", "not_found")
     assert time.monotonic() - start < 5
-    if os.geteuid() == 0:
-        os.mknod(root / "device.jpg", 0o600 | 0o020000, os.makedev(1, 5))
-        assert post("photos/device.jpg")["error"]["code"] == "unfit"
+
+
+def test_a_device_is_not_read(situd, demo_models, tmp_path):
+    root = tmp_path / "store"
+    root.mkdir()
+    try:
+        os.mknod(root / "device.jpg", 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+    except PermissionError:
+        pytest.skip("needs root to make a device")
+    daemon = situd("--store", f"photos={root}", "--models", demo_models)
+    assert daemon.infer("demo", "photos/device.jpg").json()["code"] == "unfit"
 
 
 def test_an_unreadable_file_is_named_as_such(tmp_path, odd_objects, demo_models):
