@@ -163,6 +163,44 @@ def test_curl_over_the_unix_socket(shared_situd, expected):
     check(pairs(json.loads(out.stdout)), expected[name])
 
 
+def curl_v2(shared_situd, body, *headers):
+    out = subprocess.run(
+        ["curl", "-sS", "--fail-with-body", "--data-binary", "@-",
+         *(part for header in headers for part in ("-H", header)),
+         f"{shared_situd.url}/v2/models/squeezenet/infer"],
+        input=body, capture_output=True, timeout=120)
+    assert out.returncode == 0, (out.stderr, out.stdout[:500])
+    return json.loads(out.stdout)["outputs"][0]
+
+
+def test_curl_gets_the_same_answers_by_names_base64_and_binary_data(shared_situd, expected, data):
+    """The three forms of a V2 request, each with all photos, as one who has but curl sends them."""
+    names = sorted(expected)
+    photos = [(data / "photos" / name).read_bytes() for name in names]
+    outputs = [{"name": output_name(shared_situd), "parameters": {"classification": 5}}]
+
+    def request(parameters, **content):
+        return json.dumps({"inputs": [{"name": "image", "datatype": "BYTES", "shape": [len(names)],
+                                       "parameters": parameters, **content}],
+                           "outputs": outputs}).encode()
+
+    by_name = curl_v2(shared_situd, request({"stored_object": True},
+                                            data=[f"photos/{name}" for name in names]),
+                      "Content-Type: application/json")
+    in_json = curl_v2(shared_situd, request({"encoding": "base64"},
+                                            data=[base64.b64encode(p).decode() for p in photos]),
+                      "Content-Type: application/json")
+    binary = b"".join(struct.pack("<I", len(photo)) + photo for photo in photos)
+    head = request({"binary_data_size": len(binary)})
+    in_binary = curl_v2(shared_situd, head + binary, "Content-Type: application/octet-stream",
+                        f"Inference-Header-Content-Length: {len(head)}")
+    assert len(names) == 128
+    for classes, name in zip(parse_classification(by_name, len(names)), names):
+        check(classes, expected[name])
+    assert in_json == by_name
+    assert in_binary == by_name
+
+
 def test_names_given_one_by_one_keep_their_order(shared_situd, expected):
     names = [f"photos/{n}" for n in list(expected)[5:0:-1]] + ["photos/no-such.jpg"]
     lines = shared_situd.run("squeezenet", {"keys": names}, top=1, output={"labels": False})
