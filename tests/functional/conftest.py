@@ -39,13 +39,13 @@ def free_port():
 class Daemon:
     """A running situd. `url` for requests, `log()` for what it wrote."""
 
-    def __init__(self, directory, args, wrapper=(), env=None):
+    def __init__(self, directory, args, wrapper=(), env=None, program=SITUD):
         self.directory = directory
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.socket = directory / "situd.sock"
         self.logfile = directory / "situd.log"
-        self.command = [*map(str, wrapper), str(SITUD), "--state", str(directory / "state"),
+        self.command = [*map(str, wrapper), str(program), "--state", str(directory / "state"),
                         "--listen", f"127.0.0.1:{self.port}", "--listen", f"unix:{self.socket}",
                         *map(str, args)]
         self.env = {**os.environ, **(env or {})}
