@@ -22,7 +22,7 @@ struct sandbox_options {
 
 struct sandbox_state {
     int landlock_abi; /* 0 where this kernel has none, or it is switched off */
-    bool seccomp;     /* false where this kernel has none, and in sanitizer builds */
+    bool seccomp;     /* false where none can be had here, and in sanitizer builds */
 };
 
 /* Errors mean that something the kernel has could not be set up: the worker must not go on. What

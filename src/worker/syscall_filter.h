@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
+/* Where the kernel lets nobody set a filter, none is installed: no error, *ret_installed tells. */
 must_check int syscall_filter_install(int control_fd, bool *ret_installed, struct error *error);
 
 #endif

@@ -25,6 +25,8 @@ from conftest import BUILD, SITUD, add_package, grey_png
 Image = pytest.importorskip("PIL.Image")
 Image.MAX_IMAGE_PIXELS = None
 
+PR_SET_SECCOMP = 22
+
 
 @pytest.fixture
 def photos(tmp_path):
@@ -162,6 +164,25 @@ def test_a_kernel_without_landlock_is_told_once_or_refused(situd, photos, null_m
     sandbox = daemon.status()["sandbox"]
     assert sandbox["landlock"] is False and "Landlock" in sandbox["warning"]
     out = subprocess.run([without, calls, SITUD, "--store", f"photos={photos}", "--state",
+                          tmp_path / "s", "--require-sandbox"], capture_output=True, text=True)
+    assert out.returncode == 1 and "--require-sandbox" in out.stderr
+
+
+@pytest.mark.parametrize("how", [[], ["-p"]], ids=["kernel-without", "container-refuses"])
+def test_where_no_filter_can_be_set_models_load_all_the_same(situd, photos, null_models, tmp_path,
+                                                             how):
+    without = BUILD / "tests/unit/worker/without_call"
+    if not without.exists():
+        pytest.skip("without_call is not built")
+    calls = f"seccomp,prctl:{PR_SET_SECCOMP}"
+    models = null_models(quick="sleep 0")
+    daemon = situd("--store", f"photos={photos}", "--models", models, "--engine", "null",
+                   wrapper=[without, *how, calls])
+    assert daemon.infer("quick", "photos/03.png").status_code == 200, daemon.log()
+    assert daemon.log().count("event=sandbox_incomplete") == 1 and "seccomp" in daemon.log()
+    sandbox = daemon.status()["sandbox"]
+    assert sandbox["seccomp"] is False and "seccomp" in sandbox["warning"]
+    out = subprocess.run([without, *how, calls, SITUD, "--store", f"photos={photos}", "--state",
                           tmp_path / "s", "--require-sandbox"], capture_output=True, text=True)
     assert out.returncode == 1 and "--require-sandbox" in out.stderr
 

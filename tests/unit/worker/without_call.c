@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * without_call NAME[,NAME...] PROGRAM ARGUMENT...: runs a program on a kernel that seems not to
- * have these system calls (ENOSYS), to test what happens there.
+ * without_call [-p] NAME[:FIRST],... PROGRAM ARGUMENT...: runs a program on a kernel that seems not
+ * to have these system calls (ENOSYS), or with -p in a container that refuses them (EPERM); with
+ * :FIRST only where that is the first argument.
  */
 #include <errno.h>
 #include <seccomp.h>
@@ -10,16 +11,34 @@
 #include <string.h>
 #include <unistd.h>
 
+static int leave_out(scmp_filter_ctx filter, char *name, int error)
+{
+    char *colon = strchr(name, ':');
+    if (colon) {
+        *colon = '\0';
+    }
+    int number = seccomp_syscall_resolve_name(name);
+    if (number < 0) {
+        return number;
+    }
+    if (!colon) {
+        return seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)error), number, 0);
+    }
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)error), number, 1,
+                            SCMP_A0(SCMP_CMP_EQ, strtoull(colon + 1, NULL, 0)));
+}
+
 int main(int argc, char **argv)
 {
+    int error = argc > 1 && strcmp(argv[1], "-p") == 0 ? EPERM : ENOSYS;
+    int first = error == EPERM ? 2 : 1;
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    if (argc < 3 || !filter) {
+    if (argc < first + 2 || !filter) {
         return EXIT_FAILURE;
     }
     char *rest = NULL;
-    for (char *name = strtok_r(argv[1], ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
-        int number = seccomp_syscall_resolve_name(name);
-        if (number < 0 || seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), number, 0) < 0) {
+    for (char *name = strtok_r(argv[first], ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        if (leave_out(filter, name, error) < 0) {
             (void)fprintf(stderr, "without_call: %s?\n", name);
             return EXIT_FAILURE;
         }
@@ -28,7 +47,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     seccomp_release(filter);
-    (void)execv(argv[2], argv + 2);
-    perror(argv[2]);
+    (void)execv(argv[first + 1], argv + first + 1);
+    perror(argv[first + 1]);
     return EXIT_FAILURE;
 }
