@@ -5,6 +5,7 @@
 #include "daemon/model_json.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,25 @@ static void write_versions(struct buffer *out, struct service *service, const ch
     buffer_append_char(out, ']');
 }
 
+static void write_notes(struct buffer *out, struct service *service, struct model *model)
+{
+    const struct model_spec *spec = model->spec;
+    buffer_append_text(out, ",\"notes\":[");
+    for (size_t i = 0; i < spec->note_count; i++) {
+        buffer_append_text(out, i ? "," : "");
+        json_write_string(out, spec->notes[i]);
+    }
+    const struct worker_facts *facts = &model->runtime.facts;
+    if (dispatch_facts_known(service->dispatch, model) && facts->untried > 0) {
+        char note[LIMIT_TENSOR_NAME + 64];
+        (void)snprintf(note, sizeof note, "not tried: input '%s' has open dimensions",
+                       facts->inputs[facts->untried - 1].name);
+        buffer_append_text(out, spec->note_count > 0 ? "," : "");
+        json_write_string(out, note);
+    }
+    buffer_append_char(out, ']');
+}
+
 static void write_facts(struct buffer *out, struct service *service, struct model *model)
 {
     const struct model_spec *spec = model->spec;
@@ -65,12 +85,7 @@ static void write_facts(struct buffer *out, struct service *service, struct mode
     }
     buffer_append_text(out, ",\"family\":");
     json_write_string(out, spec->family ? spec->family : "");
-    buffer_append_text(out, ",\"notes\":[");
-    for (size_t i = 0; i < spec->note_count; i++) {
-        buffer_append_text(out, i ? "," : "");
-        json_write_string(out, spec->notes[i]);
-    }
-    buffer_append_char(out, ']');
+    write_notes(out, service, model);
 }
 
 void model_write_json(struct buffer *out, struct service *service, struct model *model, bool full)

@@ -42,6 +42,7 @@ struct worker_facts {
     bool all_cores;
     int64_t run_ns;
     uint32_t probabilities; /* bit per output */
+    uint32_t untried; /* 0, or index + 1 of an input whose open dimensions kept it from a trial */
     uint32_t input_count;
     uint32_t output_count;
     struct tensor_info inputs[LIMIT_MODEL_TENSORS];

@@ -76,6 +76,9 @@ static int check_loaded(const struct message_loaded *loaded, size_t size, struct
     if (loaded->input_count > LIMIT_MODEL_TENSORS || loaded->output_count > LIMIT_MODEL_TENSORS) {
         return malformed(error, "too many tensors");
     }
+    if (loaded->untried > loaded->input_count) {
+        return malformed(error, "an input that is not there");
+    }
     size_t count = (size_t)loaded->input_count + loaded->output_count;
     if (size != offsetof(struct message_loaded, tensors) + count * sizeof(struct tensor_info)) {
         return malformed(error, "wrong length");

@@ -30,7 +30,7 @@
 #include "wire/pipeline.h"
 #include "wire/tensor.h"
 
-#define MESSAGE_VERSION 2u
+#define MESSAGE_VERSION 3u
 #define MESSAGE_PATH_SIZE 1024u
 #define MESSAGE_TEXT_SIZE 256u
 
@@ -85,10 +85,13 @@ struct message_loaded {
     uint32_t code; /* enum error_code */
     uint32_t input_count;
     uint32_t output_count;
-    uint32_t image_input;     /* index of the input that the pipeline feeds */
-    uint32_t probabilities;   /* bit per output: the trial run's values summed to 1 */
-    uint32_t all_cores;       /* 1: an all-cores session is being made */
-    int64_t run_ns;           /* the second trial run */
+    uint32_t image_input;   /* index of the input that the pipeline feeds */
+    uint32_t probabilities; /* bit per output: the trial run's values summed to 1 */
+    uint32_t all_cores;     /* 1: an all-cores session is being made */
+    uint32_t untried; /* 0, or index + 1 of an input whose open dimensions could not be guessed:
+                         no trial run has gone through */
+    uint32_t reserved;
+    int64_t run_ns;           /* the second trial run; 0 where it was not tried */
     struct pipeline pipeline; /* with layout and datatype known */
     char text[MESSAGE_TEXT_SIZE];
     struct tensor_info tensors[2 * LIMIT_MODEL_TENSORS]; /* inputs, then outputs */

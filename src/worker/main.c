@@ -63,6 +63,7 @@ static void fill_loaded(struct worker *worker, int outcome, const struct error *
     loaded->output_count = signature->output_count;
     loaded->image_input = program->image_input;
     loaded->probabilities = program->probabilities;
+    loaded->untried = program->untried;
     loaded->run_ns = program->run_ns;
     loaded->pipeline = program->pipeline;
     memcpy(loaded->tensors, signature->inputs,

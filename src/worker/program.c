@@ -177,9 +177,10 @@ static bool sums_to_one(const struct engine_tensor *tensor)
     return fabs(sum - 1) < 0.01;
 }
 
-/* Blank tensors for every input; open dimensions become 1 (an image input is closed already). */
-static int make_blank(const struct program *program, struct engine_tensor *inputs, bool *ret_open,
-                      struct error *error)
+/* Blank tensors for every input; open dimensions become 1 (an image input is closed already).
+ * *ret_open: 0, or index + 1 of an input that has some. */
+static int make_blank(const struct program *program, struct engine_tensor *inputs,
+                      uint32_t *ret_open, struct error *error)
 {
     const struct engine_signature *signature = program->signature;
     for (uint32_t i = 0; i < signature->input_count; i++) {
@@ -192,7 +193,7 @@ static int make_blank(const struct program *program, struct engine_tensor *input
         for (uint32_t d = 0; d < inputs[i].shape.rank; d++) {
             if (inputs[i].shape.dims[d] < 0) {
                 inputs[i].shape.dims[d] = 1;
-                *ret_open = *ret_open || d > 0;
+                *ret_open = d > 0 && *ret_open == 0 ? i + 1 : *ret_open;
             }
         }
         size_t count = 0;
@@ -218,7 +219,7 @@ static int trial_run(struct program *program, struct error *error)
                              .input_count = program->signature->input_count,
                              .area_size = TRIAL_AREA_BYTES};
     run.output_mask = (uint32_t)((UINT64_C(1) << program->signature->output_count) - 1);
-    bool open = false;
+    uint32_t open = 0;
     void *area = mmap(NULL, TRIAL_AREA_BYTES, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (area == MAP_FAILED) {
@@ -230,6 +231,14 @@ static int trial_run(struct program *program, struct error *error)
         int64_t start = clock_now_ns();
         result = program->engine->run(program->model, &run, error);
         program->run_ns = clock_now_ns() - start;
+        if (result < 0 && error->code == ERROR_UNFIT && open > 0) {
+            /* They were guessed: a model that refuses the guess may be fine all the same. */
+            program->untried = open;
+            program->run_ns = 0;
+            run.output_count = 0;
+            result = 0;
+            break;
+        }
     }
     for (uint32_t i = 0; i < run.output_count && result == 0; i++) {
         program->probabilities |= sums_to_one(&run.outputs[i]) ? 1u << run.outputs[i].index : 0;
@@ -238,8 +247,7 @@ static int trial_run(struct program *program, struct error *error)
         free(inputs[i].data);
     }
     (void)munmap(area, TRIAL_AREA_BYTES);
-    /* Open dimensions were guessed: a model that refuses the guess may be fine all the same. */
-    return open ? 0 : result;
+    return result;
 }
 
 int program_load(struct program *program, const struct message_load *load, struct error *error)

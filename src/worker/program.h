@@ -28,6 +28,7 @@ struct program {
     struct tensor_shape image_shape; /* closed, batch included */
     size_t image_bytes;              /* of one image of the batch */
     uint32_t probabilities;          /* bit per output */
+    uint32_t untried;                /* 0, or index + 1 of an input that kept it from a trial run */
     int64_t run_ns;
 
     struct engine_file files[LIMIT_PACKAGE_FILES]; /* mapped; path owned */

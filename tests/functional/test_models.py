@@ -265,6 +265,34 @@ def test_tensor_models_take_and_give_named_tensors(situd, store, tmp_path):
     assert r.status_code == 422 and "INT64" in r.json()["error"], r.text
 
 
+def product_of_words(package, rows):
+    """words [n,length] times a matrix of `rows` x 2: only that length will do."""
+    kinds = [helper.make_tensor_value_info("words", TensorProto.FLOAT, ["n", "length"]),
+             helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", 2])]
+    matrix = numpy_helper.from_array(np.ones((rows, 2), np.float32), "matrix")
+    model = helper.make_model(
+        helper.make_graph([helper.make_node("MatMul", ["words", "matrix"], ["out"])], "g",
+                          kinds[:1], kinds[1:], [matrix]),
+        opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    package.mkdir()
+    (package / "model.onnx").write_bytes(model.SerializeToString())
+    return package
+
+
+def test_a_model_that_its_trial_could_not_fit_says_so(situd, store, tmp_path):
+    daemon = situd("--store", f"photos={store}")
+    r = put(daemon, "three", tar_of(product_of_words(tmp_path / "three", 3)), preset="tensor")
+    assert r.status_code == 201, r.text
+    assert r.json()["notes"] == ["not tried: input 'words' has open dimensions"]
+    assert r.json()["run_ms"] == 0
+    r = daemon.post("/v2/models/three/infer", {"inputs": [
+        {"name": "words", "datatype": "FP32", "shape": [1, 3], "data": [1, 2, 3]}]})
+    assert r.status_code == 200 and r.json()["outputs"][0]["data"] == [6, 6], r.text
+    r = put(daemon, "one", tar_of(product_of_words(tmp_path / "one", 1)), preset="tensor")
+    assert r.status_code == 201 and r.json()["notes"] == [] and r.json()["run_ms"] > 0, r.text
+
+
 def test_tensors_may_lie_in_the_store_as_npy(situd, store, tmp_path):
     nodes = [helper.make_node("Mul", ["a", "a"], ["square"])]
     kinds = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", 2]) for n in ("a", "square")]

@@ -50,6 +50,9 @@ static void check_thumbnail(const struct message_done *done)
 
 static void check_loaded(const struct message_loaded *loaded)
 {
+    if (loaded->untried > loaded->input_count) {
+        abort();
+    }
     for (uint32_t i = 0; i < loaded->input_count + loaded->output_count; i++) {
         char text[64];
         const struct tensor_info *info = &loaded->tensors[i];
