@@ -128,11 +128,18 @@ void http_request_unref(struct http_request *request); /* NULL is fine */
 /* Body policy, from `begin` only. Buffered: up to `limit` bytes, else 413. Streamed: `sink` gets
  * each piece on the listener's thread and returns 0 or a negative errno, after which `ready` comes
  * at once and the rest of the body is dropped; the answer goes out behind it. A body longer than
- * `limit` gets 413 without `ready`: at once where its length was announced. */
+ * `limit` gets 413 without `ready`: at once where its length was announced.
+ *
+ * A sink that has no room returns HTTP_SINK_FULL and takes nothing: no more is read from the
+ * client, whose time does not run meanwhile, and the same piece comes again after
+ * http_body_resume(), which any thread that holds a reference may call, also before the sink has
+ * returned. */
+enum { HTTP_SINK_FULL = 1 };
 void http_accept_body(struct http_request *request, size_t limit);
 typedef int (*http_sink)(void *context, const void *bytes, size_t size);
 void http_accept_stream(struct http_request *request, uint64_t limit, http_sink sink,
                         void *context);
+void http_body_resume(struct http_request *request);
 
 /* Answers of JSON, NDJSON and text are encoded with zstd or gzip where the client's Accept-Encoding
  * wants it: streams, and whole bodies from 1 KiB to 8 MiB that get smaller by it. They carry Vary,

@@ -266,40 +266,96 @@ static void collect(struct http_request *request, const char *data, size_t size)
     }
 }
 
-static void pass_on(struct http_request *request, const char *data, size_t size)
+/* False where the sink has no room. */
+static bool pass_on(struct http_request *request, const char *data, size_t size)
 {
     if (size > request->limit - request->passed) {
         refuse(request, 413, too_large);
-        return;
+        return true;
+    }
+    int result = request->sink(request->sink_context, data, size);
+    if (result == HTTP_SINK_FULL) {
+        return false;
     }
     request->passed += size;
-    if (request->sink(request->sink_context, data, size) < 0) {
+    if (result < 0) {
         request->dropping = true;
         call_ready(request);
     }
+    return true;
 }
 
-static enum MHD_Result take_body(struct http_request *request, const char *data, size_t size)
+/* Reads no more until there is room. False where there is some by now, or no need of it. */
+static bool pause_body(struct http_request *request)
 {
-    uint64_t received = atomic_fetch_add(&request->bytes_received, size) + size;
-    if (request->policy == HTTP_BODY_STREAMED) {
-        http_deadline_progress(request, size);
+    HOLD(&request->lock);
+    if (request->has_room || request->answered || request->gone ||
+        atomic_load(&request->server->stopping)) {
+        request->has_room = false;
+        return false;
     }
+    http_deadline_clear(request->connection);
+    request->paused = true;
+    request->suspended = true;
+    MHD_suspend_connection(request->mhd);
+    return true;
+}
+
+void http_body_resume(struct http_request *request)
+{
+    HOLD(&request->lock);
+    if (!request->suspended) {
+        request->has_room = true;
+    } else if (!request->answered) {
+        request->suspended = false;
+        MHD_resume_connection(request->mhd);
+    }
+}
+
+/* The daemon did not wait for the whole body, or the request is given up. */
+static void drop_if_answered(struct http_request *request)
+{
     if (!request->dropping && is_answered(request)) {
-        request->dropping = true; /* the daemon did not wait for the whole body */
+        request->dropping = true;
         request->readied = true;
     }
-    if (request->dropping) {
-        /* Only a chunked body comes here beyond its limit; it may go on for a while, since the
-         * answer cannot be sent before its end, and a cut tells the client nothing. */
-        return received > request->limit + HTTP_DROP_CHUNKED_BYTES ? MHD_NO : MHD_YES;
+}
+
+/* False where the body is paused: the piece is to come again. */
+static bool stream_body(struct http_request *request, const char *data, size_t size)
+{
+    if (request->paused) {
+        request->paused = false;
+        http_deadline_set(request->connection, request->server->config.body_ms);
     }
-    if (request->policy == HTTP_BODY_BUFFERED) {
-        collect(request, data, size);
-    } else {
-        pass_on(request, data, size);
+    while (!request->dropping && !pass_on(request, data, size)) {
+        if (pause_body(request)) {
+            return false;
+        }
+        drop_if_answered(request);
+        request->dropping = request->dropping || atomic_load(&request->server->stopping);
     }
-    return MHD_YES;
+    http_deadline_progress(request, size);
+    return true;
+}
+
+/* A piece of the body; *size is 0 afterwards, unless it is to come again. */
+static enum MHD_Result take_body(struct http_request *request, const char *data, size_t *size)
+{
+    drop_if_answered(request);
+    bool drop = request->dropping;
+    if (request->policy == HTTP_BODY_STREAMED && !stream_body(request, data, *size)) {
+        return MHD_YES;
+    }
+    uint64_t received = atomic_fetch_add(&request->bytes_received, *size) + *size;
+    if (!drop && request->policy == HTTP_BODY_BUFFERED) {
+        collect(request, data, *size);
+    }
+    *size = 0;
+    /* Only a chunked body comes here beyond its limit; it may go on for a while, since the
+     * answer cannot be sent before its end, and a cut tells the client nothing. */
+    bool endless = drop && received > request->limit + HTTP_DROP_CHUNKED_BYTES;
+    return endless || atomic_load(&request->server->stopping) ? MHD_NO : MHD_YES;
 }
 
 /* The whole request is there. Comes again after a resume. */
@@ -342,9 +398,7 @@ enum MHD_Result http_request_step(void *cls, struct MHD_Connection *mhd, const c
         return begin(request, mhd, method);
     }
     if (*size > 0) {
-        size_t taken = *size;
-        *size = 0;
-        return take_body(request, data, taken);
+        return take_body(request, data, size);
     }
     return finish(request, mhd);
 }

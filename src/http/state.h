@@ -127,6 +127,7 @@ struct http_request {
     bool has_body;
     bool close;    /* the connection must not be kept */
     bool dropping; /* what comes of the body is thrown away */
+    bool paused;   /* the sink had no room */
     enum http_body_policy policy;
     uint64_t limit;
     uint64_t passed;   /* of a streamed body, to the sink */
@@ -158,6 +159,7 @@ struct http_request {
     bool streaming;
     bool stream_ended;
     bool stream_aborted;
+    bool has_room; /* http_body_resume() was called while nothing was suspended */
     struct buffer pending;
     size_t pending_taken; /* of `pending`, already sent */
     size_t low_water;

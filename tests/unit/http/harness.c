@@ -43,15 +43,52 @@ static bool is_path(const struct http_request *request, const char *path)
 }
 
 struct upload {
+    struct app *app;
+    struct http_request *request;
+    size_t slow;
+    atomic_bool has_room;
     size_t size;
     size_t fail;
     bool failed;
 };
 
+static void queue_work(struct app *app, struct http_request *request)
+{
+    HOLD(&app->lock);
+    if (app->work_count == APP_WORK) {
+        abort(); /* not the test's thread */
+    }
+    app->work[app->work_count++] = http_request_ref(request);
+    (void)pthread_cond_broadcast(&app->changed);
+}
+
+static void hold(struct app *app, struct http_request *request)
+{
+    HOLD(&app->lock);
+    http_request_unref(app->held);
+    app->held = http_request_ref(request);
+}
+
+void app_resume(struct http_request *request)
+{
+    struct upload *upload = http_request_user(request);
+    atomic_store(&upload->has_room, true);
+    http_body_resume(request);
+}
+
 static int upload_sink(void *context, const void *bytes, size_t size)
 {
     struct upload *upload = context;
     (void)bytes;
+    if (upload->slow && !atomic_exchange(&upload->has_room, false)) {
+        if (upload->slow == UPLOAD_SLOW) {
+            queue_work(upload->app, upload->request);
+        } else {
+            hold(upload->app, upload->request);
+        }
+        atomic_fetch_add(&upload->app->paused, 1);
+        return HTTP_SINK_FULL;
+    }
     upload->size += size;
     if (upload->fail && upload->size >= upload->fail) {
         upload->failed = true;
@@ -74,19 +111,12 @@ static void app_begin(void *context, struct http_request *request)
             abort(); /* not the test's thread */
         }
         upload->fail = number(request, "fail");
+        upload->slow = number(request, "slow");
+        upload->app = app;
+        upload->request = request;
         http_request_set_user(request, upload);
         http_accept_stream(request, APP_UPLOAD_LIMIT, upload_sink, upload);
     }
-}
-
-static void queue_work(struct app *app, struct http_request *request)
-{
-    HOLD(&app->lock);
-    if (app->work_count == APP_WORK) {
-        abort(); /* not the test's thread */
-    }
-    app->work[app->work_count++] = http_request_ref(request);
-    (void)pthread_cond_broadcast(&app->changed);
 }
 
 static void app_ready(void *context, struct http_request *request)
@@ -96,9 +126,7 @@ static void app_ready(void *context, struct http_request *request)
     if (is_path(request, "/inline")) {
         http_respond(request, 200, "text/plain", "inline\n", 7, NULL);
     } else if (is_path(request, "/never")) {
-        HOLD(&app->lock);
-        http_request_unref(app->held);
-        app->held = http_request_ref(request);
+        hold(app, request);
     } else if (is_path(request, "/upload")) {
         const struct upload *upload = http_request_user(request);
         char text[32];
@@ -245,6 +273,8 @@ static void work_on(struct app *app, struct http_request *request)
     static const char *const fields[] = {"X-One", "1", "X-Two", "2", NULL};
     if (is_path(request, "/stream")) {
         produce(app, request);
+    } else if (is_path(request, "/upload")) {
+        app_resume(request);
     } else if (is_path(request, "/echo")) {
         size_t size = 0;
         const void *body = http_request_body(request, &size);

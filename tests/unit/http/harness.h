@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "http/http.h"
 
-enum { APP_WORK = 64, APP_BODY_LIMIT = 1000, APP_UPLOAD_LIMIT = 8 << 20 };
+enum { APP_WORK = 2048, APP_BODY_LIMIT = 1000, APP_UPLOAD_LIMIT = 8 << 20 };
 
 /* The application. Its paths:
  *   /inline           answered on the listener's thread
@@ -26,6 +26,8 @@ enum { APP_WORK = 64, APP_BODY_LIMIT = 1000, APP_UPLOAD_LIMIT = 8 << 20 };
  *   /never            not answered
  *   /echo             buffered body of at most APP_BODY_LIMIT bytes, sent back by the worker
  *   /upload?fail=N    streamed body; answers its size, or 422 from the sink on after N bytes
+ *   /upload?slow=N    the same, with a sink that takes a piece only when it comes again: 1, the
+ *                     worker sees to that; 2, app_resume() on what app_take_held() gives
  *   /refuse           403 at `begin`
  *   /stream?count=N&size=S[&kind=K][&abort=1][&hold=1]   N pieces, held back above 64 KiB pending;
  *                     `hold`: does not end the stream; `kind` as in app_fill(), 0: one letter each
@@ -48,6 +50,7 @@ struct app {
     unsigned drained;
 
     _Atomic unsigned begun, readied, ended, gone;
+    _Atomic unsigned paused;   /* how often a sink had no room */
     _Atomic int append_result; /* the last one that was not 0 */
     _Atomic size_t pending_most;
 };
@@ -64,6 +67,9 @@ void app_stop(struct app *app);
 /* The stream of `hold=1`, or the last /never, once the worker or the listener gave it out. The
  * caller drops the reference. */
 struct http_request *app_take_held(struct app *app);
+
+enum { UPLOAD_SLOW = 1, UPLOAD_HELD = 2 };
+void app_resume(struct http_request *request); /* while it runs */
 
 /* Waits up to five seconds for a counter to reach `value`; fails the test else. */
 void wait_for(_Atomic unsigned *counter, unsigned value);

@@ -290,6 +290,71 @@ static void test_a_long_upload_that_moves_is_not_ended(void **state)
     (void)close(fd);
 }
 
+/* A body of one piece that the sink has no room for. */
+static struct http_request *begin_held_upload(struct app *app, int fd)
+{
+    static const char upload[] = "POST /upload?slow=2 HTTP/1.1\r\nHost: x\r\n"
+                                 "Content-Length: 5\r\n\r\nhello";
+    client_send_text(fd, upload);
+    wait_for(&app->paused, 1);
+    return app_take_held(app);
+}
+
+static void test_a_client_is_not_ended_for_a_sink_that_has_no_room(void **state)
+{
+    struct app *app = *state;
+    int fd = client_connect(app);
+    struct http_request *request = begin_held_upload(app, fd);
+    sleep_ms(1200);
+    assert_int_equal(timeouts(app), 0);
+    app_resume(request);
+    http_request_unref(request);
+    struct answer answer;
+    client_read(fd, false, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(answer.body, "5");
+    answer_done(&answer);
+    (void)close(fd);
+}
+
+static void test_a_body_that_waits_can_be_answered(void **state)
+{
+    struct app *app = *state;
+    int fd = client_connect(app);
+    struct http_request *request = begin_held_upload(app, fd);
+    http_respond_error(request, 507, "no space");
+    http_request_unref(request);
+    struct answer answer;
+    client_read(fd, false, &answer);
+    assert_int_equal(answer.status, 507);
+    answer_done(&answer);
+    expect_inline(fd);
+    (void)close(fd);
+    assert_int_equal(atomic_load(&app->readied), 1); /* the other one's */
+}
+
+static void test_a_client_may_leave_while_its_body_waits(void **state)
+{
+    struct app *app = *state;
+    int fd = client_connect(app);
+    struct http_request *request = begin_held_upload(app, fd);
+    (void)close(fd);
+    wait_for(&app->gone, 1);
+    http_body_resume(request); /* late: nothing happens */
+    http_request_unref(request);
+}
+
+static void test_free_ends_a_body_that_waits(void **state)
+{
+    struct app *app = *state;
+    int fd = client_connect(app);
+    http_request_unref(begin_held_upload(app, fd));
+    http_server_free(take_ptr(app->server));
+    wait_for(&app->gone, 1);
+    assert_true(client_closed(fd, 1000));
+    (void)close(fd);
+}
+
 static void test_idle_connections_are_closed_and_waiting_ones_are_not(void **state)
 {
     struct app *app = *state;
@@ -543,6 +608,10 @@ int main(void)
         TEST(a_trickled_head_meets_its_deadline, setup_strict),
         TEST(a_trickled_body_meets_its_deadline, setup_strict),
         TEST(a_long_upload_that_moves_is_not_ended, setup_strict),
+        TEST(a_client_is_not_ended_for_a_sink_that_has_no_room, setup_strict),
+        TEST(a_body_that_waits_can_be_answered, setup_patient),
+        TEST(a_client_may_leave_while_its_body_waits, setup_patient),
+        TEST(free_ends_a_body_that_waits, setup_patient),
         TEST(idle_connections_are_closed_and_waiting_ones_are_not, setup_strict),
         TEST(a_client_that_does_not_take_its_answer_is_ended, setup_strict),
         TEST(hundreds_of_tricklers_do_not_keep_others_from_service, setup_strict),

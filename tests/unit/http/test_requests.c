@@ -317,6 +317,23 @@ static void test_streamed_bodies(void **state)
     assert_int_equal(atomic_load(&app->readied), 4);
 }
 
+static void test_a_body_waits_for_a_sink_that_has_no_room(void **state)
+{
+    struct app *app = *state;
+    struct answer answer;
+    for (int chunked = 0; chunked < 2; chunked++) {
+        int fd = client_connect(app);
+        post(fd, "/upload?slow=1", 5 << 20, chunked, 200, &answer);
+        assert_string_equal(answer.body, "5242880");
+        answer_done(&answer);
+        post(fd, "/upload?slow=1&fail=100000", 5 << 20, chunked, 422, &answer);
+        answer_done(&answer);
+        expect_body(fd, "GET /inline" END, 200, "inline\n");
+        (void)close(fd);
+    }
+    assert_true(atomic_load(&app->paused) > 4);
+}
+
 static void test_a_large_answer_and_a_slow_reader(void **state)
 {
     struct app *app = *state;
@@ -483,6 +500,7 @@ int main(void)
         TEST(a_body_announced_too_large_is_refused_before_it_is_sent),
         TEST(an_answer_at_begin_reaches_a_client_that_sends_on),
         TEST(streamed_bodies),
+        TEST(a_body_waits_for_a_sink_that_has_no_room),
         TEST(a_large_answer_and_a_slow_reader),
         TEST(streams_are_whole_and_hold_their_producer_back),
         TEST(an_aborted_stream_is_seen_to_be_cut),
