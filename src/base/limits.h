@@ -31,12 +31,13 @@
 #define LIMIT_WATCH_BYTES (16 * MIB) /* and their paths */
 
 /* Requests. */
-#define LIMIT_JSON_BYTES MIB           /* a control request's body */
-#define LIMIT_BODY_BYTES (64 * MIB)    /* images or tensors in hand [conf] */
-#define LIMIT_REQUEST_OBJECTS 256u     /* objects of one V2 request */
-#define LIMIT_OUTPUT_BYTES (256 * MIB) /* outputs that are held for one request */
-#define LIMIT_LIST_PAGE 1000u          /* keys of one listing page */
-#define LIMIT_RUN_KEYS 4096u           /* names in one JSON request */
+#define LIMIT_JSON_BYTES MIB               /* a control request's body */
+#define LIMIT_BODY_BYTES (64 * MIB)        /* images or tensors in hand [conf] */
+#define LIMIT_REQUEST_OBJECTS 256u         /* objects of one V2 request */
+#define LIMIT_BODY_WAITING_BYTES (MIB / 4) /* of a streamed body, until it is written */
+#define LIMIT_OUTPUT_BYTES (256 * MIB)     /* outputs that are held for one request */
+#define LIMIT_LIST_PAGE 1000u              /* keys of one listing page */
+#define LIMIT_RUN_KEYS 4096u               /* names in one JSON request */
 #define LIMIT_STORE_NAME 64u
 #define LIMIT_STORES 64u
 #define LIMIT_TOP 1000u         /* classes asked for */

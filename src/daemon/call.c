@@ -368,7 +368,7 @@ static void accept_body(struct call *call)
         http_accept_body(call->request, (size_t)call->service->config.body_bytes);
         break;
     case BODY_UPLOAD:
-        (void)route_model_upload_begin(call);
+        route_model_upload_begin(call);
         break;
     case BODY_JOB:
         route_job_begin(call);

@@ -124,7 +124,7 @@ void route_model_list(struct call *call);
 void route_model_show(struct call *call);
 void route_model_labels(struct call *call);
 void route_model_upload(struct call *call);
-bool route_model_upload_begin(struct call *call);
+void route_model_upload_begin(struct call *call);
 void route_model_import(struct call *call);
 void route_model_remove(struct call *call);
 

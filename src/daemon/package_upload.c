@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writing a package's files. Pieces of a tar come on a listener's thread, the rest runs on a task.
+ * Writing a package's files, on tasks.
  */
 #include "daemon/package_upload.h"
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/body_writer.h"
 #include "daemon/call.h"
 #include "daemon/model_json.h"
 #include "daemon/package_upload.h"
@@ -62,28 +63,41 @@ void route_model_labels(struct call *call)
 
 /* ---- adding ---- */
 
-static void free_upload(void *state)
+/* A package on its way in; `writer` where it comes as a tar. */
+struct arrival {
+    struct package_upload *upload; /* owned */
+    struct body_writer *writer;    /* owned */
+};
+
+static void free_arrival(void *state)
 {
-    package_upload_free(state);
+    struct arrival *arrival = state;
+    body_writer_free(arrival->writer);
+    package_upload_free(arrival->upload);
+    free(arrival);
 }
 
-static struct package_upload *new_upload(struct call *call)
+static struct arrival *new_arrival(struct call *call)
 {
     struct error error = {0};
+    struct arrival *arrival = calloc(1, sizeof *arrival);
+    if (!arrival) {
+        call_respond_status(call, 503, "out of memory");
+        return NULL;
+    }
+    call->state = arrival;
+    call->free_state = free_arrival;
     char *directory = NULL;
-    struct package_upload *upload = NULL;
     if (models_add_prepare(call->service->models, call->captures[0], &directory, &error) < 0) {
         call_respond_error(call, &error);
         return NULL;
     }
     if (package_upload_new(directory, call->service->config.package_bytes, call->service->tasks,
-                           &upload) < 0) {
+                           &arrival->upload) < 0) {
         call_respond_status(call, 503, "out of memory");
         return NULL;
     }
-    call->state = upload;
-    call->free_state = free_upload;
-    return upload;
+    return arrival;
 }
 
 /* The package's files are there: read it, try it in a worker, make it visible. */
@@ -128,34 +142,36 @@ static void adopt(struct call *call, struct package_upload *upload, const char *
     model_unref(model);
 }
 
-static int on_piece(void *context, const void *bytes, size_t size)
+static int write_piece(void *context, const void *bytes, size_t size)
 {
     return package_upload_feed(context, bytes, size);
 }
 
-bool route_model_upload_begin(struct call *call)
+void route_model_upload_begin(struct call *call)
 {
-    struct package_upload *upload = new_upload(call);
-    if (upload) {
-        /* The tar's own headers come on top of the content. */
-        http_accept_stream(call->request, call->service->config.package_bytes + MIB, on_piece,
-                           upload);
+    struct arrival *arrival = new_arrival(call);
+    if (!arrival) {
+        return;
     }
-    return upload != NULL;
+    if (body_writer_new(call, write_piece, arrival->upload, &arrival->writer) < 0) {
+        call_respond_status(call, 503, "out of memory");
+        return;
+    }
+    /* The tar's own headers come on top of the content. */
+    http_accept_stream(call->request, call->service->config.package_bytes + MIB, body_writer_put,
+                       arrival->writer);
 }
 
 void route_model_upload(struct call *call)
 {
-    struct package_upload *upload = call->state;
+    struct arrival *arrival = call->state;
     struct error error = {0};
-    if (!upload) {
-        return;
-    }
-    if (package_upload_finish(upload, &error) < 0) {
+    if (body_writer_finish(arrival->writer, &error) < 0 ||
+        package_upload_finish(arrival->upload, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }
-    adopt(call, upload, http_request_query(call->request, "preset"));
+    adopt(call, arrival->upload, http_request_query(call->request, "preset"));
 }
 
 void route_model_import(struct call *call)
@@ -175,15 +191,15 @@ void route_model_import(struct call *call)
                                  : "\"path\" is missing: a directory beneath the import root");
         return;
     }
-    struct package_upload *upload = new_upload(call);
-    if (!upload) {
+    struct arrival *arrival = new_arrival(call);
+    if (!arrival) {
         return;
     }
-    if (package_upload_copy(upload, call->service->config.import_root, path, &error) < 0) {
+    if (package_upload_copy(arrival->upload, call->service->config.import_root, path, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }
-    adopt(call, upload, json_get_string(json_member(body, "preset"), NULL));
+    adopt(call, arrival->upload, json_get_string(json_member(body, "preset"), NULL));
 }
 
 /* ---- removing ---- */

@@ -159,6 +159,16 @@ def test_external_data_beside_the_model_works(situd, store, tmp_path):
     assert daemon.infer("mean", "photos/a.png").status_code == 200
 
 
+def test_a_large_package_arrives_byte_for_byte(situd, store, tmp_path):
+    daemon = situd("--store", f"photos={store}")
+    package = image_model(tmp_path / "mean")
+    padding = os.urandom(40 << 20)
+    (package / "padding.bin").write_bytes(padding)
+    r = put(daemon, "mean", tar_of(package))
+    assert r.status_code == 201, r.text
+    assert (daemon.directory / "state/models/mean/1/padding.bin").read_bytes() == padding
+
+
 def nothing_is_left(daemon, directory):
     """A refused package is removed at the end of its request, which may come after its answer."""
     daemon.wait_for(lambda: os.listdir(directory) == [], "a refused package to be removed", 5)
