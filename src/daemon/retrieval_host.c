@@ -1,43 +1,140 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One object through the dispatcher, waited for. Called on an index's own thread.
+ * One object through the dispatcher, waited for by an index's own thread. The last of that thread
+ * and the object's outcome frees the two: a thread that must end does not wait for an object that a
+ * worker holds.
  */
 #include "daemon/retrieval_host.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "daemon/service.h"
 
+enum { LOOK_MS = 50 /* between two looks at whether it was given up */ };
+
 struct waiter {
-    pthread_mutex_t lock; /* guards `done` */
-    pthread_cond_t ended;
-    bool done;
+    atomic_uint references; /* the index's thread's, and the outcome's once it is submitted */
+    struct model *model;    /* owned reference */
+    char *object;           /* owned */
     struct infer_request request;
     struct infer_item item;
+
+    pthread_mutex_t lock; /* guards `done` */
+    pthread_cond_t ended; /* by the monotonic clock */
+    bool done;
 };
+
+static void waiter_unref(struct waiter *waiter)
+{
+    if (atomic_fetch_sub(&waiter->references, 1) == 1) {
+        infer_item_reset(&waiter->item);
+        model_unref(waiter->model);
+        (void)pthread_cond_destroy(&waiter->ended);
+        (void)pthread_mutex_destroy(&waiter->lock);
+        free(waiter->object);
+        free(waiter);
+    }
+}
 
 static void item_done(struct infer_request *request, struct infer_item *item)
 {
     struct waiter *waiter = request->owner;
     (void)item;
-    HOLD(&waiter->lock);
+    (void)pthread_mutex_lock(&waiter->lock);
     waiter->done = true;
     (void)pthread_cond_signal(&waiter->ended);
+    (void)pthread_mutex_unlock(&waiter->lock);
+    waiter_unref(waiter);
 }
 
-static int run(struct service *service, struct waiter *waiter, struct error *error)
+static int waiter_init(struct waiter *waiter)
 {
-    int result = dispatch_submit(service->dispatch, &waiter->request, &waiter->item, 1, error);
+    pthread_condattr_t attributes;
+    int r = pthread_condattr_init(&attributes);
+    if (r != 0) {
+        return -r;
+    }
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    r = pthread_cond_init(&waiter->ended, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    (void)pthread_mutex_init(&waiter->lock, NULL);
+    atomic_init(&waiter->references, 1);
+    return -r;
+}
+
+/* Its row is missing from every answer, and there is one at a time: it goes before jobs, as what
+ * somebody waits for does. */
+static int waiter_new(struct service *service, const struct retrieval_wanted *wanted,
+                      struct waiter **ret_waiter, struct error *error)
+{
+    const struct retrieval_spec *spec = wanted->spec;
+    struct waiter *waiter = calloc(1, sizeof *waiter);
+    if (!waiter || waiter_init(waiter) < 0) {
+        free(waiter);
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    struct infer_item *item = &waiter->item;
+    struct infer_request *request = &waiter->request;
+    queue_source_init(&request->source, QUEUE_INTERACTIVE);
+    request->items = item;
+    request->item_count = 1;
+    request->no_cache = true;
+    request->deadline_ns = clock_now_ns() + (int64_t)service->config.request_ms * NS_PER_MS;
+    request->done = item_done;
+    request->owner = waiter;
+    item->kind = ITEM_STORED;
+    item->request = request;
+    waiter->object = strdup(wanted->object);
+    waiter->model =
+        models_get_pinned(service->models, spec->model, spec->version, spec->digest, error);
+    request->model = waiter->model;
+    int result = waiter->model ? 0 : -ENOENT;
+    if (result == 0 && !waiter->object) {
+        result = error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    if (result == 0) {
+        result = service_object_find(service, waiter->object, &item->store, &item->key, error);
+    }
     if (result < 0) {
+        waiter_unref(waiter);
         return result;
     }
+    *ret_waiter = waiter;
+    return 0;
+}
+
+/* For a moment. True: there is an outcome. */
+static bool await_outcome(struct waiter *waiter)
+{
+    int64_t until_ns = clock_now_ns() + LOOK_MS * NS_PER_MS;
+    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+                             .tv_nsec = (long)(until_ns % NS_PER_S)};
     HOLD(&waiter->lock);
-    while (!waiter->done) {
-        (void)pthread_cond_wait(&waiter->ended, &waiter->lock);
+    while (!waiter->done && clock_now_ns() < until_ns) {
+        (void)pthread_cond_timedwait(&waiter->ended, &waiter->lock, &until);
+    }
+    return waiter->done;
+}
+
+static int run(struct service *service, struct waiter *waiter,
+               const struct retrieval_wanted *wanted, struct error *error)
+{
+    (void)atomic_fetch_add(&waiter->references, 1);
+    int result = dispatch_submit(service->dispatch, &waiter->request, &waiter->item, 1, error);
+    if (result < 0) {
+        (void)atomic_fetch_sub(&waiter->references, 1); /* the caller has the other */
+        return result;
+    }
+    while (!await_outcome(waiter)) {
+        if (wanted->is_given_up(wanted->owner)) {
+            dispatch_cancel(service->dispatch, &waiter->request);
+            return error_set(error, ERROR_CANCELLED, "the index ends");
+        }
     }
     if (waiter->item.error.code != ERROR_NONE) {
         *error = waiter->item.error;
@@ -62,35 +159,20 @@ static int take_vector(const struct waiter *waiter, float **ret_vector, uint32_t
     return 0;
 }
 
-static int embed(void *context, const struct retrieval_spec *spec, const char *object,
-                 float **ret_vector, uint32_t *ret_dimension, struct error *error)
+static int embed(void *context, const struct retrieval_wanted *wanted, float **ret_vector,
+                 uint32_t *ret_dimension, struct error *error)
 {
     struct service *service = context;
-    struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
-    struct infer_item *item = &waiter.item;
-    struct model *model =
-        models_get_pinned(service->models, spec->model, spec->version, spec->digest, error);
-    if (!model) {
-        return -ENOENT;
+    struct waiter *waiter = NULL;
+    int result = waiter_new(service, wanted, &waiter, error);
+    if (result < 0 || !waiter) {
+        return result;
     }
-    item->kind = ITEM_STORED;
-    item->request = &waiter.request;
-    queue_source_init(&waiter.request.source, queue_job_class(0));
-    waiter.request.model = model;
-    waiter.request.items = item;
-    waiter.request.item_count = 1;
-    waiter.request.deadline_ns = INT64_MAX; /* it is not urgent */
-    waiter.request.done = item_done;
-    waiter.request.owner = &waiter;
-    int result = service_object_find(service, object, &item->store, &item->key, error);
+    result = run(service, waiter, wanted, error);
     if (result == 0) {
-        result = run(service, &waiter, error);
+        result = take_vector(waiter, ret_vector, ret_dimension, error);
     }
-    if (result == 0) {
-        result = take_vector(&waiter, ret_vector, ret_dimension, error);
-    }
-    infer_item_reset(item);
-    model_unref(model);
+    waiter_unref(waiter);
     return result;
 }
 

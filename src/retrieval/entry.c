@@ -138,7 +138,7 @@ void entry_end(struct entry *entry)
     (void)pthread_cond_signal(&entry->wake);
 }
 
-static bool is_ending(struct entry *entry)
+bool entry_is_ending(struct entry *entry)
 {
     HOLD(&entry->waking);
     return entry->ending;
@@ -285,7 +285,7 @@ static void *entry_thread(void *context)
     look(entry, &current, &next);
     open_build(entry, current, true);
     tell_opened(entry);
-    while (!is_ending(entry)) {
+    while (!entry_is_ending(entry)) {
         if (work(entry)) {
             continue;
         }

@@ -70,6 +70,11 @@ static bool is_damaged(struct build *build, const char *key)
     return row && index_get(build->index, key, row, &found, &error) < 0 && error.code == ERROR_IO;
 }
 
+static bool is_given_up(void *owner)
+{
+    return entry_is_ending(owner);
+}
+
 static int put_again(struct build *build, const char *key, struct error *error)
 {
     const struct retrieval_host *host = &build->entry->retrieval->host;
@@ -81,7 +86,9 @@ static int put_again(struct build *build, const char *key, struct error *error)
     if (!name) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    int r = host->embed(host->context, &build->spec, name, &vector, &dimension, error);
+    struct retrieval_wanted wanted = {
+        .spec = &build->spec, .object = name, .is_given_up = is_given_up, .owner = build->entry};
+    int r = host->embed(host->context, &wanted, &vector, &dimension, error);
     if (r == 0 && dimension != index_shape(build->index).dimension) {
         r = error_set(error, ERROR_UNFIT, "the embedding has %u values", dimension);
     }
@@ -119,6 +126,9 @@ bool repair_step(struct build *build)
         return true;
     }
     int r = put_again(build, key, &error);
+    if (r < 0 && entry_is_ending(build->entry)) {
+        return false; /* that says nothing of the row */
+    }
     repair->tries++;
     if (r < 0 && repair->tries < TRIES) {
         repair->retry_ns = clock_now_ns() + ((int64_t)RETRY_MS << repair->tries) * NS_PER_MS;

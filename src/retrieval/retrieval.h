@@ -76,13 +76,22 @@ struct retrieval_info {
 };
 void retrieval_info_done(struct retrieval_info *info);
 
+struct retrieval_wanted {
+    const struct retrieval_spec *spec;
+    const char *object;
+    /* Any thread: nobody waits for the vector any more, since the index ends. */
+    bool (*is_given_up)(void *owner);
+    void *owner;
+};
+
 struct retrieval_host {
     void *context;
-    /* The vector of a stored object under the pinned model, by inference (blocks); the caller frees
-     * *ret_vector. Called by the index's thread, which retrieval_stop and retrieval_remove wait
-     * for. NULL: rows are not repaired. */
-    int (*embed)(void *context, const struct retrieval_spec *spec, const char *object,
-                 float **ret_vector, uint32_t *ret_dimension, struct error *error);
+    /* The vector of a stored object under the pinned model, by an inference made for it, whatever a
+     * cache knows; the caller frees *ret_vector. Blocks the index's thread, which feeds nothing
+     * meanwhile, and which retrieval_stop and retrieval_remove wait for: it goes before jobs, and
+     * comes back with ERROR_CANCELLED soon after it is given up. NULL: rows are not repaired. */
+    int (*embed)(void *context, const struct retrieval_wanted *wanted, float **ret_vector,
+                 uint32_t *ret_dimension, struct error *error);
 };
 
 struct retrieval_options {

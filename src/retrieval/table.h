@@ -148,6 +148,7 @@ must_check int entry_start(struct entry *entry, struct error *error);
 void entry_wake(struct entry *entry);
 void entry_wake_context(void *entry); /* the same, as a callback */
 void entry_end(struct entry *entry);  /* tells its thread to come to its end */
+bool entry_is_ending(struct entry *entry);
 void entry_join(struct entry *entry);
 
 /* ---- build.c ---- */

@@ -20,6 +20,7 @@ import requests
 from conftest import ROOT
 
 np = pytest.importorskip("numpy")
+Image = pytest.importorskip("PIL.Image")
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 
@@ -277,6 +278,70 @@ def test_a_damaged_row_is_told_and_put_again(array, photos):
     assert (again, done) == (objects, {"done": {"objects": 128}})
     assert np.array_equal(repaired, rows)
     assert index(array)["damaged"] == 0
+
+
+@pytest.fixture
+def crowded(situd, null_models, tmp_path):
+    """An index over 40 pictures, models that take their time, a single lane."""
+    for i in range(40):
+        picture = np.random.default_rng(i).integers(0, 255, (8, 8, 3), np.uint8)
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / f"photos/{i:02}.png")
+    models = null_models(quick="sleep 0", slow="sleep 3000", long="sleep 150")
+    (models / "quick/situ.json").write_text('{"task": "feature-extraction"}')
+    daemon = situd("--store", f"photos={tmp_path / 'photos'}", "--models", models,
+                   "--engine", "null", "--lanes", "1")
+    create(daemon, model="quick", interval_s=3600)
+    wait_ready(daemon, rows=40)
+    return daemon
+
+
+def damage(daemon, row):
+    """Flips a bit of a row under the running daemon; the next search finds that."""
+    (path,) = (daemon.directory / "state/indexes/like").glob("*/rows")
+    with open(path, "r+b") as file:
+        at = file.read().index(vectors(daemon)[1][row].astype("<f4").tobytes()) + 5
+        file.seek(at)
+        (byte,) = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte ^ 0x20]))
+    assert search(daemon, vector=[1, 1, 1, 1], k=40)["damaged"] == 1
+
+
+def test_a_damaged_row_is_put_again_whatever_jobs_run(crowded):
+    crowded.get("/v1/models/quick")  # loads it
+    run = crowded.metrics()['situ_stage_seconds_count{stage="run"}']
+    job = crowded.start_job("long", {"store": "photos"}, priority=9, cache=False)
+    crowded.wait_for(lambda: crowded.job(job["id"])["results"] > 0, "the job to run")
+    damage(crowded, 20)
+    crowded.wait_for(lambda: "event=index_row_repaired" in crowded.log(), "the row to be put again",
+                     4)
+    done = crowded.job(job["id"])
+    assert done["state"] == "running", "the row was repaired before the job was over"
+    assert index(crowded)["damaged"] == 0
+    assert search(crowded, object="photos/20.png", k=40)["hits"][0]["score"] == 1
+    crowded.act(job["id"], "cancel")
+    run = crowded.metrics()['situ_stage_seconds_count{stage="run"}'] - run
+    assert run > done["results"], "a fresh inference, past the result cache"
+
+
+def test_a_repair_that_waits_for_a_lane_does_not_hold_up_a_removal(crowded):
+    for model in ("quick", "slow"):
+        crowded.get(f"/v1/models/{model}")  # loads it
+    slow = threading.Thread(target=crowded.infer, args=("slow", "photos/00.png"))
+    slow.start()
+    try:
+        crowded.wait_for(lambda: crowded.status()["lanes_busy"] == 1, "the lane to be taken")
+        damage(crowded, 20)
+        crowded.wait_for(lambda: crowded.status()["queue"] == 1, "the row to wait for the lane")
+        began = time.monotonic()
+        r = requests.delete(f"{crowded.url}/v1/indexes/like", timeout=30)
+        took = time.monotonic() - began
+        assert (r.status_code, crowded.status()["lanes_busy"]) == (204, 1)
+        assert took < 2, took
+        assert crowded.status()["queue"] == 0
+    finally:
+        slow.join()
 
 
 def test_another_model_takes_over_when_it_is_complete(array, photos):

@@ -129,13 +129,20 @@ uint32_t fixture_vector(const char *model, const char *key, size_t size, float *
     return dimension;
 }
 
-static int host_embed(void *context, const struct retrieval_spec *spec, const char *object,
-                      float **ret_vector, uint32_t *ret_dimension, struct error *error)
+static int host_embed(void *context, const struct retrieval_wanted *wanted, float **ret_vector,
+                      uint32_t *ret_dimension, struct error *error)
 {
     struct fixture *fixture = context;
+    const char *object = wanted->object;
     struct object_identity identity;
     unsigned fail = atomic_load(&fixture->embed_fail);
     atomic_fetch_add(&fixture->embedded, 1);
+    while (atomic_load(&fixture->embed_waits)) {
+        if (wanted->is_given_up(wanted->owner)) {
+            return error_set(error, ERROR_CANCELLED, "given up");
+        }
+        fixture_sleep_ms(STEP_MS);
+    }
     if (fail > 0) {
         atomic_store(&fixture->embed_fail, fail - 1);
         return error_set(error, ERROR_UNAVAILABLE, "the worker is gone");
@@ -149,7 +156,8 @@ static int host_embed(void *context, const struct retrieval_spec *spec, const ch
     }
     float *vector = malloc(VECTOR_ROOM * sizeof *vector);
     assert_non_null(vector);
-    *ret_dimension = fixture_vector(spec->model, object + 2, (size_t)identity.size_bytes, vector);
+    *ret_dimension =
+        fixture_vector(wanted->spec->model, object + 2, (size_t)identity.size_bytes, vector);
     *ret_vector = vector;
     return 0;
 }

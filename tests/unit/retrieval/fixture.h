@@ -36,9 +36,10 @@ struct fixture {
     uint32_t verify_ms;
 
     /* Knobs. */
-    atomic_uint delay_us;   /* of each object */
-    atomic_bool classes;    /* the model gives classes */
-    atomic_uint embed_fail; /* so many calls of embed fail */
+    atomic_uint delay_us;    /* of each object */
+    atomic_bool classes;     /* the model gives classes */
+    atomic_uint embed_fail;  /* so many calls of embed fail */
+    atomic_bool embed_waits; /* until it is given up */
 
     /* What was seen. */
     atomic_uint inferred;

@@ -92,6 +92,33 @@ static void a_repair_that_fails_is_tried_again(void **state)
     await_repair(fixture, 2);
 }
 
+static void await_embedding(struct fixture *fixture)
+{
+    for (int64_t deadline_ns = fixture_deadline(); atomic_load(&fixture->embedded) < 1;) {
+        assert_false(fixture_is_late(deadline_ns));
+    }
+}
+
+static void a_repair_that_waits_for_long_holds_up_neither_stop_nor_removal(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[160];
+    fixture_fill(fixture, "a/", COUNT);
+    fixture_create(fixture, "x");
+    fixture_await_ready(fixture, "x");
+    path_of(fixture, "1/rows", path);
+    atomic_store(&fixture->embed_waits, true);
+    flip_bit(path, size_of(path) / 2);
+    await_embedding(fixture);
+    fixture_restart(fixture);
+    atomic_store(&fixture->embedded, 0);
+    await_embedding(fixture);
+    assert_int_equal(retrieval_remove(fixture->retrieval, "x", NULL), 0);
+    atomic_store(&fixture->embed_waits, false);
+    fixture_create(fixture, "x");
+    fixture_await_ready(fixture, "x");
+}
+
 static void a_row_that_is_gone_meanwhile_is_not_put_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -181,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_flipped_bit_in_a_row_is_found_and_repaired),
         TEST(a_repair_that_fails_is_tried_again),
+        TEST(a_repair_that_waits_for_long_holds_up_neither_stop_nor_removal),
         TEST(a_row_that_is_gone_meanwhile_is_not_put_again),
         TEST(damaged_keys_are_set_aside_and_the_index_is_filled_anew),
         TEST(an_imported_index_with_damaged_keys_is_told_of_and_kept),
