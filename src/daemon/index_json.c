@@ -113,7 +113,8 @@ void index_write_json(struct buffer *out, const struct retrieval_info *info)
     buffer_append_char(out, ',');
     write_text(out, "digest", spec->digest);
     write_selection(out, spec);
-    buffer_printf(out, ",\"metric\":\"%s\"", index_metric_name(spec->metric));
+    const char *metric = index_metric_name(spec->metric);
+    buffer_printf(out, ",\"metric\":\"%s\",\"distanceMetric\":\"%s\"", metric, metric);
     write_count(out, "interval_s", spec->interval_s);
     if (info->dimension > 0) {
         write_count(out, "dimension", info->dimension);

@@ -209,9 +209,11 @@ static int open_unnamed(const char *directory, struct error *error)
 
 static int read_metric(struct call *call, struct retrieval_spec *spec, struct error *error)
 {
-    const char *metric = http_request_query(call->request, "metric");
-    int result = metric ? index_request_check_metric(metric, error) : 0;
-    spec->metric = index_metric_parse(metric ? metric : "cosine");
+    const char *metric = "";
+    int result =
+        index_request_metric(http_request_query(call->request, "metric"),
+                             http_request_query(call->request, "distanceMetric"), &metric, error);
+    spec->metric = index_metric_parse(metric);
     return result;
 }
 

@@ -20,13 +20,21 @@ int index_request_check_name(const char *name, struct error *error)
     return 0;
 }
 
-int index_request_check_metric(const char *metric, struct error *error)
+int index_request_metric(const char *metric, const char *distance_metric, const char **ret_metric,
+                         struct error *error)
 {
-    if (strcmp(metric, "cosine") != 0 && strcmp(metric, "dot") != 0 &&
-        strcmp(metric, "euclidean") != 0) {
+    const char *name = metric ? "metric" : "distanceMetric";
+    const char *chosen = metric ? metric : distance_metric ? distance_metric : "cosine";
+    if (strcmp(chosen, "cosine") != 0 && strcmp(chosen, "dot") != 0 &&
+        strcmp(chosen, "euclidean") != 0) {
         return error_set(error, ERROR_MALFORMED,
-                         "\"metric\" wants \"cosine\", \"dot\" or \"euclidean\"");
+                         "\"%s\" wants \"cosine\", \"dot\" or \"euclidean\"", name);
     }
+    if (distance_metric && strcmp(chosen, distance_metric) != 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "\"metric\" and \"distanceMetric\" are two words for one thing: give one");
+    }
+    *ret_metric = chosen;
     return 0;
 }
 
@@ -71,6 +79,19 @@ static int read_selection(struct index_request *request, struct error *error)
     return result;
 }
 
+static int read_metric(struct index_request *request, struct error *error)
+{
+    const char *metric = NULL;
+    const char *distance_metric = NULL;
+    int result = member_string(request->body, "metric", METRIC_BYTES, &metric, error);
+    if (result == 0) {
+        result =
+            member_string(request->body, "distanceMetric", METRIC_BYTES, &distance_metric, error);
+    }
+    return result == 0 ? index_request_metric(metric, distance_metric, &request->metric, error)
+                       : result;
+}
+
 static int read_members(struct index_request *request, struct error *error)
 {
     const struct json *body = request->body;
@@ -85,10 +106,7 @@ static int read_members(struct index_request *request, struct error *error)
         result = read_selection(request, error);
     }
     if (result == 0) {
-        result = member_string(body, "metric", METRIC_BYTES, &request->metric, error);
-    }
-    if (result == 0) {
-        result = index_request_check_metric(request->metric, error);
+        result = read_metric(request, error);
     }
     return result == 0
                ? member_number(body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s, error)

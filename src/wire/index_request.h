@@ -37,8 +37,11 @@ must_check int rebuild_request_parse(const void *bytes, size_t size,
                                      char ret_model[LIMIT_MODEL_NAME + 1],
                                      char ret_version[MODEL_VERSION_TEXT], struct error *error);
 
-/* ERROR_MALFORMED unless it is "cosine", "dot" or "euclidean". */
-must_check int index_request_check_metric(const char *metric, struct error *error);
+/* The metric by our word for it, "metric", or that of S3 Vectors, "distanceMetric"; either may be
+ * NULL, without both it is "cosine". ERROR_MALFORMED unless it is "cosine", "dot" or "euclidean",
+ * or where both are there and differ. */
+must_check int index_request_metric(const char *metric, const char *distance_metric,
+                                    const char **ret_metric, struct error *error);
 
 /* ERROR_MALFORMED: 1 to LIMIT_MODEL_NAME of A-Z a-z 0-9 . _ - are wanted, and no dot first. */
 must_check int index_request_check_name(const char *name, struct error *error);

@@ -129,6 +129,15 @@ static int read_vectors(struct search_request *request, struct error *error)
 
 /* ---- the body ---- */
 
+/* What S3 Vectors calls so: an object whose one member is named for the numbers' type. */
+static int read_query_vector(struct search_request *request, struct error *error)
+{
+    request->node = json_member(request->node, "float32");
+    return request->node ? read_vectors(request, error)
+                         : error_set(error, ERROR_MALFORMED,
+                                     "\"queryVector\" wants \"float32\", an array of numbers");
+}
+
 /* The one member that says what is searched for. */
 static int read_what(struct search_request *request, struct error *error)
 {
@@ -139,6 +148,7 @@ static int read_what(struct search_request *request, struct error *error)
     } ways[] = {{"object", false, read_objects},
                 {"objects", true, read_objects},
                 {"vector", false, read_vectors},
+                {"queryVector", false, read_query_vector},
                 {"vectors", true, read_vectors}};
     size_t found = SIZE_MAX;
     unsigned count = 0;

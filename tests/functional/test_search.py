@@ -131,7 +131,7 @@ def exact(objects, rows, query, metric="cosine"):
 def test_the_ten_nearest_photos_are_those_of_numpy(array, photos):
     made = create(array)
     assert made["select"] == {"store": "photos", "prefix": "", "glob": None}
-    assert made["metric"] == "cosine" and len(made["digest"]) == 64
+    assert made["metric"] == made["distanceMetric"] == "cosine" and len(made["digest"]) == 64
     ready = wait_ready(array, rows=128)
     assert (ready["dimension"], ready["selected"], ready["failed"]) == (1000, 128, 0)
     assert ready["damaged"] == 0 and ready["next"] is None and ready["job"]
@@ -484,7 +484,7 @@ def test_imported_vectors_are_searched_exactly(bare, metric):
     assert r.status_code == 201, r.text
     assert r.headers["Location"] == "/v1/indexes/made"
     wanted = {"name": "made", "model": None, "version": None, "select": None, "job": None,
-              "metric": metric, "rows": 3000, "dimension": 96, "state": "ready"}
+              "metric": metric, "distanceMetric": metric, "rows": 3000, "dimension": 96, "state": "ready"}
     assert {k: r.json()[k] for k in wanted} == wanted
     names_out, stored, done = vectors(bare, "made")
     assert names_out == objects and done == {"done": {"objects": 3000}}
@@ -548,6 +548,20 @@ def test_an_import_names_the_line_that_is_wrong(bare):
     assert r.json()["rows"] == 2
     assert nearest(bare, "new", vector=[-1, -1, -1], k=1) == ["a/1"], "the last of a name counts"
     assert send(bare, "new", good).status_code == 409
+
+
+def test_the_words_of_s3_vectors_are_understood(bare):
+    rows = np.array([[1, 0], [0, 2], [3, 3]], np.float32)
+    names_in = ["a/1", "a/2", "a/3"]
+    r = send(bare, "far", as_lines(names_in, rows), distanceMetric="euclidean")
+    assert (r.status_code, r.json()["distanceMetric"]) == (201, "euclidean"), r.text
+    hits = search(bare, "far", queryVector={"float32": [0, 1]}, topK=2)["hits"]
+    assert hits == search(bare, "far", vector=[0, 1], k=2)["hits"]
+    assert [(h["object"], h["distance"]) for h in hits] == [("a/2", 1), ("a/1", 1.41421)]
+    for wrong in ([0, 1], {}, {"float64": [0, 1]}, {"float32": "AAAA"}):
+        assert search(bare, "far", queryVector=wrong, status=400)["code"] == "malformed"
+    r = send(bare, "new", as_lines(names_in, rows), distanceMetric="euclidean", metric="cosine")
+    assert (r.status_code, r.json()["code"]) == (400, "malformed")
 
 
 def test_an_import_that_is_cut_off_leaves_nothing(situd, tmp_path):

@@ -15,10 +15,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error error = {0};
     char model[LIMIT_MODEL_NAME + 1];
     char version[MODEL_VERSION_TEXT];
+    const char *metric = NULL;
     if (index_request_parse(data, size, &request, &error) == 0) {
         if (index_request_check_name(request.name, NULL) < 0 || !request.model[0] ||
             !request.store || !request.prefix || request.interval_s < 1 ||
-            index_request_check_metric(request.metric, NULL) < 0) {
+            index_request_metric(request.metric, NULL, &metric, NULL) < 0) {
             abort();
         }
         index_request_done(&request);

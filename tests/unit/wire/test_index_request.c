@@ -54,6 +54,26 @@ static void every_member_is_read(void **state)
     index_request_done(&request);
 }
 
+static void the_metric_goes_by_two_words(void **state)
+{
+    (void)state;
+    struct index_request request = {0};
+    const char *metric = NULL;
+    assert_int_equal(parse("{\"name\":\"a\",\"model\":\"clip\",\"select\":{\"store\":\"p\"},"
+                           "\"distanceMetric\":\"euclidean\"}",
+                           &request, NULL),
+                     0);
+    assert_string_equal(request.metric, "euclidean");
+    index_request_done(&request);
+    assert_int_equal(index_request_metric(NULL, NULL, &metric, NULL), 0);
+    assert_string_equal(metric, "cosine");
+    assert_int_equal(index_request_metric("dot", "dot", &metric, NULL), 0);
+    assert_string_equal(metric, "dot");
+    assert_int_equal(index_request_metric("dot", "cosine", &metric, NULL), -EINVAL);
+    assert_int_equal(index_request_metric("cosine", "l2", &metric, NULL), -EINVAL);
+    assert_int_equal(index_request_metric(NULL, "l2", &metric, NULL), -EINVAL);
+}
+
 static void what_is_not_understood_is_refused(void **state)
 {
     (void)state;
@@ -70,6 +90,9 @@ static void what_is_not_understood_is_refused(void **state)
         "{\"name\":\"n\",\"model\":\"m\",\"select\":{\"store\":\"p\",\"keys\":[]}}",
         "{\"name\":\"n\",\"model\":\"m\",\"select\":{\"store\":\"p\",\"prefix\":1}}",
         "{\"name\":\"n\",\"model\":\"m\",\"select\":{\"store\":\"p\"},\"metric\":\"l2\"}",
+        "{\"name\":\"n\",\"model\":\"m\",\"select\":{\"store\":\"p\"},\"distanceMetric\":3}",
+        "{\"name\":\"n\",\"model\":\"m\",\"select\":{\"store\":\"p\"},\"metric\":\"dot\","
+        "\"distanceMetric\":\"cosine\"}",
         "{\"name\":\"n\",\"model\":\"m\",\"select\":{\"store\":\"p\"},\"interval_s\":0}",
         "{\"name\":\"n\",\"model\":\"m\",\"select\":{\"store\":\"p\"},\"interval_s\":86401}",
     };
@@ -100,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_a_model_and_a_store_are_enough),
         cmocka_unit_test(every_member_is_read),
+        cmocka_unit_test(the_metric_goes_by_two_words),
         cmocka_unit_test(what_is_not_understood_is_refused),
         cmocka_unit_test(a_rebuild_names_a_model),
     };
