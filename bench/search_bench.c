@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Times searches of an index on one core, and checks their answers against brute force in double
- * precision.
+ * precision, under each instruction set that the CPU has.
  *
- *   search_bench [--isa NAME] [--rows N] [--dimension D] [--clusters N] [--near N] [--queries N]
- *                [--insert ROWS_A_SECOND] [--keep] DIRECTORY
+ *   search_bench [--isa NAME] [--rows N] [--dimension D] [--data NAME] [--near N] [--queries N]
+ *                [--insert ROWS_A_SECOND] [--check] [--keep] DIRECTORY
  *
- * Makes DIRECTORY/index with N random rows (about normal; around --clusters centres where that is
- * not 0), --near of them within a thousandth of one another, and prints one JSON object:
- * milliseconds a query (best and median), what one pass over the int8 bytes takes at the read
- * bandwidth that is measured in the same run, recall@10, and, with --insert, the 50th and 99th of
- * 100 searches without and with rows being put. --keep leaves the index, for search.py. Bind it to
- * a core with taskset.
+ * Makes DIRECTORY/index with N rows: `sphere` (unclustered, all directions alike), `mixture`
+ * (Gaussians around 2,000 centres) or `cone` (unclustered and of low contrast: all point nearly the
+ * same way). --near of them lie within a thousandth of one another; every other query lies beside
+ * these. Prints one JSON object: best and median milliseconds of the queries, on the clock and of
+ * the CPU, how many passes over the int8 bytes the latter are at the read bandwidth that is
+ * measured in the same run, the same of the queries beside the near rows, recall@10 of all, and,
+ * with
+ * --insert, the 50th and 99th of 400 searches without and with rows being put, how many rows were
+ * put a second, and how many of the answers meanwhile were not exactly those of the rows that were
+ * committed when the search began.
+ *
+ * --check times nothing. The exit status is 1 where an answer is not exact. --keep leaves the
+ * index, for search.py. Bind it to a core with taskset.
  */
 #include <math.h>
 #include <pthread.h>
@@ -25,15 +32,32 @@
 #include "base/clock.h"
 #include "index/index.h"
 
-enum { K = 10, QUERIES_MAX = 64, ROUNDS = 3, LATENCIES = 400, INSERTS_A_SECOND = 10 };
+enum {
+    K = 10,
+    QUERIES_MAX = 64,
+    ROUNDS = 8,
+    CENTRES = 2000,
+    LATENCIES = 400,
+    COMMITS_A_SECOND = 10,
+    COMMITS_MAX = 1000
+};
+
+/* The best by brute force, best first; rows from bench.rows on are those that are put later. */
+struct truth {
+    size_t count;
+    size_t rows[K];
+    double scores[K];
+};
 
 struct bench {
     const char *directory;
-    size_t rows, dimension, clusters, near, queries, insert;
-    bool keep;
+    const char *data;
+    size_t rows, dimension, near, queries, insert;
+    bool keep, check;
     struct index *index;
     float *vectors; /* owned; all rows, as they are stored */
     float *asked;   /* owned */
+    struct truth truths[QUERIES_MAX];
 };
 
 static void fail(const char *what, const struct error *error)
@@ -73,38 +97,117 @@ static void add_noise(const struct bench *bench, float *vector, const float *cen
     }
 }
 
-/* Centres of clusters, then the one of the near rows, are the first vectors of another series. */
+static bool is_data(const struct bench *bench, const char *name)
+{
+    return strcmp(bench->data, name) == 0;
+}
+
+static float *make_floats(size_t count)
+{
+    float *floats = malloc(count * sizeof *floats);
+    if (!floats) {
+        fail("memory", NULL);
+    }
+    return floats;
+}
+
+/* The first centre is that of the near rows; around the next all of a cone lies, and around each of
+ * the others a part of a mixture. */
+static float *make_centres(const struct bench *bench, uint64_t *seed)
+{
+    float *centres = make_floats((CENTRES + 1) * bench->dimension);
+    for (size_t i = 0; i <= CENTRES; i++) {
+        add_noise(bench, centres + i * bench->dimension, NULL, 1.0f, seed);
+    }
+    return centres;
+}
+
+static void make_vector(const struct bench *bench, const float *centres, size_t i, float *vector,
+                        uint64_t *seed)
+{
+    float spread = 0.6f / sqrtf((float)bench->dimension);
+    size_t centre = is_data(bench, "mixture") ? 1 + i % CENTRES : 1;
+    if (is_data(bench, "sphere")) {
+        add_noise(bench, vector, NULL, 1.0f, seed);
+    } else {
+        add_noise(bench, vector, centres + centre * bench->dimension, spread, seed);
+    }
+}
+
 static void make_vectors(struct bench *bench)
 {
     uint64_t seed = 1;
     size_t dimension = bench->dimension;
-    size_t centres = bench->clusters + 1;
-    float *centre = malloc(centres * dimension * sizeof *centre);
-    bench->vectors = malloc(bench->rows * dimension * sizeof(float));
-    bench->asked = malloc(QUERIES_MAX * dimension * sizeof(float));
-    if (!centre || !bench->vectors || !bench->asked) {
-        fail("memory", NULL);
-    }
-    for (size_t i = 0; i < centres; i++) {
-        add_noise(bench, centre + i * dimension, NULL, 1.0f, &seed);
-    }
-    float spread = 0.6f / sqrtf((float)dimension);
+    float unit = 1.0f / sqrtf((float)dimension);
+    float *centres = make_centres(bench, &seed);
     size_t near_step = bench->near ? bench->rows / bench->near : 0;
+    bench->vectors = make_floats(bench->rows * dimension);
+    bench->asked = make_floats(QUERIES_MAX * dimension);
     for (size_t i = 0; i < bench->rows; i++) {
-        const float *around = bench->clusters ? centre + i % bench->clusters * dimension : NULL;
-        bool near = near_step && i % near_step == 0 && i / near_step < bench->near;
-        float noise = near ? 1e-3f / sqrtf((float)dimension) : around ? spread : 1.0f;
-        add_noise(bench, bench->vectors + i * dimension,
-                  near ? centre + bench->clusters * dimension : around, noise, &seed);
+        float *vector = bench->vectors + i * dimension;
+        if (near_step && i % near_step == 0 && i / near_step < bench->near) {
+            add_noise(bench, vector, centres, 1e-3f * unit, &seed);
+        } else {
+            make_vector(bench, centres, i, vector, &seed);
+        }
     }
     for (size_t i = 0; i < bench->queries; i++) {
-        bool near = near_step && i % 2 == 1;
-        const float *around = near              ? centre + bench->clusters * dimension
-                              : bench->clusters ? centre + i % bench->clusters * dimension
-                                                : NULL;
-        add_noise(bench, bench->asked + i * dimension, around, around ? spread : 1.0f, &seed);
+        float *vector = bench->asked + i * dimension;
+        if (near_step && i % 2 == 1) {
+            add_noise(bench, vector, centres, 0.6f * unit, &seed);
+        } else {
+            make_vector(bench, centres, i, vector, &seed);
+        }
     }
-    free(centre);
+    free(centres);
+}
+
+/* ---- brute force ---- */
+
+static double dot(const struct bench *bench, const float *a, const float *b)
+{
+    double sums[4] = {0.0};
+    size_t i = 0;
+    for (; i + 4 <= bench->dimension; i += 4) {
+        for (size_t j = 0; j < 4; j++) {
+            sums[j] += (double)a[i + j] * (double)b[i + j];
+        }
+    }
+    for (; i < bench->dimension; i++) {
+        sums[0] += (double)a[i] * (double)b[i];
+    }
+    return sums[0] + sums[1] + sums[2] + sums[3];
+}
+
+static void take(struct truth *truth, size_t row, double score)
+{
+    size_t at = truth->count;
+    while (at > 0 && truth->scores[at - 1] < score) {
+        at--;
+    }
+    if (at == K) {
+        return;
+    }
+    truth->count += truth->count < K;
+    for (size_t i = truth->count - 1; i > at; i--) {
+        truth->rows[i] = truth->rows[i - 1];
+        truth->scores[i] = truth->scores[i - 1];
+    }
+    truth->rows[at] = row;
+    truth->scores[at] = score;
+}
+
+static void find_truths(struct bench *bench)
+{
+    for (size_t q = 0; q < bench->queries; q++) {
+        const float *query = bench->asked + q * bench->dimension;
+        double length = sqrt(dot(bench, query, query));
+        bench->truths[q].count = 0;
+        for (size_t i = 0; i < bench->rows; i++) {
+            take(&bench->truths[q], i,
+                 dot(bench, bench->vectors + i * bench->dimension, query) / length);
+        }
+    }
 }
 
 static double build(struct bench *bench)
@@ -183,96 +286,160 @@ static double search_ms(struct bench *bench, const float *query, size_t count,
     return (double)(clock_now_ns() - start) / 1e6;
 }
 
-/* How many of the k best by brute force are among the hits; ties at the end count as either. */
-static double recall_of(const struct bench *bench, const float *query,
-                        const struct index_hits *hits)
+/* The row of a hit, as `truth` counts them. */
+static size_t row_of(const struct bench *bench, const char *key)
 {
-    double *scores = malloc(bench->rows * sizeof *scores);
-    double square = 0.0;
-    size_t right = 0;
-    if (!scores) {
-        fail("memory", NULL);
-    }
-    for (size_t j = 0; j < bench->dimension; j++) {
-        square += (double)query[j] * (double)query[j];
-    }
-    for (size_t i = 0; i < bench->rows; i++) {
-        const float *row = bench->vectors + i * bench->dimension;
-        double sum = 0.0;
-        for (size_t j = 0; j < bench->dimension; j++) {
-            sum += (double)row[j] * (double)query[j];
-        }
-        scores[i] = sum / sqrt(square);
-    }
-    double of_hits[K];
-    for (size_t i = 0; i < hits->count; i++) {
-        of_hits[i] = scores[strtoul(hits->hits[i].key + strlen("photos/"), NULL, 10)];
-    }
-    qsort(scores, bench->rows, sizeof *scores, by_size);
-    for (size_t i = 0; i < hits->count; i++) {
-        right += of_hits[i] >= scores[bench->rows - K] - 1e-14;
-    }
-    free(scores);
-    return (double)right / K;
+    bool new = strncmp(key, "new/", 4) == 0;
+    size_t number = strtoul(strchr(key, '/') + 1, NULL, 10);
+    return new ? bench->rows + number : number;
 }
 
-/* Best and median milliseconds of the even, and of the odd queries, and the worst recall. */
-static void measure_searches(struct bench *bench, double pass_s)
+/* How many of the best are there, each in its place; of equal ones any. */
+static size_t count_right(const struct bench *bench, const struct truth *truth,
+                          const struct index_hits *hits)
 {
-    double times[2][QUERIES_MAX];
-    double recall = 1.0;
-    double cpu[2] = {INFINITY, INFINITY};
-    size_t counts[2] = {0};
-    struct index_answer answer;
-    struct index_status before, after;
-    index_status(bench->index, &before);
-    for (size_t q = 0; q < bench->queries; q++) {
-        const float *query = bench->asked + q * bench->dimension;
-        size_t kind = bench->near ? q % 2 : 0;
-        double best = INFINITY;
-        for (int round = 0; round < ROUNDS; round++) {
-            int64_t start = cpu_now_ns();
-            best = fmin(best, search_ms(bench, query, 1, &answer));
-            cpu[kind] = fmin(cpu[kind], (double)(cpu_now_ns() - start) / 1e6);
-            if (round == 0 && q < 6) {
-                recall = fmin(recall, recall_of(bench, query, &answer.queries[0]));
-            }
+    size_t right = 0;
+    for (size_t i = 0; i < hits->count && i < truth->count; i++) {
+        right += fabs(hits->hits[i].score - truth->scores[i]) <= 1e-12 &&
+                 (row_of(bench, hits->hits[i].key) == truth->rows[i] ||
+                  (i > 0 && truth->scores[i - 1] - truth->scores[i] <= 1e-14) ||
+                  (i + 1 < K && truth->scores[i] - truth->scores[i + 1] <= 1e-14));
+    }
+    return hits->count == K ? right : 0;
+}
+
+/* Of all queries, under each instruction set that there is. */
+static double check_recall(struct bench *bench)
+{
+    static const char *const isas[] = {"avx512", "avx2", "neon", "c"};
+    const char *chosen = index_isa();
+    size_t right = 0;
+    size_t asked = 0;
+    printf("\"isas\": [");
+    for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+        if (index_select_isa(isas[i]) < 0) {
+            continue;
+        }
+        printf("%s\"%s\"", asked > 0 ? ", " : "", isas[i]);
+        for (size_t q = 0; q < bench->queries; q++) {
+            struct index_answer answer;
+            (void)search_ms(bench, bench->asked + q * bench->dimension, 1, &answer);
+            right += count_right(bench, &bench->truths[q], &answer.queries[0]);
+            asked += K;
             index_answer_done(&answer);
         }
-        times[kind][counts[kind]++] = best;
     }
-    index_status(bench->index, &after);
+    if (index_select_isa(chosen) < 0) {
+        fail(chosen, NULL);
+    }
+    double recall = (double)right / (double)asked;
+    printf("], \"answers\": %zu, \"recall\": %.6f, ", asked / K, recall);
+    return recall;
+}
+
+/* Of the queries of one kind: the best of ROUNDS of each. */
+struct times {
+    size_t count;
+    double wall[QUERIES_MAX];
+    double cpu[QUERIES_MAX];
+};
+
+static void time_query(struct bench *bench, const float *query, struct times *times)
+{
+    struct index_answer answer;
+    double wall = INFINITY;
+    double cpu = INFINITY;
+    for (int round = 0; round < ROUNDS; round++) {
+        int64_t start = cpu_now_ns();
+        wall = fmin(wall, search_ms(bench, query, 1, &answer));
+        cpu = fmin(cpu, (double)(cpu_now_ns() - start) / 1e6);
+        index_answer_done(&answer);
+    }
+    times->wall[times->count] = wall;
+    times->cpu[times->count++] = cpu;
+}
+
+static double time_together(struct bench *bench)
+{
+    struct index_answer answer;
     size_t together = bench->queries < 16 ? bench->queries : 16;
-    double many = INFINITY;
+    double best = INFINITY;
     for (int round = 0; round < ROUNDS; round++) {
         int64_t start = cpu_now_ns();
         (void)search_ms(bench, bench->asked, together, &answer);
-        many = fmin(many, (double)(cpu_now_ns() - start) / 1e6 / (double)together);
+        best = fmin(best, (double)(cpu_now_ns() - start) / 1e6 / (double)together);
         index_answer_done(&answer);
     }
+    return best;
+}
+
+/* Wall and CPU time, and how many passes the latter is: on a busy machine the wall clock tells of
+ * others. */
+static void print_times(const char *name, struct times *times, double pass_ms)
+{
+    if (times->count == 0) {
+        return;
+    }
+    qsort(times->wall, times->count, sizeof times->wall[0], by_size);
+    qsort(times->cpu, times->count, sizeof times->cpu[0], by_size);
+    double median = times->cpu[times->count / 2];
+    printf("\"%sbest_ms\": %.3f, \"%smedian_ms\": %.3f, \"%smedian_cpu_ms\": %.3f, "
+           "\"%sbest_ratio\": %.3f, \"%sratio\": %.3f, ",
+           name, times->wall[0], name, times->wall[times->count / 2], name, median, name,
+           times->cpu[0] / pass_ms, name, median / pass_ms);
+}
+
+/* Of the even queries, and of the odd ones, which lie beside the near rows. */
+static void measure_searches(struct bench *bench, double pass_s)
+{
+    static struct times times[2];
+    struct index_status before, after;
+    index_status(bench->index, &before);
+    for (size_t q = 0; q < bench->queries; q++) {
+        time_query(bench, bench->asked + q * bench->dimension, &times[bench->near ? q % 2 : 0]);
+    }
+    index_status(bench->index, &after);
+    double together_ms = time_together(bench);
     /* Again, at the other end: on a shared machine the bandwidth comes and goes. */
-    pass_s = fmin(pass_s, measure_pass(bench->rows * bench->dimension));
-    for (int kind = 0; kind < 2; kind++) {
-        qsort(times[kind], counts[kind], sizeof times[kind][0], by_size);
-    }
-    printf("\"ms\": %.3f, \"median_ms\": %.3f, \"pass_ms\": %.3f, \"ratio\": %.3f, "
-           "\"median_ratio\": %.3f, \"gb_s\": %.2f, \"recall\": %.3f, \"cpu_ms\": %.3f, "
-           "\"cpu_ms_of_16\": %.3f, ",
-           times[0][0], times[0][counts[0] / 2], pass_s * 1e3, times[0][0] / (pass_s * 1e3),
-           times[0][counts[0] / 2] / (pass_s * 1e3),
-           (double)(bench->rows * bench->dimension) / times[0][0] / 1e6, recall, cpu[0], many);
-    printf("\"rescored\": %.0f, ",
+    double pass_ms = fmin(pass_s, measure_pass(bench->rows * bench->dimension)) * 1e3;
+    print_times("", &times[0], pass_ms);
+    print_times("near_", &times[1], pass_ms);
+    printf("\"pass_ms\": %.3f, \"gb_s\": %.2f, \"cpu_ms_of_16\": %.3f, \"rescored\": %.0f, ",
+           pass_ms, (double)(bench->rows * bench->dimension) / pass_ms / 1e6, together_ms,
            (double)(after.rescored - before.rescored) / (double)(bench->queries * ROUNDS));
-    if (counts[1] > 0) {
-        printf("\"near_ms\": %.3f, \"near_cpu_ms\": %.3f, ", times[1][0], cpu[1]);
-    }
 }
 
 struct insertion {
     struct bench *bench;
+    uint64_t first;  /* generation before the first commit */
+    size_t a_commit; /* rows */
+    float *vectors;  /* of all rows that can be put: made before */
     atomic_bool stop;
-    size_t inserted;
+    size_t commits;
+    double seconds;
 };
+
+/* New rows come close to the queries, each a little closer than those before: answers change with
+ * each commit. */
+static void make_new_rows(struct insertion *insertion, size_t count)
+{
+    const struct bench *bench = insertion->bench;
+    uint64_t seed = 77;
+    insertion->vectors = make_floats(count * bench->dimension);
+    for (size_t i = 0; i < count; i++) {
+        float noise = (0.6f - 0.5f * (float)i / (float)count) / sqrtf((float)bench->dimension);
+        add_noise(bench, insertion->vectors + i * bench->dimension,
+                  bench->asked + i % bench->queries * bench->dimension, noise, &seed);
+    }
+}
+
+/* The commits come at fixed times, so that a late one does not slow the rate. */
+static void await_turn(int64_t start_ns, size_t commit)
+{
+    int64_t due_ns = start_ns + (int64_t)commit * NS_PER_S / COMMITS_A_SECOND;
+    struct timespec due = {.tv_sec = due_ns / NS_PER_S, .tv_nsec = due_ns % NS_PER_S};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+}
 
 static void *insert_rows(void *arg)
 {
@@ -281,56 +448,88 @@ static void *insert_rows(void *arg)
     struct index_batch *batch = NULL;
     struct error error = {.code = ERROR_NONE};
     char key[32];
+    int64_t start_ns = clock_now_ns();
     if (index_batch_new(bench->index, &batch) < 0) {
         fail("batch", NULL);
     }
-    while (!atomic_load(&insertion->stop)) {
-        struct timespec pause = {.tv_nsec = 1000000000 / INSERTS_A_SECOND};
-        for (size_t i = 0; i < bench->insert / INSERTS_A_SECOND; i++) {
-            (void)snprintf(key, sizeof key, "new/%08zu.jpg", insertion->inserted++);
-            if (index_batch_put(batch, key,
-                                bench->vectors + insertion->inserted % 1000 * bench->dimension,
-                                &error) < 0) {
+    while (!atomic_load(&insertion->stop) && insertion->commits < COMMITS_MAX) {
+        for (size_t i = 0; i < insertion->a_commit; i++) {
+            size_t row = insertion->commits * insertion->a_commit + i;
+            (void)snprintf(key, sizeof key, "new/%08zu.jpg", row);
+            if (index_batch_put(batch, key, insertion->vectors + row * bench->dimension, &error) <
+                0) {
                 fail("put", &error);
             }
         }
         if (index_batch_commit(batch, NULL, 0, &error) < 0) {
             fail("commit", &error);
         }
-        (void)nanosleep(&pause, NULL);
+        await_turn(start_ns, ++insertion->commits);
     }
+    insertion->seconds = (double)(clock_now_ns() - start_ns) / 1e9;
     index_batch_free(batch);
     return NULL;
 }
 
-static void measure_latency(struct bench *bench, const char *name)
+/* The generation of the answer says which rows it must be of. */
+static bool is_right(const struct insertion *insertion, size_t q, const struct index_answer *answer)
 {
+    const struct bench *bench = insertion->bench;
+    const float *query = bench->asked + q * bench->dimension;
+    double length = sqrt(dot(bench, query, query));
+    struct truth truth = bench->truths[q];
+    size_t put = (size_t)(answer->generation - insertion->first) * insertion->a_commit;
+    for (size_t i = 0; i < put; i++) {
+        take(&truth, bench->rows + i,
+             dot(bench, insertion->vectors + i * bench->dimension, query) / length);
+    }
+    return answer->damaged == 0 && count_right(bench, &truth, &answer->queries[0]) == K;
+}
+
+/* Checks come after the times: they would keep the core from the writer. */
+static size_t measure_latency(struct insertion *insertion, const char *name)
+{
+    struct bench *bench = insertion->bench;
     double times[LATENCIES];
-    struct index_answer answer;
+    static struct index_answer answers[LATENCIES];
+    size_t wrong = 0;
     for (size_t i = 0; i < LATENCIES; i++) {
         size_t q = i % bench->queries & ~(size_t)1;
-        times[i] = search_ms(bench, bench->asked + q * bench->dimension, 1, &answer);
-        index_answer_done(&answer);
+        times[i] = search_ms(bench, bench->asked + q * bench->dimension, 1, &answers[i]);
+    }
+    atomic_store(&insertion->stop, true);
+    for (size_t i = 0; i < LATENCIES; i++) {
+        wrong += !is_right(insertion, i % bench->queries & ~(size_t)1, &answers[i]);
+        index_answer_done(&answers[i]);
     }
     qsort(times, LATENCIES, sizeof times[0], by_size);
     printf("\"%s_p50_ms\": %.3f, \"%s_p99_ms\": %.3f, ", name, times[LATENCIES / 2], name,
            times[LATENCIES * 99 / 100]);
+    return wrong;
 }
 
-static void measure_inserting(struct bench *bench)
+/* How many answers were wrong. */
+static size_t measure_inserting(struct bench *bench)
 {
-    struct insertion insertion = {.bench = bench};
+    struct insertion insertion = {
+        .bench = bench, .a_commit = (bench->insert + COMMITS_A_SECOND - 1) / COMMITS_A_SECOND};
+    struct index_status status;
     pthread_t thread;
-    measure_latency(bench, "idle");
+    index_status(bench->index, &status);
+    insertion.first = status.generation;
+    make_new_rows(&insertion, COMMITS_MAX * insertion.a_commit);
+    size_t wrong = measure_latency(&insertion, "idle");
+    atomic_store(&insertion.stop, false);
     if (pthread_create(&thread, NULL, insert_rows, &insertion) != 0) {
         fail("thread", NULL);
     }
-    int64_t start = clock_now_ns();
-    measure_latency(bench, "inserting");
-    double seconds = (double)(clock_now_ns() - start) / 1e9;
-    atomic_store(&insertion.stop, true);
+    wrong += measure_latency(&insertion, "inserting");
     (void)pthread_join(thread, NULL);
-    printf("\"inserted_a_second\": %.0f, ", (double)insertion.inserted / seconds);
+    printf("\"inserted_a_second\": %.1f, \"inserted\": %zu, \"wrong\": %zu, ",
+           (double)(insertion.commits * insertion.a_commit) / insertion.seconds,
+           insertion.commits * insertion.a_commit, wrong);
+    free(insertion.vectors);
+    return wrong;
 }
 
 static void parse(int argc, char **argv, struct bench *bench)
@@ -341,13 +540,19 @@ static void parse(int argc, char **argv, struct bench *bench)
         size_t most;
     } numbers[] = {{"--rows", &bench->rows, 100000000},
                    {"--dimension", &bench->dimension, INDEX_DIMENSION_MAX},
-                   {"--clusters", &bench->clusters, 1000000},
                    {"--near", &bench->near, 1000000},
                    {"--queries", &bench->queries, QUERIES_MAX},
                    {"--insert", &bench->insert, 100000}};
     for (int i = 1; i < argc; i++) {
         bool taken = strcmp(argv[i], "--keep") == 0;
         bench->keep = bench->keep || taken;
+        if (strcmp(argv[i], "--check") == 0) {
+            bench->check = taken = true;
+        }
+        if (strcmp(argv[i], "--data") == 0 && i + 1 < argc) {
+            bench->data = argv[++i];
+            taken = is_data(bench, "sphere") || is_data(bench, "mixture") || is_data(bench, "cone");
+        }
         if (strcmp(argv[i], "--isa") == 0 && i + 1 < argc) {
             taken = index_select_isa(argv[++i]) == 0;
         }
@@ -374,19 +579,22 @@ static void parse(int argc, char **argv, struct bench *bench)
 
 int main(int argc, char **argv)
 {
-    struct bench bench = {.rows = 100000, .dimension = 512, .queries = 20};
+    static struct bench bench = {.data = "sphere", .rows = 100000, .dimension = 512, .queries = 20};
     char path[4096];
     struct error error = {.code = ERROR_NONE};
     parse(argc, argv, &bench);
     make_vectors(&bench);
     double build_s = build(&bench);
-    printf(
-        "{\"isa\": \"%s\", \"rows\": %zu, \"dimension\": %zu, \"clusters\": %zu, \"near\": %zu, ",
-        index_isa(), bench.rows, bench.dimension, bench.clusters, bench.near);
-    double pass_s = measure_pass(bench.rows * bench.dimension);
-    measure_searches(&bench, pass_s);
+    printf("{\"isa\": \"%s\", \"rows\": %zu, \"dimension\": %zu, \"data\": \"%s\", "
+           "\"near\": %zu, ",
+           index_isa(), bench.rows, bench.dimension, bench.data, bench.near);
+    find_truths(&bench);
+    bool right = check_recall(&bench) == 1.0;
+    if (!bench.check) {
+        measure_searches(&bench, measure_pass(bench.rows * bench.dimension));
+    }
     if (bench.insert > 0) {
-        measure_inserting(&bench);
+        right = measure_inserting(&bench) == 0 && right;
     }
     printf("\"build_s\": %.2f}\n", build_s);
     index_close(bench.index);
@@ -396,5 +604,8 @@ int main(int argc, char **argv)
     }
     free(bench.vectors);
     free(bench.asked);
-    return 0;
+    if (!right) {
+        (void)fprintf(stderr, "search_bench: answers are not those of brute force\n");
+    }
+    return right ? 0 : 1;
 }
