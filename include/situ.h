@@ -464,8 +464,7 @@ SITU_API int situ_index_show(struct situ *array, const char *index, struct situ_
 /* Removes it with its job. */
 SITU_API int situ_index_remove(struct situ *array, const char *index, struct situ_error *error);
 
-/* Fills a second one beside it with `model`, which takes its place when it is complete. ret_index
- * may be NULL. */
+/* Fills another beside it with `model`, to take its place when complete. ret_index may be NULL. */
 SITU_API int situ_index_rebuild(struct situ *array, const char *index, const char *model,
                                 struct situ_index **ret_index, struct situ_error *error);
 
@@ -514,8 +513,7 @@ struct situ_batch {
     size_t count;
 };
 
-/* Many queries of `dimension` values each at `vectors`, one behind the other; any number, sent 64
- * at a time. */
+/* Many queries of `dimension` values each, one behind the other; any number, sent 64 at a time. */
 SITU_API int situ_search_vectors(struct situ *array, const char *index, const float *vectors,
                                  size_t count, size_t dimension,
                                  const struct situ_search_options *options,
@@ -542,8 +540,7 @@ struct situ_duplicates_options {
     void *context;
 };
 
-/* The groups of objects whose scores with one another reach `min_score`, each object in at most
- * one. */
+/* Groups of objects whose scores with one another reach `min_score`, each in at most one. */
 SITU_API int situ_duplicates(struct situ *array, const char *index, double min_score,
                              const struct situ_duplicates_options *options,
                              struct situ_groups **ret_groups, struct situ_error *error);
@@ -552,8 +549,10 @@ SITU_API int situ_duplicates(struct situ *array, const char *index, double min_s
 SITU_API int situ_group_next(struct situ_groups *groups, const struct situ_group **ret_group,
                              struct situ_error *error);
 
-/* Objects of the index that have been compared so far. */
+/* Objects of the index that have been compared so far; at the end, how many could not be, since
+ * the array cannot read their rows: members, or groups, may be missing. */
 SITU_API uint64_t situ_groups_looked_at(const struct situ_groups *groups);
+SITU_API uint64_t situ_groups_damaged(const struct situ_groups *groups);
 
 SITU_API void situ_groups_free(struct situ_groups *groups); /* NULL is fine */
 
@@ -573,6 +572,9 @@ SITU_API int situ_index_export(struct situ *array, const char *index,
 SITU_API int situ_vector_next(struct situ_vectors *vectors, const struct situ_vector **ret_vector,
                               struct situ_error *error);
 
+/* At the end: rows that are missing, since the array cannot read them. 0 as a rule. */
+SITU_API uint64_t situ_vectors_damaged(const struct situ_vectors *vectors);
+
 SITU_API void situ_vectors_free(struct situ_vectors *vectors); /* NULL is fine */
 
 struct situ_import_options {
@@ -590,8 +592,7 @@ SITU_API int situ_index_import(struct situ *array, const char *index,
                                void *context, const struct situ_import_options *options,
                                struct situ_index **ret_index, struct situ_error *error);
 
-/* The same of `count` names and as many rows of `dimension` values at `vectors`, one behind the
- * other. */
+/* The same of `count` names and as many rows of `dimension` values, one behind the other. */
 SITU_API int situ_index_import_rows(struct situ *array, const char *index,
                                     const char *const *objects, const float *vectors, size_t count,
                                     size_t dimension, const struct situ_import_options *options,

@@ -149,7 +149,11 @@ static int tell_end(const struct duplicates *verb, int more, const struct situ_e
         (void)fprintf(stderr, "%" PRIu64 " groups of %" PRIu64 " objects, among %" PRIu64 "\n",
                       verb->group_count, verb->object_count, situ_groups_looked_at(verb->groups));
     }
-    return status;
+    uint64_t damaged = situ_groups_damaged(verb->groups);
+    if (damaged > 0) {
+        cli_say("%" PRIu64 " rows of the index cannot be read now, and were not compared", damaged);
+    }
+    return status == STATUS_GOOD && damaged > 0 ? STATUS_SOME_FAILED : status;
 }
 
 static int run(struct duplicates *verb, const char *name)

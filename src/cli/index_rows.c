@@ -41,6 +41,16 @@ static int take_rows(const struct index_verb *verb, struct situ_vectors *vectors
     return 0;
 }
 
+/* The exit status. */
+static int tell_damaged(const struct situ_vectors *vectors)
+{
+    uint64_t damaged = situ_vectors_damaged(vectors);
+    if (damaged > 0) {
+        cli_say("%" PRIu64 " rows of the index cannot be read now, and are missing", damaged);
+    }
+    return damaged > 0 ? STATUS_SOME_FAILED : STATUS_GOOD;
+}
+
 int index_export(const struct index_verb *verb, const char *name, const char *path)
 {
     struct situ_vectors *vectors = NULL;
@@ -68,6 +78,7 @@ int index_export(const struct index_verb *verb, const char *name, const char *pa
             status = STATUS_NOTHING;
         } else if (status == 0) {
             (void)fprintf(stderr, "%" PRIu64 " rows\n", count);
+            status = tell_damaged(vectors);
         }
     }
     situ_vectors_free(vectors);

@@ -137,6 +137,11 @@ uint64_t situ_groups_looked_at(const struct situ_groups *groups)
     return groups ? groups->looked_at : 0;
 }
 
+uint64_t situ_groups_damaged(const struct situ_groups *groups)
+{
+    return groups ? groups->lines.damaged : 0;
+}
+
 void situ_groups_free(struct situ_groups *groups)
 {
     if (groups) {

@@ -41,8 +41,10 @@ int lines_begin(struct lines *lines, struct situ_error *error)
     }
 }
 
-static int take_last(struct lines *lines)
+static int take_last(struct lines *lines, const struct json *done)
 {
+    int64_t damaged = json_get_integer(json_member(done, "damaged"), 0);
+    lines->damaged = damaged > 0 ? (uint64_t)damaged : 0;
     lines->ended = true;
     stream_drain(&lines->stream);
     stream_end(&lines->stream);
@@ -78,7 +80,8 @@ static int read_line(struct lines *lines, struct situ_error *error)
                            json_get_string(json_member(fault, "message"),
                                            "the array could not go on with its answer"));
     }
-    return json_member(lines->root, "done") ? take_last(lines) : 1;
+    const struct json *done = json_member(lines->root, "done");
+    return done ? take_last(lines, done) : 1;
 }
 
 int lines_next(struct lines *lines, struct situ_error *error)

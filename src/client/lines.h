@@ -15,6 +15,7 @@ struct lines {
     struct request request;
     struct json *root; /* owned; the line that was given last */
     bool ended;        /* with its last line */
+    uint64_t damaged;  /* rows that are missing, as the last line has it */
     bool failed;       /* the first fault is said again */
     int result;
     struct situ_error fault;

@@ -98,6 +98,11 @@ int situ_vector_next(struct situ_vectors *vectors, const struct situ_vector **re
     }
 }
 
+uint64_t situ_vectors_damaged(const struct situ_vectors *vectors)
+{
+    return vectors ? vectors->lines.damaged : 0;
+}
+
 void situ_vectors_free(struct situ_vectors *vectors)
 {
     if (vectors) {

@@ -42,6 +42,7 @@ struct duplicates {
     bool progress;
     int64_t told_ns; /* when progress was */
     uint64_t objects;
+    uint64_t damaged; /* objects whose rows could not be read */
     uint64_t group_count;
     struct buffer lines;
 
@@ -135,6 +136,7 @@ static int take_rows(struct duplicates *duplicates, struct error *error)
         buffer_clear(&duplicates->after);
         buffer_append_text(&duplicates->after, key);
         duplicates->objects += next == 1;
+        duplicates->damaged += next == -EBADMSG;
         result = next == 1 ? take_row(duplicates, key, vector) : 0;
     }
     index_walk_free(walk);
@@ -312,6 +314,14 @@ static int on_member(void *context, const char *key, size_t group)
     return write_member(duplicates, key);
 }
 
+/* Rows that the walk could not read, or those that were found to be damaged behind it. */
+static uint64_t count_damaged(const struct duplicates *duplicates)
+{
+    struct index_status status;
+    index_status(duplicates->index, &status);
+    return status.damaged > duplicates->damaged ? status.damaged : duplicates->damaged;
+}
+
 static int write_groups(struct duplicates *duplicates)
 {
     duplicates->group = SIZE_MAX;
@@ -322,9 +332,14 @@ static int write_groups(struct duplicates *duplicates)
     if (result < 0) {
         return result;
     }
-    buffer_printf(&duplicates->lines, "{\"done\":{\"objects\":%llu,\"groups\":%llu}}\n",
+    uint64_t damaged = count_damaged(duplicates);
+    buffer_printf(&duplicates->lines, "{\"done\":{\"objects\":%llu,\"groups\":%llu",
                   (unsigned long long)duplicates->objects,
                   (unsigned long long)duplicates->group_count);
+    if (damaged > 0) {
+        buffer_printf(&duplicates->lines, ",\"damaged\":%llu", (unsigned long long)damaged);
+    }
+    buffer_append_text(&duplicates->lines, "}}\n");
     return line_stream_send(duplicates->stream, &duplicates->lines);
 }
 

@@ -498,6 +498,33 @@ def test_an_import_that_is_cut_off_leaves_nothing(situd, tmp_path):
     assert send(bare, "cut", lines).status_code == 201
 
 
+def test_rows_that_cannot_be_read_are_told_whichever_way_they_are_missed(bare, situ_cli, tmp_path):
+    rng = np.random.default_rng(5)
+    rows = rng.standard_normal((300, 32)).astype(np.float32)
+    rows[200:] = rows[:100]
+    objects = [f"s/{i:03}" for i in range(300)]
+    assert send(bare, "made", as_lines(objects, rows)).status_code == 201
+    stored = vectors(bare, "made")[1]
+    (path,) = (bare.directory / "state/indexes/made").glob("*/rows")
+    content = bytearray(path.read_bytes())
+    for i in (7, 150):
+        content[content.index(stored[i].tobytes()) + 9] ^= 1
+    path.write_bytes(content)
+    left = [o for i, o in enumerate(objects) if i not in (7, 150)]
+    names_out, _, done = vectors(bare, "made")
+    assert names_out == left and done == {"done": {"objects": 298, "damaged": 2}}
+    told = situ_cli(bare, "index", "export", "made", tmp_path / "made.npy")
+    assert told.returncode == 1
+    assert "298 rows" in told.stderr and "2 rows of the index cannot be read" in told.stderr
+    assert np.load(tmp_path / "made.npy").shape == (298, 32)
+    assert (tmp_path / "made.names").read_text().split() == left
+    groups, done = groups_of(bare, "made")
+    assert done == {"objects": 298, "groups": 99, "damaged": 2} and len(groups) == 99
+    told = situ_cli(bare, "duplicates", "made", "--format", "jsonl")
+    assert told.returncode == 1 and len(told.stdout.splitlines()) == 99
+    assert "2 rows of the index cannot be read" in told.stderr
+
+
 # ---- duplicates ----
 
 def groups_of(daemon, name, **query):

@@ -23,6 +23,7 @@ class Index:
         self.asked = asked
         self.rows = rows  # name -> values
         self.failed = 0
+        self.damaged = {}  # of the last lines of exports and groups
         self.state, self.reason, self.next = "ready", None, None
 
     def object(self):
@@ -59,10 +60,11 @@ class IndexesMixin:
             self.answer(200, shown)
         elif parts[3] == "vectors":
             self.json_lines([{"object": n, "embedding": base64.b64encode(struct.pack(f"<{len(v)}f", *v)).decode()}
-                             for n, v in sorted(index.rows.items())], {"objects": len(index.rows)})
+                             for n, v in sorted(index.rows.items())], {"objects": len(index.rows), **index.damaged})
         else:
             self.json_lines([{"progress": {"objects": 1}}] * (self.query.get("progress") == "1") +
-                            self.groups(index, float(self.query["min_score"])), {"objects": len(index.rows)})
+                            self.groups(index, float(self.query["min_score"])),
+                            {"objects": len(index.rows), **index.damaged})
 
     def count_down(self, index):
         fake = self.fake

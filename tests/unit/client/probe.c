@@ -322,6 +322,7 @@ static void misuse_search(void)
     CHECK(situ_search_vectors(array, "like", broken, 1, 4097, NULL, &batch, NULL) == -EINVAL);
     CHECK(situ_duplicates(array, "like", (double)broken[1], NULL, &groups, NULL) == -EINVAL);
     CHECK(situ_group_next(groups, NULL, NULL) == -EINVAL && situ_groups_looked_at(groups) == 0);
+    CHECK(situ_groups_damaged(groups) == 0 && situ_vectors_damaged(NULL) == 0);
     CHECK(situ_vector_next(NULL, NULL, NULL) == -EINVAL);
     CHECK(situ_index_create(array, ".x", "clip", "photos", NULL, &index, NULL) == -EINVAL);
     CHECK(situ_index_create(array, "x", "clip", "", NULL, &index, NULL) == -EINVAL);

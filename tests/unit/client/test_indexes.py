@@ -291,6 +291,12 @@ class Duplicates(Indexes):
         done = self.situ("duplicates", "like", "--min-score", "1.5", status=0)
         self.assertEqual((done.out, done.err), ("", "0 groups of 0 objects, among 6\n"))
 
+    def test_rows_that_were_not_compared_are_told(self):
+        self.fake.indexes["like"].damaged = {"damaged": 2}
+        done = self.situ("duplicates", "like", "-q", status=1)
+        self.assertEqual(done.err, "situ: 2 rows of the index cannot be read now, and were not compared\n")
+        self.assertEqual(len(done.out.splitlines()), 6)
+
     def test_progress_is_asked_for_where_there_is_a_bar(self):
         self.on_terminal("duplicates", "like")
         self.assertEqual(self.fake.requests[-1][2]["progress"], "1")
@@ -375,6 +381,13 @@ class Rows(Indexes):
         self.file("nan.names", b"a/x\n")
         self.assertIn("'a/x': a value is no finite number", self.situ("index", "import", "x", nan, status=2).err)
         self.assertEqual(self.fake.indexes, {})
+
+    def test_an_export_tells_of_rows_that_are_missing(self):
+        self.make()
+        self.fake.indexes["like"].damaged = {"damaged": 3}
+        done = self.situ("index", "export", "like", os.path.join(self.folder, "like.npy"), status=1)
+        self.assertEqual(done.err, "30 rows\nsitu: 3 rows of the index cannot be read now, and are missing\n")
+        self.assertEqual(sorted(os.listdir(self.folder)), ["like.names", "like.npy"])
 
     def test_an_export_that_is_cut_leaves_no_file_that_looks_whole(self):
         self.make()
