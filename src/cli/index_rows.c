@@ -135,7 +135,7 @@ static int read_names(const struct index_verb *verb, const char *path, struct ro
         result = -errno;
     }
     if (!result) {
-        result = names_read(&rows->names, stream, verb->delimiter);
+        result = names_read_escaped(&rows->names, stream, verb->delimiter);
     }
     if (stream) {
         (void)fclose(stream);

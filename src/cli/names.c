@@ -6,6 +6,7 @@
 #include "cli/names.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +58,30 @@ int names_add(struct names *names, const char *name, size_t length)
     return 0;
 }
 
-int names_read(struct names *names, FILE *stream, int delimiter)
+/* What names_write writes otherwise, and the letters behind a backslash that stand for it. */
+static const char escaped_bytes[] = "\n\r\\";
+static const char escape_letters[] = "nr\\";
+
+/* Undoes names_write, in place; gives the length. A backslash before anything else is one. */
+static size_t unescape(char *name, size_t length)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < length; i++) {
+        const char *letter = NULL;
+        if (name[i] == '\\' && i + 1 < length && name[i + 1] != '\0') {
+            letter = strchr(escape_letters, name[i + 1]);
+        }
+        if (letter) {
+            name[size++] = escaped_bytes[letter - escape_letters];
+            i++;
+        } else {
+            name[size++] = name[i];
+        }
+    }
+    return size;
+}
+
+static int read_all(struct names *names, FILE *stream, int delimiter, bool escaped)
 {
     char *line = NULL;
     size_t capacity = 0;
@@ -76,11 +100,36 @@ int names_read(struct names *names, FILE *stream, int delimiter)
             length--;
         }
         if (length > 0) {
-            result = names_add(names, line, (size_t)length);
+            size_t size = escaped ? unescape(line, (size_t)length) : (size_t)length;
+            result = names_add(names, line, size);
         }
     }
     free(line);
     return result;
+}
+
+int names_read(struct names *names, FILE *stream, int delimiter)
+{
+    return read_all(names, stream, delimiter, false);
+}
+
+int names_read_escaped(struct names *names, FILE *stream, int delimiter)
+{
+    return read_all(names, stream, delimiter, delimiter == '\n');
+}
+
+void names_write(FILE *stream, const char *name, int delimiter)
+{
+    for (; *name; name++) {
+        const char *byte = delimiter == '\n' ? strchr(escaped_bytes, *name) : NULL;
+        if (byte) {
+            (void)fputc('\\', stream);
+            (void)fputc(escape_letters[byte - escaped_bytes], stream);
+        } else {
+            (void)fputc(*name, stream);
+        }
+    }
+    (void)fputc(delimiter, stream);
 }
 
 void names_done(struct names *names)

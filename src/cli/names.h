@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A growing list of names, from the command line or from stdin, millions of them. One thread.
+ * A growing list of names, from the command line, from stdin or from the file beside embeddings,
+ * millions of them. One thread.
  */
 #ifndef SITU_CLI_NAMES_H
 #define SITU_CLI_NAMES_H
@@ -24,6 +25,14 @@ int names_add(struct names *names, const char *name, size_t length);
  * are passed over, and with a line feed as the delimiter a CR before it too. 0 or a negative errno.
  */
 int names_read(struct names *names, FILE *stream, int delimiter);
+
+/* One name of a file that is to be read again, with its delimiter. Where that is a line feed, `\n`,
+ * `\r` and `\\` stand for a line feed, a CR and a backslash of the name: it comes back as it was.
+ */
+void names_write(FILE *stream, const char *name, int delimiter);
+
+/* As names_read, of a file of names_write. */
+int names_read_escaped(struct names *names, FILE *stream, int delimiter);
 
 void names_done(struct names *names);
 

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/names.h"
+
 static int fail(struct npy *npy, const char *path, int errnum)
 {
     char text[128] = "";
@@ -73,19 +75,6 @@ int npy_open(struct npy *npy, const char *path, int delimiter)
     return result ? result : write_header(npy);
 }
 
-static void write_name(FILE *stream, const char *name, int delimiter)
-{
-    for (; *name; name++) {
-        /* A name with a line feed must not become two. */
-        if (*name == '\n' && delimiter == '\n') {
-            (void)fputs("\\n", stream);
-        } else {
-            (void)fputc(*name, stream);
-        }
-    }
-    (void)fputc(delimiter, stream);
-}
-
 static bool write_row(FILE *stream, const float *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -115,7 +104,7 @@ int npy_add(struct npy *npy, const char *name, const float *values, size_t count
     if (!write_row(npy->rows.stream, values, count)) {
         return fail(npy, npy->rows.part, errno);
     }
-    write_name(npy->names.stream, name, npy->delimiter);
+    names_write(npy->names.stream, name, npy->delimiter);
     if (ferror(npy->names.stream)) {
         return fail(npy, npy->names.part, errno);
     }

@@ -337,13 +337,25 @@ class Rows(Indexes):
         self.assertEqual({n: tuple(v) for n, v in self.fake.indexes["copy"].rows.items()}, again)
         self.assertIn("imported", self.situ("index", "list", status=0).out)
 
-    def test_names_with_line_feeds(self):
-        self.fake.stores["photos"] = {b"a\nb.jpg": 1, b"c.jpg": 1}
+    def test_names_of_any_bytes_come_back_as_they_were(self):
+        keys = ["a\nb.jpg", "a\\nb.jpg", "c.jpg", "c.jpg\r", "d\\", "d\\\\.jpg", "d\\\n", "d\r\n.jpg", "\\t\\x"]
+        self.fake.stores["photos"] = {key.encode(): 1 for key in keys}
         self.make()
         path = os.path.join(self.folder, "x.npy")
-        self.situ("index", "export", "like", path, "-0", status=0)
-        self.situ("index", "import", "copy", path, "-0", status=0)
-        self.assertEqual(list(self.fake.indexes["copy"].rows), ["photos/a\nb.jpg", "photos/c.jpg"])
+        for name, null in (("raw", ["-0"]), ("lines", [])):
+            self.situ("index", "export", "like", path, *null, status=0)
+            self.situ("index", "import", name, path, *null, status=0)
+            self.assertEqual(sorted(self.fake.indexes[name].rows), sorted("photos/" + key for key in keys))
+        with open(os.path.join(self.folder, "x.names"), "rb") as names:
+            lines = names.read().split(b"\n")
+        self.assertEqual(len(lines), len(keys) + 1)
+        self.assertIn(b"photos/a\\nb.jpg", lines)
+
+    def test_names_that_others_wrote(self):
+        names = self.file("other", b"a/x\r\n\na/\\w\ra/\na/y\\")
+        path = self.npy("x.npy", [[1, 2], [3, 4], [5, 6]], 2)
+        self.situ("index", "import", "made", path, "--names", names, status=0)
+        self.assertEqual(list(self.fake.indexes["made"].rows), ["a/x", "a/\\w\ra/", "a/y\\"])
 
     def test_doubles_and_names_elsewhere(self):
         names = self.file("other", b"a/x\na/y\n")
