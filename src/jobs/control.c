@@ -110,7 +110,7 @@ static int resume_job(struct jobs *jobs, struct job *job, struct error *error)
         r = job_save(job, JOB_WAITING, NULL, error);
     }
     if (r == 0) {
-        keeper_resume(jobs, job);
+        keeper_resume(jobs, job, state);
     }
     return r;
 }

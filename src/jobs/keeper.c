@@ -79,15 +79,32 @@ static void make_place(struct jobs *jobs)
     }
 }
 
-/* Its thread is gone. It waits again, where it did not end by itself meanwhile. */
-static void queue_yielded(struct job *job)
+/* Under the table's lock: readers are to be told. */
+static void show_waiting(struct job *job)
 {
-    job->yields = false;
-    job_set_wish(job, WISH_NONE);
+    job->state = JOB_WAITING;
+    job->reason.code = ERROR_NONE;
+    job->finished_s = 0;
+}
+
+/* Its thread is gone. It waits again where it gave its place to another or was resumed meanwhile,
+ * and did not end by itself. */
+static void queue_again(struct job *job)
+{
+    bool resumed = job->again;
+    job->again = false;
+    if (job->yields) {
+        job->yields = false;
+        job_set_wish(job, WISH_NONE);
+    }
     HOLD(&job->lock);
-    if (!job_state_is_end(job->state) && job->retry_ns == 0) {
-        job->stage = STAGE_QUEUED;
-        job->state = job->state == JOB_RUNNING ? JOB_WAITING : job->state;
+    if (job_state_is_end(job->state) || (job->retry_ns > 0 && !resumed)) {
+        return;
+    }
+    job->stage = STAGE_QUEUED;
+    job->retry_ns = 0;
+    if (resumed || job->state == JOB_RUNNING) {
+        show_waiting(job);
     }
 }
 
@@ -102,8 +119,8 @@ static bool join_one(struct jobs *jobs)
             (void)pthread_mutex_lock(&jobs->lock);
             job->has_thread = false;
             job->stage = STAGE_IDLE; /* only this thread takes a job on from STAGE_OVER */
-            if (job->yields) {
-                queue_yielded(job);
+            if (job->yields || job->again) {
+                queue_again(job);
             }
             (void)pthread_cond_broadcast(&jobs->changed);
             return true;
@@ -253,6 +270,7 @@ void keeper_halt(struct jobs *jobs, struct job *job)
 {
     HOLD(&jobs->lock);
     job->yields = false;
+    job->again = false;
     if (job->stage == STAGE_QUEUED && !job->has_thread) {
         job->stage = STAGE_IDLE;
     }
@@ -293,19 +311,25 @@ void keeper_make_up(struct jobs *jobs, struct job *job)
     (void)pthread_cond_broadcast(&jobs->changed);
 }
 
-void keeper_resume(struct jobs *jobs, struct job *job)
+void keeper_resume(struct jobs *jobs, struct job *job, enum job_state seen)
 {
     (void)pthread_mutex_lock(&jobs->lock);
-    job->remove_ns = 0;
-    job->retry_ns = 0;
-    if (job->stage == STAGE_IDLE) {
+    (void)pthread_mutex_lock(&job->lock);
+    bool ended = job_state_is_end(job->state);
+    bool goes = !ended || job->state == seen; /* else it came to its end by itself since */
+    bool idle = goes && job->stage == STAGE_IDLE;
+    if (idle || (goes && (job->stage == STAGE_OVER || ended))) {
+        show_waiting(job); /* its thread, if any, has set its last state */
+    }
+    (void)pthread_mutex_unlock(&job->lock);
+    if (idle) {
+        job->remove_ns = 0;
+        job->retry_ns = 0;
         job->stage = STAGE_QUEUED;
-        (void)pthread_mutex_lock(&job->lock);
-        job->state = JOB_WAITING;
-        job->reason.code = ERROR_NONE;
-        job->finished_s = 0;
-        (void)pthread_mutex_unlock(&job->lock);
         (void)pthread_cond_broadcast(&jobs->changed);
+    } else if (goes && (job->stage == STAGE_PLACED || job->stage == STAGE_OVER)) {
+        job->remove_ns = 0;
+        job->again = true; /* one try too many, where it was just trying again by itself */
     }
     (void)pthread_mutex_unlock(&jobs->lock);
     job_tell(job);

@@ -59,6 +59,7 @@ struct job {
     int64_t expire_after_ns; /* it could not be removed when its time had come */
     bool lacking;            /* it was done, and its log has lost results: to be queued */
     bool yields; /* the keeper has asked it to give its place to one of a higher priority */
+    bool again; /* resumed while its thread was at its end, or might be: queued when it is joined */
 
     pthread_mutex_t opening; /* held while the log is opened, so that there is one of it */
 
@@ -160,8 +161,9 @@ void keeper_queue(struct jobs *jobs, struct job *job);
 void keeper_retry(struct jobs *jobs, struct job *job);
 /* A job that shows as waiting, though it was done, is queued when nobody is at its controls. */
 void keeper_make_up(struct jobs *jobs, struct job *job);
-/* Queues it at once, and shows that it waits, unless it goes already. */
-void keeper_resume(struct jobs *jobs, struct job *job);
+/* Queues it, and shows that it waits, unless it goes already: at once, or when its thread is
+ * joined, which may have its end before it still. `seen` is the state in which it was found. */
+void keeper_resume(struct jobs *jobs, struct job *job, enum job_state seen);
 /* A standing job's thread: gives its place back, and waits for one again. False: there is a wish.
  */
 void keeper_rest(struct job *job);

@@ -340,6 +340,7 @@ struct fixture *fixture_new(const char *root)
     atomic_store(&fixture->shelf->readable_lists, HOST_READABLE);
     (void)pthread_mutex_init(&fixture->lock, NULL);
     (void)pthread_cond_init(&fixture->changed, NULL);
+    fixture->retry_ms = 100;
     fixture->seed = 1;
     for (unsigned i = 0; i < HOST_THREADS; i++) {
         assert_int_equal(pthread_create(&fixture->threads[i], NULL, host_thread, fixture), 0);
@@ -354,7 +355,7 @@ void fixture_open(struct fixture *fixture)
     (void)snprintf(directory, sizeof directory, "%s/jobs", fixture->root);
     struct jobs_options options = {.directory = directory,
                                    .sync_ms = 20,
-                                   .retry_ms = 100,
+                                   .retry_ms = fixture->retry_ms,
                                    .keep_s = fixture->keep_s,
                                    .delivered_ms = fixture->delivered_ms,
                                    .host = {.context = fixture,

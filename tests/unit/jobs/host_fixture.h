@@ -41,6 +41,7 @@ struct fixture {
     struct store *directory; /* owned; the store `d`; NULL: none */
     struct jobs *jobs;       /* NULL between fixture_stop() and fixture_open() */
     uint64_t keep_s;
+    uint32_t retry_ms;
     uint32_t delivered_ms;
 
     /* Knobs. */
