@@ -130,6 +130,9 @@ void job_write_json(struct buffer *out, const struct job_info *info)
     write_time(out, "created", spec->created_s);
     write_time(out, "finished", info->finished_s);
     write_counts(out, info);
+    if (info->left_out > 0) {
+        write_count(out, "left_out", info->left_out);
+    }
     buffer_append_char(out, '}');
 }
 

@@ -96,6 +96,7 @@ struct job_info {
                           * away about that time has no `gone` line, what was there has another
                           * line */
     int64_t finished_s;  /* 0: not yet */
+    uint64_t left_out;   /* jobs_retry() alone: what failed and is not tried again */
 };
 void job_info_done(struct job_info *info);
 
@@ -172,6 +173,9 @@ struct jobs_keys;
 must_check int jobs_keys_new(struct jobs *jobs, struct jobs_keys **ret_keys, struct error *error);
 must_check int jobs_keys_append(struct jobs_keys *keys, const void *bytes, size_t size,
                                 struct error *error);
+/* One whole name as it is, line feeds included, of up to LIMIT_NAME_BYTES + LIMIT_STORE_NAME + 1.
+ */
+must_check int jobs_keys_add(struct jobs_keys *keys, const char *name, struct error *error);
 void jobs_keys_free(struct jobs_keys *keys); /* NULL is fine; jobs_create takes it over */
 
 /* Creates a job, on disk when it returns, and starts it when its turn comes. Of `spec`, id, digest
@@ -197,7 +201,8 @@ must_check int jobs_resume(struct jobs *jobs, const char *id, struct error *erro
 must_check int jobs_cancel(struct jobs *jobs, const char *id, struct error *error);
 
 /* A new job of the same model and options over exactly the objects that failed in this one, in
- * their order. ERROR_CONFLICT where it has not ended or nothing failed. */
+ * their order. Of a standing job, names that are too long to be keys are left out: ret_info tells.
+ * ERROR_CONFLICT where it has not ended or nothing failed (but such names). */
 must_check int jobs_retry(struct jobs *jobs, const char *id, struct job_info *ret_info,
                           struct error *error);
 

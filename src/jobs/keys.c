@@ -15,10 +15,14 @@
 #include "base/limits.h"
 
 enum {
-    NAME_BYTES = LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1,
-    FLUSH_BYTES = 64 << 10, /* written at once */
-    READ_BYTES = 64 << 10,  /* read at once; more than any line */
+    NAME_BYTES = LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1,   /* of a client */
+    ADDED_BYTES = LIMIT_NAME_BYTES + LIMIT_STORE_NAME + 1, /* of a listing */
+    FLUSH_BYTES = 64 << 10,                                /* written at once */
+    READ_BYTES = 64 << 10,                                 /* read at once; more than any line */
 };
+
+/* A line feed within a name. */
+static const char feed_within[] = {'\0', 'n'};
 
 static int failed(const char *what, int errnum, struct error *error)
 {
@@ -173,6 +177,41 @@ int keys_writer_append(struct keys_writer *writer, const void *bytes, size_t siz
     return result;
 }
 
+static int add(struct keys_writer *writer, const char *name, struct error *error)
+{
+    size_t size = strnlen(name, ADDED_BYTES + 1);
+    if (size == 0 || size > ADDED_BYTES || writer->pending.size > writer->begun) {
+        return error_set(error, ERROR_MALFORMED, "no list of names can hold a name of %zu bytes",
+                         size);
+    }
+    struct buffer *pending = &writer->pending;
+    for (const char *at = name; *at != '\0'; at++) {
+        if (*at == '\n') {
+            buffer_append(pending, feed_within, sizeof feed_within);
+        } else {
+            buffer_append_char(pending, *at);
+        }
+    }
+    buffer_append_char(pending, '\n');
+    if (buffer_ok(pending) < 0) {
+        return no_memory(error);
+    }
+    writer->begun = pending->size;
+    writer->count++;
+    writer->line++;
+    return pending->size >= FLUSH_BYTES ? flush(writer, error) : 0;
+}
+
+int keys_writer_add(struct keys_writer *writer, const char *name, struct error *error)
+{
+    if (writer->broken || writer->finished) {
+        return broken_before(error);
+    }
+    int result = add(writer, name, error);
+    writer->broken = result < 0;
+    return result;
+}
+
 int keys_writer_finish(struct keys_writer *writer, struct error *error)
 {
     if (writer->broken) {
@@ -314,6 +353,36 @@ void keys_reader_free(struct keys_reader *reader)
     free(reader);
 }
 
+/* Whether each NUL of a line begins a line feed within the name. */
+static bool is_name(const char *line, size_t size)
+{
+    size_t length = size;
+    const char *end = line + size;
+    for (const char *at = line; (at = memchr(at, feed_within[0], (size_t)(end - at)));) {
+        if (++at == end || *at != feed_within[1]) {
+            return false;
+        }
+        length--;
+    }
+    return length > 0 && length <= ADDED_BYTES;
+}
+
+/* A line becomes the name that it stands for, in its place, with a NUL behind it. */
+static void become_name(char *line, size_t size)
+{
+    char *within = memchr(line, feed_within[0], size);
+    char *to = within ? within : line + size;
+    for (const char *at = to; at < line + size; at++) {
+        char byte = *at;
+        if (byte == feed_within[0]) {
+            byte = '\n';
+            at++;
+        }
+        *to++ = byte;
+    }
+    *to = '\0';
+}
+
 int keys_reader_next(struct keys_reader *reader, const char **ret_name, struct error *error)
 {
     int result = have_line(reader, error);
@@ -322,11 +391,12 @@ int keys_reader_next(struct keys_reader *reader, const char **ret_name, struct e
     }
     char *name = reader->bytes + reader->start;
     char *feed = memchr(name, '\n', reader->size - reader->start);
-    if (!feed || feed - name > NAME_BYTES || memchr(name, '\0', (size_t)(feed - name))) {
+    size_t size = feed ? (size_t)(feed - name) : 0;
+    if (!is_name(name, size)) {
         return error_set(error, ERROR_IO, "the list of names is damaged: a line is no name");
     }
-    *feed = '\0';
-    reader->start += (size_t)(feed - name) + 1;
+    become_name(name, size);
+    reader->start += size + 1;
     reader->left--;
     *ret_name = name;
     return 1;

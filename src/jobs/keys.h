@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A list of names in a file, one a line, each with its line feed: written once, as the client sends
- * it, then read from any name on. A writer or reader is used by one thread at a time; several
- * readers may have one file. The limit on a name is LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1.
+ * it, then read from any name on. A line feed within a name stands there as NUL and `n`, for no
+ * name has a NUL. A writer or reader is used by one thread at a time; several readers may have one
+ * file.
  */
 #ifndef SITU_JOBS_KEYS_H
 #define SITU_JOBS_KEYS_H
@@ -23,10 +24,15 @@ must_check int keys_writer_new(const char *path, struct keys_writer **ret_writer
 
 /* Takes the next bytes of a list; lines may begin and end anywhere in them. A carriage return
  * before a line feed is dropped, empty lines are passed over. ERROR_MALFORMED, naming the line,
- * for a name that is too long or holds a NUL; ERROR_NO_SPACE, ERROR_IO. After an error the list
- * cannot be used. */
+ * for a name longer than LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1 or with a NUL in it;
+ * ERROR_NO_SPACE, ERROR_IO. After an error the list cannot be used. */
 must_check int keys_writer_append(struct keys_writer *writer, const void *bytes, size_t size,
                                   struct error *error);
+
+/* Takes one whole name as it is, with line feeds and carriage returns, and as long as a listing has
+ * them: LIMIT_NAME_BYTES + LIMIT_STORE_NAME + 1. Not within a line. ERROR_MALFORMED for an empty or
+ * a longer one, and as append. */
+must_check int keys_writer_add(struct keys_writer *writer, const char *name, struct error *error);
 
 /* The list is whole (its last line feed may be missing): it is on disk when this returns, but for
  * its directory. May be called again, and does nothing then. Errors as of append. */

@@ -533,8 +533,9 @@ int pass_finish(struct pass *pass, struct error *error)
 }
 
 int pass_each_failed(struct pass *pass, int (*visit)(void *context, const char *key), void *context,
-                     struct error *error)
+                     uint64_t *ret_left_out, struct error *error)
 {
+    uint64_t left_out = 0;
     struct known_walk *walk = NULL;
     const char *key = NULL;
     struct known_object object;
@@ -543,8 +544,11 @@ int pass_each_failed(struct pass *pass, int (*visit)(void *context, const char *
         return r;
     }
     while (r == 0 && (r = known_walk_next(walk, &key, &object, error)) > 0) {
-        r = object.state == KNOWN_FAILED && object.slot != SLOT_LONG ? visit(context, key) : 0;
+        bool failed = object.state == KNOWN_FAILED;
+        left_out += failed && object.slot == SLOT_LONG;
+        r = failed && object.slot != SLOT_LONG ? visit(context, key) : 0;
     }
     known_walk_free(walk);
+    *ret_left_out = left_out;
     return r;
 }

@@ -49,8 +49,9 @@ must_check int pass_commit(struct pass *pass, bool now, struct error *error);
 must_check int pass_finish(struct pass *pass, struct error *error);
 
 /* Calls `visit` for each key whose object failed when it was last looked at, in order; a negative
- * result ends it. Names that are too long for the table are left out. */
+ * result ends it. Names that are too long for the table are left out, and
+ * counted. */
 must_check int pass_each_failed(struct pass *pass, int (*visit)(void *context, const char *key),
-                                void *context, struct error *error);
+                                void *context, uint64_t *ret_left_out, struct error *error);
 
 #endif

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "jobs/job_log.h"
 #include "jobs/pass.h"
 #include "jobs/table.h"
@@ -19,20 +18,12 @@ struct failures {
     struct jobs_keys *keys;
     struct error *error;
     uint64_t count;
-    uint64_t left_out; /* names that no list can hold */
 };
 
-/* Each name ends with CR LF, of which the list drops both: so it may end with a CR itself. */
 static int add_name(struct failures *failures, const char *object)
 {
-    size_t size = strlen(object);
-    if (size == 0 || size > LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1 || strchr(object, '\n')) {
-        failures->left_out++;
-        return 0;
-    }
     failures->count++;
-    int r = jobs_keys_append(failures->keys, object, size, failures->error);
-    return r < 0 ? r : jobs_keys_append(failures->keys, "\r\n", 2, failures->error);
+    return jobs_keys_add(failures->keys, object, failures->error);
 }
 
 static int add_line(void *context, const char *line, size_t size, const struct record_facts *facts)
@@ -60,7 +51,8 @@ static int add_key(void *context, const char *key)
                 : error_set(failures->error, ERROR_MEMORY, "out of memory");
 }
 
-static int gather(struct job *job, struct failures *failures, struct error *error)
+static int gather(struct job *job, struct failures *failures, uint64_t *ret_left_out,
+                  struct error *error)
 {
     struct job_log *log = NULL;
     struct job_log_place place = {0};
@@ -72,7 +64,7 @@ static int gather(struct job *job, struct failures *failures, struct error *erro
     if (job->spec.standing) {
         r = pass_new(job, log, &pass, error);
         if (r == 0) {
-            r = pass_each_failed(pass, add_key, failures, error);
+            r = pass_each_failed(pass, add_key, failures, ret_left_out, error);
         }
         pass_free(pass);
     } else {
@@ -102,6 +94,18 @@ static int list_spec(const struct job *job, struct job_spec *ret_spec, struct er
     return 0;
 }
 
+static int none_to_try(const struct job *job, uint64_t left_out, struct error *error)
+{
+    if (left_out == 0) {
+        return error_set(error, ERROR_CONFLICT, "no object failed in job %s", job->spec.id);
+    }
+    return error_set(
+        error, ERROR_CONFLICT,
+        "all that failed in job %s is files whose names are too long to be keys (%llu): "
+        "rename them",
+        job->spec.id, (unsigned long long)left_out);
+}
+
 /* The job's controls are in hand: it stays ended, and there. */
 static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_info,
                      struct error *error)
@@ -117,12 +121,13 @@ static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_in
     }
     struct failures failures = {.job = job, .error = error};
     struct job_spec spec = {0};
+    uint64_t left_out = 0;
     int r = jobs_keys_new(jobs, &failures.keys, error);
     if (r == 0) {
-        r = gather(job, &failures, error);
+        r = gather(job, &failures, &left_out, error);
     }
     if (r == 0 && failures.count == 0) {
-        r = error_set(error, ERROR_CONFLICT, "no object failed in job %s", job->spec.id);
+        r = none_to_try(job, left_out, error);
     }
     if (r == 0) {
         r = list_spec(job, &spec, error);
@@ -131,12 +136,11 @@ static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_in
         jobs_keys_free(failures.keys);
         return r;
     }
-    if (failures.left_out > 0) {
-        log_event(LOG_LEVEL_WARNING, "job_retry_left_out", "job=%s names=%llu", job->spec.id,
-                  (unsigned long long)failures.left_out);
-    }
     r = jobs_create(jobs, &spec, failures.keys, ret_info, &existing, error);
     job_spec_done(&spec);
+    if (r == 0) {
+        ret_info->left_out = left_out;
+    }
     return r;
 }
 

@@ -49,6 +49,11 @@ int jobs_keys_append(struct jobs_keys *keys, const void *bytes, size_t size, str
     return keys_writer_append(keys->writer, bytes, size, error);
 }
 
+int jobs_keys_add(struct jobs_keys *keys, const char *name, struct error *error)
+{
+    return keys_writer_add(keys->writer, name, error);
+}
+
 int upload_place(struct jobs_keys *keys, const char *directory, struct error *error)
 {
     char text[128];

@@ -173,6 +173,7 @@ static void retry_takes_exactly_what_failed(void **state)
     fixture_fill(fixture, "a/", 40, 10);
     fixture_put(fixture, "b\r", 3); /* a list of names drops one CR before the line feed */
     fixture_put(fixture, "bad\r", 3);
+    fixture_put(fixture, "bad\nof two\n\nlines\n", 3);
     fixture_create(fixture, &spec, id);
     fixture_await(fixture, id, JOB_DONE);
     assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), 0);
@@ -184,8 +185,12 @@ static void retry_takes_exactly_what_failed(void **state)
     fixture_await(fixture, retried, JOB_DONE);
     char *lines = fixture_lines(fixture, retried);
     const char *at = lines;
-    static const char *const wanted[] = {"s/a/00009bad.jpg", "s/a/00019bad.jpg", "s/a/00029bad.jpg",
-                                         "s/a/00039bad.jpg", "s/bad"};
+    static const char *const wanted[] = {"s/a/00009bad.jpg",
+                                         "s/a/00019bad.jpg",
+                                         "s/a/00029bad.jpg",
+                                         "s/a/00039bad.jpg",
+                                         "s/bad\\nof two\\n\\nlines\\n\"",
+                                         "s/bad\\u000d\""};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         assert_memory_equal(at, "{\"object\":\"", 11);
         assert_memory_equal(at + 11, wanted[i], strlen(wanted[i]));
@@ -205,10 +210,76 @@ static void retry_takes_exactly_what_failed(void **state)
     spec = fixture_spec(none);
     spec.max_failures = 0;
     fixture_hide(fixture, "bad\r");
+    fixture_hide(fixture, "bad\nof two\n\nlines\n");
     fixture_create(fixture, &spec, id);
     fixture_await(fixture, id, JOB_DONE);
     assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), -EEXIST);
     assert_int_equal(error.code, ERROR_CONFLICT);
+}
+
+/* A file below directories, whose key is longer than a key may be. */
+static void put_long_name(const char *root)
+{
+    char path[2048];
+    int size = snprintf(path, sizeof path, "%s", root);
+    for (char letter = 'a'; letter < 'e'; letter++) {
+        path[size++] = '/';
+        memset(path + size, letter, 250);
+        size += 250;
+        path[size] = '\0';
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    (void)snprintf(path + size, sizeof path - (size_t)size, "/long-enough-to-be-above-it.jpg");
+    disk_write(path, "1", 1);
+}
+
+/* Of names that can be no keys, retry said that nothing had failed. */
+static void retry_takes_names_too_long_for_keys_or_tells_of_them(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char store[] = "d";
+    char id[JOB_ID_SIZE];
+    char path[128];
+    struct job_info info;
+    struct error error = {.code = ERROR_NONE};
+    (void)snprintf(path, sizeof path, "%s/data", fixture->root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put_long_name(path);
+    if (store_dir_open(path, &fixture->directory, &error) < 0) {
+        print_message("no directory store here: %s\n", error.message);
+        skip();
+    }
+    spec.store = store;
+    fixture_create(fixture, &spec, id);
+    fixture_await(fixture, id, JOB_DONE);
+    char *first = fixture_lines(fixture, id);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), 0);
+    assert_int_equal(info.left_out, 0);
+    fixture_await(fixture, info.spec.id, JOB_DONE);
+    char *second = fixture_lines(fixture, info.spec.id);
+    assert_non_null(strstr(first, "\"error\""));
+    assert_string_equal(first, second);
+    job_info_done(&info);
+    free(first);
+    free(second);
+    spec.standing = true;
+    spec.interval_s = 3600;
+    fixture_create(fixture, &spec, id);
+    fixture_await_rest(fixture, id, 1);
+    assert_int_equal(call(jobs_cancel, fixture, id), ERROR_NONE);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), -EEXIST);
+    assert_non_null(strstr(error.message, "too long to be keys (1)"));
+    (void)snprintf(path, sizeof path, "%s/data/bad.jpg", fixture->root);
+    disk_write(path, "1", 1);
+    fixture_create(fixture, &spec, id);
+    fixture_await_rest(fixture, id, 1);
+    assert_int_equal(call(jobs_cancel, fixture, id), ERROR_NONE);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), 0);
+    assert_int_equal(info.left_out, 1);
+    fixture_await(fixture, info.spec.id, JOB_DONE);
+    assert_int_equal(fixture_results(fixture, info.spec.id), 1);
+    job_info_done(&info);
 }
 
 static void a_removed_job_leaves_nothing(void **state)
@@ -535,6 +606,7 @@ int main(void)
         RUN(a_stop_ends_what_is_held_in_the_host),
         RUN(a_list_of_names_goes_on_behind_its_last_result),
         RUN(retry_takes_exactly_what_failed),
+        RUN(retry_takes_names_too_long_for_keys_or_tells_of_them),
         RUN(a_removed_job_leaves_nothing),
         RUN(a_token_makes_one_job),
         RUN(what_the_host_refuses_is_no_job),

@@ -206,6 +206,65 @@ static void what_is_no_list_is_refused(void **state)
                      error_code_errno(ERROR_IO));
 }
 
+/* Lists that situd makes itself hold what listings do. */
+static void names_are_added_as_they_are(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    static char longest[LIMIT_NAME_BYTES + LIMIT_STORE_NAME + 2];
+    memset(longest, '\n', sizeof longest - 1);
+    const char *const names[] = {"s/a.jpg", "\n", "s/a\nb\n\nn\n", "n\nn", "s/a\r", "\r", longest};
+    const size_t count = sizeof names / sizeof names[0];
+    struct keys_writer *writer;
+    (void)unlink(fixture->path);
+    assert_int_equal(keys_writer_new(fixture->path, &writer, NULL), 0);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(keys_writer_add(writer, names[i], NULL), 0);
+    }
+    assert_int_equal(keys_writer_append(writer, "last\n", 5, NULL), 0);
+    assert_int_equal(keys_writer_count(writer), count + 1);
+    assert_int_equal(keys_writer_finish(writer, NULL), 0);
+    keys_writer_free(writer);
+    for (size_t from = 0; from <= count; from++) {
+        struct keys_reader *reader;
+        const char *name = NULL;
+        assert_int_equal(keys_reader_new(fixture->path, from, &reader, NULL), 0);
+        for (size_t i = from; i < count; i++) {
+            assert_int_equal(keys_reader_next(reader, &name, NULL), 1);
+            assert_string_equal(name, names[i]);
+        }
+        assert_int_equal(keys_reader_next(reader, &name, NULL), 1);
+        assert_string_equal(name, "last");
+        assert_int_equal(keys_reader_next(reader, &name, NULL), 0);
+        keys_reader_free(reader);
+    }
+    static char above[LIMIT_NAME_BYTES + LIMIT_STORE_NAME + 3];
+    memset(above, 'a', sizeof above - 1);
+    const char *const refused[] = {"", above};
+    for (size_t i = 0; i < 2; i++) {
+        (void)unlink(fixture->path);
+        assert_int_equal(keys_writer_new(fixture->path, &writer, NULL), 0);
+        assert_int_equal(keys_writer_add(writer, refused[i], NULL),
+                         error_code_errno(ERROR_MALFORMED));
+        assert_true(keys_writer_finish(writer, NULL) < 0);
+        keys_writer_free(writer);
+    }
+}
+
+/* A NUL that stands for nothing, behind one that does: however often it is asked for. */
+static void a_line_that_is_no_name_stays_none(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    struct keys_reader *reader;
+    const char *name;
+    static const char bytes[] = "a\0nb\0c\nd\n";
+    disk_write(fixture->path, bytes, sizeof bytes - 1);
+    assert_int_equal(keys_reader_new(fixture->path, 0, &reader, NULL), 0);
+    for (int again = 0; again < 3; again++) {
+        assert_int_equal(keys_reader_next(reader, &name, NULL), error_code_errno(ERROR_IO));
+    }
+    keys_reader_free(reader);
+}
+
 static double cpu_s(void)
 {
     struct timespec now;
@@ -250,6 +309,8 @@ int main(void)
         KEYS_TEST(a_disk_that_takes_no_more_is_told),
         KEYS_TEST(readers_begin_anywhere),
         KEYS_TEST(what_is_no_list_is_refused),
+        KEYS_TEST(names_are_added_as_they_are),
+        KEYS_TEST(a_line_that_is_no_name_stays_none),
         KEYS_TEST(a_million_names_are_skipped_well_within_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
