@@ -21,11 +21,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/filesystem.h"
 
 enum {
     OPEN_TRIES = 100,       /* a lease that Samba or NFS holds is given up within milliseconds */
@@ -134,21 +134,13 @@ static bool known_filesystem(const struct dir_store *store, dev_t device, uint64
     return false;
 }
 
-/* The id of the file system that holds `fd`, asked for once for each device number. Some file
- * systems have none (0); there st_dev has to do. */
+/* The id of the file system that holds `fd`, asked for once for each device number. */
 static uint64_t filesystem_id(struct dir_store *store, int fd, dev_t device)
 {
-    uint64_t known = 0;
+    uint64_t id = 0;
     HOLD(&store->filesystems_lock);
-    if (known_filesystem(store, device, &known)) {
-        return known;
-    }
-    struct statfs info;
-    uint64_t id = device;
-    if (fstatfs(fd, &info) == 0) {
-        uint64_t fsid = 0;
-        memcpy(&fsid, &info.f_fsid, sizeof fsid);
-        id = fsid != 0 ? fsid : id;
+    if (known_filesystem(store, device, &id) || !filesystem_ask(fd, store->root, device, &id)) {
+        return id;
     }
     unsigned size = sizeof store->filesystems / sizeof store->filesystems[0];
     unsigned at = store->filesystem_next;

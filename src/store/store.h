@@ -20,7 +20,7 @@
 
 /* What tells whether an object is still the one it was. */
 struct object_identity {
-    uint64_t filesystem; /* a file-system id that survives a reboot (statfs f_fsid), not st_dev */
+    uint64_t filesystem; /* a number that survives a reboot, where the file system has one */
     uint64_t inode;
     uint64_t size_bytes;
     int64_t mtime_ns;
