@@ -7,6 +7,7 @@ import time
 
 import pytest
 from conftest import DRAW, finish_job, results, start_job
+from opens import Opens
 
 COUNT = 2000
 
@@ -26,17 +27,26 @@ def counts(daemon):
             "run": values['situ_stage_seconds_count{stage="run"}']}
 
 
-def timed_job(daemon, prefix=""):
+def timed_job(daemon, photos, prefix=""):
     before = counts(daemon)
-    start = time.monotonic()
-    number = start_job(daemon, model="squeezenet", select={"store": "photos", "prefix": prefix})
-    end = finish_job(daemon, number)
-    # The job's own clock would do, but its seconds are whole ones.
-    spent = time.monotonic() - start
+    with Opens(photos) as opens:
+        start = time.monotonic()
+        number = start_job(daemon, model="squeezenet", select={"store": "photos", "prefix": prefix})
+        end = finish_job(daemon, number)
+        # The job's own clock would do, but its seconds are whole ones.
+        spent = time.monotonic() - start
     after = counts(daemon)
     assert end["state"] == "done" and end["failed"] == 0
     lines = results(daemon, number)
-    return lines, spent, {key: after[key] - before[key] for key in after}, end
+    # What situd says of itself is what the kernel saw: each file once, and no other.
+    cost = {key: after[key] - before[key] for key in after}
+    assert len(opens.paths) == len(set(opens.paths)) == cost["read"]
+    cost["opened"] = sorted(opens.paths)
+    return lines, spent, cost, end
+
+
+def all_of(directory):
+    return sorted(str(path) for path in directory.iterdir())
 
 
 def settle():
@@ -46,15 +56,16 @@ def settle():
 def test_a_second_job_costs_next_to_nothing(situd, photos, models):
     settle()
     daemon = situd("--store", f"photos={photos}", "--models", models)
-    first, first_s, cost, _ = timed_job(daemon, "a/")
-    assert len(first) == COUNT and cost == {"read": COUNT, "run": COUNT}
+    first, first_s, cost, _ = timed_job(daemon, photos, "a/")
+    assert len(first) == COUNT and cost["run"] == COUNT
+    assert cost["opened"] == all_of(photos / "a") and len(cost["opened"]) == COUNT
     settle()
 
     spent = []
     for _ in range(3):
-        again, second_s, cost, end = timed_job(daemon, "a/")
+        again, second_s, cost, end = timed_job(daemon, photos, "a/")
         assert again == first
-        assert cost == {"read": 0, "run": 0}
+        assert cost == {"read": 0, "run": 0, "opened": []}
         assert end["cached"] == COUNT and end["bytes_read"] == 0
         spent.append(second_s)
     print(f"\nfirst job {first_s:.2f} s, second {min(spent):.3f} s: {first_s / min(spent):.0f} times faster")
@@ -67,21 +78,21 @@ def test_a_second_job_costs_next_to_nothing(situd, photos, models):
             os.chown(path, 65534, 65534)
             os.chmod(path, 0o644)
     settle()
-    again, _, cost, _ = timed_job(daemon, "a/")
-    assert again == first and cost == {"read": COUNT, "run": 0}
+    again, _, cost, _ = timed_job(daemon, photos, "a/")
+    assert again == first and cost["run"] == 0 and cost["opened"] == all_of(photos / "a")
 
     # Copied to another prefix: likewise.
     shutil.copytree(photos / "a", photos / "b")
     settle()
-    again, _, cost, _ = timed_job(daemon, "b/")
-    assert cost == {"read": COUNT, "run": 0}
+    again, _, cost, _ = timed_job(daemon, photos, "b/")
+    assert cost["run"] == 0 and cost["opened"] == all_of(photos / "b")
     assert [line["classes"] for line in again] == [line["classes"] for line in first]
 
-    # One in a thousand changed: exactly those are inferred.
+    # One in a hundred changed: exactly those are opened and inferred.
     names = sorted((photos / "a").iterdir())
-    changed = names[::1000]
+    changed = names[::100]
     for i, path in enumerate(changed):
         path.write_bytes(names[i + 1].read_bytes() + b"\0")  # a decoder passes over what follows
     settle()
-    _, _, cost, _ = timed_job(daemon, "a/")
-    assert cost == {"read": len(changed), "run": len(changed)}
+    _, _, cost, _ = timed_job(daemon, photos, "a/")
+    assert cost["run"] == len(changed) and cost["opened"] == sorted(str(path) for path in changed)
