@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever is killed, each object of a job has one result, in order, and the same as ever."""
 import os
+import pathlib
 import random
 import signal
 import time
@@ -8,6 +9,35 @@ import time
 from conftest import finish_job, job, keys_below, results, start_job
 
 KILLS = 20
+
+
+def await_results(daemon, number, count):
+    deadline = time.monotonic() + 120
+    while job(daemon, number)["results"] < count:
+        assert time.monotonic() < deadline, job(daemon, number)
+        time.sleep(0.005)
+
+
+def lives(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def kill_a_worker(daemon, number):
+    """One that was there, while the job was not done: none may be, just now, after another kill."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for pid in filter(lives, daemon.workers()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            assert job(daemon, number)["state"] != "done", "the job was over before all kills"
+            return
+        time.sleep(0.002)
+    raise AssertionError(f"no worker to kill: {job(daemon, number)}")
 
 
 def test_every_object_has_one_result_whatever_is_killed(restartable, many_photos, demo_models):
@@ -31,14 +61,10 @@ def test_every_object_has_one_result_whatever_is_killed(restartable, many_photos
     marks = sorted((chance.uniform(0.02, 0.97), kind) for kind in ["situd", "worker"] * KILLS)
     done = {"situd": 0, "worker": 0}
     for share, kind in marks:
-        deadline = time.monotonic() + 120
-        while job(daemon, number)["results"] < share * len(wanted):
-            assert time.monotonic() < deadline, job(daemon, number)
-            time.sleep(0.005)
+        await_results(daemon, number, share * len(wanted))
         time.sleep(chance.uniform(0, 0.05))
         if kind == "worker":
-            for pid in daemon.workers():
-                os.kill(pid, signal.SIGKILL)
+            kill_a_worker(daemon, number)
             done[kind] += 1
             continue
         seen += results(daemon, number, after=len(seen))
