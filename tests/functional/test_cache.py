@@ -107,8 +107,8 @@ def test_touch_and_chown_read_again_and_do_not_infer(demo, photos):
     (photos / "0.png").chmod(0o640)
     time.sleep(GRAIN)
     assert costs(demo, lambda: classes(demo, "0.png")) == ((1, 0), first)
-    time.sleep(0.3)  # the new identity is written
-    assert costs(demo, lambda: classes(demo, "0.png")) == ((0, 0), first)
+    demo.wait_for(lambda: costs(demo, lambda: classes(demo, "0.png")) == ((0, 0), first),
+                  "the new identity to be written")
 
 
 def test_a_copy_is_read_and_not_inferred(demo, photos):
@@ -218,6 +218,7 @@ def test_an_object_that_ends_its_worker_is_not_remembered(situd, photos, null_mo
     for turn in (1, 2):
         r = daemon.infer("fragile", "photos/deadly.png")
         assert (r.status_code, r.json()["code"]) == (422, "worker_crashed"), r.text
+        wait_for_entries(daemon, 1, 0)
         time.sleep(0.2)
         assert entries(daemon) == (1, 0)
     assert daemon.status()["workers_restarted"] >= 2

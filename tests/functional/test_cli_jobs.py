@@ -84,15 +84,24 @@ def test_a_job_is_left_followed_and_removed(array, situ_cli):
     assert situ_cli(array, "job", "show", job).returncode == 2
 
 
-def test_pause_resume_and_cancel(array, situ_cli):
-    job = situ_cli(array, "infer", "squeezenet", "photos/", "--detach").stdout.strip()
+def test_pause_resume_and_cancel(array, data, situ_cli):
+    """Jobs of so many photos that none of them is done before the next command comes."""
+    names = [f"photos/{photo.name}" for photo in sorted((data / "photos").iterdir())]
+
+    def start(times):
+        started = situ_cli(array, "infer", "squeezenet", "-", "--no-cache", "--detach",
+                           input="\n".join(names * times))
+        assert started.returncode == 0, started.stderr
+        return started.stdout.strip()
+
+    job = start(3)
     assert situ_cli(array, "job", "pause", job).returncode == 0
     paused = json.loads(situ_cli(array, "job", "show", job, "--json").stdout)
-    assert paused["state"] == "paused"
+    assert paused["state"] == "paused" and paused["results"] < 3 * len(names)
     assert situ_cli(array, "job", "resume", job).returncode == 0
     done = situ_cli(array, "job", "follow", job, "-fjsonl")
-    assert len(set(names_of(rows(done)))) == 128
-    other = situ_cli(array, "infer", "squeezenet", "photos/", "--no-cache", "--detach").stdout.strip()
+    assert names_of(rows(done)) == names * 3
+    other = start(40)
     assert situ_cli(array, "job", "cancel", other).returncode == 0
     cut = situ_cli(array, "job", "follow", other, "-fjsonl")
     assert cut.returncode != 0 and "the job was cancelled" in cut.stderr
@@ -165,21 +174,21 @@ def test_a_standing_job_tells_what_is_new_and_what_is_gone(situd, data, models, 
     source = sorted((data / "photos").iterdir())
     shutil.copy(source[0], photos / "a.jpg")
     array = situd("--store", f"photos={photos}", "--models", models)
+    screen, stdout = os.openpty()  # where lines come out as they are written
     with subprocess.Popen([SITU, "--array", array.url, "infer", "squeezenet", "photos/", "--follow", "--interval",
-                           "1", "-fjsonl"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env=dict(os.environ)) as child:
+                           "1", "-fjsonl"], stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                          text=True) as child, open(screen, encoding="utf-8") as told:
+        os.close(stdout)
         job = []
         array.wait_for(lambda: job.extend(rows(situ_cli(array, "job", "list", "-fjsonl"))) or
                        (job and job[-1]["idle"]), "the first pass")
-        shutil.copy(source[1], photos / "b.jpg")
+        shutil.copy(source[1], tmp_path / "b.jpg").rename(photos / "b.jpg")  # never half of it
         array.wait_for(lambda: array.get(f"/v1/jobs/{job[0]['id']}").json()["results"] == 2, "what is new")
         (photos / "a.jpg").unlink()
-        array.wait_for(lambda: array.get(f"/v1/jobs/{job[0]['id']}").json()["results"] == 3, "what is gone")
-        time.sleep(0.3)
+        lines = [json.loads(told.readline()) for _ in range(3)]
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=30)
+        _, err = child.communicate(timeout=30)
     assert child.returncode == 130, err
-    lines = [json.loads(line) for line in out.splitlines()]
     assert names_of(lines) == ["photos/a.jpg", "photos/b.jpg", "photos/a.jpg"]
     assert lines[2] == {"object": "photos/a.jpg", "gone": True}
     assert f"job {job[0]['id']} is cancelled" in err

@@ -102,13 +102,21 @@ def test_a_search_by_name_crosses_the_wire_in_a_kilobyte_and_a_half(array, situ_
         now = array.status()
         return now["bytes_sent"] + now["bytes_received"]
 
+    looks = 0
+
+    def is_gone():
+        nonlocal looks
+        looks += 1
+        return array.status()["connections"] <= connections
+
     before = wire()
     own = wire() - before  # of a look itself
+    connections = array.status()["connections"]
     before = wire()
     done = situ_cli(array, "search", "alike", f"photos/{name}", "-k", 10)
-    time.sleep(0.2)
     assert done.returncode == 0, done.stderr
-    spent = wire() - before - own
+    array.wait_for(is_gone, "the connection to be closed, and counted")
+    spent = wire() - before - own * (looks + 1)
     told = re.search(r"10 found, ([\d.]+) (B|kB) over the network", done.stderr)
     assert float(told[1]) * {"B": 1, "kB": 1000}[told[2]] < 1500
     assert 200 < spent < 1500

@@ -93,14 +93,14 @@ def test_only_the_object_that_kills_its_worker_fails(situd, photos, null_models)
 def test_a_worker_that_hangs_meets_its_deadline_and_its_neighbours_do_not(situd, photos,
                                                                          null_models):
     daemon = null(situd, photos, null_models(hanging="sleep 10\nhang_from 19", other="sleep 10"),
-                  "--object-seconds", "1")
+                  "--object-seconds", "4")
     daemon.infer("other", "photos/00.png")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         hanging = pool.submit(many, daemon, "hanging", NAMES)
-        time.sleep(0.2)
+        daemon.wait_for(lambda: daemon.status()["lanes_busy"] > 0, "the objects in lanes")
         start = time.monotonic()
         assert daemon.infer("other", "photos/01.png").status_code == 200
-        assert time.monotonic() - start < 0.9
+        assert time.monotonic() - start < 3.5
         answers = hanging.result()
     assert answers["19.png"][0] == 504
     assert answers["19.png"][1]["code"] == "deadline"
@@ -108,7 +108,7 @@ def test_a_worker_that_hangs_meets_its_deadline_and_its_neighbours_do_not(situd,
 
 
 def test_a_stopped_worker_is_replaced(situd, photos, null_models):
-    daemon = null(situd, photos, null_models(slow="sleep 1"), "--object-seconds", "1")
+    daemon = null(situd, photos, null_models(slow="sleep 1"), "--object-seconds", "3")
     daemon.infer("slow", "photos/00.png")
     first = daemon.workers()
     os.kill(first[0], signal.SIGSTOP)
@@ -376,9 +376,9 @@ def test_200_clients_that_send_a_byte_a_second_stop_nobody(situd, photos, null_m
                 pass
         start = time.monotonic()
         assert daemon.infer("quick", "photos/01.png").status_code == 200
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 5
         time.sleep(0.5)
-    assert daemon.status()["connections"] < 20
+    daemon.wait_for(lambda: daemon.status()["connections"] < 20, "the slow ones to be gone")
     for s in clients:
         s.close()
 
@@ -428,18 +428,15 @@ def test_a_run_over_more_objects_than_the_queue_holds_waits_its_turn(situd, phot
 def test_requests_get_past_a_running_bulk_run(situd, photos, null_models):
     daemon = null(situd, photos, null_models(slow="sleep 30"))
     daemon.infer("slow", "photos/00.png")
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        bulk = pool.submit(daemon.run, "slow", {"keys": [f"photos/{n}" for n in NAMES * 20]})
-        time.sleep(0.3)
-        times = []
-        import requests
-        for _ in range(10):
-            start = time.monotonic()
-            assert requests.get(f"{daemon.url}/v1/infer/slow/photos/03.png").status_code == 200
-            times.append(time.monotonic() - start)
-        assert not bulk.done()
-        assert sorted(times)[5] < 0.25
-        assert bulk.result()[-1]["done"]["failed"] == 0
+    bulk = daemon.start_job("slow", {"keys": [f"photos/{n}" for n in NAMES * 200]})["id"]
+    daemon.wait_for(lambda: daemon.job(bulk)["results"] > 0, "the run to be under way")
+    before = daemon.job(bulk)["results"]
+    for _ in range(10):
+        assert daemon.infer("slow", "photos/03.png").status_code == 200
+    # Behind what the run has in flight, each would have waited for 64 of its objects.
+    after = daemon.act(bulk, "cancel").json()
+    assert after["state"] == "cancelled" and after["failed"] == 0
+    assert after["results"] - before < 320
 
 
 def test_sigterm_lets_running_requests_finish(situd, photos, null_models):
@@ -447,11 +444,12 @@ def test_sigterm_lets_running_requests_finish(situd, photos, null_models):
     daemon.infer("slow", "photos/00.png")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         running = pool.submit(daemon.infer, "slow", "photos/01.png")
-        time.sleep(0.3)
+        daemon.wait_for(lambda: daemon.status()["lanes_busy"] == 1,
+                        "the object in a lane")
         workers = daemon.workers()
         start = time.monotonic()
         assert daemon.stop() == 0
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 14
         assert running.result().status_code == 200
     for pid in workers:
         assert not pathlib.Path(f"/proc/{pid}").exists()
@@ -472,14 +470,14 @@ def test_workers_die_with_a_killed_daemon(situd, photos, null_models):
     assert workers
     daemon.process.kill()
     daemon.process.wait()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while any(is_alive(pid) for pid in workers):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def test_a_client_that_leaves_takes_its_waiting_objects_along(situd, photos, null_models):
-    daemon = null(situd, photos, null_models(slow="sleep 200"))
+    daemon = null(situd, photos, null_models(slow="sleep 2000"), "--lanes", "3")
     daemon.infer("slow", "photos/00.png")
     sockets = []
     for i in range(40):
@@ -489,4 +487,4 @@ def test_a_client_that_leaves_takes_its_waiting_objects_along(situd, photos, nul
     daemon.wait_for(lambda: daemon.status()["queue"] > 20, "a queue")
     for s in sockets:
         s.close()
-    daemon.wait_for(lambda: daemon.status()["queue"] == 0, "the queue to empty", 2)
+    daemon.wait_for(lambda: daemon.status()["queue"] == 0, "the queue to empty", 10)  # else 25 s

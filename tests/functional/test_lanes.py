@@ -18,7 +18,7 @@ def test_an_object_that_hangs_does_not_take_the_only_core(situd, null_models, tm
     grey_png(tmp_path / "photos/good.png", 10)
     grey_png(tmp_path / "photos/bad.png", 250)
     models = null_models(hangs="hang_from 200", other="")
-    daemon = situd("--engine", "null", "--models", models, "--object-seconds", "8",
+    daemon = situd("--engine", "null", "--models", models, "--object-seconds", "12",
                    "--store", f"photos={tmp_path / 'photos'}", "--cache-size", "0", wrapper=one_core)
     assert daemon.status()["cores"] == 1
     daemon.infer("other", "photos/good.png").raise_for_status()
@@ -27,7 +27,7 @@ def test_an_object_that_hangs_does_not_take_the_only_core(situd, null_models, tm
         daemon.wait_for(lambda: daemon.status()["lanes_busy"] == 1, "the object to hang")
         start = time.monotonic()
         daemon.infer("other", "photos/good.png").raise_for_status()
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 8
         assert not hung.done()
         assert hung.result().status_code == 504
 

@@ -18,7 +18,7 @@ import requests
 from conftest import BUILD, add_package, grey_png
 
 NAMES = [f"{v:02}.png" for v in range(20)]
-STOP_SECONDS = 11  # LIMIT_STOP_MS and a little
+STOP_SECONDS = 14  # LIMIT_STOP_MS and what a loaded machine may add
 
 
 @pytest.fixture
@@ -40,6 +40,10 @@ def get(daemon, path, timeout=60):
     return requests.get(daemon.url + path, timeout=timeout)
 
 
+def jobs_of(daemon):
+    return get(daemon, "/v1/jobs").json()["jobs"]
+
+
 def stop_in_time(daemon):
     start = time.monotonic()
     assert daemon.stop() == 0
@@ -54,52 +58,55 @@ def test_a_run_keeps_its_model_when_it_is_removed(situd, photos, null_models):
                    "--cache-size", "0")
     assert add_package(daemon, models / "slow", "slow").status_code == 201
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        run = pool.submit(daemon.run, "slow", {"keys": [f"photos/{n}" for n in NAMES * 10]})
-        time.sleep(0.5)
+        run = pool.submit(daemon.run, "slow", {"keys": [f"photos/{n}" for n in NAMES * 20]})
+        daemon.wait_for(lambda: jobs_of(daemon) and jobs_of(daemon)[0]["results"] > 0, "a start")
         assert requests.delete(f"{daemon.url}/v1/models/slow", timeout=20).status_code == 204
         lines = run.result()
     done = lines[-1]["done"]
-    assert (done["state"], done["objects"], done["failed"]) == ("done", 200, 0)
+    assert (done["state"], done["objects"], done["failed"]) == ("done", 400, 0)
     assert get(daemon, "/v1/infer/slow/photos/01.png").status_code == 404
-    daemon.wait_for(lambda: not daemon.workers(), "the removed model's worker to go", 3)
+    daemon.wait_for(lambda: not daemon.workers(), "the removed model's worker to go")
 
 
 def test_a_model_that_is_removed_while_it_loads_leaves_no_worker(situd, photos, null_models):
-    models = null_models(slow="sleep 700", quick="sleep 0")
+    models = null_models(slow="sleep 1500", quick="sleep 0")
     daemon = situd("--store", f"photos={photos}", "--engine", "null", "--memory-budget", "1")
     assert add_package(daemon, models / "slow", "slow").status_code == 201
     assert add_package(daemon, models / "quick", "quick").status_code == 201
-    daemon.wait_for(lambda: daemon.status()["models_loaded"] == 1, "the budget to be kept", 3)
+    daemon.wait_for(lambda: daemon.status()["models_loaded"] == 1, "the budget to be kept")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         shown = pool.submit(get, daemon, "/v1/models/slow")
-        time.sleep(0.4)
+        daemon.wait_for(lambda: {m["name"]: m["state"] for m in
+                                 get(daemon, "/v1/models").json()["models"]}["slow"] == "loading",
+                        "the load to begin")
         assert requests.delete(f"{daemon.url}/v1/models/slow", timeout=20).status_code == 204
         assert shown.result().status_code == 200
-    daemon.wait_for(lambda: daemon.status()["models_loaded"] <= 1, "the worker to go", 3)
-    daemon.wait_for(lambda: len(daemon.workers()) <= 1, "the worker to go", 3)
+    daemon.wait_for(lambda: daemon.status()["models_loaded"] <= 1, "the worker to go")
+    daemon.wait_for(lambda: len(daemon.workers()) <= 1, "the worker to go")
 
 
 # ---- deadlines ----
 
 def test_the_deadline_holds_while_the_model_loads(situd, photos, null_models):
-    daemon = null(situd, photos, null_models(slow="sleep 3000"), "--request-seconds", "1")
+    daemon = null(situd, photos, null_models(slow="sleep 10000"), "--request-seconds", "1")
     start = time.monotonic()
     r = get(daemon, "/v1/infer/slow/photos/01.png")
     assert (r.status_code, r.json()["code"]) == (504, "deadline")
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10  # the load takes twice that
 
 
 def test_the_deadline_holds_behind_others_that_are_retried_alone(situd, photos, null_models):
     daemon = null(situd, photos, null_models(hanging="sleep 20\nhang_from 10"),
-                  "--object-seconds", "1.5", "--request-seconds", "2", "--lanes", "3")
+                  "--object-seconds", "3", "--request-seconds", "4", "--lanes", "3")
     get(daemon, "/v1/infer/hanging/photos/00.png")
     start = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda n: get(daemon, f"/v1/infer/hanging/photos/{n}"),
                                 NAMES[10:]))
     assert {r.status_code for r in answers} == {504}
-    assert time.monotonic() - start < 8
-    assert get(daemon, "/v1/infer/hanging/photos/01.png").status_code == 200
+    assert time.monotonic() - start < 20  # one after the other they would take 30 s
+    daemon.wait_for(lambda: get(daemon, "/v1/infer/hanging/photos/01.png").status_code == 200,
+                    "the model to answer again")
 
 
 def test_ready_says_no_when_a_model_that_was_loaded_cannot_be_loaded_again(situd, photos,
@@ -121,7 +128,7 @@ def test_a_stop_ends_an_object_that_hangs(situd, photos, null_models):
     get(daemon, "/v1/infer/hanging/photos/00.png")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         hanging = pool.submit(get, daemon, "/v1/infer/hanging/photos/19.png")
-        time.sleep(0.4)
+        daemon.wait_for(lambda: daemon.status()["lanes_busy"] == 1, "the object in a lane")
         stop_in_time(daemon)
         try:
             assert hanging.result().status_code == 503
@@ -153,10 +160,11 @@ def test_a_stop_does_not_wait_for_a_client_that_does_not_read(situd, photos, nul
     s.sendall(b"POST /v1/jobs?model=quick&follow=1 HTTP/1.1\r\nHost: localhost\r\n"
               b"Content-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n" % len(body)
               + body)
-    time.sleep(1)
+    daemon.wait_for(lambda: jobs_of(daemon) and jobs_of(daemon)[0]["results"] == 4096,
+                    "more lines than the socket takes")
     start = time.monotonic()
     assert daemon.stop() == 0
-    assert time.monotonic() - start < 5, daemon.log()
+    assert time.monotonic() - start < 8, daemon.log()  # less than running requests are given
     s.close()
 
 
@@ -166,7 +174,8 @@ def test_a_stop_in_the_middle_of_an_upload_leaves_nothing(situd, photos, null_mo
     s.sendall(b"PUT /v1/models/new HTTP/1.1\r\nHost: localhost\r\n"
               b"Content-Type: application/octet-stream\r\nContent-Length: 1000000\r\n\r\n"
               + b"x" * 1000)
-    time.sleep(0.3)
+    daemon.wait_for(lambda: list((daemon.directory / "state/models").glob(".new-*")),
+                    "the upload to begin")
     stop_in_time(daemon)
     s.close()
     assert not list((daemon.directory / "state/models").iterdir())
@@ -221,7 +230,7 @@ def test_nothing_is_lost_while_workers_die_models_go_and_clients_leave(situd, ph
         t.join(60)
         assert not t.is_alive(), daemon.log()
     assert answers and set(answers) <= {200, 422, 503, 504}, set(answers)
-    daemon.wait_for(lambda: daemon.status()["queue"] == 0, "the queue to empty", 3)
+    daemon.wait_for(lambda: daemon.status()["queue"] == 0, "the queue to empty")
     assert get(daemon, "/v1/infer/other/photos/03.png").status_code == 200
     stop_in_time(daemon)
 
@@ -286,7 +295,7 @@ def test_random_answers_stop_nobody(hostile):
     codes = set()
     for i in range(60):
         codes.add(get(daemon, f"/v1/infer/model/photos/{i % 20:02}.png").status_code)
-    assert codes <= {200, 413, 422, 500, 400}, codes
+    assert codes <= {200, 413, 422, 500, 400, 503, 504}, codes
     assert get(daemon, "/v1/status").status_code == 200
 
 
@@ -306,5 +315,5 @@ def test_a_worker_that_writes_without_end_does_not_fill_the_log(hostile):
 def test_a_worker_that_floods_its_control_socket_is_ended(hostile):
     daemon = hostile("control")
     assert get(daemon, "/v1/infer/model/photos/01.png").status_code == 200
-    daemon.wait_for(lambda: "worker_ended" in daemon.log(), "the worker's end", 5)
+    daemon.wait_for(lambda: "worker_ended" in daemon.log(), "the worker's end")
     stop_in_time(daemon)
