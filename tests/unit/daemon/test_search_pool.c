@@ -121,12 +121,23 @@ static unsigned lend(unsigned cores)
     return pieces.begun;
 }
 
+/* Threads that do not wait for work yet, or not in time, are not lent: some try finds them. */
+static void lends(unsigned cores, unsigned most)
+{
+    unsigned begun = 1;
+    for (int i = 0; i < 50 && begun < 2; i++) {
+        begun = lend(cores);
+        assert_in_range(begun, 1, most);
+    }
+    assert_in_range(begun, 2, most);
+}
+
 static void threads_are_lent_where_cores_are_free(void **state)
 {
     (void)state;
     assert_int_equal(lend(0), 1);
-    assert_in_range(lend(2), 2, 3);
-    assert_in_range(lend(100), 2, 1 + THREADS);
+    lends(2, 3);
+    lends(100, 1 + THREADS);
 }
 
 int main(void)

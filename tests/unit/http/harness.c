@@ -25,7 +25,7 @@ void sleep_ms(long ms)
 
 void wait_for(_Atomic unsigned *counter, unsigned value)
 {
-    for (int i = 0; i < 5000 && atomic_load(counter) < value; i++) {
+    for (int i = 0; i < 20000 && atomic_load(counter) < value; i++) {
         sleep_ms(1);
     }
     assert_int_equal(atomic_load(counter), value);
@@ -168,7 +168,7 @@ static void hold_back(struct app *app, struct http_request *request)
     while (http_stream_pending(request) > STREAM_HIGH && !app->stop) {
         struct timespec until;
         (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += 5;
+        until.tv_sec += DRAIN_S;
         unsigned seen = app->drained;
         int r = 0;
         while (app->drained == seen && r == 0 && !app->stop) {

@@ -35,6 +35,8 @@ enum { APP_WORK = 2048, APP_BODY_LIMIT = 1000, APP_UPLOAD_LIMIT = 8 << 20 };
  *                     once; `coded`: with a Content-Encoding of its own
  *   /query            the parameter `name`, /any: the path, the header X-Probe
  *   /big?size=N       N bytes from the worker */
+enum { DRAIN_S = 30 /* a producer waits so long for room, and then goes on without */ };
+
 struct app {
     struct http_server *server;
     uint16_t port;

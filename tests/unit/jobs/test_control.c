@@ -131,7 +131,7 @@ static void a_stop_ends_what_is_held_in_the_host(void **state)
     fixture_await_in_flight(fixture, LIMIT_JOB_WINDOW);
     int64_t begun_ns = clock_now_ns();
     fixture_stop(fixture);
-    assert_true(clock_now_ns() - begun_ns < NS_PER_S);
+    assert_true(clock_now_ns() - begun_ns < 10 * NS_PER_S); /* and not for ever */
     fixture_hold(fixture, false);
     fixture_open(fixture);
     fixture_await(fixture, id, JOB_DONE);
@@ -423,10 +423,10 @@ static void a_job_that_paused_by_itself_takes_no_place(void **state)
     }
 }
 
-/* Whether the job goes within a few seconds. */
+/* Whether the job goes by itself. */
 static bool goes(struct fixture *fixture, const char *id)
 {
-    int64_t until_ns = clock_now_ns() + 5 * NS_PER_S;
+    int64_t until_ns = clock_now_ns() + WAIT_MS * NS_PER_MS;
     while (clock_now_ns() < until_ns) {
         struct job_info info;
         struct error error;
@@ -448,7 +448,7 @@ static void what_is_not_kept_goes_after_delivery(void **state)
     struct jobs_reader *readers[2];
     struct error error;
     fixture_stop(fixture);
-    fixture->delivered_ms = 80;
+    fixture->delivered_ms = 1000;
     fixture_open(fixture);
     fixture_fill(fixture, "a/", 3, 0);
     fixture_create(fixture, &spec, kept);
@@ -456,7 +456,7 @@ static void what_is_not_kept_goes_after_delivery(void **state)
     fixture_create(fixture, &spec, id);
     fixture_await(fixture, id, JOB_DONE);
     fixture_await(fixture, kept, JOB_DONE);
-    fixture_sleep_ms(150);
+    fixture_sleep_ms(1300); /* nobody has had it: it stays */
     assert_int_equal(fixture_state(fixture, id), JOB_DONE);
     assert_int_equal(jobs_reader_new(fixture->jobs, id, 0, NULL, NULL, &readers[0], &error), 0);
     assert_int_equal(jobs_reader_new(fixture->jobs, kept, 0, NULL, NULL, &readers[1], &error), 0);

@@ -86,7 +86,8 @@ static void the_window_is_bounded_in_number(void **state)
     fixture_fill(fixture, "a/", 200, 0);
     fixture_hold(fixture, true);
     fixture_create(fixture, &spec, id);
-    fixture_sleep_ms(150);
+    fixture_await_in_flight(fixture, LIMIT_JOB_WINDOW);
+    fixture_sleep_ms(50); /* in which more would come */
     assert_int_equal(fixture_results(fixture, id), 0);
     fixture_hold(fixture, false);
     fixture_await(fixture, id, JOB_DONE);

@@ -114,7 +114,7 @@ static void another_model_is_built_beside_and_swapped_in(void **state)
     fixture_create(fixture, "x");
     fixture_await_ready(fixture, "x");
     begin_searching(&searching, fixture);
-    atomic_store(&fixture->delay_us, 500);
+    atomic_store(&fixture->delay_us, 50000); /* it builds for as long as is looked at it */
     assert_int_equal(retrieval_rebuild(fixture->retrieval, "x", "m2", "7", NULL), 0);
     assert_int_equal(retrieval_rebuild(fixture->retrieval, "x", "m2", "8", &error), -EEXIST);
     assert_int_equal(error.code, ERROR_CONFLICT);
@@ -125,6 +125,7 @@ static void another_model_is_built_beside_and_swapped_in(void **state)
     assert_int_equal(info.state, RETRIEVAL_READY);
     retrieval_info_done(&info);
     fixture_put(fixture, "a/new.jpg", 3); /* while it builds */
+    atomic_store(&fixture->delay_us, 500);
     fixture_await_exact(fixture, "x", "m2");
     fixture_await(fixture, "x", RETRIEVAL_READY);
     end_searching(&searching);
@@ -150,11 +151,18 @@ static void a_rebuild_goes_on_after_a_restart(void **state)
     fixture_fill(fixture, "a/", COUNT);
     fixture_create(fixture, "x");
     fixture_await_ready(fixture, "x");
-    atomic_store(&fixture->delay_us, 1000);
+    atomic_store(&fixture->delay_us, 10000);
     assert_int_equal(retrieval_rebuild(fixture->retrieval, "x", "m2", "", NULL), 0);
-    fixture_sleep_ms(300);
-    fixture_restart(fixture);
     struct retrieval_info info = fixture_info(fixture, "x");
+    for (int i = 0; i < 2000 && info.has_next && info.next_rows == 0; i++) {
+        retrieval_info_done(&info);
+        fixture_sleep_ms(10);
+        info = fixture_info(fixture, "x");
+    }
+    assert_true(info.has_next && info.next_rows > 0);
+    retrieval_info_done(&info);
+    fixture_restart(fixture);
+    info = fixture_info(fixture, "x");
     assert_true(info.has_next);
     retrieval_info_done(&info);
     assert_true(fixture_is_exact(fixture, "x", "m"));

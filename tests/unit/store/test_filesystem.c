@@ -99,7 +99,8 @@ static void the_kernel_tells_the_uuid(void **state)
     assert_true(filesystem_choose(0, 0, told) == fsid);
 }
 
-/* Through a path descriptor, in another file system than the root, and where it cannot be opened. */
+/* Through a path descriptor, in another file system than the root, and where it cannot be opened.
+ */
 static void any_descriptor_will_do(void **state)
 {
     (void)state;
