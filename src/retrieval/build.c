@@ -152,7 +152,6 @@ void build_set_job(struct build *build, const char *job)
 
 void build_set_filled(struct build *build)
 {
-    build->feed.filled = true;
     HOLD(&build->entry->retrieval->lock);
     build->filled = true;
 }

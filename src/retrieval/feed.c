@@ -111,6 +111,9 @@ static int commit(struct build *build, struct error *error)
             feed->lost = true; /* its keys are damaged */
         }
     }
+    if (r == 0 && feed->filled && !build->filled) {
+        build_set_filled(build); /* only now its rows can be found */
+    }
     if (r == 0) {
         feed->batch_ns = 0;
         release(build);
@@ -205,8 +208,8 @@ static int take_line(void *context, const struct jobs_line *line)
     }
     feed->cursor++;
     feed->batch_ns = feed->batch_ns > 0 ? feed->batch_ns : clock_now_ns();
-    if (line->pass > 1 && !feed->filled) {
-        build_set_filled(build);
+    if (line->pass > 1) {
+        feed->filled = true;
     }
     return 0;
 }
@@ -308,7 +311,7 @@ static int look_at_pass(struct build *build, struct error *error)
     bool over = (info.between_passes || info.pass > 1) && info.results == feed->cursor;
     job_info_done(&info);
     if (over && !feed->filled) {
-        build_set_filled(build);
+        feed->filled = true;
         return commit(build, error);
     }
     return 0;
