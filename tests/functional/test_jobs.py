@@ -7,7 +7,6 @@ The null engine's models sleep for some milliseconds an object, and crash or han
 
 import collections
 import concurrent.futures
-import io
 import json
 import os
 import pathlib
@@ -15,13 +14,12 @@ import random
 import shutil
 import socket
 import subprocess
-import tarfile
 import threading
 import time
 
 import pytest
 import requests
-from conftest import Daemon, grey_png
+from conftest import Daemon, add_package, grey_png
 
 NAMES = [f"{v:02}.png" for v in range(20)]
 FULL_NAMES = [f"photos/{n}" for n in NAMES]
@@ -42,12 +40,7 @@ def null(situd, photos, models, *args, cache=False):
 
 
 def add(daemon, package, name):
-    tar = io.BytesIO()
-    with tarfile.open(fileobj=tar, mode="w") as t:
-        for file in sorted(package.iterdir()):
-            t.add(file, file.name)
-    r = requests.put(f"{daemon.url}/v1/models/{name}", data=tar.getvalue(), timeout=60,
-                     headers={"Content-Type": "application/octet-stream"})
+    r = add_package(daemon, package, name)
     assert r.status_code == 201, r.text
 
 
