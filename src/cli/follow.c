@@ -128,6 +128,8 @@ static int on_wait(void *context)
         progress_clear(&follow->progress);
         table_print(&follow->sink.table);
     }
+    /* Into a pipe, too: who reads it waits for what is there. A fault shows in ferror(). */
+    (void)fflush(stdout);
     show(follow);
     return 0;
 }

@@ -3,7 +3,6 @@
 left, gone on with, retried; standing jobs; long lists; what crosses the wire."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -174,18 +173,16 @@ def test_a_standing_job_tells_what_is_new_and_what_is_gone(situd, data, models, 
     source = sorted((data / "photos").iterdir())
     shutil.copy(source[0], photos / "a.jpg")
     array = situd("--store", f"photos={photos}", "--models", models)
-    screen, stdout = os.openpty()  # where lines come out as they are written
     with subprocess.Popen([SITU, "--array", array.url, "infer", "squeezenet", "photos/", "--follow", "--interval",
-                           "1", "-fjsonl"], stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                          text=True) as child, open(screen, encoding="utf-8") as told:
-        os.close(stdout)
+                           "1", "-fjsonl"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                          text=True) as child:
         job = []
         array.wait_for(lambda: job.extend(rows(situ_cli(array, "job", "list", "-fjsonl"))) or
                        (job and job[-1]["idle"]), "the first pass")
         shutil.copy(source[1], tmp_path / "b.jpg").rename(photos / "b.jpg")  # never half of it
         array.wait_for(lambda: array.get(f"/v1/jobs/{job[0]['id']}").json()["results"] == 2, "what is new")
         (photos / "a.jpg").unlink()
-        lines = [json.loads(told.readline()) for _ in range(3)]
+        lines = [json.loads(child.stdout.readline()) for _ in range(3)]  # while it goes on
         child.send_signal(signal.SIGINT)
         _, err = child.communicate(timeout=30)
     assert child.returncode == 130, err
