@@ -31,7 +31,7 @@ CASES = [
     (SMALL, "cone", [], 4.0, 16.0, False),
     (LARGE, "sphere", ["--insert", 210], 1.3, 4.0, True),
     (LARGE, "mixture", [], 1.3, 4.0, False),
-    (LARGE, "cone", [], 1.3, 4.0, False),
+    (LARGE, "cone", [], 1.6, 4.0, False),  # more rows than elsewhere are compared in full
 ]
 NUMPY = """
 import json, sys, time

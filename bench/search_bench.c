@@ -10,12 +10,11 @@
  * (Gaussians around 2,000 centres) or `cone` (unclustered and of low contrast: all point nearly the
  * same way). --near of them lie within a thousandth of one another; every other query lies beside
  * these. Prints one JSON object: best and median milliseconds of the queries, on the clock and of
- * the CPU, how many passes over the int8 bytes the latter are at the read bandwidth that is
- * measured in the same run, the same of the queries beside the near rows, recall@10 of all, and,
- * with
- * --insert, the 50th and 99th of 400 searches without and with rows being put, how many rows were
- * put a second, and how many of the answers meanwhile were not exactly those of the rows that were
- * committed when the search began.
+ * the CPU, how many passes over the int8 bytes the latter are, with passes in turns with searches,
+ * the same of the queries beside the near rows, recall@10 of all, and, with --insert, the 50th and
+ * 99th of 400 searches without and with rows being put, how many rows were put a second, and how
+ * many of the answers meanwhile were not exactly those of the rows that were committed when the
+ * search began.
  *
  * --check times nothing. The exit status is 1 where an answer is not exact. --keep leaves the
  * index, for search.py. Bind it to a core with taskset.
@@ -237,26 +236,35 @@ static double build(struct bench *bench)
     return (double)(clock_now_ns() - start) / 1e9;
 }
 
-/* Seconds for one pass over as many bytes: the best of several, in large pages, by the C library's
- * search for a byte that is not there, which does nothing but read. */
-static double measure_pass(size_t size)
+/* As many bytes as the int8 copy has, in large pages. */
+struct passes {
+    void *bytes; /* owned */
+    size_t size;
+    double best_ms;
+};
+
+static void passes_init(struct passes *passes, size_t size)
 {
-    void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    double best = INFINITY;
-    if (bytes == MAP_FAILED) {
+    *passes = (struct passes){.size = size, .best_ms = INFINITY};
+    passes->bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (passes->bytes == MAP_FAILED) {
         fail("memory", NULL);
     }
-    (void)madvise(bytes, size, MADV_HUGEPAGE);
-    memset(bytes, 1, size);
-    for (int round = 0; round < 20; round++) {
-        int64_t start = clock_now_ns();
-        if (memchr(bytes, 2, size)) {
-            fail("pass", NULL);
-        }
-        best = fmin(best, (double)(clock_now_ns() - start) / 1e9);
+    (void)madvise(passes->bytes, size, MADV_HUGEPAGE);
+    memset(passes->bytes, 1, size);
+}
+
+/* Milliseconds for one pass over them by the C library's search for a byte that is not there, which
+ * does nothing but read. */
+static double measure_pass(struct passes *passes)
+{
+    int64_t start = clock_now_ns();
+    if (memchr(passes->bytes, 2, passes->size)) {
+        fail("pass", NULL);
     }
-    (void)munmap(bytes, size);
-    return best;
+    double ms = (double)(clock_now_ns() - start) / 1e6;
+    passes->best_ms = fmin(passes->best_ms, ms);
+    return ms;
 }
 
 static int by_size(const void *a, const void *b)
@@ -342,20 +350,25 @@ struct times {
     size_t count;
     double wall[QUERIES_MAX];
     double cpu[QUERIES_MAX];
+    double ratio[QUERIES_MAX]; /* CPU time, of the best pass in turns with it */
 };
 
-static void time_query(struct bench *bench, const float *query, struct times *times)
+static void time_query(struct bench *bench, const float *query, struct passes *passes,
+                       struct times *times)
 {
     struct index_answer answer;
     double wall = INFINITY;
     double cpu = INFINITY;
+    double pass = INFINITY;
     for (int round = 0; round < ROUNDS; round++) {
         int64_t start = cpu_now_ns();
         wall = fmin(wall, search_ms(bench, query, 1, &answer));
         cpu = fmin(cpu, (double)(cpu_now_ns() - start) / 1e6);
         index_answer_done(&answer);
+        pass = fmin(pass, measure_pass(passes));
     }
     times->wall[times->count] = wall;
+    times->ratio[times->count] = cpu / pass;
     times->cpu[times->count++] = cpu;
 }
 
@@ -375,37 +388,40 @@ static double time_together(struct bench *bench)
 
 /* Wall and CPU time, and how many passes the latter is: on a busy machine the wall clock tells of
  * others. */
-static void print_times(const char *name, struct times *times, double pass_ms)
+static void print_times(const char *name, struct times *times)
 {
     if (times->count == 0) {
         return;
     }
     qsort(times->wall, times->count, sizeof times->wall[0], by_size);
     qsort(times->cpu, times->count, sizeof times->cpu[0], by_size);
-    double median = times->cpu[times->count / 2];
+    qsort(times->ratio, times->count, sizeof times->ratio[0], by_size);
     printf("\"%sbest_ms\": %.3f, \"%smedian_ms\": %.3f, \"%smedian_cpu_ms\": %.3f, "
            "\"%sbest_ratio\": %.3f, \"%sratio\": %.3f, ",
-           name, times->wall[0], name, times->wall[times->count / 2], name, median, name,
-           times->cpu[0] / pass_ms, name, median / pass_ms);
+           name, times->wall[0], name, times->wall[times->count / 2], name,
+           times->cpu[times->count / 2], name, times->ratio[0], name,
+           times->ratio[times->count / 2]);
 }
 
 /* Of the even queries, and of the odd ones, which lie beside the near rows. */
-static void measure_searches(struct bench *bench, double pass_s)
+static void measure_searches(struct bench *bench)
 {
     static struct times times[2];
+    struct passes passes;
     struct index_status before, after;
+    passes_init(&passes, bench->rows * bench->dimension);
     index_status(bench->index, &before);
     for (size_t q = 0; q < bench->queries; q++) {
-        time_query(bench, bench->asked + q * bench->dimension, &times[bench->near ? q % 2 : 0]);
+        time_query(bench, bench->asked + q * bench->dimension, &passes,
+                   &times[bench->near ? q % 2 : 0]);
     }
     index_status(bench->index, &after);
     double together_ms = time_together(bench);
-    /* Again, at the other end: on a shared machine the bandwidth comes and goes. */
-    double pass_ms = fmin(pass_s, measure_pass(bench->rows * bench->dimension)) * 1e3;
-    print_times("", &times[0], pass_ms);
-    print_times("near_", &times[1], pass_ms);
+    print_times("", &times[0]);
+    print_times("near_", &times[1]);
+    (void)munmap(passes.bytes, passes.size);
     printf("\"pass_ms\": %.3f, \"gb_s\": %.2f, \"cpu_ms_of_16\": %.3f, \"rescored\": %.0f, ",
-           pass_ms, (double)(bench->rows * bench->dimension) / pass_ms / 1e6, together_ms,
+           passes.best_ms, (double)passes.size / passes.best_ms / 1e6, together_ms,
            (double)(after.rescored - before.rescored) / (double)(bench->queries * ROUNDS));
 }
 
@@ -591,7 +607,7 @@ int main(int argc, char **argv)
     find_truths(&bench);
     bool right = check_recall(&bench) == 1.0;
     if (!bench.check) {
-        measure_searches(&bench, measure_pass(bench.rows * bench.dimension));
+        measure_searches(&bench);
     }
     if (bench.insert > 0) {
         right = measure_inserting(&bench) == 0 && right;
