@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,6 +233,8 @@ static int start_dispatch(struct service *service, struct error *error)
         .queue_limit = (size_t)config->queue,
     };
     service->cores = lanes_cpus(dispatch.worker.lane_cpus, LIMIT_LANES - 1);
+    /* The C library's eight pools of memory a core grow with every thread that a job or task has. */
+    (void)mallopt(M_ARENA_MAX, service->cores > 2 ? (int)service->cores : 2);
     service->lane_count = config->lanes > 0 && config->lanes < LIMIT_LANES ? (uint32_t)config->lanes
                                                                            : service->cores + 1;
     for (uint32_t i = service->cores; i < service->lane_count; i++) {
