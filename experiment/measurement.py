@@ -22,8 +22,8 @@ OPEN_SYSTEMS = ["compact", "host", "node", "tensor"]
 OPEN_SHARES = [0.4, 0.8, 1.1]  # of the rate that situ reaches in a closed loop
 DEADLINES_MS = [50, 100, 200]
 LARGE_COUNT = 8
-COUNT = 64  # photos of a round, but for the first model, which gets all
-SLOW_COUNT = 16  # photos where each takes long: a slow model, a tensor as text
+COUNT = 32  # photos of a round, but for the first model, which gets all
+SLOW_COUNT = 8  # photos where each takes long: a slow model, a tensor as text
 OPEN_SECONDS = 2
 
 
@@ -185,7 +185,7 @@ class Plan:
                     runs[name].append(self.measured(client, running, f"closed {counts[name]}"))
                     client.stop()
         for name in names:
-            yield self.entry(part, setting, name, link, runs[name], cores=cores, shape=shape)
+            yield self.entry(part, setting, name, link, runs[name], cores=cores, shape=shape, count=counts[name])
 
     def count_of(self, part, setting, name):
         if self.quick:
@@ -205,7 +205,7 @@ class Plan:
                  f"{middle['up_bytes'] + middle['down_bytes']:.0f} bytes"
                  + (f", {more['rate']:.0f}/s offered" if more.get("rate") else ""))
         return {"part": part, "setting": setting.name, "model": setting.package.name, "system": name,
-                "link": link, "photo_bytes": setting.mean_bytes, "count": setting.count,
+                "link": link, "photo_bytes": setting.mean_bytes, "count": more.pop("count", setting.count),
                 "median": middle, "range": low_high, "runs": runs,
                 **{key: value for key, value in more.items() if value is not None}}
 

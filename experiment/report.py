@@ -252,7 +252,8 @@ def write(out, raw):
     page += [f"<img src='{html.escape(name)}' alt='{html.escape(name)}'>" for name in images]
     for part, title in TITLES.items():
         for (setting,), entries in groups(picked(raw, part), "setting").items():
-            page.append(f"<h2>{title}: {html.escape(setting)}</h2><p>{entries[0]['count']} photos of "
+            counts = " or ".join(map(str, sorted({e["count"] for e in entries}, reverse=True)))
+            page.append(f"<h2>{title}: {html.escape(setting)}</h2><p>{counts} photos of "
                         f"{entries[0]['photo_bytes'] / 1e3:.0f} kB, {len(entries[0]['runs'])} runs.</p>")
             if part == "open":
                 for (link,), group in groups(entries, "link").items():
