@@ -123,19 +123,27 @@ int body_writer_put(void *context, const void *bytes, size_t size)
     return writer->failed;
 }
 
-int body_writer_finish(struct body_writer *writer, struct error *error)
+/* Waits for the task, and takes what it has not come to. */
+static void take_rest(struct body_writer *writer, struct buffer *ret_rest)
 {
     HOLD(&writer->lock);
     while (writer->running) {
         (void)pthread_cond_wait(&writer->idle, &writer->lock);
     }
+    *ret_rest = writer->filled;
+    writer->filled = BUFFER_INIT;
+}
+
+int body_writer_finish(struct body_writer *writer, struct error *error)
+{
+    cleanup_buffer struct buffer rest = BUFFER_INIT;
+    take_rest(writer, &rest); /* nobody else is there any more: what follows wants no lock */
     if (writer->error.code != ERROR_NONE) {
         *error = writer->error;
         return writer->failed;
     }
-    if (writer->failed == 0 && writer->filled.size > 0) { /* nobody else is there any more */
-        writer->failed = writer->write(writer->context, writer->filled.data, writer->filled.size);
-        buffer_done(&writer->filled);
+    if (writer->failed == 0 && rest.size > 0) {
+        writer->failed = writer->write(writer->context, rest.data, rest.size);
     }
     return 0;
 }
