@@ -233,7 +233,8 @@ static int start_dispatch(struct service *service, struct error *error)
         .queue_limit = (size_t)config->queue,
     };
     service->cores = lanes_cpus(dispatch.worker.lane_cpus, LIMIT_LANES - 1);
-    /* The C library's eight pools of memory a core grow with every thread that a job or task has. */
+    /* The C library has eight pools of memory a core, which grow with every thread of a job. */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): no lane, job or task is there yet. */
     (void)mallopt(M_ARENA_MAX, service->cores > 2 ? (int)service->cores : 2);
     service->lane_count = config->lanes > 0 && config->lanes < LIMIT_LANES ? (uint32_t)config->lanes
                                                                            : service->cores + 1;
