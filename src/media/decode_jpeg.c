@@ -412,10 +412,18 @@ static int begin(struct jpeg_state *jpeg, struct error *error)
     return 0;
 }
 
+static void jpeg_close(void *state)
+{
+    struct jpeg_state *jpeg = state;
+    if (jpeg->made) {
+        jpeg_destroy_decompress(&jpeg->cinfo);
+        jpeg->made = false;
+    }
+}
+
 static int begin_again(struct jpeg_state *jpeg, struct error *error)
 {
-    jpeg_destroy_decompress(&jpeg->cinfo);
-    jpeg->made = false;
+    jpeg_close(jpeg);
     jpeg->plain = true;
     int result = read_header(jpeg, error);
     if (result == 0 && jpeg->eighths > 0) {
@@ -552,15 +560,6 @@ static int jpeg_finish(void *state, struct error *error)
         }
     }
     return finish_rows(jpeg, error);
-}
-
-static void jpeg_close(void *state)
-{
-    struct jpeg_state *jpeg = state;
-    if (jpeg->made) {
-        jpeg_destroy_decompress(&jpeg->cinfo);
-        jpeg->made = false;
-    }
 }
 
 static void jpeg_trim(void *state)
