@@ -62,18 +62,29 @@ static void feed_a_part(struct package_upload *upload)
     assert_int_equal(package_upload_feed(upload, tar.data, tar.size), 0);
 }
 
-static void test_a_cut_upload_is_removed_on_another_thread(void **state)
+/* An upload to its end: cut, or taken. The path that it had, to be freed. */
+static char *run_upload(unsigned task_count, bool taken)
 {
     struct tasks *tasks = NULL;
     struct package_upload *upload = NULL;
     char *directory = make_directory();
-    cleanup_free char *path = strdup(directory);
-    (void)state;
-    assert_int_equal(tasks_new(4, &tasks), 0);
+    char *path = strdup(directory);
+    assert_int_equal(tasks_new(task_count, &tasks), 0);
     assert_int_equal(package_upload_new(directory, 1 << 20, tasks, &upload), 0);
-    feed_a_part(upload);
+    if (taken) {
+        package_upload_take(upload);
+    } else {
+        feed_a_part(upload);
+    }
     package_upload_free(upload);
     tasks_free(tasks);
+    return path;
+}
+
+static void test_a_cut_upload_is_removed_on_another_thread(void **state)
+{
+    (void)state;
+    cleanup_free char *path = run_upload(4, false);
     assert_int_not_equal(access(path, F_OK), 0);
     assert_int_equal(atomic_load(&removed_here), 0);
     assert_int_equal(atomic_load(&removed_elsewhere), 3); /* the file, onnx/, the directory */
@@ -81,31 +92,15 @@ static void test_a_cut_upload_is_removed_on_another_thread(void **state)
 
 static void test_a_cut_upload_goes_even_where_no_task_is_to_be_had(void **state)
 {
-    struct tasks *tasks = NULL;
-    struct package_upload *upload = NULL;
-    char *directory = make_directory();
-    cleanup_free char *path = strdup(directory);
     (void)state;
-    assert_int_equal(tasks_new(0, &tasks), 0);
-    assert_int_equal(package_upload_new(directory, 1 << 20, tasks, &upload), 0);
-    feed_a_part(upload);
-    package_upload_free(upload);
-    tasks_free(tasks);
+    cleanup_free char *path = run_upload(0, false);
     assert_int_not_equal(access(path, F_OK), 0);
 }
 
 static void test_a_package_that_was_taken_stays(void **state)
 {
-    struct tasks *tasks = NULL;
-    struct package_upload *upload = NULL;
-    char *directory = make_directory();
-    cleanup_free char *path = strdup(directory);
     (void)state;
-    assert_int_equal(tasks_new(4, &tasks), 0);
-    assert_int_equal(package_upload_new(directory, 1 << 20, tasks, &upload), 0);
-    package_upload_take(upload);
-    package_upload_free(upload);
-    tasks_free(tasks);
+    cleanup_free char *path = run_upload(4, true);
     assert_int_equal(rmdir(path), 0);
 }
 
