@@ -142,12 +142,20 @@ static void wait_for_items(struct dispatch *dispatch, struct dispatch_lane *lane
     dispatch->seekers++;
 }
 
-static void wake_lane(struct dispatch *dispatch)
+/* An idle lane, which is idle no more and is to be woken; or NULL. */
+static struct dispatch_lane *take_idle(struct dispatch *dispatch)
 {
     struct dispatch_lane *lane = dispatch->idle;
     if (lane) {
         dispatch->idle = lane->next_idle;
         lane->idle = false;
+    }
+    return lane;
+}
+
+static void wake(struct dispatch_lane *lane)
+{
+    if (lane) {
         (void)pthread_cond_signal(&lane->wake);
     }
 }
@@ -160,11 +168,16 @@ static size_t free_cores(const struct dispatch *dispatch)
     return working < cores ? cores - working : 0;
 }
 
+static bool wants_lane(const struct dispatch *dispatch)
+{
+    return queue_length(&dispatch->queue) > dispatch->seekers &&
+           free_cores(dispatch) > dispatch->seekers;
+}
+
 void dispatch_wake_lane(struct dispatch *dispatch)
 {
-    if (queue_length(&dispatch->queue) > dispatch->seekers &&
-        free_cores(dispatch) > dispatch->seekers) {
-        wake_lane(dispatch);
+    if (wants_lane(dispatch)) {
+        wake(take_idle(dispatch));
     }
 }
 
@@ -351,7 +364,7 @@ static void *housekeeper_main(void *argument)
         stopping = dispatch->stopping;
         leave_long_ones(dispatch);
         if (queue_length(&dispatch->queue) > 0 && free_cores(dispatch) > 0) {
-            wake_lane(dispatch); /* should a lane be held up by its last item's owner */
+            wake(take_idle(dispatch)); /* should a lane be held up by its last item's owner */
         }
         expire(dispatch, &finished);
         garbage = idle_worker(dispatch, &finished);
@@ -430,7 +443,7 @@ void dispatch_stop(struct dispatch *dispatch)
     atomic_store(&dispatch->stop_loading, true);
     give_up_queue(dispatch, &finished);
     while (dispatch->idle) {
-        wake_lane(dispatch);
+        wake(take_idle(dispatch));
     }
     (void)pthread_cond_broadcast(&dispatch->loaded);
     (void)pthread_mutex_unlock(&dispatch->lock);
@@ -463,10 +476,11 @@ void dispatch_free(struct dispatch *dispatch)
     free(dispatch);
 }
 
-int dispatch_submit(struct dispatch *dispatch, struct infer_request *request,
-                    struct infer_item *items, size_t count, struct error *error)
+/* Under the lock. The last lane that is to be woken for the items is left to the caller. */
+static int submit(struct dispatch *dispatch, struct infer_request *request,
+                  struct infer_item *items, size_t count, struct dispatch_lane **ret_lane,
+                  struct error *error)
 {
-    HOLD(&dispatch->lock);
     int result = dispatch_want_loaded(dispatch, request->model, error);
     if (result < 0) {
         return result;
@@ -491,13 +505,27 @@ int dispatch_submit(struct dispatch *dispatch, struct infer_request *request,
                            item->entry.queued_ns) < 0) {
                 dispatch_park(dispatch, item); /* cannot be: room was checked under the same lock */
             }
-            dispatch_wake_lane(dispatch);
+            if (wants_lane(dispatch)) {
+                wake(*ret_lane);
+                *ret_lane = take_idle(dispatch);
+            }
         } else {
             item->entry.source = &request->source;
             dispatch_park(dispatch, item);
         }
     }
     return 0;
+}
+
+int dispatch_submit(struct dispatch *dispatch, struct infer_request *request,
+                    struct infer_item *items, size_t count, struct error *error)
+{
+    struct dispatch_lane *lane = NULL;
+    (void)pthread_mutex_lock(&dispatch->lock);
+    int result = submit(dispatch, request, items, count, &lane, error);
+    (void)pthread_mutex_unlock(&dispatch->lock);
+    wake(lane); /* on this core: under the lock, it would run into that, and have to wait again */
+    return result;
 }
 
 void dispatch_cancel(struct dispatch *dispatch, struct infer_request *request)

@@ -104,8 +104,12 @@ int postprocess_row(const struct item_output *output, size_t row, float **ret_va
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
     const char *data = (const char *)output->data + row * count * element;
-    for (size_t i = 0; i < count; i++) {
-        values[i] = load_value(data, output->datatype, i);
+    if (output->datatype == DATATYPE_FP32) {
+        memcpy(values, data, count * sizeof *values);
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            values[i] = load_value(data, output->datatype, i);
+        }
     }
     *ret_values = values;
     *ret_count = count;
@@ -162,6 +166,12 @@ static void sink(struct result_class *heap, size_t count, size_t place)
     }
 }
 
+static struct result_class class_of(const float *values, size_t i)
+{
+    return (struct result_class){.index = (uint32_t)i,
+                                 .score = isnan(values[i]) ? -INFINITY : values[i]};
+}
+
 /* A heap, so that no order of values makes many millions of them cost more than some comparisons
  * each. */
 void postprocess_classes(float *values, size_t count, int apply_softmax, size_t top,
@@ -171,16 +181,15 @@ void postprocess_classes(float *values, size_t count, int apply_softmax, size_t 
         softmax(values, count);
     }
     size_t used = top < count ? top : count;
-    for (size_t i = 0; i < count; i++) {
-        struct result_class class = {.index = (uint32_t)i,
-                                     .score = isnan(values[i]) ? -INFINITY : values[i]};
-        if (i < used) {
-            ret_classes[i] = class;
-            for (size_t start = i + 1 == used ? used / 2 : 0; start-- > 0;) {
-                sink(ret_classes, used, start);
-            }
-        } else if (used > 0 && is_worse(&ret_classes[0], &class)) {
-            ret_classes[0] = class;
+    for (size_t i = 0; i < used; i++) {
+        ret_classes[i] = class_of(values, i);
+    }
+    for (size_t start = used / 2; start-- > 0;) {
+        sink(ret_classes, used, start);
+    }
+    for (size_t i = used; used > 0 && i < count; i++) {
+        if (values[i] > ret_classes[0].score) { /* of equal ones the first stays */
+            ret_classes[0] = class_of(values, i);
             sink(ret_classes, used, 0);
         }
     }

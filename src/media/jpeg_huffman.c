@@ -24,7 +24,7 @@ enum {
     BITS_WANTED = 32,    /* a code and its value have at most 16 + 15 bits */
     RUN_MAX = 15,        /* zeros before a coefficient, by its symbol */
     PAIR_REACH = 32,     /* places that two coefficients with their runs take */
-    PAIR_END = 48,       /* behind it, two could end the block with the first */
+    LOOKS_A_FILL = 5,    /* at the table, out of at least 56 bits */
     BLOCK_END = 128,     /* added to the place where a block ends before its last coefficient */
     END_OF_BLOCK = 0x00, /* symbols of no value */
     ZERO_RUN = 0xF0,
@@ -310,27 +310,28 @@ static inline uint32_t take_single(const struct code_table *table, struct bits *
     return k + 1;
 }
 
+/* Bits are taken in once for several looks: asking before each one whether there are enough costs a
+ * branch that no processor can predict. */
 static inline __attribute__((always_inline)) bool take_ac(const struct code_table *table,
                                                           struct bits *bits, JCOEF *block)
 {
     uint32_t k = 1;
-    while (k < DCTSIZE2) {
-        if (bits->count < BITS_WANTED) {
-            take_more(bits);
-        }
-        struct pair pair = table->pairs[bits->held >> (64 - LOOK_BITS)];
-        if (__builtin_expect(pair.length != 0 && k < PAIR_END, 1)) {
+    do {
+        take_more(bits);
+#pragma GCC unroll 5
+        for (int i = 0; i < LOOKS_A_FILL && k < DCTSIZE2; i++) {
+            struct pair pair = table->pairs[bits->held >> (64 - LOOK_BITS)];
+            /* A second coefficient behind the last place would be the next block's. */
+            if (__builtin_expect(pair.length == 0 || k + pair.first_run == DCTSIZE2 - 1, 0)) {
+                k = bits->count < BITS_WANTED ? k : take_single(table, bits, block, k);
+                break;
+            }
             drop(bits, pair.length);
             block[natural_place[k + pair.second_run]] = pair.second;
             block[natural_place[k + pair.first_run]] = pair.first;
             k += pair.advance;
-        } else {
-            k = take_single(table, bits, block, k);
-            if (k == 0) {
-                return false;
-            }
         }
-    }
+    } while (k - 1 < DCTSIZE2 - 1);
     return k == DCTSIZE2 || (k >= BLOCK_END && k <= BLOCK_END + DCTSIZE2);
 }
 
