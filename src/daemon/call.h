@@ -18,32 +18,14 @@
 
 enum { CALL_CAPTURES = 4 };
 
-struct call;
-
-enum route_body {
-    BODY_NONE,
-    BODY_CONTROL,
-    BODY_DATA,
-    BODY_UPLOAD,
-    BODY_JOB,
-    BODY_SEARCH,
-    BODY_VECTORS
-};
-
-struct route {
-    const char *method;
-    const char *pattern; /* `*` captures a segment, `**` the rest */
-    enum route_body body;
-    bool blocking; /* runs on a task thread */
-    void (*handle)(struct call *call);
-};
+struct route;
 
 struct call {
     atomic_uint references;
     struct service *service;      /* borrowed */
     struct http_request *request; /* borrowed by HTTP's reference, owned by ours */
-    const struct route *route;
-    char *path; /* owned; cut into pieces */
+    const struct route *route;    /* NULL: none; see routes.h */
+    char *path;                   /* owned; cut into pieces */
     const char *captures[CALL_CAPTURES];
     struct model *model; /* owned reference; NULL where the call names none */
     void *state;         /* the route's; freed by free_state */
@@ -79,53 +61,5 @@ bool call_query_number(struct call *call, const char *name, size_t lowest, size_
 
 /* The HTTP status that belongs to an error. */
 unsigned call_status(enum error_code code);
-
-/* The handler for http_server_new(). */
-struct http_handler call_handler_for(struct service *service);
-
-/* Routes, by room of the interface. */
-void route_infer_stored(struct call *call);
-void route_infer_post(struct call *call);
-void route_v2_infer(struct call *call);
-void route_v2_server(struct call *call);
-void route_v2_live(struct call *call);
-void route_v2_ready(struct call *call);
-void route_v2_model(struct call *call);
-void route_v2_model_ready(struct call *call);
-void route_v2_index(struct call *call);
-void route_thumbnail(struct call *call);
-void route_cache(struct call *call);
-void route_cache_clear(struct call *call);
-void route_job_begin(struct call *call); /* takes the body in */
-void route_job_create(struct call *call);
-void route_job_list(struct call *call);
-void route_job_show(struct call *call);
-void route_job_results(struct call *call);
-void route_job_pause(struct call *call);
-void route_job_resume(struct call *call);
-void route_job_cancel(struct call *call);
-void route_job_retry(struct call *call);
-void route_job_remove(struct call *call);
-void route_index_create(struct call *call);
-void route_index_list(struct call *call);
-void route_index_show(struct call *call);
-void route_index_remove(struct call *call);
-void route_index_rebuild(struct call *call);
-void route_index_duplicates(struct call *call);
-void route_index_export(struct call *call);
-void route_index_import_begin(struct call *call); /* takes the body in */
-void route_index_import(struct call *call);
-void route_search(struct call *call);
-void route_status(struct call *call);
-void route_metrics(struct call *call);
-void route_store_list(struct call *call);
-void route_object_list(struct call *call);
-void route_model_list(struct call *call);
-void route_model_show(struct call *call);
-void route_model_labels(struct call *call);
-void route_model_upload(struct call *call);
-void route_model_upload_begin(struct call *call);
-void route_model_import(struct call *call);
-void route_model_remove(struct call *call);
 
 #endif

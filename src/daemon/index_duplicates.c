@@ -12,9 +12,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/call.h"
 #include "daemon/groups.h"
 #include "daemon/line_stream.h"
+#include "daemon/routes.h"
 #include "daemon/search_pool.h"
 #include "wire/json.h"
 #include "wire/search_request.h"

@@ -13,10 +13,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/call.h"
 #include "daemon/index_json.h"
 #include "daemon/index_routes.h"
 #include "daemon/line_stream.h"
+#include "daemon/routes.h"
 #include "wire/index_request.h"
 #include "wire/result_line.h"
 

@@ -19,11 +19,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/call.h"
 #include "daemon/job_host.h"
 #include "daemon/job_streams.h"
 #include "daemon/listen.h"
 #include "daemon/retrieval_host.h"
+#include "daemon/routes.h"
 #include "daemon/sandbox_support.h"
 #include "daemon/search_pool.h"
 #include "infer/lanes.h"
@@ -309,7 +309,7 @@ static int start_http(struct service *service, struct listen_socket *sockets, un
                                .body_ms = (int64_t)config->body_ms,
                                .idle_ms = (int64_t)config->idle_ms,
                                .bodies_bytes = config->body_bytes * 4};
-    struct http_handler handler = call_handler_for(service);
+    struct http_handler handler = routes_handler(service);
     cleanup_free char *certificate = NULL;
     cleanup_free char *key = NULL;
     if (config->tls_certificate) {

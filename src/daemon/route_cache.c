@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
-#include "daemon/call.h"
+#include "daemon/routes.h"
 
 static const char *yes_no(bool value)
 {

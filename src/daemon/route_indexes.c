@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "daemon/call.h"
 #include "daemon/index_json.h"
 #include "daemon/index_routes.h"
+#include "daemon/routes.h"
 #include "wire/index_request.h"
 
 void index_respond(struct call *call, unsigned status, const struct retrieval_info *info)

@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
-#include "daemon/call.h"
+#include "daemon/routes.h"
 #include "infer/answer.h"
 
 enum { DEFAULT_TOP = 5 };

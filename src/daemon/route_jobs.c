@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "daemon/call.h"
 #include "daemon/job_json.h"
 #include "daemon/job_streams.h"
+#include "daemon/routes.h"
 #include "wire/job_request.h"
 
 /* ---- answers ---- */

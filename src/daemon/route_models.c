@@ -8,9 +8,9 @@
 
 #include "base/log.h"
 #include "daemon/body_writer.h"
-#include "daemon/call.h"
 #include "daemon/model_json.h"
 #include "daemon/package_upload.h"
+#include "daemon/routes.h"
 #include "wire/json.h"
 
 void route_model_list(struct call *call)

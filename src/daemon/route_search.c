@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/call.h"
 #include "daemon/index_metrics.h"
+#include "daemon/routes.h"
 #include "daemon/search_pool.h"
 #include "wire/search_request.h"
 #include "wire/search_response.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "daemon/call.h"
+#include "daemon/routes.h"
 #include "wire/json.h"
 
 static const char *yes_no(bool value)

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/call.h"
+#include "daemon/routes.h"
 #include "wire/json.h"
 
 struct store *service_store_find(struct service *service, const char *name, size_t length,

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/call.h"
+#include "daemon/routes.h"
 
 enum { DEFAULT_EDGE = 160 };
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/call.h"
 #include "daemon/model_json.h"
+#include "daemon/routes.h"
 #include "wire/json.h"
 
 static void respond_text(struct call *call, const char *text)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/call.h"
+#include "daemon/routes.h"
 #include "infer/answer.h"
 #include "infer/postprocess.h"
 #include "wire/v2_request.h"

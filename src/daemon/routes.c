@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Callbacks come from the listeners' threads.
+ */
+#include "daemon/routes.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/limits.h"
+#include "daemon/listen.h"
+
+enum route_body {
+    BODY_NONE,
+    BODY_CONTROL,
+    BODY_DATA,
+    BODY_UPLOAD,
+    BODY_JOB,
+    BODY_SEARCH,
+    BODY_VECTORS
+};
+
+struct route {
+    const char *method;
+    const char *pattern; /* `*` captures a segment, `**` the rest */
+    enum route_body body;
+    bool blocking; /* runs on a task thread */
+    void (*handle)(struct call *call);
+};
+
+/* To parse more than this would hold up the other connections of a listener. */
+enum { LARGE_BODY_BYTES = 256 << 10 };
+
+static const struct route routes[] = {
+    {"GET", "/v1/infer/*/**", BODY_NONE, false, route_infer_stored},
+    {"POST", "/v1/infer/*", BODY_DATA, false, route_infer_post},
+    {"POST", "/v2/models/*/infer", BODY_DATA, false, route_v2_infer},
+    {"POST", "/v2/models/*/versions/*/infer", BODY_DATA, false, route_v2_infer},
+    {"GET", "/v2", BODY_NONE, false, route_v2_server},
+    {"GET", "/v2/health/live", BODY_NONE, false, route_v2_live},
+    {"GET", "/v2/health/ready", BODY_NONE, false, route_v2_ready},
+    {"GET", "/v2/models/*", BODY_NONE, true, route_v2_model},
+    {"GET", "/v2/models/*/versions/*", BODY_NONE, true, route_v2_model},
+    {"GET", "/v2/models/*/ready", BODY_NONE, true, route_v2_model_ready},
+    {"GET", "/v2/models/*/versions/*/ready", BODY_NONE, true, route_v2_model_ready},
+    {"POST", "/v2/repository/index", BODY_CONTROL, false, route_v2_index},
+    {"POST", "/v1/jobs", BODY_JOB, true, route_job_create},
+    {"GET", "/v1/jobs", BODY_NONE, true, route_job_list},
+    {"GET", "/v1/jobs/*", BODY_NONE, true, route_job_show},
+    {"DELETE", "/v1/jobs/*", BODY_NONE, true, route_job_remove},
+    {"GET", "/v1/jobs/*/results", BODY_NONE, false, route_job_results},
+    {"POST", "/v1/jobs/*/pause", BODY_CONTROL, true, route_job_pause},
+    {"POST", "/v1/jobs/*/resume", BODY_CONTROL, true, route_job_resume},
+    {"POST", "/v1/jobs/*/cancel", BODY_CONTROL, true, route_job_cancel},
+    {"POST", "/v1/jobs/*/retry", BODY_CONTROL, true, route_job_retry},
+    {"POST", "/v1/indexes", BODY_CONTROL, true, route_index_create},
+    {"GET", "/v1/indexes", BODY_NONE, true, route_index_list},
+    {"GET", "/v1/indexes/*", BODY_NONE, true, route_index_show},
+    {"DELETE", "/v1/indexes/*", BODY_NONE, true, route_index_remove},
+    {"POST", "/v1/indexes/*/rebuild", BODY_CONTROL, true, route_index_rebuild},
+    {"POST", "/v1/indexes/*/search", BODY_SEARCH, false, route_search},
+    {"GET", "/v1/indexes/*/duplicates", BODY_NONE, true, route_index_duplicates},
+    {"GET", "/v1/indexes/*/vectors", BODY_NONE, true, route_index_export},
+    {"PUT", "/v1/indexes/*/vectors", BODY_VECTORS, true, route_index_import},
+    {"GET", "/v1/thumbnails/**", BODY_NONE, false, route_thumbnail},
+    {"GET", "/v1/cache", BODY_NONE, false, route_cache},
+    {"DELETE", "/v1/cache", BODY_NONE, true, route_cache_clear},
+    {"GET", "/v1/status", BODY_NONE, false, route_status},
+    {"GET", "/metrics", BODY_NONE, false, route_metrics},
+    {"GET", "/v1/stores", BODY_NONE, false, route_store_list},
+    {"GET", "/v1/stores/*/objects", BODY_NONE, true, route_object_list},
+    {"GET", "/v1/models", BODY_NONE, false, route_model_list},
+    {"GET", "/v1/models/*", BODY_NONE, true, route_model_show},
+    {"GET", "/v1/models/*/labels", BODY_NONE, false, route_model_labels},
+    {"PUT", "/v1/models/*", BODY_UPLOAD, true, route_model_upload},
+    {"POST", "/v1/models/*", BODY_CONTROL, true, route_model_import},
+    {"DELETE", "/v1/models/*", BODY_NONE, true, route_model_remove},
+};
+
+/* ---- matching ---- */
+
+/* Compares segment by segment; captures point into `path`, not yet cut off at their ends. */
+static bool match(const char *pattern, const char *path, const char **captures)
+{
+    size_t captured = 0;
+    while (*pattern == '/' && *path == '/') {
+        pattern++;
+        path++;
+        size_t expected = strcspn(pattern, "/");
+        size_t length = strcspn(path, "/");
+        if (strcmp(pattern, "**") == 0) {
+            captures[captured] = path;
+            return *path != '\0';
+        }
+        if (*pattern == '*') {
+            if (length == 0) {
+                return false;
+            }
+            captures[captured++] = path;
+        } else if (expected != length || memcmp(pattern, path, length) != 0) {
+            return false;
+        }
+        pattern += expected;
+        path += length;
+    }
+    return !*pattern && !*path;
+}
+
+/* Ends each capture where its segment ends; once the route is found. */
+static void cut_captures(const struct route *route, const char **captures)
+{
+    size_t captured = 0;
+    for (const char *c = strchr(route->pattern, '*'); c; c = strchr(c + 1, '*')) {
+        if (c[1] == '*') {
+            return;
+        }
+        char *end = (char *)(uintptr_t)captures[captured++];
+        end[strcspn(end, "/")] = '\0';
+    }
+}
+
+static const struct route *find_route(struct call *call, const char *method, bool *ret_path_known)
+{
+    *ret_path_known = false;
+    bool head = strcmp(method, "HEAD") == 0;
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        memset(call->captures, 0, sizeof call->captures);
+        if (!match(routes[i].pattern, call->path, call->captures)) {
+            continue;
+        }
+        *ret_path_known = true;
+        if (strcmp(routes[i].method, head ? "GET" : method) == 0) {
+            cut_captures(&routes[i], call->captures);
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- guards ---- */
+
+static bool is_loopback_name(const char *host)
+{
+    size_t length = strlen(host);
+    const char *colon = strrchr(host, ':');
+    if (host[0] == '[') {
+        const char *bracket = strchr(host, ']');
+        bool ends = bracket && (bracket[1] == '\0' || bracket[1] == ':');
+        length = ends ? (size_t)(bracket - host) + 1 : length;
+    } else if (colon) {
+        length = (size_t)(colon - host);
+    }
+    if ((length == 9 && strncasecmp(host, "localhost", 9) == 0) ||
+        (length == 5 && strncmp(host, "[::1]", 5) == 0)) {
+        return true;
+    }
+    return length > 4 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == length;
+}
+
+static bool same_secret(const char *a, const char *b)
+{
+    size_t length_a = strlen(a);
+    size_t length_b = strlen(b);
+    unsigned difference = length_a != length_b;
+    for (size_t i = 0; i < length_a; i++) { /* no early end: the time tells nothing */
+        difference |= (unsigned char)a[i] ^ (unsigned char)b[length_b ? i % length_b : 0];
+    }
+    return difference == 0;
+}
+
+static bool has_token(const struct call *call)
+{
+    static const char scheme[] = "Bearer ";
+    const char *header = http_request_header(call->request, "Authorization");
+    if (!header || strncasecmp(header, scheme, strlen(scheme)) != 0) {
+        return false;
+    }
+    bool found = false;
+    for (char **token = call->service->tokens; *token; token++) {
+        found = same_secret(header + strlen(scheme), *token) || found;
+    }
+    return found;
+}
+
+static bool check_guards(struct call *call)
+{
+    const struct listen_socket *listener = http_request_listener_user(call->request);
+    const char *host = http_request_header(call->request, "Host");
+    if (listener->guard == GUARD_LOOPBACK && (!host || !is_loopback_name(host))) {
+        call_respond_status(call, 403, "Host must be localhost or a loopback address here");
+        return false;
+    }
+    bool health = strncmp(call->route->pattern, "/v2/health/", 11) == 0;
+    if (listener->guard != GUARD_UNIX && call->service->tokens && !health && !has_token(call)) {
+        static const char *const challenge[] = {"WWW-Authenticate", "Bearer", NULL};
+        cleanup_buffer struct buffer body = BUFFER_INIT;
+        buffer_append_text(&body, "{\"error\":\"a token is needed: Authorization: Bearer TOKEN\","
+                                  "\"code\":\"unauthorized\"}\n");
+        call_respond(call, 401, "application/json", &body, challenge);
+        return false;
+    }
+    if (call->route->body != BODY_NONE && !call_content_type_is(call, "application/json") &&
+        !call_content_type_is(call, "application/octet-stream")) {
+        call_respond_status(call, 415,
+                            "Content-Type must be application/json or application/octet-stream");
+        return false;
+    }
+    return true;
+}
+
+/* ---- callbacks ---- */
+
+static void refuse_unknown(struct call *call, bool path_known)
+{
+    if (path_known) {
+        call_respond_status(call, 405, "this path does not take that method");
+    } else {
+        call_respond_status(call, 404, "no such path; see the protocol page of the manual");
+    }
+}
+
+static void accept_body(struct call *call)
+{
+    switch (call->route->body) {
+    case BODY_NONE:
+        break;
+    case BODY_CONTROL:
+        http_accept_body(call->request, LIMIT_JSON_BYTES);
+        break;
+    case BODY_DATA:
+        http_accept_body(call->request, (size_t)call->service->config.body_bytes);
+        break;
+    case BODY_UPLOAD:
+        route_model_upload_begin(call);
+        break;
+    case BODY_JOB:
+        route_job_begin(call);
+        break;
+    case BODY_SEARCH:
+        http_accept_body(call->request, call_content_type_is(call, "application/json")
+                                            ? (size_t)LIMIT_SEARCH_BYTES
+                                            : (size_t)call->service->config.body_bytes);
+        break;
+    case BODY_VECTORS:
+        route_index_import_begin(call);
+        break;
+    }
+}
+
+static void on_begin(void *context, struct http_request *request)
+{
+    struct service *service = context;
+    struct call *call = calloc(1, sizeof *call);
+    if (call) {
+        call->path = strdup(http_request_path(request));
+    }
+    if (!call || !call->path) {
+        free(call);
+        http_respond_error(request, 503, "out of memory");
+        return;
+    }
+    atomic_store(&call->references, 1);
+    call->service = service;
+    call->request = http_request_ref(request);
+    http_request_set_user(request, call);
+    bool path_known = false;
+    call->route = find_route(call, http_request_method(request), &path_known);
+    if (!call->route) {
+        refuse_unknown(call, path_known);
+    } else if (atomic_load(&service->stopping)) {
+        call_respond_status(call, 503, "situd is stopping");
+    } else if (check_guards(call)) {
+        accept_body(call);
+    }
+}
+
+static void handle_on_task(void *argument)
+{
+    struct call *call = argument;
+    call->route->handle(call);
+    call_unref(call);
+}
+
+static void on_ready(void *context, struct http_request *request)
+{
+    (void)context;
+    struct call *call = http_request_user(request);
+    if (!call || !call->route || atomic_load(&call->answered)) {
+        return;
+    }
+    size_t size = 0;
+    (void)http_request_body(request, &size);
+    bool large = size > LARGE_BODY_BYTES;
+    if ((call->route->blocking || large) &&
+        tasks_start(call->service->tasks, handle_on_task, call_ref(call)) == 0) {
+        return;
+    }
+    if (call->route->blocking) {
+        call_respond_status(call, 429, "too many such requests at once; try again");
+    } else {
+        call->route->handle(call);
+    }
+    if (call->route->blocking || large) {
+        call_unref(call); /* the task's */
+    }
+}
+
+static void on_end(void *context, struct http_request *request, bool client_gone)
+{
+    (void)context;
+    struct call *call = http_request_user(request);
+    if (!call) {
+        return;
+    }
+    http_request_set_user(request, NULL);
+    void (*gone)(struct call *) = atomic_load(&call->client_gone);
+    if (client_gone && gone) {
+        gone(call);
+    }
+    call_unref(call);
+}
+
+struct http_handler routes_handler(struct service *service)
+{
+    return (struct http_handler){
+        .begin = on_begin, .ready = on_ready, .end = on_end, .context = service};
+}
