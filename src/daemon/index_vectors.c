@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * An index's vectors out, as lines, and in. What is sent for an import is written to a file without
- * a name first, as it comes, on the listener's thread: to put rows into an index means to sync, and
- * other connections would wait for that. When all is there, a task thread reads it line by line.
+ * a name first, as it comes: to put rows into an index means to sync, and a client that sends
+ * slowly would hold up others. When all is there, a task reads it line by line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/body_writer.h"
 #include "daemon/index_json.h"
 #include "daemon/index_routes.h"
 #include "daemon/line_stream.h"
@@ -124,16 +125,18 @@ void route_index_export(struct call *call)
 
 struct import {
     struct retrieval_spec spec;
-    int fd;             /* owned; what has come */
-    uint64_t line;      /* that is coming, from 1 */
-    size_t line_size;   /* of it, until now */
-    struct error error; /* of what has come */
+    struct body_writer *writer; /* owned; NULL: the request was refused */
+    int fd;                     /* owned; what has come */
+    uint64_t line;              /* that is coming, from 1 */
+    size_t line_size;           /* of it, until now */
+    struct error error;         /* of what has come */
     atomic_bool gone;
 };
 
 static void import_free(void *state)
 {
     struct import *import = state;
+    body_writer_free(import->writer);
     if (import->fd >= 0) {
         (void)close(import->fd);
     }
@@ -176,7 +179,7 @@ static int count_lines(struct import *import, const char *bytes, size_t size)
     return 0;
 }
 
-static int on_bytes(void *context, const void *bytes, size_t size)
+static int keep_bytes(void *context, const void *bytes, size_t size)
 {
     struct import *import = context;
     int result = count_lines(import, bytes, size);
@@ -241,6 +244,9 @@ static int import_begin(struct call *call, struct import *import, struct error *
         import->fd = open_unnamed(call->service->config.state, error);
         result = import->fd < 0 ? import->fd : 0;
     }
+    if (result == 0 && body_writer_new(call, keep_bytes, import, &import->writer) < 0) {
+        result = error_set(error, ERROR_MEMORY, "out of memory");
+    }
     return result;
 }
 
@@ -262,7 +268,7 @@ void route_index_import_begin(struct call *call)
         call_respond_error(call, &error);
     } else {
         atomic_store(&call->client_gone, import_gone);
-        http_accept_stream(call->request, UINT64_MAX, on_bytes, import);
+        http_accept_stream(call->request, UINT64_MAX, body_writer_put, import->writer);
     }
 }
 
@@ -333,16 +339,20 @@ static int import_rows(struct call *call, struct import *import, struct retrieva
                        struct error *error)
 {
     struct retrieval_import *rows = NULL;
-    if (import->error.code != ERROR_NONE) {
+    int result = body_writer_finish(import->writer, error);
+    if (result == 0 && import->error.code != ERROR_NONE) {
         *error = import->error;
-        return error_code_errno(error->code);
+        result = error_code_errno(error->code);
+    }
+    if (result < 0) {
+        return result;
     }
     FILE *file = lseek(import->fd, 0, SEEK_SET) == 0 ? fdopen(import->fd, "r") : NULL;
     if (!file) {
         return disk_error("read", error);
     }
     import->fd = -1; /* it is the file's */
-    int result = retrieval_import_new(call->service->retrieval, &import->spec, &rows, error);
+    result = retrieval_import_new(call->service->retrieval, &import->spec, &rows, error);
     if (result == 0) {
         result = put_lines(import, file, rows, error);
     }

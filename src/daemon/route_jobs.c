@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/body_writer.h"
 #include "daemon/job_json.h"
 #include "daemon/job_streams.h"
 #include "daemon/routes.h"
@@ -37,13 +38,14 @@ static bool query_is(struct call *call, const char *name, const char *value)
 struct creation {
     struct job_request request; /* owned */
     struct jobs_keys *keys;     /* owned; NULL: no list of names */
-    bool streamed;              /* the list is the body, and the request is the query */
+    struct body_writer *writer; /* owned; where the list is the body, and the request the query */
     struct error error;         /* of the list on its way in */
 };
 
 static void creation_free(void *state)
 {
     struct creation *creation = state;
+    body_writer_free(creation->writer);
     job_request_done(&creation->request);
     jobs_keys_free(creation->keys);
     free(creation);
@@ -54,7 +56,7 @@ static const char *query_of(void *context, const char *name)
     return http_request_query(context, name);
 }
 
-static int on_names(void *context, const void *bytes, size_t size)
+static int keep_names(void *context, const void *bytes, size_t size)
 {
     struct creation *creation = context;
     return jobs_keys_append(creation->keys, bytes, size, &creation->error);
@@ -62,13 +64,15 @@ static int on_names(void *context, const void *bytes, size_t size)
 
 static int begin_streamed(struct call *call, struct creation *creation, struct error *error)
 {
-    creation->streamed = true;
     int result = job_request_from_query(query_of, call->request, &creation->request, error);
     if (result == 0) {
         result = jobs_keys_new(call->service->jobs, &creation->keys, error);
     }
+    if (result == 0 && body_writer_new(call, keep_names, creation, &creation->writer) < 0) {
+        result = error_set(error, ERROR_MEMORY, "out of memory");
+    }
     if (result == 0) {
-        http_accept_stream(call->request, UINT64_MAX, on_names, creation);
+        http_accept_stream(call->request, UINT64_MAX, body_writer_put, creation->writer);
     }
     return result;
 }
@@ -91,7 +95,7 @@ void route_job_begin(struct call *call)
 }
 
 /* The names of a JSON body become the same list that a stream does. */
-static int keep_names(struct call *call, struct creation *creation, struct error *error)
+static int list_names(struct call *call, struct creation *creation, struct error *error)
 {
     cleanup_buffer struct buffer lines = BUFFER_INIT;
     for (size_t i = 0; i < creation->request.key_count; i++) {
@@ -107,14 +111,18 @@ static int keep_names(struct call *call, struct creation *creation, struct error
 
 static int read_request(struct call *call, struct creation *creation, struct error *error)
 {
-    if (creation->streamed) {
-        *error = creation->error;
-        return error_code_errno(creation->error.code);
+    if (creation->writer) {
+        int result = body_writer_finish(creation->writer, error);
+        if (result == 0 && creation->error.code != ERROR_NONE) {
+            *error = creation->error;
+            result = error_code_errno(error->code);
+        }
+        return result;
     }
     size_t size = 0;
     const void *body = http_request_body(call->request, &size);
     int result = job_request_parse(body, size, &creation->request, error);
-    return result == 0 && creation->request.names ? keep_names(call, creation, error) : result;
+    return result == 0 && creation->request.names ? list_names(call, creation, error) : result;
 }
 
 static int copy_text(const char *text, char **ret_copy, struct error *error)
