@@ -37,7 +37,8 @@ void call_unref(struct call *call)
 
 /* ---- answers ---- */
 
-unsigned call_status(enum error_code code)
+/* The HTTP status that belongs to an error. */
+static unsigned status_of(enum error_code code)
 {
     static const unsigned statuses[ERROR_CODE_COUNT] = {
         [ERROR_NONE] = 200,           [ERROR_MALFORMED] = 400,   [ERROR_UNAUTHORIZED] = 401,
@@ -111,7 +112,7 @@ static void respond_message(struct call *call, unsigned status, const char *word
 
 void call_respond_error(struct call *call, const struct error *error)
 {
-    respond_message(call, call_status(error->code), error_code_name(error->code), error->message);
+    respond_message(call, status_of(error->code), error_code_name(error->code), error->message);
 }
 
 void call_respond_status(struct call *call, unsigned status, const char *message)

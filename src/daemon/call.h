@@ -59,7 +59,4 @@ bool call_content_type_is(const struct call *call, const char *type);
 bool call_query_number(struct call *call, const char *name, size_t lowest, size_t highest,
                        size_t fallback, size_t *ret_number);
 
-/* The HTTP status that belongs to an error. */
-unsigned call_status(enum error_code code);
-
 #endif

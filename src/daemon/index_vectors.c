@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * An index's vectors out, as lines, and in. What is sent for an import is written to a file without
- * a name first, as it comes: to put rows into an index means to sync, and a client that sends
- * slowly would hold up others. When all is there, a task reads it line by line.
+ * a name first, as it comes, so that a client that sends slowly, or leaves, holds up no index. When
+ * all is there, a task reads it line by line.
  */
 #include <errno.h>
 #include <fcntl.h>

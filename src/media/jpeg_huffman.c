@@ -331,7 +331,7 @@ static inline __attribute__((always_inline)) bool take_ac(const struct code_tabl
             block[natural_place[k + pair.first_run]] = pair.first;
             k += pair.advance;
         }
-    } while (k - 1 < DCTSIZE2 - 1);
+    } while (k - 1 < DCTSIZE2 - 1); /* 0, which take_single() gives for an error, ends it too */
     return k == DCTSIZE2 || (k >= BLOCK_END && k <= BLOCK_END + DCTSIZE2);
 }
 
