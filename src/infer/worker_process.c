@@ -49,9 +49,9 @@ struct worker_process {
     char model[LIMIT_MODEL_NAME + 1];
     const struct worker_config *config; /* borrowed; outlives all workers */
     struct worker_facts facts;
-    atomic_bool killed; /* by us */
-    atomic_bool
-        killed_from_outside; /* by SIGKILL of somebody else's: an administrator, the kernel */
+    atomic_bool killed;              /* by us */
+    atomic_bool killed_from_outside; /* by a signal of somebody else's: an administrator's, the
+                                      * kernel's */
     char log_line[LOG_LINE_SIZE];
     size_t log_used;
     unsigned log_lines;
@@ -133,6 +133,19 @@ static bool drain_log(struct worker_process *worker)
     return true;
 }
 
+/* What a process can bring upon itself by a fault. Any other signal that ends a worker was sent to
+ * it: the sandbox lets it send none. */
+static bool is_of_a_fault(int number)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        if (faults[i] == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* How did it end? Its sockets are closed just before its end can be waited for; a worker that
  * closed them and lives on is not waited for long. The zombie stays for reap(). */
 static void note_end(struct worker_process *worker)
@@ -142,8 +155,8 @@ static void note_end(struct worker_process *worker)
         siginfo_t info = {0};
         if (waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
             info.si_pid != 0) {
-            if (info.si_code == CLD_KILLED && info.si_status == SIGKILL &&
-                !atomic_load(&worker->killed)) {
+            bool signalled = info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED;
+            if (signalled && !is_of_a_fault(info.si_status) && !atomic_load(&worker->killed)) {
                 atomic_store(&worker->killed_from_outside, true);
             }
             return;
@@ -152,8 +165,9 @@ static void note_end(struct worker_process *worker)
     }
 }
 
-/* It ended while it was started. Before it is ready it has seen nothing of the model; a SIGKILL
- * comes from an administrator, or from the kernel where memory is short. */
+/* It ended while it was started. Before it is ready it has seen nothing of the model; a signal that
+ * no fault raises comes from an administrator, or, SIGKILL, from the kernel where memory is short.
+ */
 static int ended_early(struct worker_process *worker, bool ready, struct error *error)
 {
     if (worker->violation[0]) {

@@ -77,8 +77,9 @@ bool worker_process_watch(struct worker_process *worker);
 const struct worker_facts *worker_process_facts(const struct worker_process *worker);
 pid_t worker_process_pid(const struct worker_process *worker);
 
-/* After ERROR_WORKER_CRASHED: somebody sent it SIGKILL (the kernel does so where memory is short);
- * its objects need not be at fault. */
+/* After ERROR_WORKER_CRASHED: somebody sent it a signal that no crash raises, such as SIGTERM, or
+ * SIGKILL (which the kernel sends, too, where memory is short); its objects need not be at fault.
+ */
 bool worker_process_was_killed(const struct worker_process *worker);
 
 /* Anonymous resident memory, in bytes; 0 where unknown. */
