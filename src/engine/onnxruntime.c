@@ -409,6 +409,15 @@ static int make_inputs(const struct engine_model *model, const struct engine_run
     return 0;
 }
 
+/* ONNX Runtime has no code for want of memory: its arena and the C++ library say so in words. */
+static enum error_code run_fault(const struct engine *engine, const OrtStatus *status)
+{
+    const char *message = status ? engine->api->GetErrorMessage(status) : "";
+    return strstr(message, "Failed to allocate memory") || strstr(message, "bad_alloc")
+               ? ERROR_MEMORY
+               : ERROR_UNFIT;
+}
+
 static int onnxruntime_run(struct engine_model *model, struct engine_run *run, struct error *error)
 {
     const struct engine *engine = model->engine;
@@ -428,10 +437,9 @@ static int onnxruntime_run(struct engine_model *model, struct engine_run *run, s
     int result = make_inputs(model, run, inputs, input_names, error);
     if (result == 0) {
         const OrtValue *const *borrowed = (const OrtValue *const *)inputs;
-        result = ort_check(engine,
-                           engine->api->Run(model->session, NULL, input_names, borrowed,
-                                            run->input_count, output_names, wanted, outputs),
-                           ERROR_UNFIT, "the model's run", error);
+        OrtStatus *status = engine->api->Run(model->session, NULL, input_names, borrowed,
+                                             run->input_count, output_names, wanted, outputs);
+        result = ort_check(engine, status, run_fault(engine, status), "the model's run", error);
     }
     size_t used = 0;
     for (size_t i = 0; i < wanted && result == 0; i++) {

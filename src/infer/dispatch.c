@@ -4,8 +4,9 @@
  *
  *   submitted -> queued (its model is loaded) or parked (it is being loaded, or in quarantine)
  *   queued -> running in a lane -> done
- *   running -> suspect (the worker died under it) -> queued alone, when nothing else runs in the
- *   new worker -> running -> done, or failed with worker_crashed if the worker dies again
+ *   running -> suspect (the worker died under it, or had no memory for it) -> queued alone, when
+ *   nothing else runs in the worker -> running -> done, or failed with worker_crashed if the worker
+ *   dies again, with too_large if it has no memory again
  */
 #include "infer/dispatch_state.h"
 
@@ -75,6 +76,26 @@ static void after_crash(struct dispatch *dispatch, struct infer_item *item,
     dispatch_suspect(dispatch, item);
 }
 
+/* There was not the memory that the item needs. Others in the worker may have held it, so it is
+ * tried alone; where that is not enough, it needs more than a worker may use. */
+static void after_shortage(struct dispatch *dispatch, struct infer_item *item,
+                           struct item_list *finished)
+{
+    struct error error = {0};
+    if (dispatch->stopping) {
+        (void)error_set(&error, ERROR_UNAVAILABLE, "situd is stopping");
+    } else if (item->alone) {
+        (void)error_set(&error, ERROR_TOO_LARGE,
+                        "it needs more memory than a worker may use (worker_memory), also alone: "
+                        "%.300s",
+                        item->error.message);
+    } else {
+        dispatch_suspect(dispatch, item);
+        return;
+    }
+    item_list_finish(finished, item, &error);
+}
+
 /* Under the lock, after a lane is through with an item. */
 static struct garbage settle(struct dispatch *dispatch, struct infer_item *item,
                              struct worker_process *worker, enum lane_outcome outcome,
@@ -90,6 +111,8 @@ static struct garbage settle(struct dispatch *dispatch, struct infer_item *item,
     dispatch->busy--;
     if (outcome == LANE_DONE) {
         item_list_finish(finished, item, NULL);
+    } else if (outcome == LANE_STARVED) {
+        after_shortage(dispatch, item, finished);
     } else {
         if (!runtime->dying) {
             runtime->dying = worker;

@@ -18,6 +18,10 @@
 
 enum { ALIGNMENT = 64 };
 
+/* Outputs of one object that situd has no memory for are the object's matter above that size; below
+ * it situd itself is short of memory. */
+enum { LARGE_OUTPUT_BYTES = 1 << 20 };
+
 /* An object on its way in. */
 struct reading {
     void *bytes;
@@ -199,8 +203,8 @@ static int take_in_tensors(const struct lane_context *context, struct infer_item
 }
 
 /* Out of shared memory into memory that only the daemon writes. */
-static void copy_outputs(struct infer_item *item, const struct message_done *done, const char *area,
-                         uint64_t *ret_used)
+static enum lane_outcome copy_outputs(struct infer_item *item, const struct message_done *done,
+                                      const char *area, uint64_t *ret_used)
 {
     size_t total = done->output_count * sizeof *item->outputs;
     total = (total + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -213,12 +217,14 @@ static void copy_outputs(struct infer_item *item, const struct message_done *don
         (void)error_set(&item->error, ERROR_TOO_LARGE,
                         "the outputs of one request are above %llu bytes: ask for fewer objects",
                         (unsigned long long)LIMIT_OUTPUT_BYTES);
-        return;
+        return LANE_DONE;
     }
     char *memory = malloc(total ? total : 1);
     if (!memory) {
-        (void)error_set(&item->error, ERROR_MEMORY, "out of memory");
-        return;
+        (void)error_set(&item->error, ERROR_MEMORY, "no memory for %zu bytes of outputs", total);
+        (void)atomic_fetch_sub(&item->request->output_bytes, total);
+        item->output_bytes = 0; /* it may be tried again */
+        return total > LARGE_OUTPUT_BYTES ? LANE_STARVED : LANE_DONE;
     }
     item->outputs = (struct item_output *)(void *)memory;
     item->output_count = done->output_count;
@@ -235,6 +241,7 @@ static void copy_outputs(struct infer_item *item, const struct message_done *don
             *ret_used = ref->offset + ref->size_bytes;
         }
     }
+    return LANE_DONE;
 }
 
 static uint32_t wanted_outputs(const struct infer_item *item)
@@ -308,12 +315,15 @@ enum lane_outcome lane_carry(const struct lane_context *context, struct infer_it
         if (run.kind != RUN_THUMBNAIL) {
             metrics_observe(context->metrics, STAGE_RUN, done->run_ns);
         }
-        copy_outputs(item, done, area, &output_used);
+        outcome = copy_outputs(item, done, area, &output_used);
         make_answer(item);
     } else if (item->error.code == ERROR_WORKER_CRASHED) {
         outcome = worker_process_was_killed(worker) ? LANE_KILLED : LANE_CRASHED;
     } else if (item->error.code == ERROR_DEADLINE) {
         outcome = LANE_HUNG;
+    } else if (item->error.code == ERROR_MEMORY) {
+        outcome = LANE_STARVED;
+        item->keep = false;
     } else {
         item->keep = item->keep && is_contents_fault(&item->error, done);
     }

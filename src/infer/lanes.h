@@ -18,6 +18,8 @@
 
 enum lane_outcome {
     LANE_DONE,    /* the item has its outcome */
+    LANE_STARVED, /* there was not the memory that it needs; the worker goes on. The item's error
+                   * says what for */
     LANE_CRASHED, /* the worker is gone: dead, or it spoke nonsense */
     LANE_KILLED,  /* the worker is gone: somebody killed it */
     LANE_HUNG,    /* no answer in time; the worker was killed */

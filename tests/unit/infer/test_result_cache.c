@@ -444,8 +444,7 @@ static void faults_of_the_run_are_not_kept(void **state)
     refuse(fixture, ERROR_UNFIT, 1000); /* the model ran, and failed: perhaps for want of memory */
     infer(fixture);
     assert_int_equal(fixture->item.error.code, ERROR_UNFIT);
-    static const enum error_code codes[] = {ERROR_TOO_LARGE, ERROR_MALFORMED, ERROR_MEMORY,
-                                            ERROR_INTERNAL};
+    static const enum error_code codes[] = {ERROR_TOO_LARGE, ERROR_MALFORMED, ERROR_INTERNAL};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         refuse(fixture, codes[i], 0);
         infer(fixture);
@@ -454,6 +453,19 @@ static void faults_of_the_run_are_not_kept(void **state)
     fixture->worker.done.output_count = 0;
     infer(fixture);
     assert_int_equal(answers_kept(fixture), 0);
+}
+
+/* Others may have held it: the dispatcher has the item tried alone. */
+static void want_of_memory_is_no_outcome(void **state)
+{
+    struct fixture *fixture = *state;
+    refuse(fixture, ERROR_MEMORY, 0);
+    assert_int_equal(carry(fixture), LANE_STARVED);
+    assert_false(fixture->item.keep);
+    assert_int_equal(fixture->item.error.code, ERROR_MEMORY);
+    give(fixture, SMALL, 1);
+    assert_int_equal(carry(fixture), LANE_DONE);
+    assert_int_equal(fixture->item.error.code, ERROR_NONE);
 }
 
 static void outcomes_of_a_worker_that_is_gone_are_not_kept(void **state)
@@ -509,6 +521,7 @@ int main(void)
         TEST(what_takes_no_part_is_left_alone),
         TEST(content_that_is_at_fault_is_told_again),
         TEST(faults_of_the_run_are_not_kept),
+        TEST(want_of_memory_is_no_outcome),
         TEST(outcomes_of_a_worker_that_is_gone_are_not_kept),
         TEST(outputs_of_an_odd_form_are_not_kept),
         TEST(what_is_hashed_no_worker_sees_before),
