@@ -81,6 +81,9 @@ static void write_rows(struct buffer *out, const struct retrieval_info *info)
     } else {
         buffer_append_text(out, ",\"selected\":null");
     }
+    if (info->spec.store) {
+        left_out_write_json(out, &info->left_out);
+    }
     write_count(out, "failed", info->failed);
     write_count(out, "damaged", info->index.damaged);
 }

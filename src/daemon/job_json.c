@@ -60,7 +60,7 @@ static void write_selected(struct buffer *out, const struct job_info *info)
     } else {
         buffer_append_text(out, ",\"selected\":null");
     }
-    write_count(out, "skipped", info->skipped);
+    left_out_write_json(out, &info->left_out);
 }
 
 /* What changes while a job runs. */
@@ -130,8 +130,8 @@ void job_write_json(struct buffer *out, const struct job_info *info)
     write_time(out, "created", spec->created_s);
     write_time(out, "finished", info->finished_s);
     write_counts(out, info);
-    if (info->left_out > 0) {
-        write_count(out, "left_out", info->left_out);
+    if (info->not_retried > 0) {
+        write_count(out, "left_out", info->not_retried);
     }
     buffer_append_char(out, '}');
 }
@@ -156,7 +156,7 @@ void job_write_done_line(struct buffer *out, const struct job_info *info)
     buffer_append_text(out, "{\"done\":{");
     write_state(out, info);
     write_count(out, "objects", info->results);
-    write_count(out, "skipped", info->skipped);
+    left_out_write_json(out, &info->left_out);
     write_count(out, "failed", info->failed);
     write_count(out, "cached", info->cached);
     write_count(out, "bytes_read", info->bytes_read);

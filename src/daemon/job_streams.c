@@ -31,7 +31,7 @@ enum {
 struct told {
     uint64_t results;
     uint64_t selected;
-    uint64_t skipped;
+    uint64_t left_out;
     uint64_t pass;
     uint64_t reason;
     uint64_t selected_known;
@@ -218,8 +218,9 @@ static void tell_progress(struct job_stream *stream, enum jobs_read read, int64_
         jobs_reader_info(stream->reader, &info) < 0) {
         return;
     }
-    struct told now = {info.results,     info.selected,       info.skipped,       info.pass,
-                       info.reason.code, info.selected_known, info.between_passes};
+    struct told now = {info.results,       info.selected,    left_out_sum(&info.left_out),
+                       info.pass,          info.reason.code, info.selected_known,
+                       info.between_passes};
     bool other = info.state != stream->told_state;
     if (other || (timely && memcmp(&now, &stream->told, sizeof now) != 0)) {
         job_write_progress_line(&stream->out, &info);

@@ -74,8 +74,10 @@ static void write_page(struct buffer *body, const struct store_page *page, bool 
         }
         buffer_append_char(body, '}');
     }
-    buffer_printf(body, "],\"more\":%s,\"skipped\":%" PRIu64 "}\n", page->more ? "true" : "false",
-                  page->skipped_suffix + page->skipped_name);
+    struct left_out left_out = left_out_of(&page->left_out);
+    buffer_printf(body, "],\"more\":%s", page->more ? "true" : "false");
+    left_out_write_json(body, &left_out);
+    buffer_append_text(body, "}\n");
 }
 
 void route_object_list(struct call *call)

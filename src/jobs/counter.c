@@ -18,12 +18,12 @@ struct counter {
     bool over; /* guarded by job->lock */
 };
 
-void counter_tell(struct job *job, uint64_t selected, uint64_t skipped)
+void counter_tell(struct job *job, uint64_t selected, const struct left_out *left_out)
 {
     (void)pthread_mutex_lock(&job->lock);
     job->selected_known = true;
     job->selected = selected;
-    job->skipped = skipped;
+    job->left_out = *left_out;
     (void)pthread_mutex_unlock(&job->lock);
     job_tell(job);
 }
@@ -33,11 +33,11 @@ static void *counter_thread(void *context)
     struct counter *counter = context;
     struct job *job = counter->job;
     uint64_t selected = 0;
-    uint64_t skipped = 0;
+    struct left_out left_out;
     int r = selection_count(&job->spec, &job->jobs->host, counter->keys_path, &counter->stop,
-                            &selected, &skipped, NULL);
+                            &selected, &left_out, NULL);
     if (r == 0 && !atomic_load(&counter->stop)) {
-        counter_tell(job, selected, skipped);
+        counter_tell(job, selected, &left_out);
     }
     HOLD(&job->lock);
     counter->over = true;

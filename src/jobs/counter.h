@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 
 struct job;
+struct left_out;
 struct counter;
 
 /* Starts; a job that cannot be counted for want of memory stays uncounted: NULL. */
@@ -20,6 +21,6 @@ void counter_wait(struct counter *counter);
 void counter_free(struct counter *counter); /* stops it; NULL is fine */
 
 /* What the count says, told to the job's readers. */
-void counter_tell(struct job *job, uint64_t selected, uint64_t skipped);
+void counter_tell(struct job *job, uint64_t selected, const struct left_out *left_out);
 
 #endif

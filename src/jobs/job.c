@@ -181,7 +181,7 @@ int job_save(struct job *job, enum job_state state, const struct error *reason, 
     file.failed_before = job->failed_before;
     file.selected_known = job->selected_known;
     file.selected = job->selected;
-    file.skipped = job->skipped;
+    file.left_out = job->left_out;
     file.finished_s = job_state_is_end(state) ? job->finished_s : 0;
     (void)pthread_mutex_unlock(&job->lock);
     return job_file_write(job->directory, &file, error);
@@ -300,7 +300,7 @@ int job_info_fill(struct job *job, struct job_info *ret_info)
     info.reason = job->reason;
     info.selected_known = job->selected_known;
     info.selected = job->selected;
-    info.skipped = job->skipped;
+    info.left_out = job->left_out;
     info.pass = job->pass > 0 ? job->pass : 1;
     info.between_passes = job->between_passes;
     info.began_anew = job->began_anew;

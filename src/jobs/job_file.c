@@ -104,7 +104,7 @@ static void write_file(struct buffer *out, const struct job_file *file)
     put_number(out, "failed_before", bounded(file->failed_before));
     put_bool(out, "selected_known", file->selected_known);
     put_number(out, "selected", bounded(file->selected));
-    put_number(out, "skipped", bounded(file->skipped));
+    left_out_write_json(out, &file->left_out);
     buffer_printf(out, ",\"finished_s\":%" PRId64 "}\n", file->finished_s);
 }
 
@@ -113,7 +113,8 @@ static void write_file(struct buffer *out, const struct job_file *file)
 struct members {
     const struct json *root;
     struct error *error;
-    int result; /* of the first that is wrong; the others are read, for nothing */
+    int result;        /* of the first that is wrong; the others are read, for nothing */
+    unsigned optional; /* members that may be left out, and are there */
 };
 
 static const struct json *member(struct members *members, const char *name, enum json_type type)
@@ -226,7 +227,17 @@ static bool take_embedding(struct members *members)
     if (strcmp(form, BINARY) != 0) {
         wrong(members, "embedding");
     }
+    members->optional++;
     return true;
+}
+
+static void take_left_out(struct members *members, struct job_file *file)
+{
+    unsigned optional = 0;
+    if (left_out_read_json(members->root, &file->left_out, &optional) < 0) {
+        wrong(members, "skipped_suffixes");
+    }
+    members->optional += optional;
 }
 
 static void take_spec(struct members *members, struct job_spec *spec)
@@ -286,9 +297,10 @@ static void take_file(struct members *members, struct job_file *file)
     file->failed_before = (uint64_t)take_number(members, "failed_before", 0, INT64_MAX);
     file->selected_known = take_bool(members, "selected_known");
     file->selected = (uint64_t)take_number(members, "selected", 0, INT64_MAX);
-    file->skipped = (uint64_t)take_number(members, "skipped", 0, INT64_MAX);
+    (void)take_number(members, "skipped", 0, INT64_MAX);
+    take_left_out(members, file);
     file->finished_s = take_number(members, "finished_s", INT64_MIN, INT64_MAX);
-    size_t expected = file->spec.binary ? MEMBERS + 1 : MEMBERS;
+    size_t expected = MEMBERS + members->optional;
     if (members->result == 0 && json_length(members->root) != expected) {
         members->result =
             error_set(members->error, ERROR_MALFORMED, FILE_NAME " has a member that is not known");
@@ -397,7 +409,7 @@ void job_info_write_json(struct buffer *out, const struct job_info *info)
     put_time(out, "created", true, spec->created_s);
     put_time(out, "finished", info->finished_s != 0, info->finished_s);
     put_number_or_null(out, "selected", info->selected_known, info->selected);
-    put_number(out, "skipped", info->skipped);
+    left_out_write_json(out, &info->left_out);
     put_number(out, "results", info->results);
     put_number(out, "failed", info->failed);
     put_number(out, "cached", info->cached);

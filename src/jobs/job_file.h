@@ -18,7 +18,7 @@ struct job_file {
     uint64_t failed_before; /* failures that max_failures does not count: there was a resume */
     bool selected_known;
     uint64_t selected;
-    uint64_t skipped;
+    struct left_out left_out;
     int64_t finished_s;
 };
 

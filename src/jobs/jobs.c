@@ -174,7 +174,7 @@ static int take_in(struct jobs *jobs, const char *id, struct job **ret_job)
         job->failed_before = file.failed_before;
         job->selected_known = file.selected_known;
         job->selected = file.selected;
-        job->skipped = file.skipped;
+        job->left_out = file.left_out;
         job->finished_s = file.finished_s;
     }
     return r;

@@ -85,18 +85,18 @@ struct job_info {
                           * that cannot be loaded) tries again by itself every few seconds */
     bool selected_known; /* the selection has been counted */
     uint64_t selected;   /* objects; of the pass, for a standing job */
-    uint64_t skipped;    /* files passed over for their suffix; likewise */
-    uint64_t results;    /* lines that readers can have: the highest cursor. Synced */
-    uint64_t failed;     /* of those, lines with an error */
-    uint64_t cached;     /* answers that came out of the cache */
-    uint64_t bytes_read; /* of objects */
-    uint64_t pass;       /* from 1 */
-    bool between_passes; /* a standing job that has seen everything for now */
-    bool began_anew;     /* a standing job whose table of known objects was damaged once: what went
-                          * away about that time has no `gone` line, what was there has another
-                          * line */
-    int64_t finished_s;  /* 0: not yet */
-    uint64_t left_out;   /* jobs_retry() alone: what failed and is not tried again */
+    struct left_out left_out; /* by the selection; likewise */
+    uint64_t results;         /* lines that readers can have: the highest cursor. Synced */
+    uint64_t failed;          /* of those, lines with an error */
+    uint64_t cached;          /* answers that came out of the cache */
+    uint64_t bytes_read;      /* of objects */
+    uint64_t pass;            /* from 1 */
+    bool between_passes;      /* a standing job that has seen everything for now */
+    bool began_anew;      /* a standing job whose table of known objects was damaged once: what went
+                           * away about that time has no `gone` line, what was there has another
+                           * line */
+    int64_t finished_s;   /* 0: not yet */
+    uint64_t not_retried; /* jobs_retry() alone: what failed and is not tried again */
 };
 void job_info_done(struct job_info *info);
 

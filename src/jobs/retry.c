@@ -139,7 +139,7 @@ static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_in
     r = jobs_create(jobs, &spec, failures.keys, ret_info, &existing, error);
     job_spec_done(&spec);
     if (r == 0) {
-        ret_info->left_out = left_out;
+        ret_info->not_retried = left_out;
     }
     return r;
 }

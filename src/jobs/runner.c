@@ -210,7 +210,8 @@ static void count_selection(struct runner *runner)
     bool known = job->selected_known;
     (void)pthread_mutex_unlock(&job->lock);
     if (runner->whole && selection_is_last_page(runner->selection, &left)) {
-        counter_tell(job, left + runner->listed, selection_skipped(runner->selection));
+        struct left_out left_out = selection_left_out(runner->selection);
+        counter_tell(job, left + runner->listed, &left_out);
     } else if (!known) {
         runner->counter = counter_new(job, runner->keys_path);
     }
@@ -452,14 +453,15 @@ static void settle_count(struct runner *runner)
     counter_free(take_ptr(runner->counter));
     job_log_totals(runner->log, &totals);
     (void)pthread_mutex_lock(&job->lock);
-    uint64_t skipped = runner->whole ? selection_skipped(runner->selection) : job->skipped;
+    struct left_out left_out =
+        runner->whole ? selection_left_out(runner->selection) : job->left_out;
     uint64_t selected = runner->whole ? runner->listed : job->selected;
     bool known = runner->whole || job->selected_known;
     (void)pthread_mutex_unlock(&job->lock);
     if (!runner->pass) {
-        counter_tell(job, totals.lines, skipped);
+        counter_tell(job, totals.lines, &left_out);
     } else if (known) {
-        counter_tell(job, selected, skipped);
+        counter_tell(job, selected, &left_out);
     }
 }
 

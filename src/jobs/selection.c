@@ -30,7 +30,7 @@ struct selection {
     size_t index;           /* in it: the next */
     bool started;           /* a page is there */
     char *after;            /* owned: the last key that was listed */
-    uint64_t skipped;
+    struct left_out_tally left_out;
 
     struct keys_reader *keys; /* owned; of a list */
 };
@@ -214,7 +214,7 @@ static int next_page(struct selection *selection, struct error *error)
     selection->page = page;
     selection->index = 0;
     selection->started = true;
-    selection->skipped += page.skipped_suffix;
+    left_out_tally_add(&selection->left_out, &page.left_out);
     sift(selection);
     return 0;
 }
@@ -310,9 +310,9 @@ int selection_next(struct selection *selection, struct selected *ret_selected, s
                            : next_listed(selection, ret_selected, error);
 }
 
-uint64_t selection_skipped(const struct selection *selection)
+struct left_out selection_left_out(const struct selection *selection)
 {
-    return selection->skipped;
+    return left_out_of(&selection->left_out);
 }
 
 bool selection_is_last_page(const struct selection *selection, uint64_t *ret_left)
@@ -330,14 +330,14 @@ bool selection_is_last_page(const struct selection *selection, uint64_t *ret_lef
 /* NOLINTNEXTLINE(readability-function-size): the seam of selection.h. */
 int selection_count(const struct job_spec *spec, const struct jobs_host *host,
                     const char *keys_path, const atomic_bool *stop, uint64_t *ret_count,
-                    uint64_t *ret_skipped, struct error *error)
+                    struct left_out *ret_left_out, struct error *error)
 {
     struct selection *selection = NULL;
     uint64_t count = 0;
     int result = keys_path ? keys_count(keys_path, stop, ret_count, error)
                            : selection_new(spec, host, NULL, NULL, 0, &selection, error);
     if (result == 0 && keys_path) {
-        *ret_skipped = 0;
+        *ret_left_out = (struct left_out){.skipped = 0};
     }
     if (!selection) {
         return result;
@@ -349,7 +349,7 @@ int selection_count(const struct job_spec *spec, const struct jobs_host *host,
     }
     if (result == 0) {
         *ret_count = count;
-        *ret_skipped = selection->skipped;
+        *ret_left_out = selection_left_out(selection);
     }
     selection_free(selection);
     return result;

@@ -45,7 +45,8 @@ must_check int selection_next(struct selection *selection, struct selected *ret_
  * matches may be long. `stop` is borrowed; NULL for none. */
 void selection_stop_on(struct selection *selection, const atomic_bool *stop);
 
-uint64_t selection_skipped(const struct selection *selection); /* by suffix, so far */
+/* What was left out so far; nothing of a list of names. */
+struct left_out selection_left_out(const struct selection *selection);
 
 /* True where nothing is behind what is in memory: the last page is there. Then *ret_left names are
  * to come, and the whole is known without another pass. */
@@ -55,6 +56,6 @@ bool selection_is_last_page(const struct selection *selection, uint64_t *ret_lef
  * -ECANCELED. */
 must_check int selection_count(const struct job_spec *spec, const struct jobs_host *host,
                                const char *keys_path, const atomic_bool *stop, uint64_t *ret_count,
-                               uint64_t *ret_skipped, struct error *error);
+                               struct left_out *ret_left_out, struct error *error);
 
 #endif

@@ -74,7 +74,7 @@ struct job {
     bool between_passes;
     bool selected_known;
     uint64_t selected;
-    uint64_t skipped;
+    struct left_out left_out;
     uint64_t pass;
     uint64_t failed_before;
     uint64_t table_lines; /* of the log, that the table of known objects has taken in for good */

@@ -76,6 +76,7 @@ static void fill_current(struct jobs *jobs, struct retrieval_info *info, const s
     if (has_job) {
         info->selected_known = job.selected_known;
         info->selected = job.selected;
+        info->left_out = job.left_out;
         info->failed = job.failed; /* lines, until the first pass is over */
         job_info_done(&job);
     }

@@ -67,8 +67,9 @@ struct retrieval_info {
     struct index_status index;
     bool selected_known;
     uint64_t selected;
-    uint64_t failed; /* objects of the selection without a row, as far as is known */
-    bool has_next;   /* another model builds beside */
+    struct left_out left_out; /* by the selection */
+    uint64_t failed;          /* objects of the selection without a row, as far as is known */
+    bool has_next;            /* another model builds beside */
     char next_model[LIMIT_MODEL_NAME + 1];
     char next_version[JOB_VERSION_SIZE];
     uint64_t next_rows;

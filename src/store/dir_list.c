@@ -45,8 +45,7 @@ struct walk {
     size_t key_size;
     bool flawed; /* what was found is no key: too long, or not UTF-8 */
     uint64_t size_bytes;
-    uint64_t skipped_suffix;
-    uint64_t skipped_name;
+    struct left_out_tally left_out;
 };
 
 static bool starts_with(const char *text, const char *prefix)
@@ -257,14 +256,14 @@ static bool take_name(struct walk *walk, const char *name, size_t name_size)
     size_t size = path_size + name_size;
     bool flawed = size > LIMIT_KEY_BYTES;
     if (size > LIMIT_NAME_BYTES || (flawed && !walk->query->flawed)) {
-        walk->skipped_name++;
+        walk->left_out.names++;
         return false;
     }
     memcpy(walk->key, walk->path, path_size);
     memcpy(walk->key + path_size, name, name_size + 1);
     walk->flawed = flawed || !utf8_valid(walk->key, size);
     if (walk->flawed && !walk->query->flawed) {
-        walk->skipped_name++;
+        walk->left_out.names++;
         return false;
     }
     walk->key_size = size;
@@ -278,8 +277,9 @@ static int take_object(struct walk *walk, const char *name, size_t name_size)
     if (!take_name(walk, name, name_size)) {
         return 0;
     }
-    if (walk->query->images_only && store_key_is_no_image(name)) {
-        walk->skipped_suffix++;
+    int suffix = walk->query->images_only ? suffix_foreign(name) : -1;
+    if (suffix >= 0) {
+        walk->left_out.suffixes[suffix]++;
         return 0;
     }
     return !walk->query->sizes || walk->looking_ahead || find_size(walk, name) ? 1 : 0;
@@ -290,7 +290,7 @@ static int take_object(struct walk *walk, const char *name, size_t name_size)
 static int take_deep_directory(struct walk *walk, const char *name, size_t name_size)
 {
     if (!walk->query->flawed) {
-        walk->skipped_name++;
+        walk->left_out.names++;
         return 0;
     }
     if (!take_name(walk, name, name_size) || strcmp(walk->key, walk->query->after) <= 0) {
@@ -325,6 +325,8 @@ static int next_key(struct walk *walk, struct error *error)
         size_t size = strlen(name);
         if (walk->depth == 1 && !starts_with(name, walk->name_prefix)) {
             leave(walk); /* names are sorted: all with the prefix are behind us */
+        } else if (names_is_link(name, size)) {
+            walk->left_out.links++;
         } else if (name[size - 1] == '/') {
             r = take_directory(walk, name, size, error);
         } else {
@@ -371,13 +373,11 @@ static int look_ahead(struct walk *walk, struct error *error)
 {
     char last[LIMIT_NAME_BYTES + 1];
     memcpy(last, walk->key, walk->key_size + 1);
-    uint64_t skipped_suffix = walk->skipped_suffix;
-    uint64_t skipped_name = walk->skipped_name;
+    struct left_out_tally left_out = walk->left_out;
     walk->looking_ahead = true;
     int r = next_key(walk, error);
     if (r > 0) {
-        walk->skipped_suffix = skipped_suffix;
-        walk->skipped_name = skipped_name;
+        walk->left_out = left_out;
     } else if (r == 0) {
         forget_path(walk, last);
     }
@@ -417,13 +417,11 @@ int dir_list(struct store *store, const struct store_list_query *query, struct s
     walk->key_size = 0;
     walk->flawed = false;
     walk->size_bytes = 0;
-    walk->skipped_suffix = 0;
-    walk->skipped_name = 0;
+    walk->left_out = (struct left_out_tally){.links = 0};
     struct page_builder builder = PAGE_BUILDER_INIT;
     int r = fill_page(walk, &builder, error);
     if (r >= 0) {
-        builder.skipped_suffix = walk->skipped_suffix;
-        builder.skipped_name = walk->skipped_name;
+        builder.left_out = walk->left_out;
         r = page_builder_finish(&builder, r > 0, ret_page, error);
     }
     walk->looking_ahead = true; /* what is left of the walk is the next page's */

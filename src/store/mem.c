@@ -103,7 +103,8 @@ static int mem_list(struct store *store, const struct store_list_query *query,
     if (strcmp(query->prefix, query->after) > 0) {
         at = lower_bound(mem(store), query->prefix);
     }
-    uint64_t passed = 0; /* since the last key: counted with the next one or with the end */
+    struct left_out_tally passed = {.links = 0}; /* since the last key: counted with the next one or
+                                                  * with the end */
     for (; at < mem(store)->count && !more; at++) {
         const struct mem_object *object = &mem(store)->objects[at];
         if (strncmp(object->key, query->prefix, prefix_size) != 0) {
@@ -112,18 +113,21 @@ static int mem_list(struct store *store, const struct store_list_query *query,
         if (strcmp(object->key, query->after) == 0) {
             continue;
         }
-        if (query->images_only && store_key_is_no_image(object->key)) {
-            passed++;
+        int suffix = query->images_only ? suffix_foreign(object->key) : -1;
+        if (suffix >= 0) {
+            passed.suffixes[suffix]++;
         } else if (builder.count == query->limit) {
             more = true;
         } else {
             page_builder_add(&builder, object->key, strlen(object->key),
                              query->sizes ? object->identity.size_bytes : 0, false);
-            builder.skipped_suffix += passed;
-            passed = 0;
+            left_out_tally_add(&builder.left_out, &passed);
+            passed = (struct left_out_tally){.links = 0};
         }
     }
-    builder.skipped_suffix += more ? 0 : passed;
+    if (!more) {
+        left_out_tally_add(&builder.left_out, &passed);
+    }
     int r = page_builder_finish(&builder, more, ret_page, error);
     page_builder_done(&builder);
     return r;

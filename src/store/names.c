@@ -114,11 +114,15 @@ static int halve(struct collector *c)
     return 0;
 }
 
-static int add(struct collector *c, const char *name, bool directory)
+enum kind { KIND_NONE, KIND_FILE, KIND_DIRECTORY, KIND_LINK };
+
+static int add(struct collector *c, const char *name, enum kind kind)
 {
+    static const char *const tails[] = {
+        [KIND_FILE] = "", [KIND_DIRECTORY] = "/", [KIND_LINK] = "//"};
     size_t start = c->text.size;
-    buffer_append(&c->text, name, strlen(name));
-    buffer_append(&c->text, directory ? "/" : "", directory ? 2 : 1);
+    buffer_append_text(&c->text, name);
+    buffer_append(&c->text, tails[kind], strlen(tails[kind]) + 1);
     if (buffer_ok(&c->text) < 0) {
         return -ENOMEM;
     }
@@ -143,21 +147,31 @@ static int add(struct collector *c, const char *name, bool directory)
     return bytes > c->budget && c->count > 1 ? halve(c) : 0;
 }
 
-/* 1 for a regular file, 2 for a directory, 0 for what is passed over. */
+/* An enum kind, KIND_NONE for what is left out, or a negative errno. */
 static int kind_of(int fd, const struct dirent64 *entry)
 {
     const char *name = entry->d_name;
+    unsigned char type = entry->d_type;
     if (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'))) {
-        return 0;
+        return KIND_NONE;
     }
-    if (entry->d_type == DT_UNKNOWN) {
+    if (type == DT_UNKNOWN) {
         struct stat info;
         if (fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0) {
-            return errno == ENOENT ? 0 : -errno;
+            return errno == ENOENT ? KIND_NONE : -errno;
         }
-        return S_ISREG(info.st_mode) ? 1 : (S_ISDIR(info.st_mode) ? 2 : 0);
+        type = (unsigned char)IFTODT(info.st_mode);
     }
-    return entry->d_type == DT_REG ? 1 : (entry->d_type == DT_DIR ? 2 : 0);
+    switch (type) {
+    case DT_REG:
+        return KIND_FILE;
+    case DT_DIR:
+        return KIND_DIRECTORY;
+    case DT_LNK:
+        return KIND_LINK;
+    default:
+        return KIND_NONE;
+    }
 }
 
 static int collect(struct collector *c, int fd)
@@ -178,7 +192,7 @@ static int collect(struct collector *c, int fd)
             const struct dirent64 *entry = (const void *)(chunk + at);
             at += entry->d_reclen;
             int kind = kind_of(fd, entry);
-            int r = kind > 0 ? add(c, entry->d_name, kind == 2) : kind;
+            int r = kind > KIND_NONE ? add(c, entry->d_name, (enum kind)kind) : kind;
             if (r < 0) {
                 return r;
             }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The sorted names of one directory: those of its regular files and of its directories. A
- * directory's name stands with `/` behind it: so it sorts as it does within whole keys. Memory is
- * bounded: of a directory with more names than a budget holds, only the first part from the place
- * that was asked for is kept.
+ * The sorted names of one directory: those of its regular files, directories and symbolic links. A
+ * directory's name stands with `/` behind it: so it sorts as it does within whole keys; a link's
+ * with two, so that it is no other's. Memory is bounded: of a directory with more names than a
+ * budget holds, only the first part from the place that was asked for is kept.
  */
 #ifndef SITU_STORE_NAMES_H
 #define SITU_STORE_NAMES_H
@@ -34,6 +34,11 @@ must_check int names_read(int fd, const char *from, size_t budget_bytes, struct 
 static inline const char *names_at(const struct names *names, size_t index)
 {
     return names->text + names->starts[index];
+}
+
+static inline bool names_is_link(const char *name, size_t size)
+{
+    return size > 2 && name[size - 1] == '/' && name[size - 2] == '/';
 }
 
 /* The index of the first name not less than `wanted`; with `beyond` the first greater one. */

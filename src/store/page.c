@@ -49,8 +49,7 @@ int page_builder_finish(const struct page_builder *builder, bool more, struct st
     *ret_page = (struct store_page){.entries = entries,
                                     .count = builder->count,
                                     .more = more,
-                                    .skipped_suffix = builder->skipped_suffix,
-                                    .skipped_name = builder->skipped_name,
+                                    .left_out = builder->left_out,
                                     .memory = memory};
     return 0;
 }

@@ -14,8 +14,7 @@ struct page_builder {
     struct buffer sizes; /* uint64_t each */
     struct buffer flaws; /* a byte each: 1 for a name that is no key */
     size_t count;
-    uint64_t skipped_suffix;
-    uint64_t skipped_name;
+    struct left_out_tally left_out;
 };
 
 #define PAGE_BUILDER_INIT ((struct page_builder){0})

@@ -23,27 +23,6 @@ enum key_fault {
     KEY_FAULT_COUNT
 };
 
-/* Suffixes of files that lie beside photos and that no decoder here knows, lower case, in order of
- * bytes: raw and other images, video, audio, documents, archives, data and code. */
-static const char *const foreign_suffixes[] = {
-    "3fr",  "3gp", "7z",     "aac",  "aae",  "ai",   "aif",    "aiff", "arw",  "asf",  "avi",
-    "avif", "bak", "bin",    "bmp",  "bz2",  "c",    "cfg",    "conf", "cr2",  "cr3",  "crw",
-    "csv",  "db",  "dcm",    "dcr",  "dds",  "dng",  "doc",    "docm", "docx", "eps",  "erf",
-    "exr",  "fff", "flac",   "flv",  "gif",  "gpx",  "gz",     "h5",   "hdr",  "heic", "heif",
-    "hif",  "htm", "html",   "ico",  "ini",  "iso",  "j2k",    "jp2",  "jpx",  "json", "jsonl",
-    "jxl",  "kdc", "kml",    "log",  "m2ts", "m4a",  "m4v",    "mat",  "md",   "mdc",  "mef",
-    "mid",  "mkv", "mos",    "mov",  "mp3",  "mp4",  "mpeg",   "mpg",  "mrw",  "mts",  "nef",
-    "npy",  "npz", "nrw",    "odp",  "ods",  "odt",  "ogg",    "ogv",  "onnx", "opus", "orf",
-    "p7m",  "pbm", "pcx",    "pdf",  "pef",  "pgm",  "pickle", "pkl",  "pnm",  "ppm",  "ppt",
-    "pptx", "psb", "psd",    "pt",   "pth",  "py",   "raf",    "rar",  "raw",  "rtf",  "rw2",
-    "rwl",  "sh",  "sqlite", "sr2",  "srf",  "srt",  "srw",    "svg",  "svgz", "tar",  "tbz2",
-    "tga",  "tgz", "tif",    "tiff", "tmp",  "toml", "tsv",    "txt",  "vob",  "wav",  "webm",
-    "wma",  "wmv", "x3f",    "xcf",  "xls",  "xlsx", "xml",    "xmp",  "xz",   "yaml", "yml",
-    "zip",  "zst",
-};
-
-enum { SUFFIX_MAX = 8 };
-
 /* Twice the coarsest tick of a kernel's clock (HZ=100), and the coarsest unit of a file system that
  * stores whole seconds only (FAT: two). */
 #define FRESH_NS (INT64_C(20) * 1000 * 1000)
@@ -140,36 +119,6 @@ bool store_identity_is_fresh(const struct object_identity *identity, int64_t now
 {
     return is_fresh(identity->ctime_ns, now_ns, CTIME_AHEAD_NS) ||
            is_fresh(identity->mtime_ns, now_ns, MTIME_AHEAD_NS);
-}
-
-static int compare_suffix(const void *wanted, const void *member)
-{
-    return strcmp(wanted, *(const char *const *)member);
-}
-
-bool store_key_is_no_image(const char *key)
-{
-    const char *slash = strrchr(key, '/');
-    const char *name = slash ? slash + 1 : key;
-    const char *dot = strrchr(name, '.');
-    if (!dot || dot == name) { /* a leading dot makes a hidden file, not a suffix */
-        return false;
-    }
-    char suffix[SUFFIX_MAX];
-    size_t size = 0;
-    for (const char *c = dot + 1; *c; c++) {
-        if (size == sizeof suffix - 1) {
-            return false;
-        }
-        suffix[size] = *c;
-        if (*c >= 'A' && *c <= 'Z') {
-            suffix[size] = (char)(*c | 0x20);
-        }
-        size++;
-    }
-    suffix[size] = '\0';
-    return bsearch(suffix, foreign_suffixes, sizeof foreign_suffixes / sizeof foreign_suffixes[0],
-                   sizeof foreign_suffixes[0], compare_suffix) != NULL;
 }
 
 void store_free(struct store *store)

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "store/left_out.h"
 
 /* What tells whether an object is still the one it was. */
 struct object_identity {
@@ -36,10 +37,9 @@ struct store_page {
         uint64_t size_bytes; /* 0 unless sizes were asked for */
     } * entries;
     size_t count;
-    bool more;               /* another page follows after the last key */
-    uint64_t skipped_suffix; /* objects passed over: a suffix that no decoder knows */
-    uint64_t skipped_name;   /* objects passed over: key too long or not UTF-8 */
-    void *memory;            /* owned: keys and entries live here */
+    bool more;                      /* another page follows after the last key */
+    struct left_out_tally left_out; /* on the way to these keys; at the end, behind them, too */
+    void *memory;                   /* owned: keys and entries live here */
 };
 
 struct store;
@@ -49,11 +49,11 @@ struct store_list_query {
     const char *prefix; /* "" for all */
     const char *after;  /* keys greater than this only; "" from the start */
     size_t limit;       /* keys a page, at most LIMIT_LIST_PAGE */
-    bool images_only;   /* pass over suffixes that no decoder knows (.txt, .cr2, .heic...) */
+    bool images_only;   /* skip and count files with a foreign suffix (.txt, .cr2, .heic...) */
     bool sizes;         /* fill size_bytes (one stat an object) */
     bool flawed;        /* give names that cannot be keys, too, in their place, instead of counting
-                         * them in skipped_name; `after` may be one. With images_only, one with a
-                         * suffix that no decoder knows is counted in skipped_suffix */
+                         * them in left_out.names; `after` may be one. With images_only, one with a
+                         * foreign suffix is skipped as any other */
 };
 
 /* Where a read goes. */
@@ -95,14 +95,15 @@ must_check int store_mem_put(struct store *store, const char *key, const void *b
 void store_free(struct store *store); /* NULL is fine */
 
 /* One page of keys. Sorted by key bytes over whole keys, as S3 lists: a directory takes part as
- * `name/`. Hidden files are listed. Symbolic links, devices, FIFOs and sockets are not; a directory
+ * `name/`. Hidden files are listed. Symbolic links are counted, not followed; devices, FIFOs
+ * and sockets are left out; a directory
  * that cannot be read is an error (ERROR_UNREADABLE, naming it), never a silent gap, but for
  * `lost+found`, which belongs to the file system.
  *
  * Objects may come and go between pages: a key that was there all the time is seen once. While a
  * directory of more than 10,000 names keeps changing, later pages may stem from its state of some
  * seconds ago. A directory so deep that no key in it can be short enough counts as one in
- * `skipped_name`, and is one entry among flawed names; what is in a directory whose name is not
+ * `left_out.names`, and is one entry among flawed names; what is in a directory whose name is not
  * UTF-8 is an entry each. */
 must_check int store_list(struct store *store, const struct store_list_query *query,
                           struct store_page *ret_page, struct error *error);
@@ -160,8 +161,8 @@ must_check int store_key_check(const char *key, struct error *error);
  * that is far ahead does not, for it may stay so for years, and a change would set it to now. */
 bool store_identity_is_fresh(const struct object_identity *identity, int64_t now_ns);
 
-/* True where the key's suffix is one that no decoder knows, and so is passed over in listings of
- * images; keys without suffix are kept. */
+/* True where the key has a foreign suffix, and so is skipped in listings of images; keys without
+ * suffix, or with one that nobody knows, are kept. */
 bool store_key_is_no_image(const char *key);
 
 #endif

@@ -255,7 +255,7 @@ static void retry_takes_names_too_long_for_keys_or_tells_of_them(void **state)
     fixture_await(fixture, id, JOB_DONE);
     char *first = fixture_lines(fixture, id);
     assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), 0);
-    assert_int_equal(info.left_out, 0);
+    assert_int_equal(info.not_retried, 0);
     fixture_await(fixture, info.spec.id, JOB_DONE);
     char *second = fixture_lines(fixture, info.spec.id);
     assert_non_null(strstr(first, "\"error\""));
@@ -276,7 +276,7 @@ static void retry_takes_names_too_long_for_keys_or_tells_of_them(void **state)
     fixture_await_rest(fixture, id, 1);
     assert_int_equal(call(jobs_cancel, fixture, id), ERROR_NONE);
     assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), 0);
-    assert_int_equal(info.left_out, 1);
+    assert_int_equal(info.not_retried, 1);
     fixture_await(fixture, info.spec.id, JOB_DONE);
     assert_int_equal(fixture_results(fixture, info.spec.id), 1);
     job_info_done(&info);

@@ -88,7 +88,7 @@ static void reads_back(const struct disk_fixture *fixture, const struct job_file
     assert_int_equal(got.failed_before, file->failed_before);
     assert_int_equal(got.selected_known, file->selected_known);
     assert_int_equal(got.selected, file->selected);
-    assert_int_equal(got.skipped, file->skipped);
+    assert_memory_equal(&got.left_out, &file->left_out, sizeof got.left_out);
     assert_int_equal(got.finished_s, file->finished_s);
     job_file_done(&got);
     (void)snprintf(path, sizeof path, "%s/job.json.new", fixture->root);
@@ -103,7 +103,12 @@ static void what_is_written_reads_back(void **state)
                             .failed_before = 3,
                             .selected_known = true,
                             .selected = 1000000,
-                            .skipped = 17,
+                            .left_out = {.skipped = 17,
+                                         .links = 4,
+                                         .excluded = 5,
+                                         .names = 1,
+                                         .suffix_count = 2,
+                                         .suffixes = {{"heic", 15}, {"mov", 2}}},
                             .finished_s = 1795424401};
     reads_back(*state, &file);
     file.spec = (struct job_spec){.id = "aaaaaaaa",
@@ -283,7 +288,7 @@ static void clients_see_the_job_object(void **state)
                             .state = JOB_RUNNING,
                             .selected_known = true,
                             .selected = 128,
-                            .skipped = 2,
+                            .left_out = {.skipped = 2},
                             .results = 57,
                             .failed = 1,
                             .cached = 12,

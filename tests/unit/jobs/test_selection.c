@@ -52,7 +52,7 @@ static int fake_list(struct store *store, const struct store_list_query *query,
     }
     uint32_t left = first < fake->count ? fake->count - first : 0;
     uint32_t count = left < query->limit ? left : (uint32_t)query->limit;
-    struct store_page page = {.count = count, .more = count < left, .skipped_suffix = 2};
+    struct store_page page = {.count = count, .more = count < left};
     page.entries = calloc(count + 1, sizeof *page.entries + FAKE_KEY);
     assert_non_null(page.entries);
     page.memory = page.entries;
@@ -195,7 +195,7 @@ static void selects(struct stores *stores, const char *prefix, const char *glob,
     struct job_spec spec = spec_of("mem", prefix, glob);
     uint64_t count;
     uint64_t counted;
-    uint64_t skipped;
+    struct left_out skipped;
     char *keys = all_keys(stores, &spec, NULL, &count);
     assert_int_equal(count, wanted);
     if (wanted_keys) {
@@ -234,16 +234,16 @@ static void files_of_no_image_are_counted(void **state)
     fill(stores, 6000);
     struct job_spec spec = spec_of("mem", "a/", "*.jpg");
     uint64_t count;
-    uint64_t skipped;
+    struct left_out skipped;
     assert_int_equal(selection_count(&spec, &stores->host, NULL, NULL, &count, &skipped, NULL), 0);
     assert_int_equal(count, 1000);
-    assert_int_equal(skipped, 1000);
+    assert_int_equal(skipped.skipped, 1000);
     struct selection *selection = begin(stores, &spec, NULL);
     struct selected selected;
-    assert_int_equal(selection_skipped(selection), 0);
+    assert_int_equal(selection_left_out(selection).skipped, 0);
     while (selection_next(selection, &selected, NULL) > 0) {
     }
-    assert_int_equal(selection_skipped(selection), 1000);
+    assert_int_equal(selection_left_out(selection).skipped, 1000);
     selection_free(selection);
     selection_free(NULL);
 }
@@ -373,7 +373,7 @@ static void a_flag_stops_a_long_listing(void **state)
     struct selected selected;
     atomic_bool stop;
     uint64_t count;
-    uint64_t skipped;
+    struct left_out skipped;
     atomic_init(&stop, true);
     stores->fake.count = 5000;
     struct job_spec spec = spec_of("fake", "", NULL);
@@ -394,7 +394,7 @@ static void what_cannot_be_selected_is_told(void **state)
     struct selection *selection;
     struct error error = {0};
     uint64_t count;
-    uint64_t skipped;
+    struct left_out skipped;
     struct job_spec spec = spec_of("nowhere", "", NULL);
     assert_int_equal(selection_new(&spec, &stores->host, NULL, NULL, 0, &selection, &error),
                      error_code_errno(ERROR_NOT_FOUND));
@@ -470,7 +470,7 @@ static void names_with_their_store(void **state)
     next_is(selection, "/a", NULL, ERROR_NOT_FOUND, false);
     next_is(selection, "mem/b.jpg", "b.jpg", ERROR_NONE, false); /* as often as it stands there */
     assert_int_equal(selection_next(selection, &selected, NULL), 0);
-    assert_int_equal(selection_skipped(selection), 0);
+    assert_int_equal(selection_left_out(selection).skipped, 0);
     selection_free(selection);
 
     selection = begin_list(stores, NULL, NULL, 10);
@@ -483,7 +483,7 @@ static void names_beneath_a_store(void **state)
     struct stores *stores = *state;
     struct selected selected;
     uint64_t count;
-    uint64_t skipped = 1;
+    struct left_out skipped = {.skipped = 1};
     struct selection *selection =
         begin_list(stores, "mem", "b.jpg\nmem/a\n../x\ncaf\xe9\na\tb\n", 0);
     next_is(selection, "mem/b.jpg", "b.jpg", ERROR_NONE, false);
@@ -497,7 +497,7 @@ static void names_beneath_a_store(void **state)
     assert_int_equal(
         selection_count(&spec, &stores->host, stores->disk->path, NULL, &count, &skipped, NULL), 0);
     assert_int_equal(count, 5);
-    assert_int_equal(skipped, 0);
+    assert_int_equal(left_out_sum(&skipped), 0);
 
     char names[LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 2];
     char object[sizeof names + 4] = "mem/";

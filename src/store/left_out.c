@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Counting what is left out, and telling it.
+ */
+#include "store/left_out.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "wire/json.h"
+
+void left_out_tally_add(struct left_out_tally *sum, const struct left_out_tally *more)
+{
+    for (int i = 0; i < SUFFIX_KINDS; i++) {
+        sum->suffixes[i] += more->suffixes[i];
+    }
+    sum->links += more->links;
+    sum->names += more->names;
+    sum->excluded += more->excluded;
+}
+
+uint64_t left_out_tally_skipped(const struct left_out_tally *tally)
+{
+    uint64_t skipped = 0;
+    for (int i = 0; i < SUFFIX_KINDS; i++) {
+        skipped += tally->suffixes[i];
+    }
+    return skipped;
+}
+
+/* Puts a suffix in its place among the most frequent ones: those of equal numbers come by name, for
+ * `number` only rises. */
+static void rank(struct left_out *left_out, int number, uint64_t files)
+{
+    unsigned at = left_out->suffix_count;
+    while (at > 0 && left_out->suffixes[at - 1].files < files) {
+        at--;
+    }
+    if (at == LIMIT_TOLD_SUFFIXES) {
+        return;
+    }
+    if (left_out->suffix_count < LIMIT_TOLD_SUFFIXES) {
+        left_out->suffix_count++;
+    }
+    memmove(&left_out->suffixes[at + 1], &left_out->suffixes[at],
+            (left_out->suffix_count - 1 - at) * sizeof left_out->suffixes[0]);
+    struct left_out_suffix *place = &left_out->suffixes[at];
+    *place = (struct left_out_suffix){.files = files};
+    (void)strncpy(place->suffix, suffix_text(number), sizeof place->suffix - 1);
+}
+
+struct left_out left_out_of(const struct left_out_tally *tally)
+{
+    struct left_out left_out = {.links = tally->links,
+                                .names = tally->names,
+                                .excluded = tally->excluded,
+                                .skipped = left_out_tally_skipped(tally)};
+    for (int i = 0; i < SUFFIX_KINDS; i++) {
+        if (tally->suffixes[i] > 0) {
+            rank(&left_out, i, tally->suffixes[i]);
+        }
+    }
+    return left_out;
+}
+
+uint64_t left_out_sum(const struct left_out *left_out)
+{
+    return left_out->skipped + left_out->links + left_out->names + left_out->excluded;
+}
+
+/* JSON's numbers here end at INT64_MAX. */
+static uint64_t bounded(uint64_t value)
+{
+    return value < INT64_MAX ? value : INT64_MAX;
+}
+
+static void write_if_any(struct buffer *out, const char *name, uint64_t value)
+{
+    if (value > 0) {
+        buffer_printf(out, ",\"%s\":%" PRIu64, name, bounded(value));
+    }
+}
+
+void left_out_write_json(struct buffer *out, const struct left_out *left_out)
+{
+    buffer_printf(out, ",\"skipped\":%" PRIu64, bounded(left_out->skipped));
+    if (left_out->suffix_count > 0) {
+        buffer_append_text(out, ",\"skipped_suffixes\":{");
+        for (unsigned i = 0; i < left_out->suffix_count; i++) {
+            buffer_printf(out, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", left_out->suffixes[i].suffix,
+                          bounded(left_out->suffixes[i].files));
+        }
+        buffer_append_char(out, '}');
+    }
+    write_if_any(out, "links", left_out->links);
+    write_if_any(out, "excluded", left_out->excluded);
+    write_if_any(out, "names", left_out->names);
+}
+
+static int read_count(const struct json *object, const char *name, uint64_t *place,
+                      unsigned *members)
+{
+    const struct json *node = json_member(object, name);
+    int64_t value = json_get_integer(node, node ? -1 : 0);
+    if (value < 0) {
+        return -EINVAL;
+    }
+    *members += node != NULL;
+    *place = (uint64_t)value;
+    return 0;
+}
+
+/* A suffix as it is written above: lower case letters and digits. */
+static int read_suffix(void *context, const char *key, const struct json *value)
+{
+    struct left_out *left_out = context;
+    int64_t files = json_get_integer(value, 0);
+    size_t size = strlen(key);
+    if (left_out->suffix_count == LIMIT_TOLD_SUFFIXES || files <= 0 || size == 0 ||
+        size >= SUFFIX_SIZE || strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789") != size) {
+        return -EINVAL;
+    }
+    struct left_out_suffix *suffix = &left_out->suffixes[left_out->suffix_count++];
+    suffix->files = (uint64_t)files;
+    memcpy(suffix->suffix, key, size + 1);
+    return 0;
+}
+
+int left_out_read_json(const struct json *object, struct left_out *ret_left_out,
+                       unsigned *ret_members)
+{
+    struct left_out left_out = {.skipped = 0};
+    unsigned members = 0;
+    unsigned others = 0;
+    const struct json *suffixes = json_member(object, "skipped_suffixes");
+    int r = read_count(object, "skipped", &left_out.skipped, &others);
+    r = r < 0 ? r : read_count(object, "links", &left_out.links, &members);
+    r = r < 0 ? r : read_count(object, "excluded", &left_out.excluded, &members);
+    r = r < 0 ? r : read_count(object, "names", &left_out.names, &members);
+    if (r == 0 && suffixes) {
+        members++;
+        r = json_type_of(suffixes) == JSON_TYPE_OBJECT
+                ? json_each_member(suffixes, read_suffix, &left_out)
+                : -EINVAL;
+    }
+    if (r < 0) {
+        return r;
+    }
+    *ret_left_out = left_out;
+    *ret_members = members;
+    return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What listings leave out: counted while a listing runs (struct left_out_tally), and then told,
+ * with the most frequent suffixes by name (struct left_out). Values; any thread.
+ */
+#ifndef SITU_STORE_LEFT_OUT_H
+#define SITU_STORE_LEFT_OUT_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "store/suffix.h"
+
+struct json;
+
+struct left_out_tally {
+    uint64_t suffixes[SUFFIX_KINDS]; /* files, by suffix_foreign() */
+    uint64_t links;                  /* symbolic links */
+    uint64_t names;                  /* names that are no keys, where they are not listed */
+    uint64_t excluded;               /* files, and directories with all that is in them */
+};
+
+struct left_out {
+    uint64_t skipped; /* files with a foreign suffix; those of `suffixes` and all others */
+    uint64_t links;
+    uint64_t names;
+    uint64_t excluded;
+    unsigned suffix_count;
+    struct left_out_suffix {
+        char suffix[SUFFIX_SIZE];    /* lower case, without its dot */
+        uint64_t files;              /* more than 0 */
+    } suffixes[LIMIT_TOLD_SUFFIXES]; /* most files first, then by name */
+};
+
+void left_out_tally_add(struct left_out_tally *sum, const struct left_out_tally *more);
+uint64_t left_out_tally_skipped(const struct left_out_tally *tally);
+
+struct left_out left_out_of(const struct left_out_tally *tally);
+
+/* Of all kinds; 0: nothing was left out. */
+uint64_t left_out_sum(const struct left_out *left_out);
+
+/* `,"skipped":2,"skipped_suffixes":{"heic":2},"links":1,"excluded":3,"names":1`: "skipped" always,
+ * of the others those that are not 0. */
+void left_out_write_json(struct buffer *out, const struct left_out *left_out);
+
+/* The same read from the members of `object`, which may lack them. -EINVAL where one cannot be.
+ * *ret_members is how many of them, "skipped" aside, are there. */
+must_check int left_out_read_json(const struct json *object, struct left_out *ret_left_out,
+                                  unsigned *ret_members);
+
+#endif
