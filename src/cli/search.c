@@ -3,6 +3,7 @@
  * situ search: the stored objects most like one that is stored, or like a file of this machine.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,12 @@ static int search(struct search_verb *verb, struct situ_hits **ret_hits, struct 
 
 /* ---- Telling --------------------------------------------------------------------------------- */
 
+/* Four decimals; what rounds to zero has no sign. */
+static void print_value(char text[32], double value)
+{
+    (void)snprintf(text, 32, "%.4f", fabs(value) < 0.00005 ? 0.0 : value);
+}
+
 static int print_table(const struct situ_hits *hits)
 {
     struct table table;
@@ -96,9 +103,9 @@ static int print_table(const struct situ_hits *hits)
     }
     for (size_t i = 0; result == 0 && i < hits->count; i++) {
         table_cell(&table, hits->hits[i].object);
-        (void)snprintf(text, sizeof text, "%.4f", hits->hits[i].score);
+        print_value(text, hits->hits[i].score);
         table_cell_number(&table, text);
-        (void)snprintf(text, sizeof text, "%.4f", hits->hits[i].distance);
+        print_value(text, hits->hits[i].distance);
         table_cell_number(&table, text);
     }
     return table_done(&table);

@@ -69,16 +69,18 @@ double rescore_score(enum index_metric metric, double rank)
     return metric == INDEX_EUCLIDEAN ? -sqrt(-rank) : rank;
 }
 
+/* A row is a unit vector within the precision of float32 only: its score with itself may lie above
+ * 1 by some 1e-8, and a distance is never negative for that. Nor is there a zero with a sign. */
 double rescore_distance(enum index_metric metric, double rank)
 {
     switch (metric) {
     case INDEX_EUCLIDEAN:
         return sqrt(-rank);
     case INDEX_DOT:
-        return -rank;
+        return 0.0 - rank;
     case INDEX_COSINE:
     default:
-        return 1.0 - rank;
+        return rank < 1.0 ? 1.0 - rank : 0.0;
     }
 }
 

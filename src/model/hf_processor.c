@@ -25,7 +25,11 @@ static const char *const known_fields[] = {
     "image_processor_type", "feature_extractor_type", "processor_class", "_processor_class",
     "_valid_processor_keys", "_auto_class", "_name_or_path", "name_or_path", "model_input_names",
     "transformers_version", "return_tensors", "input_data_format", "device", "disable_grouping",
-    "do_reduce_labels", "reduce_labels", "reduce_zero_label", "num_channels", NULL};
+    "do_reduce_labels", "reduce_labels", "reduce_zero_label", "num_channels",
+    /* how many tokens a language model makes of the image */
+    "image_seq_length",
+    /* looked at in check_auto_map() */
+    "auto_map", NULL};
 
 struct reading {
     struct fields from;
@@ -467,6 +471,35 @@ static int find_class(struct reading *r, const struct json *config, struct error
     return result;
 }
 
+/* Code that comes with a package is not run. Where that is the image processor's own, the pixels
+ * would be others; processors that join it with a tokenizer make none. */
+static int check_auto_map_member(void *context, const char *key, const struct json *value)
+{
+    const char **ret_key = context;
+    (void)value;
+    if (strcmp(key, "AutoProcessor") == 0 || strcmp(key, "AutoTokenizer") == 0) {
+        return 0;
+    }
+    *ret_key = key;
+    return 1;
+}
+
+static int check_auto_map(const struct fields *processor, struct error *error)
+{
+    const struct json *map = field_node(processor, "auto_map");
+    const char *key = NULL;
+    if (json_type_of(map) != JSON_TYPE_OBJECT && json_type_of(map) != JSON_TYPE_NULL) {
+        return error_set(error, ERROR_MALFORMED, "%s: 'auto_map' wants an object", processor->file);
+    }
+    if (json_each_member(map, check_auto_map_member, &key) == 0) {
+        return 0;
+    }
+    return error_set(error, ERROR_UNFIT,
+                     "%s: 'auto_map' names code of the package for '%.60s', which is not run here; "
+                     "remove it where the class of image_processor_type does the same",
+                     processor->file, key);
+}
+
 int hf_processor_parse(const struct fields *processor, const struct json *config,
                        struct model_spec *spec, struct error *error)
 {
@@ -476,6 +509,9 @@ int hf_processor_parse(const struct fields *processor, const struct json *config
     int result = find_class(&r, config, error);
     if (result == 0) {
         result = fields_check_known(processor, known_fields, error);
+    }
+    if (result == 0) {
+        result = check_auto_map(processor, error);
     }
     for (size_t i = 0; result >= 0 && i < sizeof readers / sizeof readers[0]; i++) {
         result = readers[i](&r, error);

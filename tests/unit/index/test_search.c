@@ -276,6 +276,30 @@ static void scores_and_distances_are_those_of_the_metric(void **state)
     }
 }
 
+/* Of 200 rows some have a score above 1 with themselves, by what float32 rounds away. */
+static void no_distance_is_negative(void **state)
+{
+    uint64_t seed = 11;
+    for (size_t i = 0; i < 200; i++) {
+        struct index *index = fixture_create(*state, 8, i % 2 ? INDEX_COSINE : INDEX_EUCLIDEAN);
+        float row[8];
+        for (size_t k = 0; k < 8; k++) {
+            seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+            row[k] = (float)(seed >> 40) * 0x1p-24f - 0.5f;
+        }
+        struct index_query ask = {.vectors = row, .query_count = 1, .k = 1};
+        struct index_answer answer;
+        struct error error = {.code = ERROR_NONE};
+        fixture_put(index, "row", row);
+        assert_int_equal(index_search(index, &ask, &answer, &error), 0);
+        assert_int_equal(answer.queries[0].count, 1);
+        double distance = answer.queries[0].hits[0].distance;
+        assert_true(distance >= 0 && distance < 1e-6 && !signbit(distance));
+        index_answer_done(&answer);
+        index_close(index);
+    }
+}
+
 static void an_empty_index_has_no_hits(void **state)
 {
     const float query[] = {1, 2, 3};
@@ -329,6 +353,7 @@ int main(void)
         TEST(lent_threads_find_the_same),
         TEST(a_lender_may_have_no_threads),
         TEST(scores_and_distances_are_those_of_the_metric),
+        TEST(no_distance_is_negative),
         TEST(an_empty_index_has_no_hits),
         TEST(bad_queries_are_refused),
     };

@@ -215,6 +215,7 @@ static const struct refusal refusals[] = {
     {WITH("ViT", "\"do_sharpen\":true"), ERROR_UNFIT, "unknown field 'do_sharpen'"},
     {WITH("ViT", "\"do_pad\":true"), ERROR_UNFIT, "unknown field 'do_pad'"},
     {WITH("ViT", "\"auto_map\":{\"AutoImageProcessor\":\"x.Y\"}"), ERROR_UNFIT, "'auto_map'"},
+    {WITH("ViT", "\"auto_map\":[]"), ERROR_MALFORMED, "'auto_map'"},
     {WITH("ViT", "\"do_center_crop\":true"), ERROR_UNFIT, "'do_center_crop'"},
     {WITH("ViT", "\"do_flip_channel_order\":true"), ERROR_UNFIT, "'do_flip_channel_order'"},
     {WITH("ViT", "\"crop_pct\":0.9"), ERROR_UNFIT, "'crop_pct'"},
@@ -287,6 +288,18 @@ static void switches_that_are_off_are_accepted(void **state)
     model_spec_free(spec);
 }
 
+/* PaliGemma's and Florence's packages have them: no pixel is another for it. */
+static void fields_of_a_language_model_beside_it_are_accepted(void **state)
+{
+    (void)state;
+    struct model_spec *spec =
+        read_ok(WITH("Siglip", "\"image_seq_length\":1024,\"size\":{\"height\":448,\"width\":448},"
+                               "\"auto_map\":{\"AutoProcessor\":\"processing_x.XProcessor\"}"),
+                MODEL_CONFIG);
+    assert_int_equal(spec->pipeline.resize_height, 448);
+    model_spec_free(spec);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +310,7 @@ int main(void)
         cmocka_unit_test(our_own_fields_are_read),
         cmocka_unit_test(what_cannot_be_followed_is_refused_by_name),
         cmocka_unit_test(switches_that_are_off_are_accepted),
+        cmocka_unit_test(fields_of_a_language_model_beside_it_are_accepted),
     };
     return cmocka_run_group_tests_name("model/processor", tests, NULL, NULL);
 }
