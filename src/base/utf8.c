@@ -62,3 +62,17 @@ bool utf8_valid(const char *bytes, size_t size)
     }
     return true;
 }
+
+void utf8_clean(char *text)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        size_t length = sequence((const unsigned char *)text, left);
+        if (length == 0) {
+            *text = '?';
+            length = 1;
+        }
+        text += length;
+        left -= length;
+    }
+}

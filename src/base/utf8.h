@@ -11,4 +11,7 @@
 
 bool utf8_valid(const char *bytes, size_t size);
 
+/* Puts a question mark in place of every byte of a text that belongs to no well-formed sequence. */
+void utf8_clean(char *text);
+
 #endif

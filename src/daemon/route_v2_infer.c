@@ -75,6 +75,18 @@ static const struct item_output *model_output(const struct v2_call *v2, uint32_t
     return NULL;
 }
 
+static bool same_form(const struct item_output *a, const struct item_output *b)
+{
+    return a->datatype == b->datatype && tensor_shape_matches(&a->shape, &b->shape) &&
+           tensor_shape_matches(&b->shape, &a->shape);
+}
+
+static int differs(const char *name, struct error *error)
+{
+    return error_set(error, ERROR_UNFIT,
+                     "output '%s' differs in shape between objects: ask for one at a time", name);
+}
+
 static int join_rows(const struct v2_call *v2, const struct wanted *wanted,
                      const struct item_output *sample, struct output_memory *memory,
                      struct v2_output *ret_output, struct error *error)
@@ -83,7 +95,9 @@ static int join_rows(const struct v2_call *v2, const struct wanted *wanted,
     ret_output->datatype = sample->datatype;
     ret_output->shape = sample->shape;
     ret_output->size_bytes = sample->size_bytes * count;
-    if (count > 1 && sample->shape.rank == 0) {
+    /* A vector of one image is no part of a batch, unless it is one value. */
+    if (count > 1 &&
+        (sample->shape.rank == 0 || (sample->shape.rank == 1 && sample->shape.dims[0] != 1))) {
         return error_set(error, ERROR_UNFIT,
                          "output '%s' has no batch dimension: ask for one object",
                          ret_output->name);
@@ -104,10 +118,8 @@ static int join_rows(const struct v2_call *v2, const struct wanted *wanted,
     ret_output->data = memory->data;
     for (size_t i = 0; i < count; i++) {
         const struct item_output *output = find_output(&v2->items[i], wanted->output);
-        if (output &&
-            (output->size_bytes != sample->size_bytes || output->datatype != sample->datatype)) {
-            return error_set(error, ERROR_UNFIT, "output '%s' differs in size between objects",
-                             ret_output->name);
+        if (output && (output->size_bytes != sample->size_bytes || !same_form(output, sample))) {
+            return differs(ret_output->name, error);
         }
         if (output) {
             memcpy((char *)memory->data + i * sample->size_bytes, output->data, sample->size_bytes);
@@ -121,6 +133,8 @@ struct classification {
     const struct model *model;
     uint32_t output;
     size_t top;
+    const char *name;
+    const struct item_output *sample; /* NULL where answers tell it all */
     struct buffer *text;
 };
 
@@ -140,10 +154,12 @@ static int row_classes(const struct classification *c, const struct infer_item *
     const struct item_output *output = find_output(item, c->output);
     float *values = NULL;
     size_t count = 0;
-    if (!output) {
-        return error_set(error, ERROR_UNFIT, "the outputs differ in size between objects");
+    if (!output || !c->sample || !same_form(output, c->sample)) {
+        return differs(c->name, error);
     }
-    int result = postprocess_row(output, row, &values, &count, error);
+    bool image = item->kind != ITEM_TENSORS && c->output == c->model->runtime.primary_output;
+    int result = image ? postprocess_image_row(c->model, output, &values, &count, error)
+                       : postprocess_row(output, row, &values, &count, error);
     if (result == 0) {
         bool softmax = c->model->spec->task == MODEL_IMAGE_CLASSIFICATION &&
                        postprocess_wants_softmax(c->model, c->output);
@@ -162,6 +178,9 @@ static int classify_row(const struct classification *c, const struct infer_item 
     int result = row_classes(c, item, row, classes, &used, error);
     if (result < 0) {
         return result;
+    }
+    if (used != c->top) {
+        return differs(c->name, error);
     }
     for (size_t i = 0; i < used; i++) {
         size_t before = c->text->size;
@@ -191,7 +210,7 @@ static int measure(const struct v2_call *v2, const struct wanted *wanted, const 
     const struct tensor_shape *shape = &sample->shape;
     size_t count = 0;
     bool known = tensor_shape_count(shape, &count) == 0 && count > 0;
-    *ret_rows = known && shape->rank > 0 ? (size_t)shape->dims[0] : 1;
+    *ret_rows = known ? postprocess_rows(shape) : 1;
     *ret_classes = known ? count / *ret_rows : 0;
     return 0;
 }
@@ -220,7 +239,12 @@ static int classify(const struct call *call, const struct wanted *wanted,
     if (!memory->elements || !lengths) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    struct classification classification = {call->model, wanted->output, top, &memory->text};
+    struct classification classification = {.model = call->model,
+                                            .output = wanted->output,
+                                            .top = top,
+                                            .name = ret_output->name,
+                                            .sample = model_output(v2, wanted->output),
+                                            .text = &memory->text};
     for (size_t i = 0; i < v2->request.item_count; i++) {
         const struct infer_item *item = &v2->items[i];
         bool there = has_answer(item) || find_output(item, wanted->output);

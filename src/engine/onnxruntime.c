@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "engine/engine.h"
 
 enum { ORT_LEVEL = 18, OUTPUT_ALIGNMENT = 64 };
@@ -240,6 +241,10 @@ static int describe(struct engine_model *model, size_t index, bool input, struct
         result = error_set(error, ERROR_UNFIT, "a tensor's name is longer than %u bytes",
                            LIMIT_TENSOR_NAME);
     }
+    if (result == 0 && !utf8_valid(name, strlen(name))) {
+        result = error_set(error, ERROR_UNFIT, "the name of %s %zu is not UTF-8",
+                           input ? "input" : "output", index + 1);
+    }
     if (result == 0) {
         (void)snprintf(info->name, sizeof info->name, "%s", name);
         result = ort_check(engine, api->CastTypeInfoToTensorInfo(type, &tensor), ERROR_UNFIT,
@@ -262,6 +267,20 @@ static int describe(struct engine_model *model, size_t index, bool input, struct
         }
     }
     return result;
+}
+
+static int check_names(const struct tensor_info *tensors, uint32_t count, const char *what,
+                       struct error *error)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (strcmp(tensors[i].name, tensors[k].name) == 0) {
+                return error_set(error, ERROR_UNFIT, "two %s have the name '%s'", what,
+                                 tensors[i].name);
+            }
+        }
+    }
+    return 0;
 }
 
 static int read_signature(struct engine_model *model, struct error *error)
@@ -290,6 +309,12 @@ static int read_signature(struct engine_model *model, struct error *error)
     }
     for (size_t i = 0; i < outputs && result == 0; i++) {
         result = describe(model, i, false, &model->signature.outputs[i], error);
+    }
+    if (result == 0) {
+        result = check_names(model->signature.inputs, (uint32_t)inputs, "inputs", error);
+    }
+    if (result == 0) {
+        result = check_names(model->signature.outputs, (uint32_t)outputs, "outputs", error);
     }
     return result;
 }

@@ -20,19 +20,14 @@ static void write_error(struct buffer *out, const struct infer_item *item, const
 
 /* ---- answers ---- */
 
-static bool is_one_row(const struct item_output *output)
-{
-    return output->shape.rank == 0 || output->shape.dims[0] == 1;
-}
-
 static int best_classes(const struct infer_item *item, size_t top, struct result_class *ret_classes,
                         size_t *ret_count, struct error *error)
 {
     float *values = NULL;
     size_t count = 0;
-    int result = postprocess_row(&item->outputs[0], 0, &values, &count, error);
+    const struct model *model = item->request->model;
+    int result = postprocess_image_row(model, &item->outputs[0], &values, &count, error);
     if (result == 0) {
-        const struct model *model = item->request->model;
         postprocess_classes(values, count, postprocess_wants_softmax(model, item->outputs[0].index),
                             top, ret_classes, ret_count);
         free(values);
@@ -43,7 +38,8 @@ static int best_classes(const struct infer_item *item, size_t top, struct result
 static int make_embedding(const struct infer_item *item, float **ret_values, size_t *ret_count,
                           struct error *error)
 {
-    int result = postprocess_row(&item->outputs[0], 0, ret_values, ret_count, error);
+    int result = postprocess_image_row(item->request->model, &item->outputs[0], ret_values,
+                                       ret_count, error);
     if (result == 0 && item->request->model->spec->normalize_embedding) {
         postprocess_normalize(*ret_values, *ret_count);
     }
@@ -55,7 +51,7 @@ void answer_make(struct infer_item *item)
     struct results_value *answer = &item->answer;
     struct result_class classes[RESULTS_CLASSES_MAX];
     float *values = NULL;
-    if (item->output_count == 0 || !is_one_row(&item->outputs[0])) {
+    if (item->output_count == 0) {
         return;
     }
     switch (item->request->model->spec->task) {

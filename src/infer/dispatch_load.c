@@ -138,16 +138,34 @@ static void load_failed(struct dispatch *dispatch, struct model *model, const st
     dispatch_give_up_waiting(dispatch, model, &told, finished);
 }
 
+/* Starts one, and looks whether what it loaded is fit for the model's task. */
+static int start_fit_worker(struct dispatch *dispatch, const struct model *model,
+                            struct worker_process **ret_worker, struct error *error)
+{
+    struct worker_package package = {model->name, model->path, model->spec};
+    struct worker_process *worker = NULL;
+    int result =
+        worker_process_start(dispatch->spawner, &dispatch->config.worker, &package, &worker, error);
+    if (result < 0) {
+        return result;
+    }
+    result = postprocess_check(model->spec, worker_process_facts(worker), error);
+    if (result < 0) {
+        worker_process_free(worker);
+        return result;
+    }
+    *ret_worker = worker;
+    return 0;
+}
+
 /* A worker that dies while it loads may have been killed from outside, or met a shortage that
  * passes: it gets another chance, and a third. */
 static int start_worker(struct dispatch *dispatch, const struct model *model,
                         struct worker_process **ret_worker, struct error *error)
 {
     int result = 0;
-    struct worker_package package = {model->name, model->path, model->spec};
     for (int attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
-        result = worker_process_start(dispatch->spawner, &dispatch->config.worker, &package,
-                                      ret_worker, error);
+        result = start_fit_worker(dispatch, model, ret_worker, error);
         if (result == 0 ||
             (error->code != ERROR_WORKER_CRASHED && error->code != ERROR_UNAVAILABLE) ||
             atomic_load(&dispatch->stop_loading)) {

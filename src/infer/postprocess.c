@@ -39,6 +39,101 @@ uint32_t postprocess_primary_output(const struct model_spec *spec, const struct 
     return 0;
 }
 
+size_t postprocess_rows(const struct tensor_shape *shape)
+{
+    return shape->rank > 1 ? (size_t)shape->dims[0] : 1;
+}
+
+int postprocess_check_classes(const char *name, const struct tensor_shape *shape,
+                              struct error *error)
+{
+    uint32_t wide = 0;
+    for (uint32_t i = 1; i < shape->rank; i++) {
+        wide += shape->dims[i] > 1;
+    }
+    if (wide > 1) {
+        char text[128];
+        return error_set(error, ERROR_UNFIT,
+                         "output '%s' is %s: classes are one dimension beside the batch; add the "
+                         "model with task 'feature-extraction' or 'tensor' for its raw outputs",
+                         name, tensor_shape_text(shape, text, sizeof text));
+    }
+    return 0;
+}
+
+/* A softmax of one value is 1, whatever the value. */
+static int one_class(const char *name, struct error *error)
+{
+    return error_set(error, ERROR_UNFIT,
+                     "output '%s' is one value for each image, and the softmax of one value is "
+                     "always 1; where it is a score, say {\"softmax\": false} in situ.json",
+                     name);
+}
+
+static bool tells_softmax(const struct model_spec *spec, const struct worker_facts *facts,
+                          uint32_t output)
+{
+    return spec->apply_softmax >= 0 ? spec->apply_softmax != 0
+                                    : !(facts->probabilities & (1u << output));
+}
+
+/* A declared shape of rank 0 may be one that the model does not state. */
+int postprocess_check(const struct model_spec *spec, const struct worker_facts *facts,
+                      struct error *error)
+{
+    if (spec->task != MODEL_IMAGE_CLASSIFICATION || facts->output_count == 0 ||
+        facts->input_count == 0) {
+        return 0;
+    }
+    uint32_t primary = postprocess_primary_output(spec, facts);
+    const struct tensor_info *output = &facts->outputs[primary];
+    const struct tensor_shape *shape = &output->shape;
+    int64_t batch = facts->inputs[0].shape.dims[0] > 0 ? facts->inputs[0].shape.dims[0] : 1;
+    bool has_rows = shape->rank > 1 || batch > 1;
+    if (shape->rank > 0 && has_rows && shape->dims[0] >= 0 && shape->dims[0] != batch) {
+        char text[128];
+        return error_set(error, ERROR_UNFIT,
+                         "output '%s' is %s, and the batch is %lld: its first dimension must be "
+                         "the batch, so that each image has a row of classes",
+                         output->name, tensor_shape_text(shape, text, sizeof text),
+                         (long long)batch);
+    }
+    struct tensor_shape row = *shape;
+    size_t count = 0;
+    if (row.rank > 0 && has_rows) {
+        row.dims[0] = 1;
+    }
+    if (row.rank > 0 && tensor_shape_count(&row, &count) == 0 && count == 1 &&
+        tells_softmax(spec, facts, primary)) {
+        return one_class(output->name, error);
+    }
+    return postprocess_check_classes(output->name, shape, error);
+}
+
+int postprocess_image_row(const struct model *model, const struct item_output *output,
+                          float **ret_values, size_t *ret_count, struct error *error)
+{
+    const char *name = model->runtime.facts.outputs[output->index].name;
+    bool classes = model->spec->task == MODEL_IMAGE_CLASSIFICATION;
+    if (postprocess_rows(&output->shape) != 1) {
+        char text[128];
+        return error_set(error, ERROR_UNFIT,
+                         "output '%s' is %s for one image: its first dimension is not the batch",
+                         name, tensor_shape_text(&output->shape, text, sizeof text));
+    }
+    int result = classes ? postprocess_check_classes(name, &output->shape, error) : 0;
+    if (result == 0) {
+        result = postprocess_row(output, 0, ret_values, ret_count, error);
+    }
+    if (result == 0 && classes && *ret_count == 1 &&
+        postprocess_wants_softmax(model, output->index)) {
+        free(*ret_values);
+        *ret_values = NULL;
+        result = one_class(name, error);
+    }
+    return result;
+}
+
 static float load_value(const char *data, enum datatype datatype, size_t i)
 {
     union {
@@ -93,7 +188,7 @@ int postprocess_row(const struct item_output *output, size_t row, float **ret_va
         count * element != output->size_bytes) {
         return error_set(error, ERROR_UNFIT, "the model's output is empty or not of numbers");
     }
-    size_t rows = output->shape.rank > 0 ? (size_t)output->shape.dims[0] : 1;
+    size_t rows = postprocess_rows(&output->shape);
     if (row >= rows) {
         return error_set(error, ERROR_UNFIT, "the model's output has %zu rows, row %zu is asked",
                          rows, row);
@@ -214,8 +309,5 @@ void postprocess_normalize(float *values, size_t count)
 
 int postprocess_wants_softmax(const struct model *model, uint32_t output)
 {
-    if (model->spec->apply_softmax >= 0) {
-        return model->spec->apply_softmax;
-    }
-    return !(model->runtime.facts.probabilities & (1u << output));
+    return tells_softmax(model->spec, &model->runtime.facts, output);
 }

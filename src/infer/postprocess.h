@@ -22,8 +22,26 @@
 uint32_t postprocess_primary_output(const struct model_spec *spec,
                                     const struct worker_facts *facts);
 
-/* The values of one row (of the outermost dimension) as float32: count of them into *ret_values,
- * which the caller frees. ERROR_UNFIT for no such row or a type that is not a number. */
+/* How many rows a closed shape has: its outermost dimension; a vector or a scalar is one row. */
+size_t postprocess_rows(const struct tensor_shape *shape);
+
+/* At load: can the primary output of a classification model give one row of classes for each
+ * image, as far as its shape is known? 0, or ERROR_UNFIT. Other tasks: 0. */
+must_check int postprocess_check(const struct model_spec *spec, const struct worker_facts *facts,
+                                 struct error *error);
+
+/* Whether an output of that shape can be rows of classes: beside the outermost dimension at most
+ * one is above 1 (-1 is an open one). 0, or ERROR_UNFIT. */
+must_check int postprocess_check_classes(const char *name, const struct tensor_shape *shape,
+                                         struct error *error);
+
+/* The one row of an image's output, as postprocess_row(). ERROR_UNFIT also where there are more
+ * rows, and for a classification model where it cannot be classes. */
+must_check int postprocess_image_row(const struct model *model, const struct item_output *output,
+                                     float **ret_values, size_t *ret_count, struct error *error);
+
+/* The values of one row (postprocess_rows) as float32: count of them into *ret_values, which the
+ * caller frees. ERROR_UNFIT for no such row or a type that is not a number. */
 must_check int postprocess_row(const struct item_output *output, size_t row, float **ret_values,
                                size_t *ret_count, struct error *error);
 

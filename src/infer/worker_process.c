@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "infer/spawner.h"
 
 enum {
@@ -229,6 +230,7 @@ static int read_control(struct worker_process *worker, union message *message)
     }
     if (message->header.type == MESSAGE_VIOLATION) {
         (void)snprintf(worker->violation, sizeof worker->violation, "%s", message->violation.name);
+        utf8_clean(worker->violation);
         return 0;
     }
     return 1;
@@ -390,6 +392,7 @@ static int converse(struct worker_process *worker, const char *package_path,
         result = wait_message(worker, deadline_ns, MESSAGE_LOADED, &message, error);
     }
     if (result == 0 && message.loaded.code != ERROR_NONE) {
+        utf8_clean(message.loaded.text);
         result = error_set(error, (enum error_code)message.loaded.code, "%s", message.loaded.text);
     }
     if (result == 0) {
@@ -664,6 +667,7 @@ int worker_process_run(struct worker_process *worker, uint32_t lane_index, struc
     done->run_ns = within(done->run_ns, worker->config->object_ms);
     *ret_done = done;
     if (done->code != ERROR_NONE) {
+        utf8_clean(done->text);
         return error_set(error, (enum error_code)done->code, "%s", done->text);
     }
     *ret_output = lane->memory + LIMIT_LANE_INPUT_BYTES;

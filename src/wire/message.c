@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 static int malformed(struct error *error, const char *what)
 {
     return error_set(error, ERROR_MALFORMED, "message between situd and situ-worker: %s", what);
@@ -85,7 +87,8 @@ static int check_loaded(const struct message_loaded *loaded, size_t size, struct
     }
     for (size_t i = 0; i < count; i++) {
         const struct tensor_info *info = &loaded->tensors[i];
-        if (!terminated(info->name, sizeof info->name) || info->shape.rank > LIMIT_TENSOR_RANK ||
+        if (!terminated(info->name, sizeof info->name) ||
+            !utf8_valid(info->name, strlen(info->name)) || info->shape.rank > LIMIT_TENSOR_RANK ||
             (unsigned)info->datatype >= DATATYPE_COUNT) {
             return malformed(error, "bad tensor description");
         }

@@ -70,6 +70,19 @@ static void ill_formed_sequences_are_not(void **state)
     }
 }
 
+static void cleaning_leaves_what_is_well_formed(void **state)
+{
+    (void)state;
+    char text[] = "a\xff\xc3\xa9\xe0\xa0.\xf0\x9f\x98\x80\xc3";
+    utf8_clean(text);
+    assert_string_equal(text, "a?\xc3\xa9??.\xf0\x9f\x98\x80?");
+    utf8_clean(text);
+    assert_string_equal(text, "a?\xc3\xa9??.\xf0\x9f\x98\x80?");
+    char empty[] = "";
+    utf8_clean(empty);
+    assert_string_equal(empty, "");
+}
+
 static void a_message_is_cut_between_characters(void **state)
 {
     (void)state;
@@ -126,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(well_formed_sequences_are_utf8),
         cmocka_unit_test(ill_formed_sequences_are_not),
+        cmocka_unit_test(cleaning_leaves_what_is_well_formed),
         cmocka_unit_test(a_message_is_cut_between_characters),
         cmocka_unit_test(a_message_that_fits_is_left_alone),
         cmocka_unit_test(a_pool_gives_zeroed_aligned_blocks),

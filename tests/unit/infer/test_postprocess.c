@@ -242,6 +242,55 @@ static void rows_that_are_not_there_are_refused(void **state)
     }
 }
 
+static int check(struct tensor_shape output, int64_t batch, int softmax)
+{
+    struct model_spec spec = {.task = MODEL_IMAGE_CLASSIFICATION, .apply_softmax = softmax};
+    struct worker_facts facts = {.input_count = 1,
+                                 .output_count = 1,
+                                 .inputs = {{"x", DATATYPE_FP32, {4, {batch, 3, 8, 8}}}},
+                                 .outputs = {{"y", DATATYPE_FP32, output}}};
+    struct error error = {0};
+    int result = postprocess_check(&spec, &facts, &error);
+    assert_true(result == 0 ? error.code == ERROR_NONE : error.code == ERROR_UNFIT);
+    spec.task = MODEL_FEATURE_EXTRACTION;
+    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    return result;
+}
+
+static void outputs_that_cannot_be_rows_of_classes_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(check((struct tensor_shape){2, {-1, 10}}, -1, -1), 0);
+    assert_int_equal(check((struct tensor_shape){2, {1, 10}}, 1, -1), 0);
+    assert_int_equal(check((struct tensor_shape){2, {4, 10}}, 4, -1), 0);
+    assert_int_equal(check((struct tensor_shape){4, {-1, 10, 1, 1}}, -1, -1), 0);
+    assert_int_equal(check((struct tensor_shape){1, {10}}, 1, -1), 0);
+    assert_int_equal(check((struct tensor_shape){1, {-1}}, -1, -1), 0);
+    assert_int_equal(check((struct tensor_shape){0}, 4, -1), 0); /* not stated */
+    assert_true(check((struct tensor_shape){1, {3}}, 4, -1) < 0);
+    assert_true(check((struct tensor_shape){2, {5, 10}}, 1, -1) < 0);
+    assert_true(check((struct tensor_shape){4, {-1, 1, 224, 224}}, -1, -1) < 0);
+    assert_true(check((struct tensor_shape){3, {1, 197, 768}}, 1, -1) < 0);
+    assert_true(check((struct tensor_shape){2, {-1, 1}}, -1, -1) < 0);
+    assert_true(check((struct tensor_shape){1, {4}}, 4, 1) < 0);
+    assert_int_equal(check((struct tensor_shape){2, {-1, 1}}, -1, 0), 0);
+}
+
+static void a_vector_is_one_row(void **state)
+{
+    (void)state;
+    float logits[] = {1, 2, 3};
+    struct item_output output = {
+        .datatype = DATATYPE_FP32, .shape = {1, {3}}, .data = logits, .size_bytes = sizeof logits};
+    float *values = NULL;
+    size_t count = 0;
+    struct error error = {0};
+    assert_int_equal(postprocess_row(&output, 0, &values, &count, &error), 0);
+    assert_int_equal(count, 3);
+    free(values);
+    assert_true(postprocess_row(&output, 1, &values, &count, &error) < 0);
+}
+
 static void the_primary_output_goes_by_name_then_rank(void **state)
 {
     (void)state;
@@ -275,6 +324,8 @@ int main(void)
         cmocka_unit_test(normalising_makes_length_one),
         cmocka_unit_test(rows_of_every_type),
         cmocka_unit_test(rows_that_are_not_there_are_refused),
+        cmocka_unit_test(outputs_that_cannot_be_rows_of_classes_are_refused),
+        cmocka_unit_test(a_vector_is_one_row),
         cmocka_unit_test(the_primary_output_goes_by_name_then_rank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
