@@ -31,6 +31,10 @@
 #define LIMIT_WATCHES 65536u    /* directories of one watch */
 #define LIMIT_WATCH_BYTES (16 * MIB) /* and their paths */
 
+/* Guards. */
+#define LIMIT_TOKEN_FILE_BYTES MIB  /* and of the files of a certificate and its key */
+#define LIMIT_TOKEN_LEAST_BYTES 16u /* a shorter token gets a warning */
+
 /* Requests. */
 #define LIMIT_JSON_BYTES MIB               /* a control request's body */
 #define LIMIT_BODY_BYTES (64 * MIB)        /* images or tensors in hand [conf] */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Settings by section and name, from the file and from the command line. Runs before any thread.
+ * Settings by section and name, from the file and from the command line. Main thread.
  */
 #include "daemon/config.h"
 
@@ -425,8 +425,9 @@ static enum config_outcome read_arguments(int argc, char **argv, struct reading 
     struct config *config = reading->config;
     (void)make_options(options);
     opterr = 0;
+    optind = 0; /* from the start: a reload reads the command line again */
     for (;;) {
-        /* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread */
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): the main thread only */
         int c = getopt_long(argc, argv, "", options, NULL);
         if (c == -1) {
             break;
@@ -555,6 +556,72 @@ int config_check(const struct config *config, struct error *error)
         result = listen_check(config, config->listen[i], error);
     }
     return result;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return (!a && !b) || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_list(char *const *a, char *const *b, size_t count_a, size_t count_b)
+{
+    bool same = count_a == count_b;
+    for (size_t i = 0; i < count_a && same; i++) {
+        same = same_text(a[i], b[i]);
+    }
+    return same;
+}
+
+static const void *field(const struct config *config, size_t offset)
+{
+    return (const char *)config + offset;
+}
+
+static bool same_setting(const struct setting *setting, const struct config *a,
+                         const struct config *b)
+{
+    const void *left = field(a, setting->offset);
+    const void *right = field(b, setting->offset);
+    switch (setting->kind) {
+    case SETTING_TEXT:
+        return same_text(*(char *const *)left, *(char *const *)right);
+    case SETTING_LIST:
+        return same_list(left, right, *(const size_t *)field(a, setting->count_offset),
+                         *(const size_t *)field(b, setting->count_offset));
+    case SETTING_FLAG:
+        return *(const bool *)left == *(const bool *)right;
+    case SETTING_OCTAL:
+        return *(const unsigned *)left == *(const unsigned *)right;
+    default:
+        return *(const uint64_t *)left == *(const uint64_t *)right;
+    }
+}
+
+static bool is_reloaded(const struct setting *setting)
+{
+    return setting->offset == offsetof(struct config, token_file) ||
+           setting->offset == offsetof(struct config, tls_certificate) ||
+           setting->offset == offsetof(struct config, tls_key);
+}
+
+size_t config_differences(const struct config *running, const struct config *fresh, char *ret_names,
+                          size_t size)
+{
+    size_t count = 0;
+    size_t used = 0;
+    ret_names[0] = '\0';
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        bool budget = settings[i].offset == offsetof(struct config, memory_budget);
+        if (is_reloaded(&settings[i]) || (budget && fresh->memory_budget == 0) ||
+            same_setting(&settings[i], running, fresh)) {
+            continue;
+        }
+        count++;
+        int more =
+            snprintf(ret_names + used, size - used, "%s%s", used > 0 ? "," : "", settings[i].name);
+        used += more > 0 && (size_t)more < size - used ? (size_t)more : 0;
+    }
+    return count;
 }
 
 void config_done(struct config *config)

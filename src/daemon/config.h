@@ -75,6 +75,12 @@ must_check int config_set(struct config *config, const char *section, const char
  * loopback are guarded. */
 must_check int config_check(const struct config *config, struct error *error);
 
+/* Writes the names of settings that differ and that a reload does not take (all but stores, tokens
+ * and certificates), with commas between, cut to fit; returns how many. A memory budget of 0 is
+ * the default, whatever that came to. */
+size_t config_differences(const struct config *running, const struct config *fresh, char *ret_names,
+                          size_t size);
+
 void config_done(struct config *config);
 
 #endif

@@ -22,10 +22,12 @@
 #include "daemon/job_host.h"
 #include "daemon/job_streams.h"
 #include "daemon/listen.h"
+#include "daemon/reload.h"
 #include "daemon/retrieval_host.h"
 #include "daemon/routes.h"
 #include "daemon/sandbox_support.h"
 #include "daemon/search_pool.h"
+#include "daemon/secrets.h"
 #include "infer/lanes.h"
 
 enum { TASK_LIMIT = 96, SEARCHES_WAITING = 256, SLOW_RUN_MS = 5, POLL_MS = 10 };
@@ -92,50 +94,6 @@ static int open_state(const char *path, int *ret_fd, struct error *error)
 }
 
 /* ---- setting up ---- */
-
-static char *read_text(const char *path, struct error *error)
-{
-    enum { FILE_MAX_BYTES = 1 << 20 };
-    char text[64];
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    cleanup_free char *content = malloc(FILE_MAX_BYTES + 1);
-    ssize_t size = fd >= 0 && content ? read(fd, content, FILE_MAX_BYTES) : -1;
-    if (size < 0) {
-        (void)error_set(error, ERROR_NOT_FOUND, "%s: %s", path,
-                        error_text(errno, text, sizeof text));
-        return NULL;
-    }
-    content[size] = '\0';
-    return take_ptr(content);
-}
-
-static int read_tokens(struct service *service, struct error *error)
-{
-    if (!service->config.token_file) {
-        return 0;
-    }
-    cleanup_free char *text = read_text(service->config.token_file, error);
-    size_t count = 0;
-    size_t room = 1;
-    if (!text) {
-        return -ENOENT;
-    }
-    for (const char *c = text; *c; c++) {
-        room += *c == '\n';
-    }
-    service->tokens = calloc(room + 1, sizeof(char *));
-    char *rest = NULL;
-    for (char *line = strtok_r(text, "\r\n", &rest); line && service->tokens;
-         line = strtok_r(NULL, "\r\n", &rest)) {
-        if (line[0] != '#' && line[0] != '\0') {
-            service->tokens[count] = strdup(line);
-            count += service->tokens[count] != NULL;
-        }
-    }
-    return count > 0
-               ? 0
-               : error_set(error, ERROR_MALFORMED, "%s holds no token", service->config.token_file);
-}
 
 static int open_stores(struct service *service, struct error *error)
 {
@@ -310,32 +268,44 @@ static int start_http(struct service *service, struct listen_socket *sockets, un
                                .idle_ms = (int64_t)config->idle_ms,
                                .bodies_bytes = config->body_bytes * 4};
     struct http_handler handler = routes_handler(service);
-    cleanup_free char *certificate = NULL;
-    cleanup_free char *key = NULL;
-    if (config->tls_certificate) {
-        certificate = read_text(config->tls_certificate, error);
-        key = certificate ? read_text(config->tls_key, error) : NULL;
-        if (!key) {
-            return -ENOENT;
-        }
+    cleanup_buffer struct buffer certificate = BUFFER_INIT;
+    cleanup_buffer struct buffer key = BUFFER_INIT;
+    int result = secrets_read_tls(config, &certificate, &key, error);
+    if (result == 0) {
+        result = http_server_new(&http, &handler, &service->http, error);
     }
-    int result = http_server_new(&http, &handler, &service->http, error);
     for (unsigned i = 0; i < count && result == 0; i++) {
-        result = serve_socket(service, &sockets[i], certificate, key, error);
+        result = serve_socket(service, &sockets[i], certificate.data, key.data, error);
     }
     return result;
 }
 
 /* ---- running ---- */
 
-static void wait_for_signal(void)
+static sigset_t awaited_signals(void)
 {
     sigset_t set;
-    int number = 0;
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
-    while (sigwait(&set, &number) != 0) {
+    (void)sigaddset(&set, SIGHUP);
+    return set;
+}
+
+/* Until it is to stop: by SIGTERM, by SIGINT, or by the SIGHUP of a terminal that is gone. */
+static void wait_for_signal(struct service *service, int argc, char **argv)
+{
+    sigset_t set = awaited_signals();
+    bool terminal = isatty(STDERR_FILENO) == 1;
+    int number = 0;
+    for (;;) {
+        if (sigwait(&set, &number) != 0) {
+            continue;
+        }
+        if (number != SIGHUP || (terminal && isatty(STDERR_FILENO) != 1)) {
+            break;
+        }
+        reload(service, argc, argv);
     }
     log_event(LOG_LEVEL_INFO, "stopping", "signal=%d", number);
 }
@@ -400,10 +370,7 @@ static void service_done(struct service *service)
     for (size_t i = 0; i < service->store_count; i++) {
         store_free(service->stores[i].store);
     }
-    for (char **token = service->tokens; token && *token; token++) {
-        free(*token);
-    }
-    free(service->tokens);
+    secrets_done(&service->secrets);
     free(service->warning);
     if (service->state_fd >= 0) {
         (void)close(service->state_fd);
@@ -411,13 +378,13 @@ static void service_done(struct service *service)
     config_done(&service->config);
 }
 
-static int run(struct service *service, struct error *error)
+static int run(struct service *service, int argc, char **argv, struct error *error)
 {
     struct listen_socket sockets[LISTEN_MAX];
     unsigned count = 0;
     int result = check_sandbox(service, error);
     if (result == 0) {
-        result = read_tokens(service, error);
+        result = secrets_load_tokens(&service->secrets, &service->config, error);
     }
     if (result == 0) {
         result = open_stores(service, error);
@@ -447,7 +414,7 @@ static int run(struct service *service, struct error *error)
         listen_notify("READY=1");
         log_event(LOG_LEVEL_INFO, "ready", "version=%s lanes=%u stores=%zu", SITU_VERSION,
                   service->lane_count, service->store_count);
-        wait_for_signal();
+        wait_for_signal(service, argc, argv);
         stop(service);
     }
     for (unsigned i = 0; i < count; i++) {
@@ -460,12 +427,10 @@ static int run(struct service *service, struct error *error)
 
 static void block_signals(void)
 {
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
+    sigset_t set = awaited_signals();
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit of the file's size fails, no more */
 }
 
 /* Connections, and two descriptors and a socket a lane and model: more than the usual soft limit.
@@ -489,6 +454,7 @@ int main(int argc, char **argv)
     service->started_ns = clock_now_ns();
     service->state_fd = -1;
     index_metrics_init(&service->index_metrics);
+    secrets_init(&service->secrets);
     block_signals();
     raise_file_limit();
     enum config_outcome outcome = config_read(argc, argv, &service->config, &error);
@@ -502,7 +468,7 @@ int main(int argc, char **argv)
                          service->config.store_count, service->config.model_count);
             status = EXIT_SUCCESS;
         } else if (result == 0) {
-            result = run(service, &error);
+            result = run(service, argc, argv, &error);
             status = result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         }
     }

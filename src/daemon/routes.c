@@ -158,31 +158,6 @@ static bool is_loopback_name(const char *host)
     return length > 4 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == length;
 }
 
-static bool same_secret(const char *a, const char *b)
-{
-    size_t length_a = strlen(a);
-    size_t length_b = strlen(b);
-    unsigned difference = length_a != length_b;
-    for (size_t i = 0; i < length_a; i++) { /* no early end: the time tells nothing */
-        difference |= (unsigned char)a[i] ^ (unsigned char)b[length_b ? i % length_b : 0];
-    }
-    return difference == 0;
-}
-
-static bool has_token(const struct call *call)
-{
-    static const char scheme[] = "Bearer ";
-    const char *header = http_request_header(call->request, "Authorization");
-    if (!header || strncasecmp(header, scheme, strlen(scheme)) != 0) {
-        return false;
-    }
-    bool found = false;
-    for (char **token = call->service->tokens; *token; token++) {
-        found = same_secret(header + strlen(scheme), *token) || found;
-    }
-    return found;
-}
-
 static bool check_guards(struct call *call)
 {
     const struct listen_socket *listener = http_request_listener_user(call->request);
@@ -192,7 +167,9 @@ static bool check_guards(struct call *call)
         return false;
     }
     bool health = strncmp(call->route->pattern, "/v2/health/", 11) == 0;
-    if (listener->guard != GUARD_UNIX && call->service->tokens && !health && !has_token(call)) {
+    if (listener->guard != GUARD_UNIX && !health &&
+        !secrets_admit(&call->service->secrets,
+                       http_request_header(call->request, "Authorization"))) {
         static const char *const challenge[] = {"WWW-Authenticate", "Bearer", NULL};
         cleanup_buffer struct buffer body = BUFFER_INIT;
         buffer_append_text(&body, "{\"error\":\"a token is needed: Authorization: Bearer TOKEN\","

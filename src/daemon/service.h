@@ -14,6 +14,7 @@
 
 #include "daemon/config.h"
 #include "daemon/index_metrics.h"
+#include "daemon/secrets.h"
 #include "http/http.h"
 #include "infer/dispatch.h"
 #include "infer/metrics.h"
@@ -49,9 +50,9 @@ struct service {
     struct http_server *http;
     struct metrics metrics;
     struct status_counts other_requests; /* those that name no model */
-    char **tokens;                       /* owned; NULL-terminated; NULL: none configured */
-    int state_fd;                        /* holds the state directory's lock; -1: none */
-    char *warning;                       /* owned; what the sandbox lacks here, or NULL */
+    struct secrets secrets;
+    int state_fd;  /* holds the state directory's lock; -1: none */
+    char *warning; /* owned; what the sandbox lacks here, or NULL */
     int landlock_abi;
     bool seccomp;
     uint32_t cores;

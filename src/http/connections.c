@@ -150,6 +150,9 @@ void http_connection_notify(void *cls, struct MHD_Connection *mhd, void **slot,
     struct http_daemon *daemon = cls;
     struct http_server *server = daemon->server;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        if (daemon->tls) {
+            http_tls_enter(server->tls);
+        }
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
         struct http_connection *connection = info ? connection_new(daemon, info->connect_fd) : NULL;

@@ -84,6 +84,11 @@ must_check int http_server_new(const struct http_config *config, const struct ht
                                struct http_server **ret_server, struct error *error);
 must_check int http_server_listen(struct http_server *server, const struct http_listener *listener,
                                   struct error *error);
+/* New connections to TLS listeners get these from now on; open ones go on with what they have. PEM
+ * text, copied. ERROR_MALFORMED: they cannot be used, and the earlier ones stay. Without a TLS
+ * listener nothing is done. */
+must_check int http_server_certify(struct http_server *server, const char *certificate,
+                                   const char *key, struct error *error);
 /* Running requests go on; new ones, on new connections too, get 503 with Connection: close. */
 void http_server_quiesce(struct http_server *server);
 /* Requests begun and not ended. */

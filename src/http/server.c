@@ -76,8 +76,7 @@ static struct MHD_Daemon *start(struct http_daemon *daemon, const struct http_li
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
                      MHD_USE_ERROR_LOG | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
     struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)listener->tls_certificate},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)listener->tls_key},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, http_tls_callback()},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
@@ -114,9 +113,22 @@ int http_server_listen(struct http_server *server, const struct http_listener *l
     if (flags < 0 || duplicate < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
         return error_set(error, ERROR_IO, "cannot use the listening socket: %m");
     }
+    if (listener->tls_certificate) {
+        int r = server->tls ? 0 : http_tls_new(&server->tls, error);
+        if (r == 0) {
+            r = http_tls_set(server->tls, listener->tls_certificate, listener->tls_key, error);
+        }
+        if (r < 0) {
+            (void)close(duplicate);
+            return r;
+        }
+    }
     struct http_daemon *daemon = &server->daemons[server->daemons_count];
-    *daemon = (struct http_daemon){
-        .server = server, .user = listener->user, .fd = -1, .starter = pthread_self()};
+    *daemon = (struct http_daemon){.server = server,
+                                   .user = listener->user,
+                                   .fd = -1,
+                                   .tls = listener->tls_certificate != NULL,
+                                   .starter = pthread_self()};
 
     sigset_t all;
     sigset_t before;
@@ -132,6 +144,12 @@ int http_server_listen(struct http_server *server, const struct http_listener *l
     daemon->fd = take_fd(&fd);
     server->daemons_count++;
     return 0;
+}
+
+int http_server_certify(struct http_server *server, const char *certificate, const char *key,
+                        struct error *error)
+{
+    return server->tls ? http_tls_set(server->tls, certificate, key, error) : 0;
 }
 
 /* The sockets stay open until http_server_free(), what comes is answered with 503: to take a socket
@@ -173,6 +191,7 @@ void http_server_free(struct http_server *server)
         (void)close(take_fd(&server->daemons[i].fd));
     }
     http_watch_stop(server);
+    http_tls_free(server->tls);
     free(server->connections);
     (void)pthread_mutex_destroy(&server->lock);
     free(server);

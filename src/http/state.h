@@ -21,6 +21,7 @@
 #include "http/encoder.h"
 #include "http/http.h"
 #include "http/target.h"
+#include "http/tls.h"
 
 enum {
     HTTP_LISTENERS = 16,         /* listening sockets of one server */
@@ -71,6 +72,7 @@ struct http_daemon {
     struct http_server *server;
     void *user;
     int fd; /* owned; libmicrohttpd has a duplicate */
+    bool tls;
     pthread_t starter;
     char message[256]; /* libmicrohttpd's last complaint on the starter's thread */
 };
@@ -88,6 +90,8 @@ struct http_server {
     struct http_lingering lingering[HTTP_LINGERING];
     bool watcher_asleep;                   /* it waits without time-out */
     uint64_t closed_received, closed_sent; /* of closed connections that the kernel counted */
+
+    struct http_tls *tls; /* owned; constant from the first TLS listener on; NULL: none */
 
     struct http_daemon daemons[HTTP_LISTENERS]; /* by the thread that starts and stops the server */
     size_t daemons_count;
