@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <time.h>
@@ -19,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/descriptors.h"
 #include "daemon/job_host.h"
 #include "daemon/job_streams.h"
 #include "daemon/listen.h"
@@ -262,7 +262,18 @@ static int start_http(struct service *service, struct listen_socket *sockets, un
                       struct error *error)
 {
     const struct config *config = &service->config;
-    struct http_config http = {.connection_limit = (unsigned)config->connections,
+    uint64_t connections = 0;
+    int result =
+        descriptors_for_connections(service->descriptors, service->lane_count, config->store_count,
+                                    config->connections, &connections, error);
+    if (result < 0) {
+        return result;
+    }
+    if (connections < config->connections) {
+        log_event(LOG_LEVEL_WARNING, "connections_cut", "connections=%llu descriptors=%llu",
+                  (unsigned long long)connections, (unsigned long long)service->descriptors);
+    }
+    struct http_config http = {.connection_limit = (unsigned)connections,
                                .header_ms = (int64_t)config->header_ms,
                                .body_ms = (int64_t)config->body_ms,
                                .idle_ms = (int64_t)config->idle_ms,
@@ -270,7 +281,7 @@ static int start_http(struct service *service, struct listen_socket *sockets, un
     struct http_handler handler = routes_handler(service);
     cleanup_buffer struct buffer certificate = BUFFER_INIT;
     cleanup_buffer struct buffer key = BUFFER_INIT;
-    int result = secrets_read_tls(config, &certificate, &key, error);
+    result = secrets_read_tls(config, &certificate, &key, error);
     if (result == 0) {
         result = http_server_new(&http, &handler, &service->http, error);
     }
@@ -433,17 +444,6 @@ static void block_signals(void)
     (void)signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit of the file's size fails, no more */
 }
 
-/* Connections, and two descriptors and a socket a lane and model: more than the usual soft limit.
- */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 int main(int argc, char **argv)
 {
     struct service *service = calloc(1, sizeof *service);
@@ -456,7 +456,7 @@ int main(int argc, char **argv)
     index_metrics_init(&service->index_metrics);
     secrets_init(&service->secrets);
     block_signals();
-    raise_file_limit();
+    service->descriptors = descriptors_raise();
     enum config_outcome outcome = config_read(argc, argv, &service->config, &error);
     int status = outcome == CONFIG_EXIT_OK ? EXIT_SUCCESS : 2;
     int result = 0;

@@ -57,6 +57,7 @@ struct service {
     bool seccomp;
     uint32_t cores;
     uint32_t lane_count;
+    uint64_t descriptors; /* the hard limit */
     int64_t started_ns;
     atomic_bool stopping;
     pthread_t jobs_stopper; /* where it was started: it stops the jobs */

@@ -195,12 +195,26 @@ static bool has_onnx(const char *directory)
     return found;
 }
 
+static bool is_full(struct models *models)
+{
+    HOLD(&models->lock);
+    return models->count == LIMIT_MODELS;
+}
+
 static int take_in(struct models *models, const char *name, const char *version, const char *path,
                    bool removable, struct error *error)
 {
-    int result = model_name_check(name, error);
-    if (result < 0) {
-        return result;
+    struct error reason;
+    char quoted[ERROR_MESSAGE_SIZE];
+    if (model_name_check(name, &reason) < 0) { /* one bad directory must not stop the others */
+        log_event(LOG_LEVEL_ERROR, "model_unusable", "path=%s reason=%s", path,
+                  log_quote(quoted, sizeof quoted, reason.message));
+        return 0;
+    }
+    if (is_full(models)) {
+        log_event(LOG_LEVEL_ERROR, "model_left_out", "model=%s version=%s path=%s limit=%u", name,
+                  version, path, LIMIT_MODELS);
+        return 0;
     }
     struct model *model = model_new(name, version, path);
     if (!model) {
@@ -208,12 +222,11 @@ static int take_in(struct models *models, const char *name, const char *version,
     }
     model->removable = removable;
     if (model_package_read(path, NULL, &model->spec, &model->broken) < 0) {
-        char quoted[ERROR_MESSAGE_SIZE];
         log_event(LOG_LEVEL_ERROR, "model_unusable", "model=%s version=%s path=%s reason=%s", name,
                   version, path, log_quote(quoted, sizeof quoted, model->broken.message));
     }
     HOLD(&models->lock);
-    result = reserve(models, name, version, error);
+    int result = reserve(models, name, version, error);
     if (result == 0) {
         insert(models, model);
     } else if (result == -EEXIST) { /* the one found first stays */
@@ -280,26 +293,29 @@ static void remove_leftover(const char *directory, const char *name)
 int models_scan(struct models *models, const char *directory, bool removable, struct error *error)
 {
     cleanup_free char *real = realpath(directory, NULL);
-    DIR *stream = real ? opendir(real) : NULL;
+    struct dirent **entries = NULL;
+    /* In the order of names: where there are too many, each start leaves the same ones out. */
+    int count = real ? scandir(real, &entries, NULL, alphasort) : -1;
     char text[64];
-    if (!stream) {
+    if (count < 0) {
         return error_set(error, ERROR_NOT_FOUND, "model directory %s: %s", directory,
                          error_text(errno, text, sizeof text));
     }
     int result = 0;
-    if (has_onnx(real)) {
+    bool is_package = has_onnx(real);
+    if (is_package) {
         result = take_in(models, strrchr(real, '/') + 1, "1", real, removable, error);
-        (void)closedir(stream);
-        return result;
     }
-    for (struct dirent *entry = NULL; result == 0 && (entry = next_entry(stream));) {
-        if (removable && strncmp(entry->d_name, ".new-", 5) == 0) {
-            remove_leftover(real, entry->d_name);
-        } else if (!is_hidden(entry)) {
-            result = scan_name(models, real, entry->d_name, removable, error);
+    for (int i = 0; i < count; i++) {
+        bool wanted = !is_package && result == 0;
+        if (wanted && removable && strncmp(entries[i]->d_name, ".new-", 5) == 0) {
+            remove_leftover(real, entries[i]->d_name);
+        } else if (wanted && !is_hidden(entries[i])) {
+            result = scan_name(models, real, entries[i]->d_name, removable, error);
         }
+        free(entries[i]);
     }
-    (void)closedir(stream);
+    free(entries);
     return result;
 }
 

@@ -37,9 +37,14 @@ struct landlock_rules {
     uint64_t scoped;
 };
 
+/* A hard limit that is lower already stays: only root could raise it. */
 static int set_limit(__rlimit_resource_t resource, uint64_t value, struct error *error)
 {
-    struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) == 0 && limit.rlim_max < value) {
+        value = limit.rlim_max;
+    }
+    limit = (struct rlimit){.rlim_cur = value, .rlim_max = value};
     if (setrlimit(resource, &limit) < 0) {
         char text[64];
         return error_set(error, ERROR_INTERNAL, "worker limit %d: %s", (int)resource,

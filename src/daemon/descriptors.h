@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How the process's descriptors are divided: what stores, models and jobs need comes first, then
+ * connections.
+ */
+#ifndef SITU_DAEMON_DESCRIPTORS_H
+#define SITU_DAEMON_DESCRIPTORS_H
+
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+/* Raises the soft limit to the hard one. Returns it. */
+uint64_t descriptors_raise(void);
+
+/* How many connections fit into `limit` descriptors beside `lanes` and `stores`, at most `wanted`.
+ * ERROR_UNAVAILABLE where not even one loaded model and a few connections do. */
+must_check int descriptors_for_connections(uint64_t limit, uint64_t lanes, uint64_t stores,
+                                           uint64_t wanted, uint64_t *ret_connections,
+                                           struct error *error);
+
+#endif
