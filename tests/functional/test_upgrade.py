@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A state directory that version 0.1.0 wrote, before its formats gained members, is taken as it is.
+
+state/state-0.1.0.tar.xz holds it, and the store it was made over: jobs that are done, failed and
+standing, a list of names, an added model, an index, the result cache. state-0.1.0.json tells what
+that version said of the jobs.
+"""
+import json
+import pathlib
+import tarfile
+
+import pytest
+
+STATE = pathlib.Path(__file__).parent / "state"
+SAID = json.loads((STATE / "state-0.1.0.json").read_text())
+
+
+@pytest.fixture
+def upgraded(situd, tmp_path, demo_models):
+    """A daemon on that state, with its own directory of it."""
+    with tarfile.open(STATE / "state-0.1.0.tar.xz") as archive:
+        archive.extractall(tmp_path / "old")
+    return situd("--store", f"photos={tmp_path / 'old/photos'}", "--models", demo_models,
+                 "--state", tmp_path / "old/state")
+
+
+def test_ended_jobs_keep_their_state_and_results(upgraded):
+    for id, said in SAID["jobs"].items():
+        if said["standing"]:
+            continue
+        job = upgraded.job(id)
+        for name in ("model", "version", "state", "results", "failed", "selected", "skipped", "created", "finished"):
+            assert job[name] == said[name], (id, name)
+        lines, last = upgraded.results(id)
+        assert [line["object"] for line in lines] == said["objects"]
+        assert last["done"]["state"] == said["state"]
+
+
+def test_standing_jobs_go_on_and_lose_nothing(upgraded):
+    """What the exclusions of later versions would leave out is not reported as gone."""
+    for id, said in SAID["jobs"].items():
+        if not said["standing"]:
+            continue
+        upgraded.wait_for(lambda: upgraded.job(id)["idle"] and upgraded.job(id)["pass"] > 1, f"a pass of {id}", 60)
+        lines, _ = upgraded.results(id, wait=0, after=said["results"])
+        assert not [line for line in lines if line.get("gone")]
+        assert upgraded.job(id)["selected"] == said["selected"]
+
+
+def test_an_index_answers_as_before(upgraded):
+    upgraded.wait_for(lambda: upgraded.get("/v1/indexes/like").json()["state"] == "ready", "the index")
+    index = upgraded.get("/v1/indexes/like").json()
+    assert index["rows"] == 18
+    name = sorted(o for o in SAID["jobs"]["txbqfgd3"]["objects"] if o.startswith("photos/sub/"))[0]
+    hits = upgraded.post("/v1/indexes/like/search", {"object": name, "k": 3}).json()["hits"]
+    # the same picture lies in three places: all score 1, in order of their names
+    assert {round(hit["score"], 4) for hit in hits} == {1.0}
+    assert name in [hit["object"] for hit in hits]
+
+
+def test_an_added_model_is_there(upgraded):
+    assert upgraded.get("/v1/models/id").json()["version"] == "1"
