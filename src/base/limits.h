@@ -79,7 +79,8 @@
 #define LIMIT_JOB_WINDOW 64u   /* objects of one job in flight: more is lost in a crash */
 #define LIMIT_JOB_WINDOW_BYTES (16 * MIB) /* of objects in flight, or one that is larger */
 #define LIMIT_JOB_PRIORITY 9u
-#define LIMIT_JOB_KEEP_S 604800 /* an ended job stays listed for a week [conf] */
+#define LIMIT_JOB_KEEP_S 604800             /* an ended job stays listed for a week [conf] */
+#define LIMIT_JOB_AGE_S INT64_C(3000000000) /* an ended job's age counts up to that: 95 years */
 
 /* Indexes. */
 #define LIMIT_SEARCH_QUERIES 64u     /* of one search */

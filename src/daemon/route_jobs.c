@@ -301,7 +301,6 @@ void route_job_remove(struct call *call)
         call_respond_error(call, &error);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "job_removed", "job=%s", call->captures[0]);
     cleanup_buffer struct buffer empty = BUFFER_INIT;
     call_respond(call, 204, NULL, &empty, NULL);
 }

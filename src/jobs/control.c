@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "jobs/table.h"
 
 static int conflict(const struct job *job, const char *what, enum job_state state,
@@ -165,6 +166,7 @@ static int cancel_job(struct jobs *jobs, struct job *job, struct error *error)
     }
     if (r == 0) {
         job_set_state(job, JOB_CANCELLED, NULL);
+        job_log_end(job);
         return 0;
     }
     if (state != JOB_PAUSED || by_itself) {
@@ -223,7 +225,7 @@ static void mark_removed(struct job *job)
     }
 }
 
-int control_remove(struct jobs *jobs, struct job *job, struct error *error)
+int control_remove(struct jobs *jobs, struct job *job, const char *why, struct error *error)
 {
     cleanup_free char *path = NULL;
     int r = put_aside(jobs, job, &path, error);
@@ -246,6 +248,7 @@ int control_remove(struct jobs *jobs, struct job *job, struct error *error)
         (void)pthread_mutex_unlock(&jobs->lock);
     }
     jobs_delete_tree(path);
+    log_event(LOG_LEVEL_INFO, "job_removed", "job=%s why=%s", job->spec.id, why);
     return 0;
 }
 
@@ -259,7 +262,7 @@ int jobs_remove(struct jobs *jobs, const char *id, struct error *error)
     bool by_itself = false;
     keeper_halt(jobs, job);
     enum job_state state = job_state_now(job, &by_itself);
-    r = control_remove(jobs, job, error);
+    r = control_remove(jobs, job, "request", error);
     if (r < 0 && !job_state_is_end(state) && (state != JOB_PAUSED || by_itself)) {
         keeper_queue(jobs, job);
     }

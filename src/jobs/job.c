@@ -137,15 +137,40 @@ void job_tell(struct job *job)
     }
 }
 
+void job_mark_ended(struct job *job)
+{
+    if (job->finished_s == 0) {
+        job->finished_s = (int64_t)time(NULL);
+        job->ended_ns = clock_now_ns();
+    }
+}
+
+void job_log_end(struct job *job)
+{
+    char text[2 * ERROR_MESSAGE_SIZE];
+    struct job_info info;
+    if (job_info_fill(job, &info) < 0) {
+        return;
+    }
+    bool has_reason = info.reason.code != ERROR_NONE;
+    log_event(LOG_LEVEL_INFO, "job_ended",
+              "job=%s state=%s results=%llu failed=%llu cached=%llu%s%s", info.spec.id,
+              job_state_name(info.state), (unsigned long long)info.results,
+              (unsigned long long)info.failed, (unsigned long long)info.cached,
+              has_reason ? " reason=" : "",
+              has_reason ? log_quote(text, sizeof text, info.reason.message) : "");
+    job_info_done(&info);
+}
+
 void job_set_state(struct job *job, enum job_state state, const struct error *reason)
 {
     (void)pthread_mutex_lock(&job->lock);
     job->state = state;
     job->reason = reason ? *reason : (struct error){.code = ERROR_NONE};
-    if (!job_state_is_end(state)) {
+    if (job_state_is_end(state)) {
+        job_mark_ended(job);
+    } else {
         job->finished_s = 0;
-    } else if (job->finished_s == 0) {
-        job->finished_s = (int64_t)time(NULL);
     }
     (void)pthread_mutex_unlock(&job->lock);
     job_tell(job);
@@ -175,8 +200,8 @@ int job_save(struct job *job, enum job_state state, const struct error *reason, 
         file.reason = *reason;
     }
     (void)pthread_mutex_lock(&job->lock);
-    if (job_state_is_end(state) && job->finished_s == 0) {
-        job->finished_s = (int64_t)time(NULL);
+    if (job_state_is_end(state)) {
+        job_mark_ended(job);
     }
     file.failed_before = job->failed_before;
     file.selected_known = job->selected_known;
@@ -227,7 +252,10 @@ static int open_log(struct job *job, struct job_log **ret_log, bool *ret_loss, s
     }
     struct job_log *log = NULL;
     uint64_t cut = 0;
-    int r = job_log_open(path, &log, &cut, error);
+    bool by_itself = false;
+    bool ended = job_state_is_end(job_state_now(job, &by_itself)) && !job->broken;
+    int r =
+        ended ? job_log_open_ended(path, &log, &cut, error) : job_log_open(path, &log, &cut, error);
     if (r < 0) {
         return r;
     }
@@ -288,7 +316,7 @@ static struct job_log_totals totals_of(struct job *job)
     return totals;
 }
 
-int job_info_fill(struct job *job, struct job_info *ret_info)
+int job_info_fill_brief(struct job *job, struct job_info *ret_info)
 {
     struct job_info info = {0};
     int r = job_spec_copy(&job->spec, &info.spec);
@@ -306,6 +334,17 @@ int job_info_fill(struct job *job, struct job_info *ret_info)
     info.began_anew = job->began_anew;
     info.finished_s = job->finished_s;
     (void)pthread_mutex_unlock(&job->lock);
+    *ret_info = info;
+    return 0;
+}
+
+int job_info_fill(struct job *job, struct job_info *ret_info)
+{
+    struct job_info info = {0};
+    int r = job_info_fill_brief(job, &info);
+    if (r < 0) {
+        return r;
+    }
     struct job_log_totals totals = totals_of(job);
     if (info.state == JOB_DONE) { /* it may have been found to lack some */
         HOLD(&job->lock);

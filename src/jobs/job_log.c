@@ -255,7 +255,7 @@ static int find_start(struct job_log *log, struct error *error)
 }
 
 /* Takes in all good lines from the start on; what is behind them is cut off. */
-static int take_in(struct job_log *log, uint64_t *ret_cut_bytes, struct error *error)
+static int take_in(struct job_log *log, bool ended, uint64_t *ret_cut_bytes, struct error *error)
 {
     cleanup_scan struct scan scan;
     struct job_log_place end = log->released.place;
@@ -284,7 +284,7 @@ static int take_in(struct job_log *log, uint64_t *ret_cut_bytes, struct error *e
         return failed(log, "cut behind its last whole line", errno, error);
     }
     /* What is in the file now may be in memory only: its writer was killed before it synced. */
-    if (file_size > 0 && fdatasync(log->fd) < 0) {
+    if (file_size > 0 && !ended && fdatasync(log->fd) < 0) {
         return failed(log, "synced", errno, error);
     }
     log->synced = end;
@@ -301,8 +301,8 @@ static char *path_beside(const char *path, const char *name)
     return asprintf(&beside, "%.*s%s", length, path, name) < 0 ? NULL : beside;
 }
 
-int job_log_open(const char *path, struct job_log **ret_log, uint64_t *ret_cut_bytes,
-                 struct error *error)
+static int open_log(const char *path, bool ended, struct job_log **ret_log, uint64_t *ret_cut_bytes,
+                    struct error *error)
 {
     struct job_log *log = calloc(1, sizeof *log);
     if (!log) {
@@ -320,7 +320,7 @@ int job_log_open(const char *path, struct job_log **ret_log, uint64_t *ret_cut_b
         result = find_start(log, error);
     }
     if (result == 0) {
-        result = take_in(log, &cut_bytes, error);
+        result = take_in(log, ended, &cut_bytes, error);
     }
     if (result < 0) {
         job_log_unref(log);
@@ -331,6 +331,18 @@ int job_log_open(const char *path, struct job_log **ret_log, uint64_t *ret_cut_b
     }
     *ret_log = log;
     return 0;
+}
+
+int job_log_open(const char *path, struct job_log **ret_log, uint64_t *ret_cut_bytes,
+                 struct error *error)
+{
+    return open_log(path, false, ret_log, ret_cut_bytes, error);
+}
+
+int job_log_open_ended(const char *path, struct job_log **ret_log, uint64_t *ret_cut_bytes,
+                       struct error *error)
+{
+    return open_log(path, true, ret_log, ret_cut_bytes, error);
 }
 
 struct job_log *job_log_ref(struct job_log *log)

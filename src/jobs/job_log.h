@@ -45,6 +45,10 @@ struct job_log_totals {
  * ERROR_MEMORY. Any thread. */
 must_check int job_log_open(const char *path, struct job_log **ret_log, uint64_t *ret_cut_bytes,
                             struct error *error);
+/* The same for a job that has ended: its lines were synced before that was written down, and are
+ * not synced once more. */
+must_check int job_log_open_ended(const char *path, struct job_log **ret_log,
+                                  uint64_t *ret_cut_bytes, struct error *error);
 struct job_log *job_log_ref(struct job_log *log);
 void job_log_unref(struct job_log *log); /* NULL is fine; what is not synced is dropped */
 

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/whole_file.h"
+#include "jobs/ages.h"
 #include "jobs/job_file.h"
 #include "jobs/table.h"
 #include "jobs/upload.h"
@@ -140,7 +141,6 @@ static int take_in_broken(struct jobs *jobs, const char *id, const struct error 
     (*ret_job)->broken = true;
     (*ret_job)->state = JOB_FAILED;
     (*ret_job)->reason = *reason;
-    (*ret_job)->finished_s = (int64_t)time(NULL);
     return 0;
 }
 
@@ -176,6 +176,7 @@ static int take_in(struct jobs *jobs, const char *id, struct job **ret_job)
         job->selected = file.selected;
         job->left_out = file.left_out;
         job->finished_s = file.finished_s;
+        job->ended_ns = clock_now_ns() - ages_of(jobs->ages, id) * NS_PER_S;
     }
     return r;
 }
@@ -225,6 +226,9 @@ static int scan(struct jobs *jobs, struct error *error)
     if (mkdir(jobs->directory, 0700) < 0 && errno != EEXIST) {
         return disk_error(jobs->directory, errno, error);
     }
+    if (ages_read(jobs->directory, &jobs->ages) < 0) {
+        return no_memory(error);
+    }
     DIR *directory = opendir(jobs->directory);
     if (!directory) {
         return disk_error(jobs->directory, errno, error);
@@ -267,6 +271,7 @@ int jobs_open(const struct jobs_options *options, struct jobs **ret_jobs, struct
     if (r == 0 && options->directory) {
         jobs->directory = strdup(options->directory);
         r = jobs->directory ? scan(jobs, error) : no_memory(error);
+        ages_free(take_ptr(jobs->ages));
         if (r == 0 && keeper_start(jobs) < 0) {
             r = error_set(error, ERROR_MEMORY, "no thread for the jobs can be started");
         }
@@ -531,7 +536,8 @@ static int reference_all(struct jobs *jobs, struct job ***ret_all, size_t *ret_c
     return 0;
 }
 
-int jobs_list(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count)
+static int list(struct jobs *jobs, int (*fill)(struct job *job, struct job_info *ret_info),
+                struct job_info **ret_infos, size_t *ret_count)
 {
     struct job **all = NULL;
     size_t count = 0;
@@ -543,7 +549,7 @@ int jobs_list(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count)
     r = infos ? 0 : -ENOMEM;
     size_t filled = 0;
     while (r == 0 && filled < count) {
-        r = job_info_fill(all[filled], &infos[filled]);
+        r = fill(all[filled], &infos[filled]);
         filled += r == 0;
     }
     for (size_t i = 0; i < count; i++) {
@@ -560,4 +566,14 @@ int jobs_list(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count)
     *ret_infos = infos;
     *ret_count = count;
     return 0;
+}
+
+int jobs_list(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count)
+{
+    return list(jobs, job_info_fill, ret_infos, ret_count);
+}
+
+int jobs_list_brief(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count)
+{
+    return list(jobs, job_info_fill_brief, ret_infos, ret_count);
 }

@@ -14,9 +14,9 @@
  * On disk, beneath `directory`: ID/job.json (what is asked, and the state where it is no running
  * one; replaced atomically), ID/results.ndjson (the log, see record.h), ID/keys (a list of names
  * that the client sent), ID/known/ (standing jobs: the table of known objects), ID/released (what
- * results.ndjson has given up: released.h). What a crash leaves
- * of a job that was not created whole, or not removed whole, is `.new-*` or `.old-*`, and goes at
- * the next start.
+ * results.ndjson has given up: released.h); and `ages`, of all ended jobs (ages.h). What a crash
+ * leaves of a job that was not created whole, or not removed whole, is `.new-*` or `.old-*`, and
+ * goes at the next start.
  */
 #ifndef SITU_JOBS_JOBS_H
 #define SITU_JOBS_JOBS_H
@@ -151,7 +151,8 @@ struct jobs_options {
     struct jobs_host host; /* copied */
     uint32_t sync_ms;      /* results are synced at least so often; 0: 50 */
     uint32_t retry_ms;     /* a job that paused by itself tries again; 0: 5,000 */
-    uint64_t keep_s;       /* finished jobs are removed after so long; 0: never */
+    uint64_t keep_s; /* finished jobs are removed after so long a time in which they were open,
+                      * whatever the clock says, and each removal is logged; 0: never */
     uint32_t delivered_ms; /* a job not to be kept goes so long after delivery; 0: 60,000 */
 };
 
@@ -191,6 +192,10 @@ must_check int jobs_get(struct jobs *jobs, const char *id, struct job_info *ret_
                         struct error *error);
 /* All, oldest first; the caller frees each and the array. */
 must_check int jobs_list(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count);
+/* The same without what their logs say: results, failed, cached and bytes_read are 0. Reads no
+ * file.
+ */
+must_check int jobs_list_brief(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count);
 
 /* ERROR_NOT_FOUND; ERROR_CONFLICT where the state does not allow it (what is asked for already is
  * fine): pause of an ended job, resume of one that is done or cancelled, cancel of one that is done

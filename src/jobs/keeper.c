@@ -5,13 +5,20 @@
  * again what paused by itself, and removes what has expired.
  */
 #include <errno.h>
-#include <time.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "jobs/ages.h"
 #include "jobs/table.h"
 
-enum { IDLE_MS = 60000 /* the keeper looks around at least so often */, LATER_MS = 1000 };
+enum {
+    IDLE_MS = 60000, /* the keeper looks around at least so often */
+    LATER_MS = 1000,
+    AGES_MS =
+        3600 * 1000 /* the ages of ended jobs are written so often: a disk may sleep meanwhile */
+};
 
 /* The waiting job that goes first: of equal ones, the older. NULL: none. */
 static struct job *first_in_line(struct jobs *jobs)
@@ -129,17 +136,14 @@ static bool join_one(struct jobs *jobs)
     return false;
 }
 
-/* Of what is kept, at most a day: whoever waits so long looks again. The clock may have been set
- * meanwhile, or the state come from elsewhere. */
-static int64_t seconds_left(int64_t finished_s, uint64_t keep_s)
+/* Of what is kept, at most a day: whoever waits so long looks again. The age is that of the
+ * monotonic clock: the time of day may jump. */
+static int64_t seconds_left(int64_t age_ns, uint64_t keep_s)
 {
-    const int64_t day_s = 86400;
-    int64_t age_s = 0;
-    if (__builtin_sub_overflow((int64_t)time(NULL), finished_s, &age_s) || age_s < 0) {
-        return day_s;
-    }
-    uint64_t left_s = (uint64_t)age_s < keep_s ? keep_s - (uint64_t)age_s : 0;
-    return left_s < (uint64_t)day_s ? (int64_t)left_s : day_s;
+    const uint64_t day_s = 86400;
+    uint64_t age_s = age_ns > 0 ? (uint64_t)(age_ns / NS_PER_S) : 0;
+    uint64_t left_s = age_s < keep_s ? keep_s - age_s : 0;
+    return (int64_t)(left_s < day_s ? left_s : day_s);
 }
 
 /* When the job is to be removed: 0 for never. Times of clock_now_ns(). */
@@ -150,8 +154,8 @@ static int64_t expiry_of(struct jobs *jobs, struct job *job, int64_t now_ns)
     }
     int64_t expiry_ns = job->remove_ns;
     HOLD(&job->lock);
-    if (jobs->keep_s > 0 && job_state_is_end(job->state) && job->finished_s > 0) {
-        int64_t at_ns = now_ns + seconds_left(job->finished_s, jobs->keep_s) * NS_PER_S;
+    if (jobs->keep_s > 0 && job_state_is_end(job->state) && !job->broken) {
+        int64_t at_ns = now_ns + seconds_left(now_ns - job->ended_ns, jobs->keep_s) * NS_PER_S;
         expiry_ns = expiry_ns == 0 || at_ns < expiry_ns ? at_ns : expiry_ns;
     }
     return expiry_ns > 0 && expiry_ns < job->expire_after_ns ? job->expire_after_ns : expiry_ns;
@@ -161,6 +165,7 @@ static int64_t expiry_of(struct jobs *jobs, struct job *job, int64_t now_ns)
  * now may be waiting for this thread, and so is not waited for. */
 static void expire(struct jobs *jobs, struct job *job)
 {
+    bool delivered = job->remove_ns > 0;
     (void)job_ref(job);
     (void)pthread_mutex_unlock(&jobs->lock);
     bool by_itself = false;
@@ -168,7 +173,7 @@ static void expire(struct jobs *jobs, struct job *job)
     if (pthread_mutex_trylock(&job->control) == 0) {
         if (job_state_is_end(job_state_now(job, &by_itself))) {
             struct error error = {.code = ERROR_NONE};
-            r = control_remove(jobs, job, &error);
+            r = control_remove(jobs, job, delivered ? "delivered" : "expired", &error);
             if (r < 0) {
                 log_event(LOG_LEVEL_WARNING, "job_not_removed", "job=%s code=%s", job->spec.id,
                           error_code_name(error.code));
@@ -225,6 +230,44 @@ static bool do_what_is_due(struct jobs *jobs, int64_t now_ns, int64_t *ret_next_
     return false;
 }
 
+/* ---- ages ---- */
+
+/* The ages of all ended jobs; the caller frees them. Under the table's lock. */
+static struct age *gather_ages(struct jobs *jobs, size_t *ret_count)
+{
+    struct age *ages = calloc(jobs->count + 1, sizeof *ages);
+    int64_t now_ns = clock_now_ns();
+    for (size_t i = 0; ages && i < jobs->count; i++) {
+        struct job *job = jobs->all[i];
+        HOLD(&job->lock);
+        if (job_state_is_end(job->state) && !job->broken) {
+            struct age *age = &ages[(*ret_count)++];
+            memcpy(age->id, job->spec.id, sizeof age->id);
+            age->seconds = (now_ns - job->ended_ns) / NS_PER_S;
+        }
+    }
+    return ages;
+}
+
+/* Writes them down, with the table unlocked. */
+static void save_ages(struct jobs *jobs)
+{
+    char text[2 * ERROR_MESSAGE_SIZE];
+    struct error error = {.code = ERROR_NONE};
+    size_t count = 0;
+    jobs->ages_due_ns = clock_now_ns() + AGES_MS * NS_PER_MS;
+    struct age *ages = jobs->keep_s > 0 ? gather_ages(jobs, &count) : NULL;
+    if (count > 0) {
+        (void)pthread_mutex_unlock(&jobs->lock);
+        if (ages_write(jobs->directory, ages, count, &error) < 0) {
+            log_event(LOG_LEVEL_WARNING, "job_ages_not_written", "reason=%s",
+                      log_quote(text, sizeof text, error.message));
+        }
+        (void)pthread_mutex_lock(&jobs->lock);
+    }
+    free(ages);
+}
+
 static bool all_idle(const struct jobs *jobs)
 {
     for (size_t i = 0; i < jobs->count; i++) {
@@ -245,6 +288,10 @@ static void *keeper_thread(void *context)
             continue;
         }
         if (!jobs->stopping) {
+            if (clock_now_ns() >= jobs->ages_due_ns) {
+                save_ages(jobs);
+                continue;
+            }
             if (do_what_is_due(jobs, clock_now_ns(), &next_ns)) {
                 continue;
             }
@@ -256,11 +303,13 @@ static void *keeper_thread(void *context)
         }
         (void)wait_until(&jobs->changed, &jobs->lock, next_ns);
     }
+    save_ages(jobs);
     return NULL;
 }
 
 int keeper_start(struct jobs *jobs)
 {
+    jobs->ages_due_ns = clock_now_ns() + AGES_MS * NS_PER_MS;
     int r = pthread_create(&jobs->keeper, NULL, keeper_thread, jobs);
     jobs->keeper_runs = r == 0;
     return -r;

@@ -80,6 +80,8 @@ struct job {
     uint64_t table_lines; /* of the log, that the table of known objects has taken in for good */
     bool began_anew;
     int64_t finished_s;
+    int64_t ended_ns; /* where finished_s is not 0: when, by the monotonic clock, as if it had gone
+                       * on running while situd did not, and had not gone meanwhile */
     struct job_log *log; /* owned; NULL while nobody uses it */
     unsigned log_users;
     bool totals_known; /* of a log that is closed */
@@ -96,6 +98,7 @@ struct jobs {
     uint32_t retry_ms;
     uint32_t delivered_ms;
     uint64_t keep_s;
+    struct ages *ages; /* owned; while the table is opened */
 
     /* Locks in the order in which they are taken; a job's `control` comes before both. */
 
@@ -111,6 +114,7 @@ struct jobs {
     bool stopping;
     bool keeper_runs;
     pthread_t keeper;
+    int64_t ages_due_ns; /* the keeper's own: when the ages of ended jobs are written again */
 };
 
 /* ---- job.c: one job's memory and state ---- */
@@ -129,6 +133,10 @@ static inline void cleanup_job_function(struct job **job)
 enum job_wish job_wish(struct job *job);
 void job_set_wish(struct job *job, enum job_wish wish); /* wakes its thread */
 
+/* Under the job's lock: it has ended, now for the first time or before already. */
+void job_mark_ended(struct job *job);
+/* One line of the log for the end of a job. */
+void job_log_end(struct job *job);
 /* Sets what readers and lists see, and tells the readers. `reason` may be NULL. */
 void job_set_state(struct job *job, enum job_state state, const struct error *reason);
 enum job_state job_state_now(struct job *job, bool *ret_by_itself);
@@ -147,6 +155,8 @@ must_check int job_log_take(struct job *job, struct job_log **ret_log, struct er
 void job_log_release(struct job *job);
 
 must_check int job_info_fill(struct job *job, struct job_info *ret_info);
+/* Without what the log says: no file is read. */
+must_check int job_info_fill_brief(struct job *job, struct job_info *ret_info);
 
 /* A path in the job's directory; the caller frees it. NULL: no memory. */
 char *job_path(const struct job *job, const char *name);
@@ -176,8 +186,10 @@ must_check int control_take(struct jobs *jobs, const char *id, struct job **ret_
                             struct error *error);
 void control_leave(struct job *job);
 
-/* Takes the job out of the table and off the disk. Its thread is gone, `control` is held. */
-must_check int control_remove(struct jobs *jobs, struct job *job, struct error *error);
+/* Takes the job out of the table and off the disk, and logs `why`, one word. Its thread is gone,
+ * `control` is held. */
+must_check int control_remove(struct jobs *jobs, struct job *job, const char *why,
+                              struct error *error);
 
 /* ---- jobs.c ---- */
 

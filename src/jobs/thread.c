@@ -121,6 +121,7 @@ static enum run_end settle(struct job *job, enum run_end end, struct error *reas
         pause_by_itself(job, reason);
     } else if (end != RUN_WISHED) {
         job_set_state(job, state, why);
+        job_log_end(job);
     }
     return end;
 }

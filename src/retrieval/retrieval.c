@@ -246,7 +246,7 @@ static void remove_orphans(struct retrieval *retrieval)
 {
     struct job_info *infos = NULL;
     size_t count = 0;
-    if (jobs_list(retrieval->jobs, &infos, &count) < 0) {
+    if (jobs_list_brief(retrieval->jobs, &infos, &count) < 0) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
