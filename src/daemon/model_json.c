@@ -54,10 +54,9 @@ static void write_notes(struct buffer *out, struct service *service, struct mode
         json_write_string(out, spec->notes[i]);
     }
     const struct worker_facts *facts = &model->runtime.facts;
-    if (dispatch_facts_known(service->dispatch, model) && facts->untried > 0) {
-        char note[LIMIT_TENSOR_NAME + 64];
-        (void)snprintf(note, sizeof note, "not tried: input '%s' has open dimensions",
-                       facts->inputs[facts->untried - 1].name);
+    if (dispatch_facts_known(service->dispatch, model) && facts->untried) {
+        char note[MESSAGE_TEXT_SIZE + 16];
+        (void)snprintf(note, sizeof note, "not tried: %s", facts->untried_reason);
         buffer_append_text(out, spec->note_count > 0 ? "," : "");
         json_write_string(out, note);
     }

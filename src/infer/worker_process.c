@@ -340,7 +340,9 @@ static void take_facts(struct worker_process *worker, const struct pipeline *pip
     facts->all_cores = loaded->all_cores != 0;
     facts->run_ns = within(loaded->run_ns, worker->config->load_ms);
     facts->probabilities = loaded->probabilities;
-    facts->untried = loaded->untried;
+    facts->untried = loaded->untried != 0;
+    memcpy(facts->untried_reason, loaded->text, sizeof facts->untried_reason);
+    utf8_clean(facts->untried_reason);
     facts->input_count = loaded->input_count;
     facts->output_count = loaded->output_count;
     memcpy(facts->inputs, loaded->tensors, loaded->input_count * sizeof facts->inputs[0]);

@@ -42,7 +42,8 @@ struct worker_facts {
     bool all_cores;
     int64_t run_ns;
     uint32_t probabilities; /* bit per output */
-    uint32_t untried; /* 0, or index + 1 of an input whose open dimensions kept it from a trial */
+    bool untried;           /* the engine refused the trial runs, for this reason: */
+    char untried_reason[MESSAGE_TEXT_SIZE]; /* UTF-8 */
     uint32_t input_count;
     uint32_t output_count;
     struct tensor_info inputs[LIMIT_MODEL_TENSORS];

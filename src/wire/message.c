@@ -78,8 +78,8 @@ static int check_loaded(const struct message_loaded *loaded, size_t size, struct
     if (loaded->input_count > LIMIT_MODEL_TENSORS || loaded->output_count > LIMIT_MODEL_TENSORS) {
         return malformed(error, "too many tensors");
     }
-    if (loaded->untried > loaded->input_count) {
-        return malformed(error, "an input that is not there");
+    if (loaded->untried > 1) {
+        return malformed(error, "bad outcome of a trial");
     }
     size_t count = (size_t)loaded->input_count + loaded->output_count;
     if (size != offsetof(struct message_loaded, tensors) + count * sizeof(struct tensor_info)) {

@@ -88,12 +88,11 @@ struct message_loaded {
     uint32_t image_input;   /* index of the input that the pipeline feeds */
     uint32_t probabilities; /* bit per output: the trial run's values summed to 1 */
     uint32_t all_cores;     /* 1: an all-cores session is being made */
-    uint32_t untried; /* 0, or index + 1 of an input whose open dimensions could not be guessed:
-                         no trial run has gone through */
+    uint32_t untried;       /* 1: no trial run has gone through, and `text` says why */
     uint32_t reserved;
-    int64_t run_ns;           /* the second trial run; 0 where it was not tried */
-    struct pipeline pipeline; /* with layout and datatype known */
-    char text[MESSAGE_TEXT_SIZE];
+    int64_t run_ns;               /* the second trial run; 0 where it was not tried */
+    struct pipeline pipeline;     /* with layout and datatype known */
+    char text[MESSAGE_TEXT_SIZE]; /* of the error; of `untried` */
     struct tensor_info tensors[2 * LIMIT_MODEL_TENSORS]; /* inputs, then outputs */
 };
 

@@ -64,6 +64,7 @@ static void fill_loaded(struct worker *worker, int outcome, const struct error *
     loaded->image_input = program->image_input;
     loaded->probabilities = program->probabilities;
     loaded->untried = program->untried;
+    memcpy(loaded->text, program->reason, sizeof loaded->text);
     loaded->run_ns = program->run_ns;
     loaded->pipeline = program->pipeline;
     memcpy(loaded->tensors, signature->inputs,

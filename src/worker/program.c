@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 enum { IMAGE_RANK = 4, CHANNELS = 3, TRIAL_AREA_BYTES = 64 << 20 };
 
@@ -177,6 +178,15 @@ static bool sums_to_one(const struct engine_tensor *tensor)
     return fabs(sum - 1) < 0.01;
 }
 
+static int too_large(const struct tensor_info *info, struct error *error)
+{
+    char shape[128];
+    return error_set(error, ERROR_UNFIT, "input '%s' is %s %s, above the limit of %llu bytes",
+                     info->name, datatype_name(info->datatype),
+                     tensor_shape_text(&info->shape, shape, sizeof shape),
+                     (unsigned long long)LIMIT_LANE_INPUT_BYTES);
+}
+
 /* Blank tensors for every input; open dimensions become 1 (an image input is closed already).
  * *ret_open: 0, or index + 1 of an input that has some. */
 static int make_blank(const struct program *program, struct engine_tensor *inputs,
@@ -193,15 +203,17 @@ static int make_blank(const struct program *program, struct engine_tensor *input
         for (uint32_t d = 0; d < inputs[i].shape.rank; d++) {
             if (inputs[i].shape.dims[d] < 0) {
                 inputs[i].shape.dims[d] = 1;
-                *ret_open = d > 0 && *ret_open == 0 ? i + 1 : *ret_open;
+                *ret_open = *ret_open == 0 ? i + 1 : *ret_open;
             }
         }
         size_t count = 0;
+        if (datatype_size(info->datatype) == 0) {
+            return error_set(error, ERROR_UNFIT, "input '%s' is of a type that is not served (%s)",
+                             info->name, datatype_name(info->datatype));
+        }
         if (tensor_shape_count(&inputs[i].shape, &count) < 0 ||
-            datatype_size(info->datatype) == 0 ||
             count > LIMIT_LANE_INPUT_BYTES / datatype_size(info->datatype)) {
-            return error_set(error, ERROR_UNFIT, "input '%s' has a type or size that is not served",
-                             info->name);
+            return too_large(info, error);
         }
         inputs[i].size = count * datatype_size(info->datatype);
         inputs[i].data = calloc(inputs[i].size ? inputs[i].size : 1, 1);
@@ -210,6 +222,72 @@ static int make_blank(const struct program *program, struct engine_tensor *input
         }
     }
     return 0;
+}
+
+/* What the engine said of the blank run, and whose dimensions were guessed for it. */
+static void note_untried(struct program *program, uint32_t open, const struct error *error)
+{
+    char guess[LIMIT_TENSOR_NAME + 64] = "";
+    if (open > 0) {
+        (void)snprintf(guess, sizeof guess, "input '%s' has open dimensions, taken as 1: ",
+                       program->signature->inputs[open - 1].name);
+    }
+    program->untried = true;
+    program->run_ns = 0;
+    (void)snprintf(program->reason, sizeof program->reason, "%s%.*s", guess,
+                   (int)(sizeof program->reason - 1 - strlen(guess)), error->message);
+    utf8_clean(program->reason);
+}
+
+/* Twice: the first run also pays for what is made once. */
+static int run_twice(struct program *program, struct engine_run *run, struct error *error)
+{
+    int result = 0;
+    for (int i = 0; i < 2 && result == 0; i++) {
+        int64_t start = clock_now_ns();
+        result = program->engine->run(program->model, run, error);
+        program->run_ns = clock_now_ns() - start;
+    }
+    return result;
+}
+
+/* A picture that is not blank: a model may find nothing in one that is, and stumble over that. */
+static void fill_with_pattern(struct engine_tensor *input)
+{
+    unsigned char *bytes = input->data;
+    size_t width = datatype_size(input->datatype);
+    for (size_t i = 0; i < input->size / width; i++) {
+        float value = (float)(i * 37 % 256) / 255;
+        uint16_t half = float_to_half(value);
+        if (input->datatype == DATATYPE_FP32) {
+            memcpy(bytes + i * width, &value, sizeof value);
+        } else if (input->datatype == DATATYPE_FP16) {
+            memcpy(bytes + i * width, &half, sizeof half);
+        } else {
+            bytes[i] = (unsigned char)(i * 37 % 256);
+        }
+    }
+}
+
+/* Inputs may be shapes, sizes or divisors, of which zeros make no sense, and open dimensions are
+ * guessed: a model that the engine does not run on them may be fine all the same. Want of memory is
+ * another error than its "unfit". */
+static int try_model(struct program *program, struct engine_run *run, struct engine_tensor *inputs,
+                     uint32_t open, struct error *error)
+{
+    struct error first = {0};
+    int result = run_twice(program, run, &first);
+    *error = first;
+    if (result < 0 && first.code == ERROR_UNFIT && program->has_pipeline) {
+        fill_with_pattern(&inputs[program->image_input]);
+        result = run_twice(program, run, error);
+    }
+    if (result < 0 && error->code == ERROR_UNFIT) {
+        note_untried(program, open, &first);
+        run->output_count = 0;
+        result = 0;
+    }
+    return result;
 }
 
 static int trial_run(struct program *program, struct error *error)
@@ -227,18 +305,8 @@ static int trial_run(struct program *program, struct error *error)
     }
     run.area = area;
     int result = make_blank(program, inputs, &open, error);
-    for (int i = 0; i < 2 && result == 0; i++) {
-        int64_t start = clock_now_ns();
-        result = program->engine->run(program->model, &run, error);
-        program->run_ns = clock_now_ns() - start;
-        if (result < 0 && error->code == ERROR_UNFIT && open > 0) {
-            /* They were guessed: a model that refuses the guess may be fine all the same. */
-            program->untried = open;
-            program->run_ns = 0;
-            run.output_count = 0;
-            result = 0;
-            break;
-        }
+    if (result == 0) {
+        result = try_model(program, &run, inputs, open, error);
     }
     for (uint32_t i = 0; i < run.output_count && result == 0; i++) {
         program->probabilities |= sums_to_one(&run.outputs[i]) ? 1u << run.outputs[i].index : 0;

@@ -28,7 +28,8 @@ struct program {
     struct tensor_shape image_shape; /* closed, batch included */
     size_t image_bytes;              /* of one image of the batch */
     uint32_t probabilities;          /* bit per output */
-    uint32_t untried;                /* 0, or index + 1 of an input that kept it from a trial run */
+    bool untried;                    /* the engine refused the trial runs, for this reason: */
+    char reason[MESSAGE_TEXT_SIZE];
     int64_t run_ns;
 
     struct engine_file files[LIMIT_PACKAGE_FILES]; /* mapped; path owned */
@@ -41,7 +42,8 @@ must_check int program_add_file(struct program *program, const struct message_fi
                                 struct error *error);
 
 /* Makes the session, matches the pipeline with the model's input and runs it twice on a blank
- * input. Errors say what the model wants and what the package makes. */
+ * input; where the engine refuses that, the model is `untried`. Errors say what the model wants and
+ * what the package makes. */
 must_check int program_load(struct program *program, const struct message_load *load,
                             struct error *error);
 

@@ -50,7 +50,7 @@ static void check_thumbnail(const struct message_done *done)
 
 static void check_loaded(const struct message_loaded *loaded)
 {
-    if (loaded->untried > loaded->input_count) {
+    if (loaded->untried > 1) {
         abort();
     }
     for (uint32_t i = 0; i < loaded->input_count + loaded->output_count; i++) {
