@@ -10,6 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The survey knows the pages that LMDB 0.9 writes (data version 1), of releases 0.9.24 to 0.9.33;
+ * LMDB 1.0 writes others. The shared library is asked again at run time. */
+#if MDB_VERSION_MAJOR != 0 || MDB_VERSION_MINOR != 9
+#error "pages.c knows the files of LMDB 0.9 only: compare the format, then widen this check"
+#endif
+
 enum { PATH_ROOM = 4096 };
 
 static int data_path(const char *directory, char path[PATH_ROOM], struct error *error)
@@ -103,10 +109,26 @@ static int lengthen(const struct datafile_options *options, struct error *error)
     return 0;
 }
 
+static int check_library(struct error *error)
+{
+    int major = -1;
+    int minor = -1;
+    const char *version = mdb_version(&major, &minor, NULL);
+    return major == MDB_VERSION_MAJOR && minor == MDB_VERSION_MINOR
+               ? 0
+               : error_set(error, ERROR_UNAVAILABLE,
+                           "this build of situ can check files of LMDB 0.9 only, the library is %s",
+                           version);
+}
+
 int datafile_map(const struct datafile_options *options, MDB_env **ret_env, struct error *error)
 {
     MDB_env *env = NULL;
-    int result = lengthen(options, error);
+    int result = check_library(error);
+    if (result < 0) {
+        return result;
+    }
+    result = lengthen(options, error);
     if (result < 0) {
         return result;
     }

@@ -369,8 +369,8 @@ static void choose_reader(struct jpeg_state *jpeg)
     if (!jpeg->huffman) {
         jpeg->huffman = jpeg_huffman_new();
     }
-    jpeg->plain =
-        !jpeg->huffman || !jpeg_huffman_take_over(jpeg->huffman, &jpeg->cinfo, on_unusual);
+    jpeg->plain = !jpeg_huffman_is_allowed() || !jpeg->huffman ||
+                  !jpeg_huffman_take_over(jpeg->huffman, &jpeg->cinfo, on_unusual);
 }
 
 static void pass_over_rows(struct jpeg_state *jpeg, uint32_t until)

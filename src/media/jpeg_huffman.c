@@ -10,12 +10,22 @@
  */
 #include "media/jpeg_huffman.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jpegint.h>
 
 #include "base/bytes.h"
+
+/* jpegint.h is libjpeg-turbo's own: struct jpeg_entropy_decoder and the place of `entropy` are
+ * those of 2.0 to 3.x. Another version must be looked at first; that the library of the running
+ * process is one of these is for the self-test to find out. */
+#if !defined(LIBJPEG_TURBO_VERSION_NUMBER) || LIBJPEG_TURBO_VERSION_NUMBER < 2000000 ||            \
+    LIBJPEG_TURBO_VERSION_NUMBER >= 4000000
+#error                                                                                             \
+    "jpeg_huffman.c knows libjpeg-turbo 2.0 to 3.x only: compare jpegint.h, then widen this range"
+#endif
 
 enum {
     LOOK_BITS = 10, /* of the table: most codes with their values, and 4 KiB */
@@ -394,6 +404,22 @@ static void start_pass(j_decompress_ptr cinfo)
 {
     struct jpeg_huffman *huffman = (struct jpeg_huffman *)(void *)cinfo->entropy;
     huffman->unusual(cinfo); /* there is one scan, and it has begun */
+}
+
+static atomic_bool *refusal(void)
+{
+    static atomic_bool refused;
+    return &refused;
+}
+
+bool jpeg_huffman_is_allowed(void)
+{
+    return !atomic_load_explicit(refusal(), memory_order_relaxed);
+}
+
+void jpeg_huffman_allow(bool allowed)
+{
+    atomic_store(refusal(), !allowed);
 }
 
 struct jpeg_huffman *jpeg_huffman_new(void)

@@ -23,6 +23,11 @@ struct jpeg_huffman;
 /* Called for data that this reader leaves to libjpeg's; must not return. */
 typedef void (*jpeg_huffman_unusual)(j_decompress_ptr cinfo);
 
+/* Whether this reader may be used: true until a self-test has found that it does not get on with
+ * the libjpeg of this process (see media_self_test). Any thread. */
+bool jpeg_huffman_is_allowed(void);
+void jpeg_huffman_allow(bool allowed);
+
 /* A reader, to be freed with free(). NULL: no memory. */
 struct jpeg_huffman *jpeg_huffman_new(void);
 

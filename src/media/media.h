@@ -61,6 +61,13 @@ must_check int media_pixels_to_tensor(struct media *media, const struct pipeline
 must_check int media_image_to_pixels(struct media *media, uint32_t edge, const void *bytes,
                                      size_t size, struct media_tensor *pixels, struct error *error);
 
+/* Tries what depends on the innards of a library: our reader of Huffman codes stands inside
+ * libjpeg's decoder, whose shared library may be another than the one that situ was built with. A
+ * small picture is decoded with it and without it; where the pixels differ, it is switched off for
+ * this process, images are decoded by libjpeg alone, and ERROR_INTERNAL tells so. Call it once,
+ * before images come; takes less than a millisecond. */
+must_check int media_self_test(struct error *error);
+
 /* What the inner loops run with: "avx512", "avx2", "neon" or "c". media_select_isa("c") and so on
  * forces one, for tests and the bench (-ENOTSUP where this CPU lacks it); call it before any
  * media_new. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "media/media.h"
 #include "worker/channel.h"
 #include "worker/lane.h"
 #include "worker/program.h"
@@ -173,6 +174,9 @@ int main(int argc, char **argv)
     if (!worker || !is_socket(CONTROL_FD)) {
         free(worker);
         return say("situ-worker is started by situd; see situd(8)");
+    }
+    if (media_self_test(&error) < 0) {
+        (void)say(error.message);
     }
     worker->program.engine = engine_find(engine_name);
     if (!worker->program.engine) {

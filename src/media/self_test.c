@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The self-test of media.h. Runs on the worker's main thread before it takes images.
+ */
+#include <string.h>
+
+#include "media/decode.h"
+#include "media/encode_jpeg.h"
+#include "media/jpeg_huffman.h"
+#include "media/media.h"
+
+enum {
+    WIDTH = 40, /* of the picture: MCUs at the right and at the bottom are not whole */
+    HEIGHT = 24,
+    ROW_BYTES = 3 * WIDTH,
+    PICTURE_BYTES = HEIGHT * ROW_BYTES,
+    READABLE = 128, /* bytes behind the picture, as struct media_pixels wants */
+    JPEG_ROOM = 8192,
+    QUALITY = 85
+};
+
+/* Noise over a slope: codes of many lengths, and runs of zeros. */
+static void draw(uint8_t *rgb)
+{
+    uint32_t random = 1;
+    for (uint32_t i = 0; i < PICTURE_BYTES; i++) {
+        random = random * 1103515245u + 12345u;
+        uint32_t amplitude = i / ROW_BYTES < HEIGHT / 2 ? 8 : 96;
+        rgb[i] = (uint8_t)(i % ROW_BYTES + (random >> 16) % amplitude);
+    }
+}
+
+static int decode(const uint8_t *jpeg, size_t size, uint8_t *rgb, struct error *error)
+{
+    struct decoder *decoder = NULL;
+    struct image_info info;
+    const struct image_window window = {0, 0, WIDTH, HEIGHT};
+    if (decoder_new(&decoder) < 0) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    int result = decoder_open(decoder, jpeg, size, &info, error);
+    if (result == 0) {
+        result = decoder_start(decoder, &window, error);
+    }
+    if (result == 0) {
+        result = decoder_read(decoder, rgb, ROW_BYTES, HEIGHT, error);
+    }
+    if (result == 0) {
+        result = decoder_finish(decoder, error);
+    }
+    decoder_free(decoder);
+    return result;
+}
+
+int media_self_test(struct error *error)
+{
+    uint8_t drawn[PICTURE_BYTES + READABLE] = {0};
+    uint8_t jpeg[JPEG_ROOM];
+    uint8_t expected[PICTURE_BYTES];
+    uint8_t decoded[PICTURE_BYTES] = {0};
+    const struct media_pixels pixels = {drawn, WIDTH, HEIGHT, ROW_BYTES};
+    size_t size = 0;
+    draw(drawn);
+    int result = encode_jpeg(&pixels, QUALITY, jpeg, sizeof jpeg, &size, error);
+    if (result < 0) {
+        return result;
+    }
+    jpeg_huffman_allow(false);
+    result = decode(jpeg, size, expected, error);
+    if (result < 0) {
+        return result;
+    }
+    jpeg_huffman_allow(true);
+    struct error cause = {0};
+    if (decode(jpeg, size, decoded, &cause) < 0 ||
+        memcmp(decoded, expected, sizeof expected) != 0) {
+        jpeg_huffman_allow(false);
+        return error_set(
+            error, ERROR_INTERNAL,
+            "situ's reader of Huffman codes does not fit this libjpeg: JPEG images are "
+            "decoded without it, and more slowly");
+    }
+    return 0;
+}
