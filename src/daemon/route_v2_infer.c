@@ -450,11 +450,18 @@ static int make_items(struct v2_call *v2, size_t count, struct error *error)
     return 0;
 }
 
+/* [n], or as clients send one element of each batch entry: [n,1]. */
+static bool is_column(const struct tensor_shape *shape)
+{
+    return shape->rank == 1 || (shape->rank == 2 && shape->dims[1] == 1);
+}
+
 static int take_images(struct call *call, struct v2_call *v2, struct error *error)
 {
     const struct v2_input *input = &v2->body->inputs[0];
-    if (input->count == 0 || input->shape.rank != 1) {
-        return error_set(error, ERROR_MALFORMED, "input 'image' wants shape [n], n from 1 to %u",
+    if (input->count == 0 || !is_column(&input->shape)) {
+        return error_set(error, ERROR_MALFORMED,
+                         "input 'image' must have shape [n] or [n,1], n from 1 to %u",
                          LIMIT_REQUEST_OBJECTS);
     }
     int result = make_items(v2, input->count, error);

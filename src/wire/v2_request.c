@@ -270,6 +270,12 @@ static int parse_output(struct v2_request *request, const struct json *tensor, s
     if (r < 0) {
         return r;
     }
+    if (json_member(parameters, "shared_memory_region")) {
+        return error_set(error, ERROR_MALFORMED,
+                         "output '%s': shared memory is not supported here; leave "
+                         "shared_memory_region out and take the data from the answer",
+                         output->name);
+    }
     int64_t classes = json_get_integer(classification, 0);
     if (classes < 0 || classes > LIMIT_TOP) {
         return error_set(error, ERROR_MALFORMED, "output '%s': classification must be 1 to %u",

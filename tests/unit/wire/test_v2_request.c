@@ -337,6 +337,9 @@ static void names_must_differ_and_outputs_be_sound(void **state)
            "{\"classification\":1001}}]}",
            "classification");
     refuse("{\"inputs\":[" FINE "],\"outputs\":[{\"name\":\"y\",\"parameters\":"
+           "{\"shared_memory_region\":\"r\"}}]}",
+           "output 'y': shared memory");
+    refuse("{\"inputs\":[" FINE "],\"outputs\":[{\"name\":\"y\",\"parameters\":"
            "{\"classification\":-1}}]}",
            "classification");
     refuse("{\"inputs\":[" FINE "],\"outputs\":[{\"name\":\"y\",\"parameters\":"
