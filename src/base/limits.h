@@ -61,6 +61,12 @@
 #define LIMIT_STOP_TASKS_MS 800 /* uploads and the like, after those */
 #define LIMIT_STOP_MS 9000      /* running requests after SIGTERM */
 
+/* Work that blocks, on threads of its own; each kind has its places. */
+#define LIMIT_LOADING 64u   /* models that are loaded at a time; more wait their turn */
+#define LIMIT_LISTINGS 64u  /* listings of stores */
+#define LIMIT_TRANSFERS 96u /* packages, vectors, large bodies, on their way in or out */
+#define LIMIT_CONTROLS 64u  /* requests about jobs, indexes and models */
+
 /* Models. */
 #define LIMIT_PACKAGE_BYTES (4096 * MIB) /* a model package as a tar [conf] */
 #define LIMIT_PACKAGE_FILES 256u
@@ -93,6 +99,7 @@
 
 /* Lanes and workers. */
 #define LIMIT_LANES 257u                   /* cores + 1 */
+#define LIMIT_WORKERS 128u                 /* processes alive; above it idle models are unloaded */
 #define LIMIT_LANE_INPUT_BYTES (64 * MIB)  /* shared buffer: object or tensors in */
 #define LIMIT_LANE_OUTPUT_BYTES (64 * MIB) /* shared buffer: tensors out */
 #define LIMIT_LANE_RESIDENT_BYTES                                                                  \

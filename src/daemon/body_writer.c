@@ -113,7 +113,7 @@ int body_writer_put(void *context, const void *bytes, size_t size)
     } else if (!writer->running && writer->filled.size >= WORTH_A_TASK_BYTES) {
         writer->running = true;
         (void)call_ref(writer->call);
-        if (tasks_start(writer->call->service->tasks, write_behind, writer) < 0) {
+        if (tasks_start(writer->call->service->transfers, write_behind, writer) < 0) {
             call_unref(writer->call); /* never the last one: the request is at its body */
             writer->running = false;
             writer->failed =

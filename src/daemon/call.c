@@ -35,6 +35,49 @@ void call_unref(struct call *call)
     http_request_unref(request);
 }
 
+/* ---- waiting for a model ---- */
+
+static void model_loaded(struct load_waiter *waiter, const struct error *error)
+{
+    struct call *call = waiter->owner;
+    atomic_store(&call->client_gone, NULL);
+    call->loaded(call, error);
+    call_unref(call);
+}
+
+static void stop_waiting(struct call *call)
+{
+    if (dispatch_stop_waiting(call->service->dispatch, &call->waiter)) {
+        call_unref(call); /* the waiter's */
+    }
+}
+
+static void await_model(struct call *call, void (*go)(struct call *call, const struct error *error))
+{
+    struct error error = {0};
+    call->waiter.done = model_loaded;
+    call->waiter.owner = call_ref(call);
+    call->loaded = go;
+    int result = dispatch_await(call->service->dispatch, &call->waiter, &error);
+    if (result != DISPATCH_WAIT) {
+        model_loaded(&call->waiter, result < 0 ? &error : NULL);
+    }
+}
+
+void call_when_loaded(struct call *call, void (*go)(struct call *call, const struct error *error))
+{
+    call->waiter = (struct load_waiter){.model = call->model};
+    atomic_store(&call->client_gone, stop_waiting);
+    await_model(call, go);
+}
+
+void call_when_tried(struct call *call, struct model *model,
+                     void (*go)(struct call *call, const struct error *error))
+{
+    call->waiter = (struct load_waiter){.model = model, .trial = true};
+    await_model(call, go);
+}
+
 /* ---- answers ---- */
 
 /* The HTTP status that belongs to an error. */

@@ -31,6 +31,8 @@ struct call {
     void *state;         /* the route's; freed by free_state */
     void (*free_state)(void *state);
     void (*_Atomic client_gone)(struct call *call); /* NULL: nothing to cancel */
+    struct load_waiter waiter;                      /* for the model to be loaded */
+    void (*loaded)(struct call *call, const struct error *error);
     atomic_bool answered;
 };
 
@@ -40,6 +42,16 @@ void call_unref(struct call *call);
 /* Finds the model that `captures[index]` names (and query `version`, or captures[version_index]
  * where that is >= 0); answers 404 itself and returns false where there is none. */
 bool call_find_model(struct call *call, int index, int version_index);
+
+/* Calls `go` once the call's model is loaded, with NULL, or with why it cannot be: at once where
+ * that is known, else later, on the task that loads. No thread waits, and the wait ends with the
+ * client. */
+void call_when_loaded(struct call *call, void (*go)(struct call *call, const struct error *error));
+
+/* The same for a model that is being added, whatever becomes of the client; `model` is borrowed
+ * until then. */
+void call_when_tried(struct call *call, struct model *model,
+                     void (*go)(struct call *call, const struct error *error));
 
 /* The answer, counted by model and status. */
 void call_respond(struct call *call, unsigned status, const char *content_type, struct buffer *body,

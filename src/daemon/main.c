@@ -30,7 +30,7 @@
 #include "daemon/secrets.h"
 #include "infer/lanes.h"
 
-enum { TASK_LIMIT = 96, SEARCHES_WAITING = 256, SLOW_RUN_MS = 5, POLL_MS = 10 };
+enum { SEARCHES_WAITING = 256, SLOW_RUN_MS = 5, POLL_MS = 10 };
 
 #define STATE_FORMAT "1\n"
 
@@ -206,11 +206,13 @@ static int start_dispatch(struct service *service, struct error *error)
     dispatch.cache = service->cache;
     dispatch.worker.lane_count = service->lane_count;
     dispatch.worker.cores = service->cores;
-    int result = tasks_new(TASK_LIMIT, &service->tasks);
-    if (result < 0) {
+    if (tasks_new(LIMIT_CONTROLS, &service->tasks) < 0 ||
+        tasks_new(LIMIT_LOADING, &service->loads) < 0 ||
+        tasks_new(LIMIT_LISTINGS, &service->listings) < 0 ||
+        tasks_new(LIMIT_TRANSFERS, &service->transfers) < 0) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    return dispatch_new(&dispatch, service->tasks, &service->metrics, &service->dispatch, error);
+    return dispatch_new(&dispatch, service->loads, &service->metrics, &service->dispatch, error);
 }
 
 static int start_jobs(struct service *service, struct error *error)
@@ -349,6 +351,21 @@ static void stop(struct service *service)
     }
 }
 
+/* All kinds of tasks together, at most so long. */
+static bool tasks_ended(struct service *service)
+{
+    struct tasks *const kinds[] = {service->loads, service->tasks, service->listings,
+                                   service->transfers};
+    int64_t until_ns = clock_now_ns() + LIMIT_STOP_TASKS_MS * NS_PER_MS;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        int64_t left_ms = (until_ns - clock_now_ns()) / NS_PER_MS;
+        if (kinds[i] && !tasks_wait(kinds[i], left_ms > 0 ? left_ms : 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void service_done(struct service *service)
 {
     if (service->dispatch) {
@@ -363,7 +380,7 @@ static void service_done(struct service *service)
         jobs_stop(service->jobs);
     }
     http_server_free(service->http);
-    if (service->tasks && !tasks_wait(service->tasks, LIMIT_STOP_TASKS_MS)) {
+    if (!tasks_ended(service)) {
         /* It hashes or copies a large package; what it has not finished is removed at the next
          * start, as after a kill. */
         log_event(LOG_LEVEL_WARNING, "task_cut_off", "%s", "");
@@ -374,7 +391,10 @@ static void service_done(struct service *service)
     retrieval_close(service->retrieval);
     index_metrics_done(&service->index_metrics);
     jobs_close(service->jobs);
+    tasks_free(service->loads);
     tasks_free(service->tasks);
+    tasks_free(service->listings);
+    tasks_free(service->transfers);
     models_free(service->models);
     dispatch_free(service->dispatch);
     result_cache_close(service->cache);

@@ -31,18 +31,20 @@ void route_model_list(struct call *call)
     call_respond_json(call, 200, &body);
 }
 
-void route_model_show(struct call *call)
+static void show(struct call *call, const struct error *error)
 {
-    if (!call_find_model(call, 0, -1)) {
-        return;
-    }
-    struct error ignored = {0}; /* a model that cannot be loaded says so in its state */
-    int loaded = dispatch_load(call->service->dispatch, call->model, &ignored);
-    (void)loaded;
+    (void)error; /* a model that cannot be loaded says so in its state */
     cleanup_buffer struct buffer body = BUFFER_INIT;
     model_write_json(&body, call->service, call->model, true);
     buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
+}
+
+void route_model_show(struct call *call)
+{
+    if (call_find_model(call, 0, -1)) {
+        call_when_loaded(call, show);
+    }
 }
 
 void route_model_labels(struct call *call)
@@ -67,6 +69,7 @@ void route_model_labels(struct call *call)
 struct arrival {
     struct package_upload *upload; /* owned */
     struct body_writer *writer;    /* owned */
+    struct model *model;           /* owned reference; being tried */
 };
 
 static void free_arrival(void *state)
@@ -74,6 +77,7 @@ static void free_arrival(void *state)
     struct arrival *arrival = state;
     body_writer_free(arrival->writer);
     package_upload_free(arrival->upload);
+    model_unref(arrival->model);
     free(arrival);
 }
 
@@ -92,7 +96,7 @@ static struct arrival *new_arrival(struct call *call)
         call_respond_error(call, &error);
         return NULL;
     }
-    if (package_upload_new(directory, call->service->config.package_bytes, call->service->tasks,
+    if (package_upload_new(directory, call->service->config.package_bytes, call->service->transfers,
                            &arrival->upload) < 0) {
         call_respond_status(call, 503, "out of memory");
         return NULL;
@@ -100,46 +104,53 @@ static struct arrival *new_arrival(struct call *call)
     return arrival;
 }
 
-/* The package's files are there: read it, try it in a worker, make it visible. */
-static void adopt(struct call *call, struct package_upload *upload, const char *preset)
+/* A worker has loaded the model and run it: make it visible. */
+static void publish(struct call *call, const struct error *failure)
 {
     struct service *service = call->service;
-    struct model *model = NULL;
+    struct arrival *arrival = call->state;
+    struct model *model = arrival->model;
+    struct error error = {0};
+    if (failure) {
+        call_respond_error(call, failure);
+        return;
+    }
+    if (models_add_publish(service->models, model_ref(model), &error) < 0) {
+        model_unref(model);
+        dispatch_remove(service->dispatch, take_ptr(arrival->model));
+        call_respond_error(call, &error);
+        return;
+    }
+    package_upload_take(arrival->upload);
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    log_event(LOG_LEVEL_INFO, "model_added", "model=%s version=%s", model->name, model->version);
+    model_write_json(&body, service, model, true);
+    buffer_append_char(&body, '\n');
+    call_respond_json(call, 201, &body);
+}
+
+/* The package's files are there: read it, and have it tried in a worker. */
+static void adopt(struct call *call, const char *preset)
+{
+    struct arrival *arrival = call->state;
     struct error error = {0};
     int result = 0;
     if (preset && *preset) {
-        result = package_upload_preset(upload, preset, &error);
+        result = package_upload_preset(arrival->upload, preset, &error);
     }
     if (result == 0) {
-        result = package_upload_sync(upload, &error);
+        result = package_upload_sync(arrival->upload, &error);
     }
     if (result == 0) {
-        result = models_add_read(service->models, call->captures[0],
-                                 package_upload_directory(upload), NULL, &model, &error);
-    }
-    if (result == 0) {
-        result = dispatch_try(service->dispatch, model, &error);
-    }
-    if (result == 0) {
-        result = models_add_publish(service->models, model_ref(model), &error);
-        if (result == 0) {
-            package_upload_take(upload);
-        } else {
-            model_unref(model);
-            dispatch_unload(service->dispatch, model);
-        }
+        result = models_add_read(call->service->models, call->captures[0],
+                                 package_upload_directory(arrival->upload), NULL, &arrival->model,
+                                 &error);
     }
     if (result < 0) {
         call_respond_error(call, &error);
     } else {
-        cleanup_buffer struct buffer body = BUFFER_INIT;
-        log_event(LOG_LEVEL_INFO, "model_added", "model=%s version=%s", model->name,
-                  model->version);
-        model_write_json(&body, service, model, true);
-        buffer_append_char(&body, '\n');
-        call_respond_json(call, 201, &body);
+        call_when_tried(call, arrival->model, publish);
     }
-    model_unref(model);
 }
 
 static int write_piece(void *context, const void *bytes, size_t size)
@@ -171,7 +182,7 @@ void route_model_upload(struct call *call)
         call_respond_error(call, &error);
         return;
     }
-    adopt(call, arrival->upload, http_request_query(call->request, "preset"));
+    adopt(call, http_request_query(call->request, "preset"));
 }
 
 void route_model_import(struct call *call)
@@ -199,7 +210,7 @@ void route_model_import(struct call *call)
         call_respond_error(call, &error);
         return;
     }
-    adopt(call, arrival->upload, json_get_string(json_member(body, "preset"), NULL));
+    adopt(call, json_get_string(json_member(body, "preset"), NULL));
 }
 
 /* ---- removing ---- */
@@ -222,9 +233,10 @@ void route_model_remove(struct call *call)
             (!version || !*version || strcmp(models[i]->version, version) == 0)) {
             log_event(LOG_LEVEL_INFO, "model_removed", "model=%s version=%s", models[i]->name,
                       models[i]->version);
-            dispatch_unload(service->dispatch, models[i]);
+            dispatch_remove(service->dispatch, models[i]);
+        } else {
+            model_unref(models[i]);
         }
-        model_unref(models[i]);
     }
     free(models);
     if (result < 0) {

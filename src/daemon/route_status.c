@@ -154,6 +154,9 @@ void route_metrics(struct call *call)
     write_indexes(&body, service);
     write_value(&body, "situ_lanes", "gauge", "Lanes in all", service->lane_count);
     write_value(&body, "situ_queue_length", "gauge", "Objects that wait", status.queued);
+    write_value(&body, "situ_load_waiters", "gauge", "Requests that wait for a model to be loaded",
+                status.waiting);
+    write_value(&body, "situ_workers", "gauge", "Worker processes", status.workers);
     write_value(&body, "situ_models_loaded", "gauge", "Models in workers", status.models_loaded);
     write_value(&body, "situ_worker_memory_bytes", "gauge",
                 "Anonymous memory of workers when loaded", status.memory_bytes);

@@ -50,14 +50,10 @@ static void write_inputs(struct buffer *out, const struct model *model)
     tensors_write_json(out, inputs, 2);
 }
 
-void route_v2_model(struct call *call)
+static void describe(struct call *call, const struct error *error)
 {
-    struct error error = {0};
-    if (!call_find_model(call, 0, call->captures[1] ? 1 : -1)) {
-        return;
-    }
-    if (dispatch_load(call->service->dispatch, call->model, &error) < 0) {
-        call_respond_error(call, &error);
+    if (error) {
+        call_respond_error(call, error);
         return;
     }
     const struct worker_facts *facts = &call->model->runtime.facts;
@@ -87,14 +83,17 @@ void route_v2_model(struct call *call)
     call_respond_json(call, 200, &body);
 }
 
-void route_v2_model_ready(struct call *call)
+void route_v2_model(struct call *call)
 {
-    struct error error = {0};
-    if (!call_find_model(call, 0, call->captures[1] ? 1 : -1)) {
-        return;
+    if (call_find_model(call, 0, call->captures[1] ? 1 : -1)) {
+        call_when_loaded(call, describe);
     }
-    if (dispatch_load(call->service->dispatch, call->model, &error) < 0) {
-        call_respond_error(call, &error);
+}
+
+static void say_ready(struct call *call, const struct error *error)
+{
+    if (error) {
+        call_respond_error(call, error);
         return;
     }
     cleanup_buffer struct buffer body = BUFFER_INIT;
@@ -102,6 +101,13 @@ void route_v2_model_ready(struct call *call)
     json_write_string(&body, call->model->name);
     buffer_append_text(&body, ",\"ready\":true}\n");
     call_respond_json(call, 200, &body);
+}
+
+void route_v2_model_ready(struct call *call)
+{
+    if (call_find_model(call, 0, call->captures[1] ? 1 : -1)) {
+        call_when_loaded(call, say_ready);
+    }
 }
 
 void route_v2_index(struct call *call)

@@ -16,6 +16,8 @@
 
 static const char image_input[] = "image";
 
+enum { SMALL_BODY_BYTES = 256 << 10 };
+
 struct wanted {
     uint32_t output; /* index of the model's output */
     uint32_t classification;
@@ -629,17 +631,27 @@ static void infer(struct call *call)
     submit(call, v2);
 }
 
-/* The first request for a model waits on a task thread until its inputs and outputs are known. */
-static void load_and_infer(void *argument)
+static void infer_on_task(void *argument)
 {
     struct call *call = argument;
-    struct error error = {0};
-    if (dispatch_load(call->service->dispatch, call->model, &error) < 0) {
-        call_respond_error(call, &error);
-    } else {
-        infer(call);
-    }
+    infer(call);
     call_unref(call);
+}
+
+/* The first requests for a model wait until its inputs and outputs are known; then each parses its
+ * body, a large one not on the thread that tells all of them. */
+static void loaded(struct call *call, const struct error *error)
+{
+    size_t size = 0;
+    (void)http_request_body(call->request, &size);
+    if (error) {
+        call_respond_error(call, error);
+    } else if (size <= SMALL_BODY_BYTES) {
+        infer(call);
+    } else if (tasks_queue(call->service->transfers, infer_on_task, call_ref(call)) < 0) {
+        call_respond_status(call, 503, "out of memory");
+        call_unref(call);
+    }
 }
 
 void route_v2_infer(struct call *call)
@@ -649,10 +661,7 @@ void route_v2_infer(struct call *call)
     }
     if (dispatch_facts_known(call->service->dispatch, call->model)) {
         infer(call);
-        return;
-    }
-    if (tasks_start(call->service->tasks, load_and_infer, call_ref(call)) < 0) {
-        call_respond_status(call, 429, "too many requests wait for models; try again");
-        call_unref(call);
+    } else {
+        call_when_loaded(call, loaded);
     }
 }

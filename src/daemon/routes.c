@@ -21,11 +21,15 @@ enum route_body {
     BODY_VECTORS
 };
 
+/* Routes that block run on task threads; each kind has its places, so that none of them keeps the
+ * others out. */
+enum route_task { TASK_NONE, TASK_CONTROL, TASK_LISTING, TASK_TRANSFER };
+
 struct route {
     const char *method;
     const char *pattern; /* `*` captures a segment, `**` the rest */
     enum route_body body;
-    bool blocking; /* runs on a task thread */
+    enum route_task task;
     void (*handle)(struct call *call);
 };
 
@@ -33,49 +37,49 @@ struct route {
 enum { LARGE_BODY_BYTES = 256 << 10 };
 
 static const struct route routes[] = {
-    {"GET", "/v1/infer/*/**", BODY_NONE, false, route_infer_stored},
-    {"POST", "/v1/infer/*", BODY_DATA, false, route_infer_post},
-    {"POST", "/v2/models/*/infer", BODY_DATA, false, route_v2_infer},
-    {"POST", "/v2/models/*/versions/*/infer", BODY_DATA, false, route_v2_infer},
-    {"GET", "/v2", BODY_NONE, false, route_v2_server},
-    {"GET", "/v2/health/live", BODY_NONE, false, route_v2_live},
-    {"GET", "/v2/health/ready", BODY_NONE, false, route_v2_ready},
-    {"GET", "/v2/models/*", BODY_NONE, true, route_v2_model},
-    {"GET", "/v2/models/*/versions/*", BODY_NONE, true, route_v2_model},
-    {"GET", "/v2/models/*/ready", BODY_NONE, true, route_v2_model_ready},
-    {"GET", "/v2/models/*/versions/*/ready", BODY_NONE, true, route_v2_model_ready},
-    {"POST", "/v2/repository/index", BODY_CONTROL, false, route_v2_index},
-    {"POST", "/v1/jobs", BODY_JOB, true, route_job_create},
-    {"GET", "/v1/jobs", BODY_NONE, true, route_job_list},
-    {"GET", "/v1/jobs/*", BODY_NONE, true, route_job_show},
-    {"DELETE", "/v1/jobs/*", BODY_NONE, true, route_job_remove},
-    {"GET", "/v1/jobs/*/results", BODY_NONE, false, route_job_results},
-    {"POST", "/v1/jobs/*/pause", BODY_CONTROL, true, route_job_pause},
-    {"POST", "/v1/jobs/*/resume", BODY_CONTROL, true, route_job_resume},
-    {"POST", "/v1/jobs/*/cancel", BODY_CONTROL, true, route_job_cancel},
-    {"POST", "/v1/jobs/*/retry", BODY_CONTROL, true, route_job_retry},
-    {"POST", "/v1/indexes", BODY_CONTROL, true, route_index_create},
-    {"GET", "/v1/indexes", BODY_NONE, true, route_index_list},
-    {"GET", "/v1/indexes/*", BODY_NONE, true, route_index_show},
-    {"DELETE", "/v1/indexes/*", BODY_NONE, true, route_index_remove},
-    {"POST", "/v1/indexes/*/rebuild", BODY_CONTROL, true, route_index_rebuild},
-    {"POST", "/v1/indexes/*/search", BODY_SEARCH, false, route_search},
-    {"GET", "/v1/indexes/*/duplicates", BODY_NONE, true, route_index_duplicates},
-    {"GET", "/v1/indexes/*/vectors", BODY_NONE, true, route_index_export},
-    {"PUT", "/v1/indexes/*/vectors", BODY_VECTORS, true, route_index_import},
-    {"GET", "/v1/thumbnails/**", BODY_NONE, false, route_thumbnail},
-    {"GET", "/v1/cache", BODY_NONE, false, route_cache},
-    {"DELETE", "/v1/cache", BODY_NONE, true, route_cache_clear},
-    {"GET", "/v1/status", BODY_NONE, false, route_status},
-    {"GET", "/metrics", BODY_NONE, false, route_metrics},
-    {"GET", "/v1/stores", BODY_NONE, false, route_store_list},
-    {"GET", "/v1/stores/*/objects", BODY_NONE, true, route_object_list},
-    {"GET", "/v1/models", BODY_NONE, false, route_model_list},
-    {"GET", "/v1/models/*", BODY_NONE, true, route_model_show},
-    {"GET", "/v1/models/*/labels", BODY_NONE, false, route_model_labels},
-    {"PUT", "/v1/models/*", BODY_UPLOAD, true, route_model_upload},
-    {"POST", "/v1/models/*", BODY_CONTROL, true, route_model_import},
-    {"DELETE", "/v1/models/*", BODY_NONE, true, route_model_remove},
+    {"GET", "/v1/infer/*/**", BODY_NONE, TASK_NONE, route_infer_stored},
+    {"POST", "/v1/infer/*", BODY_DATA, TASK_NONE, route_infer_post},
+    {"POST", "/v2/models/*/infer", BODY_DATA, TASK_NONE, route_v2_infer},
+    {"POST", "/v2/models/*/versions/*/infer", BODY_DATA, TASK_NONE, route_v2_infer},
+    {"GET", "/v2", BODY_NONE, TASK_NONE, route_v2_server},
+    {"GET", "/v2/health/live", BODY_NONE, TASK_NONE, route_v2_live},
+    {"GET", "/v2/health/ready", BODY_NONE, TASK_NONE, route_v2_ready},
+    {"GET", "/v2/models/*", BODY_NONE, TASK_NONE, route_v2_model},
+    {"GET", "/v2/models/*/versions/*", BODY_NONE, TASK_NONE, route_v2_model},
+    {"GET", "/v2/models/*/ready", BODY_NONE, TASK_NONE, route_v2_model_ready},
+    {"GET", "/v2/models/*/versions/*/ready", BODY_NONE, TASK_NONE, route_v2_model_ready},
+    {"POST", "/v2/repository/index", BODY_CONTROL, TASK_NONE, route_v2_index},
+    {"POST", "/v1/jobs", BODY_JOB, TASK_CONTROL, route_job_create},
+    {"GET", "/v1/jobs", BODY_NONE, TASK_CONTROL, route_job_list},
+    {"GET", "/v1/jobs/*", BODY_NONE, TASK_CONTROL, route_job_show},
+    {"DELETE", "/v1/jobs/*", BODY_NONE, TASK_CONTROL, route_job_remove},
+    {"GET", "/v1/jobs/*/results", BODY_NONE, TASK_NONE, route_job_results},
+    {"POST", "/v1/jobs/*/pause", BODY_CONTROL, TASK_CONTROL, route_job_pause},
+    {"POST", "/v1/jobs/*/resume", BODY_CONTROL, TASK_CONTROL, route_job_resume},
+    {"POST", "/v1/jobs/*/cancel", BODY_CONTROL, TASK_CONTROL, route_job_cancel},
+    {"POST", "/v1/jobs/*/retry", BODY_CONTROL, TASK_CONTROL, route_job_retry},
+    {"POST", "/v1/indexes", BODY_CONTROL, TASK_CONTROL, route_index_create},
+    {"GET", "/v1/indexes", BODY_NONE, TASK_CONTROL, route_index_list},
+    {"GET", "/v1/indexes/*", BODY_NONE, TASK_CONTROL, route_index_show},
+    {"DELETE", "/v1/indexes/*", BODY_NONE, TASK_CONTROL, route_index_remove},
+    {"POST", "/v1/indexes/*/rebuild", BODY_CONTROL, TASK_CONTROL, route_index_rebuild},
+    {"POST", "/v1/indexes/*/search", BODY_SEARCH, TASK_NONE, route_search},
+    {"GET", "/v1/indexes/*/duplicates", BODY_NONE, TASK_TRANSFER, route_index_duplicates},
+    {"GET", "/v1/indexes/*/vectors", BODY_NONE, TASK_TRANSFER, route_index_export},
+    {"PUT", "/v1/indexes/*/vectors", BODY_VECTORS, TASK_TRANSFER, route_index_import},
+    {"GET", "/v1/thumbnails/**", BODY_NONE, TASK_NONE, route_thumbnail},
+    {"GET", "/v1/cache", BODY_NONE, TASK_NONE, route_cache},
+    {"DELETE", "/v1/cache", BODY_NONE, TASK_CONTROL, route_cache_clear},
+    {"GET", "/v1/status", BODY_NONE, TASK_NONE, route_status},
+    {"GET", "/metrics", BODY_NONE, TASK_NONE, route_metrics},
+    {"GET", "/v1/stores", BODY_NONE, TASK_NONE, route_store_list},
+    {"GET", "/v1/stores/*/objects", BODY_NONE, TASK_LISTING, route_object_list},
+    {"GET", "/v1/models", BODY_NONE, TASK_NONE, route_model_list},
+    {"GET", "/v1/models/*", BODY_NONE, TASK_NONE, route_model_show},
+    {"GET", "/v1/models/*/labels", BODY_NONE, TASK_NONE, route_model_labels},
+    {"PUT", "/v1/models/*", BODY_UPLOAD, TASK_TRANSFER, route_model_upload},
+    {"POST", "/v1/models/*", BODY_CONTROL, TASK_TRANSFER, route_model_import},
+    {"DELETE", "/v1/models/*", BODY_NONE, TASK_CONTROL, route_model_remove},
 };
 
 /* ---- matching ---- */
@@ -259,6 +263,18 @@ static void handle_on_task(void *argument)
     call_unref(call);
 }
 
+static struct tasks *tasks_of(const struct call *call)
+{
+    switch (call->route->task) {
+    case TASK_CONTROL:
+        return call->service->tasks;
+    case TASK_LISTING:
+        return call->service->listings;
+    default: /* TASK_NONE: its body is large */
+        return call->service->transfers;
+    }
+}
+
 static void on_ready(void *context, struct http_request *request)
 {
     (void)context;
@@ -268,17 +284,17 @@ static void on_ready(void *context, struct http_request *request)
     }
     size_t size = 0;
     (void)http_request_body(request, &size);
+    bool blocking = call->route->task != TASK_NONE;
     bool large = size > LARGE_BODY_BYTES;
-    if ((call->route->blocking || large) &&
-        tasks_start(call->service->tasks, handle_on_task, call_ref(call)) == 0) {
+    if ((blocking || large) && tasks_start(tasks_of(call), handle_on_task, call_ref(call)) == 0) {
         return;
     }
-    if (call->route->blocking) {
+    if (blocking) {
         call_respond_status(call, 429, "too many such requests at once; try again");
     } else {
         call->route->handle(call);
     }
-    if (call->route->blocking || large) {
+    if (blocking || large) {
         call_unref(call); /* the task's */
     }
 }

@@ -38,7 +38,10 @@ struct service {
     struct service_store stores[CONFIG_LIST_MAX];
     size_t store_count;
     struct models *models;
-    struct tasks *tasks;
+    struct tasks *tasks;        /* requests about jobs, indexes and models */
+    struct tasks *loads;        /* models on their way into workers */
+    struct tasks *listings;     /* of stores */
+    struct tasks *transfers;    /* packages, vectors and large bodies */
     struct result_cache *cache; /* owned; NULL: none */
     struct dispatch *dispatch;
     struct jobs *jobs;               /* owned */

@@ -11,21 +11,23 @@
 #include "infer/dispatch_state.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "infer/lanes.h"
 #include "infer/spawner.h"
 
-#define TICK_NS (200 * NS_PER_MS)
 #define LONG_NS (200 * NS_PER_MS) /* an item that takes longer does not keep others waiting */
 
 /* An object whose worker was killed from outside is tried this often: the kernel may have killed it
  * for the memory that the object took. */
-enum { KILLS_MAX = 5 };
+enum { KILLS_MAX = 5, TICK_MS = 200 };
 
 /* What all running jobs together can have in the queue; none waits for room there. */
 enum { JOB_ITEMS_MAX = LIMIT_JOBS_RUNNING * LIMIT_JOB_WINDOW };
@@ -257,7 +259,7 @@ static void run_item(struct dispatch *dispatch, struct dispatch_lane *lane, stru
     if (outcome == LANE_DONE) { /* else the item may be in another lane by now */
         result_cache_keep(dispatch->config.cache, item);
     }
-    dispatch_discard(&garbage);
+    dispatch_discard(dispatch, &garbage);
     dispatch_finish_all(dispatch, &finished);
     model_unref(model);
     (void)pthread_mutex_lock(&dispatch->lock);
@@ -341,12 +343,13 @@ static void expire(struct dispatch *dispatch, struct item_list *finished)
  * that of a removed model that nobody holds but the list. */
 static struct garbage idle_worker(struct dispatch *dispatch, struct item_list *finished)
 {
+    struct garbage removed = dispatch_removed_worker(dispatch);
+    if (removed.worker) {
+        return removed;
+    }
     for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
         if (m->runtime.users > 0) {
             continue;
-        }
-        if (m->runtime.unload && atomic_load(&m->references) == 1) {
-            return dispatch_detach_worker(dispatch, m);
         }
         if (!dispatch->stopping && !worker_process_watch(m->runtime.worker)) {
             log_event(LOG_LEVEL_WARNING, "worker_died_idle", "model=%s version=%s pid=%d", m->name,
@@ -375,14 +378,30 @@ static void leave_long_ones(struct dispatch *dispatch)
     }
 }
 
+/* Of a removed model nobody can ask for a load again: one for which nobody waits is of no use. */
+static void abandon_loads(struct dispatch *dispatch)
+{
+    for (struct model *m = dispatch->loading_models; m; m = m->runtime.next_loaded) {
+        const struct model_runtime *runtime = &m->runtime;
+        if (atomic_load(&m->removed) && !runtime->waiters && !runtime->parked.first &&
+            !runtime->suspects.first) {
+            atomic_store(&m->abandoned, true);
+        }
+    }
+}
+
 static void *housekeeper_main(void *argument)
 {
     struct dispatch *dispatch = argument;
-    struct timespec pause = {.tv_nsec = TICK_NS};
-    for (bool stopping = false; !stopping;) {
+    struct pollfd event = {.fd = dispatch->housekeeper_event, .events = POLLIN};
+    for (bool stopping = false, more = false; !stopping;) {
         struct item_list finished = {0};
         struct garbage garbage = {0};
-        (void)nanosleep(&pause, NULL);
+        uint64_t count = 0;
+        if (!more && poll(&event, 1, TICK_MS) > 0 &&
+            read(event.fd, &count, sizeof count) < 0) { /* it does not block */
+            count = 0;
+        }
         (void)pthread_mutex_lock(&dispatch->lock);
         stopping = dispatch->stopping;
         leave_long_ones(dispatch);
@@ -390,9 +409,11 @@ static void *housekeeper_main(void *argument)
             wake(take_idle(dispatch)); /* should a lane be held up by its last item's owner */
         }
         expire(dispatch, &finished);
+        abandon_loads(dispatch);
         garbage = idle_worker(dispatch, &finished);
+        more = garbage.worker != NULL;
         (void)pthread_mutex_unlock(&dispatch->lock);
-        dispatch_discard(&garbage);
+        dispatch_discard(dispatch, &garbage);
         dispatch_finish_all(dispatch, &finished);
     }
     return NULL;
@@ -400,7 +421,14 @@ static void *housekeeper_main(void *argument)
 
 /* ---- public ---- */
 
-int dispatch_new(const struct dispatch_config *config, struct tasks *tasks, struct metrics *metrics,
+static void close_event(struct dispatch *dispatch)
+{
+    if (dispatch->housekeeper_event >= 0) {
+        (void)close(dispatch->housekeeper_event);
+    }
+}
+
+int dispatch_new(const struct dispatch_config *config, struct tasks *loads, struct metrics *metrics,
                  struct dispatch **ret_dispatch, struct error *error)
 {
     struct dispatch *dispatch = calloc(1, sizeof *dispatch);
@@ -409,21 +437,22 @@ int dispatch_new(const struct dispatch_config *config, struct tasks *tasks, stru
     }
     dispatch->config = *config;
     dispatch->config.worker.stop = &dispatch->stop_loading;
-    dispatch->tasks = tasks;
+    dispatch->loads = loads;
     dispatch->metrics = metrics;
     (void)pthread_mutex_init(&dispatch->lock, NULL);
-    (void)pthread_cond_init(&dispatch->loaded, NULL);
     queue_init(&dispatch->queue, config->queue_limit, JOB_ITEMS_MAX);
     for (uint32_t i = 0; i < config->worker.lane_count; i++) {
         dispatch->lanes[i] = (struct dispatch_lane){
             .dispatch = dispatch, .index = i, .wake = PTHREAD_COND_INITIALIZER};
     }
-    int result = spawner_new(&dispatch->spawner);
+    dispatch->housekeeper_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int result = dispatch->housekeeper_event < 0 ? -errno : spawner_new(&dispatch->spawner);
     if (result == 0) {
         result = -pthread_create(&dispatch->housekeeper, NULL, housekeeper_main, dispatch);
     }
     if (result < 0) {
         spawner_free(dispatch->spawner);
+        close_event(dispatch);
         free(dispatch);
         return error_set(error, ERROR_MEMORY, "cannot start the daemon's threads");
     }
@@ -468,7 +497,6 @@ void dispatch_stop(struct dispatch *dispatch)
     while (dispatch->idle) {
         wake(take_idle(dispatch));
     }
-    (void)pthread_cond_broadcast(&dispatch->loaded);
     (void)pthread_mutex_unlock(&dispatch->lock);
     dispatch_finish_all(dispatch, &finished);
     for (uint32_t i = 0; i < dispatch->lane_count; i++) {
@@ -479,7 +507,7 @@ void dispatch_stop(struct dispatch *dispatch)
     while (dispatch->loaded_models) {
         struct garbage garbage = dispatch_detach_worker(dispatch, dispatch->loaded_models);
         (void)pthread_mutex_unlock(&dispatch->lock);
-        dispatch_discard(&garbage);
+        dispatch_discard(dispatch, &garbage);
         (void)pthread_mutex_lock(&dispatch->lock);
     }
     (void)pthread_mutex_unlock(&dispatch->lock);
@@ -494,8 +522,8 @@ void dispatch_free(struct dispatch *dispatch)
     for (uint32_t i = 0; i < dispatch->lane_count; i++) {
         (void)pthread_cond_destroy(&dispatch->lanes[i].wake);
     }
-    (void)pthread_cond_destroy(&dispatch->loaded);
     (void)pthread_mutex_destroy(&dispatch->lock);
+    close_event(dispatch);
     free(dispatch);
 }
 
@@ -578,50 +606,6 @@ void dispatch_cancel(struct dispatch *dispatch, struct infer_request *request)
     dispatch_finish_all(dispatch, &finished);
 }
 
-void dispatch_unload(struct dispatch *dispatch, struct model *model)
-{
-    HOLD(&dispatch->lock);
-    model->runtime.unload = true; /* the housekeeper sees to it */
-}
-
-/* Under the lock, which the wait gives up. */
-static int wait_loaded(struct dispatch *dispatch, struct model *model, struct error *error)
-{
-    int result = dispatch_want_loaded(dispatch, model, error);
-    while (result == 0 && !model->runtime.worker && !dispatch->stopping &&
-           model->runtime.state == MODEL_LOADING) {
-        (void)pthread_cond_wait(&dispatch->loaded, &dispatch->lock);
-    }
-    bool failed = model->runtime.state == MODEL_FAILED;
-    if (result == 0 && (failed || !model->runtime.facts_known)) {
-        if (error) {
-            *error = model->runtime.failure;
-        }
-        result = error_code_errno(model->runtime.failure.code);
-        if (result == 0) {
-            result = error_set(error, ERROR_UNAVAILABLE, "situd is stopping");
-        }
-    }
-    return result;
-}
-
-int dispatch_load(struct dispatch *dispatch, struct model *model, struct error *error)
-{
-    HOLD(&dispatch->lock);
-    return wait_loaded(dispatch, model, error);
-}
-
-int dispatch_try(struct dispatch *dispatch, struct model *model, struct error *error)
-{
-    HOLD(&dispatch->lock);
-    int result = wait_loaded(dispatch, model, error);
-    if (result < 0 && model->runtime.state == MODEL_FAILED) {
-        error->code = model->runtime.fault;
-        result = error_code_errno(error->code);
-    }
-    return result;
-}
-
 bool dispatch_facts_known(struct dispatch *dispatch, struct model *model)
 {
     HOLD(&dispatch->lock);
@@ -635,6 +619,8 @@ void dispatch_get_status(struct dispatch *dispatch, struct dispatch_status *ret_
     ret_status->queued = queue_length(&dispatch->queue) +
                          dispatch->parked[QUEUE_GROUP_INTERACTIVE] +
                          dispatch->parked[QUEUE_GROUP_JOBS];
+    ret_status->waiting = dispatch->waiting;
+    ret_status->workers = dispatch->workers;
     ret_status->memory_bytes = dispatch_loaded_bytes(dispatch);
     for (const struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
         ret_status->models_loaded++;

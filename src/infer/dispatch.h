@@ -29,7 +29,8 @@ struct dispatch_config {
     struct result_cache *cache; /* borrowed; NULL: none */
 };
 
-must_check int dispatch_new(const struct dispatch_config *config, struct tasks *tasks,
+/* `loads`: places for models that are loaded at a time; more of them wait their turn. Borrowed. */
+must_check int dispatch_new(const struct dispatch_config *config, struct tasks *loads,
                             struct metrics *metrics, struct dispatch **ret_dispatch,
                             struct error *error);
 
@@ -46,21 +47,39 @@ must_check int dispatch_submit(struct dispatch *dispatch, struct infer_request *
  * end by themselves. */
 void dispatch_cancel(struct dispatch *dispatch, struct infer_request *request);
 
-/* Blocks until the model is loaded: for requests that need to know its inputs and outputs. */
-must_check int dispatch_load(struct dispatch *dispatch, struct model *model, struct error *error);
+/* Somebody who waits until a model is loaded, because he needs to know its inputs and outputs or
+ * that it can be loaded at all. No thread waits with him. */
+struct load_waiter {
+    struct model *model; /* a reference is the owner's to hold */
+    bool trial;          /* the model is being added: the error's code tells whose fault it is,
+                            ERROR_UNFIT or what kept this array from loading it (ERROR_UNAVAILABLE,
+                            ERROR_DEADLINE, ERROR_BUSY) */
+    /* Called once, by the thread that loaded, without any lock; NULL where all is well. */
+    void (*done)(struct load_waiter *waiter, const struct error *error);
+    void *owner;
+    struct load_waiter *next; /* the dispatcher's */
+    bool waiting;             /* likewise */
+};
 
-/* The same for a model that is being added: ERROR_UNFIT where the model itself is at fault, else
- * what kept this array from loading it (ERROR_UNAVAILABLE, ERROR_DEADLINE, ERROR_BUSY). */
-must_check int dispatch_try(struct dispatch *dispatch, struct model *model, struct error *error);
+/* Sees to it that the model is loaded. 0: it is, and its facts are known; DISPATCH_WAIT: it is
+ * being loaded, and `done` will be called, unless dispatch_stop_waiting() says true before. */
+enum { DISPATCH_WAIT = 1 };
+must_check int dispatch_await(struct dispatch *dispatch, struct load_waiter *waiter,
+                              struct error *error);
+/* True: `done` will not be called. False: it was, is being or never will be. */
+bool dispatch_stop_waiting(struct dispatch *dispatch, struct load_waiter *waiter);
 
-/* The model was removed: lets go of its worker soon after the last request that holds the model. */
-void dispatch_unload(struct dispatch *dispatch, struct model *model);
+/* The model was removed. Takes the caller's reference over. A load is given up; the worker ends
+ * when the last request that holds the model does, which may be now. */
+void dispatch_remove(struct dispatch *dispatch, struct model *model);
 
 /* Is the model's signature known? Then model->runtime.facts may be read without a lock. */
 bool dispatch_facts_known(struct dispatch *dispatch, struct model *model);
 
 struct dispatch_status {
     size_t queued;
+    size_t waiting;   /* requests that wait for a model to be loaded */
+    unsigned workers; /* processes, those that load or end included */
     unsigned models_loaded;
     uint64_t memory_bytes;
     uint32_t landlock_abi; /* of the last worker started */

@@ -159,11 +159,12 @@ struct garbage dispatch_detach_worker(struct dispatch *dispatch, struct model *m
 
 /* ---- outside the lock ---- */
 
-void dispatch_discard(struct garbage *garbage)
+void dispatch_discard(struct dispatch *dispatch, struct garbage *garbage)
 {
     if (garbage->worker) {
         worker_process_free(garbage->worker);
         model_unref(garbage->model);
+        dispatch_worker_gone(dispatch);
     }
     *garbage = (struct garbage){0};
 }

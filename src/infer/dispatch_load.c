@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Loading models into workers and letting go of them: on first use, after a crash, above the memory
- * budget. A load blocks on a task thread, never under the lock.
+ * Loading models into workers: on first use, after a crash. A load blocks on a task thread, never
+ * under the lock.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,57 +23,6 @@ struct load {
 };
 
 /* ---- loading ---- */
-
-/* The least recently used model that stands idle, or NULL; never `keep`, nor the one used last. */
-static struct model *idle_victim(struct dispatch *dispatch, const struct model *keep)
-{
-    struct model *victim = NULL;
-    const struct model *latest = dispatch->loaded_models;
-    for (const struct model *m = latest; m; m = m->runtime.next_loaded) {
-        latest = m->runtime.last_used_ns > latest->runtime.last_used_ns ? m : latest;
-    }
-    for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
-        if (m != keep && m != latest && m->runtime.users == 0 && !m->runtime.quarantine &&
-            (!victim || m->runtime.last_used_ns < victim->runtime.last_used_ns)) {
-            victim = m;
-        }
-    }
-    return victim;
-}
-
-uint64_t dispatch_loaded_bytes(const struct dispatch *dispatch)
-{
-    uint64_t total = 0;
-    for (const struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
-        total += m->runtime.memory_bytes;
-    }
-    return total;
-}
-
-static void keep_budget(struct dispatch *dispatch, const struct model *keep)
-{
-    for (;;) {
-        struct garbage garbage = {0};
-        {
-            HOLD(&dispatch->lock);
-            struct model *victim = NULL;
-            if (dispatch->config.memory_budget > 0 &&
-                dispatch_loaded_bytes(dispatch) > dispatch->config.memory_budget) {
-                victim = idle_victim(dispatch, keep);
-            }
-            if (victim) {
-                log_event(LOG_LEVEL_INFO, "model_unloaded",
-                          "model=%s version=%s reason=memory_budget", victim->name,
-                          victim->version);
-                garbage = dispatch_detach_worker(dispatch, victim);
-            }
-        }
-        if (!garbage.worker) {
-            return;
-        }
-        dispatch_discard(&garbage);
-    }
-}
 
 /* Loaded models and those that are being loaded stand in a list each, through the same link. */
 static void unlink_loading(struct dispatch *dispatch, struct model *model)
@@ -142,7 +91,7 @@ static void load_failed(struct dispatch *dispatch, struct model *model, const st
 static int start_fit_worker(struct dispatch *dispatch, const struct model *model,
                             struct worker_process **ret_worker, struct error *error)
 {
-    struct worker_package package = {model->name, model->path, model->spec};
+    struct worker_package package = {model->name, model->path, model->spec, &model->abandoned};
     struct worker_process *worker = NULL;
     int result =
         worker_process_start(dispatch->spawner, &dispatch->config.worker, &package, &worker, error);
@@ -160,10 +109,20 @@ static int start_fit_worker(struct dispatch *dispatch, const struct model *model
 
 /* A worker that dies while it loads may have been killed from outside, or met a shortage that
  * passes: it gets another chance, and a third. */
-static int start_worker(struct dispatch *dispatch, const struct model *model,
+static int start_worker(struct dispatch *dispatch, struct model *model,
                         struct worker_process **ret_worker, struct error *error)
 {
     int result = 0;
+    if (atomic_load(&model->abandoned)) { /* while it waited for its turn */
+        return error_set(error, ERROR_CANCELLED, "the model was removed");
+    }
+    if (atomic_load(&dispatch->stop_loading)) {
+        return error_set(error, ERROR_UNAVAILABLE, "situd is stopping");
+    }
+    result = dispatch_worker_place(dispatch, model, error);
+    if (result < 0) {
+        return result;
+    }
     for (int attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
         result = start_fit_worker(dispatch, model, ret_worker, error);
         if (result == 0 ||
@@ -171,6 +130,9 @@ static int start_worker(struct dispatch *dispatch, const struct model *model,
             atomic_load(&dispatch->stop_loading)) {
             break;
         }
+    }
+    if (result < 0) {
+        dispatch_worker_gone(dispatch);
     }
     return result;
 }
@@ -200,6 +162,7 @@ static void load_task(void *argument)
     free(load);
     struct error error = {0};
     struct item_list finished = {0};
+    struct load_outcome outcome = {0};
     struct worker_process *worker = NULL;
     char version[MODEL_VERSION_SIZE]; /* the model gets a new one when it is published */
     (void)snprintf(version, sizeof version, "%s", model->version);
@@ -224,13 +187,16 @@ static void load_task(void *argument)
         } else {
             load_failed(dispatch, model, &error, &finished);
         }
-        (void)pthread_cond_broadcast(&dispatch->loaded);
+        dispatch_take_waiters(dispatch, model, &outcome);
     }
     if (result < 0) {
         char quoted[ERROR_MESSAGE_SIZE];
         log_event(LOG_LEVEL_ERROR, "model_load_failed", "model=%s version=%s reason=%s",
                   model->name, version, log_quote(quoted, sizeof quoted, error.message));
-        worker_process_free(worker);
+        if (worker) { /* it was loaded as situd began to stop */
+            worker_process_free(worker);
+            dispatch_worker_gone(dispatch);
+        }
     } else {
         atomic_fetch_add(&dispatch->metrics->workers_started, 1);
         log_event(LOG_LEVEL_INFO, "model_loaded", "model=%s version=%s pid=%d ms=%lld run_us=%lld",
@@ -238,18 +204,19 @@ static void load_task(void *argument)
                   (long long)(run_ns / 1000));
     }
     dispatch_finish_all(dispatch, &finished);
-    keep_budget(dispatch, model);
+    dispatch_tell_waiters(&outcome);
+    dispatch_keep_budget(dispatch, model);
     model_unref(model);
 }
 
-/* Under the lock; MODEL_LOADING from here on, or MODEL_FAILED where no task is to be had. */
+/* Under the lock; MODEL_LOADING from here on, or MODEL_FAILED where no thread is to be had. */
 static void start_load(struct dispatch *dispatch, struct model *model)
 {
     struct load *load = malloc(sizeof *load);
     model->runtime.state = MODEL_LOADING;
     if (load) {
         *load = (struct load){dispatch, model_ref(model)};
-        if (tasks_start(dispatch->tasks, load_task, load) == 0) {
+        if (tasks_queue(dispatch->loads, load_task, load) == 0) {
             model->runtime.next_loaded = dispatch->loading_models;
             dispatch->loading_models = model;
             return;

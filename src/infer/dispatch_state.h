@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Inside the dispatcher: its state, and what its parts (dispatch.c: queue and lanes,
- * dispatch_items.c: items that wait or fail, dispatch_load.c: loading and unloading models) call of
+ * dispatch_items.c: items that wait or fail, dispatch_load.c: loading and unloading models,
+ * dispatch_wait.c: who waits for a load, dispatch_workers.c: how many workers there are) call of
  * each other.
  */
 #ifndef SITU_INFER_DISPATCH_STATE_H
@@ -28,11 +29,10 @@ struct dispatch_lane {
 
 struct dispatch {
     struct dispatch_config config;
-    struct tasks *tasks;     /* borrowed */
+    struct tasks *loads;     /* borrowed; a load takes a place in it */
     struct metrics *metrics; /* borrowed */
     struct spawner *spawner; /* owned */
     pthread_mutex_t lock;    /* guards all below and every model's runtime */
-    pthread_cond_t loaded;   /* dispatch_load() waits */
     struct queue queue;
     size_t parked[QUEUE_GROUP_COUNT]; /* items that wait outside the queue */
     unsigned busy;                    /* lanes that have an item */
@@ -40,10 +40,13 @@ struct dispatch {
     size_t seekers; /* lanes that are awake without an item: they look at the queue by themselves */
     struct model *loaded_models;
     struct model *loading_models; /* the tasks that load them hold the references */
+    size_t waiting;               /* load waiters in the lists of models */
+    unsigned workers;             /* processes that were started, or are to be, and not freed */
     struct dispatch_status last_sandbox;
     bool stopping;
     atomic_bool stop_loading; /* the same, for the threads that load */
     pthread_t housekeeper;
+    int housekeeper_event;      /* owned; eventfd: do not wait for the next look */
     struct dispatch_lane *idle; /* borrowed; lanes without items, the one to wake first */
     uint32_t lane_count;
     struct dispatch_lane lanes[LIMIT_LANES];
@@ -107,11 +110,35 @@ void dispatch_reload(struct dispatch *dispatch, struct model *model, struct item
 struct garbage dispatch_detach_worker(struct dispatch *dispatch, struct model *model);
 
 /* Without the lock: frees a detached worker, tells owners of finished items. */
-void dispatch_discard(struct garbage *garbage);
+void dispatch_discard(struct dispatch *dispatch, struct garbage *garbage);
 void dispatch_finish_all(struct dispatch *dispatch, struct item_list *finished);
 
 /* Under the lock. */
 uint64_t dispatch_loaded_bytes(const struct dispatch *dispatch);
+
+/* Without the lock: a place for one more worker process, for which an idle one may have to go
+ * (ERROR_BUSY: none is); the process of a place is gone, or was not started. */
+must_check int dispatch_worker_place(struct dispatch *dispatch, const struct model *model,
+                                     struct error *error);
+void dispatch_worker_gone(struct dispatch *dispatch);
+
+/* Without the lock: unloads idle models, never `keep`, until the memory budget holds. */
+void dispatch_keep_budget(struct dispatch *dispatch, const struct model *keep);
+
+/* Under the lock: the worker of a removed model that nobody holds but the list of loaded ones. */
+struct garbage dispatch_removed_worker(struct dispatch *dispatch);
+
+/* Under the lock, when a load has ended: takes everybody who waited for it out of the model's list;
+ * dispatch_tell_waiters() calls them, without the lock, with what `outcome` says. */
+struct load_outcome {
+    struct load_waiter *first;
+    bool failed;
+    struct error error;    /* as requests are told */
+    enum error_code fault; /* as the adding of a model is told */
+};
+void dispatch_take_waiters(struct dispatch *dispatch, struct model *model,
+                           struct load_outcome *ret_outcome);
+void dispatch_tell_waiters(const struct load_outcome *outcome);
 
 /* Under the lock: begins to load where that makes sense. 0, or the failure that stands. */
 int dispatch_want_loaded(struct dispatch *dispatch, struct model *model, struct error *error);

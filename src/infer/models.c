@@ -45,7 +45,18 @@ struct model *model_ref(struct model *model)
 
 void model_unref(struct model *model)
 {
-    if (model && atomic_fetch_sub(&model->references, 1) == 1) {
+    if (!model) {
+        return;
+    }
+    /* Read before: with its reference gone, the model may be, too. */
+    bool removed = atomic_load(&model->removed);
+    void (*released)(void *context) = removed ? model->released : NULL;
+    void *context = removed ? model->released_context : NULL;
+    unsigned before = atomic_fetch_sub(&model->references, 1);
+    if (before == 2 && released) {
+        released(context);
+    }
+    if (before == 1) {
         model_spec_free(model->spec);
         free(model->path);
         free(model);

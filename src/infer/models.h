@@ -24,6 +24,7 @@ enum { MODEL_VERSION_SIZE = 24 };
 enum model_state { MODEL_UNLOADED, MODEL_LOADING, MODEL_LOADED, MODEL_FAILED };
 
 struct infer_item;
+struct load_waiter; /* see dispatch.h */
 
 struct item_list {
     struct infer_item *first;
@@ -38,7 +39,7 @@ struct model_runtime {
     unsigned users;                /* lanes that are in it */
     struct item_list parked;       /* wait for the worker, or for the end of a quarantine */
     struct item_list suspects;     /* were in a worker that crashed; retried one at a time */
-    bool unload;                   /* removed: the worker goes when no request holds the model */
+    struct load_waiter *waiters;   /* are told when the load ends */
     bool quarantine;               /* suspects are being retried: nothing else runs */
     struct error failure;          /* MODEL_FAILED */
     enum error_code fault;         /* MODEL_FAILED: ERROR_UNFIT if it is the model's, else ours */
@@ -63,6 +64,11 @@ struct model {
     atomic_bool changed;        /* the package is not the one that was read: nothing is cached */
     atomic_bool task_known;     /* set once `task` stands, for good */
     struct results_digest task; /* what the result cache knows this model's answers by */
+    atomic_bool abandoned;      /* nobody waits for its load any more: that is given up */
+    atomic_bool removed;        /* set once, after the next two */
+    void (*released)(void *context); /* told when a removed model is held by one owner only; may run
+                                        on any thread and under any lock */
+    void *released_context;          /* borrowed; outlives the model */
     struct model_runtime runtime;
 };
 

@@ -13,14 +13,17 @@
 enum { STACK_BYTES = 512 << 10 };
 
 struct tasks {
-    pthread_mutex_t lock; /* guards running */
+    pthread_mutex_t lock; /* guards the rest but limit */
     pthread_cond_t ended;
     unsigned limit;
     unsigned running;
+    struct task *first; /* owned; wait for a place, in order */
+    struct task *last;
 };
 
 struct task {
     struct tasks *tasks;
+    struct task *next;
     void (*function)(void *argument);
     void *argument;
 };
@@ -38,19 +41,29 @@ int tasks_new(unsigned limit, struct tasks **ret_tasks)
     return 0;
 }
 
-static void task_ended(struct tasks *tasks)
+/* The place goes to the task that has waited longest, which the same thread runs; or NULL. */
+static struct task *task_ended(struct tasks *tasks)
 {
     HOLD(&tasks->lock);
+    struct task *next = tasks->first;
+    if (next) {
+        tasks->first = next->next;
+        tasks->last = tasks->first ? tasks->last : NULL;
+        return next;
+    }
     tasks->running--;
     (void)pthread_cond_broadcast(&tasks->ended);
+    return NULL;
 }
 
 static void *task_main(void *argument)
 {
-    struct task task = *(struct task *)argument;
-    free(argument);
-    task.function(task.argument);
-    task_ended(task.tasks);
+    for (struct task *task = argument; task;) {
+        struct tasks *tasks = task->tasks;
+        task->function(task->argument);
+        free(task);
+        task = task_ended(tasks);
+    }
     return NULL;
 }
 
@@ -68,27 +81,52 @@ static int start_thread(struct task *task)
     return -result;
 }
 
-int tasks_start(struct tasks *tasks, void (*function)(void *argument), void *argument)
+static int start(struct tasks *tasks, struct task *task, bool may_wait)
+{
+    {
+        HOLD(&tasks->lock);
+        if (tasks->running < tasks->limit) {
+            tasks->running++;
+        } else if (!may_wait) {
+            return -EBUSY;
+        } else {
+            *(tasks->last ? &tasks->last->next : &tasks->first) = task;
+            tasks->last = task;
+            return 0;
+        }
+    }
+    int result = start_thread(task);
+    if (result < 0) { /* those that wait are taken by the tasks that run */
+        HOLD(&tasks->lock);
+        tasks->running--;
+        (void)pthread_cond_broadcast(&tasks->ended);
+    }
+    return result;
+}
+
+static int take_in(struct tasks *tasks, void (*function)(void *argument), void *argument,
+                   bool may_wait)
 {
     struct task *task = malloc(sizeof *task);
     if (!task) {
         return -ENOMEM;
     }
-    *task = (struct task){tasks, function, argument};
-    (void)pthread_mutex_lock(&tasks->lock);
-    int result = tasks->running < tasks->limit ? 0 : -EBUSY;
-    tasks->running += result == 0;
-    (void)pthread_mutex_unlock(&tasks->lock);
-    if (result == 0) {
-        result = start_thread(task);
-        if (result < 0) {
-            task_ended(tasks);
-        }
-    }
+    *task = (struct task){.tasks = tasks, .function = function, .argument = argument};
+    int result = start(tasks, task, may_wait);
     if (result < 0) {
         free(task);
     }
     return result;
+}
+
+int tasks_start(struct tasks *tasks, void (*function)(void *argument), void *argument)
+{
+    return take_in(tasks, function, argument, false);
+}
+
+int tasks_queue(struct tasks *tasks, void (*function)(void *argument), void *argument)
+{
+    return take_in(tasks, function, argument, true);
 }
 
 bool tasks_wait(struct tasks *tasks, int64_t limit_ms)

@@ -49,6 +49,7 @@ struct worker_process {
     int log;     /* owned; read end of the worker's stderr */
     char model[LIMIT_MODEL_NAME + 1];
     const struct worker_config *config; /* borrowed; outlives all workers */
+    const atomic_bool *abandoned;       /* borrowed for the start, as its model is */
     struct worker_facts facts;
     atomic_bool killed;              /* by us */
     atomic_bool killed_from_outside; /* by a signal of somebody else's: an administrator's, the
@@ -252,6 +253,9 @@ static int wait_message(struct worker_process *worker, int64_t deadline_ns, uint
         }
         if (worker->config->stop && atomic_load(worker->config->stop)) {
             return error_set(error, ERROR_UNAVAILABLE, "situd is stopping");
+        }
+        if (worker->abandoned && atomic_load(worker->abandoned)) {
+            return error_set(error, ERROR_CANCELLED, "the model was removed");
         }
         if (poll(fds, 2, left_ms < POLL_MS ? (int)left_ms : POLL_MS) < 0 && errno != EINTR) {
             return system_error(error, "poll");
@@ -476,6 +480,7 @@ int worker_process_start(struct spawner *spawner, const struct worker_config *co
     worker->pid = -1;
     worker->control = worker->log = -1;
     worker->config = config;
+    worker->abandoned = package->abandoned;
     (void)snprintf(worker->model, sizeof worker->model, "%s", package->name);
     for (uint32_t i = 0; i < config->lane_count; i++) {
         worker->lanes[i].socket = worker->lanes[i].far_socket = worker->lanes[i].memory_fd = -1;

@@ -58,6 +58,7 @@ struct worker_package {
     const char *name; /* the model's, for the log */
     const char *path; /* its directory */
     const struct model_spec *spec;
+    const atomic_bool *abandoned; /* borrowed: the load is given up when it becomes true */
 };
 
 /* Starts a worker, hands over lanes and files, waits until the model is loaded. Blocks up to

@@ -84,7 +84,7 @@ static int set_up(void **state, unsigned tasks)
     bench->call.service = &bench->service;
     atomic_store(&bench->call.references, 1);
     atomic_store(&resumed, 0);
-    assert_int_equal(tasks_new(tasks, &bench->service.tasks), 0);
+    assert_int_equal(tasks_new(tasks, &bench->service.transfers), 0);
     assert_int_equal(body_writer_new(&bench->call, write_slowly, bench, &bench->writer), 0);
     *state = bench;
     return 0;
@@ -103,7 +103,7 @@ static int set_up_none(void **state)
 static int take_down(void **state)
 {
     struct bench *bench = *state;
-    tasks_free(bench->service.tasks);
+    tasks_free(bench->service.transfers);
     assert_int_equal(atomic_load(&bench->call.references), 1);
     body_writer_free(bench->writer);
     buffer_done(&bench->written);
