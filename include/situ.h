@@ -251,9 +251,9 @@ struct situ_results; /* an iterator over the results of one run */
 
 /* Runs `model` over every object whose name begins with `selection`: "photos" or "photos/" (the
  * whole store), "photos/2024/" (a folder), "photos/2024/IMG_" (any prefix), in order of key bytes.
- * Files whose suffix no decoder knows are passed over and counted. The array makes a job of it,
- * which is followed; returns when the array has taken it, so that an unknown model or store is an
- * error here; results then stream. */
+ * Files with a foreign suffix are skipped and counted (struct situ_left_out). The array makes a job
+ * of it, which is followed; returns when the array has taken it, so that an unknown model or store
+ * is an error here; results then stream. */
 SITU_API int situ_run(struct situ *array, const char *model, const char *selection,
                       const struct situ_run_options *options, struct situ_results **ret_results,
                       struct situ_error *error);
@@ -298,6 +298,26 @@ struct situ_progress {
 /* Where the run is; call it at any time from the thread that calls situ_next. */
 SITU_API int situ_results_progress(const struct situ_results *results,
                                    struct situ_progress *ret_progress);
+
+/* What a selection leaves out. */
+enum { SITU_SUFFIXES = 32 };
+
+struct situ_left_out {
+    size_t struct_size; /* set by the caller */
+    uint64_t skipped;   /* files with a foreign suffix: HEIC, raw, video... (docs/protocol.md) */
+    uint64_t links;     /* symbolic links: they are not followed */
+    uint64_t excluded;  /* files, and whole directories, that the selection excludes */
+    uint64_t names;     /* files whose names are too long to be listed */
+    uint32_t suffix_count;
+    struct situ_suffix {
+        char suffix[16]; /* lower case, without its dot */
+        uint64_t files;
+    } suffixes[SITU_SUFFIXES]; /* of the skipped files: the most frequent ones, most files first */
+};
+
+/* Of a run, as far as the array has told (as with `selected`). -EINVAL. */
+SITU_API int situ_results_left_out(const struct situ_results *results,
+                                   struct situ_left_out *ret_left_out);
 
 /* The id of the run's job, "" where there is none (all names refused); lives as long as `results`.
  */
@@ -351,6 +371,9 @@ struct situ_jobs {
     size_t count;
     const char *json; /* the array's own words */
 };
+
+/* -EINVAL, -ENOMEM. */
+SITU_API int situ_job_left_out(const struct situ_job *job, struct situ_left_out *ret_left_out);
 
 /* Starts a job over a prefix, as situ_run, and leaves it to itself; it stays in the array's list
  * when it has ended. `progress`, `keep` and `on_wait` are passed over. */
@@ -453,6 +476,10 @@ SITU_API int situ_index_create(struct situ *array, const char *index, const char
                                struct situ_index **ret_index, struct situ_error *error);
 
 SITU_API void situ_index_free(struct situ_index *index); /* NULL is fine */
+
+/* -EINVAL, -ENOMEM. */
+SITU_API int situ_index_left_out(const struct situ_index *index,
+                                 struct situ_left_out *ret_left_out);
 
 SITU_API int situ_index_list(struct situ *array, struct situ_indexes **ret_indexes,
                              struct situ_error *error);
@@ -735,8 +762,10 @@ SITU_API int situ_object_list(struct situ *array, const char *selection,
 SITU_API int situ_object_next(struct situ_objects *objects, const struct situ_object **ret_object,
                               struct situ_error *error);
 
-/* Objects passed over by suffix in the pages read so far. */
+/* Objects skipped for their suffix in the pages read so far; and all that these leave out. */
 SITU_API uint64_t situ_objects_skipped(const struct situ_objects *objects);
+SITU_API int situ_objects_left_out(const struct situ_objects *objects,
+                                   struct situ_left_out *ret_left_out);
 
 SITU_API void situ_objects_free(struct situ_objects *objects);
 

@@ -43,6 +43,21 @@ const char *figure_seconds(char buffer[FIGURE_SIZE], double seconds)
     return buffer;
 }
 
+const char *figure_count(char buffer[FIGURE_SIZE], uint64_t count)
+{
+    char digits[FIGURE_SIZE];
+    size_t used = 0;
+    size_t length = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, count);
+    for (size_t i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            buffer[used++] = ',';
+        }
+        buffer[used++] = digits[i];
+    }
+    buffer[used] = '\0';
+    return buffer;
+}
+
 const char *figure_closing(char buffer[CLOSING_SIZE], const struct closing *closing)
 {
     char wire[FIGURE_SIZE];

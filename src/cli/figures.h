@@ -17,6 +17,9 @@ const char *figure_bytes(char buffer[FIGURE_SIZE], uint64_t bytes);
 /* "3.9 s", "2 min 5 s", "1 h 12 min". Returns the buffer. */
 const char *figure_seconds(char buffer[FIGURE_SIZE], double seconds);
 
+/* "4,210". Returns the buffer. */
+const char *figure_count(char buffer[FIGURE_SIZE], uint64_t count);
+
 struct closing {
     uint64_t objects; /* with a result, failed ones included */
     uint64_t cached;  /* of them */

@@ -254,13 +254,16 @@ static void add_figures(struct follow *follow, struct left_job *job)
 {
     struct situ_progress now = {.struct_size = sizeof now};
     if (situ_results_progress(follow->results, &now) == 0) {
-        follow->closing.skipped += now.skipped;
         follow->closing.cached += now.cached;
         follow->closing.bytes_read += now.bytes_read;
         follow->closing.read_known = true;
         follow->others += now.cursor;
         follow->others_cached += now.cached;
         job->cursor = now.cursor;
+        follow->closing.skipped += now.skipped;
+        follow->part = (struct situ_left_out){.struct_size = sizeof follow->part};
+        (void)situ_results_left_out(follow->results, &follow->part);
+        left_out_gather(&follow->left_out, &follow->part);
         job->ended = strcmp(now.state, "failed") == 0 || strcmp(now.state, "cancelled") == 0;
     }
 }
@@ -284,6 +287,24 @@ void follow_results(struct follow *follow, struct situ_results *results, bool ow
     }
 }
 
+void follow_nothing(struct follow *follow, const char *what)
+{
+    char text[LEFT_OUT_SIZE];
+    progress_clear(&follow->progress);
+    (void)left_out_text(text, &follow->part);
+    cli_say("%s%s%s", what, text[0] ? "; left out: " : "", text);
+    follow->nothing = true;
+}
+
+/* What was left out; where a part selected nothing, that has told it. */
+static void tell_left_out(const struct follow *follow)
+{
+    char text[LEFT_OUT_SIZE];
+    if (left_out_is_more(&follow->left_out) && !(follow->nothing && follow->closing.objects == 0)) {
+        (void)fprintf(stderr, "%s\n", left_out_text(text, &follow->left_out));
+    }
+}
+
 int follow_end(struct follow *follow)
 {
     char line[CLOSING_SIZE];
@@ -303,6 +324,7 @@ int follow_end(struct follow *follow)
     follow->closing.seconds = progress_seconds(&follow->progress);
     if (!follow->quiet && (!follow->stopped || follow->closing.objects > 0)) {
         (void)fprintf(stderr, "%s\n", figure_closing(line, &follow->closing));
+        tell_left_out(follow);
     }
     if (lost) {
         if (follow->sink.lost) {
@@ -313,5 +335,5 @@ int follow_end(struct follow *follow)
     if (follow->stopped) {
         return follow->closing.objects > 0 ? STATUS_SOME_FAILED : STATUS_NOTHING;
     }
-    return follow->closing.failed > 0 ? STATUS_SOME_FAILED : STATUS_GOOD;
+    return follow->closing.failed > 0 || follow->nothing ? STATUS_SOME_FAILED : STATUS_GOOD;
 }

@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "cli/figures.h"
+#include "cli/left_out.h"
 #include "cli/progress.h"
 #include "cli/sink.h"
 
@@ -30,6 +31,9 @@ struct follow {
     struct situ_results *results; /* of the job being followed, or NULL */
     uint64_t others;              /* objects of the parts before it */
     uint64_t others_cached;
+    struct situ_left_out left_out; /* by the selections of all parts */
+    struct situ_left_out part;     /* by that of the last */
+    bool nothing;                  /* a part selected nothing */
     bool stopped;     /* before its end, by a fault that the next object would meet, too */
     int status;       /* exit status that goes before all; 0: none */
     int output_errno; /* why stdout took no more; 0: it did, or not known */
@@ -67,7 +71,11 @@ void follow_wait(struct follow *follow, struct situ_run_options *options);
  * removes it when its results were taken, and on Ctrl-C it is asked about or cancelled. */
 void follow_results(struct follow *follow, struct situ_results *results, bool owned);
 
-/* The closing line, and the exit status. */
+/* Tells that the part which follow_results has taken last selected nothing, as `what` says ("there
+ * are no objects below 'photos/'"), and what was left out of it. */
+void follow_nothing(struct follow *follow, const char *what);
+
+/* The closing lines, and the exit status. */
 int follow_end(struct follow *follow);
 
 #endif

@@ -13,6 +13,7 @@
 #include "cli/escape.h"
 #include "cli/figures.h"
 #include "cli/interrupt.h"
+#include "cli/left_out.h"
 #include "cli/table.h"
 
 enum { TEXT_SIZE = 256, POLL_MS = 300 };
@@ -123,6 +124,15 @@ static void print_next(const struct situ_index *index)
     }
 }
 
+static void print_left_out(const struct situ_index *index)
+{
+    struct situ_left_out left_out = {.struct_size = sizeof left_out};
+    char text[LEFT_OUT_SIZE];
+    if (situ_index_left_out(index, &left_out) == 0) {
+        print_line("left out", left_out_text(text, &left_out));
+    }
+}
+
 static void print_index(const struct situ_index *index)
 {
     char line[TEXT_SIZE];
@@ -141,6 +151,7 @@ static void print_index(const struct situ_index *index)
     (void)snprintf(line + used, sizeof line - (size_t)used,
                    ", %" PRIu64 " failed, %" PRIu64 " damaged", index->failed, index->damaged);
     print_line("rows", line);
+    print_left_out(index);
     (void)snprintf(line, sizeof line, "%" PRIu32, index->dimension);
     print_line("dimension", index->dimension > 0 ? line : "");
     print_line("size", figure_bytes(figure, index->size_bytes));
@@ -190,6 +201,15 @@ static bool goes_on(struct progress *progress, const struct situ_index *index)
     return beside || strcmp(index->state, "filling") == 0 || strcmp(index->state, "paused") == 0;
 }
 
+static void tell_left_out(const struct situ_index *index)
+{
+    struct situ_left_out left_out = {.struct_size = sizeof left_out};
+    char text[LEFT_OUT_SIZE];
+    if (situ_index_left_out(index, &left_out) == 0 && left_out_any(&left_out)) {
+        (void)fprintf(stderr, "%s\n", left_out_text(text, &left_out));
+    }
+}
+
 /* Tells what became of it: the exit status. */
 static int tell_end(const struct situ_index *index)
 {
@@ -203,7 +223,12 @@ static int tell_end(const struct situ_index *index)
         escape_print(stderr, index->job);
     }
     (void)fputc('\n', stderr);
-    return index->failed > 0 ? STATUS_SOME_FAILED : STATUS_GOOD;
+    tell_left_out(index);
+    bool nothing = index->store[0] && index->rows == 0 && index->selected == 0;
+    if (nothing) {
+        cli_say("index %s selects no objects", index->name);
+    }
+    return index->failed > 0 || nothing ? STATUS_SOME_FAILED : STATUS_GOOD;
 }
 
 /* Until the first pass is over. */

@@ -112,8 +112,9 @@ static void run_prefix(struct infer *infer, const char *prefix)
     }
     follow_results(follow, results, true);
     if (!follow->stopped && follow->status == 0 && follow->closing.objects == before) {
-        progress_clear(&follow->progress);
-        cli_say("there are no objects below '%s'", prefix);
+        char what[96 + LEFT_OUT_SIZE];
+        (void)snprintf(what, sizeof what, "there are no objects below '%.1000s'", prefix);
+        follow_nothing(follow, what);
     }
 }
 
@@ -299,9 +300,13 @@ static int check(const struct infer *infer)
 
 static int run(struct infer *infer)
 {
+    if (infer->names.count == 0) {
+        cli_say("there is nothing to infer: no name was given");
+        infer->follow.nothing = true;
+    }
     if (infer->detach) {
         run_stored(infer);
-        int status = cli_finish_output(STATUS_GOOD);
+        int status = cli_finish_output(infer->follow.nothing ? STATUS_SOME_FAILED : STATUS_GOOD);
         return infer->follow.stopped ? STATUS_NOTHING : status;
     }
     int status = follow_begin(&infer->follow, infer->options.top, "infer");

@@ -120,6 +120,11 @@ static void print_results(const struct situ_job *job)
                    "%" PRIu64 "%s, %" PRIu64 " cached, %" PRIu64 " failed, %" PRIu64 " skipped",
                    job->results, of, job->cached, job->failed, job->skipped);
     print_line("results", line);
+    struct situ_left_out left_out = {.struct_size = sizeof left_out};
+    char text[LEFT_OUT_SIZE];
+    if (situ_job_left_out(job, &left_out) == 0) {
+        print_line("left out", left_out_text(text, &left_out));
+    }
 }
 
 static void print_job(const struct situ_job *job)
@@ -171,6 +176,17 @@ static int job_show(const struct job_verb *verb, const char *id)
 
 /* ---- Follow ---------------------------------------------------------------------------------- */
 
+/* Where the job came to its end without any object. */
+static void tell_nothing(struct job_verb *verb, const char *id, bool by_name)
+{
+    char what[64];
+    struct follow *follow = &verb->follow;
+    if (!by_name && !follow->stopped && follow->status == 0 && follow->others == 0) {
+        (void)snprintf(what, sizeof what, "job %.32s selected no objects", id);
+        follow_nothing(follow, what);
+    }
+}
+
 static int job_follow(struct job_verb *verb, const char *id)
 {
     struct follow *follow = &verb->follow;
@@ -184,6 +200,7 @@ static int job_follow(struct job_verb *verb, const char *id)
         return STATUS_NOTHING;
     }
     uint32_t top = job->top > 0 && job->top <= 1000 ? job->top : 1;
+    bool by_name = job->by_name != 0;
     situ_job_free(job);
     int status = follow_begin(follow, top, "job");
     if (status) {
@@ -195,6 +212,7 @@ static int job_follow(struct job_verb *verb, const char *id)
         follow_failed_start(follow, &error);
     } else {
         follow_results(follow, results, false);
+        tell_nothing(verb, id, by_name);
     }
     return follow_end(follow);
 }

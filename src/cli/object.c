@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/escape.h"
 #include "cli/figures.h"
+#include "cli/left_out.h"
 
 struct listing {
     bool sizes;
@@ -60,7 +61,8 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
             }
         }
     }
-    uint64_t skipped = situ_objects_skipped(objects);
+    struct situ_left_out left_out = {.struct_size = sizeof left_out};
+    (void)situ_objects_left_out(objects, &left_out);
     situ_objects_free(objects);
     if (more < 0) {
         (void)fflush(stdout);
@@ -68,8 +70,11 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
         return STATUS_NOTHING;
     }
     int status = cli_finish_output(STATUS_GOOD);
-    if (status == STATUS_GOOD && skipped > 0 && isatty(STDERR_FILENO)) {
-        cli_say("%" PRIu64 " more of kinds that no decoder knows; --all lists them", skipped);
+    if (status == STATUS_GOOD && left_out_any(&left_out) &&
+        (listing->all || isatty(STDERR_FILENO))) {
+        char text[LEFT_OUT_SIZE];
+        cli_say("left out: %s%s", left_out_text(text, &left_out),
+                left_out.skipped > 0 ? "; --all lists what is skipped" : "");
     }
     return status;
 }

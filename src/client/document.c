@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct document_block {
     struct document_block *next; /* owned */
@@ -53,6 +54,51 @@ void *document_alloc(struct document *document, size_t count, size_t size)
     block->next = document->blocks;
     document->blocks = block;
     return block->memory;
+}
+
+/* Ends the element of a valid document that begins at `*text` with a brace: past its end. */
+static char *past_object(char *text)
+{
+    size_t depth = 0;
+    bool quoted = false;
+    for (; *text; text++) {
+        if (quoted) {
+            quoted = *text != '"';
+            text += *text == '\\' && text[1];
+        } else if (*text == '"') {
+            quoted = true;
+        } else if (*text == '{' || *text == '[') {
+            depth++;
+        } else if (*text == '}' || *text == ']') {
+            depth--;
+            if (depth == 0) {
+                return text + 1;
+            }
+        }
+    }
+    return text;
+}
+
+const char *const *document_elements(struct document *document, const char *member, size_t count)
+{
+    size_t size = strlen(document_text(document)) + 1;
+    char *text = document_alloc(document, size, 1);
+    const char **elements = document_alloc(document, count, sizeof *elements);
+    if (!text || !elements) {
+        return NULL;
+    }
+    memcpy(text, document_text(document), size);
+    char *at = strstr(text, member);
+    at = at ? strchr(at, '[') : NULL;
+    for (size_t i = 0; i < count; i++) {
+        char *start = at ? strchr(at, '{') : NULL;
+        at = start ? past_object(start) : NULL;
+        elements[i] = at && *at ? start : "";
+        if (at && *at) {
+            *at++ = '\0';
+        }
+    }
+    return elements;
 }
 
 const char *document_text(const struct document *document)

@@ -27,6 +27,11 @@ must_check int document_request(struct document *document, struct situ *array,
 /* Zeroed memory that lives as long as the document; at least one element. NULL: out of memory. */
 void *document_alloc(struct document *document, size_t count, size_t size);
 
+/* The words of each of the `count` objects in the array `member` ("\"jobs\""), the document's one
+ * member, as docs/protocol.md has it; "" where it is not. They live as long as the document. NULL:
+ * out of memory. */
+const char *const *document_elements(struct document *document, const char *member, size_t count);
+
 /* The text as the array sent it, without the line feed at its end. */
 const char *document_text(const struct document *document);
 

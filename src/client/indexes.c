@@ -166,11 +166,13 @@ static int fill(struct indexes *indexes, struct situ_error *error)
     const struct situ_index **list =
         document_alloc(&indexes->document, count, sizeof(struct situ_index *));
     struct situ_index *memory = document_alloc(&indexes->document, count, sizeof *memory);
-    if (!list || !memory) {
+    const char *const *texts = document_elements(&indexes->document, "\"indexes\"", count);
+    if (!list || !memory || !texts) {
         return client_fail_memory(error);
     }
     for (size_t i = 0; i < count; i++) {
         index_fill(&memory[i], json_element(nodes, i));
+        memory[i].json = texts[i];
         list[i] = &memory[i];
     }
     indexes->public = (struct situ_indexes){

@@ -140,57 +140,6 @@ int situ_job_start_objects(struct situ *array, const char *model, const char *co
 
 /* ---- Listing --------------------------------------------------------------------------------- */
 
-/* Ends the element of a valid document that begins at `*text` with a brace: past its end. */
-static char *past_object(char *text)
-{
-    size_t depth = 0;
-    bool quoted = false;
-    for (; *text; text++) {
-        if (quoted) {
-            quoted = *text != '"';
-            text += *text == '\\' && text[1];
-        } else if (*text == '"') {
-            quoted = true;
-        } else if (*text == '{' || *text == '[') {
-            depth++;
-        } else if (*text == '}' || *text == ']') {
-            depth--;
-            if (depth == 0) {
-                return text + 1;
-            }
-        }
-    }
-    return text;
-}
-
-/* Gives each job its own words, cut out of a copy of the list's. The list is one member, as
- * docs/protocol.md has it; where it is not, they stay empty. */
-static int cut_texts(struct jobs *jobs, struct situ_job *memory, size_t count,
-                     struct situ_error *error)
-{
-    size_t size = strlen(document_text(&jobs->document)) + 1;
-    char *text = document_alloc(&jobs->document, size, 1);
-    if (!text) {
-        return client_fail_memory(error);
-    }
-    memcpy(text, document_text(&jobs->document), size);
-    char *at = strstr(text, "\"jobs\"");
-    at = at ? strchr(at, '[') : NULL;
-    for (size_t i = 0; at && i < count; i++) {
-        char *start = strchr(at, '{');
-        if (!start) {
-            break;
-        }
-        at = past_object(start);
-        if (!*at) {
-            break;
-        }
-        memory[i].json = start;
-        *at++ = '\0';
-    }
-    return 0;
-}
-
 static int fill(struct jobs *jobs, struct situ_error *error)
 {
     const struct json *nodes = json_member(jobs->document.root, "jobs");
@@ -201,16 +150,18 @@ static int fill(struct jobs *jobs, struct situ_error *error)
     const struct situ_job **list =
         document_alloc(&jobs->document, count, sizeof(struct situ_job *));
     struct situ_job *memory = document_alloc(&jobs->document, count, sizeof *memory);
-    if (!list || !memory) {
+    const char *const *texts = document_elements(&jobs->document, "\"jobs\"", count);
+    if (!list || !memory || !texts) {
         return client_fail_memory(error);
     }
     for (size_t i = 0; i < count; i++) {
         job_fill(&memory[i], json_element(nodes, i));
+        memory[i].json = texts[i];
         list[i] = &memory[i];
     }
     jobs->public =
         (struct situ_jobs){.jobs = list, .count = count, .json = document_text(&jobs->document)};
-    return cut_texts(jobs, memory, count, error);
+    return 0;
 }
 
 int situ_job_list(struct situ *array, struct situ_jobs **ret_jobs, struct situ_error *error)

@@ -14,6 +14,7 @@
 #include "client/job_request.h"
 #include "client/jobs.h"
 #include "client/labels.h"
+#include "client/left_out.h"
 #include "client/stream.h"
 
 enum {
@@ -60,6 +61,7 @@ struct situ_results {
 
     struct answer answer;
     struct situ_progress progress;
+    struct situ_left_out left_out;
     uint64_t label_sent; /* for the label table */
     uint64_t label_received;
     int failed; /* 0, or what every further call returns, with `fault` */
@@ -135,7 +137,10 @@ static void take_figures(struct situ_results *results, const struct json *node)
     if (!results->selection.by_name) {
         progress->selected = count_of(node, "selected", progress->selected);
     }
-    progress->skipped = count_of(node, "skipped", progress->skipped);
+    if (json_member(node, "skipped")) {
+        left_out_fill(&results->left_out, node);
+        progress->skipped = results->left_out.skipped;
+    }
     progress->cached = count_of(node, "cached", progress->cached);
     progress->bytes_read = count_of(node, "bytes_read", progress->bytes_read);
     progress->results = count_of(node, "results", progress->results);
@@ -631,6 +636,11 @@ int situ_results_progress(const struct situ_results *results, struct situ_progre
     now.struct_size = ret_progress->struct_size;
     memcpy(ret_progress, &now, now.struct_size < sizeof now ? now.struct_size : sizeof now);
     return 0;
+}
+
+int situ_results_left_out(const struct situ_results *results, struct situ_left_out *ret_left_out)
+{
+    return results ? left_out_copy(ret_left_out, &results->left_out) : -EINVAL;
 }
 
 /* The job of a run that nobody wants the rest of. */

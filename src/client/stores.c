@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/document.h"
+#include "client/left_out.h"
 #include "client/names.h"
 
 struct stores {
@@ -24,8 +25,8 @@ struct situ_objects {
     size_t position; /* in the page */
     struct buffer after;
     struct buffer name;
-    bool more; /* after this page */
-    uint64_t skipped;
+    bool more;                     /* after this page */
+    struct situ_left_out left_out; /* of the pages so far */
     struct situ_object object;
 };
 
@@ -115,8 +116,9 @@ static int fetch_page(struct situ_objects *objects, struct situ_error *error)
     const struct json *list = json_member(root, "objects");
     objects->position = 0;
     objects->more = json_get_bool(json_member(root, "more"), false);
-    int64_t skipped = json_get_integer(json_member(root, "skipped"), 0);
-    objects->skipped += skipped > 0 ? (uint64_t)skipped : 0;
+    struct situ_left_out left_out;
+    left_out_fill(&left_out, root);
+    left_out_add(&objects->left_out, &left_out);
     bool stuck = objects->more && json_length(list) == 0;
     if (json_type_of(list) != JSON_TYPE_ARRAY || stuck) {
         return client_fail(error, SITU_PROTOCOL, "the array's list of objects cannot be read");
@@ -217,7 +219,12 @@ int situ_object_next(struct situ_objects *objects, const struct situ_object **re
 
 uint64_t situ_objects_skipped(const struct situ_objects *objects)
 {
-    return objects ? objects->skipped : 0;
+    return objects ? objects->left_out.skipped : 0;
+}
+
+int situ_objects_left_out(const struct situ_objects *objects, struct situ_left_out *ret_left_out)
+{
+    return objects ? left_out_copy(ret_left_out, &objects->left_out) : -EINVAL;
 }
 
 void situ_objects_free(struct situ_objects *objects)

@@ -7,6 +7,7 @@ where clang-format puts them. Tests are held to the same sizes.
 import tree
 
 FILE_LINES = 800
+LONGER = {"include/situ.h": 1000}  # the public interface is one header, comments and all
 FUNCTION_LINES = 80
 MAKEFILE_LINES = 40
 
@@ -28,8 +29,9 @@ def main():
     paths = tree.files(".c", ".h", ".py", ".sh", "meson.build")
     for path in paths:
         lines = tree.text(path).splitlines()
-        if len(lines) > FILE_LINES:
-            findings.append(f"{path}:1: {len(lines)} lines, at most {FILE_LINES}")
+        most = LONGER.get(path, FILE_LINES)
+        if len(lines) > most:
+            findings.append(f"{path}:1: {len(lines)} lines, at most {most}")
         if path.endswith((".c", ".h")):
             for number, length in long_functions(lines):
                 findings.append(f"{path}:{number}: a function of {length} lines, at most {FUNCTION_LINES}")

@@ -211,7 +211,7 @@ class Infer(Case):
         self.assertEqual(rows[1]["error"]["code"], "malformed")
 
     def test_an_empty_prefix_is_told(self):
-        done = self.situ("infer", "cnn", "photos/none/", status=0)
+        done = self.situ("infer", "cnn", "photos/none/", status=1)
         self.assertIn("there are no objects below 'photos/none/'", done.err)
         self.assertIn("0 objects, 0 B read on the array", done.err)
         self.assertNotIn("less", done.err)

@@ -15,6 +15,7 @@
 
 #include "cli/escape.h"
 #include "cli/figures.h"
+#include "cli/left_out.h"
 
 static void sizes(void **state)
 {
@@ -161,12 +162,52 @@ static void fields(void **state)
     }
 }
 
+static void what_is_left_out(void **state)
+{
+    (void)state;
+    char text[LEFT_OUT_SIZE];
+    struct situ_left_out sum = {.struct_size = sizeof sum};
+    assert_false(left_out_any(&sum));
+    assert_string_equal(left_out_text(text, &sum), "");
+    struct situ_left_out one = {
+        .skipped = 4210, .suffix_count = 2, .suffixes = {{"heic", 4100}, {"mov", 110}}};
+    left_out_gather(&sum, &one);
+    assert_true(left_out_any(&sum));
+    assert_string_equal(left_out_text(text, &sum), "4,210 skipped: 4,100 .heic, 110 .mov");
+    one = (struct situ_left_out){.skipped = 1234567,
+                                 .links = 1,
+                                 .excluded = 12,
+                                 .names = 2,
+                                 .suffix_count = 2,
+                                 .suffixes = {{"mov", 1230000}, {"avi", 1}}};
+    left_out_gather(&sum, &one);
+    assert_string_equal(left_out_text(text, &sum),
+                        "1,238,777 skipped: 1,230,110 .mov, 4,100 .heic, 1 .avi, 4,566 others; "
+                        "12 excluded; 1 symbolic link not followed; 2 names too long");
+    sum = (struct situ_left_out){.skipped = UINT64_MAX,
+                                 .links = UINT64_MAX,
+                                 .excluded = UINT64_MAX,
+                                 .names = UINT64_MAX,
+                                 .suffix_count = SITU_SUFFIXES};
+    for (unsigned i = 0; i < SITU_SUFFIXES; i++) {
+        (void)snprintf(sum.suffixes[i].suffix, sizeof sum.suffixes[i].suffix, "%015u", i);
+        sum.suffixes[i].files = UINT64_MAX / SITU_SUFFIXES - i;
+    }
+    assert_true(strlen(left_out_text(text, &sum)) < LEFT_OUT_SIZE - 1);
+    left_out_gather(&sum, &one); /* no room for new suffixes */
+    assert_int_equal(sum.suffix_count, SITU_SUFFIXES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes),         cmocka_unit_test(times),
-        cmocka_unit_test(closing_lines), cmocka_unit_test(foreign_text_cannot_steer_a_terminal),
-        cmocka_unit_test(widths),        cmocka_unit_test(fields),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(times),
+        cmocka_unit_test(closing_lines),
+        cmocka_unit_test(foreign_text_cannot_steer_a_terminal),
+        cmocka_unit_test(widths),
+        cmocka_unit_test(fields),
+        cmocka_unit_test(what_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

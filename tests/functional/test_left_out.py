@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What selections leave out is counted and told, in jobs, indexes and listings; a selection without
+any object says so and ends with status 1."""
+
+import json
+
+import pytest
+from conftest import Daemon
+
+
+def picture(path, size=(24, 16)):
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.linear_gradient("L").resize(size).convert("RGB").save(path, "JPEG")
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("left-out") / "photos"
+    for i in range(3):
+        picture(root / f"mixed/{i}.jpg")
+    for i in range(5):
+        (root / f"mixed/{i}.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+        (root / "heic").mkdir(exist_ok=True)
+        (root / f"heic/{i}.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    (root / "mixed/a.mov").write_bytes(b"")
+    (root / "mixed/link.jpg").symlink_to("0.jpg")
+    (root / "mixed/folder").symlink_to("../heic")
+    (root / "empty").mkdir()
+    return root
+
+
+@pytest.fixture(scope="module")
+def array(tmp_path_factory, tree, demo_models):
+    daemon = Daemon(tmp_path_factory.mktemp("situd"), ["--store", f"photos={tree}", "--models", demo_models])
+    yield daemon
+    assert daemon.stop() == 0
+
+
+TOLD = {"skipped": 6, "skipped_suffixes": {"heic": 5, "mov": 1}, "links": 2}
+
+
+def counts(answer):
+    members = ("skipped", "skipped_suffixes", "links", "excluded", "names")
+    return {name: answer[name] for name in members if name in answer}
+
+
+def test_a_job_tells_what_it_skipped_also_after_a_restart(array, situ_cli):
+    *_, last = array.run("demo", {"store": "photos", "prefix": "mixed/"}, keep=True)
+    assert counts(last["done"]) == TOLD
+    done = situ_cli(array, "infer", "demo", "photos/mixed/")
+    assert done.returncode == 0, done.stderr
+    first, second = done.stderr.splitlines()
+    assert first.startswith("3 objects") and ", 6 skipped, " in first
+    assert second == "6 skipped: 5 .heic, 1 .mov; 2 symbolic links not followed"
+    array.stop()
+    array.start()
+    jobs = [job for job in array.get("/v1/jobs").json()["jobs"] if job["state"] == "done"]
+    assert jobs and all(counts(job) == TOLD for job in jobs)
+    shown = situ_cli(array, "job", "show", jobs[0]["id"]).stdout
+    assert "left out   6 skipped: 5 .heic, 1 .mov; 2 symbolic links not followed\n" in shown
+
+
+@pytest.mark.parametrize("prefix, why", [
+    ("heic/", "; left out: 5 skipped: 5 .heic"), ("empty/", ""), ("none/", "")])
+def test_a_run_that_selects_nothing_says_so(array, situ_cli, prefix, why):
+    done = situ_cli(array, "infer", "demo", "photos/" + prefix)
+    assert done.returncode == 1, done.stderr
+    assert f"situ: there are no objects below 'photos/{prefix}'{why}\n" in done.stderr
+    job = array.start_job("demo", {"store": "photos", "prefix": prefix})
+    followed = situ_cli(array, "job", "follow", job["id"])
+    assert followed.returncode == 1, followed.stderr
+    assert f"situ: job {job['id']} selected no objects{why}\n" in followed.stderr
+
+
+def test_a_run_without_names_says_so(array, situ_cli):
+    done = situ_cli(array, "infer", "demo", "-", input="")
+    assert done.returncode == 1
+    assert "no name was given" in done.stderr
+
+
+def test_an_index_tells_what_it_skipped(array, situ_cli):
+    made = situ_cli(array, "index", "create", "heic", "--model", "demo-features", "--store", "photos",
+                    "--prefix", "heic/", "--wait")
+    assert made.returncode == 1, made.stderr
+    assert "0 rows\n5 skipped: 5 .heic\n" in made.stderr
+    assert "index heic selects no objects" in made.stderr
+    made = situ_cli(array, "index", "create", "mixed", "--model", "demo-features", "--store", "photos",
+                    "--prefix", "mixed/", "--wait")
+    assert made.returncode == 0, made.stderr
+    assert made.stderr == "3 rows\n6 skipped: 5 .heic, 1 .mov; 2 symbolic links not followed\n"
+    assert counts(array.get("/v1/indexes/mixed").json()) == TOLD
+    assert "left out   5 skipped: 5 .heic\n" in situ_cli(array, "index", "show", "heic").stdout
+
+
+def test_a_listing_counts_links_and_kinds(array, situ_cli):
+    page = array.get("/v1/stores/photos/objects", params={"prefix": "mixed/"}).json()
+    assert counts(page) == TOLD
+    page = array.get("/v1/stores/photos/objects", params={"prefix": "mixed/", "all": 1}).json()
+    assert len(page["objects"]) == 9 and counts(page) == {"skipped": 0, "links": 2}
+    listed = situ_cli(array, "object", "list", "-a", "photos/mixed/")
+    assert listed.stderr == "situ: left out: 2 symbolic links not followed\n"
+    assert len(listed.stdout.splitlines()) == 9
+
+
+def test_a_job_of_an_earlier_version_is_taken(array, tree):
+    """Its job.json has none of the new members."""
+    job = array.start_job("demo", {"store": "photos", "prefix": "heic/"})
+    array.wait_for_job(job["id"], "done")
+    array.stop()
+    path = array.directory / "state/jobs" / job["id"] / "job.json"
+    before = json.loads(path.read_text())
+    assert before.pop("skipped_suffixes") == {"heic": 5}
+    before.pop("crc32c", None)
+    path.write_text(json.dumps(before))
+    array.start()
+    now = array.job(job["id"])
+    assert (now["state"], counts(now)) == ("done", {"skipped": 5})
