@@ -80,8 +80,10 @@ def plots(out, raw):
     try:
         import matplotlib
     except ImportError:
-        raw["notes"].append("No plots: matplotlib is missing (Debian: python3-matplotlib).")
-        return []
+        found = sorted(path.name for path in out.glob("*.png"))  # of the run, where a page is written anew
+        if not found:
+            raw["notes"].append("No plots: matplotlib is missing (Debian: python3-matplotlib).")
+        return found
     matplotlib.use("Agg")
     from matplotlib import pyplot
     pyplot.rcParams.update({"figure.figsize": (7.5, 4.4), "figure.dpi": 110, "axes.grid": True,
@@ -226,35 +228,66 @@ def does_not_pay(raw):
     return lines
 
 
-def write(out, raw):
-    """Writes index.html and the plots; returns the checks."""
-    out = pathlib.Path(out)
-    checks = make_checks(raw)
-    images = plots(out, raw)
-    page = [f"<!doctype html><meta charset=utf-8><title>situ: the experiment</title><style>{STYLE}</style>",
-            "<h1>Inference where the data is stored, measured</h1>",
-            "<p>A host asks for photos that lie on an array to be classified. Either it fetches each photo and runs "
-            "the model itself, or it fetches and preprocesses and sends the tensor to an inference server beside the "
-            "data, or it sends the photo's name and situ does everything there. Host and array are network namespaces "
-            "of one machine, joined by a link of a chosen speed; one core each; photos in the page cache and "
-            "connections kept alive for all; result cache off. Bytes are counted on the interfaces, headers and "
-            "acknowledgements included. Means, medians and percentiles are medians over the runs.</p>",
-            "<p>A link's speed is kept by a token bucket at both ends (tc tbf) that holds what the link carries in "
-            "0.4 ms, at least four frames: a larger one would let a small photo pass at once. 117 kB then take 9.7 ms "
-            "at 100 Mbit/s, 1.0 ms at 1 Gbit/s, and 0.35 ms at 10 Gbit/s, where the kernel's own work on one core "
-            "takes longer than the wire would (0.1 ms). There is no delay besides: a real network adds its own to "
-            "every answer, alike for all.</p>",
-            "<table>" + "".join(f"<tr><td>{key}<td>{html.escape(str(value))}</tr>"
-                                for key, value in raw["machine"].items()) + "</table>",
-            f"<p>Command: <code>{html.escape(raw['command'])}</code>; all figures: <a href=raw.json>raw.json</a></p>",
-            "<h2>What was to be shown</h2><ul>"]
-    page += [f"<li class={'good' if c['good'] else 'miss'}>{'holds' if c['good'] else 'does not hold'}: "
-             f"{html.escape(c['text'])}" for c in checks]
-    page.append("</ul><h2>Where offloading does not pay</h2><ul>")
-    page += [f"<li>{html.escape(line)}" for line in does_not_pay(raw)] or ["<li>Nowhere among what was measured."]
-    page.append("</ul>")
-    page += [f"<p>{html.escape(note)}</p>" for note in raw["notes"]]
-    page += [f"<img src='{html.escape(name)}' alt='{html.escape(name)}'>" for name in images]
+SUMMARY = (("latency", ("100 Mbit/s", "1 Gbit/s", "10 Gbit/s")), ("large", ("100 Mbit/s", "1 Gbit/s", "10 Gbit/s")),
+           ("retrieval", ("100 Mbit/s", "1 Gbit/s", "10 Gbit/s")))
+
+
+WORKLOADS = {"squeezenet": "SqueezeNet", "mobilenet": "MobileNetV3-small", "resnet50": "ResNet-50",
+             "mobilenet-12-megapixels": "MobileNetV3-small, 12 megapixels",
+             "mobilenet-12-megapixels-fast-decoding": "the same, fast decoding", "features": "search by a new photo"}
+
+
+def sentence(raw):
+    """What a reader should take home, from the first setting over the slowest link."""
+    by = {entry["system"]: entry for entry in picked(raw, "latency") if entry["link"] == "100 Mbit/s"
+          and entry["setting"] == "squeezenet"}
+    if "compact" not in by or "host" not in by:
+        return "Asked for a photo by its name, situ answers from where the photo is stored."
+    ours, theirs = by["compact"]["median"]["mean"], by["host"]["median"]["mean"]
+    saved = 1 - wire(by["compact"]) / wire(by["host"])
+    return (f"Over 100 Mbit/s, classifying a stored photo with SqueezeNet takes {ours:.1f} ms with situ, "
+            f"{1 - ours / theirs:.0%} less than fetching the photo and classifying it on the host ({theirs:.1f} ms), "
+            f"and moves {saved:.2%} fewer bytes.")
+
+
+def summary(raw):
+    """One row a workload and link: mean latency of each system in ms, bytes on the wire for one request."""
+    rows = ["<tr><th>workload<th>link<th>situ<th>fetch, infer on the host<th>fetch, Node with sharp"
+            "<th>fetch, tensor to a server<th>bytes, situ<th>bytes, fetching<th>less</tr>"]
+    for part, links in SUMMARY:
+        for (setting, link), entries in groups(picked(raw, part), "setting", "link").items():
+            by = {entry["system"]: entry for entry in entries}
+            ours = by.get("compact") or by.get("search")
+            theirs = by.get("host") or by.get("retrieve")
+            if link in links and ours and theirs:
+                def mean(*systems):
+                    found = [by[name]["median"]["mean"] for name in systems if name in by]
+                    return number(min(found), 1) if found else ""
+                rows.append("<tr>" + "".join(f"<td>{cell}" for cell in (
+                    html.escape(WORKLOADS.get(setting, setting)), link, f"<b>{mean('compact', 'search')}</b>",
+                    mean("host", "retrieve"), mean("node"), mean("tensor", "tensor-json"),
+                    number(wire(ours), 0), number(wire(theirs), 0), f"{1 - wire(ours) / wire(theirs):.2%}")))
+    return ("<p>Mean latency of a request in milliseconds, and bytes that cross the network for it, both ways:</p>"
+            "<table>" + "\n".join(rows) + "</table>")
+
+
+METHOD = (
+    "<h2>How it was measured</h2>"
+    "<p>A host requires the classes of photos that are stored elsewhere. It can fetch each photo and run the model "
+    "itself; it can fetch, preprocess and send the tensor to an inference server beside the data; or it can send the "
+    "photo's name to situ. Host and storage node are network namespaces of one machine, joined by a link of a chosen "
+    "speed; one core each; photos in the page cache and connections kept alive for all; result cache off. Bytes are "
+    "counted on the interfaces, headers and acknowledgements included. Means, medians and percentiles are medians "
+    "over the runs.</p>"
+    "<p>A token bucket at both ends (tc tbf) limits a link's speed. It holds what the link carries in 0.4 ms, at least "
+    "four frames: a larger one would let a small photo pass at once. 117 kB take 9.7 ms at 100 Mbit/s, 1.0 ms at "
+    "1 Gbit/s, and 0.35 ms at 10 Gbit/s, where the kernel's own work on one core takes longer than the wire would "
+    "(0.1 ms). The link adds no delay: a real network adds its own to every answer, alike for all systems.</p>")
+
+
+def details(raw):
+    """Every part with its full table."""
+    page = []
     for part, title in TITLES.items():
         for (setting,), entries in groups(picked(raw, part), "setting").items():
             counts = " or ".join(map(str, sorted({e["count"] for e in entries}, reverse=True)))
@@ -265,5 +298,32 @@ def write(out, raw):
                     page.append(f"<h3>{link}</h3>" + open_table(group))
             else:
                 page.append(table(entries))
+    return page
+
+
+def check_list(checks):
+    held = sum(check["good"] for check in checks)
+    return [f"<h2>Checks</h2><p>{held} hold, {len(checks) - held} do not.</p><ul>",
+            *(f"<li class={'good' if c['good'] else 'miss'}>{'holds' if c['good'] else 'does not hold'}: "
+              f"{html.escape(c['text'])}" for c in sorted(checks, key=lambda c: c["good"])), "</ul>"]
+
+
+def write(out, raw):
+    """Writes index.html and the plots; returns the checks."""
+    out = pathlib.Path(out)
+    checks = make_checks(raw)
+    images = plots(out, raw)
+    page = [f"<!doctype html><meta charset=utf-8><title>situ: the experiment</title><style>{STYLE}</style>",
+            "<h1>Inference where the data is stored, measured</h1>",
+            f"<p><b>{sentence(raw)}</b></p>", summary(raw),
+            "<h2>Where offloading does not pay</h2><ul>",
+            *([f"<li>{html.escape(line)}" for line in does_not_pay(raw)] or ["<li>Nowhere among what was measured."]),
+            "</ul>", METHOD,
+            "<table>" + "".join(f"<tr><td>{key}<td>{html.escape(str(value))}</tr>"
+                                for key, value in raw["machine"].items()) + "</table>",
+            f"<p>Command: <code>{html.escape(raw['command'])}</code>; all figures: <a href=raw.json>raw.json</a></p>",
+            *(f"<p>{html.escape(note)}</p>" for note in raw["notes"]),
+            *(f"<img src='{html.escape(name)}' alt='{html.escape(name)}'>" for name in images),
+            *details(raw), *check_list(checks)]
     (out / "index.html").write_text("\n".join(page) + "\n")
     return checks
