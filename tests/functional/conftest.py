@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real daemon, the real worker, real photos: fixtures for the functional tests.
+"""The real daemon, the real worker, real models: fixtures for the functional tests.
 
-$SITU_BUILD is the build directory (default: build), $SITU_TEST_DATA the directory with photos,
-squeezenet and expected (default: ../shared/data beside the checkout). What is missing is skipped,
-saying so.
+$SITU_BUILD is the build directory (default: build). Pictures are drawn by the demo's program, and
+the demo's models look at them. Tests that are marked `photos` run a second time, on photos with
+SqueezeNet, where $SITU_TEST_DATA (default: ../shared/data beside the checkout) has photos,
+squeezenet and expected. What is missing is skipped, saying so.
 """
 
+import fcntl
 import io
 import json
 import os
@@ -38,7 +40,7 @@ def free_port():
 
 # ThreadSanitizer watches situd with the null engine. ONNX Runtime is not built with it: what it does
 # among its threads would be told as races.
-NEEDS_ONNX_RUNTIME = {"data", "demo_models", "models", "shared_situd"}
+NEEDS_ONNX_RUNTIME = {"corpus", "demo_models", "shared_situd"}
 
 
 def pytest_collection_modifyitems(config, items):
@@ -46,6 +48,28 @@ def pytest_collection_modifyitems(config, items):
         left_out = [item for item in items if NEEDS_ONNX_RUNTIME & set(item.fixturenames)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "photos: runs a second time on real photos, where they are")
+    config.without_photos = set()
+
+
+def pytest_generate_tests(metafunc):
+    """A test that takes a corpus runs on drawn pictures, and marked `photos` on photos, too; without
+    photos, one skipped test a file says so."""
+    if "corpus" not in metafunc.fixturenames:
+        return
+    sets = ["drawn"]
+    if metafunc.definition.get_closest_marker("photos"):
+        file = metafunc.module.__name__
+        if (DATA / "squeezenet/model.onnx").exists():
+            sets.append("photos")
+        elif file not in metafunc.config.without_photos:
+            metafunc.config.without_photos.add(file)
+            sets.append(pytest.param("photos", marks=pytest.mark.skip(
+                f"no photos in {DATA} (set SITU_TEST_DATA): {file} runs on drawn pictures alone")))
+    metafunc.parametrize("corpus", sets, indirect=True, scope="session")
 
 
 class Daemon:
@@ -188,32 +212,71 @@ def situd(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def data():
-    if not (DATA / "squeezenet/model.onnx").exists():
-        pytest.skip(f"no test data in {DATA}; set SITU_TEST_DATA")
-    return DATA
-
-
-@pytest.fixture(scope="session")
 def demo_models():
-    if not (DEMO_MODELS / "demo/model.onnx").exists():
-        pytest.skip("demo/models/demo is missing")
+    for name in ("demo", "demo-features"):
+        if not (DEMO_MODELS / name / "model.onnx").exists():
+            pytest.skip(f"demo/models/{name} is missing")
     return DEMO_MODELS
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory, data):
-    """A models directory with SqueezeNet in it."""
-    directory = tmp_path_factory.mktemp("models")
-    shutil.copytree(data / "squeezenet", directory / "squeezenet")
-    return directory
+def drawn(tmp_path_factory):
+    """128 drawn pictures: once for all of pytest-xdist's processes."""
+    program = BUILD / "demo/situ-draw"
+    if not program.exists():
+        pytest.skip("situ-draw is not built")
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    pictures = base / "drawn-pictures"
+    with open(base / "drawn-pictures.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not pictures.exists():
+            unfinished = base / "drawn-pictures.unfinished"
+            subprocess.run([program, "--count", "128", "--seed", "5", "--size", "200-500",
+                            "--out", unfinished], check=True, timeout=120,
+                           stdout=subprocess.DEVNULL)
+            unfinished.rename(pictures)
+    return pictures
+
+
+class Corpus:
+    """128 pictures, and the directory and name of the model that classifies them. `recorded` is the
+    file of right answers, None for drawn pictures."""
+
+    def __init__(self, photos, models, model, recorded=None):
+        self.photos = photos
+        self.models = models
+        self.model = model
+        self.recorded = recorded
+        self.paths = sorted(photos.iterdir(), key=lambda path: os.fsencode(path.name))
+        self.names = [path.name for path in self.paths]
+        self.size_bytes = sum(path.stat().st_size for path in self.paths)
+        assert len(self.names) == 128
 
 
 @pytest.fixture(scope="session")
-def shared_situd(tmp_path_factory, data, models):
-    """One daemon for all tests that only ask: photos and SqueezeNet. Every way to ask is to infer."""
+def photo_corpus(tmp_path_factory):
+    if not (DATA / "squeezenet/model.onnx").exists():
+        pytest.skip(f"no photos in {DATA}; set SITU_TEST_DATA")
+    models = tmp_path_factory.mktemp("models")
+    shutil.copytree(DATA / "squeezenet", models / "squeezenet")
+    return Corpus(DATA / "photos", models, "squeezenet", DATA / "expected/squeezenet-top5.tsv")
+
+
+@pytest.fixture(scope="session")
+def corpus(request):
+    """See pytest_generate_tests."""
+    if request.param == "photos":
+        return request.getfixturevalue("photo_corpus")
+    return Corpus(request.getfixturevalue("drawn"), request.getfixturevalue("demo_models"), "demo")
+
+
+@pytest.fixture(scope="session")
+def shared_situd(tmp_path_factory, corpus):
+    """One daemon for all tests that only ask. Every way to ask is to infer."""
     daemon = Daemon(tmp_path_factory.mktemp("shared"),
-                    ["--store", f"photos={data / 'photos'}", "--models", models,
+                    ["--store", f"photos={corpus.photos}", "--models", corpus.models,
                      "--cache-size", "0"])
     yield daemon
     assert daemon.stop() == 0

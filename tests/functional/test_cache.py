@@ -300,10 +300,11 @@ def test_models_whose_files_change_under_the_daemon_are_not_remembered(situd, ph
 
 # ---- forms of answers ----
 
-def test_more_classes_than_are_kept_are_inferred(situd, data, models):
-    daemon = situd("--store", f"photos={data / 'photos'}", "--models", models)
-    name = sorted(p.name for p in (data / "photos").iterdir())[0]
-    ask = lambda **query: classes(daemon, name, "squeezenet", **query)
+def test_more_classes_than_are_kept_are_inferred(situd, corpus, tmp_path):
+    package = shutil.copytree(corpus.models / "demo-features", tmp_path / "models/wide")  # 96 values
+    (package / "situ.json").write_text('{"task": "image-classification"}')
+    daemon = situd("--store", f"photos={corpus.photos}", "--models", package.parent)
+    ask = lambda **query: classes(daemon, corpus.names[0], "wide", **query)
     twenty = ask(top=20, cache=0)
     assert len(ask()) == 5
     wait_for_entries(daemon, 1, 1)
@@ -314,7 +315,7 @@ def test_more_classes_than_are_kept_are_inferred(situd, data, models):
     assert cost == (0, 0) and same(sixteen, twenty[:16]) and len(sixteen) == 16
     cost, all_twenty = costs(daemon, lambda: ask(top=20))
     assert cost == (1, 1) and same(all_twenty, twenty) and len(all_twenty) == 20
-    assert len(ask(top=1000)) == 1000
+    assert len(ask(top=1000)) == 96
     cost, bare = costs(daemon, lambda: ask(top=2, labels=0))
     assert cost == (0, 0) and [set(c) for c in bare] == [{"index", "score"}] * 2
 

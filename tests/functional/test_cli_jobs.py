@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -23,9 +22,9 @@ def names_of(lines):
 
 
 @pytest.fixture
-def array(situd, data, models):
-    """A daemon over the photos, with a cache of its own."""
-    return situd("--store", f"photos={data / 'photos'}", "--models", models)
+def array(situd, corpus):
+    """A daemon over the pictures, with a cache of its own."""
+    return situd("--store", f"photos={corpus.photos}", "--models", corpus.models)
 
 
 def settle(array):
@@ -38,24 +37,30 @@ def wire_bytes(done):
     return float(value) * {"B": 1, "kB": 1000, "MB": 1000000}[unit]
 
 
-def test_a_followed_run_survives_kills_of_the_daemon(data, models, tmp_path, situ_cli):
-    args = ["--store", f"photos={data / 'photos'}", "--models", models]
+def test_a_followed_run_survives_kills_of_the_daemon(corpus, tmp_path, situ_cli):
+    args = ["--store", f"photos={corpus.photos}", "--models", corpus.models]
     daemon = Daemon(tmp_path, args)
+    names = tmp_path / "names"
+    names.write_text("".join(f"photos/{name}\n" for name in corpus.names) * 15)
     try:
-        whole = situ_cli(daemon, "infer", "squeezenet", "photos/", "-k5", "-fjsonl")
+        whole = situ_cli(daemon, "infer", "demo", "photos/", "-k5", "-fjsonl")
         assert whole.returncode == 0, whole.stderr
-        with subprocess.Popen([SITU, "--array", f"unix:{daemon.socket}", "infer", "squeezenet", "photos/", "-k5",
-                               "-fjsonl", "--no-cache"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True) as child:
-            for seconds in (0.4, 0.7, 0.5):
-                time.sleep(seconds)
+        with (open(names, "rb") as given, open(tmp_path / "lines", "wb") as taken,
+              subprocess.Popen([SITU, "--array", f"unix:{daemon.socket}", "infer", "demo", "-", "-k5", "-fjsonl",
+                                "--no-cache"], stdin=given, stdout=taken, stderr=subprocess.PIPE,
+                               text=True) as child):
+            for kill in range(3):
+                size = (tmp_path / "lines").stat().st_size
+                daemon.wait_for(lambda: (tmp_path / "lines").stat().st_size > size, "the run to go on")
+                assert child.poll() is None, f"the run ended before kill {kill}"
                 daemon.process.send_signal(signal.SIGKILL)
                 daemon.process.wait()
                 daemon.session.close()
                 daemon = Daemon(tmp_path, args)
-            out, err = child.communicate(timeout=100)
+            _, err = child.communicate(timeout=100)
         assert child.returncode == 0, err
-        assert [json.loads(line) for line in out.splitlines()] == rows(whole)
+        lines = (tmp_path / "lines").read_text().splitlines()
+        assert [json.loads(line) for line in lines] == rows(whole) * 15
         jobs = json.loads(situ_cli(daemon, "job", "list", "--json").stdout)["jobs"]
         assert {(job["state"], job["keep"]) for job in jobs} == {("done", False)}  # and goes a minute later
     finally:
@@ -63,9 +68,9 @@ def test_a_followed_run_survives_kills_of_the_daemon(data, models, tmp_path, sit
 
 
 def test_a_job_is_left_followed_and_removed(array, situ_cli):
-    whole = rows(situ_cli(array, "infer", "squeezenet", "photos/", "-fjsonl"))
+    whole = rows(situ_cli(array, "infer", "demo", "photos/", "-fjsonl"))
     settle(array)
-    started = situ_cli(array, "infer", "squeezenet", "photos/", "--detach")
+    started = situ_cli(array, "infer", "demo", "photos/", "--detach")
     job = started.stdout.strip()
     assert (started.returncode, started.stderr) == (0, "")
     assert re.fullmatch("[a-z2-7]{8}", job)
@@ -83,37 +88,37 @@ def test_a_job_is_left_followed_and_removed(array, situ_cli):
     assert situ_cli(array, "job", "show", job).returncode == 2
 
 
-def test_pause_resume_and_cancel(array, data, situ_cli):
-    """Jobs of so many photos that none of them is done before the next command comes."""
-    names = [f"photos/{photo.name}" for photo in sorted((data / "photos").iterdir())]
+def test_pause_resume_and_cancel(array, corpus, situ_cli):
+    """Jobs of so many pictures that none of them is done before the next command comes."""
+    names = [f"photos/{name}" for name in corpus.names]
 
     def start(times):
-        started = situ_cli(array, "infer", "squeezenet", "-", "--no-cache", "--detach",
+        started = situ_cli(array, "infer", "demo", "-", "--no-cache", "--detach",
                            input="\n".join(names * times))
         assert started.returncode == 0, started.stderr
         return started.stdout.strip()
 
-    job = start(3)
+    job = start(15)
     assert situ_cli(array, "job", "pause", job).returncode == 0
     paused = json.loads(situ_cli(array, "job", "show", job, "--json").stdout)
-    assert paused["state"] == "paused" and paused["results"] < 3 * len(names)
+    assert paused["state"] == "paused" and paused["results"] < 15 * len(names)
     assert situ_cli(array, "job", "resume", job).returncode == 0
     done = situ_cli(array, "job", "follow", job, "-fjsonl")
-    assert names_of(rows(done)) == names * 3
-    other = start(40)
+    assert names_of(rows(done)) == names * 15
+    other = start(100)
     assert situ_cli(array, "job", "cancel", other).returncode == 0
     cut = situ_cli(array, "job", "follow", other, "-fjsonl")
     assert cut.returncode != 0 and "the job was cancelled" in cut.stderr
 
 
-def test_what_failed_is_run_again_alone(situd, data, models, tmp_path, situ_cli):
+def test_what_failed_is_run_again_alone(situd, corpus, tmp_path, situ_cli):
     photos = tmp_path / "photos"
     photos.mkdir()
-    for i, photo in enumerate(sorted((data / "photos").iterdir())[:6]):
+    for i, photo in enumerate(corpus.paths[:6]):
         shutil.copy(photo, photos / f"{i}.jpg")
     (photos / "2.jpg").write_bytes(b"no image")
-    array = situd("--store", f"photos={photos}", "--models", models)
-    job = situ_cli(array, "infer", "squeezenet", "photos/", "--detach").stdout.strip()
+    array = situd("--store", f"photos={photos}", "--models", corpus.models)
+    job = situ_cli(array, "infer", "demo", "photos/", "--detach").stdout.strip()
     first = situ_cli(array, "job", "follow", job, "-fjsonl")
     assert first.returncode == 1 and "situ: photos/2.jpg: " in first.stderr
     shutil.copy(photos / "1.jpg", photos / "2.jpg")
@@ -126,14 +131,14 @@ def test_what_failed_is_run_again_alone(situd, data, models, tmp_path, situ_cli)
     assert none.returncode == 2 and none.stdout == ""
 
 
-def test_the_cache_is_told_left_out_and_cleared(array, situ_cli):
-    first = situ_cli(array, "infer", "squeezenet", "photos/", "-fjsonl")
-    assert first.stderr.startswith("128 objects, 15.0 MB read on the array")
+def test_the_cache_is_told_left_out_and_cleared(array, corpus, situ_cli):
+    first = situ_cli(array, "infer", "demo", "photos/", "-fjsonl")
+    assert first.stderr.startswith(f"128 objects, {corpus.size_bytes / 1e6:.1f} MB read on the array")
     settle(array)
-    second = situ_cli(array, "infer", "squeezenet", "photos/", "-fjsonl")
+    second = situ_cli(array, "infer", "demo", "photos/", "-fjsonl")
     assert second.stderr.startswith("128 objects (128 cached), 0 B read on the array")
     assert second.stdout == first.stdout
-    third = situ_cli(array, "infer", "squeezenet", "photos/", "-fjsonl", "--no-cache")
+    third = situ_cli(array, "infer", "demo", "photos/", "-fjsonl", "--no-cache")
     assert third.stderr.startswith("128 objects, ")
     assert third.stdout == first.stdout
     assert json.loads(situ_cli(array, "cache", "status", "--json").stdout)["entries"]["answers"] == 128
@@ -142,12 +147,12 @@ def test_the_cache_is_told_left_out_and_cleared(array, situ_cli):
 
 
 def test_a_list_of_any_length_keeps_its_order(array, situ_cli):
-    first = rows(situ_cli(array, "infer", "squeezenet", "photos/", "-fjsonl"))
+    first = rows(situ_cli(array, "infer", "demo", "photos/", "-fjsonl"))
     by_name = {line["object"]: line for line in first}
     names = [sorted(by_name)[(7 * i) % 128] for i in range(6000)]
     names[17] = "photos/nosuch.jpg"
     names[5999] = "nosuch/x.jpg"
-    done = situ_cli(array, "infer", "squeezenet", "-", "-fjsonl", input="\n".join(names))
+    done = situ_cli(array, "infer", "demo", "-", "-fjsonl", input="\n".join(names))
     assert done.returncode == 1, done.stderr
     lines = rows(done)
     assert names_of(lines) == names
@@ -156,24 +161,24 @@ def test_a_list_of_any_length_keeps_its_order(array, situ_cli):
 
 
 def test_glob_and_max_failures(array, situ_cli):
-    done = situ_cli(array, "infer", "squeezenet", "photos/", "--glob", "n016*.JPEG", "-fjsonl")
+    done = situ_cli(array, "infer", "demo", "photos/", "--glob", "wood-*.jpg", "-fjsonl")
     assert done.returncode == 0
-    assert names_of(rows(done)) and all(name.startswith("photos/n016") for name in names_of(rows(done)))
+    assert names_of(rows(done)) and all(name.startswith("photos/wood-") for name in names_of(rows(done)))
     names = "\n".join(f"photos/none{i}.jpg" for i in range(200))
-    done = situ_cli(array, "infer", "squeezenet", "-", "--max-failures", "3", "-fjsonl", input=names)
+    done = situ_cli(array, "infer", "demo", "-", "--max-failures", "3", "-fjsonl", input=names)
     assert done.returncode == 1
     assert "situ: see 'situ job show " in done.stderr
     [job] = [job for job in rows(situ_cli(array, "job", "list", "--format", "jsonl")) if job["state"] == "failed"]
     assert job["max_failures"] == 3
 
 
-def test_a_standing_job_tells_what_is_new_and_what_is_gone(situd, data, models, tmp_path, situ_cli):
+def test_a_standing_job_tells_what_is_new_and_what_is_gone(situd, corpus, tmp_path, situ_cli):
     photos = tmp_path / "photos"
     photos.mkdir()
-    source = sorted((data / "photos").iterdir())
+    source = corpus.paths
     shutil.copy(source[0], photos / "a.jpg")
-    array = situd("--store", f"photos={photos}", "--models", models)
-    with subprocess.Popen([SITU, "--array", array.url, "infer", "squeezenet", "photos/", "--follow", "--interval",
+    array = situd("--store", f"photos={photos}", "--models", corpus.models)
+    with subprocess.Popen([SITU, "--array", array.url, "infer", "demo", "photos/", "--follow", "--interval",
                            "1", "-fjsonl"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
                           text=True) as child:
         job = []
@@ -195,7 +200,7 @@ def test_a_standing_job_tells_what_is_new_and_what_is_gone(situd, data, models, 
 def test_a_reader_that_leaves_takes_its_job_with_it(array, situ_cli):
     # Long enough that the output does not fit the pipe.
     names = "\n".join(f"photos/none{i}{'x' * 900}.jpg" for i in range(4000))
-    with subprocess.Popen([SITU, "--array", array.url, "infer", "squeezenet", "-", "-fjsonl"], text=True,
+    with subprocess.Popen([SITU, "--array", array.url, "infer", "demo", "-", "-fjsonl"], text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         child.stdin.write(names)
         child.stdin.close()
@@ -207,9 +212,9 @@ def test_a_reader_that_leaves_takes_its_job_with_it(array, situ_cli):
 
 
 def test_bulk_classes_cross_the_wire_in_a_few_kilobytes(array, situ_cli):
-    situ_cli(array, "infer", "squeezenet", "photos/")
+    situ_cli(array, "infer", "demo", "photos/")
     settle(array)
     for top, most in (("1", 4000), ("5", 9000)):
-        done = situ_cli(array, "infer", "squeezenet", "photos/", "--top", top, "--no-labels")
+        done = situ_cli(array, "infer", "demo", "photos/", "--top", top, "--no-labels")
         assert done.returncode == 0
         assert wire_bytes(done) < most

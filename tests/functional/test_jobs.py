@@ -271,7 +271,7 @@ def test_what_is_wrong_with_a_list_is_told(situd, photos, null_models):
     assert not list((daemon.directory / "state/jobs").iterdir())
 
 
-def test_what_is_wrong_with_a_request_is_told(situd, photos, null_models, data):
+def test_what_is_wrong_with_a_request_is_told(situd, photos, null_models):
     models = null_models(quick="sleep 0")
     daemon = null(situd, photos, models)
     select = {"store": "photos"}
@@ -303,10 +303,10 @@ def test_what_is_wrong_with_a_request_is_told(situd, photos, null_models, data):
     assert daemon.get("/v1/jobs").json() == {"jobs": []}
 
 
-def test_a_model_of_tensors_is_refused(situd, photos, data, tmp_path):
+def test_a_model_of_tensors_is_refused(situd, photos, demo_models, tmp_path):
     package = tmp_path / "models/plain"
     package.mkdir(parents=True)
-    shutil.copy(data / "squeezenet/model.onnx", package / "model.onnx")
+    shutil.copy(demo_models / "demo/model.onnx", package / "model.onnx")
     daemon = situd("--store", f"photos={photos}", "--models", tmp_path / "models")
     r = daemon.post("/v1/jobs", {"model": "plain", "select": {"store": "photos"}})
     assert (r.status_code, r.json()["code"]) == (422, "unfit"), r.text

@@ -32,17 +32,18 @@ def test_an_object_that_hangs_does_not_take_the_only_core(situd, null_models, tm
         assert hung.result().status_code == 504
 
 
-def test_cold_photos_are_read_while_others_are_inferred(situd, data, models, tmp_path, one_core):
+def test_cold_photos_are_read_while_others_are_inferred(situd, corpus, tmp_path, one_core):
     """Objects that have to come from the disk: the extra lane takes part, nothing is lost."""
     photos = tmp_path / "photos"
     photos.mkdir()
-    for path in (data / "photos").iterdir():
+    for path in corpus.paths:
         copy = photos / path.name
         copy.write_bytes(path.read_bytes())
         with open(copy, "rb") as file:
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    daemon = situd("--store", f"photos={photos}", "--models", models, "--cache-size", "0", wrapper=one_core)
-    lines = daemon.run("squeezenet", {"store": "photos"}, top=1)
+    daemon = situd("--store", f"photos={photos}", "--models", corpus.models, "--cache-size", "0",
+                   wrapper=one_core)
+    lines = daemon.run(corpus.model, {"store": "photos"}, top=1)
     names = [line["object"] for line in lines if "classes" in line]
     assert names == [f"photos/{name}" for name in sorted(os.listdir(photos))]

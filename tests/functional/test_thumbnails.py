@@ -176,11 +176,12 @@ def test_it_goes_before_jobs(situd, tmp_path, photos, null_models):
     assert after["results"] - before < 32  # of 64 that were queued before it
 
 
-# ---- real photos in the real sandbox ----
+# ---- pictures in the real sandbox ----
 
-def test_photos_in_the_sandbox_of_a_real_model(shared_situd, data):
+@pytest.mark.photos
+def test_photos_in_the_sandbox_of_a_real_model(shared_situd, corpus):
     sizes = []
-    for path in sorted((data / "photos").iterdir())[::3]:
+    for path in corpus.paths[::3]:
         answer = ask(shared_situd, f"photos/{path.name}")
         image = shown(answer)
         with Image.open(path) as original:

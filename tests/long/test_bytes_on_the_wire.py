@@ -5,9 +5,10 @@ import time
 import pytest
 
 
+@pytest.mark.photos
 @pytest.mark.parametrize("top, limit", [(1, 4000), (5, 9000)])
-def test_bytes_of_a_bulk_classification(situd, situ_cli, data, models, top, limit):
-    daemon = situd("--store", f"photos={data / 'photos'}", "--models", models)
+def test_bytes_of_a_bulk_classification(situd, situ_cli, corpus, top, limit):
+    daemon = situd("--store", f"photos={corpus.photos}", "--models", corpus.models)
 
     def wire():
         now = daemon.status()
@@ -17,7 +18,7 @@ def test_bytes_of_a_bulk_classification(situd, situ_cli, data, models, top, limi
     before = wire()
     own = wire() - before  # of a look itself
     before = wire()
-    done = situ_cli(daemon, "infer", "squeezenet", "photos/", "--top", top, "--no-labels", "--format", "jsonl")
+    done = situ_cli(daemon, "infer", corpus.model, "photos/", "--top", top, "--no-labels", "--format", "jsonl")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 128
     time.sleep(0.2)

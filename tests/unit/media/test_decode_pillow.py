@@ -4,7 +4,7 @@
     test_decode_pillow.py PART DECODE_DUMP ENCODE_JPEG
 
 PART is one of the functions below named part_PART. decode_dump and encode_jpeg are the programs
-beside this file. Exits 77 where Pillow or the test data are missing.
+beside this file. Exits 77 where Pillow is missing.
 
 The pixels to equal are those of Pillow 9.4. Later ones read two kinds of broken files otherwise (Debian 13 has 11.1):
 - From 10.1 on, a pixel whose index is beyond its PNG's palette is black; before, it is the grey of its index.
@@ -29,6 +29,8 @@ try:
 except ImportError:
     print("skipped: this python3 has no PIL")
     sys.exit(77)
+
+from photos import all_photos
 
 SEED = int(os.environ.get("SITU_TEST_SEED", "1"))
 ROUNDS = int(os.environ.get("SITU_TEST_ROUNDS", "1"))
@@ -592,12 +594,7 @@ def part_damaged(bench):
 
 
 def part_photos(bench):
-    data = pathlib.Path(os.environ.get("SITU_TEST_DATA") or pathlib.Path(__file__).resolve().parents[4] / "shared" / "data")
-    photos = sorted((data / "photos").glob("*"))
-    if not photos:
-        print(f"skipped: no photos in {data}")
-        sys.exit(77)
-    check_windows(bench, {path: Image.open(path).convert("RGB") for path in photos}, 4)
+    check_windows(bench, {path: Image.open(path).convert("RGB") for path in all_photos(bench.directory)}, 4)
 
 
 def main():

@@ -25,6 +25,8 @@ except ImportError:
     print("skipped: this python3 has no PIL and numpy")
     sys.exit(77)
 
+from photos import DATA, drawn
+
 SEED = int(os.environ.get("SITU_TEST_SEED", "1"))
 ROUNDS = int(os.environ.get("SITU_TEST_ROUNDS", "1"))
 ISAS = ["c", "avx2", "avx512", "neon"]
@@ -32,6 +34,9 @@ FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "h
 TYPES = {"FP32": np.float32, "FP16": np.float16, "UINT8": np.uint8}
 IMAGENET = {"rescale": 1 / 255, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 ORDERS_AT_ONCE = 48
+VARIANTS = ["bicubic-shortest224-crop224", "bicubic-shortest256-crop224", "bilinear-shortest256-crop224",
+            "bilinear-square224", "box-square112", "hamming-square224", "lanczos-shortest232-crop224",
+            "nearest-square224"]
 
 
 class Bench:
@@ -214,15 +219,6 @@ def tensor_of(image, settings):
 
 # The parts.
 
-def data_directory():
-    default = pathlib.Path(__file__).resolve().parents[4] / "shared" / "data"
-    directory = pathlib.Path(os.environ.get("SITU_TEST_DATA", default))
-    if not (directory / "expected" / "pixels.tsv").is_file():
-        print(f"skipped: no test data in {directory}; set SITU_TEST_DATA")
-        sys.exit(77)
-    return directory
-
-
 def golden_settings(variant):
     """`bilinear-shortest256-crop224` and the like."""
     settings = {"layout": "nhwc", "type": "UINT8"}
@@ -241,16 +237,29 @@ def golden_settings(variant):
 
 def part_golden(bench):
     """Every hash that was recorded for the photos."""
-    directory = data_directory()
-    lines = (directory / "expected" / "pixels.tsv").read_text().splitlines()[1:]
+    if not (DATA / "expected" / "pixels.tsv").is_file():
+        print(f"skipped: no recorded hashes of photos in {DATA}; set SITU_TEST_DATA")
+        sys.exit(77)
+    lines = (DATA / "expected" / "pixels.tsv").read_text().splitlines()[1:]
     rows = [line.split("\t") for line in lines]
-    orders = [(directory / "photos" / name, golden_settings(variant)) for variant, name, _ in rows]
+    orders = [(DATA / "photos" / name, golden_settings(variant)) for variant, name, _ in rows]
     for isa in bench.isas:
         for (variant, name, expected), answer in zip(rows, bench.run(isa, orders)):
             bench.checked += 1
             found = answer if isinstance(answer, str) else hashlib.sha256(answer.tobytes()).hexdigest()
             if found != expected:
                 bench.failures.append(f"{isa}: {variant} of {name}: {found}")
+
+
+def part_drawn(bench):
+    """Drawn pictures, prepared in the same ways."""
+    cases = []
+    for path in drawn(bench.directory):
+        for variant in VARIANTS:
+            settings = golden_settings(variant)
+            cases.append((path, settings, tensor_of(Image.open(path).convert("RGB"), settings),
+                          f"{variant} of {path.name}"))
+    bench.check(cases)
 
 
 def random_size(bench):

@@ -4,7 +4,7 @@
     test_thumbnail_pillow.py PART THUMBNAIL_DUMP
 
 PART is one of the functions below named part_PART. thumbnail_dump is the program beside this file.
-Exits 77 where Pillow, numpy or the test data are missing.
+Exits 77 where Pillow or numpy is missing.
 """
 import io
 import os
@@ -22,6 +22,8 @@ try:
 except ImportError:
     print("skipped: this python3 has no PIL and numpy")
     sys.exit(77)
+
+from photos import all_photos
 
 Image.MAX_IMAGE_PIXELS = None
 RNG = np.random.default_rng(1)
@@ -320,12 +322,7 @@ def part_memory(bench):
 
 
 def part_photos(bench):
-    directory = pathlib.Path(os.environ.get("SITU_TEST_DATA", pathlib.Path(__file__).resolve().parents[4] / "shared/data"))
-    photos = sorted((directory / "photos").glob("*"))
-    if not photos:
-        print(f"skipped: no photos in {directory}")
-        sys.exit(77)
-    results, _ = bench.run([(160, path.read_bytes()) for path in photos])
+    results, _ = bench.run([(160, path.read_bytes()) for path in all_photos(bench.directory)])
     sizes = [len(result[1]) for result in results]
     bench.check(all(isinstance(result[1], bytes) for result in results), "a photo makes none")
     print(f"{len(sizes)} photos: {sum(sizes) / len(sizes):.0f} bytes on average, at most {max(sizes)}")

@@ -359,6 +359,31 @@ static void names_of_models_are_checked(void **state)
     assert_int_equal(model_name_check(name, &error), 0);
 }
 
+static void the_packages_of_the_demo_are_read(void **state)
+{
+    (void)state;
+    static const struct pipeline expected = {SQUARE(96, RESAMPLE_BILINEAR), RESCALE, HALF, FP32};
+    struct model_spec *spec = NULL;
+    struct error error = {0};
+    if (model_package_read("demo/models/demo", NULL, &spec, &error) < 0) {
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(spec->task, MODEL_IMAGE_CLASSIFICATION);
+    assert_pipelines_equal(&spec->pipeline, &expected);
+    assert_int_equal(spec->label_count, 12);
+    assert_string_equal(spec->labels[0], "bricks");
+    assert_string_equal(spec->labels[11], "wood");
+    assert_string_equal(spec->onnx_path, "model.onnx");
+    model_spec_free(spec);
+    if (model_package_read("demo/models/demo-features", NULL, &spec, &error) < 0) {
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(spec->task, MODEL_FEATURE_EXTRACTION);
+    assert_pipelines_equal(&spec->pipeline, &expected);
+    assert_int_equal(spec->label_count, 0);
+    model_spec_free(spec);
+}
+
 static void the_real_squeezenet_is_read(void **state)
 {
     (void)state;
@@ -408,6 +433,7 @@ int main(void)
         IN_PACKAGE(the_digest_keeps_files_apart),
         IN_PACKAGE(files_are_opened_under_the_same_rules),
         cmocka_unit_test(names_of_models_are_checked),
+        cmocka_unit_test(the_packages_of_the_demo_are_read),
         cmocka_unit_test(the_real_squeezenet_is_read),
         IN_PACKAGE(without_openat2_no_link_is_followed_at_all),
     };
