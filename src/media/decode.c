@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/file_kind.h"
 #include "base/limits.h"
 #include "media/codec.h"
 
@@ -127,13 +128,28 @@ void decoder_trim(struct decoder *decoder)
     }
 }
 
+/* Names what it is instead, where that is known. */
+static int refuse_kind(const void *bytes, size_t size, struct error *error)
+{
+    struct file_kind kind = file_kind_of(bytes, size);
+    switch (kind.class) {
+    case FILE_IMAGE:
+        return error_set(error, ERROR_UNDECODABLE, "%s: not decoded by this version", kind.name);
+    case FILE_OTHER:
+        return error_set(error, ERROR_UNDECODABLE, "not a JPEG, PNG or WebP image, but %s",
+                         kind.name);
+    default:
+        return error_set(error, ERROR_UNDECODABLE, "not a JPEG, PNG or WebP image");
+    }
+}
+
 int decoder_open(struct decoder *decoder, const void *bytes, size_t size,
                  struct image_info *ret_info, struct error *error)
 {
     close_image(decoder);
     unsigned index = find_codec(bytes, size);
     if (index == CODEC_COUNT) {
-        return error_set(error, ERROR_UNDECODABLE, "not a JPEG, PNG or WebP image");
+        return refuse_kind(bytes, size, error);
     }
     const struct codec *codec = codecs[index];
     if (!decoder->states[index]) {

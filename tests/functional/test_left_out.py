@@ -117,3 +117,25 @@ def test_a_job_of_an_earlier_version_is_taken(array, tree):
     array.start()
     now = array.job(job["id"])
     assert (now["state"], counts(now)) == ("done", {"skipped": 5})
+
+
+@pytest.mark.parametrize("name, start, message", [
+    ("a.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC image: not decoded by this version"),
+    ("b.jpg", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", "an AVIF image: not decoded by this version"),
+    ("c", b"II*\0\x08\0\0\0\0\0", "a TIFF image, or a raw file: not decoded by this version"),
+    ("d.png", b"<!doctype html><title>404</title>", "not a JPEG, PNG or WebP image, but an HTML page"),
+    ("e.jpg", b"", "not a JPEG, PNG or WebP image, but an empty file"),
+    ("f.jpg", b"\1\2\3\4", "not a JPEG, PNG or WebP image")])
+def test_what_cannot_be_decoded_is_named(array, tree, name, start, message):
+    (tree / "kinds").mkdir(exist_ok=True)
+    (tree / "kinds" / name).write_bytes(start)
+    r = array.infer("demo", f"photos/kinds/{name}")
+    assert (r.status_code, r.json()["code"], r.json()["error"]) == (422, "undecodable", message)
+
+
+def test_a_photo_with_a_foreign_suffix_is_taken_where_it_is_named(array, tree, situ_cli):
+    picture(tree / "named/photo.heic")
+    picture(tree / "named/photo.jpg")
+    assert array.infer("demo", "photos/named/photo.heic").status_code == 200
+    done = situ_cli(array, "infer", "demo", "photos/named/photo.heic", "photos/named/photo.jpg", "-fjsonl")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 2, done.stderr
