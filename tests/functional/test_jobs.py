@@ -109,7 +109,7 @@ def test_a_job_tells_what_it_is_and_what_came_out(situd, photos, null_models):
     assert [len(line["classes"]) for line in lines[:-1]] == [2] * 20
     assert not any("label" in c for line in lines[:-1] for c in line["classes"])
     assert done == {"done": {"state": "done", "reason": None, "objects": 21, "skipped": 1,
-                             "failed": 1, "cached": 0, "bytes_read": end["bytes_read"]}}
+                             "skipped_suffixes": {"txt": 1}, "failed": 1, "cached": 0, "bytes_read": end["bytes_read"]}}
     assert daemon.get("/v1/jobs").json() == {"jobs": [end]}
     assert requests.delete(f"{daemon.url}/v1/jobs/{job['id']}").status_code == 204
     for path in ("", "/results"):

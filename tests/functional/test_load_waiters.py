@@ -3,9 +3,12 @@
 removed models go at once."""
 
 import concurrent.futures
+import contextlib
 import io
 import json
+import os
 import pathlib
+import signal
 import socket
 import tarfile
 import time
@@ -121,6 +124,15 @@ def test_workers_of_removed_models_do_not_gather(situd, store, null_models):
     assert daemon.metrics()["situ_workers"] == 0
 
 
+def has_model_file(pids):
+    """Whether a worker maps its model's file: removed from the disk, it would not be found before."""
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if "model.onnx" in pathlib.Path(f"/proc/{pid}/maps").read_text():
+                return True
+    return False
+
+
 def test_a_removed_model_that_is_still_being_loaded_is_given_up(situd, store, null_models):
     models = null_models(quick="sleep 0", slow="sleep 300")
     daemon = null(situd, store, models)
@@ -130,12 +142,10 @@ def test_a_removed_model_that_is_still_being_loaded_is_given_up(situd, store, nu
     (pid,) = daemon.workers()
     package = daemon.directory / "state/models/added/1/model.onnx"
     package.write_text("sleep 90000")
-    import os
-    import signal
     os.kill(pid, signal.SIGKILL)
     daemon.wait_for(lambda: "worker_died_idle" in daemon.log(), "the loss to be seen")
     client = ask(daemon, "/v2/models/added/ready")
-    daemon.wait_for(lambda: waiters(daemon) == 1 and daemon.workers(), "the load to begin")
+    daemon.wait_for(lambda: waiters(daemon) == 1 and has_model_file(daemon.workers()), "the load to begin")
     assert daemon.session.delete(f"{daemon.url}/v1/models/added").status_code == 204
     assert waiters(daemon) == 1  # who asked before keeps the load going
     client.close()

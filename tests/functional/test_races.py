@@ -284,10 +284,12 @@ def test_an_answer_that_lies_harms_only_its_object(hostile, mode, status, code):
         assert resident_bytes(daemon.process.pid) < 400 << 20
 
 
-def test_names_that_a_worker_made_up_are_written_as_json(hostile):
+def test_names_that_are_no_text_refuse_the_model(hostile):
     daemon = hostile("bytes_in_names")
-    assert daemon.get("/v1/models/model").json()["outputs"][1]["shape"] == [-1, 4]
-    assert daemon.get("/v2/models/model").json()["outputs"][0]["name"] == "logits"
+    model = daemon.get("/v1/models/model").json()
+    assert model["state"] == "failed" and "outputs" not in model
+    r = daemon.get("/v2/models/model")
+    assert (r.status_code, r.json()["code"]) == (503, "unavailable")
 
 
 def test_random_answers_stop_nobody(hostile):
