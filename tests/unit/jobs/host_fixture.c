@@ -261,7 +261,9 @@ static void host_run_free(struct jobs_run *run)
 static bool pick(struct fixture *fixture, struct jobs_object **ret_object,
                  struct jobs_run **ret_run)
 {
-    bool held = atomic_load(&fixture->held);
+    unsigned most = atomic_load(&fixture->most);
+    bool held =
+        atomic_load(&fixture->held) || (most > 0 && atomic_load(&fixture->inferred) >= most);
     fixture->seed = fixture->seed * 1103515245u + 12345u;
     unsigned start = fixture->queued > 0 ? (fixture->seed >> 8) % fixture->queued : 0;
     for (unsigned i = 0; i < fixture->queued; i++) {
@@ -306,6 +308,13 @@ static void *host_thread(void *context)
 void fixture_hold(struct fixture *fixture, bool held)
 {
     atomic_store(&fixture->held, held);
+    HOLD(&fixture->lock);
+    (void)pthread_cond_broadcast(&fixture->changed);
+}
+
+void fixture_hold_behind(struct fixture *fixture, unsigned most)
+{
+    atomic_store(&fixture->most, most);
     HOLD(&fixture->lock);
     (void)pthread_cond_broadcast(&fixture->changed);
 }

@@ -49,6 +49,7 @@ struct fixture {
     atomic_bool unavailable; /* ERROR_UNAVAILABLE for every object */
     atomic_bool model_gone;
     atomic_bool held;     /* nothing comes back */
+    atomic_uint most;     /* nothing comes back once so many were inferred; 0: no bound */
     atomic_uint busy;     /* so many run_start calls say -EBUSY */
     atomic_uint delay_us; /* of each object */
 
@@ -88,6 +89,9 @@ void fixture_fill(struct fixture *fixture, const char *prefix, unsigned count, u
 void fixture_put(struct fixture *fixture, const char *key, size_t size);
 void fixture_hide(struct fixture *fixture, const char *key);
 void fixture_hold(struct fixture *fixture, bool held);
+/* `most`: so a job gets so far, less what is in flight, and no further, however slow the machine.
+ */
+void fixture_hold_behind(struct fixture *fixture, unsigned most);
 void fixture_await_in_flight(struct fixture *fixture, unsigned count); /* at some time so far */
 
 /* A spec over a prefix of the store; constant strings are borrowed by it. */

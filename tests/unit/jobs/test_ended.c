@@ -202,8 +202,8 @@ static void a_start_syncs_no_log_of_an_ended_job(void **state)
     char paused[JOB_ID_SIZE];
     end_one(fixture, ids[0]);
     end_one(fixture, ids[1]);
-    fixture_fill(fixture, "a/", 1500, 0);
-    atomic_store(&fixture->delay_us, 200);
+    fixture_fill(fixture, "a/", 500, 0);
+    fixture_hold_behind(fixture, atomic_load(&fixture->inferred) + 50 + LIMIT_JOB_WINDOW);
     fixture_create(fixture, &spec, paused);
     fixture_await_results(fixture, paused, 50);
     assert_int_equal(jobs_pause(fixture->jobs, paused, &error), 0);

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "host_fixture.h"
 
 enum { COUNT = 1500, FOLLOWERS = 4 };
@@ -28,6 +29,7 @@ struct follower {
     struct buffer lines;
     enum jobs_read end;
     atomic_uint woken;
+    atomic_bool there; /* it has its reader, or has none */
     pthread_t thread;
 };
 
@@ -44,6 +46,7 @@ static void *follow(void *context)
     struct error error;
     int r = jobs_reader_new(follower->fixture->jobs, follower->id, follower->after, count_call,
                             follower, &reader, &error);
+    atomic_store(&follower->there, true);
     enum jobs_read read = JOBS_READ_MORE;
     while (r == 0 && (read == JOBS_READ_MORE || read == JOBS_READ_WAIT)) {
         if (read == JOBS_READ_WAIT) {
@@ -60,7 +63,12 @@ static void start(struct follower *follower, struct fixture *fixture, const char
                   uint64_t after)
 {
     *follower = (struct follower){.fixture = fixture, .id = id, .after = after};
+    int64_t until_ns = clock_now_ns() + WAIT_MS * NS_PER_MS;
     assert_int_equal(pthread_create(&follower->thread, NULL, follow, follower), 0);
+    while (!atomic_load(&follower->there)) { /* else the job may be gone before it comes */
+        assert_true(clock_now_ns() < until_ns);
+        fixture_sleep_ms(1);
+    }
 }
 
 static void finish(struct follower *follower)
@@ -77,7 +85,7 @@ static void followers_get_all_of_it_while_it_runs(void **state)
     struct error error;
     char id[JOB_ID_SIZE];
     fixture_fill(fixture, "a/", COUNT, 11);
-    atomic_store(&fixture->delay_us, 100);
+    fixture_hold_behind(fixture, COUNT / 2 + 2 * LIMIT_JOB_WINDOW);
     fixture_create(fixture, &spec, id);
     for (unsigned i = 0; i < FOLLOWERS; i++) {
         fixture_await_results(fixture, id, 30 * i);
@@ -85,6 +93,7 @@ static void followers_get_all_of_it_while_it_runs(void **state)
     }
     fixture_await_results(fixture, id, COUNT / 2);
     assert_int_equal(jobs_pause(fixture->jobs, id, &error), 0);
+    fixture_hold_behind(fixture, 0);
     assert_int_equal(jobs_resume(fixture->jobs, id, &error), 0);
     fixture_await(fixture, id, JOB_DONE);
     char *lines = fixture_lines(fixture, id);
@@ -135,7 +144,7 @@ static void a_removed_job_ends_its_readers(void **state)
     struct error error;
     char id[JOB_ID_SIZE];
     fixture_fill(fixture, "a/", COUNT, 0);
-    atomic_store(&fixture->delay_us, 200);
+    fixture_hold_behind(fixture, 150 + LIMIT_JOB_WINDOW);
     fixture_create(fixture, &spec, id);
     fixture_await_results(fixture, id, 50);
     start(&follower, fixture, id, 0);
@@ -180,7 +189,6 @@ static void a_stop_brings_readers_back(void **state)
     fixture_create(fixture, &spec, id);
     fixture_await(fixture, id, JOB_RUNNING);
     start(&follower, fixture, id, 0);
-    fixture_sleep_ms(20);
     jobs_stop(fixture->jobs);
     finish(&follower);
     assert_int_equal(follower.end, JOBS_READ_STOP);

@@ -131,12 +131,12 @@ static void what_the_table_lacks_is_kept(void **state)
     spec.standing = true;
     spec.interval_s = 1;
     fixture_fill(fixture, prefix_a, COUNT, 0);
-    atomic_store(&fixture->delay_us, 2000);
+    fixture_hold_behind(fixture, 300 + LIMIT_JOB_WINDOW);
     fixture_create(fixture, &spec, id);
     fixture_await_results(fixture, id, 300); /* less than the table commits at once */
     assert_int_equal(jobs_release(fixture->jobs, id, UINT64_MAX, NULL), 0);
     assert_true(read_from(fixture, id, 0).lines >= 300);
-    atomic_store(&fixture->delay_us, 0);
+    fixture_hold_behind(fixture, 0);
     fixture_await_rest(fixture, id, 1);
     fixture_check_exact(fixture, id, prefix_a, COUNT);
 }

@@ -69,8 +69,10 @@ static void the_window_is_bounded_in_bytes(void **state)
         (void)snprintf(key, sizeof key, "a/%05u.jpg", i);
         fixture_put(fixture, key, i == 11 ? LIMIT_JOB_WINDOW_BYTES + 5 : 5 << 20);
     }
-    atomic_store(&fixture->delay_us, 500);
+    fixture_hold(fixture, true);
     fixture_create(fixture, &spec, id);
+    fixture_await_in_flight(fixture, 3);
+    fixture_hold(fixture, false);
     fixture_await(fixture, id, JOB_DONE);
     fixture_check_exact(fixture, id, "a/", 24);
     assert_int_equal(fixture->in_flight_most, 3);
@@ -113,10 +115,11 @@ static void a_host_that_cannot_pauses_the_job_until_it_can(void **state)
     struct job_spec spec = fixture_spec(all);
     char id[JOB_ID_SIZE];
     fixture_fill(fixture, "a/", 600, 7);
-    atomic_store(&fixture->delay_us, 200);
+    fixture_hold_behind(fixture, 100 + LIMIT_JOB_WINDOW);
     fixture_create(fixture, &spec, id);
     fixture_await_results(fixture, id, 100);
     atomic_store(&fixture->unavailable, true);
+    fixture_hold_behind(fixture, 0);
     fixture_await_reason(fixture, id, ERROR_UNAVAILABLE);
     uint64_t results = fixture_results(fixture, id);
     for (unsigned i = 0; i < 100; i++) { /* over several tries it shows nothing else */
