@@ -28,6 +28,7 @@ struct item {
     struct store *store;
     struct object_identity identity; /* zeros where it could not be looked at */
     bool flawed;
+    bool unlisted; /* see struct selected */
     struct error fault;
 };
 

@@ -48,7 +48,9 @@ struct pass {
     bool walk_ended;
     const char *known_key; /* borrowed from the walk */
     struct known_object known_object;
-    struct buffer gone;                  /* the name of the object that is gone */
+    struct buffer unlisted; /* the directory that cannot be listed, with its `/`: what the table has
+                             * in it is not gone */
+    struct buffer gone;     /* the name of the object that is gone */
     char table_key[LIMIT_KEY_BYTES + 1]; /* of a name that is too long */
 };
 
@@ -250,6 +252,24 @@ static int catch_up(struct pass *pass, const struct job_log_totals *totals, stru
     return commit(pass, &note, error);
 }
 
+/* Is it in the directory that could not be listed last? Nobody knows whether it is there. */
+static bool is_unlisted(const struct pass *pass, const char *key)
+{
+    size_t size = pass->unlisted.size;
+    return size > 0 && strncmp(key, pass->unlisted.data, size) == 0 && key[size] != '\0';
+}
+
+static int note_unlisted(struct pass *pass, const char *path, struct error *error)
+{
+    buffer_clear(&pass->unlisted);
+    buffer_append_text(&pass->unlisted, path);
+    if (buffer_ok(&pass->unlisted) < 0) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    pass->walked = pass->walked && !is_unlisted(pass, pass->known_key);
+    return 0;
+}
+
 /* Which pass, and from where: that of the last line, where it is not complete. */
 static int find_place(struct pass *pass, struct error *error)
 {
@@ -265,6 +285,10 @@ static int find_place(struct pass *pass, struct error *error)
         pass->after = strdup(key_in(object));
         if (!pass->after) {
             return error_set(error, ERROR_MEMORY, "out of memory");
+        }
+        size_t size = strlen(pass->after);
+        if (size > 0 && pass->after[size - 1] == '/') {
+            return note_unlisted(pass, pass->after, error);
         }
     }
     return 0;
@@ -330,6 +354,7 @@ void pass_free(struct pass *pass)
     known_batch_free(pass->batch);
     known_close(pass->known);
     buffer_done(&pass->gone);
+    buffer_done(&pass->unlisted);
     free(pass->after);
     free(pass->directory);
     free(pass);
@@ -377,7 +402,8 @@ static int look_at_table(struct pass *pass, struct error *error)
             return r;
         }
         pass->walk_ended = r == 0;
-        pass->walked = r > 0 && pass->known_object.slot != SLOT_LONG;
+        pass->walked =
+            r > 0 && pass->known_object.slot != SLOT_LONG && !is_unlisted(pass, pass->known_key);
     }
     return 0;
 }
@@ -475,6 +501,12 @@ int pass_next(struct pass *pass, struct selection *selection, struct item *ret_i
     }
     if (known && object.slot != SLOT_LONG) {
         pass->walked = false;
+    }
+    if (pass->item.unlisted) {
+        r = note_unlisted(pass, key_in(pass->item.object), error);
+        if (r < 0) {
+            return r;
+        }
     }
     *ret_item = pass->item;
     if (known && is_same(&object, &pass->item.identity)) {

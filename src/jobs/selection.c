@@ -174,6 +174,17 @@ static int judge(struct selected *selected, const char *key)
                : error_set(&selected->fault, ERROR_MALFORMED, "the name is not UTF-8");
 }
 
+/* The fault of a directory that cannot be listed. */
+static void judge_unlisted(struct selected *selected, int errnum)
+{
+    char text[128];
+    selected->flawed = !utf8_valid(selected->object, strlen(selected->object));
+    selected->unlisted = true;
+    (void)error_set(&selected->fault, ERROR_UNREADABLE,
+                    "the directory cannot be listed, and nothing in it is inferred: %s",
+                    error_text(errnum, text, sizeof text));
+}
+
 /* ---- a listing ---- */
 
 /* Drops what does not match. */
@@ -182,7 +193,8 @@ static void sift(struct selection *selection)
     struct store_page *page = &selection->page;
     size_t kept = 0;
     for (size_t i = 0; i < page->count && selection->glob; i++) {
-        if (glob_match(selection->glob, page->entries[i].key)) {
+        /* What may match in a directory that cannot be listed nobody knows. */
+        if (page->entries[i].errnum != 0 || glob_match(selection->glob, page->entries[i].key)) {
             page->entries[kept++] = page->entries[i];
         }
     }
@@ -249,13 +261,15 @@ static int next_listed(struct selection *selection, struct selected *ret_selecte
     if (result < 0) {
         return result;
     }
-    if (!entry->flawed) {
+    if (entry->errnum != 0) {
+        judge_unlisted(&selected, entry->errnum);
+    } else if (!entry->flawed) {
         selected.key = key;
         selected.store = selection->store;
     } else if (judge(&selected, key) == 0) {
         (void)error_set(&selected.fault, ERROR_MALFORMED, "the name cannot be a key");
     }
-    selected.flawed = entry->flawed;
+    selected.flawed = entry->errnum != 0 ? selected.flawed : entry->flawed;
     selection->index++;
     *ret_selected = selected;
     return 1;

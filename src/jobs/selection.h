@@ -33,9 +33,10 @@ struct selected {
     struct store *store; /* borrowed; NULL likewise */
     bool flawed;         /* the name is not UTF-8 or too long: raw bytes in `object` */
     struct error fault;  /* ERROR_NONE; or no such store, not a key: becomes a failure line */
+    bool unlisted; /* a directory, with its `/`, that cannot be listed: it stands for all in it */
 };
 
-/* 1 and the next, 0 at the end, or a negative errno: a directory that cannot be listed
+/* 1 and the next, 0 at the end, or a negative errno: a listing that fails as a whole
  * (ERROR_UNREADABLE), a key list that cannot be read (ERROR_IO), ERROR_MEMORY. After an error the
  * same call may be made again. */
 must_check int selection_next(struct selection *selection, struct selected *ret_selected,

@@ -44,6 +44,7 @@ struct walk {
     char key[LIMIT_NAME_BYTES + 1]; /* found by next_key */
     size_t key_size;
     bool flawed; /* what was found is no key: too long, or not UTF-8 */
+    int errnum;  /* what was found is a directory that cannot be listed, for this reason; else 0 */
     uint64_t size_bytes;
     struct left_out_tally left_out;
 };
@@ -68,6 +69,34 @@ static int refuse_directory(const char *path, int errnum, struct error *error)
 bool dir_is_gone(int errnum)
 {
     return errnum == -ENOENT || errnum == -ENOTDIR || errnum == -ELOOP || errnum == -EXDEV;
+}
+
+/* May one directory alone be at fault? Not where input and output fails: the whole file system may
+ * be gone then, and what it holds is not to be told as failed. */
+static bool is_of_directory(int errnum)
+{
+    return errnum == -EACCES || errnum == -EPERM || errnum == -EUCLEAN || errnum == -EBADMSG;
+}
+
+/* A directory that cannot be listed is found in its own place, and stands for all in it: 1. One in
+ * which the cursor is already has no place any more: an error. */
+static int find_unlisted(struct walk *walk, int errnum, struct error *error)
+{
+    const char *after = walk->query->after;
+    size_t size = strlen(walk->path);
+    if (!walk->query->flawed || !is_of_directory(errnum) || size == 0 ||
+        (starts_with(after, walk->path) && after[size] != '\0')) {
+        return refuse_directory(walk->path, errnum, error);
+    }
+    if (strcmp(walk->path, after) <= 0) {
+        return 0; /* it was given before */
+    }
+    memcpy(walk->key, walk->path, size + 1);
+    walk->key_size = size;
+    walk->size_bytes = 0;
+    walk->flawed = true;
+    walk->errnum = -errnum;
+    return 1;
 }
 
 static int open_directory(const struct walk *walk)
@@ -137,9 +166,10 @@ bool dir_is_lost_and_found(const char *path)
 }
 
 /* Names of the directory at walk->path from `from` on: out of the cache, unless they have to be
- * `more` than what is there. *ret_names is NULL where the directory is gone. */
+ * `more` than what is there. *ret_names is NULL where the directory is gone. A negative errno where
+ * it cannot be listed. */
 static int load(struct walk *walk, const char *from, bool going_on, bool more,
-                struct names **ret_names, struct error *error)
+                struct names **ret_names)
 {
     cleanup_fd int fd = open_directory(walk);
     *ret_names = NULL;
@@ -155,7 +185,7 @@ static int load(struct walk *walk, const char *from, bool going_on, bool more,
     if (r == 0 && !*ret_names) {
         r = read_names(walk, fd, &info, from, ret_names);
     }
-    return r < 0 ? refuse_directory(walk->path, r, error) : 0;
+    return r;
 }
 
 static void close_directory(struct walk *walk)
@@ -166,21 +196,19 @@ static void close_directory(struct walk *walk)
     walk->directory = -1;
 }
 
-/* Goes down into the directory at walk->path. */
+/* Goes down into the directory at walk->path; 1 where it is found as one that cannot be listed. */
 static int enter(struct walk *walk, size_t path_size, struct error *error)
 {
     struct start start;
     find_start(walk, &start);
     struct names *names = NULL;
-    if (!start.nothing) {
-        int r = load(walk, start.name, start.going_on, false, &names, error);
-        if (r < 0) {
-            return r;
-        }
+    int r = start.nothing ? 0 : load(walk, start.name, start.going_on, false, &names);
+    if (r < 0) {
+        r = find_unlisted(walk, r, error);
     }
     if (!names) {
         walk->path[walk->depth > 0 ? walk->frames[walk->depth - 1].path_size : 0] = '\0';
-        return 0;
+        return r;
     }
     close_directory(walk);
     walk->frames[walk->depth++] =
@@ -216,9 +244,9 @@ static int advance(struct walk *walk, struct error *error)
     }
     memcpy(last, name, strlen(name) + 1);
     struct names *names = NULL;
-    int r = load(walk, last, true, true, &names, error);
+    int r = load(walk, last, true, true, &names);
     if (r < 0) {
-        return r;
+        return refuse_directory(walk->path, r, error);
     }
     if (!names) {
         leave(walk);
@@ -268,6 +296,7 @@ static bool take_name(struct walk *walk, const char *name, size_t name_size)
     }
     walk->key_size = size;
     walk->size_bytes = 0;
+    walk->errnum = 0;
     return true;
 }
 
@@ -384,15 +413,28 @@ static int look_ahead(struct walk *walk, struct error *error)
     return r;
 }
 
+/* What was found goes to the page. */
+static void put(const struct walk *walk, struct page_builder *builder)
+{
+    if (walk->errnum != 0) {
+        page_builder_add_unlisted(builder, walk->key, walk->key_size, walk->errnum);
+    } else {
+        page_builder_add(builder, walk->key, walk->key_size, walk->size_bytes, walk->flawed);
+    }
+}
+
 static int fill_page(struct walk *walk, struct page_builder *builder, struct error *error)
 {
     int r = begin(walk, error);
+    bool found = r > 0; /* the directory of the prefix itself, which cannot be listed */
+    r = found ? 0 : r;
     while (r == 0) {
-        r = next_key(walk, error);
+        r = found ? 1 : next_key(walk, error);
+        found = false;
         if (r <= 0) {
             return r;
         }
-        page_builder_add(builder, walk->key, walk->key_size, walk->size_bytes, walk->flawed);
+        put(walk, builder);
         r = builder->count == walk->query->limit ? look_ahead(walk, error) : 0;
         if (builder->count == walk->query->limit) {
             return r;
@@ -416,6 +458,7 @@ int dir_list(struct store *store, const struct store_list_query *query, struct s
     walk->key[0] = '\0';
     walk->key_size = 0;
     walk->flawed = false;
+    walk->errnum = 0;
     walk->size_bytes = 0;
     walk->left_out = (struct left_out_tally){.links = 0};
     struct page_builder builder = PAGE_BUILDER_INIT;

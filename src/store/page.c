@@ -14,14 +14,26 @@ void page_builder_done(struct page_builder *builder)
     buffer_done(&builder->flaws);
 }
 
-void page_builder_add(struct page_builder *builder, const char *key, size_t key_size,
-                      uint64_t size_bytes, bool flawed)
+static void add(struct page_builder *builder, const char *key, size_t key_size, uint64_t size_bytes,
+                int flaw)
 {
     buffer_append(&builder->keys, key, key_size);
     buffer_append_char(&builder->keys, '\0');
     buffer_append(&builder->sizes, &size_bytes, sizeof size_bytes);
-    buffer_append_char(&builder->flaws, flawed ? 1 : 0);
+    buffer_append(&builder->flaws, &flaw, sizeof flaw);
     builder->count++;
+}
+
+void page_builder_add(struct page_builder *builder, const char *key, size_t key_size,
+                      uint64_t size_bytes, bool flawed)
+{
+    add(builder, key, key_size, size_bytes, flawed ? -1 : 0);
+}
+
+void page_builder_add_unlisted(struct page_builder *builder, const char *path, size_t path_size,
+                               int errnum)
+{
+    add(builder, path, path_size, 0, errnum);
 }
 
 int page_builder_finish(const struct page_builder *builder, bool more, struct store_page *ret_page,
@@ -41,7 +53,10 @@ int page_builder_finish(const struct page_builder *builder, bool more, struct st
     }
     for (size_t i = 0; i < builder->count; i++) {
         entries[i].key = keys;
-        entries[i].flawed = builder->flaws.data[i] != 0;
+        int flaw = 0;
+        memcpy(&flaw, builder->flaws.data + i * sizeof flaw, sizeof flaw);
+        entries[i].flawed = flaw != 0;
+        entries[i].errnum = flaw > 0 ? flaw : 0;
         memcpy(&entries[i].size_bytes, builder->sizes.data + i * sizeof(uint64_t),
                sizeof(uint64_t));
         keys += strlen(keys) + 1;

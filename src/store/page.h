@@ -12,7 +12,8 @@
 struct page_builder {
     struct buffer keys;  /* each with its NUL, one behind the other */
     struct buffer sizes; /* uint64_t each */
-    struct buffer flaws; /* a byte each: 1 for a name that is no key */
+    struct buffer flaws; /* an int each: 0 for a key, -1 for a name that is none, errno for a
+                          * directory that cannot be listed */
     size_t count;
     struct left_out_tally left_out;
 };
@@ -23,6 +24,10 @@ void page_builder_done(struct page_builder *builder);
 
 void page_builder_add(struct page_builder *builder, const char *key, size_t key_size,
                       uint64_t size_bytes, bool flawed);
+
+/* A directory, with its `/`, that cannot be listed. */
+void page_builder_add_unlisted(struct page_builder *builder, const char *path, size_t path_size,
+                               int errnum);
 
 /* The page, owned by the caller (store_page_done). -ENOMEM. */
 must_check int page_builder_finish(const struct page_builder *builder, bool more,

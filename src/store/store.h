@@ -33,7 +33,9 @@ struct store_page {
     struct store_entry {
         const char *key;     /* borrowed from the page; NUL-terminated, valid UTF-8 */
         bool flawed;         /* where asked for: not UTF-8 or too long, up to LIMIT_NAME_BYTES raw
-                              * bytes in `key`; with a `/` at its end a directory that is too deep */
+                              * bytes in `key`; with a `/` at its end a directory that is too deep,
+                              * or one that cannot be listed */
+        int errnum;          /* why that is (EACCES); else 0 */
         uint64_t size_bytes; /* 0 unless sizes were asked for */
     } * entries;
     size_t count;
@@ -96,9 +98,11 @@ void store_free(struct store *store); /* NULL is fine */
 
 /* One page of keys. Sorted by key bytes over whole keys, as S3 lists: a directory takes part as
  * `name/`. Hidden files are listed. Symbolic links are counted, not followed; devices, FIFOs
- * and sockets are left out; a directory
- * that cannot be read is an error (ERROR_UNREADABLE, naming it), never a silent gap, but for
- * `lost+found`, which belongs to the file system.
+ * and sockets are left out. A
+ * directory that cannot be read is never a silent gap, but for `lost+found`, which belongs to the
+ * file system: it is an error (ERROR_UNREADABLE, naming it); or, where flawed names are asked for,
+ * it may not be read or is damaged, and it is not the store's root, it is an entry in its own place
+ * and nothing in it is listed.
  *
  * Objects may come and go between pages: a key that was there all the time is seen once. While a
  * directory of more than 10,000 names keeps changing, later pages may stem from its state of some

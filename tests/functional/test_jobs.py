@@ -13,13 +13,12 @@ import pathlib
 import random
 import shutil
 import socket
-import subprocess
 import threading
 import time
 
 import pytest
 import requests
-from conftest import Daemon, add_package, grey_png
+from conftest import add_package, grey_png
 
 NAMES = [f"{v:02}.png" for v in range(20)]
 FULL_NAMES = [f"photos/{n}" for n in NAMES]
@@ -672,30 +671,6 @@ def test_a_stop_is_not_held_up_by_jobs(situd, photos, null_models):
 
 
 # ---- stores that change or cannot be read ----
-
-def test_a_directory_that_cannot_be_read_fails_the_job_by_name(tmp_path, photos, null_models):
-    grey_png(photos / "secret/a.png", 3)
-    (photos / "secret").chmod(0)
-    directory = tmp_path / "situd"
-    directory.mkdir()
-    wrapper = []
-    if os.geteuid() == 0:
-        without = "-dac_override,-dac_read_search"
-        wrapper = ["setpriv", f"--bounding-set={without}", f"--inh-caps={without}"]
-        if subprocess.run(wrapper + ["true"], capture_output=True).returncode != 0:
-            pytest.skip("this root cannot give up capabilities")
-    daemon = Daemon(directory, ["--store", f"photos={photos}", "--models",
-                                null_models(quick="sleep 0"), "--engine", "null"], wrapper)
-    try:
-        id = daemon.start_job("quick", {"store": "photos"})["id"]
-        daemon.wait_for(lambda: daemon.job(id)["reason"], "the reason")
-        job = daemon.job(id)
-        assert job["reason"]["code"] == "unreadable" and "secret" in job["reason"]["message"]
-        assert job["state"] in ("failed", "paused")
-    finally:
-        (photos / "secret").chmod(0o755)
-        assert daemon.stop() == 0
-
 
 def test_a_standing_job_takes_in_what_comes_and_tells_what_is_gone(situd, photos, null_models):
     daemon = null(situd, photos, null_models(quick="sleep 0"))
