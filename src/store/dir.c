@@ -417,12 +417,21 @@ static int refuse_root(const char *path, int errnum, struct error *error)
                      error_text(errnum, text, sizeof text));
 }
 
-int store_dir_open(const char *path, struct store **ret_store, struct error *error)
+/* Whether what lies beneath can be opened at all. */
+static int probe_root(const struct dir_store *store, const char *path, struct error *error)
 {
-    cleanup_fd int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (root < 0) {
-        return refuse_root(path, -errno, error);
+    cleanup_fd int probe = dir_open_beneath(store, ".", O_PATH | O_DIRECTORY, 0);
+    if (probe == -ENOSYS || probe == -EPERM) {
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "store directory '%s': the system call openat2 is missing or "
+                         "forbidden here; Linux 5.6 or newer is needed",
+                         path);
     }
+    return probe < 0 ? refuse_root(path, probe, error) : 0;
+}
+
+int dir_open_root(int root, const char *path, struct store **ret_store, struct error *error)
+{
     struct dir_store *store = calloc(1, sizeof *store);
     if (!store) {
         return error_set(error, ERROR_MEMORY, "out of memory opening store '%s'", path);
@@ -431,18 +440,13 @@ int store_dir_open(const char *path, struct store **ret_store, struct error *err
                                 .root = root,
                                 .names_budget_bytes = NAMES_BUDGET_BYTES,
                                 .watches_max = LIMIT_WATCHES};
-    cleanup_fd int probe = dir_open_beneath(store, ".", O_PATH | O_DIRECTORY, 0);
-    if (probe < 0) {
+    atomic_init(&store->closing, false);
+    int r = probe_root(store, path, error);
+    if (r < 0) {
         free(store);
-        if (probe == -ENOSYS || probe == -EPERM) {
-            return error_set(error, ERROR_UNAVAILABLE,
-                             "store directory '%s': the system call openat2 is missing or "
-                             "forbidden here; Linux 5.6 or newer is needed",
-                             path);
-        }
-        return refuse_root(path, probe, error);
+        return r;
     }
-    int r = pthread_mutex_init(&store->filesystems_lock, NULL);
+    r = pthread_mutex_init(&store->filesystems_lock, NULL);
     if (r == 0) {
         r = -names_cache_init(&store->names);
         if (r != 0) {
@@ -453,7 +457,37 @@ int store_dir_open(const char *path, struct store **ret_store, struct error *err
         free(store);
         return error_set(error, ERROR_MEMORY, "out of memory opening store '%s'", path);
     }
-    (void)take_fd(&root);
     *ret_store = &store->base;
     return 0;
+}
+
+int dir_check_root(struct store *store)
+{
+    struct stat info;
+    return fstat(dir_store(store)->root, &info) < 0 ? -errno : 0;
+}
+
+void dir_root_filesystem(struct store *base, uint64_t *ret_id, bool *ret_device_only)
+{
+    struct dir_store *store = dir_store(base);
+    struct stat info;
+    *ret_id = 0;
+    *ret_device_only = true;
+    if (fstat(store->root, &info) == 0) {
+        *ret_id = filesystem_id(store, store->root, info.st_dev);
+        *ret_device_only = !filesystem_is_lasting(store->root, info.st_dev);
+    }
+}
+
+int store_dir_open(const char *path, struct store **ret_store, struct error *error)
+{
+    cleanup_fd int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (root < 0) {
+        return refuse_root(path, -errno, error);
+    }
+    int r = dir_open_root(root, path, ret_store, error);
+    if (r == 0) {
+        (void)take_fd(&root);
+    }
+    return r;
 }

@@ -7,6 +7,7 @@
 #define SITU_STORE_DIR_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,7 +16,8 @@
 
 struct dir_store {
     struct store base;
-    int root; /* owned */
+    int root;            /* owned */
+    atomic_bool closing; /* listings and the making of watches come to an end soon */
 
     pthread_mutex_t filesystems_lock; /* guards the table below */
     struct dir_filesystem {
@@ -34,6 +36,15 @@ static inline struct dir_store *dir_store(struct store *store)
 {
     return (struct dir_store *)(void *)store;
 }
+
+/* A store over the directory that `root` is open on. The descriptor is taken over where it
+ * succeeds. `path` is for messages. Errors as of store_dir_open(). */
+must_check int dir_open_root(int root, const char *path, struct store **ret_store,
+                             struct error *error);
+/* 0, or a negative errno: the root is not there any more (-ESTALE, -ENOTCONN, -EIO). */
+must_check int dir_check_root(struct store *store);
+/* The root's file system as in identities, and whether that is just a device's number. */
+void dir_root_filesystem(struct store *store, uint64_t *ret_id, bool *ret_device_only);
 
 /* Opens `path` beneath the root, never leaving it. `flags` as of open(2), `resolve` of openat2(2)
  * beside RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS. A descriptor or a negative errno. */

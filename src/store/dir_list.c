@@ -345,6 +345,9 @@ static int next_key(struct walk *walk, struct error *error)
 {
     int r = 0;
     while (r == 0 && walk->depth > 0) {
+        if (atomic_load_explicit(&walk->store->closing, memory_order_relaxed)) {
+            return error_set(error, ERROR_UNAVAILABLE, "the store is being closed");
+        }
         struct frame *frame = &walk->frames[walk->depth - 1];
         if (frame->next == frame->names->count) {
             r = advance(walk, error);

@@ -183,7 +183,8 @@ static void take_in_waiting(struct dir_watch *watch)
 {
     while (watch->waiting) {
         struct waiting *waiting = pop(watch);
-        if (!atomic_load(&watch->cancelled) && take_in(watch, waiting->path) < 0) {
+        if (!atomic_load(&watch->cancelled) && !atomic_load(&watch->store->closing) &&
+            take_in(watch, waiting->path) < 0) {
             see_partly(watch);
         }
         free(waiting);

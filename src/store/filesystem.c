@@ -101,3 +101,14 @@ bool filesystem_ask(int fd, int root, dev_t device, uint64_t *ret_id)
     }
     return true;
 }
+
+bool filesystem_is_lasting(int root, dev_t device)
+{
+    struct statfs info;
+    uint64_t fsid = 0;
+    uint8_t uuid[FILESYSTEM_UUID_SIZE];
+    if (fstatfs(root, &info) == 0) {
+        memcpy(&fsid, &info.f_fsid, sizeof fsid);
+    }
+    return !filesystem_is_of_device(fsid, device) || filesystem_uuid(root, uuid) == 0;
+}

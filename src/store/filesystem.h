@@ -32,4 +32,8 @@ int filesystem_uuid(int fd, uint8_t *ret_uuid);
  * opened and cannot be: another object may tell more. */
 bool filesystem_ask(int fd, int root, dev_t device, uint64_t *ret_id);
 
+/* Whether that number is more than the device's: the next mount, or another one, cannot change what
+ * it stands for. `root` is open for reading. */
+bool filesystem_is_lasting(int root, dev_t device);
+
 #endif

@@ -128,6 +128,31 @@ void store_free(struct store *store)
     }
 }
 
+static void tell_condition(struct store *store, bool look, struct store_condition *ret_condition)
+{
+    if (store->ops->condition) {
+        store->ops->condition(store, look, ret_condition);
+    } else {
+        *ret_condition =
+            (struct store_condition){.available = true, .generation = 1, .filesystem = 1};
+    }
+}
+
+void store_condition(struct store *store, struct store_condition *ret_condition)
+{
+    tell_condition(store, false, ret_condition);
+}
+
+void store_look(struct store *store, struct store_condition *ret_condition)
+{
+    tell_condition(store, true, ret_condition);
+}
+
+uint64_t store_generation(struct store *store)
+{
+    return store->ops->generation ? store->ops->generation(store) : 1;
+}
+
 int store_list(struct store *store, const struct store_list_query *query,
                struct store_page *ret_page, struct error *error)
 {

@@ -4,8 +4,9 @@
  * Calls block and come from lanes (stat, read) and request threads (list); any number of threads
  * may use one store at once.
  *
- * A back end is a const `struct store_ops` plus an instance: dir.c (a directory tree), mem.c
- * (tests). Block volumes, Ceph pools and S3 buckets are meant to fit behind the same calls.
+ * A back end is a const `struct store_ops` plus an instance: dir.c (a directory tree), place.c (one
+ * that may go away and come back), mem.c (tests). Block volumes, Ceph pools and S3 buckets are
+ * meant to fit behind the same calls.
  */
 #ifndef SITU_STORE_STORE_H
 #define SITU_STORE_STORE_H
@@ -67,6 +68,18 @@ struct store_target {
     void *context;
 };
 
+/* Whether a store can be served, and what stands there. */
+struct store_condition {
+    bool available;
+    bool detached;       /* by a person, not by a fault; not available then */
+    char reason[256];    /* why it is not available; "" where it is */
+    int64_t since_s;     /* since 1970, UTC: when `available` became what it is; 0: not known */
+    uint64_t generation; /* another number, other objects: it counts the roots that were opened */
+    uint64_t filesystem; /* of the root, as in identities; 0: none was open yet */
+    bool device_only;    /* that is a device's number, which another file system may have at the
+                          * next mount */
+};
+
 struct store_ops {
     const char *kind; /* "dir", "mem" */
     int (*list)(struct store *store, const struct store_list_query *query,
@@ -77,6 +90,9 @@ struct store_ops {
                 size_t *ret_size, struct object_identity *ret_identity, struct error *error);
     int (*watch)(struct store *store, const char *prefix, struct store_watch **ret_watch,
                  struct error *error); /* NULL: cannot be watched */
+    /* Looks again where `look`, else tells what is known. NULL: always available. */
+    void (*condition)(struct store *store, bool look, struct store_condition *ret_condition);
+    uint64_t (*generation)(struct store *store); /* NULL: always the same */
     void (*free)(struct store *store);
 };
 
@@ -86,8 +102,8 @@ struct store {
 };
 
 /* Opens the directory tree at `path`, and keeps it open: another directory put in its place later
- * is not seen. ERROR_NOT_FOUND, ERROR_UNREADABLE; ERROR_UNAVAILABLE where the kernel lacks openat2
- * (Linux 5.6). */
+ * is not seen (place.h sees it). ERROR_NOT_FOUND, ERROR_UNREADABLE; ERROR_UNAVAILABLE where the
+ * kernel lacks openat2 (Linux 5.6). */
 must_check int store_dir_open(const char *path, struct store **ret_store, struct error *error);
 
 /* An empty store in memory, for tests; store_mem_put copies, and replaces an object of that key. */
@@ -95,6 +111,14 @@ must_check int store_mem_new(struct store **ret_store);
 must_check int store_mem_put(struct store *store, const char *key, const void *bytes, size_t size);
 
 void store_free(struct store *store); /* NULL is fine */
+
+/* As known from the last look. Does not block. */
+void store_condition(struct store *store, struct store_condition *ret_condition);
+/* After a new look, which may wait for a disk or a network. */
+void store_look(struct store *store, struct store_condition *ret_condition);
+/* The condition's generation, at the cost of a load: what was read before it is told is of this
+ * generation or an earlier one. */
+uint64_t store_generation(struct store *store);
 
 /* One page of keys. Sorted by key bytes over whole keys, as S3 lists: a directory takes part as
  * `name/`. Hidden files are listed. Symbolic links are counted, not followed; devices, FIFOs

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A directory that may go away and come back: the calls of a store, each on the root that is open
+ * when it begins, and what a person asks of it. See place.h.
+ */
+#include "store/place.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "store/dir.h"
+#include "store/place_parts.h"
+
+enum {
+    FIRST_LOOK_MS = 2000, /* a start waits for the first look no longer */
+    STOP_MS = 2000,       /* and an end for the last one */
+    TRIES = 2,            /* a call is made again where its root was replaced meanwhile */
+};
+
+/* ---- the root, for the length of a call ---- */
+
+static bool is_hung(const struct place *place)
+{
+    return place->looking && clock_now_ns() - place->look_began_ns > PLACE_HUNG_MS * NS_PER_MS;
+}
+
+static void refuse(const struct place *place, struct error *error)
+{
+    const char *reason = place->opened   ? "its directory does not answer"
+                         : place->looked ? place->condition.reason
+                                         : "it has not been looked at yet";
+    (void)error_set(error, ERROR_UNAVAILABLE, "store '%s' is unavailable: %s", place->name, reason);
+}
+
+struct opened *place_enter(struct place *place, struct error *error)
+{
+    HOLD(&place->lock);
+    if (!place->opened || is_hung(place)) {
+        refuse(place, error);
+        return NULL;
+    }
+    place->opened->references++;
+    return place->opened;
+}
+
+void place_leave(struct place *place, struct opened *opened)
+{
+    (void)pthread_mutex_lock(&place->lock);
+    bool last = --opened->references == 0;
+    (void)pthread_mutex_unlock(&place->lock);
+    if (!last) {
+        return;
+    }
+    store_free(opened->store);
+    free(opened);
+    HOLD(&place->lock);
+    place->open_roots--;
+    (void)pthread_cond_broadcast(&place->news);
+}
+
+int place_wait(struct place *place, int64_t until_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+                             .tv_nsec = (long)(until_ns % NS_PER_S)};
+    return -pthread_cond_timedwait(&place->news, &place->lock, &until);
+}
+
+struct opened *place_drop(struct place *place)
+{
+    struct opened *opened = take_ptr(place->opened);
+    if (opened) {
+        atomic_store(&dir_store(opened->store)->closing, true);
+        place_watch_drop_all(place);
+    }
+    (void)pthread_cond_broadcast(&place->news);
+    return opened;
+}
+
+bool place_set_condition(struct place *place, bool available, const char *reason)
+{
+    struct store_condition *condition = &place->condition;
+    bool turned = !place->looked || condition->available != available;
+    bool news = turned || strcmp(condition->reason, reason) != 0;
+    if (turned) {
+        condition->since_s = (int64_t)time(NULL);
+    }
+    place->looked = true;
+    condition->available = available;
+    (void)snprintf(condition->reason, sizeof condition->reason, "%s", reason);
+    (void)pthread_cond_broadcast(&place->news);
+    return news;
+}
+
+/* Whether a call's outcome may be no word of what is in the store now. An error that a file system
+ * gives which is gone, and a listing of nothing, are looked into first. */
+static bool is_outdated(struct place *place, const struct opened *opened, bool doubtful)
+{
+    if (doubtful) {
+        place_look(place);
+    }
+    HOLD(&place->lock);
+    return place->opened != opened;
+}
+
+static bool failed_with_root(enum error_code code)
+{
+    return code == ERROR_UNREADABLE || code == ERROR_CHANGED || code == ERROR_UNAVAILABLE;
+}
+
+/* ---- the calls ---- */
+
+static int list(struct store *base, const struct store_list_query *query,
+                struct store_page *ret_page, struct error *error)
+{
+    struct place *place = place_of(base);
+    for (unsigned try = 1;; try++) {
+        struct error fault = {.code = ERROR_NONE};
+        struct store_page page = {0};
+        struct opened *opened = place_enter(place, error);
+        if (!opened) {
+            return error_code_errno(ERROR_UNAVAILABLE);
+        }
+        int r = store_list(opened->store, query, &page, &fault);
+        bool empty = r == 0 && page.count == 0 && query->after[0] == '\0';
+        bool outdated = (empty || (r < 0 && failed_with_root(fault.code))) &&
+                        is_outdated(place, opened, empty || fault.code == ERROR_UNREADABLE);
+        place_leave(place, opened);
+        if (outdated && try < TRIES) {
+            store_page_done(&page);
+            continue;
+        }
+        if (r == 0) {
+            *ret_page = page;
+        } else if (error) {
+            *error = fault;
+        }
+        return r;
+    }
+}
+
+static int stat_object(struct store *base, const char *key, struct object_identity *ret_identity,
+                       struct error *error)
+{
+    struct place *place = place_of(base);
+    for (unsigned try = 1;; try++) {
+        struct error fault = {.code = ERROR_NONE};
+        struct opened *opened = place_enter(place, error);
+        if (!opened) {
+            return error_code_errno(ERROR_UNAVAILABLE);
+        }
+        int r = store_stat(opened->store, key, ret_identity, &fault);
+        bool outdated = r < 0 && failed_with_root(fault.code) &&
+                        is_outdated(place, opened, fault.code == ERROR_UNREADABLE);
+        place_leave(place, opened);
+        if (!outdated || try == TRIES) {
+            if (r < 0 && error) {
+                *error = fault;
+            }
+            return r;
+        }
+    }
+}
+
+static int read_object(struct store *base, const char *key, const struct store_target *target,
+                       size_t *ret_size, struct object_identity *ret_identity, struct error *error)
+{
+    struct place *place = place_of(base);
+    for (unsigned try = 1;; try++) {
+        struct error fault = {.code = ERROR_NONE};
+        struct opened *opened = place_enter(place, error);
+        if (!opened) {
+            return error_code_errno(ERROR_UNAVAILABLE);
+        }
+        int r = store_read(opened->store, key, target, ret_size, ret_identity, &fault);
+        bool outdated = r < 0 && failed_with_root(fault.code) &&
+                        is_outdated(place, opened, fault.code != ERROR_UNAVAILABLE);
+        place_leave(place, opened);
+        if (!outdated || try == TRIES) {
+            if (r < 0 && error) {
+                *error = fault;
+            }
+            return r;
+        }
+    }
+}
+
+static void tell_condition(struct store *base, bool look, struct store_condition *ret_condition)
+{
+    struct place *place = place_of(base);
+    if (look) {
+        place_look(place);
+    }
+    HOLD(&place->lock);
+    *ret_condition = place->condition;
+    ret_condition->generation = atomic_load(&place->generation);
+    if (place->opened && is_hung(place)) {
+        ret_condition->available = false;
+        (void)stpcpy(ret_condition->reason, "its directory does not answer");
+    }
+}
+
+static uint64_t tell_generation(struct store *base)
+{
+    return atomic_load(&place_of(base)->generation);
+}
+
+/* ---- beginning and end ---- */
+
+static void destroy(struct place *place)
+{
+    (void)pthread_cond_destroy(&place->news);
+    (void)pthread_mutex_destroy(&place->lock);
+    free(place->name);
+    free(place->path);
+    free(place);
+}
+
+/* A look that does not come back keeps its place for ever: the process ends without it. */
+static bool stop_thread(struct place *place)
+{
+    if (!place->has_thread) {
+        return true;
+    }
+    (void)pthread_mutex_lock(&place->lock);
+    int64_t until_ns = clock_now_ns() + STOP_MS * NS_PER_MS;
+    place->stopping = true;
+    (void)pthread_cond_broadcast(&place->news);
+    while (!place->thread_over && place_wait(place, until_ns) == 0) {
+    }
+    bool over = place->thread_over;
+    (void)pthread_mutex_unlock(&place->lock);
+    if (over) {
+        (void)pthread_join(place->thread, NULL);
+    } else {
+        (void)pthread_detach(place->thread);
+    }
+    return over;
+}
+
+static void place_free(struct store *base)
+{
+    struct place *place = place_of(base);
+    if (!stop_thread(place)) {
+        return;
+    }
+    (void)pthread_mutex_lock(&place->lock);
+    struct opened *opened = place_drop(place);
+    (void)pthread_mutex_unlock(&place->lock);
+    if (opened) {
+        place_leave(place, opened);
+    }
+    destroy(place);
+}
+
+static const struct store_ops place_ops = {
+    .kind = "dir",
+    .list = list,
+    .stat = stat_object,
+    .read = read_object,
+    .watch = place_watch_new,
+    .condition = tell_condition,
+    .generation = tell_generation,
+    .free = place_free,
+};
+
+static int init(struct place *place, const struct place_options *options)
+{
+    pthread_condattr_t attributes;
+    place->base.ops = &place_ops;
+    place->look_ms = options->look_ms > 0 ? options->look_ms : PLACE_LOOK_MS;
+    place->changed = options->changed;
+    place->context = options->context;
+    place->filled = options->filled;
+    place->name = strdup(options->name);
+    place->path = strdup(options->path);
+    atomic_init(&place->generation, 0);
+    (void)pthread_mutex_init(&place->lock, NULL);
+    int r = -pthread_condattr_init(&attributes);
+    if (r == 0) {
+        (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        r = -pthread_cond_init(&place->news, &attributes);
+        (void)pthread_condattr_destroy(&attributes);
+    }
+    return place->name && place->path ? r : -ENOMEM;
+}
+
+int place_new(const struct place_options *options, struct store **ret_store, struct error *error)
+{
+    struct place *place = calloc(1, sizeof *place);
+    int r = place ? init(place, options) : -ENOMEM;
+    if (r == 0) {
+        r = -pthread_create(&place->thread, NULL, place_thread, place);
+        place->has_thread = r == 0;
+    }
+    if (r < 0) {
+        if (place) {
+            destroy(place);
+        }
+        return error_set(error, ERROR_MEMORY, "out of memory opening store '%s'", options->name);
+    }
+    int64_t until_ns = clock_now_ns() + FIRST_LOOK_MS * NS_PER_MS;
+    HOLD(&place->lock);
+    while ((!place->looked || place->looking) && place_wait(place, until_ns) == 0) {
+    }
+    *ret_store = &place->base;
+    return 0;
+}
+
+/* ---- what a person asks ---- */
+
+bool place_is_filled(struct store *store)
+{
+    struct place *place = place_of(store);
+    HOLD(&place->lock);
+    return place->filled;
+}
+
+const char *place_path(const struct store *store)
+{
+    return place_of(store)->path;
+}
+
+static void tell_changed(struct place *place)
+{
+    if (place->changed) {
+        place->changed(place->context, &place->base);
+    }
+}
+
+int place_detach(struct store *store, struct error *error)
+{
+    struct place *place = place_of(store);
+    int64_t until_ns = clock_now_ns() + PLACE_DETACH_MS * NS_PER_MS;
+    (void)pthread_mutex_lock(&place->lock);
+    bool news = !place->condition.detached;
+    place->condition.detached = true;
+    (void)place_set_condition(place, false, "it is detached; `situ store attach` takes it again");
+    struct opened *opened = place_drop(place);
+    (void)pthread_mutex_unlock(&place->lock);
+    if (opened) {
+        place_leave(place, opened);
+    }
+    (void)pthread_mutex_lock(&place->lock);
+    while ((place->open_roots > 0 || place->looking) && place_wait(place, until_ns) == 0) {
+    }
+    bool free_now = place->open_roots == 0 && !place->looking;
+    (void)pthread_mutex_unlock(&place->lock);
+    if (news) {
+        tell_changed(place);
+    }
+    return free_now ? 0
+                    : error_set(error, ERROR_CONFLICT,
+                                "store '%s' is detached, but something in it is still being read: "
+                                "its file system can be unmounted when that ends",
+                                place->name);
+}
+
+int place_attach(struct store *store, bool empty, struct error *error)
+{
+    struct place *place = place_of(store);
+    (void)pthread_mutex_lock(&place->lock);
+    place->condition.detached = false;
+    place->filled = place->filled && !empty;
+    (void)pthread_mutex_unlock(&place->lock);
+    place_look(place);
+    HOLD(&place->lock);
+    if (place->opened) {
+        return 0;
+    }
+    refuse(place, error);
+    return error_code_errno(ERROR_UNAVAILABLE);
+}
