@@ -737,6 +737,24 @@ SITU_API int situ_store_list(struct situ *array, struct situ_stores **ret_stores
                              struct situ_error *error);
 SITU_API void situ_stores_free(struct situ_stores *stores);
 
+/* Whether the store at `index` of a list can be served: 1, or 0 where it is unavailable. ret_reason
+ * (may be NULL) is why, "" where it is available; ret_since (may be NULL) is when its state became
+ * so, as 2026-01-31T12:00:00Z, "" where the array does not say. Both live as long as the list.
+ * -EINVAL: there is no such store. */
+SITU_API int situ_stores_available(const struct situ_stores *stores, size_t index,
+                                   const char **ret_reason, const char **ret_since);
+
+/* Has the array close everything in a store, so that its file system can be unmounted there; the
+ * store is unavailable then, and what needs it waits. SITU_CONFLICT where something is still being
+ * read after two seconds: it is detached all the same. */
+SITU_API int situ_store_detach(struct situ *array, const char *store, struct situ_error *error);
+
+/* Has the array take a store again. `empty`, nonzero: it is right that nothing is in it.
+ * SITU_UNAVAILABLE where the store cannot be served, with the reason; it will be by itself when it
+ * can. */
+SITU_API int situ_store_attach(struct situ *array, const char *store, int empty,
+                               struct situ_error *error);
+
 struct situ_list_options {
     size_t struct_size;
     int sizes;         /* nonzero: size_bytes too, at the cost of a stat of each object */

@@ -110,8 +110,11 @@ const struct verb verbs[] = {
      verb_status},
     {"store",
      "situ store list [--json]\n"
+     "situ store detach NAME\n"
+     "situ store attach [--empty] NAME\n"
      "\n"
-     "Lists the stores of the array.\n",
+     "Lists the stores of the array. 'detach' closes all that is open in one, so that its file\n"
+     "system can be unmounted; 'attach' takes it again (--empty: also where nothing is in it).\n",
      verb_store},
     {"object",
      "situ object list STORE[/PREFIX] [options]\n"

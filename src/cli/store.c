@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situ store list: the stores of the array.
+ * situ store: the stores of the array, and their detaching and attaching.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,40 +10,29 @@
 
 static int print_stores(const struct situ_stores *stores)
 {
+    static const char *const heads[] = {"NAME", "KIND", "STATE", "SINCE", "REASON"};
     struct table table;
-    int result = table_init(&table, stdout, 2);
-    if (result == 0) {
-        table_cell(&table, "NAME");
-        table_cell(&table, "KIND");
+    int result = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
+    for (size_t i = 0; result == 0 && i < sizeof heads / sizeof heads[0]; i++) {
+        table_cell(&table, heads[i]);
     }
     for (size_t i = 0; result == 0 && i < stores->count; i++) {
+        const char *reason = "";
+        const char *since = "";
+        int available = situ_stores_available(stores, i, &reason, &since);
         table_cell(&table, stores->stores[i]->name);
         table_cell(&table, stores->stores[i]->kind);
+        table_cell(&table, available ? "available" : "unavailable");
+        table_cell(&table, since);
+        table_cell(&table, reason);
     }
     return table_done(&table);
 }
 
-int verb_store(struct cli *cli, int argc, char **argv)
+static int list(struct cli *cli, bool json)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, COMMON_OPTIONS};
     struct situ_stores *stores;
     struct situ_error error;
-    bool json = false;
-    int option;
-
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        json |= option == 'j';
-        if (option != 'j' && !cli_common_option(cli, option, "store")) {
-            return cli_misused("store", NULL);
-        }
-    }
-    if (argc - optind != 1 || strcmp(argv[optind], "list") != 0) {
-        return cli_misused("store", "give: situ store list");
-    }
-    if (cli_open(cli)) {
-        return STATUS_NOTHING;
-    }
     if (situ_store_list(cli->array, &stores, &error)) {
         cli_say_error(cli, &error);
         return STATUS_NOTHING;
@@ -56,4 +45,48 @@ int verb_store(struct cli *cli, int argc, char **argv)
     }
     situ_stores_free(stores);
     return cli_finish_output(failed ? STATUS_NOTHING : STATUS_GOOD);
+}
+
+static int control(struct cli *cli, const char *action, const char *store, bool empty)
+{
+    struct situ_error error;
+    int failed = strcmp(action, "detach") == 0
+                     ? situ_store_detach(cli->array, store, &error)
+                     : situ_store_attach(cli->array, store, empty, &error);
+    if (failed) {
+        cli_say_error(cli, &error);
+        return STATUS_NOTHING;
+    }
+    return STATUS_GOOD;
+}
+
+int verb_store(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"empty", no_argument, NULL, 'e'}, COMMON_OPTIONS};
+    bool json = false;
+    bool empty = false;
+    int option;
+
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        json |= option == 'j';
+        empty |= option == 'e';
+        if (option != 'j' && option != 'e' && !cli_common_option(cli, option, "store")) {
+            return cli_misused("store", NULL);
+        }
+    }
+    int count = argc - optind;
+    const char *action = count > 0 ? argv[optind] : "";
+    bool lists = strcmp(action, "list") == 0 && count == 1;
+    bool attaches = strcmp(action, "attach") == 0 && count == 2;
+    bool detaches = strcmp(action, "detach") == 0 && count == 2;
+    if (!lists && !attaches && !detaches) {
+        return cli_misused("store", "give: situ store list, store detach NAME, or store attach "
+                                    "[--empty] NAME");
+    }
+    if (cli_open(cli)) {
+        return STATUS_NOTHING;
+    }
+    return lists ? list(cli, json) : control(cli, action, argv[optind + 1], empty);
 }

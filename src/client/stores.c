@@ -89,6 +89,55 @@ void situ_stores_free(struct situ_stores *stores)
     }
 }
 
+int situ_stores_available(const struct situ_stores *stores, size_t index, const char **ret_reason,
+                          const char **ret_since)
+{
+    if (!stores || index >= stores->count) {
+        return -EINVAL;
+    }
+    const struct stores *whole = (const struct stores *)(const void *)stores;
+    const struct json *node = json_element(json_member(whole->document.root, "stores"), index);
+    const char *state = json_get_string(json_member(node, "state"), "available");
+    if (ret_reason) {
+        *ret_reason = json_get_string(json_member(node, "reason"), "");
+    }
+    if (ret_since) {
+        *ret_since = json_get_string(json_member(node, "since"), "");
+    }
+    return strcmp(state, "available") == 0 ? 1 : 0;
+}
+
+static int control(struct situ *array, const char *store, const char *action,
+                   struct situ_error *error)
+{
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    cleanup_buffer struct buffer answer = BUFFER_INIT;
+    if (!array) {
+        return -EINVAL;
+    }
+    if (!store || !store[0] || strchr(store, '/')) {
+        return client_fail(error, SITU_USAGE, "'%.200s' is no store", store ? store : "");
+    }
+    buffer_append_text(&target, "/v1/stores/");
+    url_append(&target, store, false);
+    buffer_append_char(&target, '/');
+    buffer_append_text(&target, action);
+    struct request request = {
+        .method = "POST", .target = buffer_text(&target), .content = CONTENT_JSON, .once = true};
+    return request.target ? request_perform(array, &request, &answer, error)
+                          : client_fail_memory(error);
+}
+
+int situ_store_detach(struct situ *array, const char *store, struct situ_error *error)
+{
+    return control(array, store, "detach", error);
+}
+
+int situ_store_attach(struct situ *array, const char *store, int empty, struct situ_error *error)
+{
+    return control(array, store, empty ? "attach?empty=1" : "attach", error);
+}
+
 static int fetch_page(struct situ_objects *objects, struct situ_error *error)
 {
     cleanup_buffer struct buffer target = BUFFER_INIT;

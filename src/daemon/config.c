@@ -502,21 +502,21 @@ static int check_readable(const char *path, const char *what, struct error *erro
     return 0;
 }
 
-static int check_stores(const struct config *config, struct error *error)
+/* A store that is not there now may be mounted later: it is served then. */
+static void warn_of_stores(const struct config *config)
 {
     for (size_t i = 0; i < config->store_count; i++) {
         struct stat status;
         char text[64];
-        if (stat(config->stores[i].path, &status) < 0) {
-            return error_set(error, ERROR_NOT_FOUND, "store '%s': %s: %s", config->stores[i].name,
-                             config->stores[i].path, error_text(errno, text, sizeof text));
-        }
-        if (!S_ISDIR(status.st_mode)) {
-            return error_set(error, ERROR_UNFIT, "store '%s': %s is not a directory",
-                             config->stores[i].name, config->stores[i].path);
+        const char *path = config->stores[i].path;
+        if (stat(path, &status) < 0) {
+            (void)fprintf(stderr, "situd: warning: store '%s': %s: %s\n", config->stores[i].name,
+                          path, error_text(errno, text, sizeof text));
+        } else if (!S_ISDIR(status.st_mode)) {
+            (void)fprintf(stderr, "situd: warning: store '%s': %s is not a directory\n",
+                          config->stores[i].name, path);
         }
     }
-    return 0;
 }
 
 int config_check(const struct config *config, struct error *error)
@@ -531,7 +531,10 @@ int config_check(const struct config *config, struct error *error)
     if (config->listen_count > LISTEN_MAX) {
         return error_set(error, ERROR_MALFORMED, "at most %d addresses to listen on", LISTEN_MAX);
     }
-    int result = check_stores(config, error);
+    int result = 0;
+    if (config->check_only) {
+        warn_of_stores(config);
+    }
     for (size_t i = 0; i < config->model_count && result == 0; i++) {
         result = check_readable(config->models[i], "model directory", error);
     }

@@ -95,21 +95,6 @@ static int open_state(const char *path, int *ret_fd, struct error *error)
 
 /* ---- setting up ---- */
 
-static int open_stores(struct service *service, struct error *error)
-{
-    for (size_t i = 0; i < service->config.store_count; i++) {
-        const struct config_store *config = &service->config.stores[i];
-        struct service_store *store = &service->stores[i];
-        int result = store_dir_open(config->path, &store->store, error);
-        if (result < 0) {
-            return result;
-        }
-        store->name = config->name;
-        service->store_count++;
-    }
-    return 0;
-}
-
 static int open_models(struct service *service, struct error *error)
 {
     const struct config *config = &service->config;
@@ -138,12 +123,13 @@ static int open_cache(struct service *service, struct error *error)
     }
     int result =
         result_cache_open(path, config->cache_bytes, config->engine, &service->cache, error);
-    for (size_t i = 0; i < service->store_count && result == 0; i++) {
-        const struct service_store *store = &service->stores[i];
-        result = result_cache_add_store(service->cache, store->store, store->name);
+    for (size_t i = 0; i < stores_count(service->stores) && result == 0; i++) {
+        const char *name = NULL;
+        const struct store *store = stores_at(service->stores, i, &name);
+        result = result_cache_add_store(service->cache, store, name);
         if (result < 0) {
             (void)error_set(error, ERROR_INTERNAL, "store '%s': no place in the result cache",
-                            store->name);
+                            name);
         }
     }
     return result;
@@ -398,9 +384,7 @@ static void service_done(struct service *service)
     models_free(service->models);
     dispatch_free(service->dispatch);
     result_cache_close(service->cache);
-    for (size_t i = 0; i < service->store_count; i++) {
-        store_free(service->stores[i].store);
-    }
+    stores_close(service->stores);
     secrets_done(&service->secrets);
     free(service->warning);
     if (service->state_fd >= 0) {
@@ -418,10 +402,10 @@ static int run(struct service *service, int argc, char **argv, struct error *err
         result = secrets_load_tokens(&service->secrets, &service->config, error);
     }
     if (result == 0) {
-        result = open_stores(service, error);
+        result = open_models(service, error);
     }
     if (result == 0) {
-        result = open_models(service, error);
+        result = stores_open(&service->config, &service->stores, error);
     }
     if (result == 0) {
         result = open_cache(service, error);
@@ -444,7 +428,7 @@ static int run(struct service *service, int argc, char **argv, struct error *err
     if (result == 0) {
         listen_notify("READY=1");
         log_event(LOG_LEVEL_INFO, "ready", "version=%s lanes=%u stores=%zu", SITU_VERSION,
-                  service->lane_count, service->store_count);
+                  service->lane_count, stores_count(service->stores));
         wait_for_signal(service, argc, argv);
         stop(service);
     }

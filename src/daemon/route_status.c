@@ -26,6 +26,8 @@ void route_status(struct call *call)
     buffer_printf(&body, "{\"version\":\"%s\",\"state\":\"%s\",\"uptime_s\":%.1f", SITU_VERSION,
                   atomic_load(&service->stopping) ? "stopping" : "ready",
                   (double)(clock_now_ns() - service->started_ns) / 1e9);
+    buffer_append_text(&body, ",\"degraded\":");
+    stores_write_degraded(&body, service->stores);
     buffer_printf(&body, ",\"lanes\":%u,\"lanes_busy\":%" PRIu64 ",\"queue\":%zu,\"cores\":%u",
                   service->lane_count, atomic_load(&service->metrics.lanes_busy), status.queued,
                   service->cores);
@@ -150,6 +152,7 @@ void route_metrics(struct call *call)
     cleanup_buffer struct buffer body = BUFFER_INIT;
     write_requests(&body, service);
     metrics_write(&service->metrics, &body);
+    stores_write_metrics(&body, service->stores);
     write_cache(&body, service->cache);
     write_indexes(&body, service);
     write_value(&body, "situ_lanes", "gauge", "Lanes in all", service->lane_count);

@@ -6,21 +6,13 @@
 #include <string.h>
 
 #include "daemon/routes.h"
+#include "store/place.h"
 #include "wire/json.h"
 
 struct store *service_store_find(struct service *service, const char *name, size_t length,
                                  struct error *error)
 {
-    for (size_t i = 0; i < service->store_count; i++) {
-        if (strlen(service->stores[i].name) == length &&
-            memcmp(service->stores[i].name, name, length) == 0) {
-            return service->stores[i].store;
-        }
-    }
-    (void)error_set(error, ERROR_NOT_FOUND,
-                    "no store '%.*s'; `situ store list` tells which there are",
-                    length < 80 ? (int)length : 80, name);
-    return NULL;
+    return stores_find(service->stores, name, length, error);
 }
 
 int service_object_find(struct service *service, const char *object, struct store **ret_store,
@@ -45,15 +37,25 @@ int service_object_find(struct service *service, const char *object, struct stor
 
 void route_store_list(struct call *call)
 {
-    struct service *service = call->service;
+    const struct stores *stores = call->service->stores;
     cleanup_buffer struct buffer body = BUFFER_INIT;
     buffer_append_text(&body, "{\"stores\":[");
-    for (size_t i = 0; i < service->store_count; i++) {
-        buffer_append_text(&body, i ? ",{\"name\":" : "{\"name\":");
-        json_write_string(&body, service->stores[i].name);
-        buffer_printf(&body, ",\"kind\":\"%s\"}", service->stores[i].store->ops->kind);
+    for (size_t i = 0; i < stores_count(stores); i++) {
+        const char *name = NULL;
+        struct store *store = stores_at(stores, i, &name);
+        buffer_append_text(&body, i ? "," : "");
+        stores_write_one(&body, name, store);
     }
     buffer_append_text(&body, "]}\n");
+    call_respond_json(call, 200, &body);
+}
+
+/* The store as it is now, after what was asked of it. */
+static void respond_store(struct call *call, struct store *store)
+{
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    stores_write_one(&body, call->captures[0], store);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
 
@@ -105,4 +107,28 @@ void route_object_list(struct call *call)
     write_page(&body, &page, query.sizes);
     store_page_done(&page);
     call_respond_json(call, 200, &body);
+}
+
+void route_store_detach(struct call *call)
+{
+    struct error error = {0};
+    struct store *store =
+        service_store_find(call->service, call->captures[0], strlen(call->captures[0]), &error);
+    if (!store || place_detach(store, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    respond_store(call, store);
+}
+
+void route_store_attach(struct call *call)
+{
+    struct error error = {0};
+    struct store *store =
+        service_store_find(call->service, call->captures[0], strlen(call->captures[0]), &error);
+    if (!store || place_attach(store, flag(call, "empty"), &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    respond_store(call, store);
 }

@@ -73,6 +73,8 @@ static const struct route routes[] = {
     {"GET", "/v1/status", BODY_NONE, TASK_NONE, route_status},
     {"GET", "/metrics", BODY_NONE, TASK_NONE, route_metrics},
     {"GET", "/v1/stores", BODY_NONE, TASK_NONE, route_store_list},
+    {"POST", "/v1/stores/*/detach", BODY_CONTROL, TASK_CONTROL, route_store_detach},
+    {"POST", "/v1/stores/*/attach", BODY_CONTROL, TASK_CONTROL, route_store_attach},
     {"GET", "/v1/stores/*/objects", BODY_NONE, TASK_LISTING, route_object_list},
     {"GET", "/v1/models", BODY_NONE, TASK_NONE, route_model_list},
     {"GET", "/v1/models/*", BODY_NONE, TASK_NONE, route_model_show},

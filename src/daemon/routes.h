@@ -47,6 +47,8 @@ void route_search(struct call *call);
 void route_status(struct call *call);
 void route_metrics(struct call *call);
 void route_store_list(struct call *call);
+void route_store_detach(struct call *call);
+void route_store_attach(struct call *call);
 void route_object_list(struct call *call);
 void route_model_list(struct call *call);
 void route_model_show(struct call *call);

@@ -15,6 +15,7 @@
 #include "daemon/config.h"
 #include "daemon/index_metrics.h"
 #include "daemon/secrets.h"
+#include "daemon/stores.h"
 #include "http/http.h"
 #include "infer/dispatch.h"
 #include "infer/metrics.h"
@@ -28,15 +29,9 @@
 struct job_streams;
 struct search_pool;
 
-struct service_store {
-    const char *name;    /* borrowed from the configuration */
-    struct store *store; /* owned */
-};
-
 struct service {
     struct config config;
-    struct service_store stores[CONFIG_LIST_MAX];
-    size_t store_count;
+    struct stores *stores; /* owned */
     struct models *models;
     struct tasks *tasks;        /* requests about jobs, indexes and models */
     struct tasks *loads;        /* models on their way into workers */

@@ -25,6 +25,7 @@ class Fake:
 
     def __init__(self):
         self.stores = {"photos": {}}  # store -> key (bytes) -> size
+        self.away = {}  # store -> why it is unavailable
         self.models = {"cnn": {"task": "image-classification"}, "clip": {"task": "feature-extraction"},
                        "net": {"task": "tensor"}, "bare": {"task": "image-classification"}}
         self.token = None
@@ -227,7 +228,7 @@ class Handler(fake_jobs.JobsMixin, fake_indexes.IndexesMixin, http.server.BaseHT
         elif parts[1] in ("indexes", "thumbnails"):
             self.get_index(parts)
         elif parts == ["v1", "stores"]:
-            self.answer(200, {"stores": [{"name": s, "kind": "dir"} for s in self.fake.stores]})
+            self.answer(200, {"stores": [self.store_object(s) for s in self.fake.stores]})
         elif parts[:2] == ["v1", "stores"] and parts[3:] == ["objects"]:
             self.list_objects(parts[2])
         elif parts == ["v1", "models"]:
@@ -269,6 +270,23 @@ class Handler(fake_jobs.JobsMixin, fake_indexes.IndexesMixin, http.server.BaseHT
             return
         self.answer(200, one)
 
+    def store_object(self, name):
+        """A store of an older daemon says nothing of its state."""
+        if name not in self.fake.away:
+            return {"name": name, "kind": "dir"}
+        return {"name": name, "kind": "dir", "state": "unavailable",
+                "reason": self.fake.away[name], "since": "2026-01-31T12:00:00Z"}
+
+    def act_on_store(self, name, action):
+        if name not in self.fake.stores:
+            self.fault(404, "not_found", f"no store '{name}'")
+            return
+        if action == "detach":
+            self.fake.away[name] = "it is detached"
+        else:
+            self.fake.away.pop(name, None)
+        self.answer(200, self.store_object(name))
+
     def do_POST(self):
         if not self.begin():
             return
@@ -279,6 +297,8 @@ class Handler(fake_jobs.JobsMixin, fake_indexes.IndexesMixin, http.server.BaseHT
             self.act_on_job(parts)
         elif parts[:2] == ["v1", "indexes"]:
             self.post_index(parts)
+        elif parts[:2] == ["v1", "stores"] and len(parts) == 4:
+            self.act_on_store(parts[2], parts[3])
         elif parts[:2] != ["v1", "infer"] or len(parts) != 3:
             self.fault(404, "not_found", "no such path")
         elif parts[2] not in self.fake.models:

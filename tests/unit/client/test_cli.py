@@ -400,7 +400,18 @@ class Verbs(Case):
     def test_stores_and_objects(self):
         self.fake.stores["other"] = {}
         self.assertEqual(self.situ("store", "list", status=0).out.split(),
-                         ["NAME", "KIND", "photos", "dir", "other", "dir"])
+                         ["NAME", "KIND", "STATE", "SINCE", "REASON", "photos", "dir", "available",
+                          "other", "dir", "available"])
+        self.fake.away["other"] = "its directory is not there"
+        self.assertIn("other   dir   unavailable  2026-01-31T12:00:00Z  its directory is not there",
+                      self.situ("store", "list", status=0).out)
+        self.situ("store", "attach", "--empty", "other", status=0)
+        self.assertEqual({}, self.fake.away)
+        self.situ("store", "detach", "other", status=0)
+        self.assertEqual(["other"], list(self.fake.away))
+        self.assertIn("no store 'none'", self.situ("store", "detach", "none", status=2).err)
+        self.situ("store", "detach", status=2)
+        self.fake.away.clear()
         self.assertEqual(len(json.loads(self.situ("store", "list", "--json").out)["stores"]), 2)
         self.fake.fill(25)
         self.fake.page = 10

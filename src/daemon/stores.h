@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of stores: opened by name, found by name, and what is told of them: in JSON, in metrics
+ * and in the log. That objects were seen in a store is kept in the state directory (stores.json),
+ * so that an empty mount point is not taken for an empty store after a restart. Any thread.
+ */
+#ifndef SITU_DAEMON_STORES_H
+#define SITU_DAEMON_STORES_H
+
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "daemon/config.h"
+#include "store/store.h"
+
+struct stores;
+
+/* Opens each store of the configuration; one whose directory is not there is unavailable until it
+ * is. The state directory is there already. ERROR_MEMORY. */
+must_check int stores_open(const struct config *config, struct stores **ret_stores,
+                           struct error *error);
+void stores_close(struct stores *stores); /* NULL is fine */
+
+/* Borrowed; lives as long as the table. NULL with ERROR_NOT_FOUND. */
+struct store *stores_find(struct stores *stores, const char *name, size_t length,
+                          struct error *error);
+
+size_t stores_count(const struct stores *stores);
+/* The store at `index`, and its name, borrowed. */
+struct store *stores_at(const struct stores *stores, size_t index, const char **ret_name);
+
+/* {"name":...,"kind":...,"state":"available","reason":null,"since":"..."} */
+void stores_write_one(struct buffer *out, const char *name, struct store *store);
+/* An array of what is not available, for /v1/status. */
+void stores_write_degraded(struct buffer *out, const struct stores *stores);
+void stores_write_metrics(struct buffer *out, const struct stores *stores);
+
+#endif
