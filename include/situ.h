@@ -299,6 +299,10 @@ struct situ_progress {
 SITU_API int situ_results_progress(const struct situ_results *results,
                                    struct situ_progress *ret_progress);
 
+/* NULL, or why there is no connection to the array right now: it is tried again, while situ_next
+ * waits and calls `on_wait`. Lives until the next call. */
+SITU_API const char *situ_results_cut(const struct situ_results *results);
+
 /* What a selection leaves out. */
 enum { SITU_SUFFIXES = 32 };
 

@@ -49,6 +49,7 @@ int follow_begin(struct follow *follow, uint32_t top, const char *verb)
         return cli_misused(verb, "--format npy and --output FILE go together");
     }
     progress_init(&follow->progress, !follow->no_progress, false);
+    waits_init(&follow->waits, follow->cli);
     sink_init(&follow->sink, follow->format, top, &follow->progress);
     bool failed =
         follow->output && sink_open_file(&follow->sink, follow->output, follow->delimiter) != 0;
@@ -56,8 +57,12 @@ int follow_begin(struct follow *follow, uint32_t top, const char *verb)
 }
 
 /* Why a job stands still. */
-static const char *note_of(const struct situ_progress *now)
+static const char *note_of(const struct situ_results *results, const struct situ_progress *now)
 {
+    const char *cut = situ_results_cut(results);
+    if (cut) {
+        return "the connection is gone, and is tried again";
+    }
     if (!now->state) {
         return NULL;
     }
@@ -80,7 +85,11 @@ static void show(struct follow *follow)
         shown->total = now.selected > 0 ? follow->others + now.selected : 0;
         shown->cached = follow->others_cached + now.cached;
         shown->told = follow->others + now.results;
-        const char *why = note_of(&now);
+        if (follow->others_first && now.results > 0) { /* its rate is not this run's */
+            shown->before = follow->others + now.results;
+            follow->others_first = false;
+        }
+        const char *why = note_of(follow->results, &now);
         (void)snprintf(note, sizeof note, "%.90s", why ? why : "");
         shown->note = why ? note : NULL;
     } else {
@@ -93,6 +102,7 @@ static void show(struct follow *follow)
 
 void follow_give(struct follow *follow, const struct situ_result *result)
 {
+    waits_over(&follow->waits);
     if (!result->gone) {
         follow->closing.objects++;
         follow->closing.failed += result->code != SITU_OK;
@@ -131,6 +141,9 @@ static int on_wait(void *context)
     /* Into a pipe, too: who reads it waits for what is there. A fault shows in ferror(). */
     (void)fflush(stdout);
     show(follow);
+    if (follow->results) {
+        waits_look(&follow->waits, follow->results, follow->progress.enabled, &follow->progress);
+    }
     return 0;
 }
 
@@ -275,6 +288,7 @@ void follow_results(struct follow *follow, struct situ_results *results, bool ow
 
     (void)snprintf(job.id, sizeof job.id, "%s", situ_results_job(results));
     follow->results = results;
+    follow->others_first = !owned;
     int result = drain(follow, &error);
     add_figures(follow, &job);
     follow->results = NULL;
@@ -310,6 +324,7 @@ int follow_end(struct follow *follow)
     char line[CLOSING_SIZE];
     uint64_t sent;
     uint64_t received;
+    waits_done(&follow->waits);
     int lost = sink_done(&follow->sink, !follow->stopped && follow->status == 0);
     if (follow->output_errno) {
         errno = follow->output_errno;

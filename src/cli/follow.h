@@ -12,6 +12,7 @@
 #include "cli/left_out.h"
 #include "cli/progress.h"
 #include "cli/sink.h"
+#include "cli/waits.h"
 
 struct follow {
     struct cli *cli; /* borrowed */
@@ -25,12 +26,14 @@ struct follow {
     int delimiter; /* of names on stdin and in a .names file */
 
     struct progress progress;
+    struct waits waits;
     struct sink sink;
     struct closing closing;
     struct progress_figures shown;
     struct situ_results *results; /* of the job being followed, or NULL */
     uint64_t others;              /* objects of the parts before it */
     uint64_t others_cached;
+    bool others_first;             /* what the job had before it was followed is not counted yet */
     struct situ_left_out left_out; /* by the selections of all parts */
     struct situ_left_out part;     /* by that of the last */
     bool nothing;                  /* a part selected nothing */

@@ -207,7 +207,7 @@ static int job_follow(struct job_verb *verb, const char *id)
         return status;
     }
     follow_wait(follow, &options);
-    follow->shown.before = verb->after;
+    follow->shown.before = verb->after; /* until the array tells what it has */
     if (situ_job_follow(verb->cli->array, id, verb->after, &options, &results, &error)) {
         follow_failed_start(follow, &error);
     } else {

@@ -61,7 +61,8 @@ static void describe(const struct progress *progress, const struct progress_figu
     uint64_t done = figures->done;
     uint64_t total = figures->total;
     double seconds = progress_seconds(progress);
-    double rate = seconds > 0 ? (double)(done - figures->before) / seconds : 0;
+    double rate = seconds > 0 && done > figures->before ? (double)(done - figures->before) / seconds
+                                                        : 0; /* none while old results come */
     text[0] = '\0';
     if (progress->bytes) {
         add(text, "%s of %s  %s/s", figure_bytes(figure[0], done), figure_bytes(figure[1], total),

@@ -55,6 +55,7 @@ struct situ_results {
 
     /* About the last fault: whether it may pass, and when the array asked to come again. */
     bool passing;
+    bool cut; /* there is no connection; `fault` says why */
     long asked_s;
     uint32_t attempts_max;
     uint32_t attempts; /* without a result in between */
@@ -112,6 +113,7 @@ static int start(struct situ_results *results, struct situ_error *error)
     }
     if (status >= 200 && status <= 299) {
         results->streaming = true;
+        results->cut = false;
         return 0;
     }
     results->passing = retry_wanted(status, results->asked_s) || (status == 503 && known);
@@ -361,6 +363,7 @@ static int recover(struct situ_results *results, int result)
     stream_end(&results->stream);
     if (results->passing && results->attempts < results->attempts_max) {
         results->progress.resumed += cut;
+        results->cut = true;
         uint32_t wait_ms = retry_wait_ms(results->array, results->attempts, results->asked_s);
         results->attempts++;
         return sleep_ms(results, wait_ms);
@@ -620,6 +623,11 @@ int situ_job_follow(struct situ *array, const char *id, uint64_t after,
 const char *situ_results_job(const struct situ_results *results)
 {
     return results ? results->id : "";
+}
+
+const char *situ_results_cut(const struct situ_results *results)
+{
+    return results && results->cut ? results->fault.message : NULL;
 }
 
 int situ_results_progress(const struct situ_results *results, struct situ_progress *ret_progress)
