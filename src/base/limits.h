@@ -41,8 +41,10 @@
 #define LIMIT_REQUEST_OBJECTS 256u         /* objects of one V2 request */
 #define LIMIT_BODY_WAITING_BYTES (MIB / 4) /* of a streamed body, until it is written */
 #define LIMIT_OUTPUT_BYTES (256 * MIB)     /* outputs that are held for one request */
-#define LIMIT_LIST_PAGE 1000u              /* keys of one listing page */
-#define LIMIT_RUN_KEYS 4096u               /* names in one JSON request */
+#define LIMIT_ANSWER_BYTES                                                                         \
+    (1024 * MIB)              /* answers of all requests that are made or wait to be sent [conf] */
+#define LIMIT_LIST_PAGE 1000u /* keys of one listing page */
+#define LIMIT_RUN_KEYS 4096u  /* names in one JSON request */
 #define LIMIT_STORE_NAME 64u
 #define LIMIT_STORES 64u
 #define LIMIT_TOP 1000u         /* classes asked for */

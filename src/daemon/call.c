@@ -124,6 +124,18 @@ void call_respond(struct call *call, unsigned status, const char *content_type, 
     http_respond_buffer(call->request, status, content_type, body, headers);
 }
 
+void call_respond_source(struct call *call, const char *content_type,
+                         const struct http_source *source, const char *const *headers)
+{
+    if (atomic_exchange(&call->answered, true)) {
+        source->free(source->context);
+        return;
+    }
+    metrics_count_status(call->model ? &call->model->requests : &call->service->other_requests,
+                         200);
+    http_respond_source(call->request, content_type, source, headers);
+}
+
 void call_begin_stream(struct call *call, const char *content_type, size_t low_water,
                        http_drained drained, void *context)
 {

@@ -60,6 +60,10 @@ void call_respond_json(struct call *call, unsigned status, struct buffer *body);
 void call_respond_error(struct call *call, const struct error *error);
 void call_respond_status(struct call *call, unsigned status, const char *message);
 
+/* A 200 that is read from `source`, which is taken over; counted likewise. */
+void call_respond_source(struct call *call, const char *content_type,
+                         const struct http_source *source, const char *const *headers);
+
 /* Begins a streamed answer, counted likewise. */
 void call_begin_stream(struct call *call, const char *content_type, size_t low_water,
                        http_drained drained, void *context);

@@ -79,6 +79,7 @@ static const struct setting settings[] = {
     VALUE("limits", "queue", "queue", SETTING_NUMBER, queue),
     VALUE("limits", "connections", "connections", SETTING_NUMBER, connections),
     VALUE("limits", "body_bytes", "body-bytes", SETTING_BYTES, body_bytes),
+    VALUE("limits", "answer_bytes", "answer-bytes", SETTING_BYTES, answer_bytes),
     VALUE("limits", "package_bytes", NULL, SETTING_BYTES, package_bytes),
     VALUE("limits", "object_seconds", "object-seconds", SETTING_SECONDS, object_ms),
     VALUE("limits", "request_seconds", "request-seconds", SETTING_SECONDS, request_ms),
@@ -304,8 +305,9 @@ static void print_help(void)
                  "  --import-root DIRECTORY   models may be added from paths beneath it\n"
                  "  --require-sandbox         refuse to run workers without Landlock and seccomp\n"
                  "  --lanes N, --memory-budget SIZE, --worker-memory SIZE, --queue N,\n"
-                 "  --connections N, --body-bytes SIZE, --object-seconds S, --request-seconds S,\n"
-                 "  --load-seconds S, --header-seconds S, --body-seconds S, --idle-seconds S\n"
+                 "  --connections N, --body-bytes SIZE, --answer-bytes SIZE, --object-seconds S,\n"
+                 "  --request-seconds S, --load-seconds S, --header-seconds S, --body-seconds S,\n"
+                 "  --idle-seconds S\n"
                  "  --keep-jobs DAYS          how long ended jobs are kept; 0: for ever\n"
                  "  --cache-size SIZE         of the result cache; 0: none\n"
                  "  --worker FILE, --engine NAME\n"
@@ -324,6 +326,7 @@ static int set_defaults(struct config *config, struct error *error)
         .queue = LIMIT_QUEUE,
         .connections = LIMIT_CONNECTIONS,
         .body_bytes = LIMIT_BODY_BYTES,
+        .answer_bytes = LIMIT_ANSWER_BYTES,
         .package_bytes = LIMIT_PACKAGE_BYTES,
         .object_ms = LIMIT_OBJECT_MS,
         .request_ms = LIMIT_REQUEST_MS,

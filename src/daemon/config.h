@@ -51,6 +51,7 @@ struct config {
     uint64_t queue;
     uint64_t connections;
     uint64_t body_bytes;
+    uint64_t answer_bytes; /* of all requests together */
     uint64_t package_bytes;
     uint64_t object_ms;
     uint64_t request_ms;

@@ -265,7 +265,9 @@ static int start_http(struct service *service, struct listen_socket *sockets, un
                                .header_ms = (int64_t)config->header_ms,
                                .body_ms = (int64_t)config->body_ms,
                                .idle_ms = (int64_t)config->idle_ms,
-                               .bodies_bytes = config->body_bytes * 4};
+                               .bodies_bytes = config->body_bytes * 4,
+                               .answers = &service->answers};
+    service->answers.limit = config->answer_bytes;
     struct http_handler handler = routes_handler(service);
     cleanup_buffer struct buffer certificate = BUFFER_INIT;
     cleanup_buffer struct buffer key = BUFFER_INIT;

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "daemon/piece_stream.h"
 #include "daemon/routes.h"
 #include "infer/answer.h"
 
@@ -32,16 +33,22 @@ static void single_done(struct infer_request *request, struct infer_item *item)
 {
     struct call *call = request->owner;
     const struct single *single = call->state;
-    cleanup_buffer struct buffer body = BUFFER_INIT;
+    struct pieces body = PIECES_INIT;
+    struct pieces none = PIECES_INIT;
+    struct answer_options options = single->options;
+    options.later = item->output_bytes >= PIECE_STREAM_LEAST ? &body : NULL;
     if (item->error.code == ERROR_NONE) {
-        answer_write(&body, item, single->name, &single->options);
-        buffer_append_char(&body, '\n');
+        answer_write(&body.text, item, single->name, &options);
+        buffer_append_char(&body.text, '\n');
     }
     if (item->error.code != ERROR_NONE) {
         call_respond_error(call, &item->error);
+    } else if (body.count > 0) {
+        piece_stream_send(call, &body, &none);
     } else {
-        call_respond_json(call, 200, &body);
+        call_respond_json(call, 200, &body.text);
     }
+    pieces_done(&body);
     call_unref(call);
 }
 
@@ -72,6 +79,7 @@ static struct single *single_new(struct call *call)
     single->request.items = &single->item;
     single->request.item_count = 1;
     single->request.top = top;
+    single->request.answers = &call->service->answers;
     single->request.no_cache = cache && strcmp(cache, "0") == 0;
     single->request.deadline_ns =
         clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;

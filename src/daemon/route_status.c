@@ -159,6 +159,8 @@ void route_metrics(struct call *call)
     write_value(&body, "situ_queue_length", "gauge", "Objects that wait", status.queued);
     write_value(&body, "situ_load_waiters", "gauge", "Requests that wait for a model to be loaded",
                 status.waiting);
+    write_value(&body, "situ_answer_bytes", "gauge", "Answers that are made or wait to be sent",
+                atomic_load(&service->answers.used));
     write_value(&body, "situ_workers", "gauge", "Worker processes", status.workers);
     write_value(&body, "situ_models_loaded", "gauge", "Models in workers", status.models_loaded);
     write_value(&body, "situ_worker_memory_bytes", "gauge",

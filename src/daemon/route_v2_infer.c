@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/piece_stream.h"
 #include "daemon/routes.h"
 #include "infer/answer.h"
 #include "infer/postprocess.h"
@@ -24,6 +25,14 @@ struct wanted {
     bool binary;
 };
 
+/* What one output of the answer is made of, until it is sent. */
+struct output_memory {
+    void *data;                /* owned */
+    size_t budget_bytes;       /* of it, in the budget of all answers */
+    struct v2_bytes *elements; /* owned */
+    struct buffer text;        /* the elements' bytes */
+};
+
 struct v2_call {
     struct v2_request *body; /* owned */
     struct infer_request request;
@@ -32,28 +41,42 @@ struct v2_call {
     atomic_size_t remaining;
     struct wanted wanted[LIMIT_MODEL_TENSORS];
     size_t wanted_count;
+    struct output_memory memory[LIMIT_MODEL_TENSORS]; /* by what is wanted */
     bool stored;
 };
+
+static void drop_outcomes(struct v2_call *v2)
+{
+    for (size_t i = 0; v2->items && i < v2->request.item_count; i++) {
+        infer_item_reset(&v2->items[i]);
+    }
+}
+
+static void drop_memory(struct v2_call *v2)
+{
+    for (size_t i = 0; i < v2->wanted_count; i++) {
+        struct output_memory *memory = &v2->memory[i];
+        free(memory->data);
+        free(memory->elements);
+        buffer_done(&memory->text);
+        if (memory->budget_bytes > 0) {
+            budget_give(v2->request.answers, memory->budget_bytes);
+        }
+        *memory = (struct output_memory){0};
+    }
+}
 
 static void free_v2(void *state)
 {
     struct v2_call *v2 = state;
-    for (size_t i = 0; v2->items && i < v2->request.item_count; i++) {
-        infer_item_reset(&v2->items[i]);
-    }
+    drop_outcomes(v2);
+    drop_memory(v2);
     free(v2->items);
     v2_request_free(v2->body);
     free(v2);
 }
 
 /* ---- the answer ---- */
-
-/* What one output of the answer is made of, until it is written. */
-struct output_memory {
-    void *data;                /* owned */
-    struct v2_bytes *elements; /* owned */
-    struct buffer text;        /* the elements' bytes */
-};
 
 static const struct item_output *find_output(const struct infer_item *item, uint32_t index)
 {
@@ -113,6 +136,15 @@ static int join_rows(const struct v2_call *v2, const struct wanted *wanted,
         return error_set(error, ERROR_TOO_LARGE, "output '%s' is above %llu bytes for all objects",
                          ret_output->name, (unsigned long long)LIMIT_OUTPUT_BYTES);
     }
+    if (count == 1) {
+        ret_output->data = sample->data;
+        return 0;
+    }
+    if (!budget_take(v2->request.answers, ret_output->size_bytes)) {
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "the answers that wait to be sent are at their limit; try again");
+    }
+    memory->budget_bytes = ret_output->size_bytes;
     memory->data = calloc(ret_output->size_bytes ? ret_output->size_bytes : 1, 1);
     if (!memory->data) {
         return error_set(error, ERROR_MEMORY, "out of memory");
@@ -288,52 +320,72 @@ static int make_output(const struct call *call, const struct wanted *wanted,
     return join_rows(v2, wanted, sample, memory, ret_output, error);
 }
 
-static void send_answer(struct call *call, struct v2_response *response)
+/* Numbers of so many bytes are not written at once, but while the client takes them. */
+static bool is_long(const struct v2_output *outputs, size_t count)
 {
-    cleanup_buffer struct buffer json = BUFFER_INIT;
-    cleanup_buffer struct buffer binary = BUFFER_INIT;
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += outputs[i].datatype != DATATYPE_BYTES ? outputs[i].size_bytes : 0;
+    }
+    return total >= PIECE_STREAM_LEAST;
+}
+
+static void send_answer(struct call *call, const struct v2_response *response, bool later)
+{
+    struct pieces json = PIECES_INIT;
+    struct pieces binary = PIECES_INIT;
+    struct v2_output outputs[LIMIT_MODEL_TENSORS];
+    struct v2_response own = *response;
     struct error error = {.code = ERROR_MEMORY, .message = "out of memory"};
-    if (v2_response_write(response, &json, &binary, &error) < 0) {
+    own.outputs = outputs;
+    for (size_t i = 0; i < own.output_count; i++) {
+        outputs[i] = response->outputs[i];
+        outputs[i].later = !later ? NULL : outputs[i].binary ? &binary : &json;
+    }
+    if (v2_response_write(&own, &json.text, &binary.text, &error) < 0) {
         call_respond_error(call, &error);
-        return;
+    } else if (later) {
+        piece_stream_send(call, &json, &binary);
+    } else if (binary.text.size == 0) {
+        call_respond_json(call, 200, &json.text);
+    } else {
+        char length[32];
+        (void)snprintf(length, sizeof length, "%zu", json.text.size);
+        const char *headers[] = {"Inference-Header-Content-Length", length, NULL};
+        buffer_append(&json.text, binary.text.data, binary.text.size);
+        call_respond(call, 200, "application/octet-stream", &json.text, headers);
     }
-    if (binary.size == 0) {
-        call_respond_json(call, 200, &json);
-        return;
-    }
-    char length[32];
-    (void)snprintf(length, sizeof length, "%zu", json.size);
-    const char *headers[] = {"Inference-Header-Content-Length", length, NULL};
-    buffer_append(&json, binary.data, binary.size);
-    call_respond(call, 200, "application/octet-stream", &json, headers);
+    pieces_done(&json);
+    pieces_done(&binary);
 }
 
 static void answer(struct call *call, const struct v2_element_error *errors, size_t error_count)
 {
-    const struct v2_call *v2 = call->state;
+    struct v2_call *v2 = call->state;
     struct v2_output outputs[LIMIT_MODEL_TENSORS];
-    struct output_memory memory[LIMIT_MODEL_TENSORS] = {0};
     struct error error = {0};
     int result = 0;
     for (size_t i = 0; i < v2->wanted_count && result == 0; i++) {
-        result = make_output(call, &v2->wanted[i], &memory[i], &outputs[i], &error);
+        result = make_output(call, &v2->wanted[i], &v2->memory[i], &outputs[i], &error);
     }
     if (result < 0) {
         call_respond_error(call, &error);
-    } else {
-        struct v2_response response = {.model_name = call->model->name,
-                                       .model_version = call->model->version,
-                                       .id = v2->body->id,
-                                       .outputs = outputs,
-                                       .output_count = v2->wanted_count,
-                                       .errors = errors,
-                                       .error_count = error_count};
-        send_answer(call, &response);
+        return;
     }
-    for (size_t i = 0; i < v2->wanted_count; i++) {
-        free(memory[i].data);
-        free(memory[i].elements);
-        buffer_done(&memory[i].text);
+    struct v2_response response = {.model_name = call->model->name,
+                                   .model_version = call->model->version,
+                                   .id = v2->body->id,
+                                   .outputs = outputs,
+                                   .output_count = v2->wanted_count,
+                                   .errors = errors,
+                                   .error_count = error_count};
+    bool later = is_long(outputs, v2->wanted_count);
+    send_answer(call, &response, later);
+    if (!later) { /* the answer is a copy */
+        drop_memory(v2);
+    }
+    if (!later || v2->request.item_count > 1) { /* or made of joined rows */
+        drop_outcomes(v2);
     }
 }
 
@@ -604,6 +656,7 @@ static void infer(struct call *call)
     call->free_state = free_v2;
     queue_source_init(&v2->request.source, QUEUE_INTERACTIVE);
     v2->request.model = call->model;
+    v2->request.answers = &call->service->answers;
     v2->request.done = v2_item_done;
     v2->request.owner = call;
     v2->request.deadline_ns =

@@ -46,6 +46,7 @@ struct service {
     struct index_metrics index_metrics;
     atomic_uint duplicates_running;
     struct http_server *http;
+    struct budget answers; /* of all requests: what is made or waits to be sent */
     struct metrics metrics;
     struct status_counts other_requests; /* those that name no model */
     struct secrets secrets;

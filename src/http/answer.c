@@ -146,14 +146,79 @@ static void encode_whole(const struct http_request *request, struct whole *whole
     http_encoder_free(encoder);
 }
 
-/* Takes over `body`, memory of malloc() or NULL. */
-static void respond_owned(struct http_request *request, const struct whole *whole, char *body,
-                          size_t size)
+/* A body in memory, counted in the server's budget until it is sent. */
+struct counted {
+    struct budget *budget; /* borrowed */
+    char *body;            /* owned */
+    size_t size;
+    size_t taken;
+};
+
+static long read_counted(void *context, char *to, size_t room)
+{
+    struct counted *counted = context;
+    size_t left = counted->size - counted->taken;
+    size_t size = left < room ? left : room;
+    memcpy(to, counted->body + counted->taken, size);
+    counted->taken += size;
+    return (long)size;
+}
+
+static void free_counted(void *context)
+{
+    struct counted *counted = context;
+    budget_give(counted->budget, counted->size);
+    free(counted->body);
+    free(counted);
+}
+
+/* Takes over `body`, for which the budget has room. A long one is read, so that its deadline is put
+ * off by what the client takes, and not once for all. */
+static struct MHD_Response *counted_response(struct http_request *request, char *body, size_t size)
+{
+    struct counted *counted = malloc(sizeof *counted);
+    if (!counted) {
+        budget_give(request->answers, size);
+        free(body);
+        return NULL;
+    }
+    *counted = (struct counted){.budget = request->answers, .body = body, .size = size};
+    if (size > HTTP_LONG_BYTES) {
+        return http_source_response(
+            request, &(struct http_source){read_counted, free_counted, counted, size});
+    }
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback_cls(size, body, free_counted, counted);
+    if (!response) {
+        free_counted(counted);
+    }
+    return response;
+}
+
+static struct MHD_Response *plain_response(char *body, size_t size)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
         size, body, body ? free : NULL, body);
     if (!response) {
         free(body);
+    }
+    return response;
+}
+
+/* Takes over `body`, memory of malloc() or NULL. */
+static void respond_owned(struct http_request *request, const struct whole *whole, char *body,
+                          size_t size)
+{
+    bool counts = request->answers && size > HTTP_COUNTED_BYTES;
+    if (counts && !budget_take(request->answers, size)) {
+        free(body);
+        http_respond_error(request, 503,
+                           "the answers that wait to be sent are at their limit; try again");
+        return;
+    }
+    struct MHD_Response *response =
+        counts ? counted_response(request, body, size) : plain_response(body, size);
+    if (!response) {
         give_up(request);
         return;
     }
@@ -165,7 +230,8 @@ static void respond_owned(struct http_request *request, const struct whole *whol
         int length = snprintf(NULL, 0, "Content-Length: %zu\r\n", size);
         bytes += (uint64_t)length + (request->head_only ? 0 : size);
     }
-    http_answer_give(request, response, whole->status, bytes, size);
+    http_answer_give(request, response, whole->status, bytes,
+                     counts && size > HTTP_LONG_BYTES ? 0 : size);
 }
 
 void http_respond(struct http_request *request, unsigned status, const char *content_type,

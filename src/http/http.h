@@ -33,6 +33,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/budget.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -49,6 +50,8 @@ struct http_config {
     int64_t idle_ms;   /* kept-alive connection without request */
     /* Buffered bodies of all running requests together; more is answered with 503. 0: no bound. */
     uint64_t bodies_bytes;
+    struct budget *answers; /* borrowed; whole answers above 4 KiB count in it until they are sent,
+                             * and are 503 where it has no room. NULL: no bound */
 };
 
 /* The handler. `begin` is called when the head is there; it says what to do with the body by
@@ -161,6 +164,22 @@ void http_respond(struct http_request *request, unsigned status, const char *con
  * failed buffer makes it 503. */
 void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
                          struct buffer *body, const char *const *headers);
+/* A 200 whose body is made as the client takes it, and is not encoded: `read` fills up to `room`
+ * bytes, from the listener's thread, and must not block; it returns how many, 0 at the end, or a
+ * negative errno, which cuts the connection. `size` is HTTP_SIZE_UNKNOWN (the answer is chunked) or
+ * exactly what `read` gives in all. `free` is called once, by any thread, when nothing more will be
+ * read; also where the request cannot be answered any more. A client that takes less than 64 KiB in
+ * a `body_ms` is disconnected. */
+#define HTTP_SIZE_UNKNOWN UINT64_MAX
+struct http_source {
+    long (*read)(void *context, char *to, size_t room);
+    void (*free)(void *context);
+    void *context;
+    uint64_t size;
+};
+void http_respond_source(struct http_request *request, const char *content_type,
+                         const struct http_source *source, const char *const *headers);
+
 /* {"error": message} with that status; adds Retry-After: 1 to 429 and 503. */
 void http_respond_error(struct http_request *request, unsigned status, const char *message);
 

@@ -39,6 +39,7 @@ void *http_request_open(void *cls, const char *target, struct MHD_Connection *mh
     request->server = server;
     request->connection = connection;
     request->listener_user = connection->user;
+    request->answers = request->server->config.answers;
     request->mhd = mhd;
     buffer_append_text(&request->text, target ? target : "");
     buffer_append_char(&request->text, '\0');

@@ -33,7 +33,9 @@ enum {
     HTTP_PROGRESS_BYTES = 64 * 1024,     /* what a streamed body or answer must move in `body_ms` */
     HTTP_STREAM_BLOCK = 16 * 1024,       /* the largest chunk of a streamed answer */
     HTTP_STREAM_KEPT_BYTES = 256 * 1024, /* a drained stream buffer above this is given back */
-    HTTP_ENCODE_LEAST = 1024,            /* a smaller whole body is sent as it is */
+    HTTP_COUNTED_BYTES = 4096,           /* a whole answer up to this is not counted */
+    HTTP_LONG_BYTES = 1 << 20,    /* the deadline of a longer one is put off by what is taken */
+    HTTP_ENCODE_LEAST = 1024,     /* a smaller whole body is sent as it is */
     HTTP_ENCODE_MOST = 8 << 20,   /* and a larger one, which would hold the caller's thread */
     HTTP_ENCODE_FAST = 256 << 10, /* above this speed counts more than size */
     HTTP_HELD_BYTES = 16 * 1024,  /* what an encoder may hold back */
@@ -119,8 +121,9 @@ enum http_body_policy { HTTP_BODY_NONE, HTTP_BODY_BUFFERED, HTTP_BODY_STREAMED }
 struct http_request {
     _Atomic unsigned references;
     uint64_t id;
-    void *user;          /* the holder's */
-    void *listener_user; /* borrowed */
+    void *user;             /* the holder's */
+    void *listener_user;    /* borrowed */
+    struct budget *answers; /* borrowed from the server's configuration; may be NULL */
 
     /* T1 only. */
     struct http_server *server;         /* borrowed; not touched after `end` */
@@ -206,6 +209,13 @@ void http_answer_give(struct http_request *request, struct MHD_Response *respons
                       uint64_t bytes, size_t size);
 /* Hands the answer to libmicrohttpd. T1. */
 enum MHD_Result http_answer_queue(struct http_request *request);
+
+/* source.c: a response whose body is read from `source`, which it owns. NULL: no memory, and the
+ * source is freed. */
+struct MHD_Response *http_source_response(struct http_request *request,
+                                          const struct http_source *source);
+/* stream.c: a byte to send to a socket that takes none, for a client that gets nothing more. */
+ssize_t http_stream_break(const struct http_request *request, char *to);
 
 /* stream.c. Wakes a stream whose held bytes are due at `now_ns`; returns when they will be (it need
  * not be asked again before), or 0. The watcher, under server->lock. */

@@ -122,7 +122,7 @@ static int flush_due(struct http_request *request)
 /* The client gets nothing more. libmicrohttpd 0.9.75 forgets a connection that its client has reset
  * when the reader says "error": it is never closed. A failing send it does notice, so there is a
  * byte to send, to a socket that takes none. */
-static ssize_t break_off(const struct http_request *request, char *to)
+ssize_t http_stream_break(const struct http_request *request, char *to)
 {
     (void)shutdown(request->connection->fd, SHUT_RDWR);
     *to = '\n';
@@ -134,7 +134,7 @@ static ssize_t wait_or_end(struct http_request *request, char *to)
 {
     if (request->gone || request->stream_aborted || atomic_load(&request->server->stopping) ||
         atomic_load(&request->connection->left)) {
-        return break_off(request, to);
+        return http_stream_break(request, to);
     }
     if (request->stream_ended) {
         request->bytes_sent += strlen("0\r\n\r\n");
@@ -155,10 +155,10 @@ static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t room)
     {
         HOLD(&request->lock);
         if (request->gone || request->stream_aborted) {
-            return break_off(request, to);
+            return http_stream_break(request, to);
         }
         if (ready_size(request) == 0 && flush_due(request) < 0) {
-            return break_off(request, to);
+            return http_stream_break(request, to);
         }
         if (ready_size(request) == 0) {
             return wait_or_end(request, to);

@@ -134,7 +134,8 @@ static void write_embedding(struct buffer *out, struct infer_item *item, const c
     result_write_json(out, &result);
 }
 
-static void write_outputs(struct buffer *out, const struct infer_item *item, const char *object)
+static void write_outputs(struct buffer *out, const struct infer_item *item, const char *object,
+                          struct pieces *later)
 {
     struct result_output outputs[LIMIT_MODEL_TENSORS];
     const struct worker_facts *facts = &item->request->model->runtime.facts;
@@ -144,7 +145,8 @@ static void write_outputs(struct buffer *out, const struct infer_item *item, con
                                             .datatype = output->datatype,
                                             .shape = output->shape,
                                             .data = output->data,
-                                            .size_bytes = output->size_bytes};
+                                            .size_bytes = output->size_bytes,
+                                            .later = later};
     }
     struct result result = {.object = object,
                             .kind = RESULT_OUTPUTS,
@@ -171,7 +173,7 @@ void answer_write(struct buffer *out, struct infer_item *item, const char *objec
         write_embedding(out, item, object, options);
         break;
     case MODEL_TENSOR:
-        write_outputs(out, item, object);
+        write_outputs(out, item, object, options->later);
         break;
     }
 }

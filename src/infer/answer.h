@@ -14,9 +14,10 @@
 #include "wire/result_line.h"
 
 struct answer_options {
-    size_t top;  /* classes */
-    bool labels; /* with their labels */
-    bool binary; /* embeddings as base64, not as numbers */
+    size_t top;           /* classes */
+    bool labels;          /* with their labels */
+    bool binary;          /* embeddings as base64, not as numbers */
+    struct pieces *later; /* whose text is `out`: outputs are put there. NULL: all is written */
 };
 
 /* After a run whose request wants an answer: makes item->answer from the outputs. None comes of

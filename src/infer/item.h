@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/error.h"
 #include "infer/models.h"
 #include "results/results.h"
@@ -73,6 +74,7 @@ struct infer_item {
     struct item_output *outputs; /* owned; data in the same block, or in the answer's memory */
     uint32_t output_count;
     size_t output_bytes;         /* what it counts for in the request's */
+    size_t budget_bytes;         /* and in the budget of all answers */
     struct results_value answer; /* owned; kind 0: none */
     uint64_t read_bytes;
     bool cached; /* the outcome came out of the result cache */
@@ -92,6 +94,7 @@ struct infer_request {
     uint32_t output_mask;       /* bit per wanted output; 0: an answer is wanted */
     int64_t deadline_ns;        /* in the queue */
     atomic_size_t output_bytes; /* held by outcomes; up to LIMIT_OUTPUT_BYTES */
+    struct budget *answers;     /* borrowed; outcomes count in it, too. NULL: they do not */
     /* Called once for each item that was submitted, from a lane's thread or the one that cancels,
      * without any lock; the item is the owner's again from then on. */
     void (*done)(struct infer_request *request, struct infer_item *item);

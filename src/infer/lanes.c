@@ -219,13 +219,23 @@ static enum lane_outcome copy_outputs(struct infer_item *item, const struct mess
                         (unsigned long long)LIMIT_OUTPUT_BYTES);
         return LANE_DONE;
     }
+    struct budget *answers = item->request->answers;
+    if (answers && !budget_take(answers, total)) {
+        (void)error_set(&item->error, ERROR_UNAVAILABLE,
+                        "the answers that wait to be sent are at their limit; try again");
+        return LANE_DONE;
+    }
     char *memory = malloc(total ? total : 1);
     if (!memory) {
+        if (answers) {
+            budget_give(answers, total);
+        }
         (void)error_set(&item->error, ERROR_MEMORY, "no memory for %zu bytes of outputs", total);
         (void)atomic_fetch_sub(&item->request->output_bytes, total);
         item->output_bytes = 0; /* it may be tried again */
         return total > LARGE_OUTPUT_BYTES ? LANE_STARVED : LANE_DONE;
     }
+    item->budget_bytes = answers ? total : 0;
     item->outputs = (struct item_output *)(void *)memory;
     item->output_count = done->output_count;
     for (uint32_t i = 0; i < done->output_count; i++) {
@@ -316,6 +326,7 @@ enum lane_outcome lane_carry(const struct lane_context *context, struct infer_it
             metrics_observe(context->metrics, STAGE_RUN, done->run_ns);
         }
         outcome = copy_outputs(item, done, area, &output_used);
+        item->keep = item->keep && item->error.code == ERROR_NONE; /* no fault of the content */
         make_answer(item);
     } else if (item->error.code == ERROR_WORKER_CRASHED) {
         outcome = worker_process_was_killed(worker) ? LANE_KILLED : LANE_CRASHED;
@@ -336,6 +347,10 @@ void infer_item_reset(struct infer_item *item)
     if (item->output_bytes > 0) {
         atomic_fetch_sub(&item->request->output_bytes, item->output_bytes);
         item->output_bytes = 0;
+    }
+    if (item->budget_bytes > 0) {
+        budget_give(item->request->answers, item->budget_bytes);
+        item->budget_bytes = 0;
     }
     free(item->outputs);
     item->outputs = NULL;

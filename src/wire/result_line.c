@@ -101,8 +101,12 @@ static void write_outputs(struct buffer *out, const struct result *result)
         }
         buffer_append_text(out, "],\"data\":");
         size_t size = datatype_size(output->datatype);
-        tensor_json_write(out, output->datatype, output->data,
-                          size > 0 ? output->size_bytes / size : 0);
+        size_t count = size > 0 ? output->size_bytes / size : 0;
+        if (output->later && size > 0) {
+            pieces_add_numbers(output->later, output->datatype, output->data, count);
+        } else {
+            tensor_json_write(out, output->datatype, output->data, count);
+        }
         buffer_append_char(out, '}');
     }
     buffer_append_char(out, ']');

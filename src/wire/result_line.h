@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "wire/json.h"
+#include "wire/pieces.h"
 #include "wire/tensor.h"
 
 enum result_kind { RESULT_ERROR, RESULT_CLASSES, RESULT_EMBEDDING, RESULT_OUTPUTS };
@@ -30,6 +31,8 @@ struct result_output {
     struct tensor_shape shape;
     const void *data; /* little-endian, row by row; when written, any alignment */
     size_t size_bytes;
+    struct pieces *later; /* when written: the pieces whose text the line is written to; the data is
+                             put there, and must outlive them. NULL: it is written */
 };
 
 /* The members below `kind` that do not belong to it are zero. Pointers are borrowed from the caller

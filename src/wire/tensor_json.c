@@ -151,3 +151,8 @@ void tensor_json_write(struct buffer *out, enum datatype datatype, const void *d
     }
     buffer_append_char(out, ']');
 }
+
+void tensor_json_write_element(struct buffer *out, enum datatype datatype, const void *data)
+{
+    write_element(out, datatype, read_bits(data, datatype_size(datatype)));
+}

@@ -21,4 +21,7 @@ bool tensor_json_read(enum datatype datatype, const struct json *value, void *ou
  * NaN and infinities become null; BOOL is true and false. */
 void tensor_json_write(struct buffer *out, enum datatype datatype, const void *data, size_t count);
 
+/* Appends one of them. */
+void tensor_json_write_element(struct buffer *out, enum datatype datatype, const void *data);
+
 #endif

@@ -40,15 +40,19 @@ static int write_binary(const struct v2_output *output, size_t count, struct buf
                         struct buffer *binary, struct error *error)
 {
     size_t begin = binary->size;
+    size_t later = 0;
     if (output->datatype == DATATYPE_BYTES) {
         int r = write_binary_elements(output, count, binary, error);
         if (r < 0) {
             return r;
         }
+    } else if (output->later) {
+        pieces_add_bytes(output->later, output->data, output->size_bytes);
+        later = output->size_bytes;
     } else {
         buffer_append(binary, output->data, output->size_bytes);
     }
-    buffer_printf(json, ",\"parameters\":{\"binary_data_size\":%zu}", binary->size - begin);
+    buffer_printf(json, ",\"parameters\":{\"binary_data_size\":%zu}", binary->size - begin + later);
     return 0;
 }
 
@@ -56,6 +60,10 @@ static int write_json(const struct v2_output *output, size_t count, struct buffe
                       struct error *error)
 {
     buffer_append_text(json, ",\"data\":");
+    if (output->datatype != DATATYPE_BYTES && output->later) {
+        pieces_add_numbers(output->later, output->datatype, output->data, count);
+        return 0;
+    }
     if (output->datatype != DATATYPE_BYTES) {
         tensor_json_write(json, output->datatype, output->data, count);
         return 0;

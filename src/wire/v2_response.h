@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "wire/pieces.h"
 #include "wire/tensor.h"
 #include "wire/v2_request.h"
 
@@ -25,6 +26,9 @@ struct v2_output {
     const void *data;                /* numbers: little-endian, row by row, any alignment */
     size_t size_bytes;               /* of data */
     const struct v2_bytes *elements; /* BYTES: as many as the product of the shape */
+    struct pieces
+        *later; /* numbers: the pieces whose text is the buffer that they belong into; they
+                   are put there, not written, and `data` must outlive them. NULL: none */
 };
 
 /* An element that failed, where the request said `on_error: partial`. */
