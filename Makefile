@@ -3,6 +3,8 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 prefix ?= $(PREFIX)
+# A shell leaves the ~ of `make install prefix=~/.local` as it is.
+place = $(patsubst ~/%,$(HOME)/%,$(prefix))
 
 all: ## build into build/ (what it needs: tools/deps)
 	@tools/configure plain $(BUILD)
@@ -21,19 +23,14 @@ unit functional lint asan tsan fuzz long: ## one part of the tests
 	tools/run-tests $@
 format: ## write every C file as clang-format 14 does
 	git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i
-bench experiment: ## measure: docs/performance.md's figures; the paper's experiment (root, half an hour)
-	tools/deps $@
+bench experiment experiment-quick: ## measure: docs/performance.md's figures; the paper's experiment (root, half an hour); a trial of it (3 min)
+	tools/deps $(@:-quick=)
 	@$(MAKE) --no-print-directory all
-	$@/run $(abspath $(BUILD))
-experiment-quick: all ## the same as a trial of the harness (under 3 min)
-	experiment/run $(abspath $(BUILD)) --quick
-install: ## install to prefix (/usr/local), beneath DESTDIR where it is given
-	@tools/configure plain $(BUILD)
-	meson configure $(BUILD) -Dprefix=$(prefix)
-	ninja -C $(BUILD)
-	meson install -C $(BUILD) --no-rebuild
+	$(@:-quick=)/run $(abspath $(BUILD)) $(if $(filter %-quick,$@),--quick)
+install uninstall: ## put the programs beneath prefix (/usr/local), or remove them; DESTDIR stands before it
+	tools/$@ $(BUILD) $(place)
 clean: ## remove the build directories
 	rm -rf build build-asan build-tsan build-fuzz
 help: ## this list
 	@sed -n 's/^\([a-z-][a-z -]*\):.*## /\1\t/p' Makefile | expand -t 16
-.PHONY: all demo test test-long unit functional lint asan tsan fuzz long format bench experiment experiment-quick install clean help
+.PHONY: all demo test test-long unit functional lint asan tsan fuzz long format bench experiment experiment-quick install uninstall clean help

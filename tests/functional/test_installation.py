@@ -5,11 +5,12 @@ the installed tree lies over the prefix."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
 import pytest
-from conftest import BUILD, Daemon, grey_png
+from conftest import BUILD, ROOT, Daemon, grey_png
 
 
 def option(name):
@@ -139,3 +140,32 @@ def test_the_installed_programs_answer(installed, demo_models, tmp_path):
                             str(installed.place("libexecdir", "situ/situ-worker"))}
     finally:
         assert daemon.stop() == 0, daemon.log()
+
+
+def test_what_was_installed_is_removed(installed, tmp_path):
+    root = shutil.copytree(installed.root, tmp_path / "root", symlinks=True)
+    mine = root / installed.prefix.relative_to("/") / "share/doc/situ/notes"
+    mine.write_text("not of make install")
+    env = {**os.environ, "DESTDIR": str(root)}
+    for again in range(2):
+        out = subprocess.run([ROOT / "tools/uninstall", BUILD, installed.prefix], capture_output=True, text=True, env=env)
+        assert (out.returncode, out.stderr) == (0, "")
+        assert out.stdout.startswith("0 of ") == bool(again), out.stdout
+        assert [p for p in root.rglob("*") if p.is_symlink() or not p.is_dir()] == [mine]
+    named = sorted(str(p.relative_to(root)) for p in root.rglob("situ"))
+    assert named == [str(mine.parent.relative_to(root))]
+
+
+def test_make_says_what_a_target_runs():
+    def recipe(*arguments):
+        out = subprocess.run(["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True,
+                             env={**os.environ, "HOME": "/home/me"})
+        assert out.returncode == 0, out.stderr
+        return out.stdout.splitlines()
+
+    quick = recipe("experiment-quick")
+    assert quick.index("tools/deps experiment") < next(
+        i for i, line in enumerate(quick) if re.match("experiment/run .* --quick$", line))
+    assert not any("--quick" in line for line in recipe("experiment"))
+    for target in ("install", "uninstall"):
+        assert any(re.fullmatch(f"tools/{target} build /home/me/.local", line) for line in recipe(target, "prefix=~/.local"))
