@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/utf8.h"
-#include "jobs/glob.h"
+#include "store/glob.h"
 #include "jobs/keys.h"
 
 enum { OBJECT_ROOM = LIMIT_STORE_NAME + 1 + LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYTES + 1 };

@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             .reason = file.reason,
                             .selected_known = file.selected_known,
                             .selected = file.selected,
-                            .skipped = file.skipped,
+                            .left_out = file.left_out,
                             .finished_s = file.finished_s};
     demand(job_spec_copy(&file.spec, &info.spec) == 0);
     struct buffer out = BUFFER_INIT;

@@ -5,7 +5,7 @@
  * places, however many stars there are. Most keys never come so far: the pattern's literal end is
  * compared first.
  */
-#include "jobs/glob.h"
+#include "store/glob.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "jobs/glob.h"
+#include "store/glob.h"
 
 static bool matches(const char *pattern, const char *key)
 {

@@ -9,8 +9,8 @@
  * A pattern without a slash is matched with a key's last component, else with the whole key. The
  * time is bounded by the product of both lengths, whatever the pattern. Immutable; any thread.
  */
-#ifndef SITU_JOBS_GLOB_H
-#define SITU_JOBS_GLOB_H
+#ifndef SITU_STORE_GLOB_H
+#define SITU_STORE_GLOB_H
 
 #include <stdbool.h>
 
