@@ -11,8 +11,8 @@
 
 #include "base/buffer.h"
 #include "base/utf8.h"
-#include "store/glob.h"
 #include "jobs/keys.h"
+#include "store/glob.h"
 
 enum { OBJECT_ROOM = LIMIT_STORE_NAME + 1 + LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYTES + 1 };
 

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -59,6 +60,9 @@ bool dir_is_gone(int errnum);
 
 /* The file system's own, readable for root only, at the top of many a volume. */
 bool dir_is_lost_and_found(const char *path);
+
+/* True for a regular file that begins as an image that the decoders know; `directory` is open. */
+bool dir_is_decodable(int directory, const char *name);
 
 must_check int dir_list(struct store *store, const struct store_list_query *query,
                         struct store_page *ret_page, struct error *error);

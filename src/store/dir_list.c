@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "store/exclusion.h"
 #include "store/page.h"
 
 enum { DEPTH_MAX = LIMIT_KEY_BYTES / 2 + 1 }; /* a component takes two bytes at least */
@@ -300,14 +301,27 @@ static bool take_name(struct walk *walk, const char *name, size_t name_size)
     return true;
 }
 
+/* What cannot be read does not. */
+static bool begins_as_image(struct walk *walk, const char *name)
+{
+    if (walk->directory < 0) {
+        walk->directory = open_directory(walk);
+    }
+    return walk->directory >= 0 && dir_is_decodable(walk->directory, name);
+}
+
 /* 1 where the object `name` of the deepest directory is to be listed, and then it is walk->key. */
 static int take_object(struct walk *walk, const char *name, size_t name_size)
 {
     if (!take_name(walk, name, name_size)) {
         return 0;
     }
+    if (exclusion_covers(walk->query->exclusion, walk->key, false)) {
+        walk->left_out.excluded++;
+        return 0;
+    }
     int suffix = walk->query->images_only ? suffix_foreign(name) : -1;
-    if (suffix >= 0) {
+    if (suffix >= 0 && !(walk->query->sniff && begins_as_image(walk, name))) {
         walk->left_out.suffixes[suffix]++;
         return 0;
     }
@@ -329,6 +343,16 @@ static int take_deep_directory(struct walk *walk, const char *name, size_t name_
     return 1;
 }
 
+/* The directory at walk->path, of so many bytes with the slash at its end. */
+static bool is_excluded(struct walk *walk, size_t path_size)
+{
+    walk->path[path_size - 1] = '\0';
+    bool excluded = exclusion_covers(walk->query->exclusion, walk->path, true);
+    walk->path[path_size - 1] = '/';
+    walk->left_out.excluded += excluded;
+    return excluded;
+}
+
 static int take_directory(struct walk *walk, const char *name, size_t name_size,
                           struct error *error)
 {
@@ -337,6 +361,10 @@ static int take_directory(struct walk *walk, const char *name, size_t name_size,
         return take_deep_directory(walk, name, name_size);
     }
     memcpy(walk->path + path_size - name_size, name, name_size + 1);
+    if (is_excluded(walk, path_size)) {
+        walk->path[path_size - name_size] = '\0';
+        return 0;
+    }
     return enter(walk, path_size, error);
 }
 

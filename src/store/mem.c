@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file_kind.h"
+#include "store/exclusion.h"
 #include "store/page.h"
 #include "store/store.h"
 
@@ -92,11 +94,20 @@ static int mem_read(struct store *store, const char *key, const struct store_tar
     return 0;
 }
 
+static bool is_decodable(const struct mem_object *object)
+{
+    return file_kind_of(object->bytes, (size_t)object->identity.size_bytes).class == FILE_DECODABLE;
+}
+
 static int mem_list(struct store *store, const struct store_list_query *query,
                     struct store_page *ret_page, struct error *error)
 {
     struct page_builder builder = PAGE_BUILDER_INIT;
     size_t prefix_size = strlen(query->prefix);
+    const char *slash = strrchr(query->prefix, '/');
+    size_t from = slash ? (size_t)(slash - query->prefix) + 1 : 0;
+    const char *before = ""; /* what was excluded last: its key, up to there */
+    size_t cut_before = 0;
     bool more = false;
     HOLD(&mem(store)->lock);
     size_t at = lower_bound(mem(store), query->after);
@@ -113,8 +124,16 @@ static int mem_list(struct store *store, const struct store_list_query *query,
         if (strcmp(object->key, query->after) == 0) {
             continue;
         }
-        int suffix = query->images_only ? suffix_foreign(object->key) : -1;
-        if (suffix >= 0) {
+        int suffix = query->images_only && !(query->sniff && is_decodable(object))
+                         ? suffix_foreign(object->key)
+                         : -1;
+        size_t cut = exclusion_cut(query->exclusion, object->key, from);
+        if (cut > 0) {
+            bool counted = cut == cut_before && strncmp(object->key, before, cut) == 0;
+            passed.excluded += counted ? 0 : 1;
+            before = object->key;
+            cut_before = cut;
+        } else if (suffix >= 0) {
             passed.suffixes[suffix]++;
         } else if (builder.count == query->limit) {
             more = true;

@@ -45,6 +45,7 @@ struct store_page {
     void *memory;                   /* owned: keys and entries live here */
 };
 
+struct exclusion;
 struct store;
 struct store_watch;
 
@@ -53,10 +54,14 @@ struct store_list_query {
     const char *after;  /* keys greater than this only; "" from the start */
     size_t limit;       /* keys a page, at most LIMIT_LIST_PAGE */
     bool images_only;   /* skip and count files with a foreign suffix (.txt, .cr2, .heic...) */
-    bool sizes;         /* fill size_bytes (one stat an object) */
-    bool flawed;        /* give names that cannot be keys, too, in their place, instead of counting
-                         * them in left_out.names; `after` may be one. With images_only, one with a
-                         * foreign suffix is skipped as any other */
+    bool sniff;         /* with images_only: list those that begin as JPEG, PNG or WebP do all the
+                         * same (each such file is opened) */
+    const struct exclusion *exclusion; /* leave out, and count, what it covers; NULL: nothing. What
+                                        * `prefix` names up to its last slash is not looked at */
+    bool sizes;                        /* fill size_bytes (one stat an object) */
+    bool flawed; /* give names that cannot be keys, too, in their place, instead of counting
+                  * them in left_out.names; `after` may be one. With images_only, one with a
+                  * foreign suffix is skipped as any other */
 };
 
 /* Where a read goes. */

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rules of a selection as a value, and in files.
+ */
+#include "store/select_rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "store/exclusion.h"
+#include "wire/json.h"
+
+void select_rules_done(struct select_rules *rules)
+{
+    free(rules->exclude);
+    free(rules->defaults);
+    *rules = (struct select_rules){.sniff = false};
+}
+
+/* NULL stays NULL. */
+static int copy_text(const char *text, char **ret_copy)
+{
+    *ret_copy = text ? strdup(text) : NULL;
+    return text && !*ret_copy ? -ENOMEM : 0;
+}
+
+int select_rules_copy(const struct select_rules *rules, struct select_rules *ret_copy)
+{
+    struct select_rules copy = {.sniff = rules->sniff};
+    if (copy_text(rules->exclude, &copy.exclude) < 0 ||
+        copy_text(rules->defaults, &copy.defaults) < 0) {
+        select_rules_done(&copy);
+        return -ENOMEM;
+    }
+    *ret_copy = copy;
+    return 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool select_rules_are_same(const struct select_rules *a, const struct select_rules *b)
+{
+    return a->sniff == b->sniff && same_text(a->exclude, b->exclude) &&
+           same_text(a->defaults, b->defaults);
+}
+
+static void write_lines(struct buffer *out, const char *name, const char *lines)
+{
+    const char *comma = "";
+    if (!lines) {
+        return;
+    }
+    buffer_printf(out, ",\"%s\":[", name);
+    for (const char *at = lines; *at;) {
+        size_t size = strcspn(at, "\n");
+        buffer_append_text(out, comma);
+        json_write_bytes(out, at, size);
+        comma = ",";
+        at += size + (at[size] == '\n');
+    }
+    buffer_append_char(out, ']');
+}
+
+void select_rules_write_file(struct buffer *out, const struct select_rules *rules)
+{
+    write_lines(out, "exclude", rules->exclude);
+    write_lines(out, "exclude_defaults", rules->defaults);
+    buffer_append_text(out, rules->sniff ? ",\"sniff\":true" : "");
+}
+
+void select_rules_write_select(struct buffer *out, const struct select_rules *rules)
+{
+    write_lines(out, "exclude", rules->exclude);
+    buffer_append_text(out, rules->defaults ? ",\"exclude_defaults\":true" : "");
+    buffer_append_text(out, rules->sniff ? ",\"sniff\":true" : "");
+}
+
+static int read_lines(const struct json *object, const char *name, char **place, unsigned *members)
+{
+    cleanup_buffer struct buffer lines = BUFFER_INIT;
+    const struct json *node = json_member(object, name);
+    if (!node) {
+        return 0;
+    }
+    (*members)++;
+    if (json_type_of(node) != JSON_TYPE_ARRAY || json_length(node) > LIMIT_EXCLUDE_PATTERNS) {
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < json_length(node); i++) {
+        const char *pattern = json_get_string(json_element(node, i), "");
+        if (exclusion_check(pattern, NULL) < 0) {
+            return -EINVAL;
+        }
+        buffer_append_text(&lines, pattern);
+        buffer_append_char(&lines, '\n');
+    }
+    const char *text = buffer_text(&lines);
+    *place = text ? strdup(text) : NULL;
+    return *place ? 0 : -ENOMEM;
+}
+
+int select_rules_read_file(const struct json *object, struct select_rules *ret_rules,
+                           unsigned *ret_members)
+{
+    struct select_rules rules = {.sniff = false};
+    unsigned members = 0;
+    const struct json *sniff = json_member(object, "sniff");
+    int r = read_lines(object, "exclude", &rules.exclude, &members);
+    if (r == 0) {
+        r = read_lines(object, "exclude_defaults", &rules.defaults, &members);
+    }
+    if (r == 0 && sniff) {
+        members++;
+        rules.sniff = json_get_bool(sniff, false);
+        r = json_type_of(sniff) == JSON_TYPE_BOOL ? 0 : -EINVAL;
+    }
+    if (r < 0) {
+        select_rules_done(&rules);
+        return r;
+    }
+    *ret_rules = rules;
+    *ret_members = members;
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a selection leaves out, or takes in, beside its prefix and its glob: a value that jobs and
+ * indexes keep with what they are asked for. All zeros, as of those made by earlier versions:
+ * nothing is excluded, and foreign suffixes are skipped.
+ */
+#ifndef SITU_STORE_SELECT_RULES_H
+#define SITU_STORE_SELECT_RULES_H
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+
+struct json;
+
+struct select_rules {
+    char *exclude;  /* owned; patterns that were asked for, one a line; NULL: none */
+    char *defaults; /* owned; those that the store had when the selection was made; NULL: none */
+    bool sniff;     /* files with a foreign suffix are judged by their first bytes */
+};
+
+void select_rules_done(struct select_rules *rules);
+/* -ENOMEM. */
+must_check int select_rules_copy(const struct select_rules *rules, struct select_rules *ret_copy);
+bool select_rules_are_same(const struct select_rules *a, const struct select_rules *b);
+
+/* `,"exclude":["*.tmp"],"exclude_defaults":["._*"],"sniff":true`, for files: what is not set is
+ * left out. */
+void select_rules_write_file(struct buffer *out, const struct select_rules *rules);
+/* The same, read. -EINVAL where a member cannot be, -ENOMEM. *ret_members is how many there are. */
+must_check int select_rules_read_file(const struct json *object, struct select_rules *ret_rules,
+                                      unsigned *ret_members);
+
+/* For clients: `,"exclude":["*.tmp"],"exclude_defaults":true,"sniff":true`, likewise. */
+void select_rules_write_select(struct buffer *out, const struct select_rules *rules);
+
+#endif
