@@ -26,8 +26,8 @@
 #define LIMIT_THUMBNAIL_BYTES MIB /* of a JPEG; the largest of any pixels are below half of it */
 
 /* Stores. */
-#define LIMIT_NAME_BYTES 2047u  /* a name in a listing that may be no key: longer, or not UTF-8 */
-#define LIMIT_TOLD_SUFFIXES 12u /* suffixes of skipped files, told by name */
+#define LIMIT_NAME_BYTES 2047u       /* a name in a listing that may be no key: longer */
+#define LIMIT_TOLD_SUFFIXES 12u      /* suffixes of skipped files, told by name */
 #define LIMIT_EXCLUDE_PATTERNS 64u   /* of a selection, and of a store */
 #define LIMIT_WATCHES 65536u         /* directories of one watch */
 #define LIMIT_WATCH_BYTES (16 * MIB) /* and their paths */

@@ -8,7 +8,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "base/utf8.h"
 
 /* NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the log level */
 static _Atomic int current_level = LOG_LEVEL_INFO;
@@ -72,11 +75,14 @@ const char *log_quote(char *buffer, unsigned size, const char *value)
         if (byte == '"' || byte == '\\') {
             buffer[used++] = '\\';
             buffer[used++] = *c;
-        } else if (byte < 0x20 || byte == 0x7f) {
+        } else if (byte < 0x20 || byte == 0x7f || utf8_length(c, strlen(c)) == 0) {
             int n = snprintf(buffer + used, size - used, "\\x%02x", byte);
             used += n > 0 ? (unsigned)n : 0;
         } else {
-            buffer[used++] = *c;
+            size_t length = utf8_length(c, strlen(c));
+            memcpy(buffer + used, c, length);
+            used += (unsigned)length;
+            c += length - 1;
         }
     }
     buffer[used++] = '"';

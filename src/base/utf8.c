@@ -41,6 +41,11 @@ static size_t sequence(const unsigned char *p, size_t left)
     return length;
 }
 
+size_t utf8_length(const char *bytes, size_t left)
+{
+    return sequence((const unsigned char *)bytes, left);
+}
+
 bool utf8_valid(const char *bytes, size_t size)
 {
     const unsigned char *p = (const unsigned char *)bytes;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 
 static const json_t *tree(const struct json *node)
 {
@@ -194,12 +195,16 @@ void json_write_bytes(struct buffer *out, const char *text, size_t size)
     size_t start = 0;
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+        size_t length = c < 0x80 ? 1 : utf8_length(text + i, size - i);
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && length > 0) {
+            i += length - 1;
             continue;
         }
         buffer_append(out, text + start, i - start);
         start = i + 1;
-        if (c == '"' || c == '\\') {
+        if (length == 0) {
+            buffer_printf(out, "%%%02X", c);
+        } else if (c == '"' || c == '\\') {
             buffer_append_char(out, '\\');
             buffer_append_char(out, (char)c);
         } else if (c == '\n') {

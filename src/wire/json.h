@@ -57,7 +57,9 @@ int json_each_member(const struct json *object,
                      int (*visit)(void *context, const char *key, const struct json *value),
                      void *context);
 
-/* Writing: appends to a buffer; commas and colons are the caller's. */
+/* Writing: appends to a buffer; commas and colons are the caller's. A byte that is not UTF-8 is
+ * written as %XX: a message for people may quote any bytes. Names are written by object_name.h,
+ * which marks those. */
 void json_write_string(struct buffer *out, const char *text);             /* quoted, escaped */
 void json_write_bytes(struct buffer *out, const char *text, size_t size); /* quoted, escaped */
 void json_write_integer(struct buffer *out, int64_t value);

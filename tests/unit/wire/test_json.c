@@ -162,6 +162,17 @@ static void strings_read_back_the_same(void **state)
     assert_string_equal(buffer_text(&out), "\"ab\\\"\"");
 }
 
+/* Messages may quote any bytes; JSON is UTF-8. */
+static void bytes_that_are_not_utf8_are_shown_in_hexadecimal(void **state)
+{
+    (void)state;
+    struct buffer out = BUFFER_INIT;
+    json_write_string(&out, "caf\xe9 \xc3\xa9\xc3\n\xf0\x9f\x98\x80\xed\xa0\x80\xe2\x82");
+    assert_string_equal(buffer_text(&out),
+                        "\"caf%E9 \xc3\xa9%C3\\n\xf0\x9f\x98\x80%ED%A0%80%E2%82\"");
+    buffer_done(&out);
+}
+
 static void integers_read_back_the_same(void **state)
 {
     (void)state;
@@ -224,6 +235,7 @@ int main(void)
         cmocka_unit_test(getters_fall_back_on_what_is_not_there),
         cmocka_unit_test(members_are_visited_in_order_until_told_to_stop),
         cmocka_unit_test(strings_read_back_the_same),
+        cmocka_unit_test(bytes_that_are_not_utf8_are_shown_in_hexadecimal),
         cmocka_unit_test(integers_read_back_the_same),
         cmocka_unit_test(floats_read_back_the_same),
         cmocka_unit_test(doubles_read_back_the_same),
