@@ -29,8 +29,12 @@
  * mean the default, so that a program compiled today keeps working when members are added at the
  * end. Structs that the library fills may gain members at the end, too: use them where they are.
  *
- * Names. An object is "STORE/KEY" ("photos/2024/cat.jpg"), UTF-8 except where said. A model is
- * "NAME" for its newest version, or "NAME@VERSION". Text is NUL-terminated UTF-8.
+ * Names. An object is "STORE/KEY" ("photos/2024/cat.jpg"): bytes, in UTF-8 or not, as the store has
+ * them, and so are prefixes and globs. A name that the library hands out is text: one that is not
+ * UTF-8 is percent-encoded ("photos/caf%E9.jpg", `%` itself as %25), and a function beside it
+ * (situ_result_raw_name and its like) gives the bytes, which name the object in other calls. Where
+ * both are equal nothing is encoded: an object may be called "caf%E9.jpg". A model is "NAME" for
+ * its newest version, or "NAME@VERSION". Text is NUL-terminated UTF-8.
  */
 #ifndef SITU_H
 #define SITU_H
@@ -238,8 +242,12 @@ SITU_API int situ_infer_bytes(struct situ *array, const char *model, const char 
 
 SITU_API void situ_result_free(struct situ_result *result); /* of the two above; NULL is fine */
 
+/* The bytes of the object's name; lives as long as the result's `object`. */
+SITU_API const char *situ_result_raw_name(const struct situ_result *result);
+
 /* The result as one line of JSON without a line feed, in the form of docs/protocol.md; the caller
- * frees *ret_text with free(). A name that is not UTF-8 is percent-encoded. -ENOMEM. */
+ * frees *ret_text with free(). A name that is not UTF-8 is percent-encoded, and marked so. -ENOMEM.
+ */
 SITU_API int situ_result_json(const struct situ_result *result, char **ret_text);
 
 /* Element `index` of a tensor as a double (large 64-bit integers are rounded); NaN past the end. */
@@ -260,8 +268,7 @@ SITU_API int situ_run(struct situ *array, const char *model, const char *selecti
 
 /* Runs `model` over `count` named objects, in that order; any number, streamed from the caller's
  * memory and not copied; borrowed for the call. A name that cannot be sent becomes a failed result
- * in its place: empty or too long, not UTF-8, and in a list of more than 4,096 names or about 1 MiB
- * also one with a line feed in it or a carriage return at its end. */
+ * in its place: an empty one, or one that is too long. */
 SITU_API int situ_run_objects(struct situ *array, const char *model, const char *const *objects,
                               size_t count, const struct situ_run_options *options,
                               struct situ_results **ret_results, struct situ_error *error);
@@ -515,6 +522,10 @@ struct situ_hits {
     const char *json; /* the array's own words; "" in a batch */
 };
 
+/* The bytes of the name of hits[index]; lives as long as the hits, which are the library's. NULL
+ * behind the last. */
+SITU_API const char *situ_hit_raw_name(const struct situ_hits *hits, size_t index);
+
 struct situ_search_options {
     size_t struct_size;
     uint32_t k;         /* hits wanted, at most 1,000; 0: 10 */
@@ -580,6 +591,10 @@ SITU_API int situ_duplicates(struct situ *array, const char *index, double min_s
 SITU_API int situ_group_next(struct situ_groups *groups, const struct situ_group **ret_group,
                              struct situ_error *error);
 
+/* The bytes of the name of objects[index] in the group that was given last; lives as long as that.
+ * NULL behind the last. */
+SITU_API const char *situ_group_raw_name(const struct situ_groups *groups, size_t index);
+
 /* Objects of the index that have been compared so far; at the end, how many could not be, since
  * the array cannot read their rows: members, or groups, may be missing. */
 SITU_API uint64_t situ_groups_looked_at(const struct situ_groups *groups);
@@ -587,8 +602,8 @@ SITU_API uint64_t situ_groups_damaged(const struct situ_groups *groups);
 
 SITU_API void situ_groups_free(struct situ_groups *groups); /* NULL is fine */
 
-struct situ_vector { /* one row of an index */
-    const char *object;
+struct situ_vector {    /* one row of an index */
+    const char *object; /* to an import: the name's bytes */
     const float *values;
     size_t count;
 };
@@ -602,6 +617,9 @@ SITU_API int situ_index_export(struct situ *array, const char *index,
  * the connection was cut: an export is not taken up again. */
 SITU_API int situ_vector_next(struct situ_vectors *vectors, const struct situ_vector **ret_vector,
                               struct situ_error *error);
+
+/* The bytes of the name of the row that was given last; lives as long as that. */
+SITU_API const char *situ_vector_raw_name(const struct situ_vectors *vectors);
 
 /* At the end: rows that are missing, since the array cannot read them. 0 as a rule. */
 SITU_API uint64_t situ_vectors_damaged(const struct situ_vectors *vectors);
@@ -783,6 +801,9 @@ SITU_API int situ_object_list(struct situ *array, const char *selection,
 /* 1 and *ret_object, which lives until the next call; 0 at the end; a negative errno. */
 SITU_API int situ_object_next(struct situ_objects *objects, const struct situ_object **ret_object,
                               struct situ_error *error);
+
+/* The bytes of the name of the object that was given last; lives as long as that. */
+SITU_API const char *situ_object_raw_name(const struct situ_objects *objects);
 
 /* Objects skipped for their suffix in the pages read so far; and all that these leave out. */
 SITU_API uint64_t situ_objects_skipped(const struct situ_objects *objects);

@@ -60,12 +60,12 @@ static void give_table(struct duplicates *verb, const struct situ_group *group)
     }
 }
 
-static void give_json(const struct situ_group *group)
+static void give_json(const struct duplicates *verb, const struct situ_group *group)
 {
     (void)fputs("{\"group\":[", stdout);
     for (size_t i = 0; i < group->count; i++) {
-        (void)fputs(i > 0 ? ",{\"object\":" : "{\"object\":", stdout);
-        json_print(stdout, group->objects[i].object);
+        (void)fputs(i > 0 ? ",{" : "{", stdout);
+        json_print_object(stdout, group->objects[i].object, situ_group_raw_name(verb->groups, i));
         (void)printf(",\"score\":%.6g}", group->objects[i].score);
     }
     (void)puts("]}");
@@ -90,7 +90,7 @@ static void give(struct duplicates *verb, const struct situ_group *group)
     }
     progress_clear(&verb->progress);
     if (verb->format == SINK_JSONL) {
-        give_json(group);
+        give_json(verb, group);
     } else {
         give_csv(verb, group);
     }

@@ -114,6 +114,13 @@ void csv_print(FILE *stream, const char *text)
     (void)fputc('"', stream);
 }
 
+void json_print_object(FILE *stream, const char *text, const char *raw_name)
+{
+    (void)fputs("\"object\":", stream);
+    json_print(stream, text);
+    (void)fputs(strcmp(text, raw_name) != 0 ? ",\"encoded\":true" : "", stream);
+}
+
 void json_print(FILE *stream, const char *text)
 {
     (void)fputc('"', stream);

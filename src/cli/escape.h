@@ -25,4 +25,7 @@ void csv_print(FILE *stream, const char *text);
 /* Prints a JSON string, quotes included. */
 void json_print(FILE *stream, const char *text);
 
+/* `"object":"NAME"`, and `,"encoded":true` where the text is not the name itself, `raw_name`. */
+void json_print_object(FILE *stream, const char *text, const char *raw_name);
+
 #endif

@@ -26,7 +26,7 @@ static int take_rows(const struct index_verb *verb, struct situ_vectors *vectors
     int more;
     progress_init(&progress, !verb->no_progress, false);
     while ((more = situ_vector_next(vectors, &vector, &error)) > 0) {
-        if (npy_add(npy, vector->object, vector->values, vector->count)) {
+        if (npy_add(npy, situ_vector_raw_name(vectors), vector->values, vector->count)) {
             progress_clear(&progress);
             cli_say("%s", npy->fault);
             return STATUS_SOME_FAILED;

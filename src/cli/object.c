@@ -20,12 +20,13 @@ struct listing {
     bool terminal;
 };
 
-static void print_object(const struct listing *listing, const struct situ_object *object)
+static void print_object(const struct listing *listing, const struct situ_object *object,
+                         const char *raw_name)
 {
     char figure[FIGURE_SIZE];
     if (listing->json) {
-        (void)fputs("{\"object\":", stdout);
-        json_print(stdout, object->name);
+        (void)putchar('{');
+        json_print_object(stdout, object->name, raw_name);
         if (listing->sizes) {
             (void)printf(",\"size\":%" PRIu64, object->size_bytes);
         }
@@ -38,7 +39,7 @@ static void print_object(const struct listing *listing, const struct situ_object
     if (listing->terminal && !listing->null) {
         escape_print(stdout, object->name);
     } else {
-        (void)fputs(object->name, stdout);
+        (void)fputs(raw_name, stdout);
     }
     (void)putchar(listing->null ? '\0' : '\n');
 }
@@ -57,7 +58,7 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
         while (more > 0 && !ferror(stdout)) {
             more = situ_object_next(objects, &object, &error);
             if (more > 0) {
-                print_object(listing, object);
+                print_object(listing, object, situ_object_raw_name(objects));
             }
         }
     }

@@ -161,7 +161,7 @@ static int put_hits(FILE *out, struct cli *cli, const struct page *page)
     for (size_t i = 0; i < page->hits->count && status == 0; i++) {
         const struct situ_hit *hit = &page->hits->hits[i];
         (void)fputs("<li><figure>", out);
-        status = put_stored(out, cli, hit->object);
+        status = put_stored(out, cli, situ_hit_raw_name(page->hits, i));
         (void)fputs("<figcaption>", out);
         put_text(out, hit->object);
         (void)fprintf(out, "<br><span class=\"score\">%zu &middot; %.4f</span>", i + 1, hit->score);

@@ -119,8 +119,8 @@ static void print_rows(const struct situ_hits *hits, bool json)
     for (size_t i = 0; i < hits->count; i++) {
         const struct situ_hit *hit = &hits->hits[i];
         if (json) {
-            (void)fputs("{\"object\":", stdout);
-            json_print(stdout, hit->object);
+            (void)putchar('{');
+            json_print_object(stdout, hit->object, situ_hit_raw_name(hits, i));
             (void)printf(",\"score\":%.6g,\"distance\":%.6g}\n", hit->score, hit->distance);
         } else {
             csv_print(stdout, hit->object);

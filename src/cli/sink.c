@@ -214,7 +214,8 @@ static void give_npy(struct sink *sink, const struct situ_result *result)
     if (!result->embedding) {
         why = "the model gives no embeddings: --format npy takes nothing else";
         sink->unfit = true;
-    } else if (npy_add(&sink->npy, result->object, result->embedding, result->embedding_size)) {
+    } else if (npy_add(&sink->npy, situ_result_raw_name(result), result->embedding,
+                       result->embedding_size)) {
         why = sink->npy.fault;
     }
     if (why) {

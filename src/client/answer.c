@@ -11,8 +11,19 @@
 
 #include "client/names.h"
 #include "client/plain_numbers.h"
+#include "wire/object_name.h"
 
 static const struct situ_class no_class = {.label = ""};
+
+/* A result whose name is percent-encoded is known by one of these, which no other has: its classes
+ * where there are none, else its message. So the public struct says so itself, in a copy, too. */
+static const struct situ_class no_class_encoded = {.label = ""};
+static const char no_message_encoded[] = "";
+
+static bool is_encoded(const struct situ_result *result)
+{
+    return result->classes == &no_class_encoded || result->message == no_message_encoded;
+}
 
 /* Makes room for `count` elements of `size` bytes each, at least one. */
 static int grow(void **array, size_t *capacity, size_t count, size_t size)
@@ -91,6 +102,51 @@ static void forget(struct answer *answer)
     answer->result = (struct situ_result){.object = "", .message = "", .classes = &no_class};
 }
 
+/* The result's name: as it is, or where it is not UTF-8 encoded, with its bytes behind the text. */
+static int put_name(struct answer *answer, const char *bytes)
+{
+    struct buffer *name = &answer->name;
+    struct situ_result *result = &answer->result;
+    if (object_name_is_text(bytes)) {
+        result->object = bytes;
+        return 0;
+    }
+    buffer_clear(name);
+    object_name_encode(name, bytes);
+    buffer_append_char(name, '\0');
+    buffer_append(name, bytes, strlen(bytes) + 1);
+    if (buffer_ok(name) < 0) {
+        return -ENOMEM;
+    }
+    result->object = name->data;
+    if (result->class_count == 0) {
+        result->classes = &no_class_encoded;
+    } else {
+        result->message = no_message_encoded;
+    }
+    return 0;
+}
+
+const char *situ_result_raw_name(const struct situ_result *result)
+{
+    if (!result) {
+        return NULL;
+    }
+    return is_encoded(result) ? result->object + strlen(result->object) + 1 : result->object;
+}
+
+static int take_gone(struct answer *answer, struct situ_error *error)
+{
+    const char *name = NULL;
+    pool_done(&answer->gone_name);
+    answer->result.gone = 1;
+    int result = name_read(answer->root, "object", &answer->gone_name, &name, error);
+    if (result) {
+        return result;
+    }
+    return put_name(answer, name ? name : "") ? client_fail_memory(error) : 0;
+}
+
 int answer_take(struct answer *answer, struct json *root, const struct situ_label_table *table,
                 struct situ_error *error)
 {
@@ -98,9 +154,7 @@ int answer_take(struct answer *answer, struct json *root, const struct situ_labe
     answer->root = root;
     struct error reason;
     if (json_get_bool(json_member(root, "gone"), false)) {
-        answer->result.object = json_get_string(json_member(root, "object"), "");
-        answer->result.gone = 1;
-        return 0;
+        return take_gone(answer, error);
     }
     int result = result_parse_node(root, &answer->wire, &reason);
     if (result) {
@@ -108,7 +162,6 @@ int answer_take(struct answer *answer, struct json *root, const struct situ_labe
     }
     answer->wire_set = true;
     const struct result *wire = &answer->wire;
-    answer->result.object = wire->object ? wire->object : "";
     switch (wire->kind) {
     case RESULT_ERROR:
         answer->result.code =
@@ -126,15 +179,19 @@ int answer_take(struct answer *answer, struct json *root, const struct situ_labe
         result = take_outputs(answer);
         break;
     }
+    if (result == 0) {
+        result = put_name(answer, wire->object ? wire->object : "");
+    }
     return result ? client_fail_memory(error) : 0;
 }
 
-void answer_refuse(struct answer *answer, const char *object, const char *message)
+int answer_refuse(struct answer *answer, const char *object, const char *message,
+                  struct situ_error *error)
 {
     forget(answer);
-    answer->result.object = object;
     answer->result.code = SITU_MALFORMED;
     answer->result.message = message;
+    return put_name(answer, object) ? client_fail_memory(error) : 0;
 }
 
 void answer_done(struct answer *answer)
@@ -142,6 +199,8 @@ void answer_done(struct answer *answer)
     forget(answer);
     free(answer->classes);
     free(answer->outputs);
+    buffer_done(&answer->name);
+    pool_done(&answer->gone_name);
     *answer = (struct answer){0};
 }
 
@@ -154,26 +213,10 @@ void situ_result_free(struct situ_result *result)
     }
 }
 
-/* JSON is UTF-8: other names go percent-encoded, as the array writes them. */
-static void write_name(struct buffer *out, const char *name)
-{
-    if (text_is_utf8(name)) {
-        buffer_append_text(out, name);
-        return;
-    }
-    for (; *name; name++) {
-        if ((unsigned char)*name >= 0x80 || *name == '%') {
-            buffer_printf(out, "%%%02X", (unsigned)(unsigned char)*name);
-        } else {
-            buffer_append_char(out, *name);
-        }
-    }
-}
-
 static void write_gone(struct buffer *out, const char *object)
 {
-    buffer_append_text(out, "{\"object\":");
-    json_write_string(out, object);
+    buffer_append_char(out, '{');
+    object_name_write(out, "object", object);
     buffer_append_text(out, ",\"gone\":true}");
 }
 
@@ -234,15 +277,12 @@ int situ_result_json(const struct situ_result *result, char **ret_text)
         return -EINVAL;
     }
     *ret_text = NULL;
-    cleanup_buffer struct buffer name = BUFFER_INIT;
     cleanup_buffer struct buffer out = BUFFER_INIT;
-    write_name(&name, result->object);
-    const char *object = buffer_text(&name);
     struct plain_numbers plain;
-    if (!object || plain_numbers_begin(&plain)) {
+    if (plain_numbers_begin(&plain)) {
         return -ENOMEM;
     }
-    int failed = write_result(&out, result, object);
+    int failed = write_result(&out, result, situ_result_raw_name(result));
     plain_numbers_end(&plain);
     if (failed || !buffer_text(&out)) {
         return -ENOMEM;

@@ -8,6 +8,9 @@
 
 #include <stdbool.h>
 
+#include "base/buffer.h"
+#include "base/pool.h"
+
 #include "client/fail.h"
 #include "wire/json.h"
 #include "wire/result_line.h"
@@ -17,6 +20,8 @@ struct answer {
     struct json *root;         /* owned; what `wire` borrows from */
     struct result wire;
     bool wire_set;
+    struct buffer name;         /* of a result whose name is encoded: the text, and its bytes */
+    struct pool gone_name;      /* owned; a name that came encoded, of an object that is gone */
     struct situ_class *classes; /* owned, as the next two */
     size_t class_capacity;
     struct situ_tensor *outputs;
@@ -30,7 +35,8 @@ must_check int answer_take(struct answer *answer, struct json *root,
                            const struct situ_label_table *table, struct situ_error *error);
 
 /* Makes it a failure of an object that was never sent. The texts are borrowed. */
-void answer_refuse(struct answer *answer, const char *object, const char *message);
+must_check int answer_refuse(struct answer *answer, const char *object, const char *message,
+                             struct situ_error *error);
 
 /* Frees what the struct owns; all zero then. */
 void answer_done(struct answer *answer);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/names.h"
+
 struct document_block {
     struct document_block *next; /* owned */
     max_align_t memory[];
@@ -101,6 +103,12 @@ const char *const *document_elements(struct document *document, const char *memb
     return elements;
 }
 
+int document_name(struct document *document, const struct json *node, const char *member,
+                  const char **ret_name, struct situ_error *error)
+{
+    return name_read(node, member, &document->names, ret_name, error);
+}
+
 const char *document_text(const struct document *document)
 {
     return document->text.data ? document->text.data : "";
@@ -114,6 +122,7 @@ void document_done(struct document *document)
         document->blocks = next;
     }
     json_free(document->root);
+    pool_done(&document->names);
     buffer_done(&document->text);
     *document = (struct document){0};
 }

@@ -7,6 +7,7 @@
 #define SITU_CLIENT_DOCUMENT_H
 
 #include "base/buffer.h"
+#include "base/pool.h"
 #include "client/request.h"
 #include "wire/json.h"
 
@@ -14,6 +15,7 @@ struct document {
     struct buffer text;
     struct json *root;             /* owned */
     struct document_block *blocks; /* owned */
+    struct pool names;             /* owned */
 };
 
 /* GETs `target` and parses the answer. */
@@ -31,6 +33,11 @@ void *document_alloc(struct document *document, size_t count, size_t size);
  * member, as docs/protocol.md has it; "" where it is not. They live as long as the document. NULL:
  * out of memory. */
 const char *const *document_elements(struct document *document, const char *member, size_t count);
+
+/* The bytes of the name that is `member` of `node`, decoded where it is encoded; lives as long as
+ * the document. NULL where there is none. SITU_PROTOCOL, SITU_MEMORY. */
+must_check int document_name(struct document *document, const struct json *node, const char *member,
+                             const char **ret_name, struct situ_error *error);
 
 /* The text as the array sent it, without the line feed at its end. */
 const char *document_text(const struct document *document);

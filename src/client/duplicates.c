@@ -16,7 +16,9 @@ struct situ_groups {
     struct situ_duplicates_options options;
     uint64_t looked_at;
     struct situ_duplicate *objects; /* owned; of the group given last */
-    size_t capacity;
+    const char **raw_names; /* owned; their names' bytes, borrowed from the line or `names` */
+    size_t capacity;        /* of both */
+    struct pool names;      /* owned */
     struct situ_group group;
 };
 
@@ -93,10 +95,20 @@ static int read_group(struct situ_groups *groups, const struct json *list, struc
             return client_fail_memory(error);
         }
         groups->objects = more;
+        const char **names = reallocarray(groups->raw_names, count, sizeof *names);
+        if (!names) {
+            return client_fail_memory(error);
+        }
+        groups->raw_names = names;
         groups->capacity = count;
     }
+    pool_done(&groups->names);
     for (size_t i = 0; i < count; i++) {
         const struct json *node = json_element(list, i);
+        int result = name_read(node, "object", &groups->names, &groups->raw_names[i], error);
+        if (result) {
+            return result;
+        }
         groups->objects[i] = (struct situ_duplicate){
             .object = json_get_string(json_member(node, "object"), ""),
             .score = json_get_number(json_member(node, "score"), (double)NAN)};
@@ -132,6 +144,11 @@ int situ_group_next(struct situ_groups *groups, const struct situ_group **ret_gr
     }
 }
 
+const char *situ_group_raw_name(const struct situ_groups *groups, size_t index)
+{
+    return groups && index < groups->group.count ? groups->raw_names[index] : NULL;
+}
+
 uint64_t situ_groups_looked_at(const struct situ_groups *groups)
 {
     return groups ? groups->looked_at : 0;
@@ -147,6 +164,8 @@ void situ_groups_free(struct situ_groups *groups)
     if (groups) {
         lines_done(&groups->lines);
         free(groups->objects);
+        free(groups->raw_names);
+        pool_done(&groups->names);
         free(groups);
     }
 }

@@ -12,6 +12,7 @@
 #include "client/index_object.h"
 #include "client/names.h"
 #include "wire/base64.h"
+#include "wire/object_name.h"
 
 struct import {
     int (*next)(void *context, struct situ_vector *ret_vector);
@@ -29,7 +30,7 @@ static int check(struct import *import, const struct situ_vector *vector)
 {
     const char *key = "";
     const char *object = vector->object;
-    if (!object || name_split(object, &key) == 0 || !key[0] || !text_is_utf8(object)) {
+    if (!object || name_split(object, &key) == 0 || !key[0]) {
         return client_fail(&import->fault, SITU_USAGE,
                            "row %" PRIu64 ": '%.200s' is no name: give STORE/KEY", import->count,
                            object ? object : "");
@@ -68,8 +69,8 @@ static int write_line(struct import *import, const struct situ_vector *vector)
         memcpy(&bits, &vector->values[i], sizeof bits);
         bytes_put_u32(at + 4 * i, bits);
     }
-    buffer_append_text(text, "{\"object\":");
-    json_write_string(text, vector->object);
+    buffer_append_char(text, '{');
+    object_name_write(text, "object", vector->object);
     buffer_append_text(text, ",\"embedding\":\"");
     base64_write(text, at, 4 * vector->count);
     buffer_append_text(text, "\"}\n");

@@ -39,9 +39,8 @@ static int write_create(struct buffer *body, const char *name, const char *model
     if (options->interval_s > INTERVAL_MAX_S) {
         return client_fail(error, SITU_USAGE, "options: interval_s is above %d", INTERVAL_MAX_S);
     }
-    if ((options->glob && !text_is_utf8(options->glob)) ||
-        (options->metric && !text_is_utf8(options->metric))) {
-        return client_fail(error, SITU_USAGE, "options: glob or metric is not UTF-8");
+    if (options->metric && !text_is_utf8(options->metric)) {
+        return client_fail(error, SITU_USAGE, "options: metric is not UTF-8");
     }
     buffer_append_text(body, "{\"name\":");
     json_write_string(body, name);

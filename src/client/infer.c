@@ -132,9 +132,6 @@ int situ_infer_bytes(struct situ *array, const char *model, const char *name, co
     if (!bytes && size > 0) {
         return client_fail(error, SITU_USAGE, "situ_infer_bytes: no bytes");
     }
-    if (name && !text_is_utf8(name)) {
-        return client_fail(error, SITU_USAGE, "situ_infer_bytes: the name is not UTF-8");
-    }
     buffer_append_text(&target, "/v1/infer/");
     url_append(&target, order.model.name, false);
     append_options(&target, &order);

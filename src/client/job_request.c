@@ -30,8 +30,6 @@ int job_options_check(const struct situ_run_options *options, bool by_name,
         fault = "interval_s is above 86400";
     } else if (by_name && (options->glob || options->standing)) {
         fault = "glob and standing go with a prefix, not with a list of names";
-    } else if (options->glob && !text_is_utf8(options->glob)) {
-        fault = "glob is not UTF-8";
     }
     return fault ? client_fail(error, SITU_USAGE, "options: %s", fault) : 0;
 }
@@ -154,6 +152,9 @@ static void write_query(struct job_request *job, const struct job_order *order, 
     }
     if (!order->keep) {
         url_append_query(&job->target, "keep", "0");
+    }
+    if (order->selection->nul_separated) {
+        url_append_query(&job->target, "separator", "nul");
     }
     url_append_query(&job->target, "token", token);
     job->reader = (struct names_reader){.selection = order->selection};

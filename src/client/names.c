@@ -4,6 +4,7 @@
  */
 #include "client/names.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -56,6 +57,17 @@ size_t name_split(const char *name, const char **ret_rest)
 bool text_is_utf8(const char *text)
 {
     return utf8_valid(text, strlen(text));
+}
+
+int name_read(const struct json *node, const char *member, struct pool *pool, const char **ret_name,
+              struct situ_error *error)
+{
+    int result = object_name_read(node, member, pool, ret_name);
+    if (result == -ENOMEM) {
+        return client_fail_memory(error);
+    }
+    return result ? client_fail(error, SITU_PROTOCOL, "the array gives a name that cannot be read")
+                  : 0;
 }
 
 void url_append(struct buffer *out, const char *text, bool path)

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "client/fail.h"
+#include "wire/object_name.h"
 
 /* "NAME" or "NAME@VERSION", split. */
 struct model_name {
@@ -29,6 +30,11 @@ size_t name_split(const char *name, const char **ret_rest);
 
 /* utf8_valid() of text. */
 bool text_is_utf8(const char *text);
+
+/* The bytes of the name that is `member` of `node`, decoded into `pool` where it is encoded;
+ * *ret_name is NULL where there is none. SITU_PROTOCOL, SITU_MEMORY. */
+must_check int name_read(const struct json *node, const char *member, struct pool *pool,
+                         const char **ret_name, struct situ_error *error);
 
 /* Appends with each byte outside the unreserved characters of RFC 3986 as %XX; `path` keeps
  * slashes. */

@@ -406,7 +406,11 @@ static int next(struct situ_results *results)
     while (result == 0) {
         const struct refused_name *refused = selection_refused(&results->selection);
         if (refused) {
-            answer_refuse(&results->answer, refused->name, refused->why);
+            result = answer_refuse(&results->answer, refused->name, refused->why, &results->fault);
+            if (result < 0) {
+                results->failed = result;
+                break;
+            }
             selection_advance(&results->selection);
             return give(results);
         }

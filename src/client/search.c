@@ -11,6 +11,7 @@
 #include "client/index_object.h"
 #include "client/names.h"
 #include "client/plain_numbers.h"
+#include "wire/object_name.h"
 
 struct hits {
     struct situ_hits public; /* first */
@@ -38,22 +39,25 @@ static int options_read(struct situ_search_options *known,
         fault = "k is above 1000";
     } else if (known->has_min_score && !isfinite(known->min_score)) {
         fault = "min_score is no finite number";
-    } else if (known->prefix && !text_is_utf8(known->prefix)) {
-        fault = "prefix is not UTF-8";
     }
     return fault ? client_fail(error, SITU_USAGE, "options: %s", fault) : 0;
 }
 
-/* The members behind the query itself, and the closing brace. */
-static void write_options(struct buffer *body, const struct situ_search_options *options)
+/* The members behind the query itself, of which `object` is the name or NULL, and the closing
+ * brace.
+ */
+static void write_options(struct buffer *body, const char *object,
+                          const struct situ_search_options *options)
 {
+    bool encoded = !object_name_is_text(object) || !object_name_is_text(options->prefix);
     if (options->k) {
         buffer_printf(body, ",\"k\":%" PRIu32, options->k);
     }
     if (options->prefix && options->prefix[0]) {
         buffer_append_text(body, ",\"prefix\":");
-        json_write_string(body, options->prefix);
+        object_name_write_value(body, options->prefix, encoded);
     }
+    buffer_append_text(body, encoded ? ",\"encoded\":true" : "");
     if (options->has_min_score) {
         buffer_append_text(body, ",\"min_score\":");
         json_write_double(body, options->min_score);
@@ -111,10 +115,11 @@ static int hits_read(struct document *document, const struct json *node, struct 
         return client_fail(error, SITU_PROTOCOL, "the array's hits cannot be read");
     }
     size_t count = json_length(list);
-    struct situ_hit *memory = document_alloc(document, count, sizeof *memory);
+    struct situ_hit *memory = document_alloc(document, count, sizeof *memory + sizeof(char *));
     if (!memory) {
         return client_fail_memory(error);
     }
+    const char **raw_names = (const char **)(void *)(memory + count);
     for (size_t i = 0; i < count; i++) {
         const struct json *hit = json_element(list, i);
         memory[i] = (struct situ_hit){
@@ -124,9 +129,21 @@ static int hits_read(struct document *document, const struct json *node, struct 
         if (!memory[i].object) {
             return client_fail(error, SITU_PROTOCOL, "the array gives a hit without an object");
         }
+        int result = document_name(document, hit, "object", &raw_names[i], error);
+        if (result) {
+            return result;
+        }
     }
     *hits = (struct situ_hits){.hits = memory, .count = count, .json = ""};
     return 0;
+}
+
+const char *situ_hit_raw_name(const struct situ_hits *hits, size_t index)
+{
+    if (!hits || index >= hits->count) {
+        return NULL;
+    }
+    return ((const char *const *)(const void *)(hits->hits + hits->count))[index];
 }
 
 static uint64_t damaged_of(const struct json *root)
@@ -182,7 +199,7 @@ int situ_search(struct situ *array, const char *index, const char *object,
     if (result) {
         return result;
     }
-    if (!object || name_split(object, &key) == 0 || !key[0] || !text_is_utf8(object)) {
+    if (!object || name_split(object, &key) == 0 || !key[0]) {
         return client_fail(error, SITU_USAGE, "object '%.200s': give STORE/KEY",
                            object ? object : "");
     }
@@ -191,8 +208,9 @@ int situ_search(struct situ *array, const char *index, const char *object,
         return client_fail_memory(error);
     }
     buffer_append_text(&body, "{\"object\":");
-    json_write_string(&body, object);
-    write_options(&body, &known);
+    object_name_write_value(&body, object,
+                            !object_name_is_text(object) || !object_name_is_text(known.prefix));
+    write_options(&body, object, &known);
     plain_numbers_end(&plain);
     struct request request = body_request(&target, &body);
     return ask(array, &request, ret_hits, error);
@@ -320,7 +338,7 @@ static int search_all(struct situ *array, const char *index, const struct querie
             return client_fail_memory(error);
         }
         result = write_vectors(&body, queries->vectors + first * dimension, some, dimension, error);
-        write_options(&body, queries->options);
+        write_options(&body, NULL, queries->options);
         plain_numbers_end(&plain);
         struct request request = body_request(&target, &body);
         result = result ? result : ask_some(array, batch, first, some, &request, error);

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "client/names.h"
 #include "wire/json.h"
+#include "wire/object_name.h"
 
 enum {
     JSON_NAMES_BYTES_MAX = 900 * 1024, /* with its other members a body stays below 1 MiB */
@@ -25,9 +26,6 @@ int selection_of_prefix(struct selection *selection, const char *text, struct si
                            "selection '%.200s': give STORE, STORE/ or STORE/PREFIX",
                            text ? text : "");
     }
-    if (!text_is_utf8(text)) {
-        return client_fail(error, SITU_USAGE, "selection: not UTF-8 text");
-    }
     const char *rest;
     size_t length = name_split(text, &rest);
     selection->store = strndup(text, length);
@@ -35,22 +33,32 @@ int selection_of_prefix(struct selection *selection, const char *text, struct si
     return selection->store && selection->prefix ? 0 : client_fail_memory(error);
 }
 
-static const char *why_refused(const char *name, bool as_text)
+static const char *why_refused(const char *name)
 {
     size_t length = strlen(name);
     if (length == 0) {
         return "the name is empty";
     }
-    if (length > NAME_BYTES_MAX) {
-        return "the name is too long";
+    return length > NAME_BYTES_MAX ? "the name is too long" : NULL;
+}
+
+/* Whether the name would not come back out of a list of lines as it is. */
+static bool breaks_lines(const char *name)
+{
+    size_t length = strlen(name);
+    return strchr(name, '\n') || (length > 0 && name[length - 1] == '\r');
+}
+
+/* A name that is not UTF-8 goes as an object that says so. */
+static void write_element(struct buffer *out, const char *name)
+{
+    if (object_name_is_text(name)) {
+        json_write_string(out, name);
+        return;
     }
-    if (as_text && strchr(name, '\n')) {
-        return "the name has a line feed, which a long list cannot tell from its end";
-    }
-    if (as_text && name[length - 1] == '\r') {
-        return "the name ends in a carriage return, which a long list cannot tell from its end";
-    }
-    return text_is_utf8(name) ? NULL : "the name is not UTF-8";
+    buffer_append_char(out, '{');
+    object_name_write(out, "object", name);
+    buffer_append_char(out, '}');
 }
 
 /* Whether the list is short enough for JSON. */
@@ -63,8 +71,8 @@ static bool fits_json(const char *const *names, size_t count)
     size_t total = 0;
     for (size_t i = 0; i < count && total <= JSON_NAMES_BYTES_MAX; i++) {
         buffer_clear(&text);
-        if (!why_refused(names[i], false)) {
-            json_write_string(&text, names[i]);
+        if (!why_refused(names[i])) {
+            write_element(&text, names[i]);
         }
         total += text.size + 1;
     }
@@ -106,7 +114,8 @@ int selection_of_names(struct selection *selection, const char *const *names, si
     }
     selection->as_text = !fits_json(names, count);
     for (size_t i = 0; i < count; i++) {
-        const char *why = why_refused(names[i], selection->as_text);
+        const char *why = why_refused(names[i]);
+        selection->nul_separated |= selection->as_text && !why && breaks_lines(names[i]);
         if (why && refuse(selection, i, why)) {
             return client_fail_memory(error);
         }
@@ -165,13 +174,14 @@ static void write_names(const struct selection *selection, struct buffer *out)
             buffer_append_char(out, ',');
         }
         first = false;
-        json_write_string(out, selection->names[i]);
+        write_element(out, selection->names[i]);
     }
     buffer_append_char(out, ']');
 }
 
 void selection_write(const struct selection *selection, const char *glob, struct buffer *out)
 {
+    bool encoded = !object_name_is_text(selection->prefix) || !object_name_is_text(glob);
     buffer_append_text(out, "\"select\":{");
     if (selection->by_name) {
         write_names(selection, out);
@@ -180,13 +190,14 @@ void selection_write(const struct selection *selection, const char *glob, struct
         json_write_string(out, selection->store);
         if (selection->prefix[0]) {
             buffer_append_text(out, ",\"prefix\":");
-            json_write_string(out, selection->prefix);
+            object_name_write_value(out, selection->prefix, encoded);
         }
     }
     if (glob) {
         buffer_append_text(out, ",\"glob\":");
-        json_write_string(out, glob);
+        object_name_write_value(out, glob, encoded);
     }
+    buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
     buffer_append_char(out, '}');
 }
 
@@ -208,7 +219,7 @@ size_t names_reader_read(struct names_reader *reader, char *bytes, size_t size)
         done += part;
         reader->offset += part;
         if (part == left && done < size) {
-            bytes[done++] = '\n';
+            bytes[done++] = selection->nul_separated ? '\0' : '\n';
             reader->offset = 0;
             reader->position++;
         }

@@ -31,7 +31,8 @@ struct selection {
     /* A list. */
     const char *const *names; /* borrowed, only until the job is there; NULL then */
     size_t count;
-    bool as_text;                 /* too long for JSON: one name a line */
+    bool as_text;                 /* too long for JSON: one name after the other */
+    bool nul_separated;           /* and a NUL behind each, for one has a line feed; else that */
     uint64_t text_bytes;          /* of that form */
     struct refused_name *refused; /* owned; by position */
     size_t refused_count;

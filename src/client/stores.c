@@ -22,9 +22,10 @@ struct situ_objects {
     bool sizes;
     bool all;
     struct document page;
-    size_t position; /* in the page */
-    struct buffer after;
-    struct buffer name;
+    size_t position;               /* in the page */
+    struct buffer after;           /* the bytes of the last key */
+    struct buffer name;            /* as text: encoded where it is not UTF-8 */
+    struct buffer raw_name;        /* its bytes */
     bool more;                     /* after this page */
     struct situ_left_out left_out; /* of the pages so far */
     struct situ_object object;
@@ -251,12 +252,19 @@ int situ_object_next(struct situ_objects *objects, const struct situ_object **re
     if (!key) {
         return client_fail(error, SITU_PROTOCOL, "the array lists an object without a key");
     }
+    const char *raw_key = NULL;
+    int failed = document_name(&objects->page, node, "key", &raw_key, error);
+    if (failed) {
+        return failed;
+    }
     buffer_clear(&objects->after);
-    buffer_append(&objects->after, key, strlen(key) + 1);
+    buffer_append(&objects->after, raw_key, strlen(raw_key) + 1);
     buffer_clear(&objects->name);
     buffer_printf(&objects->name, "%s/%s", objects->store, key);
+    buffer_clear(&objects->raw_name);
+    buffer_printf(&objects->raw_name, "%s/%s", objects->store, raw_key);
     const char *name = buffer_text(&objects->name);
-    if (!name || buffer_ok(&objects->after)) {
+    if (!name || buffer_ok(&objects->after) || !buffer_text(&objects->raw_name)) {
         return client_fail_memory(error);
     }
     int64_t size = json_get_integer(json_member(node, "size"), 0);
@@ -264,6 +272,11 @@ int situ_object_next(struct situ_objects *objects, const struct situ_object **re
         (struct situ_object){.name = name, .key = key, .size_bytes = size > 0 ? (uint64_t)size : 0};
     *ret_object = &objects->object;
     return 1;
+}
+
+const char *situ_object_raw_name(const struct situ_objects *objects)
+{
+    return objects && objects->raw_name.size > 0 ? objects->raw_name.data : NULL;
 }
 
 uint64_t situ_objects_skipped(const struct situ_objects *objects)
@@ -282,6 +295,7 @@ void situ_objects_free(struct situ_objects *objects)
         document_done(&objects->page);
         buffer_done(&objects->after);
         buffer_done(&objects->name);
+        buffer_done(&objects->raw_name);
         free(objects->store);
         free(objects->prefix);
         free(objects);

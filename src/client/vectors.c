@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "client/index_object.h"
 #include "client/lines.h"
+#include "client/names.h"
 #include "wire/base64.h"
 
 struct situ_vectors {
@@ -15,6 +16,8 @@ struct situ_vectors {
     struct buffer bytes; /* of the row given last, as they came */
     struct buffer row;   /* its values */
     struct situ_vector vector;
+    const char *raw_name; /* the bytes of its name; borrowed from the line or from `names` */
+    struct pool names;    /* owned */
 };
 
 int situ_index_export(struct situ *array, const char *index, struct situ_vectors **ret_vectors,
@@ -90,12 +93,22 @@ int situ_vector_next(struct situ_vectors *vectors, const struct situ_vector **re
         if (!vectors->vector.object) {
             continue; /* a line that we do not know */
         }
+        pool_done(&vectors->names);
+        result = name_read(root, "object", &vectors->names, &vectors->raw_name, error);
+        if (result) {
+            return result;
+        }
         result = read_row(vectors, json_member(root, "embedding"), error);
         if (result > 0) {
             *ret_vector = &vectors->vector;
         }
         return result;
     }
+}
+
+const char *situ_vector_raw_name(const struct situ_vectors *vectors)
+{
+    return vectors ? vectors->raw_name : NULL;
 }
 
 uint64_t situ_vectors_damaged(const struct situ_vectors *vectors)
@@ -107,6 +120,7 @@ void situ_vectors_free(struct situ_vectors *vectors)
 {
     if (vectors) {
         lines_done(&vectors->lines);
+        pool_done(&vectors->names);
         buffer_done(&vectors->bytes);
         buffer_done(&vectors->row);
         free(vectors);

@@ -17,6 +17,7 @@
 #include "daemon/routes.h"
 #include "daemon/search_pool.h"
 #include "wire/json.h"
+#include "wire/object_name.h"
 #include "wire/search_request.h"
 #include "wire/search_response.h"
 
@@ -285,9 +286,8 @@ static int write_member(struct duplicates *duplicates, const char *key)
     if (!text) {
         return -ENOMEM;
     }
-    buffer_append_text(line,
-                       duplicates->written > 0 ? ",{\"object\":" : "{\"group\":[{\"object\":");
-    json_write_string(line, text);
+    buffer_append_text(line, duplicates->written > 0 ? ",{" : "{\"group\":[{");
+    object_name_write(line, "object", text);
     buffer_append_text(line, ",\"score\":");
     search_response_number(line, score(duplicates, duplicates->other));
     buffer_append_char(line, '}');

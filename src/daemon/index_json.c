@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "wire/json.h"
+#include "wire/object_name.h"
 
 static const char *const metrics[] = {
     [INDEX_COSINE] = "cosine", [INDEX_DOT] = "dot", [INDEX_EUCLIDEAN] = "euclidean"};
@@ -50,10 +51,16 @@ static void write_selection(struct buffer *out, const struct retrieval_spec *spe
     }
     buffer_append_text(out, ",\"select\":{\"store\":");
     json_write_string(out, spec->store);
+    bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
     buffer_append_text(out, ",\"prefix\":");
-    json_write_string(out, spec->prefix ? spec->prefix : "");
-    buffer_append_char(out, ',');
-    write_text(out, "glob", spec->glob);
+    object_name_write_value(out, spec->prefix ? spec->prefix : "", encoded);
+    buffer_append_text(out, ",\"glob\":");
+    if (spec->glob && spec->glob[0] != '\0') {
+        object_name_write_value(out, spec->glob, encoded);
+    } else {
+        buffer_append_text(out, "null");
+    }
+    buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
     buffer_append_char(out, '}');
 }
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "wire/json.h"
+#include "wire/object_name.h"
 
 static void write_text(struct buffer *out, const char *name, const char *text)
 {
@@ -86,12 +87,14 @@ static void write_selection(struct buffer *out, const struct job_spec *spec)
     if (spec->has_keys) {
         buffer_printf(out, "%s\"keys\":true", comma);
     } else {
-        buffer_append_text(out, comma);
-        write_text(out, "prefix", spec->prefix ? spec->prefix : "");
+        bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
+        buffer_printf(out, "%s\"prefix\":", comma);
+        object_name_write_value(out, spec->prefix ? spec->prefix : "", encoded);
         if (spec->glob) {
-            buffer_append_char(out, ',');
-            write_text(out, "glob", spec->glob);
+            buffer_append_text(out, ",\"glob\":");
+            object_name_write_value(out, spec->glob, encoded);
         }
+        buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
     }
     buffer_append_char(out, '}');
 }

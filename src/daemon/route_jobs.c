@@ -68,6 +68,9 @@ static int begin_streamed(struct call *call, struct creation *creation, struct e
     if (result == 0) {
         result = jobs_keys_new(call->service->jobs, &creation->keys, error);
     }
+    if (result == 0 && creation->request.nul_separated) {
+        jobs_keys_end_with_nul(creation->keys);
+    }
     if (result == 0 && body_writer_new(call, keep_names, creation, &creation->writer) < 0) {
         result = error_set(error, ERROR_MEMORY, "out of memory");
     }
@@ -97,16 +100,11 @@ void route_job_begin(struct call *call)
 /* The names of a JSON body become the same list that a stream does. */
 static int list_names(struct call *call, struct creation *creation, struct error *error)
 {
-    cleanup_buffer struct buffer lines = BUFFER_INIT;
-    for (size_t i = 0; i < creation->request.key_count; i++) {
-        buffer_append_text(&lines, job_request_key(&creation->request, i));
-        buffer_append_char(&lines, '\n');
-    }
-    if (buffer_ok(&lines) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    }
     int result = jobs_keys_new(call->service->jobs, &creation->keys, error);
-    return result == 0 ? jobs_keys_append(creation->keys, lines.data, lines.size, error) : result;
+    for (size_t i = 0; i < creation->request.key_count && result == 0; i++) {
+        result = jobs_keys_add(creation->keys, job_request_key(&creation->request, i), error);
+    }
+    return result;
 }
 
 static int read_request(struct call *call, struct creation *creation, struct error *error)

@@ -8,6 +8,7 @@
 #include "daemon/routes.h"
 #include "store/place.h"
 #include "wire/json.h"
+#include "wire/object_name.h"
 
 struct store *service_store_find(struct service *service, const char *name, size_t length,
                                  struct error *error)
@@ -69,8 +70,8 @@ static void write_page(struct buffer *body, const struct store_page *page, bool 
 {
     buffer_append_text(body, "{\"objects\":[");
     for (size_t i = 0; i < page->count; i++) {
-        buffer_append_text(body, i ? ",{\"key\":" : "{\"key\":");
-        json_write_string(body, page->entries[i].key);
+        buffer_append_text(body, i ? ",{" : "{");
+        object_name_write(body, "key", page->entries[i].key);
         if (sizes) {
             buffer_printf(body, ",\"size\":%" PRIu64, page->entries[i].size_bytes);
         }

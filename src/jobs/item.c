@@ -4,9 +4,11 @@
  */
 #include "jobs/item.h"
 
+#include <string.h>
+
 #include "base/buffer.h"
-#include "jobs/record.h"
 #include "wire/json.h"
+#include "wire/object_name.h"
 
 bool item_code_pauses(enum error_code code)
 {
@@ -46,16 +48,36 @@ int item_next(struct selection *selection, struct item *ret_item, struct error *
     return 1;
 }
 
-void item_write_failure(struct buffer *out, const char *object, bool flawed, enum error_code code,
-                        const char *message)
+/* `{"object":"..."`. What is flawed is encoded in any case, for a reader of the log takes it so. */
+static void write_name(struct buffer *out, const char *object, bool flawed)
 {
-    cleanup_free char *encoded = NULL;
-    if (flawed && record_encode_name(object, &encoded) < 0) {
+    cleanup_buffer struct buffer encoded = BUFFER_INIT;
+    buffer_append_char(out, '{');
+    if (!flawed) {
+        object_name_write(out, "object", object);
+        return;
+    }
+    object_name_encode(&encoded, object);
+    const char *text = buffer_text(&encoded);
+    if (!text) {
         out->failed = true;
         return;
     }
-    buffer_append_text(out, "{\"object\":");
-    json_write_string(out, encoded ? encoded : object);
+    buffer_append_text(out, "\"object\":");
+    json_write_string(out, text);
+    buffer_append_text(out, strcmp(text, object) != 0 ? ",\"encoded\":true" : "");
+}
+
+void item_write_gone(struct buffer *out, const char *object, bool flawed)
+{
+    write_name(out, object, flawed);
+    buffer_append_text(out, ",\"gone\":true}");
+}
+
+void item_write_failure(struct buffer *out, const char *object, bool flawed, enum error_code code,
+                        const char *message)
+{
+    write_name(out, object, flawed);
     buffer_printf(out, ",\"error\":{\"code\":\"%s\",\"message\":", error_code_name(code));
     json_write_string(out, message);
     buffer_append_text(out, "}}");

@@ -39,7 +39,9 @@ bool item_code_pauses(enum error_code code);
  * negative errno: the selection's, or a look that failed for no reason of the object. */
 must_check int item_next(struct selection *selection, struct item *ret_item, struct error *error);
 
-/* Appends the failure line of an object. */
+/* Appends the line of an object that is gone, and that of one that failed. `flawed`: its name is no
+ * key. */
+void item_write_gone(struct buffer *out, const char *object, bool flawed);
 void item_write_failure(struct buffer *out, const char *object, bool flawed, enum error_code code,
                         const char *message);
 

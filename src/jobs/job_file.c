@@ -13,6 +13,7 @@
 
 #include "base/whole_file.h"
 #include "wire/json.h"
+#include "wire/object_name.h"
 
 enum { FORMAT = 1, MEMBERS = 26 };
 
@@ -40,6 +41,21 @@ static void put_text(struct buffer *out, const char *name, const char *text)
 static void put_bool(struct buffer *out, const char *name, bool value)
 {
     buffer_printf(out, ",\"%s\":%s", name, value ? "true" : "false");
+}
+
+/* Prefix and glob; true where they are percent-encoded, for one is not UTF-8. */
+static bool put_names(struct buffer *out, const struct job_spec *spec)
+{
+    bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
+    buffer_append_text(out, ",\"prefix\":");
+    object_name_write_value(out, spec->prefix ? spec->prefix : "", encoded);
+    buffer_append_text(out, ",\"glob\":");
+    if (spec->glob) {
+        object_name_write_value(out, spec->glob, encoded);
+    } else {
+        buffer_append_text(out, "null");
+    }
+    return encoded;
 }
 
 static void put_number(struct buffer *out, const char *name, uint64_t value)
@@ -83,9 +99,11 @@ static void write_file(struct buffer *out, const struct job_file *file)
     put_text(out, "version", spec->version);
     put_text(out, "digest", spec->digest);
     put_text(out, "store", spec->store);
-    put_text(out, "prefix", spec->prefix ? spec->prefix : "");
-    put_text(out, "glob", spec->glob);
+    bool encoded = put_names(out, spec);
     put_bool(out, "keys", spec->has_keys);
+    if (encoded) {
+        put_bool(out, "encoded", true);
+    }
     put_number(out, "top", spec->top);
     put_bool(out, "labels", spec->labels);
     if (spec->binary) {
@@ -158,19 +176,34 @@ static void take_word(struct members *members, const char *name, char *to, size_
     memcpy(to, text, size + 1);
 }
 
-static void take_text(struct members *members, const char *name, bool optional, char **to)
+static void take_text(struct members *members, const char *name, bool optional, size_t longest,
+                      char **to)
 {
     if (optional && is_null(members, name)) {
         return;
     }
     const char *text = json_get_string(member(members, name, JSON_TYPE_STRING), "");
-    if (strlen(text) > LIMIT_KEY_BYTES) {
+    if (strlen(text) > longest) {
         wrong(members, name);
         return;
     }
     *to = strdup(text);
     if (!*to && members->result == 0) {
         members->result = error_set(members->error, ERROR_MEMORY, "no memory for " FILE_NAME);
+    }
+}
+
+/* As take_text, of what may be encoded. */
+static void take_name(struct members *members, const char *name, bool optional, char **to)
+{
+    bool encoded = json_get_bool(json_member(members->root, "encoded"), false);
+    if (!encoded) {
+        take_text(members, name, optional, LIMIT_KEY_BYTES, to);
+        return;
+    }
+    take_text(members, name, optional, 3 * LIMIT_KEY_BYTES, to);
+    if (*to && (object_name_decode(*to) < 0 || strlen(*to) > LIMIT_KEY_BYTES)) {
+        wrong(members, name);
     }
 }
 
@@ -231,6 +264,17 @@ static bool take_embedding(struct members *members)
     return true;
 }
 
+/* Prefix and glob, which are percent-encoded together; without the member they are not. */
+static void take_names(struct members *members, struct job_spec *spec)
+{
+    if (json_member(members->root, "encoded")) {
+        (void)take_bool(members, "encoded");
+        members->optional++;
+    }
+    take_name(members, "prefix", false, &spec->prefix);
+    take_name(members, "glob", true, &spec->glob);
+}
+
 static void take_left_out(struct members *members, struct job_file *file)
 {
     unsigned optional = 0;
@@ -247,9 +291,8 @@ static void take_spec(struct members *members, struct job_spec *spec)
     take_word(members, "model", spec->model, sizeof spec->model);
     take_word(members, "version", spec->version, sizeof spec->version);
     take_word(members, "digest", spec->digest, sizeof spec->digest);
-    take_text(members, "store", true, &spec->store);
-    take_text(members, "prefix", false, &spec->prefix);
-    take_text(members, "glob", true, &spec->glob);
+    take_text(members, "store", true, LIMIT_KEY_BYTES, &spec->store);
+    take_names(members, spec);
     spec->has_keys = take_bool(members, "keys");
     spec->top = (uint32_t)take_number(members, "top", 0, LIMIT_TOP);
     spec->labels = take_bool(members, "labels");
@@ -375,11 +418,14 @@ static void put_select(struct buffer *out, const struct job_spec *spec)
     if (spec->has_keys) {
         buffer_printf(out, "%s\"keys\":true", comma);
     } else {
+        bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
         buffer_printf(out, "%s\"prefix\":", comma);
-        json_write_string(out, spec->prefix ? spec->prefix : "");
+        object_name_write_value(out, spec->prefix ? spec->prefix : "", encoded);
         if (spec->glob) {
-            put_text(out, "glob", spec->glob);
+            buffer_append_text(out, ",\"glob\":");
+            object_name_write_value(out, spec->glob, encoded);
         }
+        buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
     }
     buffer_append_char(out, '}');
 }

@@ -23,8 +23,8 @@ struct job_file {
 };
 
 /* `directory` is the job's own. One thread at a time for a job. ERROR_IO, ERROR_NO_SPACE,
- * ERROR_MEMORY; ERROR_MALFORMED for values that would not be read again (a prefix that is not
- * UTF-8): the old file stays. */
+ * ERROR_MEMORY; ERROR_MALFORMED for values that would not be read again (a prefix that is too
+ * long): the old file stays. */
 must_check int job_file_write(const char *directory, const struct job_file *file,
                               struct error *error);
 /* ERROR_NOT_FOUND, ERROR_MALFORMED (of a newer format, too), ERROR_IO, ERROR_MEMORY. */

@@ -172,6 +172,7 @@ void jobs_close(struct jobs *jobs); /* after jobs_stop, and when no reader is op
  * ERROR_NO_SPACE, ERROR_IO. Names that are no keys become failure lines when the job runs. */
 struct jobs_keys;
 must_check int jobs_keys_new(struct jobs *jobs, struct jobs_keys **ret_keys, struct error *error);
+void jobs_keys_end_with_nul(struct jobs_keys *keys); /* a NUL ends a name, not a line feed */
 must_check int jobs_keys_append(struct jobs_keys *keys, const void *bytes, size_t size,
                                 struct error *error);
 /* One whole name as it is, line feeds included, of up to LIMIT_NAME_BYTES + LIMIT_STORE_NAME + 1.
@@ -254,7 +255,7 @@ struct jobs_line {
     const char *text; /* the result object, with a last member `log` that is not the reader's; no
                        * line feed */
     size_t size;
-    bool flawed; /* the name is no key: it stands percent-encoded, and may look like another's */
+    bool flawed; /* the name is no key: it is too long */
     bool failed; /* it tells of an error */
     bool gone;   /* it tells that the object is */
     uint64_t pass;

@@ -45,6 +45,8 @@ struct keys_writer {
     struct buffer pending; /* whole lines, and the one that has begun */
     size_t begun;          /* where in it that one begins */
     uint64_t line;         /* of the client's, from 1: the one that has begun */
+    size_t name_size;      /* bytes of the name that has begun, as the client sends them */
+    bool nul;              /* a NUL ends each of the client's names */
     uint64_t count;
     bool broken;   /* an error has been told */
     bool finished; /* all is on disk */
@@ -79,6 +81,11 @@ void keys_writer_free(struct keys_writer *writer)
     free(writer);
 }
 
+void keys_writer_end_with_nul(struct keys_writer *writer)
+{
+    writer->nul = true;
+}
+
 uint64_t keys_writer_count(const struct keys_writer *writer)
 {
     return writer->count;
@@ -95,12 +102,14 @@ static int too_long(const struct keys_writer *writer, struct error *error)
 static int end_line(struct keys_writer *writer, struct error *error)
 {
     struct buffer *pending = &writer->pending;
-    if (pending->size > writer->begun && pending->data[pending->size - 1] == '\r') {
+    if (!writer->nul && pending->size > writer->begun && pending->data[pending->size - 1] == '\r') {
         pending->size--;
+        writer->name_size--;
     }
-    if (pending->size - writer->begun > NAME_BYTES) {
+    if (writer->name_size > NAME_BYTES) {
         return too_long(writer, error);
     }
+    writer->name_size = 0;
     if (pending->size > writer->begun) {
         buffer_append_char(pending, '\n');
         writer->count++;
@@ -129,22 +138,33 @@ static int flush(struct keys_writer *writer, struct error *error)
     return 0;
 }
 
+static void append_name(struct buffer *pending, const char *at, size_t size)
+{
+    const char *end = at + size;
+    for (const char *feed; (feed = memchr(at, '\n', (size_t)(end - at))); at = feed + 1) {
+        buffer_append(pending, at, (size_t)(feed - at));
+        buffer_append(pending, feed_within, sizeof feed_within);
+    }
+    buffer_append(pending, at, (size_t)(end - at));
+}
+
 static int append(struct keys_writer *writer, const char *at, size_t size, struct error *error)
 {
     struct buffer *pending = &writer->pending;
     while (size > 0) {
-        const char *feed = memchr(at, '\n', size);
+        const char *feed = memchr(at, writer->nul ? '\0' : '\n', size);
         size_t part = feed ? (size_t)(feed - at) : size;
-        if (memchr(at, '\0', part)) {
+        if (!writer->nul && memchr(at, '\0', part)) {
             return error_set(error, ERROR_MALFORMED,
                              "line %" PRIu64 " of the list of names holds a NUL byte: names stand "
-                             "one a line",
+                             "one a line, unless the separator is nul",
                              writer->line);
         }
-        if (part > NAME_BYTES + 1 - (pending->size - writer->begun)) { /* with a carriage return */
+        if (part > NAME_BYTES + 1 - writer->name_size) { /* with a carriage return */
             return too_long(writer, error);
         }
-        buffer_append(pending, at, part);
+        writer->name_size += part;
+        append_name(pending, at, part);
         if (buffer_ok(pending) < 0) {
             return no_memory(error);
         }
@@ -185,13 +205,7 @@ static int add(struct keys_writer *writer, const char *name, struct error *error
                          size);
     }
     struct buffer *pending = &writer->pending;
-    for (const char *at = name; *at != '\0'; at++) {
-        if (*at == '\n') {
-            buffer_append(pending, feed_within, sizeof feed_within);
-        } else {
-            buffer_append_char(pending, *at);
-        }
-    }
+    append_name(pending, name, size);
     buffer_append_char(pending, '\n');
     if (buffer_ok(pending) < 0) {
         return no_memory(error);

@@ -22,6 +22,10 @@ struct keys_writer;
 must_check int keys_writer_new(const char *path, struct keys_writer **ret_writer,
                                struct error *error);
 
+/* A NUL ends each name of those appended, in the place of a line feed, so that a name may have line
+ * feeds. Before the first append. */
+void keys_writer_end_with_nul(struct keys_writer *writer);
+
 /* Takes the next bytes of a list; lines may begin and end anywhere in them. A carriage return
  * before a line feed is dropped, empty lines are passed over. ERROR_MALFORMED, naming the line,
  * for a name longer than LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1 or with a NUL in it;

@@ -12,11 +12,12 @@
 #include <string.h>
 
 #include "base/crc32c.h"
-#include "base/utf8.h"
 #include "wire/json.h"
+#include "wire/object_name.h"
 
 #define MEMBER "\"log\":\""
 #define OBJECT_HEAD "{\"object\":\""
+#define ENCODED_MARK ",\"encoded\":true"
 
 enum {
     MEMBER_SIZE = sizeof MEMBER - 1,
@@ -241,12 +242,21 @@ static size_t name_length(const char *line, size_t size)
     return 0;
 }
 
+static bool is_at(const char *line, size_t size, size_t at, const char *text)
+{
+    size_t length = strlen(text);
+    return size - at >= length && memcmp(line + at, text, length) == 0;
+}
+
+/* What stands behind the name, and the mark of an encoded one. */
 static bool continues_with(const char *line, size_t size, const char *member)
 {
     size_t name = name_length(line, size);
     size_t at = name == 0 ? 0 : OBJECT_HEAD_SIZE - 1 + name;
-    size_t length = strlen(member);
-    return name > 0 && size - at >= length && memcmp(line + at, member, length) == 0;
+    if (name > 0 && is_at(line, size, at, ENCODED_MARK)) {
+        at += strlen(ENCODED_MARK);
+    }
+    return name > 0 && is_at(line, size, at, member);
 }
 
 bool record_is_failure(const char *line, size_t size)
@@ -257,32 +267,6 @@ bool record_is_failure(const char *line, size_t size)
 bool record_is_gone(const char *line, size_t size)
 {
     return continues_with(line, size, ",\"gone\":true");
-}
-
-static int hex_value(char c)
-{
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : digit_value(c);
-}
-
-/* In place; the form that record_encode_name() writes. */
-static int percent_decode(char *text)
-{
-    char *to = text;
-    for (const char *from = text; *from; from++) {
-        if (*from != '%') {
-            *to++ = *from;
-            continue;
-        }
-        int high = hex_value(from[1]);
-        int low = high < 0 ? -1 : hex_value(from[2]);
-        if (low < 0 || high + low == 0) {
-            return -EBADMSG;
-        }
-        *to++ = (char)(high << 4 | low);
-        from += 2;
-    }
-    *to = '\0';
-    return 0;
 }
 
 int record_object(const char *line, size_t size, const struct record_facts *facts,
@@ -311,46 +295,11 @@ int record_object(const char *line, size_t size, const struct record_facts *fact
     if (!object) {
         return -ENOMEM;
     }
-    int result = facts->flawed ? percent_decode(object) : 0;
+    /* Earlier versions did not mark the name, and told of it by the fact alone. */
+    bool encoded = facts->flawed || is_at(line, size, OBJECT_HEAD_SIZE - 1 + length, ENCODED_MARK);
+    int result = encoded ? object_name_decode(object) : 0;
     if (result == 0) {
         *ret_object = take_ptr(object);
     }
     return result;
-}
-
-/* ---- names that are no keys ---- */
-
-/* The bytes at `p` that make one character to be shown as it is; 0: the byte is to be encoded. */
-static size_t plain_length(const char *p, size_t left)
-{
-    unsigned char lead = (unsigned char)*p;
-    if (lead < 0x80) {
-        return lead >= 0x20 && lead != 0x7f && lead != '%' ? 1 : 0;
-    }
-    size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (length > left || !utf8_valid(p, length)) {
-        return 0;
-    }
-    bool control = lead == 0xc2 && (unsigned char)p[1] < 0xa0; /* U+0080 to U+009F */
-    return control ? 0 : length;
-}
-
-int record_encode_name(const char *name, char **ret_text)
-{
-    cleanup_buffer struct buffer text = BUFFER_INIT;
-    size_t size = strlen(name);
-    for (size_t at = 0; at < size;) {
-        size_t length = plain_length(name + at, size - at);
-        if (length > 0) {
-            buffer_append(&text, name + at, length);
-            at += length;
-        } else {
-            buffer_printf(&text, "%%%02X", (unsigned char)name[at++]);
-        }
-    }
-    if (!buffer_text(&text)) {
-        return -ENOMEM;
-    }
-    *ret_text = take_ptr(text.data);
-    return 0;
 }

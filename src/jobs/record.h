@@ -5,11 +5,11 @@
  *     {"object":"photos/a.jpg","classes":[...],"log":"1a2b3c4d"}
  *     {"object":"photos/a.jpg","classes":[...],"log":"2 9f3c.. 71 1204 17e.. 17e.. 1a2b3c4d"}
  *     {"object":"photos/a.jpg","gone":true,"log":"2 1a2b3c4d"}
- *     {"object":"photos/caf%E9.jpg","error":{...},"log":"! 1a2b3c4d"}
+ *     {"object":"photos/caf%E9.jpg","encoded":true,"classes":[...],"log":"1a2b3c4d"}
  *
  * The last word is the CRC-32C of all bytes of the line before it, in eight hexadecimal digits. The
  * words before it, in this order where they are there: `c` for an answer out of the cache; `!` for
- * a name that cannot be a key and stands percent-encoded; `r` and, in the same word, the number of
+ * a name that cannot be a key and is percent-encoded; `r` and, in the same word, the number of
  * object bytes read; for standing jobs the pass and the object's identity, five hexadecimal
  * numbers. A reader gets the line without the member. Pure.
  */
@@ -26,7 +26,7 @@
 
 struct record_facts {
     bool cached;
-    bool flawed; /* the name cannot be a key; `object` in the line is percent-encoded */
+    bool flawed; /* the name cannot be a key: too long; `object` in the line is percent-encoded */
     uint64_t bytes_read;
     uint64_t pass; /* 0: no standing job */
     bool has_identity;
@@ -49,13 +49,9 @@ must_check int record_check(const char *line, size_t size, size_t *ret_visible,
 bool record_is_failure(const char *line, size_t size);
 bool record_is_gone(const char *line, size_t size);
 
-/* The name in a checked line ("STORE/KEY" as raw bytes, percent-decoded where it is flawed); the
+/* The name in a checked line ("STORE/KEY" as raw bytes, percent-decoded where it is encoded); the
  * caller frees it. -EBADMSG, -ENOMEM. */
 must_check int record_object(const char *line, size_t size, const struct record_facts *facts,
                              char **ret_object);
-
-/* A name that is no key, in the form that lines show: bytes that are no UTF-8, controls and `%`
- * percent-encoded. -ENOMEM. */
-must_check int record_encode_name(const char *name, char **ret_text);
 
 #endif

@@ -226,13 +226,7 @@ static void put_line(struct runner *runner, const struct item *item)
     }
     struct jobs_object *object = &slot->object;
     if (item->kind == ITEM_GONE) {
-        cleanup_free char *encoded = NULL;
-        if (item->flawed && record_encode_name(item->object, &encoded) < 0) {
-            object->line.failed = true;
-        }
-        buffer_append_text(&object->line, "{\"object\":");
-        json_write_string(&object->line, encoded ? encoded : item->object);
-        buffer_append_text(&object->line, ",\"gone\":true}");
+        item_write_gone(&object->line, item->object, item->flawed);
     } else {
         object->code = item->fault.code != ERROR_NONE ? item->fault.code : ERROR_MALFORMED;
         item_write_failure(&object->line, item->object, item->flawed, object->code,

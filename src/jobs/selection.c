@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/utf8.h"
 #include "jobs/keys.h"
 #include "store/glob.h"
 
@@ -163,22 +162,17 @@ static int put_object(struct selection *selection, const char *name, const char 
     return 0;
 }
 
-/* Finds the fault of a name that is none of an object, and whether it can be shown as it is. */
+/* Finds the fault of a name that is none of an object. */
 static int judge(struct selected *selected, const char *key)
 {
-    selected->flawed =
-        strlen(key) > LIMIT_KEY_BYTES || !utf8_valid(selected->object, strlen(selected->object));
-    int result = store_key_check(key, &selected->fault);
-    return result < 0 || !selected->flawed
-               ? result
-               : error_set(&selected->fault, ERROR_MALFORMED, "the name is not UTF-8");
+    selected->flawed = strlen(key) > LIMIT_KEY_BYTES;
+    return store_key_check(key, &selected->fault);
 }
 
 /* The fault of a directory that cannot be listed. */
 static void judge_unlisted(struct selected *selected, int errnum)
 {
     char text[128];
-    selected->flawed = !utf8_valid(selected->object, strlen(selected->object));
     selected->unlisted = true;
     (void)error_set(&selected->fault, ERROR_UNREADABLE,
                     "the directory cannot be listed, and nothing in it is inferred: %s",
@@ -283,7 +277,6 @@ static void find_object(const struct selection *selection, struct selected *sele
     const char *slash = selection->store_name ? selected->object + strlen(selection->store_name)
                                               : strchr(selected->object, '/');
     if (!slash) {
-        selected->flawed = !utf8_valid(selected->object, strlen(selected->object));
         (void)error_set(&selected->fault, ERROR_MALFORMED,
                         "the name is not STORE/KEY: it has no slash");
         return;

@@ -31,7 +31,7 @@ struct selected {
     const char *object; /* "STORE/KEY", or the name as it was given; borrowed until the next call */
     const char *key;    /* in `object`; NULL where `fault` says why it is no object */
     struct store *store; /* borrowed; NULL likewise */
-    bool flawed;         /* the name is not UTF-8 or too long: raw bytes in `object` */
+    bool flawed;         /* the name is too long to be a key */
     struct error fault;  /* ERROR_NONE; or no such store, not a key: becomes a failure line */
     bool unlisted; /* a directory, with its `/`, that cannot be listed: it stands for all in it */
 };

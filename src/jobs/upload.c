@@ -44,6 +44,11 @@ int jobs_keys_new(struct jobs *jobs, struct jobs_keys **ret_keys, struct error *
     return 0;
 }
 
+void jobs_keys_end_with_nul(struct jobs_keys *keys)
+{
+    keys_writer_end_with_nul(keys->writer);
+}
+
 int jobs_keys_append(struct jobs_keys *keys, const void *bytes, size_t size, struct error *error)
 {
     return keys_writer_append(keys->writer, bytes, size, error);

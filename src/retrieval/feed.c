@@ -15,6 +15,7 @@
 #include "retrieval/job.h"
 #include "retrieval/spec.h"
 #include "wire/json.h"
+#include "wire/object_name.h"
 #include "wire/result_line.h"
 
 enum {
@@ -175,15 +176,18 @@ static int take_vector(struct build *build, const char *key, const struct result
     return r;
 }
 
-static int take_object(struct build *build, const struct jobs_line *line, struct error *error)
+static int take_node(struct build *build, const struct jobs_line *line, const struct json *root,
+                     struct pool *pool, struct error *error)
 {
     struct feed *feed = &build->feed;
-    cleanup_json struct json *root = NULL;
-    int r = json_parse(line->text, line->size, "result", &root, error);
-    const char *object = json_get_string(json_member(root, "object"), NULL);
+    const char *object = NULL;
+    int r = object_name_read(root, "object", pool, &object);
+    if (r == -ENOMEM) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
     const char *key = object ? build_key(build, object) : NULL;
-    if (r < 0 || !key) {
-        return r;
+    if (!key) {
+        return 0;
     }
     if (line->gone || line->failed) {
         return feed->batch ? index_batch_remove(feed->batch, key, error) : 0;
@@ -194,6 +198,18 @@ static int take_object(struct build *build, const struct jobs_line *line, struct
         r = take_vector(build, key, &result, error);
         result_done(&result);
     }
+    return r;
+}
+
+static int take_object(struct build *build, const struct jobs_line *line, struct error *error)
+{
+    cleanup_json struct json *root = NULL;
+    struct pool pool = POOL_INIT;
+    int r = json_parse(line->text, line->size, "result", &root, error);
+    if (r == 0) {
+        r = take_node(build, line, root, &pool, error);
+    }
+    pool_done(&pool);
     return r;
 }
 

@@ -12,6 +12,7 @@
 #include "base/whole_file.h"
 #include "retrieval/spec.h"
 #include "wire/json.h"
+#include "wire/object_name.h"
 
 enum { FORMAT = 1, MEMBERS = 13, NEXT_MEMBERS = 4 };
 
@@ -38,6 +39,16 @@ static void put_text(struct buffer *out, const char *name, const char *text)
     }
 }
 
+static void put_name(struct buffer *out, const char *name, const char *text, bool encoded)
+{
+    if (!text) {
+        put_text(out, name, NULL);
+        return;
+    }
+    buffer_printf(out, ",\"%s\":", name);
+    object_name_write_value(out, text, encoded);
+}
+
 static void put_number(struct buffer *out, const char *name, uint64_t value)
 {
     buffer_printf(out, ",\"%s\":%" PRIu64, name, value);
@@ -53,8 +64,10 @@ static void write_file(struct buffer *out, const struct index_json *file)
     put_text(out, "version", spec->version);
     put_text(out, "digest", spec->digest);
     put_text(out, "store", spec->store);
-    put_text(out, "prefix", spec->prefix);
-    put_text(out, "glob", spec->glob);
+    bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
+    put_name(out, "prefix", spec->prefix, encoded);
+    put_name(out, "glob", spec->glob, encoded);
+    buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
     put_text(out, "metric", known ? metrics[spec->metric] : "");
     put_number(out, "interval_s", spec->interval_s);
     put_number(out, "number", file->number);
@@ -117,6 +130,16 @@ static void take_text(struct members *members, const char *name, size_t longest,
     }
 }
 
+/* As take_text, of what may be encoded. */
+static void take_name(struct members *members, const char *name, char **to)
+{
+    bool encoded = json_get_bool(json_member(members->object, "encoded"), false);
+    take_text(members, name, encoded ? 3 * LIMIT_KEY_BYTES : LIMIT_KEY_BYTES, to);
+    if (encoded && *to && (object_name_decode(*to) < 0 || strlen(*to) > LIMIT_KEY_BYTES)) {
+        wrong(members, name);
+    }
+}
+
 static uint64_t take_number(struct members *members, const char *name, int64_t low, int64_t high)
 {
     int64_t value = json_get_integer(json_member(members->object, name), low - 1);
@@ -164,8 +187,8 @@ static void take_spec(struct members *members, struct retrieval_spec *spec)
     take_word(members, "version", spec->version, sizeof spec->version);
     take_word(members, "digest", spec->digest, sizeof spec->digest);
     take_text(members, "store", LIMIT_STORE_NAME, &spec->store);
-    take_text(members, "prefix", LIMIT_KEY_BYTES, &spec->prefix);
-    take_text(members, "glob", LIMIT_KEY_BYTES, &spec->glob);
+    take_name(members, "prefix", &spec->prefix);
+    take_name(members, "glob", &spec->glob);
     spec->metric = take_metric(members);
     spec->interval_s = (uint32_t)take_number(members, "interval_s", 0, UINT32_MAX);
     if (spec->name[0] == '\0' || spec->name[0] == '.') {
@@ -198,7 +221,8 @@ static void take_file(struct members *members, struct index_json *file)
         wrong(members, "last");
     }
     take_next(members, file);
-    if (members->result == 0 && json_length(members->object) != MEMBERS) {
+    bool encoded = json_get_bool(json_member(members->object, "encoded"), false);
+    if (members->result == 0 && json_length(members->object) != MEMBERS + (encoded ? 1U : 0U)) {
         members->result =
             error_set(members->error, ERROR_MALFORMED, FILE_NAME " has a member that is not known");
     }

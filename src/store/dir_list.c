@@ -19,7 +19,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/utf8.h"
 #include "store/exclusion.h"
 #include "store/page.h"
 
@@ -44,7 +43,7 @@ struct walk {
 
     char key[LIMIT_NAME_BYTES + 1]; /* found by next_key */
     size_t key_size;
-    bool flawed; /* what was found is no key: too long, or not UTF-8 */
+    bool flawed; /* what was found is no key: too long */
     int errnum;  /* what was found is a directory that cannot be listed, for this reason; else 0 */
     uint64_t size_bytes;
     struct left_out_tally left_out;
@@ -61,10 +60,8 @@ static int refuse_directory(const char *path, int errnum, struct error *error)
     if (errnum == -ENOMEM) {
         return error_set(error, ERROR_MEMORY, "out of memory listing directory '%s'", path);
     }
-    bool shown = utf8_valid(path, strlen(path));
     return error_set(error, ERROR_UNREADABLE, "directory '%s' cannot be listed: %s",
-                     path[0] == '\0' ? "/" : (shown ? path : "(name not UTF-8)"),
-                     error_text(errnum, text, sizeof text));
+                     path[0] == '\0' ? "/" : path, error_text(errnum, text, sizeof text));
 }
 
 bool dir_is_gone(int errnum)
@@ -290,11 +287,7 @@ static bool take_name(struct walk *walk, const char *name, size_t name_size)
     }
     memcpy(walk->key, walk->path, path_size);
     memcpy(walk->key + path_size, name, name_size + 1);
-    walk->flawed = flawed || !utf8_valid(walk->key, size);
-    if (walk->flawed && !walk->query->flawed) {
-        walk->left_out.names++;
-        return false;
-    }
+    walk->flawed = flawed;
     walk->key_size = size;
     walk->size_bytes = 0;
     walk->errnum = 0;

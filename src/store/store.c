@@ -9,13 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
-
 enum key_fault {
     KEY_FINE,
     KEY_EMPTY,
     KEY_LONG,
-    KEY_NOT_UTF8,
     KEY_ABSOLUTE,
     KEY_EMPTY_COMPONENT,
     KEY_DOT,
@@ -55,9 +52,6 @@ static enum key_fault key_fault(const char *key)
     if (size > LIMIT_KEY_BYTES) {
         return KEY_LONG;
     }
-    if (!utf8_valid(key, size)) {
-        return KEY_NOT_UTF8;
-    }
     if (key[0] == '/') {
         return KEY_ABSOLUTE;
     }
@@ -80,15 +74,12 @@ static int refuse_key(const char *key, enum key_fault fault, enum error_code cod
     static const char *const reasons[KEY_FAULT_COUNT] = {
         [KEY_EMPTY] = "it is empty",
         [KEY_LONG] = "it is longer than 1024 bytes",
-        [KEY_NOT_UTF8] = "it is not UTF-8",
         [KEY_ABSOLUTE] = "it is absolute; keys are relative to their store",
         [KEY_EMPTY_COMPONENT] = "it has an empty component",
         [KEY_DOT] = "it has a component '.'",
         [KEY_DOTS] = "it has a component '..'; a key cannot lead out of its store",
     };
-    /* Bytes that are not UTF-8 must not come into a message that becomes JSON. */
-    bool shown = fault != KEY_NOT_UTF8 && fault != KEY_LONG;
-    return error_set(error, code, "key '%s' is not accepted: %s", shown ? key : "...",
+    return error_set(error, code, "key '%s' is not accepted: %s", fault == KEY_LONG ? "..." : key,
                      reasons[fault]);
 }
 

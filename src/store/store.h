@@ -32,10 +32,10 @@ struct object_identity {
 /* One page of a listing, in order of key bytes. */
 struct store_page {
     struct store_entry {
-        const char *key;     /* borrowed from the page; NUL-terminated, valid UTF-8 */
-        bool flawed;         /* where asked for: not UTF-8 or too long, up to LIMIT_NAME_BYTES raw
-                              * bytes in `key`; with a `/` at its end a directory that is too deep,
-                              * or one that cannot be listed */
+        const char *key;     /* borrowed from the page; NUL-terminated, any bytes */
+        bool flawed;         /* where asked for: too long, up to LIMIT_NAME_BYTES in `key`; with a
+                              * `/` at its end a directory that is too deep, or one that cannot be
+                              * listed */
         int errnum;          /* why that is (EACCES); else 0 */
         uint64_t size_bytes; /* 0 unless sizes were asked for */
     } * entries;
@@ -136,8 +136,7 @@ uint64_t store_generation(struct store *store);
  * Objects may come and go between pages: a key that was there all the time is seen once. While a
  * directory of more than 10,000 names keeps changing, later pages may stem from its state of some
  * seconds ago. A directory so deep that no key in it can be short enough counts as one in
- * `left_out.names`, and is one entry among flawed names; what is in a directory whose name is not
- * UTF-8 is an entry each. */
+ * `left_out.names`, and is one entry among flawed names. */
 must_check int store_list(struct store *store, const struct store_list_query *query,
                           struct store_page *ret_page, struct error *error);
 void store_page_done(struct store_page *page);
@@ -184,7 +183,7 @@ bool store_watch_is_partial(const struct store_watch *watch);
 void store_watch_cancel(struct store_watch *watch); /* any thread: the waiting one comes back */
 void store_watch_free(struct store_watch *watch);   /* NULL is fine */
 
-/* 0, or ERROR_MALFORMED: empty, too long, not UTF-8, NUL, absolute, or with an empty, `.` or `..`
+/* 0, or ERROR_MALFORMED: empty, too long, absolute, or with an empty, `.` or `..`
  * component. */
 must_check int store_key_check(const char *key, struct error *error);
 

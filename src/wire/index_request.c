@@ -66,10 +66,12 @@ static int read_selection(struct index_request *request, struct error *error)
         result = member_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
     }
     if (result == 0) {
-        result = member_string(select, "prefix", LIMIT_KEY_BYTES, &request->prefix, error);
+        result = member_object_name(select, "prefix", LIMIT_KEY_BYTES, &request->names_pool,
+                                    &request->prefix, error);
     }
     if (result == 0) {
-        result = member_string(select, "glob", LIMIT_KEY_BYTES, &request->glob, error);
+        result = member_object_name(select, "glob", LIMIT_KEY_BYTES, &request->names_pool,
+                                    &request->glob, error);
     }
     if (result == 0 && (!request->store || json_member(select, "keys"))) {
         result = error_set(error, ERROR_MALFORMED,
@@ -133,6 +135,7 @@ int index_request_parse(const void *bytes, size_t size, struct index_request *re
 void index_request_done(struct index_request *request)
 {
     json_free(request->body);
+    pool_done(&request->names_pool);
     *request = (struct index_request){0};
 }
 

@@ -13,9 +13,10 @@
 #include "base/limits.h"
 #include "wire/member.h"
 
-/* Texts are borrowed from `body`. */
+/* Texts are borrowed from `body` or `names_pool`. */
 struct index_request {
-    struct json *body; /* owned */
+    struct json *body;      /* owned */
+    struct pool names_pool; /* owned: prefix and glob that came encoded */
     const char *name;
     char model[LIMIT_MODEL_NAME + 1];
     char version[MODEL_VERSION_TEXT]; /* "": the newest */

@@ -11,8 +11,10 @@
 
 #include "wire/json.h"
 #include "wire/member.h"
+#include "wire/object_name.h"
 
 enum { DEFAULT_TOP = 5, DEFAULT_PRIORITY = 5, DEFAULT_INTERVAL_S = 60, MAX_INTERVAL_S = 86400 };
+enum { NAME_BYTES = LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYTES };
 
 _Static_assert((int)JOB_REQUEST_VERSION_SIZE == (int)MODEL_VERSION_TEXT, "versions fit");
 
@@ -55,6 +57,17 @@ static int set_token(struct job_request *request, const char *token, struct erro
     return 0;
 }
 
+/* What ends a name of a streamed list: "newline", which is what NULL means, or "nul". */
+static int set_separator(struct job_request *request, const char *word, struct error *error)
+{
+    bool nul = word && strcmp(word, "nul") == 0;
+    if (word && !nul && strcmp(word, "newline") != 0) {
+        return error_set(error, ERROR_MALFORMED, "\"separator\" must be \"newline\" or \"nul\"");
+    }
+    request->nul_separated = nul;
+    return 0;
+}
+
 /* ---- the body ---- */
 
 static int read_max_failures(const struct json *body, uint64_t *place, struct error *error)
@@ -72,22 +85,32 @@ static int read_max_failures(const struct json *body, uint64_t *place, struct er
     return 0;
 }
 
-/* A list of names is one name a line: what would not come back as it is, is refused. */
-static int check_key(const struct json *node, size_t index, struct error *error)
+/* An element is a name, or an object with it as `object`, as results have it. */
+static int read_key(struct job_request *request, size_t index, struct error *error)
 {
+    const struct json *node = json_element(request->keys, index);
     const char *key = json_get_string(node, NULL);
+    if (json_type_of(node) == JSON_TYPE_OBJECT) {
+        int result = object_name_read(node, "object", &request->names_pool, &key);
+        if (result == -ENOMEM) {
+            return error_set(error, ERROR_MEMORY, "out of memory");
+        }
+        key = result < 0 ? NULL : key;
+    }
     if (!key) {
-        return error_set(error, ERROR_MALFORMED, "keys[%zu] is not a string", index);
-    }
-    size_t length = strlen(key);
-    if (length == 0) {
-        return error_set(error, ERROR_MALFORMED, "keys[%zu] is empty: a name is wanted", index);
-    }
-    if (strchr(key, '\n') || key[length - 1] == '\r') {
         return error_set(error, ERROR_MALFORMED,
-                         "keys[%zu] has a line break in it: select such a name by \"prefix\"",
+                         "keys[%zu] must be a string, or {\"object\": \"...\", \"encoded\": true} "
+                         "with a name that is percent-encoded",
                          index);
     }
+    if (key[0] == '\0') {
+        return error_set(error, ERROR_MALFORMED, "keys[%zu] is empty: a name is wanted", index);
+    }
+    if (strlen(key) > NAME_BYTES) {
+        return error_set(error, ERROR_MALFORMED, "keys[%zu] is longer than %d bytes", index,
+                         NAME_BYTES);
+    }
+    request->key_names[index] = key;
     return 0;
 }
 
@@ -100,8 +123,12 @@ static int read_keys(struct job_request *request, struct error *error)
                          "application/octet-stream, one name a line",
                          LIMIT_RUN_KEYS);
     }
+    request->key_names = pool_take(&request->names_pool, count * sizeof *request->key_names);
+    if (!request->key_names) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
     for (size_t i = 0; i < count; i++) {
-        int result = check_key(json_element(request->keys, i), i, error);
+        int result = read_key(request, i, error);
         if (result < 0) {
             return result;
         }
@@ -119,10 +146,12 @@ static int read_selection(struct job_request *request, struct error *error)
         result = member_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
     }
     if (result == 0) {
-        result = member_string(select, "prefix", LIMIT_KEY_BYTES, &request->prefix, error);
+        result = member_object_name(select, "prefix", LIMIT_KEY_BYTES, &request->names_pool,
+                                    &request->prefix, error);
     }
     if (result == 0) {
-        result = member_string(select, "glob", LIMIT_KEY_BYTES, &request->glob, error);
+        result = member_object_name(select, "glob", LIMIT_KEY_BYTES, &request->names_pool,
+                                    &request->glob, error);
     }
     if (result == 0) {
         result = member_get(select, "keys", JSON_TYPE_ARRAY, &request->keys, error);
@@ -298,6 +327,9 @@ int job_request_from_query(const char *(*get)(void *context, const char *name), 
         result = query_flag(&query, "keep", &request.keep, error);
     }
     if (result == 0) {
+        result = set_separator(&request, get(context, "separator"), error);
+    }
+    if (result == 0) {
         result = set_token(&request, get(context, "token"), error);
     }
     if (result < 0) {
@@ -312,10 +344,11 @@ int job_request_from_query(const char *(*get)(void *context, const char *name), 
 void job_request_done(struct job_request *request)
 {
     json_free(request->body);
+    pool_done(&request->names_pool);
     *request = (struct job_request){0};
 }
 
 const char *job_request_key(const struct job_request *request, size_t index)
 {
-    return json_get_string(json_element(request->keys, index), NULL);
+    return index < request->key_count ? request->key_names[index] : NULL;
 }

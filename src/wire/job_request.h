@@ -13,14 +13,15 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/pool.h"
 
 struct json;
 
 enum { JOB_REQUEST_VERSION_SIZE = 24, JOB_REQUEST_TOKEN_SIZE = 65 };
 
 /* Either `store`, with `prefix` and `glob`; or names: `keys`, or where it is NULL those of the
- * stream, beneath `store` where that is there. Texts are borrowed from `body`, or from whoever
- * answers for the query. */
+ * stream, beneath `store` where that is there. Texts are borrowed from `body`, `names_pool`, or
+ * whoever answers for the query; names, prefix and glob may be bytes that are no UTF-8. */
 struct job_request {
     struct json *body; /* owned; NULL: of a query */
     char model[LIMIT_MODEL_NAME + 1];
@@ -29,8 +30,11 @@ struct job_request {
     const char *prefix;                     /* "" for all */
     const char *glob;                       /* NULL: every key */
     bool names;                             /* a list of names */
-    const struct json *keys; /* an array of key_count strings; NULL: none, or streamed */
+    const struct json *keys;                /* an array; NULL: none, or streamed */
+    const char **key_names; /* owned by names_pool: key_count names, bytes without a NUL */
     size_t key_count;
+    bool nul_separated;     /* of a stream: a NUL ends each name, else a line feed */
+    struct pool names_pool; /* owned: names that came encoded */
 
     uint32_t top; /* 1 to LIMIT_TOP */
     bool labels;

@@ -4,7 +4,10 @@
  */
 #include "wire/member.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "wire/object_name.h"
 
 int member_get(const struct json *object, const char *name, enum json_type type,
                const struct json **ret_node, struct error *error)
@@ -32,6 +35,38 @@ int member_string(const struct json *object, const char *name, size_t longest, c
     }
     *place = result == 0 ? json_get_string(node, *place) : *place;
     return result;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): as member_string, and the memory. */
+int member_object_name(const struct json *object, const char *name, size_t longest,
+                       struct pool *pool, const char **place, struct error *error)
+{
+    const struct json *node = NULL;
+    const char *bytes = NULL;
+    bool encoded = false;
+    int result = member_get(object, name, JSON_TYPE_STRING, &node, error);
+    if (result == 0) {
+        result = member_bool(object, "encoded", &encoded, error);
+    }
+    if (result < 0 || !node) {
+        return result;
+    }
+    if (json_length(node) > (encoded ? 3 * longest : longest)) {
+        return error_set(error, ERROR_TOO_LARGE, "\"%s\" is longer than %zu bytes", name, longest);
+    }
+    result = object_name_read(object, name, pool, &bytes);
+    if (result < 0) {
+        return result == -ENOMEM ? error_set(error, ERROR_MEMORY, "out of memory")
+                                 : error_set(error, ERROR_MALFORMED,
+                                             "\"%s\" is marked as encoded, and has a '%%' without "
+                                             "two hexadecimal digits, or %%00",
+                                             name);
+    }
+    if (strlen(bytes) > longest) {
+        return error_set(error, ERROR_TOO_LARGE, "\"%s\" is longer than %zu bytes", name, longest);
+    }
+    *place = bytes;
+    return 0;
 }
 
 int member_bool(const struct json *object, const char *name, bool *place, struct error *error)

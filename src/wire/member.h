@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/pool.h"
 #include "wire/json.h"
 
 enum { MODEL_VERSION_TEXT = 24 }; /* a version's text and its NUL */
@@ -24,6 +25,10 @@ must_check int member_get(const struct json *object, const char *name, enum json
                           const struct json **ret_node, struct error *error);
 must_check int member_string(const struct json *object, const char *name, size_t longest,
                              const char **place, struct error *error);
+/* The same of a name of objects, or what begins one: its bytes, decoded into `pool` where `object`
+ * has "encoded": true (object_name.h); `longest` is of the bytes. */
+must_check int member_object_name(const struct json *object, const char *name, size_t longest,
+                                  struct pool *pool, const char **place, struct error *error);
 must_check int member_bool(const struct json *object, const char *name, bool *place,
                            struct error *error);
 must_check int member_number(const struct json *object, const char *name, uint32_t lowest,

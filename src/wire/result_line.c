@@ -5,6 +5,7 @@
  */
 #include "wire/result_line.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/pool.h"
 #include "wire/base64.h"
+#include "wire/object_name.h"
 #include "wire/tensor_json.h"
 
 struct result_memory {
@@ -116,7 +118,7 @@ void result_write_json(struct buffer *out, const struct result *result)
 {
     buffer_append_char(out, '{');
     if (result->object) {
-        write_member(out, "object", result->object);
+        object_name_write(out, "object", result->object);
         buffer_append_char(out, ',');
     }
     switch (result->kind) {
@@ -346,7 +348,13 @@ static int parse_node(struct pool *pool, const struct json *node, struct result 
     if (json_type_of(node) != JSON_TYPE_OBJECT) {
         return malformed("line is no JSON object", error);
     }
-    result->object = json_get_string(json_member(node, "object"), NULL);
+    result->object_text = json_get_string(json_member(node, "object"), NULL);
+    int r = object_name_read(node, "object", pool, &result->object);
+    if (r < 0) {
+        return r == -ENOMEM
+                   ? out_of_memory(error)
+                   : malformed("object is marked as encoded, and cannot be decoded", error);
+    }
     const struct json *fault = json_member(node, "error");
     if (fault) {
         return parse_error(fault, result, error);

@@ -38,7 +38,8 @@ struct result_output {
 /* The members below `kind` that do not belong to it are zero. Pointers are borrowed from the caller
  * when written, and from `memory` after result_parse. */
 struct result {
-    const char *object; /* "STORE/KEY"; NULL for bytes in hand without a name */
+    const char *object;      /* "STORE/KEY", bytes; NULL for bytes in hand without a name */
+    const char *object_text; /* set by result_parse: as the line has it, which may be encoded */
     enum result_kind kind;
 
     enum error_code error_code; /* RESULT_ERROR */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "wire/member.h"
+#include "wire/object_name.h"
 
 enum {
     DEFAULT_K = 10,
@@ -24,17 +25,30 @@ static const struct search_request defaults = {
 
 /* ---- names ---- */
 
-static int check_object(const struct json *node, struct error *error)
+static int take_name(struct search_request *request, size_t index, const char *name,
+                     struct error *error)
 {
-    const char *name = json_get_string(node, NULL);
     if (!name || name[0] == '\0') {
         return error_set(error, ERROR_MALFORMED, "an object's name, \"STORE/KEY\", is wanted");
     }
-    if (json_length(node) > NAME_BYTES) {
+    if (strlen(name) > NAME_BYTES) {
         return error_set(error, ERROR_TOO_LARGE, "an object's name is longer than %d bytes",
                          NAME_BYTES);
     }
+    request->objects[index] = name;
     return 0;
+}
+
+/* The name in `object`, an object of JSON. */
+static int read_name(struct search_request *request, size_t index, const struct json *object,
+                     struct error *error)
+{
+    const char *name = NULL;
+    int result = object_name_read(object, "object", &request->names_pool, &name);
+    if (result == -ENOMEM) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    return take_name(request, index, result < 0 ? NULL : name, error);
 }
 
 static int check_count(const char *name, const struct json *list, struct error *error)
@@ -54,13 +68,24 @@ static int check_count(const char *name, const struct json *list, struct error *
 static int read_objects(struct search_request *request, struct error *error)
 {
     request->by = SEARCH_BY_OBJECT;
-    if (!request->list) {
-        return check_object(request->node, error);
+    int result = request->list ? check_count("objects", request->node, error) : 0;
+    if (result < 0) {
+        return result;
     }
-    int result = check_count("objects", request->node, error);
-    request->query_count = json_length(request->node);
+    request->query_count = request->list ? json_length(request->node) : 1;
+    request->objects =
+        pool_take(&request->names_pool, request->query_count * sizeof *request->objects);
+    if (!request->objects) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    if (!request->list) {
+        return read_name(request, 0, request->body, error);
+    }
     for (size_t i = 0; i < request->query_count && result == 0; i++) {
-        result = check_object(json_element(request->node, i), error);
+        const struct json *node = json_element(request->node, i);
+        result = json_type_of(node) == JSON_TYPE_OBJECT
+                     ? read_name(request, i, node, error)
+                     : take_name(request, i, json_get_string(node, NULL), error);
     }
     return result;
 }
@@ -192,7 +217,8 @@ static int read_members(struct search_request *request, struct error *error)
         result = member_number(body, "k", 1, LIMIT_SEARCH_HITS, &request->k, error);
     }
     if (result == 0) {
-        result = member_string(body, "prefix", NAME_BYTES, &request->prefix, error);
+        result = member_object_name(body, "prefix", NAME_BYTES, &request->names_pool,
+                                    &request->prefix, error);
     }
     if (result == 0) {
         result = read_min_score(request, error);
@@ -278,11 +304,11 @@ void search_request_done(struct search_request *request)
 {
     json_free(request->body);
     free(request->vectors);
+    pool_done(&request->names_pool);
     *request = (struct search_request){0};
 }
 
 const char *search_request_object(const struct search_request *request, size_t index)
 {
-    const struct json *node = request->list ? json_element(request->node, index) : request->node;
-    return json_get_string(node, "");
+    return index < request->query_count && request->objects ? request->objects[index] : "";
 }

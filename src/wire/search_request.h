@@ -13,25 +13,29 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/pool.h"
 
 struct json;
 
 enum search_by { SEARCH_BY_IMAGE, SEARCH_BY_OBJECT, SEARCH_BY_VECTOR };
 
-/* Texts are borrowed from `body`, or from whoever answers for the query. */
+/* Texts are borrowed from `body`, `names_pool`, or whoever answers for the query; names and prefix
+ * may be bytes that are no UTF-8. */
 struct search_request {
     struct json *body; /* owned; NULL: of a query */
     enum search_by by;
     bool list;               /* a list was asked, and is answered with one */
     size_t query_count;      /* 1 to LIMIT_SEARCH_QUERIES; 1 of an image */
-    const struct json *node; /* the object or objects, see search_request_object() */
+    const struct json *node; /* what is searched for */
+    const char **objects;    /* owned by names_pool; SEARCH_BY_OBJECT: query_count names */
     float *vectors;          /* owned; SEARCH_BY_VECTOR: query_count x dimension, all finite */
     uint32_t dimension;      /* 1 to LIMIT_SEARCH_DIMENSION */
     uint32_t k;              /* 1 to LIMIT_SEARCH_HITS */
     const char *prefix;      /* of names; "" for all */
     bool has_min_score;
-    double min_score; /* finite */
-    bool self;        /* the object that was asked for may be a hit */
+    double min_score;       /* finite */
+    bool self;              /* the object that was asked for may be a hit */
+    struct pool names_pool; /* owned: names that came encoded */
 };
 
 /* Members that are not known are passed over, known ones must be of their type. On success

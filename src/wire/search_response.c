@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "wire/json.h"
+#include "wire/object_name.h"
 
 void search_response_number(struct buffer *out, double value)
 {
@@ -39,8 +39,8 @@ void search_response_open(struct search_response *response)
 void search_response_hit(struct search_response *response, const struct search_hit *hit)
 {
     struct buffer *out = response->out;
-    buffer_append_text(out, response->hits > 0 ? ",{\"object\":" : "{\"object\":");
-    json_write_string(out, hit->object);
+    buffer_append_text(out, response->hits > 0 ? ",{" : "{");
+    object_name_write(out, "object", hit->object);
     buffer_append_text(out, ",\"score\":");
     search_response_number(out, hit->score);
     buffer_append_text(out, ",\"distance\":");

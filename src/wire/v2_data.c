@@ -10,8 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "wire/base64.h"
+#include "wire/object_name.h"
 #include "wire/tensor_json.h"
 
 enum { LENGTH_SIZE = 4 };
@@ -163,13 +163,14 @@ static int read_binary_numbers(struct v2_source *source, struct v2_input *input,
     return 0;
 }
 
-/* A copy with a NUL behind it, for names that came as binary data. */
-static int copy_name(struct pool *memory, const struct v2_input *input, size_t index,
+/* A copy with a NUL behind it, which binary data lacks; decoded where names are marked as encoded.
+ */
+static int take_name(struct pool *memory, const struct v2_input *input, size_t index,
                      struct v2_bytes *element, struct error *error)
 {
-    if (!utf8_valid(element->data, element->size) || memchr(element->data, '\0', element->size)) {
+    if (memchr(element->data, '\0', element->size)) {
         return error_set(error, ERROR_MALFORMED,
-                         "input '%s': the object name in element %zu is not UTF-8", input->name,
+                         "input '%s': the object name in element %zu has a NUL byte", input->name,
                          index);
     }
     char *copy = pool_take(memory, element->size + 1);
@@ -177,7 +178,15 @@ static int copy_name(struct pool *memory, const struct v2_input *input, size_t i
         return out_of_memory(error);
     }
     memcpy(copy, element->data, element->size);
-    element->data = copy;
+    copy[element->size] = '\0';
+    if (input->encoded && object_name_decode(copy) < 0) {
+        return error_set(
+            error, ERROR_MALFORMED,
+            "input '%s': the object name in element %zu is marked as encoded, and has a "
+            "'%%' without two hexadecimal digits, or %%00",
+            input->name, index);
+    }
+    *element = (struct v2_bytes){.data = copy, .size = strlen(copy)};
     return 0;
 }
 
@@ -203,7 +212,7 @@ static int read_binary_elements(struct pool *memory, struct v2_source *source,
         bytes += LENGTH_SIZE + size;
         left -= LENGTH_SIZE + size;
         if (input->stored_object) {
-            r = copy_name(memory, input, i, &input->elements[i], error);
+            r = take_name(memory, input, i, &input->elements[i], error);
         }
     }
     if (r == 0 && left > 0) {
@@ -232,6 +241,9 @@ static int read_json_elements(struct pool *memory, const struct v2_source *sourc
         }
         struct v2_bytes *element = &input->elements[i];
         *element = (struct v2_bytes){.data = json_get_string(leaf, ""), .size = json_length(leaf)};
+        if (input->stored_object && input->encoded) {
+            r = take_name(memory, input, i, element, error);
+        }
         if (input->stored_object || !source->base64) {
             continue;
         }

@@ -210,6 +210,9 @@ static int parse_input(struct parsed *parsed, const struct json *tensor, size_t 
         r = optional_bool(parameters, "stored_object", false, &input->stored_object, error);
     }
     if (r == 0) {
+        r = optional_bool(parameters, "encoded", false, &input->encoded, error);
+    }
+    if (r == 0) {
         r = find_source(tensor, parameters, input, source, error);
     }
     if (r == 0 && input->stored_object && input->datatype != DATATYPE_BYTES) {

@@ -28,10 +28,11 @@ struct v2_input {
     struct tensor_shape shape; /* closed: no open dimension */
     size_t count;              /* the product of the shape */
 
-    /* BYTES only. With `stored_object` each element is an object name STORE/KEY: UTF-8, without a
-     * NUL inside, with a NUL behind it, not checked any further. Else it is the element itself:
-     * base64 is decoded. */
+    /* BYTES only. With `stored_object` each element is an object name STORE/KEY: any bytes, without
+     * a NUL inside, with a NUL behind it, not checked any further; where they came `encoded`, they
+     * are decoded. Else it is the element itself: base64 is decoded. */
     bool stored_object;
+    bool encoded;
     struct v2_bytes *elements; /* `count` of them */
 
     /* Numbers only: row by row, little-endian, BOOL as bytes of 0 and 1. May be unaligned. */

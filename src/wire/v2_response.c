@@ -9,6 +9,7 @@
 
 #include "base/utf8.h"
 #include "wire/json.h"
+#include "wire/object_name.h"
 #include "wire/tensor_json.h"
 
 static void write_member(struct buffer *json, const char *key, const char *value)
@@ -118,7 +119,7 @@ static void write_errors(const struct v2_response *response, struct buffer *json
         const struct v2_element_error *error = &response->errors[i];
         buffer_printf(json, "%s{\"index\":%zu,", i > 0 ? "," : "", error->index);
         if (error->object) {
-            write_member(json, "object", error->object);
+            object_name_write(json, "object", error->object);
             buffer_append_char(json, ',');
         }
         write_member(json, "code", error_code_name(error->code));

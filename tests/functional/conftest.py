@@ -122,7 +122,7 @@ class Daemon:
         r = requests.post(self.url + "/v1/jobs?follow=1", timeout=options.pop("timeout", 60),
                           json={"model": model, "select": select, **options})
         r.raise_for_status()
-        return [json.loads(line) for line in r.text.splitlines() if line]
+        return [json.loads(line) for line in r.content.splitlines() if line]
 
     def start_job(self, model, select, **options):
         """The job object."""
@@ -142,7 +142,7 @@ class Daemon:
         """All lines that are results, and the last line, which is none."""
         r = requests.get(f"{self.url}/v1/jobs/{id}/results", params=query, timeout=60)
         assert r.status_code == 200, r.text
-        lines = [json.loads(line) for line in r.text.splitlines() if line]
+        lines = [json.loads(line) for line in r.content.splitlines() if line]
         return [line for line in lines if "object" in line], lines[-1]
 
     def wait_for_job(self, id, state, seconds=30):

@@ -8,6 +8,7 @@ import json
 import select
 import socket
 import struct
+import urllib.parse
 import zlib
 
 
@@ -81,6 +82,15 @@ class Lines:
         self.handler.wfile.write(b"0\r\n\r\n")
 
 
+def key_bytes(node):
+    """The bytes of a name, of either form of a list."""
+    if isinstance(node, str):
+        return node.encode()
+    if node.get("latin1"):
+        return node["object"].encode("latin-1")
+    return urllib.parse.unquote_to_bytes(node["object"]) if node.get("encoded") else node["object"].encode()
+
+
 class JobsMixin:
     """For the request handler."""
 
@@ -96,9 +106,10 @@ class JobsMixin:
                 return None
             return asked
         query = self.query
-        names = [line.removesuffix(b"\r") for line in self.body.split(b"\n")]
+        nul = query.get("separator") == "nul"
+        names = self.body.split(b"\0") if nul else [line.removesuffix(b"\r") for line in self.body.split(b"\n")]
         asked = {"model": query["model"], "token": query["token"], "text": True,
-                 "select": {"keys": [n.decode("utf-8", "surrogateescape") for n in names if n]}}
+                 "select": {"keys": [{"object": n.decode("latin-1"), "latin1": True} for n in names if n]}}
         for key, make in (("top", int), ("priority", int), ("max_failures", int)):
             if key in query:
                 asked[key] = make(query[key])
@@ -110,10 +121,12 @@ class JobsMixin:
     def job_selected(self, select):
         """(store, key) pairs and how many were skipped."""
         if "keys" in select:
-            return [tuple(k.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split("/", 1))
-                    if "/" in k else (k, "") for k in select["keys"]], 0
+            names = [key_bytes(k) for k in select["keys"]]
+            return [(n.partition(b"/")[0].decode("utf-8", "replace"), n.partition(b"/")[2]) for n in names], 0
         store, glob = select["store"], select.get("glob")
-        keys = [k for k in sorted(self.fake.stores[store]) if k.startswith(select.get("prefix", "").encode())]
+        prefix = urllib.parse.unquote_to_bytes(select["prefix"]) if select.get("encoded") \
+            else select.get("prefix", "").encode()
+        keys = [k for k in sorted(self.fake.stores[store]) if k.startswith(prefix)]
         if glob:
             keys = [k for k in keys if fnmatch.fnmatchcase(k.decode("utf-8", "replace").split("/")[-1], glob)]
         return [(store, k) for k in keys if not k.endswith(b".txt")], sum(k.endswith(b".txt") for k in keys)
@@ -190,7 +203,7 @@ class JobsMixin:
             if not job.failed():
                 self.fault(409, "conflict", f"job '{job.id}': no object failed")
                 return
-            keys = [line["object"] for line in job.lines if "error" in line]
+            keys = [line if "encoded" in line else line["object"] for line in job.lines if "error" in line]
             again = self.job_make({**job.asked, "select": {"keys": keys}, "token": "retry" + job.id})
             self.answer(201, again.object())
         elif job.state not in ("running", "paused"):

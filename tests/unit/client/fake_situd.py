@@ -75,16 +75,17 @@ def name_in_json(key):
         return "".join(chr(b) if b < 0x80 and b != 0x25 else f"%{b:02X}" for b in key)
 
 
+def is_encoded(key):
+    return name_in_json(key) != key.decode("utf-8", "replace")
+
+
 def result(fake, model, store, key, top, labels):
     name = store + "/" + name_in_json(key)
     answer = {"object": name}
+    if is_encoded(key):
+        answer["encoded"] = True
     if key not in fake.stores.get(store, {}):
         answer["error"] = {"code": "not_found", "message": "no such object"}
-        return answer
-    try:
-        key.decode()
-    except UnicodeDecodeError:
-        answer["error"] = {"code": "unreadable", "message": "the name is not UTF-8"}
         return answer
     if key.endswith(b".bad"):
         answer["error"] = {"code": "undecodable", "message": "not a JPEG, PNG or WebP image"}
@@ -166,7 +167,7 @@ class Handler(fake_jobs.JobsMixin, fake_indexes.IndexesMixin, http.server.BaseHT
         self.body = self.read_chunks() if chunked else self.rfile.read(length)
         split = urllib.parse.urlsplit(self.path)
         self.parts = [urllib.parse.unquote_to_bytes(p) for p in split.path.split("/")[1:]]
-        self.query = dict(urllib.parse.parse_qsl(split.query, keep_blank_values=True))
+        self.query = dict(urllib.parse.parse_qsl(split.query, keep_blank_values=True, errors="surrogateescape"))
         with fake.lock:
             fake.requests.append((self.command, split.path, self.query, self.body))
             fake.heads.append(dict(self.headers))
@@ -248,11 +249,11 @@ class Handler(fake_jobs.JobsMixin, fake_indexes.IndexesMixin, http.server.BaseHT
         if store not in self.fake.stores:
             self.fault(404, "not_found", f"there is no store '{store}'")
             return
-        prefix = self.query.get("prefix", "").encode()
-        after = self.query.get("after", "").encode()
+        prefix = self.query.get("prefix", "").encode("utf-8", "surrogateescape")
+        after = self.query.get("after", "").encode("utf-8", "surrogateescape")
         keys = [k for k in sorted(self.fake.stores[store]) if k.startswith(prefix) and k > after]
         page = keys[: self.fake.page]
-        rows = [{"key": name_in_json(k)} for k in page]
+        rows = [{"key": name_in_json(k), **({"encoded": True} if is_encoded(k) else {})} for k in page]
         if self.query.get("sizes") == "1":
             for row, key in zip(rows, page):
                 row["size"] = self.fake.stores[store][key]

@@ -161,7 +161,6 @@ static int run_misuse(const char *selection)
     CHECK(situ_infer(array, "cnn", "photos/x", &newer.known, &result, &error) == -EINVAL);
     CHECK(situ_run(array, "", selection, NULL, &results, &error) == -EINVAL);
     CHECK(situ_run(array, "cnn", NULL, NULL, &results, &error) == -EINVAL);
-    CHECK(situ_run(array, "cnn", "\xff", NULL, &results, &error) == -EINVAL);
     CHECK(situ_infer(array, "cnn", "nokey", NULL, &result, &error) == -EINVAL);
     CHECK(situ_run_objects(array, "cnn", NULL, 3, NULL, &results, &error) == -EINVAL);
     const char *const bad_ids[] = {"", "a/b", "../x", "a b", "x?y", NULL};
@@ -169,11 +168,21 @@ static int run_misuse(const char *selection)
         CHECK(situ_job_show(array, bad_ids[i], &job, &error) == -EINVAL && !job);
         CHECK(situ_job_remove(array, bad_ids[i], &error) == -EINVAL);
     }
-    const char *refused[] = {"", "\xff"};
+    char endless[1200];
+    memset(endless, 'k', sizeof endless - 1);
+    endless[0] = '\xff';
+    endless[sizeof endless - 1] = '\0';
+    const char *refused[] = {"", endless};
     CHECK(situ_run_objects(array, "cnn", refused, 2, NULL, &results, &error) == 0);
     CHECK(strcmp(situ_results_job(results), "") == 0);
     CHECK(situ_next(results, &r, &error) == 1 && r->code == SITU_MALFORMED);
+    CHECK(situ_result_raw_name(r) == r->object);
     CHECK(situ_next(results, &r, &error) == 1 && r->code == SITU_MALFORMED);
+    CHECK(memcmp(r->object, "%FFk", 4) == 0 && strcmp(situ_result_raw_name(r), endless) == 0);
+    const struct situ_result copy = *r;
+    char *json = NULL;
+    CHECK(situ_result_json(&copy, &json) == 0 && strstr(json, "kkk\",\"encoded\":true,\"error\""));
+    free(json);
     CHECK(situ_next(results, &r, &error) == 0);
     situ_results_free(results);
     CHECK(situ_run_objects(array, "cnn", NULL, 0, NULL, &results, &error) == 0);
@@ -206,7 +215,7 @@ static int start_many(void)
     (void)printf("%s %ld\n", job->id, after.ru_maxrss - before.ru_maxrss);
     situ_job_free(job);
     CHECK(situ_job_start_objects(array, "cnn", names, 0, NULL, &job, NULL) == -EINVAL && !job);
-    names[3] = "\xff";
+    names[3] = "";
     CHECK(situ_job_start_objects(array, "cnn", names, 5, NULL, &job, NULL) == -EINVAL && !job);
     situ_close(array);
     free(names);

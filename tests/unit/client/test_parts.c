@@ -173,19 +173,19 @@ static void names_that_cannot_be_sent_fail_in_their_place(void **state)
     struct buffer out = BUFFER_INIT;
     assert_int_equal(selection_of_names(&selection, names, 6, NULL), 0);
     assert_false(selection.as_text);
-    assert_int_equal(selection_sent(&selection), 4);
+    assert_int_equal(selection_sent(&selection), 5);
     selection_write(&selection, NULL, &out);
     assert_string_equal(buffer_text(&out),
-                        "\"select\":{\"keys\":[\"s/a\",\"s/\\\"\",\"s/b\\nc\",\"s/d\"]}");
+                        "\"select\":{\"keys\":[\"s/a\",\"s/\\\"\",{\"object\":\"s/%FF\","
+                        "\"encoded\":true},\"s/b\\nc\",\"s/d\"]}");
     selection_forget_names(&selection);
-    static const char *const why[] = {
-        NULL, NULL, "the name is not UTF-8", NULL, "the name is empty", NULL, NULL};
+    static const char *const why[] = {NULL, NULL, NULL, NULL, "the name is empty", NULL, NULL};
     for (size_t i = 0; i < 7; i++) {
         const struct refused_name *refused = selection_refused(&selection);
         assert_int_equal(refused != NULL, why[i] != NULL);
         if (refused) {
             assert_string_equal(refused->why, why[i]);
-            assert_string_equal(refused->name, i == 2 ? "s/\xff" : "");
+            assert_string_equal(refused->name, "");
         }
         selection_advance(&selection);
     }
@@ -221,17 +221,25 @@ static void a_long_list_is_text_however_it_is_read(void **state)
     struct buffer out = BUFFER_INIT;
     assert_int_equal(selection_of_names(&selection, names, COUNT, NULL), 0);
     assert_true(selection.as_text);
-    assert_int_equal(selection_sent(&selection), COUNT - 4);
+    assert_true(selection.nul_separated);
+    assert_int_equal(selection_sent(&selection), COUNT - 1);
     for (size_t piece = 1; piece <= 64; piece += 9) {
         read_text(&selection, piece, &out);
         assert_int_equal(out.size, selection.text_bytes);
-        assert_memory_equal(out.data, "s/key\ns/key\nstore/a longer key.jpg\n", 35);
+        assert_memory_equal(out.data, "s/first\nline\0s/key\0s/key\0store/a longer key.jpg\0", 48);
         size_t lines = 0;
         for (size_t i = 0; i < out.size; i++) {
-            lines += out.data[i] == '\n';
+            lines += out.data[i] == '\0';
         }
-        assert_int_equal(lines, COUNT - 4);
+        assert_int_equal(lines, COUNT - 1);
     }
+    selection_done(&selection);
+    names[0] = "s/first line";
+    names[18] = "s/cr\r.jpg";
+    assert_int_equal(selection_of_names(&selection, names, COUNT, NULL), 0);
+    assert_false(selection.nul_separated);
+    read_text(&selection, 64, &out);
+    assert_memory_equal(out.data, "s/first line\ns/key\n", 19);
     selection_done(&selection);
     buffer_done(&out);
 }

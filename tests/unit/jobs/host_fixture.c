@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "disk_fixture.h"
-#include "wire/json.h"
+#include "wire/object_name.h"
 
 /* ---- the store ---- */
 
@@ -160,8 +160,8 @@ static int host_run_new(void *context, const struct job_spec *spec, struct jobs_
 
 static void write_line(struct jobs_object *object, const char *rest)
 {
-    buffer_append_text(&object->line, "{\"object\":");
-    json_write_string(&object->line, object->object);
+    buffer_append_char(&object->line, '{');
+    object_name_write(&object->line, "object", object->object);
     buffer_append_text(&object->line, rest);
 }
 

@@ -147,8 +147,10 @@ static void a_file_that_cannot_be_written_leaves_the_old_one(void **state)
     disk_limit(0);
     assert_int_equal(error.code, ERROR_IO);
 
-    char no_text[] = "caf\xe9"; /* what no reader would take */
-    file.spec.prefix = no_text;
+    char too_long[LIMIT_KEY_BYTES + 2]; /* what no reader would take */
+    memset(too_long, 'k', sizeof too_long);
+    too_long[sizeof too_long - 1] = '\0';
+    file.spec.prefix = too_long;
     assert_int_equal(job_file_write(fixture->root, &file, NULL), error_code_errno(ERROR_MALFORMED));
 
     char *after = disk_read(path, &size);

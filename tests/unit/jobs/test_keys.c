@@ -71,6 +71,57 @@ static void lines_become_names(void **state)
     becomes(*state, "caf\xe9\ncaf\xc3\xa9\n", "caf\xe9\ncaf\xc3\xa9\n");
 }
 
+/* With a NUL behind each name, all other bytes are of names. */
+static void names_may_end_with_nul(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    static const char list[] = "a\nb\0\0c\r\0\n\n\0caf\xe9\0last\n";
+    static const char *const wanted[] = {"a\nb", "c\r", "\n\n", "caf\xe9", "last\n"};
+    for (size_t piece = 1; piece < 12; piece++) {
+        struct keys_writer *writer;
+        struct keys_reader *reader;
+        const char *name;
+        (void)unlink(fixture->path);
+        assert_int_equal(keys_writer_new(fixture->path, &writer, NULL), 0);
+        keys_writer_end_with_nul(writer);
+        for (size_t at = 0, size = sizeof list - 1; at < size; at += piece) {
+            assert_int_equal(
+                keys_writer_append(writer, list + at, piece < size - at ? piece : size - at, NULL),
+                0);
+        }
+        assert_int_equal(keys_writer_finish(writer, NULL), 0);
+        assert_int_equal(keys_writer_count(writer), 5);
+        keys_writer_free(writer);
+        for (size_t from = 0; from <= 5; from++) {
+            assert_int_equal(keys_reader_new(fixture->path, from, &reader, NULL), 0);
+            for (size_t i = from; i < 5; i++) {
+                assert_int_equal(keys_reader_next(reader, &name, NULL), 1);
+                assert_string_equal(name, wanted[i]);
+            }
+            assert_int_equal(keys_reader_next(reader, &name, NULL), 0);
+            keys_reader_free(reader);
+        }
+    }
+}
+
+/* A line feed takes two bytes in the file, and counts as one. */
+static void a_name_of_line_feeds_has_the_same_limit(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    char list[NAME_BYTES + 2];
+    memset(list, '\n', sizeof list);
+    for (size_t size = NAME_BYTES; size <= NAME_BYTES + 2; size++) {
+        struct keys_writer *writer;
+        (void)unlink(fixture->path);
+        assert_int_equal(keys_writer_new(fixture->path, &writer, NULL), 0);
+        keys_writer_end_with_nul(writer);
+        int result = keys_writer_append(writer, list, size, NULL);
+        result = result < 0 ? result : keys_writer_finish(writer, NULL);
+        assert_int_equal(result<0, size> NAME_BYTES);
+        keys_writer_free(writer);
+    }
+}
+
 static void names_have_a_limit_and_the_line_is_told(void **state)
 {
     const struct disk_fixture *fixture = *state;
@@ -305,6 +356,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         KEYS_TEST(lines_become_names),
+        KEYS_TEST(names_may_end_with_nul),
+        KEYS_TEST(a_name_of_line_feeds_has_the_same_limit),
         KEYS_TEST(names_have_a_limit_and_the_line_is_told),
         KEYS_TEST(a_disk_that_takes_no_more_is_told),
         KEYS_TEST(readers_begin_anywhere),

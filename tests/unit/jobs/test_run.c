@@ -222,7 +222,7 @@ static void names_that_are_no_objects_fail_in_their_place(void **state)
         "{\"object\":\"s/a/00002.jpg\",\"classes\"",
         "{\"object\":\"x/y.jpg\",\"error\":{\"code\":\"not_found\"",
         "{\"object\":\"s/../etc\",\"error\":{\"code\":\"malformed\"",
-        "{\"object\":\"s/caf%E9.jpg\",\"error\":{\"code\":\"malformed\"",
+        "{\"object\":\"s/caf%E9.jpg\",\"encoded\":true,\"error\":{\"code\":\"not_found\"",
         "{\"object\":\"s/a/00000.jpg\",\"classes\""};
     const char *at = lines;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {

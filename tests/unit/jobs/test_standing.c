@@ -297,7 +297,7 @@ static void a_change_in_a_directory_starts_a_pass(void **state)
     assert_int_equal(unlink(path), 0);
     fixture_await_results(fixture, id, 4);
     static const char *const wanted[] = {"{\"object\":\"d/b.jpg\",\"classes\"",
-                                         "{\"object\":\"d/caf%E9.jpg\",\"error\"",
+                                         "{\"object\":\"d/caf%E9.jpg\",\"encoded\":true,",
                                          "{\"object\":\"d/a.jpg\",\"classes\""};
     char *lines = fixture_lines(fixture, id);
     const char *at = lines;
@@ -305,7 +305,7 @@ static void a_change_in_a_directory_starts_a_pass(void **state)
         assert_memory_equal(at, wanted[i], strlen(wanted[i]));
         at = strchr(at, '\n') + 1;
     }
-    assert_non_null(strstr(at, "{\"object\":\"d/caf%E9.jpg\",\"gone\":true}\n"));
+    assert_non_null(strstr(at, "{\"object\":\"d/caf%E9.jpg\",\"encoded\":true,\"gone\":true}\n"));
     free(lines);
 }
 

@@ -12,15 +12,15 @@
 
 #include <cmocka.h>
 
-#include "base/utf8.h"
 #include "store/store.h"
 
 static void ordinary_keys_are_accepted(void **state)
 {
     (void)state;
     static const char *const keys[] = {
-        "a",          "a.jpg", "2024/07/cat.jpg", ".hidden", "..a",        "a..", "...", "a/.b",
-        "with space", "a\nb",  "\xc3\xa4.jpg",    "a/..b",   "-/--/.../x",
+        "a",          "a.jpg",    "2024/07/cat.jpg", ".hidden", "..a",          "a..",
+        "...",        "a/.b",     "with space",      "a\nb",    "\xc3\xa4.jpg", "a/..b",
+        "-/--/.../x", "\xff.jpg", "a/\xc0\xaf",
     };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         assert_int_equal(store_key_check(keys[i], NULL), 0);
@@ -47,15 +47,12 @@ static void bad_keys_are_refused_with_the_reason(void **state)
         {"../a", "'..'"},
         {"a/../b", "'..'"},
         {"a/..", "'..'"},
-        {"\xff.jpg", "UTF-8"},
-        {"a/\xc0\xaf", "UTF-8"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct error error = {.code = ERROR_NONE};
         assert_int_equal(store_key_check(bad[i].key, &error), -EINVAL);
         assert_int_equal(error.code, ERROR_MALFORMED);
         assert_non_null(strstr(error.message, bad[i].reason));
-        assert_true(utf8_valid(error.message, strlen(error.message)));
     }
 }
 

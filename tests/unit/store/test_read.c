@@ -114,7 +114,7 @@ static void what_is_not_there_is_not_found(void **state)
 static void malformed_keys_are_told_from_missing_ones(void **state)
 {
     struct tree *tree = *state;
-    static const char *const keys[] = {"", "a//b", "a/", "./a", "\xff"};
+    static const char *const keys[] = {"", "a//b", "a/", "./a"};
     for (int dir = 0; dir < 2; dir++) {
         for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
             char text[65];

@@ -98,6 +98,30 @@ static void keys_come_in_their_order_with_a_store_or_without(void **state)
     job_request_done(&request);
 }
 
+static void names_that_came_encoded_are_bytes(void **state)
+{
+    (void)state;
+    struct job_request request = {0};
+    struct error error = {0};
+    assert_int_equal(
+        parse("{\"model\":\"m\",\"select\":{\"keys\":[{\"object\":\"p/%E9%25%0A\","
+              "\"encoded\":true,\"classes\":[]},{\"object\":\"p/%E9\"},\"p/%E9\\n\"]}}",
+              &request, &error),
+        0);
+    assert_string_equal(job_request_key(&request, 0), "p/\xe9%\n");
+    assert_string_equal(job_request_key(&request, 1), "p/%E9");
+    assert_string_equal(job_request_key(&request, 2), "p/%E9\n");
+    job_request_done(&request);
+    assert_int_equal(
+        parse("{\"model\":\"m\",\"select\":{\"store\":\"p\",\"prefix\":\"%E9/\",\"glob\":"
+              "\"*%FF\",\"encoded\":true}}",
+              &request, &error),
+        0);
+    assert_string_equal(request.prefix, "\xe9/");
+    assert_string_equal(request.glob, "*\xff");
+    job_request_done(&request);
+}
+
 static void what_is_not_understood_is_refused_by_name(void **state)
 {
     (void)state;
@@ -125,8 +149,16 @@ static void what_is_not_understood_is_refused_by_name(void **state)
         {"\"keys\"", "{\"model\":\"m\",\"select\":{\"keys\":{\"a\":\"p/a\"}}}"},
         {"keys[1]", "{\"model\":\"m\",\"select\":{\"keys\":[\"p/a\",1]}}"},
         {"keys[0]", "{\"model\":\"m\",\"select\":{\"keys\":[\"\"]}}"},
-        {"keys[0]", "{\"model\":\"m\",\"select\":{\"keys\":[\"p/a\\nb\"]}}"},
-        {"keys[0]", "{\"model\":\"m\",\"select\":{\"keys\":[\"p/a\\r\"]}}"},
+        {"keys[0]", "{\"model\":\"m\",\"select\":{\"keys\":[{\"object\":\"\"}]}}"},
+        {"keys[0]", "{\"model\":\"m\",\"select\":{\"keys\":[{\"encoded\":true}]}}"},
+        {"keys[0]",
+         "{\"model\":\"m\",\"select\":{\"keys\":[{\"object\":\"p/%\",\"encoded\":true}]}}"},
+        {"prefix",
+         "{\"model\":\"m\",\"select\":{\"store\":\"p\",\"prefix\":\"%0\",\"encoded\":true}}"},
+        {"glob",
+         "{\"model\":\"m\",\"select\":{\"store\":\"p\",\"glob\":\"%00\",\"encoded\":true}}"},
+        {"encoded",
+         "{\"model\":\"m\",\"select\":{\"store\":\"p\",\"prefix\":\"a\",\"encoded\":1}}"},
         {"\"top\"", "{\"model\":\"m\",\"select\":{\"store\":\"p\"},\"top\":0}"},
         {"1 to 1000", "{\"model\":\"m\",\"select\":{\"store\":\"p\"},\"top\":1001}"},
         {"\"top\"", "{\"model\":\"m\",\"select\":{\"store\":\"p\"},\"top\":\"5\"}"},
@@ -249,7 +281,15 @@ static void a_query_says_the_same(void **state)
     assert_true(request.max_failures == 100);
     assert_false(request.labels || request.cache || request.keep);
     assert_true(request.binary);
+    assert_false(request.nul_separated);
     job_request_done(&request);
+    static const char *const nul[] = {"model=m", "separator=nul", NULL};
+    static const char *const other[] = {"model=m", "separator=,", NULL};
+    assert_int_equal(from_query(nul, &request, &error), 0);
+    assert_true(request.nul_separated);
+    job_request_done(&request);
+    assert_true(from_query(other, &request, &error) < 0);
+    assert_non_null(strstr(error.message, "separator"));
 }
 
 static void a_query_that_is_not_understood_is_refused_by_name(void **state)
@@ -289,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_store_selects_all_by_default),
         cmocka_unit_test(every_member_is_read),
         cmocka_unit_test(keys_come_in_their_order_with_a_store_or_without),
+        cmocka_unit_test(names_that_came_encoded_are_bytes),
         cmocka_unit_test(what_is_not_understood_is_refused_by_name),
         cmocka_unit_test(a_token_of_64_characters_is_taken),
         cmocka_unit_test(too_much_is_refused),
