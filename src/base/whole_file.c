@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/seal.h"
+
 static int write_synced(const char *path, const char *bytes, size_t size)
 {
     cleanup_fd int fd =
@@ -107,10 +109,14 @@ int whole_file_save(const char *directory, const char *name, const struct buffer
                     struct error *error)
 {
     cleanup_free char *path = NULL;
-    if (buffer_ok(bytes) < 0 || asprintf(&path, "%s/%s", directory, name) < 0) {
+    cleanup_buffer struct buffer sealed = BUFFER_INIT;
+    buffer_append(&sealed, bytes->data, bytes->size);
+    seal_append(&sealed);
+    if (buffer_ok(bytes) < 0 || buffer_ok(&sealed) < 0 ||
+        asprintf(&path, "%s/%s", directory, name) < 0) {
         return no_memory(name, error);
     }
-    int r = whole_file_write(path, bytes->data, bytes->size);
+    int r = whole_file_write(path, sealed.data, sealed.size);
     return r < 0 ? failed(path, "written", -r, error) : 0;
 }
 
@@ -121,10 +127,19 @@ int whole_file_load(const char *directory, const char *name, size_t limit, struc
     if (asprintf(&path, "%s/%s", directory, name) < 0) {
         return no_memory(name, error);
     }
-    int r = whole_file_read(path, limit, out);
+    int r = whole_file_read(path, limit + SEAL_SIZE, out);
+    if (r == 0) {
+        r = seal_take(out);
+    }
     switch (r) {
     case 0:
         return 0;
+    case -EBADMSG: /* clients are told, too: no path */
+        return error_set(
+            error, ERROR_MALFORMED,
+            "%s is damaged: its checksum does not fit its bytes (changed by hand? Then "
+            "take the line of blanks at its end away, too)",
+            name);
     case -ENOMEM:
         return no_memory(name, error);
     case -ENOENT:

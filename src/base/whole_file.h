@@ -21,8 +21,10 @@ must_check int whole_file_write(const char *path, const void *bytes, size_t size
  * is none; -ENOMEM. */
 must_check int whole_file_read(const char *path, size_t limit, struct buffer *out);
 
-/* The same for a file NAME of a directory, with what a person is told: ERROR_NOT_FOUND;
- * ERROR_MALFORMED: larger, or no regular file; ERROR_NO_SPACE, ERROR_IO, ERROR_MEMORY. */
+/* The same for a file NAME of a directory, with a checksum behind its text (seal.h) and with what a
+ * person is told: ERROR_NOT_FOUND; ERROR_MALFORMED: larger, no regular file, or not the bytes that
+ * were written; ERROR_NO_SPACE, ERROR_IO, ERROR_MEMORY. A file without a checksum is taken. `out`
+ * is empty before. */
 must_check int whole_file_save(const char *directory, const char *name, const struct buffer *bytes,
                                struct error *error);
 must_check int whole_file_load(const char *directory, const char *name, size_t limit,

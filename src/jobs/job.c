@@ -306,7 +306,7 @@ static struct job_log_totals totals_of(struct job *job)
     bool known = job->totals_known && !job->log;
     totals = known ? job->totals : totals;
     (void)pthread_mutex_unlock(&job->lock);
-    if (known || job->broken) {
+    if (known) {
         return totals;
     }
     if (job_log_take(job, &log, NULL) == 0) {

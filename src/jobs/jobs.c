@@ -138,6 +138,9 @@ static int take_in_broken(struct jobs *jobs, const char *id, const struct error 
     if (r < 0) {
         return r;
     }
+    char text[2 * ERROR_MESSAGE_SIZE];
+    log_event(LOG_LEVEL_WARNING, "job_not_read", "job=%s file=%s/job.json reason=%s", id,
+              (*ret_job)->directory, log_quote(text, sizeof text, reason->message));
     (*ret_job)->broken = true;
     (*ret_job)->state = JOB_FAILED;
     (*ret_job)->reason = *reason;

@@ -157,7 +157,8 @@ struct jobs_options {
 };
 
 /* Takes in what is there; running and waiting jobs go on by themselves. A job whose files cannot be
- * read is listed as failed with the reason. Errors: ERROR_IO, ERROR_MEMORY. */
+ * read is listed as failed with the reason; its results can be had as long as their log can.
+ * Errors: ERROR_IO, ERROR_MEMORY. */
 must_check int jobs_open(const struct jobs_options *options, struct jobs **ret_jobs,
                          struct error *error);
 

@@ -46,9 +46,6 @@ int jobs_reader_new(struct jobs *jobs, const char *id, uint64_t after, void (*wo
     if (!reader) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    if (job->broken) {
-        return error_set(error, ERROR_IO, "job %s: %s", id, job->reason.message);
-    }
     r = job_log_take(job, &reader->log, error);
     if (r < 0) {
         return r;

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "base/buffer.h"
+#include "base/seal.h"
 #include "base/whole_file.h"
 #include "wire/json.h"
 
@@ -30,6 +31,7 @@ int released_write(const char *path, const struct released *released, struct err
                   ",\"cached\":%" PRIu64 ",\"bytes_read\":%" PRIu64 ",\"pass\":%" PRIu64 "}\n",
                   FORMAT, released->place.line, released->place.offset, totals->failed,
                   totals->cached, totals->bytes_read, totals->pass);
+    seal_append(&text);
     if (buffer_ok(&text) < 0) {
         return error_set(error, ERROR_MEMORY, "no memory for a job's log");
     }
@@ -78,10 +80,18 @@ int released_read(const char *path, struct released *ret_released, struct error 
         *ret_released = (struct released){.place = {0}};
         return 0;
     }
+    if (r == 0) {
+        r = seal_take(&text);
+    }
     if (r == 0 && text.size > 0) {
         r = released_parse(text.data, text.size, ret_released);
     } else if (r == 0) {
         r = -EBADMSG;
+    }
+    if (r == -EBADMSG) { /* clients are told, too: no path */
+        return error_set(error, ERROR_IO,
+                         "the job's file 'released' is damaged: where its results begin is not "
+                         "known");
     }
     return r < 0 ? failed(path, "read", -r, error) : 0;
 }

@@ -40,7 +40,7 @@ struct job {
     atomic_uint references; /* the table's, each reader's, each call's */
     struct job_spec spec;   /* owned; constant */
     char *directory;        /* owned; constant */
-    bool broken;            /* constant: its files cannot be read */
+    bool broken;            /* constant: its job.json cannot be read; its log can */
     atomic_bool halting;    /* there is a wish: what may take long comes back early */
 
     /* Locks in the order in which they are taken: control, the table's, opening, lock. None is held

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/seal.h"
 #include "disk_fixture.h"
 #include "jobs/job_file.h"
 
@@ -230,6 +231,8 @@ static void a_file_that_a_person_broke_is_told(void **state)
     (void)snprintf(path, sizeof path, "%s/job.json", fixture->root);
     assert_int_equal(job_file_write(fixture->root, &file, NULL), 0);
     char *good = disk_read(path, &size);
+    size -= SEAL_SIZE; /* who changes it takes that away, too */
+    good[size] = '\0';
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct error error = {0};
         char *bad = replaced(good, cases[i].old, cases[i].new);
@@ -248,6 +251,35 @@ static void a_file_that_a_person_broke_is_told(void **state)
     assert_int_equal(read_text(fixture, "[]", NULL), error_code_errno(ERROR_MALFORMED));
     assert_int_equal(read_text(fixture, good, NULL), 0);
     free(good);
+}
+
+/* A flipped bit made a done job a failed one, or another job of it, and nothing told so. */
+static void each_flipped_bit_is_seen(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    struct job_file file = {.spec = full_spec(), .state = JOB_DONE, .finished_s = 1795424500};
+    char path[128];
+    size_t size;
+    (void)snprintf(path, sizeof path, "%s/job.json", fixture->root);
+    assert_int_equal(job_file_write(fixture->root, &file, NULL), 0);
+    char *bytes = disk_read(path, &size);
+    for (size_t i = 0; i < size; i++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            struct error error = {0};
+            bytes[i] = (char)(bytes[i] ^ 1 << bit);
+            disk_write(path, bytes, size);
+            bytes[i] = (char)(bytes[i] ^ 1 << bit);
+            assert_int_equal(job_file_read(fixture->root, &file, &error),
+                             error_code_errno(ERROR_MALFORMED));
+            assert_non_null(strstr(error.message, "job.json"));
+        }
+    }
+    /* An earlier version's file has no checksum, and is taken. */
+    disk_write(path, bytes, size - SEAL_SIZE);
+    assert_int_equal(job_file_read(fixture->root, &file, NULL), 0);
+    assert_int_equal(file.state, JOB_DONE);
+    job_file_done(&file);
+    free(bytes);
 }
 
 static void what_is_no_file_of_a_job_is_refused(void **state)
@@ -366,6 +398,7 @@ int main(void)
         FILE_TEST(what_is_written_reads_back),
         FILE_TEST(a_file_that_cannot_be_written_leaves_the_old_one),
         FILE_TEST(a_file_that_a_person_broke_is_told),
+        FILE_TEST(each_flipped_bit_is_seen),
         FILE_TEST(what_is_no_file_of_a_job_is_refused),
         cmocka_unit_test(clients_see_the_job_object),
         cmocka_unit_test(specs_are_copied_whole),

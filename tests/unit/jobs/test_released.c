@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "base/seal.h"
 #include "disk_fixture.h"
 #include "jobs/job_log.h"
 #include "jobs/released.h"
@@ -308,6 +309,33 @@ static void a_log_that_does_not_fit_is_not_opened(void **state)
     job_log_unref(log);
 }
 
+static void each_flipped_bit_of_what_is_left_is_seen(void **state)
+{
+    const struct disk_fixture *fixture = *state;
+    struct job_log *log = open_log(fixture);
+    char path[160];
+    size_t size = 0;
+    append(log, 0, COUNT);
+    assert_int_equal(job_log_drop(log, 4000, NULL), 0);
+    job_log_unref(log);
+    (void)snprintf(path, sizeof path, "%s/released", fixture->root);
+    char *bytes = disk_read(path, &size);
+    for (size_t i = 0; i < size; i++) {
+        struct error error = {.code = ERROR_NONE};
+        bytes[i] ^= 4;
+        disk_write(path, bytes, size);
+        bytes[i] ^= 4;
+        assert_true(job_log_open(fixture->path, &log, NULL, &error) < 0);
+        assert_int_equal(error.code, ERROR_IO);
+        assert_non_null(strstr(error.message, "'released' is damaged"));
+    }
+    disk_write(path, bytes, size - SEAL_SIZE); /* as an earlier version wrote it */
+    log = open_log(fixture);
+    check(log, 4000, COUNT);
+    job_log_unref(log);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +353,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_stands_behind_and_went_bad_is_cut, setup,
                                         disk_teardown),
         cmocka_unit_test_setup_teardown(a_log_that_does_not_fit_is_not_opened, setup,
+                                        disk_teardown),
+        cmocka_unit_test_setup_teardown(each_flipped_bit_of_what_is_left_is_seen, setup,
                                         disk_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

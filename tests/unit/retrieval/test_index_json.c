@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/seal.h"
 #include "base/whole_file.h"
 #include "retrieval/directory.h"
 #include "retrieval/index_json.h"
@@ -118,6 +119,28 @@ static void values_that_would_not_be_read_leave_the_old_file(void **state)
     index_json_done(&got);
 }
 
+static void each_flipped_bit_is_seen(void **state)
+{
+    struct index_json file = full_file();
+    struct buffer text = BUFFER_INIT;
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/index.json", (char *)*state);
+    assert_int_equal(index_json_write(*state, &file, NULL), 0);
+    assert_int_equal(whole_file_read(path, 4096, &text), 0);
+    for (size_t i = 0; i < text.size; i++) {
+        struct error error = {.code = ERROR_NONE};
+        text.data[i] ^= 4;
+        assert_int_equal(whole_file_write(path, text.data, text.size), 0);
+        text.data[i] ^= 4;
+        assert_int_equal(index_json_read(*state, &file, &error), error_code_errno(ERROR_MALFORMED));
+        assert_non_null(strstr(error.message, "index.json"));
+    }
+    assert_int_equal(whole_file_write(path, text.data, text.size - SEAL_SIZE), 0);
+    assert_int_equal(index_json_read(*state, &file, NULL), 0); /* an earlier version's */
+    index_json_done(&file);
+    buffer_done(&text);
+}
+
 static void what_a_person_broke_is_told(void **state)
 {
     static const struct {
@@ -150,6 +173,7 @@ static void what_a_person_broke_is_told(void **state)
     (void)snprintf(path, sizeof path, "%s/index.json", (char *)*state);
     assert_int_equal(index_json_write(*state, &file, NULL), 0);
     assert_int_equal(whole_file_read(path, 4096, &text), 0);
+    assert_int_equal(seal_take(&text), 0); /* who changes it takes that away, too */
     const char *good = buffer_text(&text);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct index_json got = {.number = 77};
@@ -194,6 +218,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_written_reads_back, setup, teardown),
         cmocka_unit_test_setup_teardown(values_that_would_not_be_read_leave_the_old_file, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(each_flipped_bit_is_seen, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_person_broke_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_such_file_is_refused, setup, teardown),
     };
