@@ -106,6 +106,8 @@ static const char *status_word(unsigned status)
         return "unfit";
     case 429:
         return "busy";
+    case 501:
+        return "unsupported";
     case 503:
         return "unavailable";
     default:
@@ -185,6 +187,18 @@ bool call_content_type_is(const struct call *call, const char *type)
            (header[length] == '\0' || header[length] == ';' || header[length] == ' ');
 }
 
+bool call_is_by_triton(const struct call *call)
+{
+    static const char *const agents[] = {"python/gevent-http-client-", "libcurl-agent/1.0"};
+    const char *header = http_request_header(call->request, "User-Agent");
+    for (size_t i = 0; header && i < sizeof agents / sizeof agents[0]; i++) {
+        if (strncmp(header, agents[i], strlen(agents[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool call_find_model(struct call *call, int index, int version_index)
 {
     struct error error = {0};
@@ -192,6 +206,20 @@ bool call_find_model(struct call *call, int index, int version_index)
                                              : http_request_query(call->request, "version");
     call->model = models_get(call->service->models, call->captures[index], version, &error);
     if (!call->model) {
+        call_respond_error(call, &error);
+    }
+    return call->model != NULL;
+}
+
+bool call_find_v2_model(struct call *call)
+{
+    struct error error = {0};
+    const char *version = call->captures[1];
+    call->model = models_get(call->service->models, call->captures[0], version, &error);
+    if (!call->model) {
+        (void)error_set(&error, error.code,
+                        "Request for unknown model: '%.64s'%s%.16s is not found", call->captures[0],
+                        version ? " version " : "", version ? version : "");
         call_respond_error(call, &error);
     }
     return call->model != NULL;

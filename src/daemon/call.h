@@ -43,6 +43,10 @@ void call_unref(struct call *call);
  * where that is >= 0); answers 404 itself and returns false where there is none. */
 bool call_find_model(struct call *call, int index, int version_index);
 
+/* The same for a path of V2, whose captures are the model and maybe its version; the message is the
+ * one that Triton's clients look for. */
+bool call_find_v2_model(struct call *call);
+
 /* Calls `go` once the call's model is loaded, with NULL, or with why it cannot be: at once where
  * that is known, else later, on the task that loads. No thread waits, and the wait ends with the
  * client. */
@@ -67,6 +71,9 @@ void call_respond_source(struct call *call, const char *content_type,
 /* Begins a streamed answer, counted likewise. */
 void call_begin_stream(struct call *call, const char *content_type, size_t low_water,
                        http_drained drained, void *context);
+
+/* Is it one of Triton's own clients, Python or C++? Their example programs look for its name. */
+bool call_is_by_triton(const struct call *call);
 
 bool call_content_type_is(const struct call *call, const char *type);
 

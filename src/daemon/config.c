@@ -57,6 +57,8 @@ struct setting {
 static const struct setting settings[] = {
     {"situd", "models", "models", SETTING_LIST, false, offsetof(struct config, models),
      offsetof(struct config, model_count)},
+    {"situd", "preload", "preload", SETTING_LIST, false, offsetof(struct config, preload),
+     offsetof(struct config, preload_count)},
     TEXT("situd", "state", "state", state),
     TEXT("situd", "import_root", "import-root", import_root),
     TEXT("situd", "worker", "worker", worker),
@@ -297,6 +299,7 @@ static void print_help(void)
                  "Runs DNN inference over stored objects where they lie. Options:\n"
                  "  --store NAME=DIRECTORY    serve a directory tree as store NAME (repeatable)\n"
                  "  --models DIRECTORY        serve the model packages in it (repeatable)\n"
+                 "  --preload MODEL           load it at the start and keep it so (repeatable)\n"
                  "  --state DIRECTORY         where added models are kept\n"
                  "  --listen ADDRESS          unix:PATH or HOST:PORT (repeatable)\n"
                  "  --socket-mode MODE, --socket-group GROUP\n"
@@ -637,6 +640,7 @@ void config_done(struct config *config)
         free(config->stores[i].path);
         free(config->listen[i]);
         free(config->models[i]);
+        free(config->preload[i]);
     }
     free(config->file);
     for (size_t i = 0; i < SETTING_COUNT; i++) {

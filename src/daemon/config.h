@@ -27,6 +27,8 @@ struct config {
     size_t listen_count;
     char *models[CONFIG_LIST_MAX]; /* owned; directories of packages */
     size_t model_count;
+    char *preload[CONFIG_LIST_MAX]; /* owned; names of models, NAME or NAME@VERSION */
+    size_t preload_count;
 
     char *file;        /* owned; the configuration file that was read, or NULL */
     char *state;       /* owned */

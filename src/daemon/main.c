@@ -281,6 +281,29 @@ static int start_http(struct service *service, struct listen_socket *sockets, un
     return result;
 }
 
+/* Models that are to be loaded from the start; the first requests do not wait for them. */
+static void preload(struct service *service)
+{
+    for (size_t i = 0; i < service->config.preload_count; i++) {
+        struct error error = {0};
+        char name[LIMIT_MODEL_NAME + MODEL_VERSION_SIZE + 2];
+        (void)snprintf(name, sizeof name, "%s", service->config.preload[i]);
+        char *version = strchr(name, '@');
+        if (version) {
+            *version++ = '\0';
+        }
+        struct model *model = models_get(service->models, name, version, &error);
+        if (model) {
+            dispatch_keep(service->dispatch, model);
+            model_unref(model);
+        } else {
+            char quoted[ERROR_MESSAGE_SIZE];
+            log_event(LOG_LEVEL_ERROR, "preload_failed", "model=%s reason=%s",
+                      service->config.preload[i], log_quote(quoted, sizeof quoted, error.message));
+        }
+    }
+}
+
 /* ---- running ---- */
 
 static sigset_t awaited_signals(void)
@@ -425,6 +448,7 @@ static int run(struct service *service, int argc, char **argv, struct error *err
         result = start_indexes(service, error);
     }
     if (result == 0) {
+        preload(service);
         result = start_http(service, sockets, count, error);
     }
     if (result == 0) {

@@ -18,9 +18,14 @@ static void respond_text(struct call *call, const char *text)
 
 void route_v2_server(struct call *call)
 {
-    respond_text(call, "{\"name\":\"situ\",\"version\":\"" SITU_VERSION
-                       "\",\"extensions\":[\"binary_tensor_data\",\"classification\","
-                       "\"model_repository\",\"stored_object\"]}\n");
+    /* Triton's example programs end with an error where they are told another name. */
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_printf(&body,
+                  "{\"name\":\"%s\",\"version\":\"%s\",\"extensions\":[\"binary_tensor_data\","
+                  "\"classification\",\"model_configuration\",\"model_repository\","
+                  "\"statistics\",\"stored_object\"]}\n",
+                  call_is_by_triton(call) ? "triton" : "situ", SITU_VERSION);
+    call_respond_json(call, 200, &body);
 }
 
 void route_v2_live(struct call *call)
@@ -37,17 +42,20 @@ void route_v2_ready(struct call *call)
     }
 }
 
-/* An image model takes `image`, encoded, beside its own tensor. */
+/* What a caller must send is the model's own tensors. An image model takes `image`, encoded, in
+ * place of its own: an alternative. */
 static void write_inputs(struct buffer *out, const struct model *model)
 {
+    static const struct tensor_info image = {
+        .name = "image", .datatype = DATATYPE_BYTES, .shape = {1, {-1}}};
     const struct worker_facts *facts = &model->runtime.facts;
-    if (model->spec->task == MODEL_TENSOR) {
-        tensors_write_json(out, facts->inputs, facts->input_count);
-        return;
+    buffer_append_text(out, "\"inputs\":");
+    tensors_write_json(out, facts->inputs, facts->input_count);
+    if (model->spec->task != MODEL_TENSOR) {
+        buffer_append_text(out, ",\"parameters\":{\"alternative_inputs\":");
+        tensors_write_json(out, &image, 1);
+        buffer_append_char(out, '}');
     }
-    struct tensor_info inputs[2] = {
-        {.name = "image", .datatype = DATATYPE_BYTES, .shape = {1, {-1}}}, facts->inputs[0]};
-    tensors_write_json(out, inputs, 2);
 }
 
 static void describe(struct call *call, const struct error *error)
@@ -75,7 +83,7 @@ static void describe(struct call *call, const struct error *error)
         }
         free(models);
     }
-    buffer_append_text(&body, "],\"platform\":\"onnxruntime_onnx\",\"inputs\":");
+    buffer_append_text(&body, "],\"platform\":\"onnxruntime_onnx\",");
     write_inputs(&body, call->model);
     buffer_append_text(&body, ",\"outputs\":");
     tensors_write_json(&body, facts->outputs, facts->output_count);
@@ -85,7 +93,7 @@ static void describe(struct call *call, const struct error *error)
 
 void route_v2_model(struct call *call)
 {
-    if (call_find_model(call, 0, call->captures[1] ? 1 : -1)) {
+    if (call_find_v2_model(call)) {
         call_when_loaded(call, describe);
     }
 }
@@ -105,30 +113,61 @@ static void say_ready(struct call *call, const struct error *error)
 
 void route_v2_model_ready(struct call *call)
 {
-    if (call_find_model(call, 0, call->captures[1] ? 1 : -1)) {
+    if (!call_find_v2_model(call)) {
+        return;
+    }
+    if (dispatch_was_unloaded(call->service->dispatch, call->model)) {
+        call_respond_status(call, 503,
+                            "the model was unloaded; it is loaded when it is used, or "
+                            "by POST /v2/repository/models/MODEL/load");
+    } else {
         call_when_loaded(call, say_ready);
     }
+}
+
+/* {"ready": true} wants those only that can be used. */
+static bool wants_ready(struct call *call)
+{
+    size_t size = 0;
+    struct error ignored;
+    const void *bytes = http_request_body(call->request, &size);
+    cleanup_json struct json *body = NULL;
+    return size > 0 && json_parse(bytes, size, "request body", &body, &ignored) == 0 &&
+           json_get_bool(json_member(body, "ready"), false);
+}
+
+static const char *write_entry(struct buffer *out, struct call *call, struct model *model,
+                               bool only_ready, const char *comma)
+{
+    struct error failure = {0};
+    enum model_state state = dispatch_model_state(call->service->dispatch, model, &failure);
+    bool unloaded = dispatch_was_unloaded(call->service->dispatch, model);
+    bool ready = state != MODEL_FAILED && !unloaded;
+    if (!ready && only_ready) {
+        return comma;
+    }
+    buffer_append_text(out, comma);
+    buffer_append_text(out, "{\"name\":");
+    json_write_string(out, model->name);
+    buffer_append_text(out, ",\"version\":");
+    json_write_string(out, model->version);
+    buffer_printf(out, ",\"state\":\"%s\",\"reason\":", ready ? "READY" : "UNAVAILABLE");
+    json_write_string(out, state != MODEL_FAILED && unloaded ? "unloaded" : failure.message);
+    buffer_append_char(out, '}');
+    return ",";
 }
 
 void route_v2_index(struct call *call)
 {
     struct model **models = NULL;
     size_t count = 0;
+    bool only_ready = wants_ready(call);
+    const char *comma = "";
     cleanup_buffer struct buffer body = BUFFER_INIT;
     buffer_append_char(&body, '[');
     if (models_list(call->service->models, &models, &count) == 0) {
         for (size_t i = 0; i < count; i++) {
-            struct error failure = {0};
-            enum model_state state =
-                dispatch_model_state(call->service->dispatch, models[i], &failure);
-            buffer_append_text(&body, i ? ",{\"name\":" : "{\"name\":");
-            json_write_string(&body, models[i]->name);
-            buffer_append_text(&body, ",\"version\":");
-            json_write_string(&body, models[i]->version);
-            buffer_printf(&body, ",\"state\":\"%s\",\"reason\":",
-                          state == MODEL_FAILED ? "UNAVAILABLE" : "READY");
-            json_write_string(&body, failure.message);
-            buffer_append_char(&body, '}');
+            comma = write_entry(&body, call, models[i], only_ready, comma);
             model_unref(models[i]);
         }
         free(models);

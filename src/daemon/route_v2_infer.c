@@ -709,7 +709,7 @@ static void loaded(struct call *call, const struct error *error)
 
 void route_v2_infer(struct call *call)
 {
-    if (!call_find_model(call, 0, call->captures[1] ? 1 : -1)) {
+    if (!call_find_v2_model(call)) {
         return;
     }
     if (dispatch_facts_known(call->service->dispatch, call->model)) {

@@ -232,7 +232,7 @@ static void run_item(struct dispatch *dispatch, struct dispatch_lane *lane, stru
     model->runtime.users++;
     dispatch->busy++;
     dispatch->seekers--;
-    lane->began_ns = clock_now_ns();
+    lane->began_ns = item->began_ns = clock_now_ns();
     dispatch_wake_lane(dispatch); /* one item each: who takes one sees to the next */
     bool idle = dispatch->busy == 1 && queue_length(&dispatch->queue) == 0;
     (void)pthread_mutex_unlock(&dispatch->lock);
@@ -343,9 +343,12 @@ static void expire(struct dispatch *dispatch, struct item_list *finished)
  * that of a removed model that nobody holds but the list. */
 static struct garbage idle_worker(struct dispatch *dispatch, struct item_list *finished)
 {
-    struct garbage removed = dispatch_removed_worker(dispatch);
-    if (removed.worker) {
-        return removed;
+    struct garbage unwanted = dispatch_removed_worker(dispatch);
+    if (!unwanted.worker) {
+        unwanted = dispatch_unloaded_worker(dispatch);
+    }
+    if (unwanted.worker) {
+        return unwanted;
     }
     for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
         if (m->runtime.users > 0) {
@@ -410,6 +413,9 @@ static void *housekeeper_main(void *argument)
         }
         expire(dispatch, &finished);
         abandon_loads(dispatch);
+        if (!dispatch->stopping) {
+            dispatch_load_kept(dispatch);
+        }
         garbage = idle_worker(dispatch, &finished);
         more = garbage.worker != NULL;
         (void)pthread_mutex_unlock(&dispatch->lock);
@@ -499,6 +505,7 @@ void dispatch_stop(struct dispatch *dispatch)
     }
     (void)pthread_mutex_unlock(&dispatch->lock);
     dispatch_finish_all(dispatch, &finished);
+    dispatch_release_all(dispatch);
     for (uint32_t i = 0; i < dispatch->lane_count; i++) {
         (void)pthread_join(dispatch->lanes[i].thread, NULL);
     }

@@ -69,6 +69,16 @@ must_check int dispatch_await(struct dispatch *dispatch, struct load_waiter *wai
 /* True: `done` will not be called. False: it was, is being or never will be. */
 bool dispatch_stop_waiting(struct dispatch *dispatch, struct load_waiter *waiter);
 
+/* The model is to be loaded, now and again after its worker died, and stays so; it does not count
+ * as idle where others need memory. Until dispatch_release() or its removal. */
+void dispatch_keep(struct dispatch *dispatch, struct model *model);
+void dispatch_release(struct dispatch *dispatch, struct model *model);
+
+/* Releases it, and ends its worker as soon as no object is in it. dispatch_was_unloaded() is true
+ * from then on until somebody needs the model, which loads it again. */
+void dispatch_unload(struct dispatch *dispatch, struct model *model);
+bool dispatch_was_unloaded(struct dispatch *dispatch, struct model *model);
+
 /* The model was removed. Takes the caller's reference over. A load is given up; the worker ends
  * when the last request that holds the model does, which may be now. */
 void dispatch_remove(struct dispatch *dispatch, struct model *model);

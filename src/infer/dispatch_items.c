@@ -4,6 +4,7 @@
  * See dispatch.c for how they move. Called by lanes, loaders and the housekeeper.
  */
 #include "base/clock.h"
+#include "infer/batching.h"
 #include "infer/dispatch_state.h"
 
 /* ---- lists of items, linked through their queue entry; parked and suspect items only ---- */
@@ -169,8 +170,39 @@ void dispatch_discard(struct dispatch *dispatch, struct garbage *garbage)
     *garbage = (struct garbage){0};
 }
 
+/* Rows of one run: an image is one, of tensors their first dimension tells where it may. */
+static uint64_t rows_of(const struct infer_item *item)
+{
+    const struct tensor_shape *shape =
+        item->kind == ITEM_TENSORS && item->tensor_count > 0 ? &item->tensors[0].shape : NULL;
+    bool rows = shape && shape->rank > 0 && shape->dims[0] > 0 &&
+                item->request->model->runtime.facts_known &&
+                batching_limit(item->request->model) > 0;
+    return rows ? (uint64_t)shape->dims[0] : 1;
+}
+
+static void count(const struct infer_item *item)
+{
+    int64_t now_ns = clock_now_ns();
+    int64_t lane_ns = item->began_ns > 0 ? now_ns - item->began_ns : 0;
+    struct stats_sample sample = {.failed = item->error.code != ERROR_NONE,
+                                  .cached = item->cached,
+                                  .rows = rows_of(item),
+                                  .total_ns = now_ns - item->entry.queued_ns,
+                                  .queue_ns = item->began_ns - item->entry.queued_ns,
+                                  .input_ns = item->cached ? lane_ns : item->input_ns,
+                                  .run_ns = item->run_ns,
+                                  .output_ns = lane_ns - item->input_ns - item->run_ns};
+    if (item->error.code != ERROR_CANCELLED) {
+        model_stats_add(&item->request->model->stats, &sample);
+    }
+}
+
 static void finish(struct dispatch *dispatch, struct infer_item *item)
 {
+    if (item->kind != ITEM_THUMBNAIL) {
+        count(item);
+    }
     atomic_fetch_add_explicit(&dispatch->metrics->objects, 1, memory_order_relaxed);
     item->request->done(item->request, item);
 }

@@ -214,6 +214,7 @@ static void start_load(struct dispatch *dispatch, struct model *model)
 {
     struct load *load = malloc(sizeof *load);
     model->runtime.state = MODEL_LOADING;
+    model->runtime.unloaded = false;
     if (load) {
         *load = (struct load){dispatch, model_ref(model)};
         if (tasks_queue(dispatch->loads, load_task, load) == 0) {

@@ -2,8 +2,8 @@
  *
  * Inside the dispatcher: its state, and what its parts (dispatch.c: queue and lanes,
  * dispatch_items.c: items that wait or fail, dispatch_load.c: loading and unloading models,
- * dispatch_wait.c: who waits for a load, dispatch_workers.c: how many workers there are) call of
- * each other.
+ * dispatch_wait.c: who waits for a load, dispatch_workers.c: how many workers there are,
+ * dispatch_keep.c: models kept loaded) call of each other.
  */
 #ifndef SITU_INFER_DISPATCH_STATE_H
 #define SITU_INFER_DISPATCH_STATE_H
@@ -40,6 +40,7 @@ struct dispatch {
     size_t seekers; /* lanes that are awake without an item: they look at the queue by themselves */
     struct model *loaded_models;
     struct model *loading_models; /* the tasks that load them hold the references */
+    struct model *kept_models;    /* each with a reference */
     size_t waiting;               /* load waiters in the lists of models */
     unsigned workers;             /* processes that were started, or are to be, and not freed */
     struct dispatch_status last_sandbox;
@@ -127,6 +128,12 @@ void dispatch_keep_budget(struct dispatch *dispatch, const struct model *keep);
 
 /* Under the lock: the worker of a removed model that nobody holds but the list of loaded ones. */
 struct garbage dispatch_removed_worker(struct dispatch *dispatch);
+
+/* dispatch_keep.c. Under the lock: a worker to end because its model is to be unloaded; loads kept
+ * models that are not loaded. Without it: forgets all that are kept. */
+struct garbage dispatch_unloaded_worker(struct dispatch *dispatch);
+void dispatch_load_kept(struct dispatch *dispatch);
+void dispatch_release_all(struct dispatch *dispatch);
 
 /* Under the lock, when a load has ended: takes everybody who waited for it out of the model's list;
  * dispatch_tell_waiters() calls them, without the lock, with what `outcome` says. */

@@ -21,7 +21,8 @@ static struct model *idle_victim(struct dispatch *dispatch, const struct model *
         latest = m->runtime.last_used_ns > latest->runtime.last_used_ns ? m : latest;
     }
     for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
-        if (m != keep && m != latest && m->runtime.users == 0 && !m->runtime.quarantine &&
+        if (m != keep && m != latest && !m->runtime.kept && m->runtime.users == 0 &&
+            !m->runtime.quarantine &&
             (!victim || m->runtime.last_used_ns < victim->runtime.last_used_ns)) {
             victim = m;
         }
@@ -118,6 +119,7 @@ static void wake_housekeeper(void *context)
 
 void dispatch_remove(struct dispatch *dispatch, struct model *model)
 {
+    dispatch_release(dispatch, model);
     {
         HOLD(&dispatch->lock);
         model->released = wake_housekeeper;

@@ -77,6 +77,9 @@ struct infer_item {
     size_t budget_bytes;         /* and in the budget of all answers */
     struct results_value answer; /* owned; kind 0: none */
     uint64_t read_bytes;
+    int64_t began_ns; /* in a lane; 0: it never was */
+    int64_t input_ns; /* reading and preprocessing */
+    int64_t run_ns;
     bool cached; /* the outcome came out of the result cache */
 
     /* Between lane and result cache. */

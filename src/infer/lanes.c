@@ -307,6 +307,7 @@ enum lane_outcome lane_carry(const struct lane_context *context, struct infer_it
     struct message_run run = {.kind = RUN_IMAGE, .all_cores = all_cores};
     item->error = (struct error){0};
     item->keep = false;
+    item->input_ns = item->run_ns = 0;
     if (find_unread(context, item)) {
         return LANE_DONE;
     }
@@ -318,10 +319,13 @@ enum lane_outcome lane_carry(const struct lane_context *context, struct infer_it
     uint64_t output_used = 0;
     enum lane_outcome outcome = LANE_DONE;
     run.output_mask = wanted_outputs(item);
+    item->input_ns = clock_now_ns() - item->began_ns;
     if (item->cached) {
         run.input_size = 0; /* nothing to run, nothing in the buffer */
     } else if (worker_process_run(worker, context->lane, &run, &done, &area, &item->error) == 0) {
         metrics_observe(context->metrics, STAGE_DECODE, done->decode_ns);
+        item->input_ns += done->decode_ns;
+        item->run_ns = done->run_ns;
         if (run.kind != RUN_THUMBNAIL) {
             metrics_observe(context->metrics, STAGE_RUN, done->run_ns);
         }
@@ -358,6 +362,7 @@ void infer_item_reset(struct infer_item *item)
     results_value_done(&item->answer);
     item->answer = (struct results_value){0};
     item->read_bytes = 0;
+    item->began_ns = item->input_ns = item->run_ns = 0;
     item->cached = item->keep = false;
     item->has_identity = item->looked_up = false;
     item->alone = false;

@@ -27,8 +27,8 @@ void metrics_observe(struct metrics *metrics, enum metrics_stage stage, int64_t 
     metrics_observe_in(&metrics->stages[stage], duration_ns);
 }
 
-static const unsigned statuses[STATUS_SLOTS] = {200, 201, 202, 204, 400, 401, 403, 404, 405,
-                                                409, 413, 415, 422, 429, 503, 504, 507, 500};
+static const unsigned statuses[STATUS_SLOTS] = {200, 201, 202, 204, 400, 401, 403, 404, 405, 409,
+                                                413, 415, 422, 429, 501, 503, 504, 507, 500};
 
 void metrics_count_status(struct status_counts *counts, unsigned status)
 {

@@ -22,7 +22,7 @@ struct metrics_histogram {
 };
 
 /* Answers by HTTP status; of one model, or of all calls that name none. */
-enum { STATUS_SLOTS = 18 };
+enum { STATUS_SLOTS = 19 };
 struct status_counts {
     _Atomic uint64_t counts[STATUS_SLOTS];
 };

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "infer/metrics.h"
+#include "infer/model_stats.h"
 #include "infer/worker_process.h"
 #include "model/package.h"
 #include "results/results.h"
@@ -46,6 +47,9 @@ struct model_runtime {
     int64_t retry_ns;              /* MODEL_FAILED: no new try before */
     int64_t last_used_ns;
     uint64_t memory_bytes;
+    bool kept;     /* loaded until it is asked to be unloaded */
+    bool unloaded; /* was asked to be, and nobody asked for it since */
+    struct model *next_kept;
     struct model *next_loaded; /* list of loaded models, or of those being loaded */
     uint32_t primary_output;   /* index of the output that answers are made of */
     bool facts_known;
@@ -61,6 +65,7 @@ struct model {
     struct model_spec *spec; /* owned; NULL where the package cannot be read */
     struct error broken;     /* why it cannot */
     struct status_counts requests;
+    struct model_stats stats;
     atomic_bool changed;        /* the package is not the one that was read: nothing is cached */
     atomic_bool task_known;     /* set once `task` stands, for good */
     struct results_digest task; /* what the result cache knows this model's answers by */

@@ -34,7 +34,7 @@ def softmax(logits):
 
 def probabilities(daemon, tensors):
     """What the model says to tensors that were made here."""
-    info = daemon.get("/v2/models/demo").json()["inputs"][1]
+    info = daemon.get("/v2/models/demo").json()["inputs"][0]
     binary = np.ascontiguousarray(tensors, "<f4").tobytes()
     head = json.dumps({"inputs": [{"name": info["name"], "datatype": info["datatype"],
                                    "shape": list(tensors.shape),
@@ -180,7 +180,7 @@ def test_v2_with_binary_data_in_and_out(shared_situd, corpus, expected):
 
 @pytest.mark.photos
 def test_the_model_takes_its_own_tensor(shared_situd, corpus):
-    info = shared_situd.get(f"/v2/models/{corpus.model}").json()["inputs"][1]
+    info = shared_situd.get(f"/v2/models/{corpus.model}").json()["inputs"][0]
     shape = [max(1, dim) for dim in info["shape"]]
     size = int(np.prod(shape)) * {"FP32": 4, "FP16": 2}[info["datatype"]]
     head = json.dumps({"inputs": [{"name": info["name"], "datatype": info["datatype"],
