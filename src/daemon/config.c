@@ -18,6 +18,7 @@
 #include "daemon/listen.h"
 #include "model/package.h"
 #include "results/results.h"
+#include "store/exclusion.h"
 
 #define DEFAULT_FILE "/etc/situ/situd.conf"
 
@@ -210,7 +211,9 @@ static int apply(struct config *config, const struct setting *setting, const cha
     }
 }
 
-static int add_store(struct config *config, const char *name, const char *path, struct error *error)
+/* The store of that name, which may be new and without its path then. */
+static int find_store(struct config *config, const char *name, struct config_store **ret_store,
+                      struct error *error)
 {
     struct error name_error;
     if (model_name_check(name, &name_error) < 0) {
@@ -219,26 +222,86 @@ static int add_store(struct config *config, const char *name, const char *path, 
     }
     for (size_t i = 0; i < config->store_count; i++) {
         if (strcmp(config->stores[i].name, name) == 0) {
-            return error_set(error, ERROR_CONFLICT, "store '%s' is given twice", name);
+            *ret_store = &config->stores[i];
+            return 0;
         }
     }
     if (config->store_count == CONFIG_LIST_MAX) {
         return error_set(error, ERROR_TOO_LARGE, "more than %d stores", CONFIG_LIST_MAX);
     }
-    struct config_store *store = &config->stores[config->store_count];
-    int result = set_text(&store->name, name, error);
-    if (result == 0) {
-        result = set_text(&store->path, path, error);
-    }
+    *ret_store = &config->stores[config->store_count];
+    int result = set_text(&(*ret_store)->name, name, error);
     config->store_count += result == 0;
+    return result;
+}
+
+static int add_store(struct config *config, const char *name, const char *path, struct error *error)
+{
+    struct config_store *store = NULL;
+    int result = find_store(config, name, &store, error);
+    if (result == 0 && store->path) {
+        return error_set(error, ERROR_CONFLICT, "store '%s' is given twice", name);
+    }
+    return result == 0 ? set_text(&store->path, path, error) : result;
+}
+
+static int add_exclude(struct config_store *store, const char *pattern, struct error *error)
+{
+    char *lines = NULL;
+    struct error reason;
+    struct exclusion *exclusion = NULL;
+    if (exclusion_check(pattern, &reason) < 0) {
+        return error_set(error, ERROR_MALFORMED, "store '%s': exclude = %.100s: %.200s",
+                         store->name, pattern, reason.message);
+    }
+    if (asprintf(&lines, "%s%s\n", store->exclude ? store->exclude : "", pattern) < 0) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    free(store->exclude);
+    store->exclude = lines;
+    cleanup_free char *all = NULL;
+    if (asprintf(&all, "%s%s", exclusion_default, lines) < 0) {
+        all = NULL;
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    int result = exclusion_new(all, NULL, &exclusion, &reason); /* are there too many? */
+    exclusion_free(exclusion);
+    return result == 0 ? 0
+                       : error_set(error, ERROR_MALFORMED, "store '%s': exclude: %.200s",
+                                   store->name, reason.message);
+}
+
+/* Settings of a section [store NAME]. */
+static int set_store(struct config *config, const char *store_name, const char *name,
+                     const char *value, struct error *error)
+{
+    struct config_store *store = NULL;
+    struct setting setting = {.section = "store NAME", .name = name};
+    bool defaults = true;
+    if (strcmp(name, "path") == 0) {
+        return add_store(config, store_name, value, error);
+    }
+    bool exclude = strcmp(name, "exclude") == 0;
+    if (!exclude && strcmp(name, "exclude_defaults") != 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "[store %.60s] %.60s is not a setting; see situd.conf(5)", store_name,
+                         name);
+    }
+    int result = find_store(config, store_name, &store, error);
+    if (result == 0 && exclude) {
+        result = add_exclude(store, value, error);
+    } else if (result == 0) {
+        result = set_flag(&defaults, &setting, value, error);
+        store->keeps_defaults = !defaults;
+    }
     return result;
 }
 
 int config_set(struct config *config, const char *section, const char *name, const char *value,
                struct error *error)
 {
-    if (strncmp(section, "store ", 6) == 0 && strcmp(name, "path") == 0) {
-        return add_store(config, section + 6, value, error);
+    if (strncmp(section, "store ", 6) == 0) {
+        return set_store(config, section + 6, name, value, error);
     }
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         if (strcmp(settings[i].section, section) == 0 && strcmp(settings[i].name, name) == 0) {
@@ -531,6 +594,13 @@ int config_check(const struct config *config, struct error *error)
         return error_set(error, ERROR_MALFORMED,
                          "nothing to serve: give --store NAME=DIRECTORY (or --config FILE)");
     }
+    for (size_t i = 0; i < config->store_count; i++) {
+        if (!config->stores[i].path) {
+            return error_set(error, ERROR_MALFORMED,
+                             "store '%s' has no path: give path = DIRECTORY",
+                             config->stores[i].name);
+        }
+    }
     if (config->lanes >= LIMIT_LANES) {
         return error_set(error, ERROR_MALFORMED, "lanes: at most %u", LIMIT_LANES - 1);
     }
@@ -638,6 +708,7 @@ void config_done(struct config *config)
     for (size_t i = 0; i < CONFIG_LIST_MAX; i++) {
         free(config->stores[i].name);
         free(config->stores[i].path);
+        free(config->stores[i].exclude);
         free(config->listen[i]);
         free(config->models[i]);
         free(config->preload[i]);

@@ -16,8 +16,10 @@
 enum { CONFIG_LIST_MAX = 64 };
 
 struct config_store {
-    char *name; /* owned */
-    char *path; /* owned */
+    char *name;          /* owned */
+    char *path;          /* owned; NULL until it is given */
+    char *exclude;       /* owned; patterns beside the defaults, one a line; NULL: none */
+    bool keeps_defaults; /* what exclusion_default covers is listed and selected like all else */
 };
 
 struct config {

@@ -61,6 +61,7 @@ static void write_selection(struct buffer *out, const struct retrieval_spec *spe
         buffer_append_text(out, "null");
     }
     buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
+    select_rules_write_select(out, &spec->rules);
     buffer_append_char(out, '}');
 }
 

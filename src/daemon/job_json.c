@@ -95,6 +95,7 @@ static void write_selection(struct buffer *out, const struct job_spec *spec)
             object_name_write_value(out, spec->glob, encoded);
         }
         buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
+        select_rules_write_select(out, &spec->rules);
     }
     buffer_append_char(out, '}');
 }

@@ -58,10 +58,11 @@ static void spec_free_texts(struct retrieval_spec *spec)
     free(spec->store);
     free(spec->prefix);
     free(spec->glob);
+    select_rules_done(&spec->rules);
 }
 
-static int make_spec(const struct index_request *request, struct retrieval_spec *spec,
-                     struct error *error)
+static int make_spec(const struct stores *stores, struct index_request *request,
+                     struct retrieval_spec *spec, struct error *error)
 {
     *spec = (struct retrieval_spec){.metric = index_metric_parse(request->metric),
                                     .interval_s = request->interval_s};
@@ -74,7 +75,7 @@ static int make_spec(const struct index_request *request, struct retrieval_spec 
         copy_text(request->glob, &spec->glob) < 0) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    return 0;
+    return stores_make_rules(stores, request->store, &request->rules, &spec->rules, error);
 }
 
 static int create(struct call *call, struct retrieval_info *ret_info, struct error *error)
@@ -92,7 +93,7 @@ static int create(struct call *call, struct retrieval_info *ret_info, struct err
         result = -ENOENT;
     }
     if (result == 0) {
-        result = make_spec(&request, &spec, error);
+        result = make_spec(service->stores, &request, &spec, error);
     }
     if (result == 0) {
         result = retrieval_create(service->retrieval, &spec, ret_info, error);

@@ -129,7 +129,8 @@ static int copy_text(const char *text, char **ret_copy, struct error *error)
     return !text || *ret_copy ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
 }
 
-static int make_spec(const struct job_request *request, struct job_spec *spec, struct error *error)
+static int make_spec(const struct stores *stores, struct job_request *request,
+                     struct job_spec *spec, struct error *error)
 {
     *spec = (struct job_spec){.has_keys = request->names,
                               .top = request->top,
@@ -150,7 +151,12 @@ static int make_spec(const struct job_request *request, struct job_spec *spec, s
     if (result == 0) {
         result = copy_text(request->prefix, &spec->prefix, error);
     }
-    return result == 0 ? copy_text(request->glob, &spec->glob, error) : result;
+    if (result == 0) {
+        result = copy_text(request->glob, &spec->glob, error);
+    }
+    return result == 0 && !request->names
+               ? stores_make_rules(stores, request->store, &request->rules, &spec->rules, error)
+               : result;
 }
 
 static int create(struct call *call, struct creation *creation, struct job_info *info,
@@ -159,7 +165,7 @@ static int create(struct call *call, struct creation *creation, struct job_info 
     struct job_spec spec = {0};
     int result = read_request(call, creation, error);
     if (result == 0) {
-        result = make_spec(&creation->request, &spec, error);
+        result = make_spec(call->service->stores, &creation->request, &spec, error);
     }
     if (result == 0) {
         struct jobs_keys *keys = take_ptr(creation->keys);

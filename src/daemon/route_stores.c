@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/routes.h"
+#include "store/exclusion.h"
 #include "store/place.h"
 #include "wire/json.h"
 #include "wire/object_name.h"
@@ -83,6 +84,28 @@ static void write_page(struct buffer *body, const struct store_page *page, bool 
     buffer_append_text(body, "}\n");
 }
 
+/* Without what the store excludes, unless all is asked for. */
+static int list_page(const struct call *call, struct store *store, struct store_list_query *query,
+                     struct store_page *ret_page, struct error *error)
+{
+    cleanup_free char *lines = NULL;
+    struct exclusion *exclusion = NULL;
+    const char *defaults = http_request_query(call->request, "exclude_defaults");
+    bool all = !query->images_only || (defaults && strcmp(defaults, "0") == 0);
+    int r = all ? 0 : stores_exclude(call->service->stores, call->captures[0], &lines, error);
+    if (r == 0) {
+        r = exclusion_new(lines, NULL, &exclusion, error);
+    }
+    if (r == 0) {
+        query->exclusion = exclusion;
+        query->sniff = flag(call, "sniff");
+        r = store_list(store, query, ret_page, error);
+        query->exclusion = NULL;
+    }
+    exclusion_free(exclusion);
+    return r;
+}
+
 void route_object_list(struct call *call)
 {
     struct error error = {0};
@@ -100,7 +123,7 @@ void route_object_list(struct call *call)
                                      .limit = limit,
                                      .images_only = !flag(call, "all"),
                                      .sizes = flag(call, "sizes")};
-    if (!store || store_list(store, &query, &page, &error) < 0) {
+    if (!store || list_page(call, store, &query, &page, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "base/whole_file.h"
+#include "store/exclusion.h"
 #include "store/place.h"
 #include "wire/json.h"
 
@@ -26,6 +28,7 @@ struct entry {
     struct stores *stores; /* borrowed */
     const char *name;      /* borrowed from the configuration, as is `path` */
     const char *path;
+    char *exclude;       /* owned; patterns, one a line; NULL: none */
     struct store *store; /* owned */
     bool filled;         /* as written; guarded by the lock, as all below */
     bool told_available; /* in the log */
@@ -161,6 +164,16 @@ int stores_open(const struct config *config, struct stores **ret_stores, struct 
                                             .path = config->stores[i].path,
                                             .told_available = true};
     }
+    for (size_t i = 0; i < stores->count; i++) {
+        const struct config_store *store = &config->stores[i];
+        const char *defaults = store->keeps_defaults ? "" : exclusion_default;
+        if (asprintf(&stores->entries[i].exclude, "%s%s", defaults,
+                     store->exclude ? store->exclude : "") < 0) {
+            stores->entries[i].exclude = NULL;
+            stores_close(stores);
+            return error_set(error, ERROR_MEMORY, "out of memory");
+        }
+    }
     read_record(stores);
     for (size_t i = 0; i < stores->count; i++) {
         struct entry *entry = &stores->entries[i];
@@ -186,6 +199,7 @@ void stores_close(struct stores *stores)
     }
     for (size_t i = 0; i < stores->count; i++) {
         store_free(stores->entries[i].store);
+        free(stores->entries[i].exclude);
     }
     (void)pthread_mutex_destroy(&stores->lock);
     free(stores);
@@ -204,6 +218,33 @@ struct store *stores_find(struct stores *stores, const char *name, size_t length
                     "no store '%.*s'; `situ store list` tells which there are",
                     length < 80 ? (int)length : 80, name);
     return NULL;
+}
+
+int stores_exclude(const struct stores *stores, const char *name, char **ret_lines,
+                   struct error *error)
+{
+    *ret_lines = NULL;
+    for (size_t i = 0; i < stores->count; i++) {
+        const struct entry *entry = &stores->entries[i];
+        if (strcmp(entry->name, name) == 0 && entry->exclude[0] != '\0') {
+            *ret_lines = strdup(entry->exclude);
+            return *ret_lines ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
+        }
+    }
+    return 0;
+}
+
+int stores_make_rules(const struct stores *stores, const char *name, struct select_request *request,
+                      struct select_rules *ret_rules, struct error *error)
+{
+    struct select_rules rules = {.sniff = request->sniff};
+    int r = request->exclude_defaults ? stores_exclude(stores, name, &rules.defaults, error) : 0;
+    if (r < 0) {
+        return r;
+    }
+    rules.exclude = take_ptr(request->exclude);
+    *ret_rules = rules;
+    return 0;
 }
 
 size_t stores_count(const struct stores *stores)

@@ -13,7 +13,9 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "daemon/config.h"
+#include "store/select_rules.h"
 #include "store/store.h"
+#include "wire/select_request.h"
 
 struct stores;
 
@@ -30,6 +32,17 @@ struct store *stores_find(struct stores *stores, const char *name, size_t length
 size_t stores_count(const struct stores *stores);
 /* The store at `index`, and its name, borrowed. */
 struct store *stores_at(const struct stores *stores, size_t index, const char **ret_name);
+
+/* What the store excludes, unless something else is asked for: patterns, one a line, for the caller
+ * to free; NULL: nothing, or no such store. ERROR_MEMORY. */
+must_check int stores_exclude(const struct stores *stores, const char *name, char **ret_lines,
+                              struct error *error);
+
+/* The rules of a new selection in the store: what was asked for, taken over from the request, and,
+ * where that is wanted, what the store excludes now. ERROR_MEMORY. */
+must_check int stores_make_rules(const struct stores *stores, const char *name,
+                                 struct select_request *request, struct select_rules *ret_rules,
+                                 struct error *error);
 
 /* {"name":...,"kind":...,"state":"available","reason":null,"since":"..."} */
 void stores_write_one(struct buffer *out, const char *name, struct store *store);

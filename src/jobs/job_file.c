@@ -100,6 +100,7 @@ static void write_file(struct buffer *out, const struct job_file *file)
     put_text(out, "digest", spec->digest);
     put_text(out, "store", spec->store);
     bool encoded = put_names(out, spec);
+    select_rules_write_file(out, &spec->rules);
     put_bool(out, "keys", spec->has_keys);
     if (encoded) {
         put_bool(out, "encoded", true);
@@ -284,6 +285,15 @@ static void take_left_out(struct members *members, struct job_file *file)
     members->optional += optional;
 }
 
+static void take_rules(struct members *members, struct select_rules *rules)
+{
+    unsigned optional = 0;
+    if (select_rules_read_file(members->root, rules, &optional) < 0) {
+        wrong(members, "exclude");
+    }
+    members->optional += optional;
+}
+
 static void take_spec(struct members *members, struct job_spec *spec)
 {
     take_word(members, "id", spec->id, sizeof spec->id);
@@ -293,6 +303,7 @@ static void take_spec(struct members *members, struct job_spec *spec)
     take_word(members, "digest", spec->digest, sizeof spec->digest);
     take_text(members, "store", true, LIMIT_KEY_BYTES, &spec->store);
     take_names(members, spec);
+    take_rules(members, &spec->rules);
     spec->has_keys = take_bool(members, "keys");
     spec->top = (uint32_t)take_number(members, "top", 0, LIMIT_TOP);
     spec->labels = take_bool(members, "labels");
@@ -426,6 +437,7 @@ static void put_select(struct buffer *out, const struct job_spec *spec)
             object_name_write_value(out, spec->glob, encoded);
         }
         buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
+        select_rules_write_select(out, &spec->rules);
     }
     buffer_append_char(out, '}');
 }

@@ -13,6 +13,7 @@ void job_spec_done(struct job_spec *spec)
     free(spec->store);
     free(spec->prefix);
     free(spec->glob);
+    select_rules_done(&spec->rules);
     *spec = (struct job_spec){0};
 }
 
@@ -29,8 +30,9 @@ int job_spec_copy(const struct job_spec *spec, struct job_spec *ret_copy)
     copy.store = NULL;
     copy.prefix = NULL;
     copy.glob = NULL;
+    copy.rules = (struct select_rules){.sniff = false};
     if (copy_text(spec->store, &copy.store) < 0 || copy_text(spec->prefix, &copy.prefix) < 0 ||
-        copy_text(spec->glob, &copy.glob) < 0) {
+        copy_text(spec->glob, &copy.glob) < 0 || select_rules_copy(&spec->rules, &copy.rules) < 0) {
         job_spec_done(&copy);
         return -ENOMEM;
     }

@@ -29,6 +29,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "store/select_rules.h"
 #include "store/store.h"
 
 enum { JOB_ID_SIZE = 9, JOB_TOKEN_SIZE = 65, JOB_VERSION_SIZE = 24, JOB_DIGEST_SIZE = 65 };
@@ -49,6 +50,7 @@ struct job_spec {
     char *glob;   /* owned; NULL: every key. `*` and `?` do not match a slash, `**` does; [a-z];
                    * matched with the part of the key behind the last slash where the pattern has
                    * none, else with the whole key */
+    struct select_rules rules; /* of a store's keys, beside prefix and glob */
     bool has_keys;
 
     uint32_t top;          /* classes a line */

@@ -86,6 +86,7 @@ static int list_spec(const struct job *job, struct job_spec *ret_spec, struct er
     free(spec.prefix);
     free(take_ptr(spec.store));
     free(take_ptr(spec.glob));
+    select_rules_done(&spec.rules); /* what is named singly is taken */
     spec.prefix = prefix;
     spec.token[0] = '\0';
     spec.has_keys = true;

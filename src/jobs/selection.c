@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "jobs/keys.h"
+#include "store/exclusion.h"
 #include "store/glob.h"
 
 enum { OBJECT_ROOM = LIMIT_STORE_NAME + 1 + LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYTES + 1 };
@@ -21,10 +22,12 @@ struct selection {
     struct buffer object;    /* what was given last, with its NUL */
 
     /* Of a listing. */
-    struct store *store;    /* borrowed; NULL: of a list */
-    char *store_name;       /* owned; NULL: names of a list have their own */
-    char *prefix;           /* owned; what all keys begin with */
-    struct glob *glob;      /* owned; NULL: every key */
+    struct store *store;         /* borrowed; NULL: of a list */
+    char *store_name;            /* owned; NULL: names of a list have their own */
+    char *prefix;                /* owned; what all keys begin with */
+    struct glob *glob;           /* owned; NULL: every key */
+    struct exclusion *exclusion; /* owned; NULL: nothing */
+    bool sniff;
     struct store_page page; /* entries that match */
     size_t index;           /* in it: the next */
     bool started;           /* a page is there */
@@ -80,6 +83,11 @@ static int begin_listing(struct selection *selection, const struct job_spec *spe
     }
     int result = spec->glob ? glob_new(spec->glob, &selection->glob, error) : 0;
     if (result == 0) {
+        result =
+            exclusion_new(spec->rules.exclude, spec->rules.defaults, &selection->exclusion, error);
+        selection->sniff = spec->rules.sniff;
+    }
+    if (result == 0) {
         result = take_prefix(selection, spec->prefix ? spec->prefix : "", error);
     }
     if (result == 0) {
@@ -125,6 +133,7 @@ void selection_free(struct selection *selection)
     store_page_done(&selection->page);
     keys_reader_free(selection->keys);
     glob_free(selection->glob);
+    exclusion_free(selection->exclusion);
     buffer_done(&selection->object);
     free(selection->store_name);
     free(selection->prefix);
@@ -202,6 +211,8 @@ static int next_page(struct selection *selection, struct error *error)
                                      .after = selection->after,
                                      .limit = LIMIT_LIST_PAGE,
                                      .images_only = true,
+                                     .sniff = selection->sniff,
+                                     .exclusion = selection->exclusion,
                                      .flawed = true};
     int result = store_list(selection->store, &query, &page, error);
     if (result < 0) {

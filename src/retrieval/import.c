@@ -56,6 +56,7 @@ static int prepare(struct retrieval_import *import, const struct retrieval_spec 
     asked.store = NULL; /* it is fed by nothing */
     asked.prefix = NULL;
     asked.glob = NULL;
+    asked.rules = (struct select_rules){.sniff = false};
     asked.interval_s = 0;
     import->file.number = 1;
     import->file.last = 1;

@@ -68,6 +68,7 @@ static void write_file(struct buffer *out, const struct index_json *file)
     put_name(out, "prefix", spec->prefix, encoded);
     put_name(out, "glob", spec->glob, encoded);
     buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
+    select_rules_write_file(out, &spec->rules);
     put_text(out, "metric", known ? metrics[spec->metric] : "");
     put_number(out, "interval_s", spec->interval_s);
     put_number(out, "number", file->number);
@@ -88,7 +89,8 @@ static void write_file(struct buffer *out, const struct index_json *file)
 struct members {
     const struct json *object;
     struct error *error;
-    int result; /* of the first that is wrong; the others are read, for nothing */
+    int result;        /* of the first that is wrong; the others are read, for nothing */
+    unsigned optional; /* members that may be left out, and are there */
 };
 
 static void wrong(struct members *members, const char *name)
@@ -189,6 +191,9 @@ static void take_spec(struct members *members, struct retrieval_spec *spec)
     take_text(members, "store", LIMIT_STORE_NAME, &spec->store);
     take_name(members, "prefix", &spec->prefix);
     take_name(members, "glob", &spec->glob);
+    if (select_rules_read_file(members->object, &spec->rules, &members->optional) < 0) {
+        wrong(members, "exclude");
+    }
     spec->metric = take_metric(members);
     spec->interval_s = (uint32_t)take_number(members, "interval_s", 0, UINT32_MAX);
     if (spec->name[0] == '\0' || spec->name[0] == '.') {
@@ -222,7 +227,8 @@ static void take_file(struct members *members, struct index_json *file)
     }
     take_next(members, file);
     bool encoded = json_get_bool(json_member(members->object, "encoded"), false);
-    if (members->result == 0 && json_length(members->object) != MEMBERS + (encoded ? 1U : 0U)) {
+    size_t expected = MEMBERS + members->optional + (encoded ? 1U : 0U);
+    if (members->result == 0 && json_length(members->object) != expected) {
         members->result =
             error_set(members->error, ERROR_MALFORMED, FILE_NAME " has a member that is not known");
     }

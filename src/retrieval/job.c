@@ -64,15 +64,16 @@ static bool is_ours(const struct job_spec *job, const struct retrieval_spec *spe
     return job_fills_an_index(job) && strcmp(job->model, spec->model) == 0 &&
            (spec->version[0] == '\0' || strcmp(job->version, spec->version) == 0) &&
            same_text(job->store, spec->store) && same_text(job->prefix, spec->prefix) &&
-           same_text(job->glob, spec->glob);
+           same_text(job->glob, spec->glob) && select_rules_are_same(&job->rules, &spec->rules);
 }
 
 static int create(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t number,
                   struct job_info *ret_info, bool *ret_existing, struct error *error)
 {
-    struct job_spec job = {.store = spec->store, /* borrowed, these three */
+    struct job_spec job = {.store = spec->store, /* borrowed, these four */
                            .prefix = spec->prefix,
                            .glob = spec->glob,
+                           .rules = spec->rules,
                            .top = 1,
                            .binary = true,
                            .priority = PRIORITY,

@@ -51,6 +51,7 @@ struct retrieval_spec {
     char *store; /* owned; NULL: imported */
     char *prefix;
     char *glob;
+    struct select_rules rules;
     enum index_metric metric;
     uint32_t interval_s;
 };

@@ -12,6 +12,7 @@ void spec_done(struct retrieval_spec *spec)
     free(spec->store);
     free(spec->prefix);
     free(spec->glob);
+    select_rules_done(&spec->rules);
     *spec = (struct retrieval_spec){.name = ""};
 }
 
@@ -28,8 +29,9 @@ int spec_copy(const struct retrieval_spec *spec, struct retrieval_spec *ret_copy
     copy.store = NULL;
     copy.prefix = NULL;
     copy.glob = NULL;
+    copy.rules = (struct select_rules){.sniff = false};
     if (copy_text(spec->store, &copy.store) < 0 || copy_text(spec->prefix, &copy.prefix) < 0 ||
-        copy_text(spec->glob, &copy.glob) < 0) {
+        copy_text(spec->glob, &copy.glob) < 0 || select_rules_copy(&spec->rules, &copy.rules) < 0) {
         spec_done(&copy);
         return -ENOMEM;
     }

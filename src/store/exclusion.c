@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "store/glob.h"
 
 const char exclusion_default[] = "._*\n"
@@ -52,10 +53,11 @@ int exclusion_check(const char *pattern, struct error *error)
                          "a pattern to be excluded has 1 to %u bytes; this one has %s",
                          LIMIT_KEY_BYTES, size == 0 ? "none" : "more");
     }
-    if (strspn(pattern, "/") == size || memchr(pattern, '\n', size)) {
+    if (strspn(pattern, "/") == size || memchr(pattern, '\n', size) || !utf8_valid(pattern, size)) {
         return error_set(error, ERROR_MALFORMED,
                          "a pattern to be excluded names a file or a directory, such as *.tmp or "
-                         "@eaDir/, and has no line break");
+                         "@eaDir/, in UTF-8 and without a line break (? stands for a byte that is "
+                         "not UTF-8)");
     }
     return 0;
 }

@@ -35,7 +35,8 @@ bool exclusion_covers(const struct exclusion *exclusion, const char *key, bool d
  * or the whole key; 0: nothing is. What stands before `from` is not looked at. */
 size_t exclusion_cut(const struct exclusion *exclusion, const char *key, size_t from);
 
-/* ERROR_MALFORMED: empty, longer than LIMIT_KEY_BYTES, nothing but slashes, or with a line feed. */
+/* ERROR_MALFORMED: empty, longer than LIMIT_KEY_BYTES, nothing but slashes, not UTF-8, or with a
+ * line feed. A byte of a name that is not UTF-8 is one character to a pattern. */
 must_check int exclusion_check(const char *pattern, struct error *error);
 
 #endif

@@ -73,6 +73,9 @@ static int read_selection(struct index_request *request, struct error *error)
         result = member_object_name(select, "glob", LIMIT_KEY_BYTES, &request->names_pool,
                                     &request->glob, error);
     }
+    if (result == 0) {
+        result = select_request_read(select, &request->rules, error);
+    }
     if (result == 0 && (!request->store || json_member(select, "keys"))) {
         result = error_set(error, ERROR_MALFORMED,
                            "\"select\" wants \"store\", with \"prefix\" and \"glob\" where not all "
@@ -118,8 +121,10 @@ static int read_members(struct index_request *request, struct error *error)
 int index_request_parse(const void *bytes, size_t size, struct index_request *ret_request,
                         struct error *error)
 {
-    struct index_request request = {
-        .prefix = "", .metric = "cosine", .interval_s = DEFAULT_INTERVAL_S};
+    struct index_request request = {.prefix = "",
+                                    .metric = "cosine",
+                                    .interval_s = DEFAULT_INTERVAL_S,
+                                    .rules = SELECT_REQUEST_INIT};
     int result = parse_object(bytes, size, &request.body, error);
     if (result == 0) {
         result = read_members(&request, error);
@@ -136,6 +141,7 @@ void index_request_done(struct index_request *request)
 {
     json_free(request->body);
     pool_done(&request->names_pool);
+    select_request_done(&request->rules);
     *request = (struct index_request){0};
 }
 

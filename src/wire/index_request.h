@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "wire/member.h"
+#include "wire/select_request.h"
 
 /* Texts are borrowed from `body` or `names_pool`. */
 struct index_request {
@@ -23,6 +24,7 @@ struct index_request {
     const char *store;
     const char *prefix; /* "" for all */
     const char *glob;   /* NULL: every key */
+    struct select_request rules;
     const char *metric; /* "cosine", "dot" or "euclidean" */
     uint32_t interval_s;
 };

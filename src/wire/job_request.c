@@ -27,6 +27,7 @@ static void set_defaults(struct job_request *request)
                                     .max_failures = UINT64_MAX,
                                     .cache = true,
                                     .keep = true,
+                                    .rules = SELECT_REQUEST_INIT,
                                     .interval_s = DEFAULT_INTERVAL_S};
 }
 
@@ -156,14 +157,18 @@ static int read_selection(struct job_request *request, struct error *error)
     if (result == 0) {
         result = member_get(select, "keys", JSON_TYPE_ARRAY, &request->keys, error);
     }
+    if (result == 0) {
+        result = select_request_read(select, &request->rules, error);
+    }
     if (result < 0) {
         return result;
     }
-    bool listing = *request->prefix || request->glob;
+    bool listing =
+        *request->prefix || request->glob || request->rules.exclude || request->rules.sniff;
     if (request->keys ? listing : !request->store) {
         return error_set(error, ERROR_MALFORMED,
-                         "\"select\" wants either \"store\", with \"prefix\" and \"glob\", or "
-                         "\"keys\"");
+                         "\"select\" must have either \"store\", with \"prefix\", \"glob\", "
+                         "\"exclude\" and \"sniff\", or \"keys\"");
     }
     return request->keys ? read_keys(request, error) : 0;
 }
@@ -345,6 +350,7 @@ void job_request_done(struct job_request *request)
 {
     json_free(request->body);
     pool_done(&request->names_pool);
+    select_request_done(&request->rules);
     *request = (struct job_request){0};
 }
 

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/pool.h"
+#include "wire/select_request.h"
 
 struct json;
 
@@ -29,6 +30,7 @@ struct job_request {
     const char *store;                      /* NULL: names with their store */
     const char *prefix;                     /* "" for all */
     const char *glob;                       /* NULL: every key */
+    struct select_request rules;            /* of a store's keys; without names */
     bool names;                             /* a list of names */
     const struct json *keys;                /* an array; NULL: none, or streamed */
     const char **key_names; /* owned by names_pool: key_count names, bytes without a NUL */

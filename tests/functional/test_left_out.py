@@ -3,9 +3,10 @@
 any object says so and ends with status 1."""
 
 import json
+import subprocess
 
 import pytest
-from conftest import Daemon
+from conftest import SITUD, Daemon
 
 
 def picture(path, size=(24, 16)):
@@ -139,3 +140,97 @@ def test_a_photo_with_a_foreign_suffix_is_taken_where_it_is_named(array, tree, s
     assert array.infer("demo", "photos/named/photo.heic").status_code == 200
     done = situ_cli(array, "infer", "demo", "photos/named/photo.heic", "photos/named/photo.jpg", "-fjsonl")
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 2, done.stderr
+
+
+# ---- what is excluded
+
+PLANTED = ["a.jpg", "._a.jpg", ".DS_Store", "@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", "sub/b.jpg", "sub/b.jpg@SynoEAStream",
+           "sub/.thumbnails/b.jpg", "#recycle/c.jpg", "raw/d.jpg"]
+TAKEN = ["photos/nas/a.jpg", "photos/nas/raw/d.jpg", "photos/nas/sub/b.jpg"]
+
+
+@pytest.fixture(scope="module")
+def nas(tree):
+    for name in PLANTED:
+        picture(tree / "nas" / name)
+    return tree / "nas"
+
+
+def selected(lines):
+    return [line["object"] for line in lines if "object" in line]
+
+
+def test_what_is_no_photo_is_excluded_and_counted(array, nas, situ_cli):
+    job, *lines, done = array.run("demo", {"store": "photos", "prefix": "nas/"})
+    assert selected(lines) == TAKEN
+    assert counts(done["done"]) == {"skipped": 0, "excluded": 6}
+    assert job["job"]["select"] == {"store": "photos", "prefix": "nas/", "exclude_defaults": True}
+    _, *lines, done = array.run("demo", {"store": "photos", "prefix": "nas/", "exclude_defaults": False})
+    assert len(selected(lines)) == len(PLANTED) and counts(done["done"]) == {"skipped": 0}
+    # What is named is taken.
+    assert array.infer("demo", "photos/nas/._a.jpg").status_code == 200
+    _, *lines, _ = array.run("demo", {"keys": ["photos/nas/._a.jpg", "photos/nas/#recycle/c.jpg"]})
+    assert all("classes" in line for line in lines) and len(lines) == 2
+    _, *lines, _ = array.run("demo", {"store": "photos", "prefix": "nas/#recycle/"})
+    assert selected(lines) == ["photos/nas/#recycle/c.jpg"]
+    page = array.get("/v1/stores/photos/objects", params={"prefix": "nas/"}).json()
+    assert len(page["objects"]) == 3 and counts(page) == {"skipped": 0, "excluded": 6}
+    page = array.get("/v1/stores/photos/objects", params={"prefix": "nas/", "all": 1}).json()
+    assert len(page["objects"]) == len(PLANTED) and counts(page) == {"skipped": 0}
+
+
+def test_jobs_and_indexes_exclude_what_they_are_told(array, nas):
+    select = {"store": "photos", "prefix": "nas/", "exclude": ["raw/", "b*"]}
+    job, *lines, done = array.run("demo", select, keep=True)
+    assert selected(lines) == ["photos/nas/a.jpg"]
+    assert counts(done["done"]) == {"skipped": 0, "excluded": 8}
+    assert job["job"]["select"] == {**select, "exclude_defaults": True}
+    r = array.post("/v1/indexes", {"name": "nas", "model": "demo-features", "select": select})
+    assert r.status_code == 201, r.text
+    array.wait_for(lambda: array.get("/v1/indexes/nas").json()["state"] == "ready", "the index")
+    array.stop()
+    array.start()
+    index = array.get("/v1/indexes/nas").json()
+    assert index["rows"] == 1 and index["select"] == {**select, "glob": None, "exclude_defaults": True}
+    assert counts(index) == {"skipped": 0, "excluded": 8}
+    assert array.job(job["job"]["id"])["select"] == {**select, "exclude_defaults": True}
+
+
+@pytest.mark.parametrize("exclude", ["*.tmp", [1], [""], ["/"], ["a\nb"], ["x" * 1025], ["x"] * 65])
+def test_patterns_that_cannot_be_are_refused(array, exclude):
+    for path, body in (("/v1/jobs", {"model": "demo"}), ("/v1/indexes", {"name": "x", "model": "demo-features"})):
+        r = array.post(path, {**body, "select": {"store": "photos", "exclude": exclude}})
+        assert r.status_code in (400, 413) and '"exclude"' in r.json()["error"], r.text
+    r = array.post("/v1/jobs", {"model": "demo", "select": {"keys": ["a/b"], "exclude": ["x"]}})
+    assert r.status_code == 400
+
+
+def test_runs_judge_by_the_first_bytes_where_they_are_told(array, tree):
+    picture(tree / "sniff/photo.heic")
+    picture(tree / "sniff/photo.jpg")
+    (tree / "sniff/true.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    job, *lines, done = array.run("demo", {"store": "photos", "prefix": "sniff/", "sniff": True})
+    assert selected(lines) == ["photos/sniff/photo.heic", "photos/sniff/photo.jpg"]
+    assert counts(done["done"]) == {"skipped": 1, "skipped_suffixes": {"heic": 1}}
+    assert job["job"]["select"]["sniff"] is True
+
+
+def test_a_store_has_exclusions_of_its_own(tmp_path, nas, demo_models, situd):
+    config = tmp_path / "situd.conf"
+
+    def start(text):
+        config.write_text(f"[store photos]\n{text}path = {nas}\n")
+        return situd("--config", config, "--models", demo_models)
+
+    def listed(daemon):
+        return selected(daemon.run("demo", {"store": "photos"})[1:-1])
+
+    assert listed(start("exclude = raw/\nexclude = b.*\n")) == ["photos/a.jpg"]
+    daemon = start("exclude_defaults = no\nexclude = raw/\n")
+    assert len(listed(daemon)) == len(PLANTED) - 1
+    for text, fault in ((f"path = {nas}\nexclude = /\n", "exclude = /: "), ("exclude = a\n", "has no path"),
+                        (f"path = {nas}\nexclude_defaults = maybe\n", "yes or no is wanted")):
+        config.write_text("[store photos]\n" + text)
+        done = subprocess.run([SITUD, "--config", config, "--check", "--state", tmp_path], capture_output=True,
+                              text=True, timeout=30)
+        assert done.returncode != 0 and fault in done.stderr

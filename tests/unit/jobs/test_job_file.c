@@ -63,6 +63,7 @@ static void same_spec(const struct job_spec *a, const struct job_spec *b)
     same_text(a->store, b->store);
     same_text(a->prefix, b->prefix);
     same_text(a->glob, b->glob);
+    assert_true(select_rules_are_same(&a->rules, &b->rules));
     assert_int_equal(a->has_keys, b->has_keys);
     assert_int_equal(a->top, b->top);
     assert_int_equal(a->labels, b->labels);
@@ -128,6 +129,13 @@ static void what_is_written_reads_back(void **state)
     file.spec.binary = true;
     reads_back(*state, &file);
     file.spec.max_failures = 0;
+    reads_back(*state, &file);
+    char exclude[] = "*.tmp\nraw/\n";
+    char defaults[] = "._*\n";
+    file.spec.rules = (struct select_rules){.defaults = defaults};
+    reads_back(*state, &file);
+    file.spec.rules =
+        (struct select_rules){.exclude = exclude, .defaults = defaults, .sniff = true};
     reads_back(*state, &file);
 }
 
@@ -341,6 +349,14 @@ static void clients_see_the_job_object(void **state)
                   "\"created\":\"2026-11-23T09:00:00Z\",\"finished\":null,\"selected\":128,"
                   "\"skipped\":2,\"results\":57,\"failed\":1,\"cached\":12,\"bytes_read\":6712345,"
                   "\"pass\":1,\"idle\":false}");
+    char exclude[] = "*.tmp\nraw/\n";
+    char defaults[] = "._*\n";
+    info.spec.rules =
+        (struct select_rules){.exclude = exclude, .defaults = defaults, .sniff = true};
+    cleanup_buffer struct buffer out = BUFFER_INIT;
+    job_info_write_json(&out, &info);
+    assert_non_null(strstr(buffer_text(&out), "\"glob\":\"*.jpg\",\"exclude\":[\"*.tmp\",\"raw/\"],"
+                                              "\"exclude_defaults\":true,\"sniff\":true},"));
     info.spec = (struct job_spec){.id = "aaaaaaaa", .has_keys = true, .prefix = none, .top = 1};
     info.state = JOB_PAUSED;
     info.reason = (struct error){ERROR_NO_SPACE, "full"};

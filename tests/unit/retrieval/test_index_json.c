@@ -77,6 +77,7 @@ static void reads_back(const char *root, const struct index_json *file)
     same_text(got.spec.store, file->spec.store);
     same_text(got.spec.prefix, file->spec.prefix);
     same_text(got.spec.glob, file->spec.glob);
+    assert_true(select_rules_are_same(&got.spec.rules, &file->spec.rules));
     assert_int_equal(got.spec.metric, file->spec.metric);
     assert_int_equal(got.spec.interval_s, file->spec.interval_s);
     assert_int_equal(got.number, file->number);
@@ -92,7 +93,13 @@ static void what_is_written_reads_back(void **state)
 {
     struct index_json file = full_file();
     reads_back(*state, &file);
+    char exclude[] = "*.tmp\nraw/\n";
+    char defaults[] = "._*\n";
+    file.spec.rules =
+        (struct select_rules){.exclude = exclude, .defaults = defaults, .sniff = true};
+    reads_back(*state, &file);
     file.spec.glob = NULL;
+    file.spec.rules = (struct select_rules){.sniff = false};
     file.spec.metric = INDEX_DOT;
     file.number = 5; /* a damaged one was set aside while another was being filled */
     file.next_number = 4;

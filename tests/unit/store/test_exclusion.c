@@ -69,6 +69,7 @@ static void patterns_cover_files_and_directories(void **state)
         {"a\\*", "ab", false, false},
         {"a\nb\nc", "x/c", true, true},
         {"caf\xc3\xa9", "caf\xe9", false, false},
+        {"caf?.jpg", "x/caf\xe9.jpg", true, true},
         {"", "a", false, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -120,6 +121,7 @@ static void patterns_are_checked(void **state)
     assert_int_equal(exclusion_check("", NULL), -EINVAL);
     assert_int_equal(exclusion_check("//", NULL), -EINVAL);
     assert_int_equal(exclusion_check("a\nb", NULL), -EINVAL);
+    assert_int_equal(exclusion_check("caf\xe9", NULL), -EINVAL);
     assert_int_equal(exclusion_new("a\n\nb", NULL, &exclusion, NULL), -EINVAL);
     assert_null(exclusion);
     exclusion_free(NULL);
