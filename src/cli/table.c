@@ -7,25 +7,45 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "cli/escape.h"
 
-enum { FLUSH_MS = 500, GAP = 2 };
+enum { FLUSH_MS = 500, GAP = 2, LEAST_WIDTH = 12 };
+
+static const char dots[] = {'.', '.'};
+
+/* How wide the terminal is that `stream` goes to; 0: it goes elsewhere. */
+static size_t terminal_width(FILE *stream)
+{
+    struct winsize size = {.ws_col = 0};
+    int fd = fileno(stream);
+    return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+static bool is_usable(const struct table *table)
+{
+    return table->widths && table->fitted && table->right && table->cells;
+}
 
 int table_init(struct table *table, FILE *stream, size_t columns)
 {
     *table = (struct table){.stream = stream,
                             .columns = columns,
                             .widths = calloc(columns, sizeof *table->widths),
+                            .fitted = calloc(columns, sizeof *table->fitted),
                             .right = calloc(columns, sizeof *table->right),
                             .cells = calloc(columns * TABLE_ROWS, sizeof *table->cells)};
+    table->room = terminal_width(stream);
     (void)clock_gettime(CLOCK_MONOTONIC, &table->since);
-    return table->widths && table->right && table->cells ? 0 : -ENOMEM;
+    return is_usable(table) ? 0 : -ENOMEM;
 }
 
 void table_cell(struct table *table, const char *text)
 {
-    if (!table->cells || !table->widths) {
+    if (!is_usable(table)) {
         return;
     }
     if (table->rows == TABLE_ROWS) {
@@ -68,25 +88,109 @@ bool table_due(const struct table *table)
     return table->rows >= TABLE_ROWS || (table->rows > 0 && waited_ms >= FLUSH_MS);
 }
 
+/* Takes from the widest columns of text what the rows are too wide by. Numbers stay whole, and no
+ * column becomes narrower than LEAST_WIDTH. */
+static void fit(struct table *table)
+{
+    size_t total = GAP * (table->columns - 1);
+    for (size_t i = 0; i < table->columns; i++) {
+        table->fitted[i] = table->widths[i];
+        total += table->widths[i];
+    }
+    for (; table->room > 0 && total > table->room; total--) {
+        size_t widest = table->columns;
+        for (size_t i = 0; i < table->columns; i++) {
+            if (!table->right[i] && table->fitted[i] > LEAST_WIDTH &&
+                (widest == table->columns || table->fitted[i] > table->fitted[widest])) {
+                widest = i;
+            }
+        }
+        if (widest == table->columns) {
+            return;
+        }
+        table->fitted[widest]--;
+    }
+}
+
+/* Bytes of the longest beginning of an escaped text that is at most `width` columns wide. */
+static size_t begin_of(const char *text, size_t width)
+{
+    size_t length = 0;
+    while (text[length]) {
+        char one[5] = {text[length]};
+        size_t size = 1;
+        while (size < 4 && ((unsigned char)text[length + size] & 0xc0) == 0x80) {
+            one[size] = text[length + size];
+            size++;
+        }
+        size_t wide = escape_width(one);
+        if (wide > width) {
+            break;
+        }
+        width -= wide;
+        length += size;
+    }
+    return length;
+}
+
+/* Cuts a text that is wider than `width`, in place: its middle gives way to two dots, as names
+ * differ at their ends. */
+static void cut_middle(char *text, size_t width)
+{
+    size_t whole = escape_width(text);
+    if (whole <= width || width < LEAST_WIDTH) {
+        return;
+    }
+    size_t room = width - sizeof dots;
+    size_t begin = begin_of(text, room / 3);
+    /* A character of two columns may have to go as a whole. */
+    size_t drop = whole - (room - room / 3);
+    size_t end = begin_of(text, drop);
+    if (escape_width(text + end) > room - room / 3) {
+        end = begin_of(text, drop + 1);
+    }
+    memcpy(text + begin, dots, sizeof dots);
+    memmove(text + begin + sizeof dots, text + end, strlen(text + end) + 1);
+}
+
+/* Prints at most *left columns of a text and counts them off. */
+static void put(FILE *stream, const char *text, size_t *left)
+{
+    size_t width = escape_width(text);
+    size_t length = width <= *left ? strlen(text) : begin_of(text, *left);
+    (void)fwrite(text, 1, length, stream);
+    *left -= width <= *left ? width : *left;
+}
+
+static void put_space(FILE *stream, size_t columns, size_t *left)
+{
+    columns = columns < *left ? columns : *left;
+    (void)fprintf(stream, "%*s", (int)columns, "");
+    *left -= columns;
+}
+
 static void print_row(const struct table *table, char **cells)
 {
+    size_t left = table->room > 0 ? table->room : SIZE_MAX;
     for (size_t i = 0; i < table->columns; i++) {
+        if (cells[i]) {
+            cut_middle(cells[i], table->fitted[i]);
+        }
         const char *text = cells[i] ? cells[i] : "";
         size_t width = escape_width(text);
-        int space = width < table->widths[i] ? (int)(table->widths[i] - width) : 0;
-        bool last = i + 1 == table->columns;
-        if (table->right[i]) {
-            (void)fprintf(table->stream, "%*s%s", space, "", text);
-        } else {
-            (void)fprintf(table->stream, "%s%*s", text, last ? 0 : space, "");
+        size_t space = width < table->fitted[i] ? table->fitted[i] - width : 0;
+        put_space(table->stream, table->right[i] ? space : 0, &left);
+        put(table->stream, text, &left);
+        if (i + 1 < table->columns) {
+            put_space(table->stream, (table->right[i] ? 0 : space) + GAP, &left);
         }
-        (void)fprintf(table->stream, "%*s", last ? 0 : GAP, "");
     }
     (void)fputc('\n', table->stream);
 }
 
 void table_print(struct table *table)
 {
+    fit(table);
     for (size_t row = 0; row < table->rows; row++) {
         char **cells = table->cells + row * table->columns;
         print_row(table, cells);
@@ -102,7 +206,7 @@ void table_print(struct table *table)
 
 int table_done(struct table *table)
 {
-    bool usable = table->cells && table->widths && table->right;
+    bool usable = is_usable(table);
     if (usable) {
         table_print(table);
         for (size_t i = 0; i < table->cell; i++) {
@@ -110,6 +214,7 @@ int table_done(struct table *table)
         }
     }
     free(table->widths);
+    free(table->fitted);
     free(table->right);
     free(table->cells);
     int result = table->failed || !usable ? -ENOMEM : 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Aligned columns on stdout while rows still come: rows wait until there are enough of them, or for
- * half a second, and columns only grow. Cells are escaped. One thread.
+ * half a second, and columns only grow. Cells are escaped. On a terminal, text that does not fit
+ * its width is cut in the middle, the longest first; elsewhere nothing is. One thread.
  */
 #ifndef SITU_CLI_TABLE_H
 #define SITU_CLI_TABLE_H
@@ -18,8 +19,10 @@ struct table {
     FILE *stream;
     size_t columns;
     size_t *widths; /* owned */
+    size_t *fitted; /* owned: the widths that are printed in */
     bool *right;    /* owned: columns of numbers */
     char **cells;   /* owned: of the rows that wait */
+    size_t room;    /* columns of the terminal, 0 where it is none: then nothing is cut */
     size_t rows;
     size_t cell; /* next in the row under way */
     struct timespec since;
