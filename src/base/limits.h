@@ -25,6 +25,9 @@
 #define LIMIT_THUMBNAIL_EDGE_LEAST 16u
 #define LIMIT_THUMBNAIL_BYTES MIB /* of a JPEG; the largest of any pixels are below half of it */
 
+/* Mistyped names. */
+#define LIMIT_NEAREST_NAME 64u /* bytes of a name that others are compared with */
+
 /* Stores. */
 #define LIMIT_NAME_BYTES 2047u       /* a name in a listing that may be no key: longer */
 #define LIMIT_TOLD_SUFFIXES 12u      /* suffixes of skipped files, told by name */

@@ -29,6 +29,7 @@ bool cli_common_option(struct cli *cli, int option, const char *verb)
         cli->ca_file = optarg;
         return true;
     case OPTION_HELP:
+    case 'h':
         if (verb) {
             (void)fputs(verb_find(verb)->usage, stdout);
             exit(cli_finish_output(STATUS_GOOD)); /* NOLINT(concurrency-mt-unsafe) */
@@ -77,7 +78,7 @@ void cli_say_error(const struct cli *cli, const struct situ_error *error)
         cli_say(cli->token_file ? "the token in '%s' is not one of the array's"
                                 : "give the array's token with --token-file FILE%s",
                 cli->token_file ? cli->token_file : "");
-    } else if (error->code == SITU_NOT_FOUND) {
+    } else if (error->code == SITU_NOT_FOUND && !strstr(error->message, "tells which there are")) {
         cli_say(strstr(error->message, "job ")     ? "see 'situ job list'"
                 : strstr(error->message, "index ") ? "see 'situ index list'"
                                                    : "see 'situ model list', 'situ store list' and "

@@ -39,7 +39,7 @@ enum { OPTION_ARRAY = 1000, OPTION_TOKEN_FILE, OPTION_CA_FILE, OPTION_HELP };
     {"array", required_argument, NULL, OPTION_ARRAY},                                              \
         {"token-file", required_argument, NULL, OPTION_TOKEN_FILE},                                \
         {"ca-file", required_argument, NULL, OPTION_CA_FILE},                                      \
-        {"help", no_argument, NULL, OPTION_HELP},                                                  \
+        {"help", no_argument, NULL, OPTION_HELP}, /* and the letter h */                           \
     {                                                                                              \
         NULL, 0, NULL, 0                                                                           \
     }
@@ -62,6 +62,13 @@ void cli_say_object_error(const struct cli *cli, const char *object,
 
 /* Tells that the usage was wrong (getopt has said how, where `message` is NULL): STATUS_NOTHING. */
 int cli_misused(const char *verb, const char *message);
+
+/* Tells that `given` is no verb, and which one may have been meant: STATUS_NOTHING. */
+int cli_unknown_verb(const char *given);
+
+/* The same for the word behind a verb whose usage names actions (`situ job list`): 0 where it may
+ * stand there. */
+int cli_check_action(const struct verb *verb, int argc, char **argv);
 
 /* True where stdout is a pipe that nobody reads any more. */
 bool cli_reader_left(void);

@@ -201,7 +201,7 @@ int verb_duplicates(struct cli *cli, int argc, char **argv)
     int option;
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "f:q", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "f:qh", options, NULL)) != -1) {
         verb.quiet |= option == 'q';
         verb.no_progress |= option == 'P';
         if (option == 's' && !cli_parse_real(optarg, &verb.min_score)) {

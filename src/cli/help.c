@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "cli/cli.h"
+
+enum { WORD_SIZE = 32 };
 
 const struct verb verbs[] = {
     {"infer",
@@ -156,11 +159,12 @@ static const char general[] =
     "  object      list stored objects\n"
     "  model       add, list, show and remove models\n"
     "  help        [VERB]\n"
+    "  version     of this program\n"
     "\n"
     "ADDRESS is http://HOST:PORT, https://HOST:PORT, HOST:PORT or unix:/path/of/socket; without "
     "it\n"
     "$SITU_ADDRESS, else the socket " SITU_DEFAULT_SOCKET ", else http://127.0.0.1:7433.\n"
-    "'situ --version' tells the version.\n";
+    "'situ VERB -h' tells the usage of a verb, 'situ -V' the version.\n";
 
 const struct verb *verb_find(const char *name)
 {
@@ -172,12 +176,66 @@ const struct verb *verb_find(const char *name)
     return NULL;
 }
 
+int cli_unknown_verb(const char *given)
+{
+    char hint[NEAREST_HINT_SIZE];
+    struct nearest nearest;
+    nearest_init(&nearest, given, strlen(given));
+    for (const struct verb *verb = verbs; verb->name; verb++) {
+        nearest_offer(&nearest, verb->name);
+    }
+    nearest_offer(&nearest, "help");
+    nearest_offer(&nearest, "version");
+    cli_say("unknown verb '%s'%s", given, nearest_hint(&nearest, hint));
+    return cli_misused(NULL, NULL);
+}
+
+/* The next of the words `a|b|c` into `word`: what is behind it, NULL behind the last one. */
+static const char *next_action(const char *at, char word[WORD_SIZE])
+{
+    size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz");
+    (void)snprintf(word, WORD_SIZE, "%.*s", (int)(length < WORD_SIZE ? length : 0), at);
+    return at[length] == '|' ? at + length + 1 : NULL;
+}
+
+int cli_check_action(const struct verb *verb, int argc, char **argv)
+{
+    char hint[NEAREST_HINT_SIZE];
+    char word[WORD_SIZE];
+    char begin[WORD_SIZE];
+    struct nearest nearest;
+    bool any = false;
+
+    if (argc < 2 || argv[1][0] == '-') {
+        return 0; /* the verb itself judges what is behind its options */
+    }
+    nearest_init(&nearest, argv[1], strlen(argv[1]));
+    int length = snprintf(begin, sizeof begin, "situ %s ", verb->name);
+    /* The lines up to the first empty one. */
+    for (const char *line = verb->usage; line[0] != '\n'; line += strcspn(line, "\n") + 1) {
+        const char *at = strncmp(line, begin, (size_t)length) == 0 ? line + length : NULL;
+        while (at) {
+            at = next_action(at, word);
+            if (strcmp(word, argv[1]) == 0) {
+                return 0;
+            }
+            any |= word[0] != '\0';
+            nearest_offer(&nearest, word);
+        }
+    }
+    if (!any) {
+        return 0;
+    }
+    cli_say("unknown action '%s' of 'situ %s'%s", argv[1], verb->name,
+            nearest_hint(&nearest, hint));
+    return cli_misused(verb->name, NULL);
+}
+
 int verb_help(int argc, char **argv)
 {
     const struct verb *verb = argc > 1 ? verb_find(argv[1]) : NULL;
     if (argc > 1 && !verb) {
-        cli_say("unknown verb '%s'", argv[1]);
-        return cli_misused(NULL, NULL);
+        return cli_unknown_verb(argv[1]);
     }
     (void)fputs(verb ? verb->usage : general, stdout);
     return cli_finish_output(STATUS_GOOD);

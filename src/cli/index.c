@@ -442,7 +442,7 @@ int verb_index(struct cli *cli, int argc, char **argv)
     int option;
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "m:0", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "m:0h", options, NULL)) != -1) {
         int taken = take_option(&verb, option);
         if (taken < 0) {
             return STATUS_NOTHING;

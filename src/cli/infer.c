@@ -228,7 +228,7 @@ static int read_options(struct infer *infer, int argc, char **argv)
 {
     int option;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "k:u" FOLLOW_LETTERS, infer_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "k:uh" FOLLOW_LETTERS, infer_options, NULL)) != -1) {
         infer->upload |= option == 'u';
         infer->detach |= option == OPTION_DETACH;
         if (option == 'u' || option == OPTION_DETACH) {

@@ -297,7 +297,7 @@ int verb_job(struct cli *cli, int argc, char **argv)
     int option;
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, FOLLOW_LETTERS, options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "h" FOLLOW_LETTERS, options, NULL)) != -1) {
         verb.json |= option == 'j';
         if (option == OPTION_AFTER && !cli_parse_number(optarg, 0, INT64_MAX, &verb.after)) {
             return cli_misused("job", "--after takes a number of results");

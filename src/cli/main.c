@@ -10,6 +10,12 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 
+static int print_version(void)
+{
+    (void)printf("situ %s\n", situ_version());
+    return cli_finish_output(STATUS_GOOD);
+}
+
 /* Options up to the verb. -1 to go on, else the exit status. */
 static int read_options(struct cli *cli, int argc, char **argv)
 {
@@ -17,10 +23,9 @@ static int read_options(struct cli *cli, int argc, char **argv)
     int option;
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+hV", options, NULL)) != -1) {
         if (option == 'V') {
-            (void)printf("situ %s\n", situ_version());
-            return cli_finish_output(STATUS_GOOD);
+            return print_version();
         }
         if (!cli_common_option(cli, option, NULL)) {
             return cli_misused(NULL, NULL);
@@ -52,12 +57,17 @@ int main(int argc, char **argv)
     if (strcmp(argv[0], "help") == 0) {
         return verb_help(argc, argv);
     }
+    if (strcmp(argv[0], "version") == 0) {
+        return argc > 1 ? cli_misused(NULL, "version takes no names") : print_version();
+    }
     const struct verb *verb = verb_find(argv[0]);
     if (!verb) {
-        cli_say("unknown verb '%s'", argv[0]);
-        return cli_misused(NULL, NULL);
+        return cli_unknown_verb(argv[0]);
     }
-    status = verb->run(&cli, argc, argv);
+    status = cli_check_action(verb, argc, argv);
+    if (status == 0) {
+        status = verb->run(&cli, argc, argv);
+    }
     situ_close(cli.array);
     return status;
 }

@@ -230,7 +230,7 @@ int verb_model(struct cli *cli, int argc, char **argv)
     int option;
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "p:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "p:h", options, NULL)) != -1) {
         if (option == 'p') {
             given.preset = optarg;
         }

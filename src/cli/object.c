@@ -91,7 +91,7 @@ int verb_object(struct cli *cli, int argc, char **argv)
     int option;
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "la0", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "la0h", options, NULL)) != -1) {
         listing.sizes |= option == 'l';
         listing.all |= option == 'a';
         listing.null |= option == '0';

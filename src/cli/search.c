@@ -249,7 +249,7 @@ int verb_search(struct cli *cli, int argc, char **argv)
     int option;
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "k:f:uq", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "k:f:uqh", options, NULL)) != -1) {
         int taken = take_option(&verb, option);
         if (taken < 0) {
             return STATUS_NOTHING;

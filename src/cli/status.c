@@ -59,7 +59,7 @@ int verb_status(struct cli *cli, int argc, char **argv)
     int option;
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         json |= option == 'j';
         if (option != 'j' && !cli_common_option(cli, option, "status")) {
             return cli_misused("status", NULL);

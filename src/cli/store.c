@@ -69,7 +69,7 @@ int verb_store(struct cli *cli, int argc, char **argv)
     int option;
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         json |= option == 'j';
         empty |= option == 'e';
         if (option != 'j' && option != 'e' && !cli_common_option(cli, option, "store")) {

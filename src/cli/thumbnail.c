@@ -59,7 +59,7 @@ int verb_thumbnail(struct cli *cli, int argc, char **argv)
     int option;
 
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
-    while ((option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
         path = option == 'o' ? optarg : path;
         if (option == 'e' && !cli_parse_number(optarg, 16, 512, &edge)) {
             return cli_misused("thumbnail", "--edge takes a number of 16 to 512");

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 #include "base/whole_file.h"
 #include "store/exclusion.h"
@@ -214,9 +215,15 @@ struct store *stores_find(struct stores *stores, const char *name, size_t length
             return entry->store;
         }
     }
+    char hint[NEAREST_HINT_SIZE];
+    struct nearest nearest;
+    nearest_init(&nearest, name, length);
+    for (size_t i = 0; i < stores->count; i++) {
+        nearest_offer(&nearest, stores->entries[i].name);
+    }
     (void)error_set(error, ERROR_NOT_FOUND,
-                    "no store '%.*s'; `situ store list` tells which there are",
-                    length < 80 ? (int)length : 80, name);
+                    "no store '%.*s'%s; `situ store list` tells which there are",
+                    length < 80 ? (int)length : 80, name, nearest_hint(&nearest, hint));
     return NULL;
 }
 

@@ -18,6 +18,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/whole_file.h"
 
 /* Listeners look models up: `lock` is never held over input or output. Whoever adds or removes one
@@ -338,6 +339,27 @@ static bool is_named(const struct model *model, const char *name, const char *ve
            (!version || !*version || strcmp(model->version, version) == 0);
 }
 
+/* With the name of one that is spelled alike, where there is one. Under the lock. */
+static int no_such_model(const struct models *models, const char *name, const char *version,
+                         struct error *error)
+{
+    char hint[NEAREST_HINT_SIZE];
+    struct nearest nearest;
+    bool other_version = false;
+    nearest_init(&nearest, name, strlen(name));
+    for (size_t i = 0; i < models->count; i++) {
+        other_version |= is_named(models->all[i], name, NULL);
+        nearest_offer(&nearest, models->all[i]->name);
+    }
+    if (version && *version) {
+        return error_set(error, ERROR_NOT_FOUND, "no model '%.64s' of version %.16s%s", name,
+                         version, other_version ? "" : nearest_hint(&nearest, hint));
+    }
+    return error_set(error, ERROR_NOT_FOUND,
+                     "no model '%.64s'%s; `situ model list` tells which there are", name,
+                     nearest_hint(&nearest, hint));
+}
+
 struct model *models_get(struct models *models, const char *name, const char *version,
                          struct error *error)
 {
@@ -350,11 +372,7 @@ struct model *models_get(struct models *models, const char *name, const char *ve
         }
     }
     if (!found) {
-        (void)error_set(error, ERROR_NOT_FOUND,
-                        version && *version
-                            ? "no model '%.64s' of version %.16s"
-                            : "no model '%.64s'; `situ model list` tells which there are",
-                        name, version);
+        (void)no_such_model(models, name, version, error);
         return NULL;
     }
     return model_ref(found);
@@ -591,8 +609,8 @@ int models_remove(struct models *models, const char *name, const char *version, 
         model_unref(taken[i]);
     }
     if (count == 0) {
-        return error_set(error, ERROR_NOT_FOUND, "no model '%.64s'%s%.16s", name,
-                         version && *version ? " of version " : "", version ? version : "");
+        HOLD(&models->lock);
+        return no_such_model(models, name, version, error);
     }
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "retrieval/directory.h"
 #include "retrieval/feed.h"
 #include "retrieval/job.h"
@@ -51,7 +52,16 @@ int retrieval_find(struct retrieval *retrieval, const char *name, struct entry *
     }
     size_t at = place_of(retrieval, name, &found);
     if (!found || retrieval->entries[at]->leaving) {
-        return error_set(error, ERROR_NOT_FOUND, "no index '%.64s'", name);
+        char hint[NEAREST_HINT_SIZE];
+        struct nearest nearest;
+        nearest_init(&nearest, name, strlen(name));
+        for (size_t i = 0; i < retrieval->count; i++) {
+            if (!retrieval->entries[i]->leaving) {
+                nearest_offer(&nearest, retrieval->entries[i]->name);
+            }
+        }
+        return error_set(error, ERROR_NOT_FOUND, "no index '%.64s'%s", name,
+                         nearest_hint(&nearest, hint));
     }
     *ret_entry = entry_ref(retrieval->entries[at]);
     return 0;
