@@ -131,7 +131,7 @@ int plain_model_values(struct plain_model *model, const float **ret_values, size
                                   .size = batch * program->image_bytes};
     struct engine_run run = {.inputs = &input,
                              .input_count = 1,
-                             .output_mask = 1,
+                             .wanted = tensor_set_of(0),
                              .area = model->outputs,
                              .area_size = LIMIT_LANE_OUTPUT_BYTES};
     struct engine_model *all_cores = atomic_load(&program->all_cores);

@@ -149,7 +149,8 @@ struct situ_class {
     const char *label; /* "" where the model has none */
 };
 
-/* Numbers, row by row, in the byte order of this machine, aligned for their type. */
+/* Numbers, row by row, in the byte order of this machine, aligned for their type. BYTES: strings,
+ * each behind its length in four bytes, little-endian. */
 struct situ_tensor {
     const char *name;
     const char *datatype; /* FP32, FP16, INT64, UINT8, BOOL ... as in the Open Inference Protocol */

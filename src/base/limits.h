@@ -81,7 +81,7 @@
 #define LIMIT_LABEL_BYTES 1024u
 #define LIMIT_MODEL_NAME 64u
 #define LIMIT_MODELS 256u
-#define LIMIT_MODEL_TENSORS 32u /* inputs, and outputs, of a model */
+#define LIMIT_MODEL_TENSORS 256u /* inputs, and outputs, of a model */
 #define LIMIT_TENSOR_NAME 128u
 #define LIMIT_TENSOR_RANK 8u
 

@@ -103,6 +103,57 @@ static void table_embedding(struct sink *sink, const struct situ_result *result)
     table_cell(&sink->table, text);
 }
 
+/* The next string of a tensor of BYTES, where each stands behind its length in four bytes; a copy,
+ * which the caller frees. NULL at the end. */
+static char *next_string(const struct situ_tensor *tensor, size_t *at)
+{
+    const unsigned char *bytes = (const unsigned char *)tensor->data + *at;
+    size_t left = tensor->size_bytes - *at;
+    size_t size = left < 4 ? 0
+                           : (size_t)bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 |
+                                 (size_t)bytes[3] << 24;
+    if (left < 4 || size > left - 4) {
+        return NULL;
+    }
+    *at += 4 + size;
+    return strndup((const char *)bytes + 4, size);
+}
+
+static bool has_strings(const struct situ_tensor *tensor)
+{
+    return strcmp(tensor->datatype, "BYTES") == 0;
+}
+
+static void show_strings(const struct situ_tensor *tensor, char *text, size_t room)
+{
+    size_t at = 0;
+    size_t used = 0;
+    for (size_t i = 0; i < SHOWN_VALUES; i++) {
+        char *string = next_string(tensor, &at);
+        if (!string || strlen(string) + 2 > room - used) {
+            free(string);
+            break;
+        }
+        used += (size_t)snprintf(text + used, room - used, "%s%s", i > 0 ? " " : "", string);
+        free(string);
+    }
+}
+
+static void csv_strings(const char *object, const struct situ_tensor *tensor)
+{
+    size_t at = 0;
+    char *string = NULL;
+    for (size_t k = 0; k < tensor->count && (string = next_string(tensor, &at)); k++) {
+        csv_print(stdout, object);
+        (void)putchar(',');
+        csv_print(stdout, tensor->name);
+        (void)printf(",%zu,", k);
+        csv_print(stdout, string);
+        (void)putchar('\n');
+        free(string);
+    }
+}
+
 static void table_output(struct sink *sink, const char *object, const struct situ_tensor *tensor)
 {
     char text[256];
@@ -117,9 +168,13 @@ static void table_output(struct sink *sink, const char *object, const struct sit
     table_cell(&sink->table, text);
     used = 0;
     text[0] = '\0';
-    for (size_t i = 0; i < tensor->count && i < SHOWN_VALUES; i++) {
+    for (size_t i = 0; !has_strings(tensor) && i < tensor->count && i < SHOWN_VALUES; i++) {
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%.6g", i > 0 ? " " : "",
                                  situ_tensor_value(tensor, i));
+    }
+    if (has_strings(tensor)) {
+        show_strings(tensor, text, sizeof text - sizeof " ...");
+        used = strlen(text);
     }
     (void)snprintf(text + used, sizeof text - used, "%s",
                    tensor->count > SHOWN_VALUES ? " ..." : "");
@@ -187,6 +242,10 @@ static void give_csv(struct sink *sink, const struct situ_result *result)
     }
     for (size_t i = 0; i < result->output_count; i++) {
         const struct situ_tensor *tensor = &result->outputs[i];
+        if (has_strings(tensor)) {
+            csv_strings(result->object, tensor);
+            continue;
+        }
         for (size_t k = 0; k < tensor->count; k++) {
             csv_print(stdout, result->object);
             (void)putchar(',');

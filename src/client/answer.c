@@ -77,14 +77,17 @@ static int take_outputs(struct answer *answer)
     }
     for (size_t i = 0; i < wire->output_count; i++) {
         const struct result_output *output = &wire->outputs[i];
-        size_t width = datatype_size(output->datatype);
+        size_t count = 0;
+        if (tensor_shape_count(&output->shape, &count) < 0) {
+            count = 0; /* cannot be: the reader of results compared it with the data */
+        }
         answer->outputs[i] = (struct situ_tensor){.name = output->name,
                                                   .datatype = datatype_name(output->datatype),
                                                   .rank = output->shape.rank,
                                                   .dims = output->shape.dims,
                                                   .data = output->data,
                                                   .size_bytes = output->size_bytes,
-                                                  .count = width ? output->size_bytes / width : 0};
+                                                  .count = count};
     }
     answer->result.outputs = answer->outputs;
     answer->result.output_count = wire->output_count;
@@ -326,6 +329,8 @@ static double read_number(enum datatype datatype, const unsigned char *at)
         return (double)value.i64;
     case DATATYPE_FP16:
         return (double)half_to_float(value.u16);
+    case DATATYPE_BF16:
+        return (double)bf16_to_float(value.u16);
     case DATATYPE_FP32:
         return (double)value.f32;
     case DATATYPE_FP64:

@@ -45,6 +45,17 @@ static void write_versions(struct buffer *out, struct service *service, const ch
     buffer_append_char(out, ']');
 }
 
+/* Returns the comma before the next one. */
+static const char *write_note(struct buffer *out, const char *comma, const char *what,
+                              const char *text)
+{
+    char note[MESSAGE_TEXT_SIZE + 32];
+    (void)snprintf(note, sizeof note, "%s: %s", what, text);
+    buffer_append_text(out, comma);
+    json_write_string(out, note);
+    return ",";
+}
+
 static void write_notes(struct buffer *out, struct service *service, struct model *model)
 {
     const struct model_spec *spec = model->spec;
@@ -54,11 +65,13 @@ static void write_notes(struct buffer *out, struct service *service, struct mode
         json_write_string(out, spec->notes[i]);
     }
     const struct worker_facts *facts = &model->runtime.facts;
-    if (dispatch_facts_known(service->dispatch, model) && facts->untried) {
-        char note[MESSAGE_TEXT_SIZE + 16];
-        (void)snprintf(note, sizeof note, "not tried: %s", facts->untried_reason);
-        buffer_append_text(out, spec->note_count > 0 ? "," : "");
-        json_write_string(out, note);
+    const char *comma = spec->note_count > 0 ? "," : "";
+    bool known = dispatch_facts_known(service->dispatch, model);
+    if (known && facts->untried) {
+        comma = write_note(out, comma, "not tried", facts->untried_reason);
+    }
+    if (known && facts->left_out[0]) {
+        comma = write_note(out, comma, "outputs left out", facts->left_out);
     }
     buffer_append_char(out, ']');
 }

@@ -115,7 +115,7 @@ static int fill(struct call *call, struct thumbnail_call *thumbnail, struct erro
     request->model = thumbnail->model;
     request->items = item;
     request->item_count = 1;
-    request->output_mask = 1;
+    request->outputs = tensor_set_of(0);
     request->deadline_ns = clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
     request->done = thumbnail_done;
     request->owner = call;

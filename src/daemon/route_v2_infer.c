@@ -12,6 +12,7 @@
 #include "daemon/routes.h"
 #include "infer/answer.h"
 #include "infer/postprocess.h"
+#include "wire/tensor_bytes.h"
 #include "wire/v2_request.h"
 #include "wire/v2_response.h"
 
@@ -36,12 +37,12 @@ struct output_memory {
 struct v2_call {
     struct v2_request *body; /* owned */
     struct infer_request request;
-    struct infer_item *items; /* owned */
-    struct item_tensor tensors[LIMIT_MODEL_TENSORS];
+    struct infer_item *items;    /* owned */
+    struct item_tensor *tensors; /* owned */
     atomic_size_t remaining;
-    struct wanted wanted[LIMIT_MODEL_TENSORS];
+    struct wanted *wanted; /* owned */
     size_t wanted_count;
-    struct output_memory memory[LIMIT_MODEL_TENSORS]; /* by what is wanted */
+    struct output_memory *memory; /* owned; by what is wanted */
     bool stored;
 };
 
@@ -72,6 +73,9 @@ static void free_v2(void *state)
     drop_outcomes(v2);
     drop_memory(v2);
     free(v2->items);
+    free(v2->tensors);
+    free(v2->wanted);
+    free(v2->memory);
     v2_request_free(v2->body);
     free(v2);
 }
@@ -112,6 +116,57 @@ static int differs(const char *name, struct error *error)
                      "output '%s' differs in shape between objects: ask for one at a time", name);
 }
 
+/* What an item adds to the joined rows: its output, or zeros (empty strings) where it failed. */
+static size_t row_bytes(const struct item_output *output, const struct item_output *sample)
+{
+    size_t count = 0;
+    if (output) {
+        return output->size_bytes;
+    }
+    return sample->datatype == DATATYPE_BYTES && tensor_shape_count(&sample->shape, &count) == 0
+               ? count * TENSOR_BYTES_HEAD
+               : sample->size_bytes;
+}
+
+/* One below the other in memory of their own. */
+static int copy_rows(const struct v2_call *v2, const struct wanted *wanted,
+                     const struct item_output *sample, struct output_memory *memory,
+                     struct v2_output *ret_output, struct error *error)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < v2->request.item_count; i++) {
+        const struct item_output *output = find_output(&v2->items[i], wanted->output);
+        if (output && !same_form(output, sample)) {
+            return differs(ret_output->name, error);
+        }
+        total += row_bytes(output, sample);
+    }
+    if (total > LIMIT_OUTPUT_BYTES) {
+        return error_set(error, ERROR_TOO_LARGE, "output '%s' is above %llu bytes for all objects",
+                         ret_output->name, (unsigned long long)LIMIT_OUTPUT_BYTES);
+    }
+    if (!budget_take(v2->request.answers, total)) {
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "the answers that wait to be sent are at their limit; try again");
+    }
+    memory->budget_bytes = total;
+    memory->data = calloc(total ? total : 1, 1);
+    if (!memory->data) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    ret_output->data = memory->data;
+    ret_output->size_bytes = total;
+    char *at = memory->data;
+    for (size_t i = 0; i < v2->request.item_count; i++) {
+        const struct item_output *output = find_output(&v2->items[i], wanted->output);
+        if (output) {
+            memcpy(at, output->data, output->size_bytes);
+        }
+        at += row_bytes(output, sample);
+    }
+    return 0;
+}
+
 static int join_rows(const struct v2_call *v2, const struct wanted *wanted,
                      const struct item_output *sample, struct output_memory *memory,
                      struct v2_output *ret_output, struct error *error)
@@ -119,47 +174,22 @@ static int join_rows(const struct v2_call *v2, const struct wanted *wanted,
     size_t count = v2->request.item_count;
     ret_output->datatype = sample->datatype;
     ret_output->shape = sample->shape;
-    ret_output->size_bytes = sample->size_bytes * count;
+    if (count == 1) {
+        ret_output->data = sample->data;
+        ret_output->size_bytes = sample->size_bytes;
+        return 0;
+    }
     /* A vector of one image is no part of a batch, unless it is one value. */
-    if (count > 1 &&
-        (sample->shape.rank == 0 || (sample->shape.rank == 1 && sample->shape.dims[0] != 1))) {
+    if (sample->shape.rank == 0 || (sample->shape.rank == 1 && sample->shape.dims[0] != 1)) {
         return error_set(error, ERROR_UNFIT,
                          "output '%s' has no batch dimension: ask for one object",
                          ret_output->name);
     }
-    if (count > 1 &&
-        __builtin_mul_overflow(sample->shape.dims[0], (int64_t)count, &ret_output->shape.dims[0])) {
+    if (__builtin_mul_overflow(sample->shape.dims[0], (int64_t)count, &ret_output->shape.dims[0])) {
         return error_set(error, ERROR_UNFIT, "output '%s' has a shape without sense",
                          ret_output->name);
     }
-    if (sample->size_bytes > LIMIT_OUTPUT_BYTES / count) {
-        return error_set(error, ERROR_TOO_LARGE, "output '%s' is above %llu bytes for all objects",
-                         ret_output->name, (unsigned long long)LIMIT_OUTPUT_BYTES);
-    }
-    if (count == 1) {
-        ret_output->data = sample->data;
-        return 0;
-    }
-    if (!budget_take(v2->request.answers, ret_output->size_bytes)) {
-        return error_set(error, ERROR_UNAVAILABLE,
-                         "the answers that wait to be sent are at their limit; try again");
-    }
-    memory->budget_bytes = ret_output->size_bytes;
-    memory->data = calloc(ret_output->size_bytes ? ret_output->size_bytes : 1, 1);
-    if (!memory->data) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    }
-    ret_output->data = memory->data;
-    for (size_t i = 0; i < count; i++) {
-        const struct item_output *output = find_output(&v2->items[i], wanted->output);
-        if (output && (output->size_bytes != sample->size_bytes || !same_form(output, sample))) {
-            return differs(ret_output->name, error);
-        }
-        if (output) {
-            memcpy((char *)memory->data + i * sample->size_bytes, output->data, sample->size_bytes);
-        }
-    }
-    return 0;
+    return copy_rows(v2, wanted, sample, memory, ret_output, error);
 }
 
 /* Rows of a classification on their way into text: the elements lie one behind the other. */
@@ -175,7 +205,7 @@ struct classification {
 /* An answer stands for the one row of the primary output. */
 static bool has_answer(const struct infer_item *item)
 {
-    return item->request->output_mask == 0 && item->answer.kind == RESULTS_CLASSES;
+    return tensor_set_is_empty(&item->request->outputs) && item->answer.kind == RESULTS_CLASSES;
 }
 
 static int row_classes(const struct classification *c, const struct infer_item *item, size_t row,
@@ -320,12 +350,12 @@ static int make_output(const struct call *call, const struct wanted *wanted,
     return join_rows(v2, wanted, sample, memory, ret_output, error);
 }
 
-/* Numbers of so many bytes are not written at once, but while the client takes them. */
+/* Tensors of so many bytes are not written at once, but while the client takes them. */
 static bool is_long(const struct v2_output *outputs, size_t count)
 {
     size_t total = 0;
     for (size_t i = 0; i < count; i++) {
-        total += outputs[i].datatype != DATATYPE_BYTES ? outputs[i].size_bytes : 0;
+        total += outputs[i].elements ? 0 : outputs[i].size_bytes;
     }
     return total >= PIECE_STREAM_LEAST;
 }
@@ -453,9 +483,15 @@ static int choose_outputs(struct call *call, struct v2_call *v2, struct error *e
 {
     const struct worker_facts *facts = &call->model->runtime.facts;
     const struct v2_request *body = v2->body;
+    size_t room = body->output_count > 0 ? body->output_count : facts->output_count;
+    v2->wanted = calloc(room + 1, sizeof *v2->wanted);
+    v2->memory = calloc(room + 1, sizeof *v2->memory);
+    if (!v2->wanted || !v2->memory) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
     for (uint32_t i = 0; body->output_count == 0 && i < facts->output_count; i++) {
         v2->wanted[v2->wanted_count++] = (struct wanted){i, 0, body->binary_output};
-        v2->request.output_mask |= 1u << i;
+        tensor_set_add(&v2->request.outputs, i);
     }
     for (size_t i = 0; i < body->output_count; i++) {
         const struct v2_request_output *output = &body->outputs[i];
@@ -464,14 +500,14 @@ static int choose_outputs(struct call *call, struct v2_call *v2, struct error *e
                strcmp(facts->outputs[index].name, output->name) != 0) {
             index++;
         }
-        if (index == facts->output_count || v2->wanted_count == LIMIT_MODEL_TENSORS) {
+        if (index == facts->output_count) {
             return error_set(error, ERROR_MALFORMED,
                              "model '%s' has no output '%.128s'; its first is '%s'",
                              call->model->name, output->name, facts->outputs[0].name);
         }
         v2->wanted[v2->wanted_count++] =
             (struct wanted){index, output->classification, output->binary};
-        v2->request.output_mask |= 1u << index;
+        tensor_set_add(&v2->request.outputs, index);
     }
     return 0;
 }
@@ -484,7 +520,7 @@ static void prefer_answer(const struct call *call, struct v2_call *v2)
     if (v2->wanted_count == 1 && call->model->spec->task == MODEL_IMAGE_CLASSIFICATION &&
         only->output == call->model->runtime.primary_output && only->classification > 0 &&
         only->classification <= RESULTS_CLASSES_MAX) {
-        v2->request.output_mask = 0;
+        v2->request.outputs = (struct tensor_set){{0}};
         v2->request.top = only->classification;
     }
 }
@@ -556,12 +592,35 @@ static int take_stored_tensor(struct call *call, const struct v2_input *input,
                                error);
 }
 
+static int no_such_input(const struct call *call, const char *name, struct error *error)
+{
+    const struct worker_facts *facts = &call->model->runtime.facts;
+    if (facts->input_count == 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "model '%s' has no input '%.128s'; it takes none at all",
+                         call->model->name, name);
+    }
+    return error_set(
+        error, ERROR_MALFORMED, "model '%s' has no input '%.128s'; %s'%s'", call->model->name, name,
+        call->model->spec->task != MODEL_TENSOR ? "it takes 'image' or " : "its first is ",
+        facts->inputs[0].name);
+}
+
 static int take_tensors(struct call *call, struct v2_call *v2, struct error *error)
 {
     const struct worker_facts *facts = &call->model->runtime.facts;
+    if (v2->body->input_count == 0 && facts->input_count > 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "request: inputs must name tensors; the first of model '%s' is '%s'",
+                         call->model->name, facts->inputs[0].name);
+    }
     int result = make_items(v2, 1, error);
     if (result < 0) {
         return result;
+    }
+    v2->tensors = calloc(v2->body->input_count + 1, sizeof *v2->tensors);
+    if (!v2->tensors) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
     }
     v2->items[0].kind = ITEM_TENSORS;
     v2->items[0].tensors = v2->tensors;
@@ -572,11 +631,7 @@ static int take_tensors(struct call *call, struct v2_call *v2, struct error *err
             index++;
         }
         if (index == facts->input_count) {
-            return error_set(error, ERROR_MALFORMED, "model '%s' has no input '%.128s'; %s'%s'",
-                             call->model->name, input->name,
-                             call->model->spec->task != MODEL_TENSOR ? "it takes 'image' or "
-                                                                     : "its first is ",
-                             facts->inputs[0].name);
+            return no_such_input(call, input->name, error);
         }
         struct item_tensor *tensor = &v2->tensors[v2->items[0].tensor_count++];
         *tensor = (struct item_tensor){.index = index,
@@ -663,7 +718,7 @@ static void infer(struct call *call)
         clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
     int result = v2_request_parse(
         body, size, http_request_header(call->request, "Inference-Header-Content-Length"),
-        &v2->body, &error);
+        call->model->spec->task == MODEL_TENSOR, &v2->body, &error);
     if (result == 0) {
         result = choose_outputs(call, v2, &error);
     }

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "wire/tensor.h"
+#include "wire/tensor_set.h"
 
 struct engine;       /* the environment: one a process */
 struct engine_model; /* one session */
@@ -27,10 +28,12 @@ struct engine_file {
     size_t size;
 };
 
-/* What a model takes and gives. Initialisers that stand among the graph's inputs are no inputs. */
+/* What a model takes and gives. Initialisers that stand among the graph's inputs are no inputs.
+ * Names are UTF-8, and differ among the inputs and among the outputs. */
 struct engine_signature {
     uint32_t input_count;
     uint32_t output_count;
+    char left_out[256]; /* outputs that are no tensors of a served type, in words, or "" */
     struct tensor_info inputs[LIMIT_MODEL_TENSORS];
     struct tensor_info outputs[LIMIT_MODEL_TENSORS];
 };
@@ -39,7 +42,7 @@ struct engine_tensor {
     uint32_t index; /* of the input or output in the signature */
     enum datatype datatype;
     struct tensor_shape shape;
-    void *data; /* borrowed */
+    void *data; /* borrowed; BYTES in the form of tensor_bytes.h */
     size_t size;
 };
 
@@ -48,11 +51,11 @@ struct engine_tensor {
 struct engine_run {
     const struct engine_tensor *inputs;
     uint32_t input_count;
-    uint32_t output_mask; /* bit per wanted output */
+    struct tensor_set wanted; /* outputs */
     void *area;
     size_t area_size;
+    uint32_t output_count;                             /* filled */
     struct engine_tensor outputs[LIMIT_MODEL_TENSORS]; /* filled; data points into `area` */
-    uint32_t output_count;
 };
 
 struct engine_ops {

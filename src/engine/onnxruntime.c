@@ -16,6 +16,8 @@
 
 #include "base/utf8.h"
 #include "engine/engine.h"
+#include "engine/onnx_counts.h"
+#include "wire/tensor_bytes.h"
 
 enum { ORT_LEVEL = 18, OUTPUT_ALIGNMENT = 64 };
 
@@ -48,7 +50,51 @@ static const struct {
     {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, DATATYPE_INT64},
     {ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL, DATATYPE_BOOL},
     {ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, DATATYPE_BYTES},
+    {ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16, DATATYPE_BF16},
 };
+
+/* Of those that are not served, for messages. */
+static const char *type_name(ONNXTensorElementDataType ort)
+{
+    switch (ort) {
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_COMPLEX64:
+        return "a tensor of complex64";
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_COMPLEX128:
+        return "a tensor of complex128";
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT8E4M3FN:
+        return "a tensor of float8e4m3fn";
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT8E4M3FNUZ:
+        return "a tensor of float8e4m3fnuz";
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT8E5M2:
+        return "a tensor of float8e5m2";
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT8E5M2FNUZ:
+        return "a tensor of float8e5m2fnuz";
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT4:
+        return "a tensor of uint4";
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_INT4:
+        return "a tensor of int4";
+    default:
+        return "a tensor of a type that is not known";
+    }
+}
+
+static const char *kind_name(ONNXType kind)
+{
+    switch (kind) {
+    case ONNX_TYPE_SEQUENCE:
+        return "a sequence";
+    case ONNX_TYPE_MAP:
+        return "a map";
+    case ONNX_TYPE_SPARSETENSOR:
+        return "a sparse tensor";
+    case ONNX_TYPE_OPTIONAL:
+        return "an optional value";
+    case ONNX_TYPE_OPAQUE:
+        return "an opaque value";
+    default:
+        return "of a kind that is not known";
+    }
+}
 
 static enum datatype datatype_from_ort(ONNXTensorElementDataType ort)
 {
@@ -215,15 +261,15 @@ static int read_shape(const struct engine *engine, const OrtTensorTypeAndShapeIn
     return result;
 }
 
-static int describe(struct engine_model *model, size_t index, bool input, struct tensor_info *info,
-                    struct error *error)
+/* The name of an input or output, by the session's order. */
+static int read_name(struct engine_model *model, size_t index, bool input, struct tensor_info *info,
+                     struct error *error)
 {
     const struct engine *engine = model->engine;
     const OrtApi *api = engine->api;
     OrtAllocator *allocator = NULL;
     char *name = NULL;
-    OrtTypeInfo *type = NULL;
-    const OrtTensorTypeAndShapeInfo *tensor = NULL;
+    const char *what = input ? "input" : "output";
     int result = ort_check(engine, api->GetAllocatorWithDefaultOptions(&allocator), ERROR_INTERNAL,
                            "ONNX Runtime", error);
     if (result == 0) {
@@ -232,39 +278,74 @@ static int describe(struct engine_model *model, size_t index, bool input, struct
                   : api->SessionGetOutputName(model->session, index, allocator, &name);
         result = ort_check(engine, status, ERROR_UNFIT, "model", error);
     }
-    if (result == 0) {
-        OrtStatus *status = input ? api->SessionGetInputTypeInfo(model->session, index, &type)
-                                  : api->SessionGetOutputTypeInfo(model->session, index, &type);
-        result = ort_check(engine, status, ERROR_UNFIT, "model", error);
-    }
     if (result == 0 && strlen(name) > LIMIT_TENSOR_NAME) {
-        result = error_set(error, ERROR_UNFIT, "a tensor's name is longer than %u bytes",
-                           LIMIT_TENSOR_NAME);
+        result = error_set(error, ERROR_UNFIT,
+                           "the name of %s %zu has %zu bytes, above the limit "
+                           "of %u",
+                           what, index + 1, strlen(name), LIMIT_TENSOR_NAME);
     }
     if (result == 0 && !utf8_valid(name, strlen(name))) {
-        result = error_set(error, ERROR_UNFIT, "the name of %s %zu is not UTF-8",
-                           input ? "input" : "output", index + 1);
+        result = error_set(error, ERROR_UNFIT, "the name of %s %zu is not UTF-8", what, index + 1);
     }
     if (result == 0) {
         (void)snprintf(info->name, sizeof info->name, "%s", name);
-        result = ort_check(engine, api->CastTypeInfoToTensorInfo(type, &tensor), ERROR_UNFIT,
-                           "model", error);
-    }
-    if (result == 0 && !tensor) {
-        result = error_set(error, ERROR_UNFIT, "%s '%s' is not a tensor",
-                           input ? "input" : "output", info->name);
-    }
-    if (result == 0) {
-        result = read_shape(engine, tensor, &info->datatype, &info->shape, error);
-    }
-    if (type) {
-        api->ReleaseTypeInfo(type);
     }
     if (name) {
         OrtStatus *status = api->AllocatorFree(allocator, name);
         if (status) {
             api->ReleaseStatus(status);
         }
+    }
+    return result;
+}
+
+/* Type and shape of a tensor; *ret_unserved says what it is where that is not served. */
+static int read_type(const struct engine *engine, const OrtTypeInfo *type, struct tensor_info *info,
+                     const char **ret_unserved, struct error *error)
+{
+    const OrtApi *api = engine->api;
+    const OrtTensorTypeAndShapeInfo *tensor = NULL;
+    enum ONNXType kind = ONNX_TYPE_UNKNOWN;
+    ONNXTensorElementDataType element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+    *ret_unserved = NULL;
+    int result = ort_check(engine, api->GetOnnxTypeFromTypeInfo(type, &kind), ERROR_UNFIT,
+                           info->name, error);
+    if (result == 0 && kind != ONNX_TYPE_TENSOR) {
+        *ret_unserved = kind_name(kind);
+        return 0;
+    }
+    if (result == 0) {
+        result = ort_check(engine, api->CastTypeInfoToTensorInfo(type, &tensor), ERROR_UNFIT,
+                           info->name, error);
+    }
+    if (result == 0) {
+        result = ort_check(engine, api->GetTensorElementType(tensor, &element), ERROR_UNFIT,
+                           info->name, error);
+    }
+    if (result == 0 && datatype_from_ort(element) == DATATYPE_NONE) {
+        *ret_unserved = type_name(element);
+        return 0;
+    }
+    return result < 0 ? result : read_shape(engine, tensor, &info->datatype, &info->shape, error);
+}
+
+static int describe(struct engine_model *model, size_t index, bool input, struct tensor_info *info,
+                    const char **ret_unserved, struct error *error)
+{
+    const struct engine *engine = model->engine;
+    const OrtApi *api = engine->api;
+    OrtTypeInfo *type = NULL;
+    int result = read_name(model, index, input, info, error);
+    if (result == 0) {
+        OrtStatus *status = input ? api->SessionGetInputTypeInfo(model->session, index, &type)
+                                  : api->SessionGetOutputTypeInfo(model->session, index, &type);
+        result = ort_check(engine, status, ERROR_UNFIT, info->name, error);
+    }
+    if (result == 0) {
+        result = read_type(engine, type, info, ret_unserved, error);
+    }
+    if (type) {
+        api->ReleaseTypeInfo(type);
     }
     return result;
 }
@@ -283,6 +364,78 @@ static int check_names(const struct tensor_info *tensors, uint32_t count, const 
     return 0;
 }
 
+static int too_many(size_t count, const char *what, struct error *error)
+{
+    return error_set(error, ERROR_UNFIT, "the model has %zu %s; at most %u are served", count, what,
+                     LIMIT_MODEL_TENSORS);
+}
+
+static int read_inputs(struct engine_model *model, size_t count, struct error *error)
+{
+    struct engine_signature *signature = &model->signature;
+    if (count > LIMIT_MODEL_TENSORS) {
+        return too_many(count, "inputs", error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *unserved = NULL;
+        struct tensor_info *info = &signature->inputs[i];
+        int result = describe(model, i, true, info, &unserved, error);
+        if (result < 0) {
+            return result;
+        }
+        if (unserved) {
+            return error_set(error, ERROR_UNFIT, "input '%s' is %s, which is not served",
+                             info->name, unserved);
+        }
+    }
+    signature->input_count = (uint32_t)count;
+    return check_names(signature->inputs, signature->input_count, "inputs", error);
+}
+
+/* Adds an output to those that are left out; where there are too many words, dots stand for them.
+ */
+static void leave_out(struct engine_signature *signature, const char *name, const char *unserved)
+{
+    static const char dots[] = ", ...";
+    char *text = signature->left_out;
+    size_t used = strlen(text);
+    size_t room = sizeof signature->left_out - sizeof dots - used;
+    char words[LIMIT_TENSOR_NAME + 64];
+    int length = snprintf(words, sizeof words, "%s'%s' (%s)", used > 0 ? ", " : "", name, unserved);
+    if (length > 0 && (size_t)length < room) {
+        memcpy(text + used, words, (size_t)length + 1);
+    } else if (used < sizeof dots || strcmp(text + used - sizeof dots + 1, dots) != 0) {
+        memcpy(text + used, dots, sizeof dots);
+    }
+}
+
+/* What is no tensor of a served type is left out, as long as something is left. */
+static int read_outputs(struct engine_model *model, size_t count, struct error *error)
+{
+    struct engine_signature *signature = &model->signature;
+    if (count > LIMIT_MODEL_TENSORS) {
+        return too_many(count, "outputs", error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *unserved = NULL;
+        struct tensor_info *info = &signature->outputs[signature->output_count];
+        int result = describe(model, i, false, info, &unserved, error);
+        if (result < 0) {
+            return result;
+        }
+        if (unserved) {
+            leave_out(signature, info->name, unserved);
+        } else {
+            signature->output_count++;
+        }
+    }
+    if (signature->output_count == 0) {
+        return error_set(error, ERROR_UNFIT, "the model has no output that is served: %s",
+                         count > 0 ? signature->left_out : "it has none at all");
+    }
+    return check_names(signature->outputs, signature->output_count, "outputs", error);
+}
+
 static int read_signature(struct engine_model *model, struct error *error)
 {
     const struct engine *engine = model->engine;
@@ -294,29 +447,28 @@ static int read_signature(struct engine_model *model, struct error *error)
         result = ort_check(engine, engine->api->SessionGetOutputCount(model->session, &outputs),
                            ERROR_UNFIT, "model", error);
     }
-    if (result < 0) {
-        return result;
-    }
-    if (inputs > LIMIT_MODEL_TENSORS || outputs > LIMIT_MODEL_TENSORS || outputs == 0) {
-        return error_set(error, ERROR_UNFIT,
-                         "the model has %zu inputs and %zu outputs; 1 to %u are served", inputs,
-                         outputs, LIMIT_MODEL_TENSORS);
-    }
-    model->signature.input_count = (uint32_t)inputs;
-    model->signature.output_count = (uint32_t)outputs;
-    for (size_t i = 0; i < inputs && result == 0; i++) {
-        result = describe(model, i, true, &model->signature.inputs[i], error);
-    }
-    for (size_t i = 0; i < outputs && result == 0; i++) {
-        result = describe(model, i, false, &model->signature.outputs[i], error);
-    }
     if (result == 0) {
-        result = check_names(model->signature.inputs, (uint32_t)inputs, "inputs", error);
+        result = read_inputs(model, inputs, error);
     }
-    if (result == 0) {
-        result = check_names(model->signature.outputs, (uint32_t)outputs, "outputs", error);
+    return result < 0 ? result : read_outputs(model, outputs, error);
+}
+
+/* Before a session is made of it. Each initialiser stands for one input at most, so that there are
+ * at least as many inputs as are left. What cannot be read is for ONNX Runtime to refuse. */
+static int check_counts(const struct engine_file *file, struct error *error)
+{
+    struct onnx_counts counts = {0};
+    if (onnx_counts_read(file->data, file->size, &counts) < 0) {
+        return 0;
     }
-    return result;
+    if (counts.outputs > LIMIT_MODEL_TENSORS) {
+        return too_many(counts.outputs, "outputs", error);
+    }
+    if (counts.inputs > counts.initializers &&
+        counts.inputs - counts.initializers > LIMIT_MODEL_TENSORS) {
+        return too_many(counts.inputs - counts.initializers, "inputs", error);
+    }
+    return 0;
 }
 
 static void onnxruntime_unload(struct engine_model *model)
@@ -335,13 +487,17 @@ static int onnxruntime_load(struct engine *engine, const struct engine_file *fil
                             unsigned threads, struct engine_model **ret_model, struct error *error)
 {
     OrtSessionOptions *options = NULL;
+    int result = check_counts(file, error);
+    if (result < 0) {
+        return result;
+    }
     struct engine_model *model = calloc(1, sizeof *model);
     if (!model) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
     model->engine = engine;
-    int result = ort_check(engine, engine->api->CreateSessionOptions(&options), ERROR_INTERNAL,
-                           "ONNX Runtime", error);
+    result = ort_check(engine, engine->api->CreateSessionOptions(&options), ERROR_INTERNAL,
+                       "ONNX Runtime", error);
     if (result == 0) {
         result = configure(engine, options, threads, error);
     }
@@ -373,6 +529,67 @@ static const struct engine_signature *onnxruntime_signature(const struct engine_
     return &model->signature;
 }
 
+/* The bytes that an output's elements take. */
+static int measure_output(const struct engine *engine, const OrtValue *value, const char *name,
+                          struct engine_tensor *output, struct error *error)
+{
+    size_t count = 0;
+    size_t text = 0;
+    if (output->datatype == DATATYPE_NONE || tensor_shape_count(&output->shape, &count) < 0) {
+        return error_set(error, ERROR_UNFIT, "output '%s' has a type that is not served (%s)", name,
+                         datatype_name(output->datatype));
+    }
+    if (output->datatype != DATATYPE_BYTES) {
+        output->size = count * datatype_size(output->datatype);
+        return 0;
+    }
+    int result = ort_check(engine, engine->api->GetStringTensorDataLength(value, &text),
+                           ERROR_UNFIT, name, error);
+    output->size = count * TENSOR_BYTES_HEAD + text;
+    return result;
+}
+
+/* Strings one by one, each behind its length; their lengths add up to what was measured. */
+static int copy_strings(const struct engine *engine, const OrtValue *value,
+                        const struct engine_tensor *output, const char *name, struct error *error)
+{
+    size_t count = 0;
+    size_t used = 0;
+    int result = tensor_shape_count(&output->shape, &count);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        size_t length = 0;
+        result = ort_check(engine, engine->api->GetStringTensorElementLength(value, i, &length),
+                           ERROR_UNFIT, name, error);
+        if (result == 0 && (length > UINT32_MAX || used + TENSOR_BYTES_HEAD > output->size ||
+                            length > output->size - used - TENSOR_BYTES_HEAD)) {
+            result = error_set(error, ERROR_UNFIT, "output '%s' has a string of %zu bytes", name,
+                               length);
+        }
+        if (result == 0) {
+            char *at = (char *)output->data + used;
+            tensor_bytes_put(at, (uint32_t)length);
+            result = ort_check(
+                engine,
+                engine->api->GetStringTensorElement(value, length, i, at + TENSOR_BYTES_HEAD),
+                ERROR_UNFIT, name, error);
+            used += TENSOR_BYTES_HEAD + length;
+        }
+    }
+    return result;
+}
+
+static int copy_numbers(const struct engine *engine, OrtValue *value,
+                        const struct engine_tensor *output, const char *name, struct error *error)
+{
+    void *data = NULL;
+    int result = ort_check(engine, engine->api->GetTensorMutableData(value, &data), ERROR_UNFIT,
+                           name, error);
+    if (result == 0 && output->size > 0) {
+        memcpy(output->data, data, output->size);
+    }
+    return result;
+}
+
 /* Copies one output value behind the ones that stand already; advances *used. */
 static int take_output(const struct engine_model *model, OrtValue *value, uint32_t index,
                        struct engine_run *run, size_t *used, struct error *error)
@@ -381,8 +598,6 @@ static int take_output(const struct engine_model *model, OrtValue *value, uint32
     const char *name = model->signature.outputs[index].name;
     struct engine_tensor *output = &run->outputs[run->output_count];
     OrtTensorTypeAndShapeInfo *info = NULL;
-    void *data = NULL;
-    size_t count = 0;
     int result = ort_check(engine, engine->api->GetTensorTypeAndShape(value, &info), ERROR_UNFIT,
                            name, error);
     if (result < 0) {
@@ -391,26 +606,61 @@ static int take_output(const struct engine_model *model, OrtValue *value, uint32
     output->index = index;
     result = read_shape(engine, info, &output->datatype, &output->shape, error);
     engine->api->ReleaseTensorTypeAndShapeInfo(info);
+    if (result == 0) {
+        result = measure_output(engine, value, name, output, error);
+    }
     if (result < 0) {
         return result;
     }
-    if (datatype_size(output->datatype) == 0 || tensor_shape_count(&output->shape, &count) < 0) {
-        return error_set(error, ERROR_UNFIT, "output '%s' has a type that is not served (%s)", name,
-                         datatype_name(output->datatype));
-    }
-    output->size = count * datatype_size(output->datatype);
     size_t start = (*used + OUTPUT_ALIGNMENT - 1) / OUTPUT_ALIGNMENT * OUTPUT_ALIGNMENT;
     if (start > run->area_size || output->size > run->area_size - start) {
-        return error_set(error, ERROR_TOO_LARGE, "output '%s' of %zu bytes is above the limit",
-                         name, output->size);
+        return error_set(error, ERROR_TOO_LARGE,
+                         "output '%s' of %zu bytes is above the limit of %zu for all outputs", name,
+                         output->size, run->area_size);
     }
-    result = ort_check(engine, engine->api->GetTensorMutableData(value, &data), ERROR_UNFIT, name,
-                       error);
+    output->data = (char *)run->area + start;
+    result = output->datatype == DATATYPE_BYTES ? copy_strings(engine, value, output, name, error)
+                                                : copy_numbers(engine, value, output, name, error);
     if (result == 0) {
-        output->data = (char *)run->area + start;
-        memcpy(output->data, data, output->size);
         *used = start + output->size;
         run->output_count++;
+    }
+    return result;
+}
+
+static int make_strings(const struct engine *engine, const struct engine_tensor *input,
+                        const char *name, OrtValue **ret_value, struct error *error)
+{
+    const OrtApi *api = engine->api;
+    OrtAllocator *allocator = NULL;
+    struct tensor_bytes bytes = {input->data, input->size};
+    size_t count = 0;
+    int result = tensor_shape_count(&input->shape, &count);
+    if (result == 0) {
+        result = ort_check(engine, api->GetAllocatorWithDefaultOptions(&allocator), ERROR_INTERNAL,
+                           "ONNX Runtime", error);
+    }
+    if (result == 0) {
+        result =
+            ort_check(engine,
+                      api->CreateTensorAsOrtValue(allocator, input->shape.dims, input->shape.rank,
+                                                  ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, ret_value),
+                      ERROR_UNFIT, name, error);
+    }
+    for (size_t i = 0; i < count && result == 0; i++) {
+        const char *data = NULL;
+        size_t size = 0;
+        char *room = NULL;
+        if (!tensor_bytes_next(&bytes, &data, &size)) {
+            return error_set(error, ERROR_MALFORMED, "input '%s' has fewer elements than its shape",
+                             name);
+        }
+        result =
+            ort_check(engine, api->GetResizedStringTensorElementBuffer(*ret_value, i, size, &room),
+                      ERROR_UNFIT, name, error);
+        if (result == 0 && size > 0) {
+            memcpy(room, data, size);
+        }
     }
     return result;
 }
@@ -419,19 +669,21 @@ static int make_inputs(const struct engine_model *model, const struct engine_run
                        OrtValue **values, const char **names, struct error *error)
 {
     const struct engine *engine = model->engine;
-    for (uint32_t i = 0; i < run->input_count; i++) {
+    int result = 0;
+    for (uint32_t i = 0; i < run->input_count && result == 0; i++) {
         const struct engine_tensor *input = &run->inputs[i];
         names[i] = model->signature.inputs[input->index].name;
-        int result = ort_check(engine,
-                               engine->api->CreateTensorWithDataAsOrtValue(
-                                   engine->memory, input->data, input->size, input->shape.dims,
-                                   input->shape.rank, datatype_to_ort(input->datatype), &values[i]),
-                               ERROR_UNFIT, names[i], error);
-        if (result < 0) {
-            return result;
+        if (input->datatype == DATATYPE_BYTES) {
+            result = make_strings(engine, input, names[i], &values[i], error);
+            continue;
         }
+        result = ort_check(engine,
+                           engine->api->CreateTensorWithDataAsOrtValue(
+                               engine->memory, input->data, input->size, input->shape.dims,
+                               input->shape.rank, datatype_to_ort(input->datatype), &values[i]),
+                           ERROR_UNFIT, names[i], error);
     }
-    return 0;
+    return result;
 }
 
 /* ONNX Runtime has no code for want of memory: its arena and the C++ library say so in words. */
@@ -449,12 +701,16 @@ static int onnxruntime_run(struct engine_model *model, struct engine_run *run, s
     const char *input_names[LIMIT_MODEL_TENSORS];
     const char *output_names[LIMIT_MODEL_TENSORS];
     uint32_t output_indexes[LIMIT_MODEL_TENSORS];
-    OrtValue *inputs[LIMIT_MODEL_TENSORS] = {0};
-    OrtValue *outputs[LIMIT_MODEL_TENSORS] = {0};
+    OrtValue *inputs[LIMIT_MODEL_TENSORS];
+    OrtValue *outputs[LIMIT_MODEL_TENSORS];
     size_t wanted = 0;
+    for (uint32_t i = 0; i < run->input_count; i++) {
+        inputs[i] = NULL;
+    }
     for (uint32_t i = 0; i < model->signature.output_count; i++) {
-        if (run->output_mask & (1u << i)) {
+        if (tensor_set_has(&run->wanted, i)) {
             output_indexes[wanted] = i;
+            outputs[wanted] = NULL;
             output_names[wanted++] = model->signature.outputs[i].name;
         }
     }
@@ -470,10 +726,12 @@ static int onnxruntime_run(struct engine_model *model, struct engine_run *run, s
     for (size_t i = 0; i < wanted && result == 0; i++) {
         result = take_output(model, outputs[i], output_indexes[i], run, &used, error);
     }
-    for (size_t i = 0; i < LIMIT_MODEL_TENSORS; i++) {
+    for (uint32_t i = 0; i < run->input_count; i++) {
         if (inputs[i]) {
             engine->api->ReleaseValue(inputs[i]);
         }
+    }
+    for (size_t i = 0; i < wanted; i++) {
         if (outputs[i]) {
             engine->api->ReleaseValue(outputs[i]);
         }

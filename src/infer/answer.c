@@ -7,7 +7,9 @@
 
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "infer/postprocess.h"
+#include "wire/tensor_bytes.h"
 
 static void write_error(struct buffer *out, const struct infer_item *item, const char *object)
 {
@@ -134,13 +136,35 @@ static void write_embedding(struct buffer *out, struct infer_item *item, const c
     result_write_json(out, &result);
 }
 
-static void write_outputs(struct buffer *out, const struct infer_item *item, const char *object,
+/* Strings that JSON cannot have make the whole outcome an error. */
+static bool check_strings(const struct item_output *output, const char *name, struct error *error)
+{
+    struct tensor_bytes left = {output->data, output->size_bytes};
+    const char *data = NULL;
+    size_t size = 0;
+    while (output->datatype == DATATYPE_BYTES && tensor_bytes_next(&left, &data, &size)) {
+        if (!utf8_valid(data, size)) {
+            (void)error_set(error, ERROR_UNFIT,
+                            "output '%s' has strings that are not UTF-8, which JSON cannot have: "
+                            "ask for binary data under /v2",
+                            name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void write_outputs(struct buffer *out, struct infer_item *item, const char *object,
                           struct pieces *later)
 {
     struct result_output outputs[LIMIT_MODEL_TENSORS];
     const struct worker_facts *facts = &item->request->model->runtime.facts;
     for (uint32_t i = 0; i < item->output_count; i++) {
         const struct item_output *output = &item->outputs[i];
+        if (!check_strings(output, facts->outputs[output->index].name, &item->error)) {
+            write_error(out, item, object);
+            return;
+        }
         outputs[i] = (struct result_output){.name = facts->outputs[output->index].name,
                                             .datatype = output->datatype,
                                             .shape = output->shape,

@@ -37,15 +37,30 @@ static void unlink_loading(struct dispatch *dispatch, struct model *model)
     }
 }
 
+/* What the first worker said of the model stands for as long as the model does: requests were made
+ * by it. Another that says something else has read other files. */
+static int keep_facts(struct model *model, const struct worker_facts *facts, struct error *error)
+{
+    struct model_runtime *runtime = &model->runtime;
+    if (runtime->facts_known) {
+        return worker_facts_same(&runtime->facts, facts)
+                   ? 0
+                   : error_set(error, ERROR_UNFIT,
+                               "its inputs or outputs are not what they were: the package was "
+                               "changed in place; start situd again, or add the package anew");
+    }
+    if (worker_facts_copy(facts, &runtime->facts) < 0) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    runtime->primary_output = postprocess_primary_output(model->spec, &runtime->facts);
+    runtime->facts_known = true;
+    return 0;
+}
+
 static void publish_worker(struct dispatch *dispatch, struct model *model,
                            struct worker_process *worker, uint64_t memory_bytes)
 {
     struct model_runtime *runtime = &model->runtime;
-    if (!runtime->facts_known) {
-        runtime->facts = *worker_process_facts(worker);
-        runtime->primary_output = postprocess_primary_output(model->spec, &runtime->facts);
-        runtime->facts_known = true;
-    }
     const struct worker_facts *facts = worker_process_facts(worker);
     dispatch->last_sandbox.landlock_abi = facts->landlock_abi;
     dispatch->last_sandbox.seccomp = facts->seccomp;
@@ -180,6 +195,9 @@ static void load_task(void *argument)
         unlink_loading(dispatch, model);
         if (result == 0 && dispatch->stopping) {
             result = error_set(&error, ERROR_UNAVAILABLE, "situd is stopping");
+        }
+        if (result == 0) {
+            result = keep_facts(model, worker_process_facts(worker), &error);
         }
         if (result == 0) {
             publish_worker(dispatch, model, worker, memory_bytes);

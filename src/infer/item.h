@@ -18,6 +18,7 @@
 #include "sched/queue.h"
 #include "store/store.h"
 #include "wire/tensor.h"
+#include "wire/tensor_set.h"
 
 enum item_state { ITEM_IDLE, ITEM_QUEUED, ITEM_PARKED, ITEM_SUSPECT, ITEM_RUNNING, ITEM_DONE };
 
@@ -61,14 +62,14 @@ struct infer_item {
     size_t size_bytes;
     const struct item_tensor *tensors; /* ITEM_TENSORS; borrowed */
     uint32_t tensor_count;
-    uint32_t edge;     /* ITEM_THUMBNAIL: pixels; the request's output mask is then 1 */
+    uint32_t edge;     /* ITEM_THUMBNAIL: pixels; the request wants output 0 then */
     bool has_identity; /* ITEM_STORED: `identity` was seen by the owner just before */
     bool looked_up;    /* the result cache was asked by that identity already, in vain */
     struct object_identity identity; /* from the outcome on: of what was read, or found */
 
     /* The outcome: error.code is the reason, or ERROR_NONE, and then there are outputs, an answer,
      * or both. An answer is what the model's task makes of its primary output: the best classes, or
-     * the embedding; it is made where the request has no output mask. It may hold fewer classes
+     * the embedding; it is made where the request names no outputs. It may hold fewer classes
      * than the request wants (answer_suffices); then there are outputs. */
     struct error error;
     struct item_output *outputs; /* owned; data in the same block, or in the answer's memory */
@@ -94,7 +95,7 @@ struct infer_request {
     size_t item_count;
     size_t top;                 /* classes that will be asked of the outcome */
     bool no_cache;              /* infer, whatever the result cache knows */
-    uint32_t output_mask;       /* bit per wanted output; 0: an answer is wanted */
+    struct tensor_set outputs;  /* wanted ones; where there is none, an answer is wanted */
     int64_t deadline_ns;        /* in the queue */
     atomic_size_t output_bytes; /* held by outcomes; up to LIMIT_OUTPUT_BYTES */
     struct budget *answers;     /* borrowed; outcomes count in it, too. NULL: they do not */

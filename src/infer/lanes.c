@@ -15,6 +15,7 @@
 #include "infer/answer.h"
 #include "infer/cgroup.h"
 #include "wire/npy.h"
+#include "wire/tensor_bytes.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -202,6 +203,15 @@ static int take_in_tensors(const struct lane_context *context, struct infer_item
     return 0;
 }
 
+/* Looked at in our own copy. Numbers were compared with their shape before. */
+static bool is_whole(const struct item_output *output)
+{
+    size_t count = 0;
+    return output->datatype != DATATYPE_BYTES ||
+           (tensor_shape_count(&output->shape, &count) == 0 &&
+            tensor_bytes_valid(output->data, output->size_bytes, count));
+}
+
 /* Out of shared memory into memory that only the daemon writes. */
 static enum lane_outcome copy_outputs(struct infer_item *item, const struct message_done *done,
                                       const char *area, uint64_t *ret_used)
@@ -246,6 +256,10 @@ static enum lane_outcome copy_outputs(struct infer_item *item, const struct mess
                                                 .data = memory + start,
                                                 .size_bytes = (size_t)ref->size_bytes};
         memcpy(memory + start, area + ref->offset, (size_t)ref->size_bytes);
+        if (!is_whole(&item->outputs[i])) {
+            (void)error_set(&item->error, ERROR_INTERNAL,
+                            "the worker gave strings that are not what their tensor's shape says");
+        }
         start += ((size_t)ref->size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         if (ref->offset + ref->size_bytes > *ret_used) {
             *ret_used = ref->offset + ref->size_bytes;
@@ -254,16 +268,15 @@ static enum lane_outcome copy_outputs(struct infer_item *item, const struct mess
     return LANE_DONE;
 }
 
-static uint32_t wanted_outputs(const struct infer_item *item)
+static struct tensor_set wanted_outputs(const struct infer_item *item)
 {
     const struct infer_request *request = item->request;
-    if (request->output_mask != 0) {
-        return request->output_mask;
+    if (!tensor_set_is_empty(&request->outputs)) {
+        return request->outputs;
     }
     const struct model *model = request->model;
-    return model->spec->task == MODEL_TENSOR
-               ? (uint32_t)((UINT64_C(1) << model->runtime.facts.output_count) - 1)
-               : 1u << model->runtime.primary_output;
+    return model->spec->task == MODEL_TENSOR ? tensor_set_first(model->runtime.facts.output_count)
+                                             : tensor_set_of(model->runtime.primary_output);
 }
 
 static int take_in(const struct lane_context *context, struct infer_item *item,
@@ -287,7 +300,7 @@ static int take_in(const struct lane_context *context, struct infer_item *item,
 /* The answer, where one is wanted that the best classes tell, or that others may want. */
 static void make_answer(struct infer_item *item)
 {
-    bool wanted = item->request->output_mask == 0 &&
+    bool wanted = tensor_set_is_empty(&item->request->outputs) &&
                   (item->keep || item->request->top <= RESULTS_CLASSES_MAX);
     if (wanted && item->error.code == ERROR_NONE) {
         answer_make(item);
@@ -304,7 +317,9 @@ static bool is_contents_fault(const struct error *error, const struct message_do
 enum lane_outcome lane_carry(const struct lane_context *context, struct infer_item *item,
                              struct worker_process *worker, bool all_cores)
 {
-    struct message_run run = {.kind = RUN_IMAGE, .all_cores = all_cores};
+    struct message_run run; /* its head alone is made empty: the tensors' room is large */
+    memset(&run, 0, offsetof(struct message_run, inputs));
+    run.all_cores = all_cores;
     item->error = (struct error){0};
     item->keep = false;
     item->input_ns = item->run_ns = 0;
@@ -318,7 +333,7 @@ enum lane_outcome lane_carry(const struct lane_context *context, struct infer_it
     const char *area = NULL;
     uint64_t output_used = 0;
     enum lane_outcome outcome = LANE_DONE;
-    run.output_mask = wanted_outputs(item);
+    run.outputs = wanted_outputs(item);
     item->input_ns = clock_now_ns() - item->began_ns;
     if (item->cached) {
         run.input_size = 0; /* nothing to run, nothing in the buffer */

@@ -59,6 +59,7 @@ void model_unref(struct model *model)
     }
     if (before == 1) {
         model_spec_free(model->spec);
+        worker_facts_done(&model->runtime.facts);
         free(model->path);
         free(model);
     }

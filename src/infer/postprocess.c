@@ -74,7 +74,7 @@ static bool tells_softmax(const struct model_spec *spec, const struct worker_fac
                           uint32_t output)
 {
     return spec->apply_softmax >= 0 ? spec->apply_softmax != 0
-                                    : !(facts->probabilities & (1u << output));
+                                    : !tensor_set_has(&facts->probabilities, output);
 }
 
 /* A declared shape of rank 0 may be one that the model does not state. */
@@ -155,6 +155,8 @@ static float load_value(const char *data, enum datatype datatype, size_t i)
         return value.f32;
     case DATATYPE_FP16:
         return half_to_float(value.u16);
+    case DATATYPE_BF16:
+        return bf16_to_float(value.u16);
     case DATATYPE_FP64:
         return (float)value.f64;
     case DATATYPE_UINT8:

@@ -76,12 +76,20 @@ static int task_of(struct result_cache *cache, const struct infer_item *item,
     if (result < 0) {
         return result;
     }
-    if (item->request->output_mask == 0) {
+    const struct tensor_set *outputs = &item->request->outputs;
+    if (tensor_set_is_empty(outputs)) {
         *ret_task = model->task;
         return 0;
     }
-    char form[32];
-    (void)snprintf(form, sizeof form, "outputs=%08" PRIx32, item->request->output_mask);
+    /* In eight digits for the first 32 outputs, as they were told when there were no others. */
+    char form[32 + TENSOR_SET_WORDS * 17];
+    int used = snprintf(form, sizeof form, "outputs=%08" PRIx64, outputs->words[0]);
+    for (uint32_t i = 1; i < TENSOR_SET_WORDS; i++) {
+        if (outputs->words[i] != 0) {
+            used += snprintf(form + used, sizeof form - (size_t)used, ",%" PRIu32 ":%" PRIx64, i,
+                             outputs->words[i]);
+        }
+    }
     return results_task_digest(model->task.bytes, form, strlen(form), ret_task);
 }
 
@@ -151,7 +159,7 @@ static bool accept(struct infer_item *item, struct results_value *value)
         results_value_done(value);
         return true;
     }
-    if (request->output_mask != 0) {
+    if (!tensor_set_is_empty(&request->outputs)) {
         return value->kind == RESULTS_TENSORS && accept_tensors(item, value);
     }
     bool enough = task == MODEL_IMAGE_CLASSIFICATION
@@ -212,7 +220,7 @@ bool result_cache_find_content(struct result_cache *cache, struct infer_item *it
 static bool make_tensors(const struct infer_item *item, struct results_tensor *tensors,
                          struct results_value *value)
 {
-    uint32_t missing = item->request->output_mask;
+    struct tensor_set missing = item->request->outputs;
     for (uint32_t i = 0; i < item->output_count; i++) {
         const struct item_output *output = &item->outputs[i];
         tensors[i] = (struct results_tensor){.index = output->index,
@@ -220,12 +228,12 @@ static bool make_tensors(const struct infer_item *item, struct results_tensor *t
                                              .shape = output->shape,
                                              .data = output->data,
                                              .size_bytes = output->size_bytes};
-        missing &= ~(UINT32_C(1) << output->index);
+        tensor_set_remove(&missing, output->index);
     }
     value->kind = RESULTS_TENSORS;
     value->tensors = tensors;
     value->tensor_count = item->output_count;
-    return missing == 0;
+    return tensor_set_is_empty(&missing);
 }
 
 void result_cache_keep(struct result_cache *cache, struct infer_item *item)
@@ -240,7 +248,7 @@ void result_cache_keep(struct result_cache *cache, struct infer_item *item)
                                  .error_code = item->error.code,
                                  .error_message = item->error.message};
     const struct results_value *value = &made;
-    if (item->error.code == ERROR_NONE && item->request->output_mask == 0) {
+    if (item->error.code == ERROR_NONE && tensor_set_is_empty(&item->request->outputs)) {
         value = &item->answer;
     } else if (item->error.code == ERROR_NONE) {
         made = (struct results_value){0};

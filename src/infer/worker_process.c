@@ -347,14 +347,49 @@ static void take_facts(struct worker_process *worker, const struct pipeline *pip
     facts->untried = loaded->untried != 0;
     memcpy(facts->untried_reason, loaded->text, sizeof facts->untried_reason);
     utf8_clean(facts->untried_reason);
-    facts->input_count = loaded->input_count;
-    facts->output_count = loaded->output_count;
-    memcpy(facts->inputs, loaded->tensors, loaded->input_count * sizeof facts->inputs[0]);
-    memcpy(facts->outputs, loaded->tensors + loaded->input_count,
-           loaded->output_count * sizeof facts->outputs[0]);
+    memcpy(facts->left_out, loaded->left_out, sizeof facts->left_out);
+    utf8_clean(facts->left_out);
     facts->pipeline = *pipeline;
     facts->pipeline.layout = loaded->pipeline.layout;
     facts->pipeline.datatype = loaded->pipeline.datatype;
+}
+
+static int make_room(struct worker_facts *facts, uint32_t inputs, uint32_t outputs,
+                     struct error *error)
+{
+    facts->inputs = calloc((size_t)inputs + 1, sizeof *facts->inputs);
+    facts->outputs = calloc((size_t)outputs + 1, sizeof *facts->outputs);
+    if (!facts->inputs || !facts->outputs) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    facts->input_count = inputs;
+    facts->output_count = outputs;
+    return 0;
+}
+
+/* The inputs and outputs, whose numbers LOADED told; each message goes on where the last one ended.
+ */
+static int take_tensors(struct worker_process *worker, int64_t deadline_ns, union message *message,
+                        struct error *error)
+{
+    struct worker_facts *facts = &worker->facts;
+    int result = make_room(facts, message->loaded.input_count, message->loaded.output_count, error);
+    uint32_t total = facts->input_count + facts->output_count;
+    for (uint32_t have = 0; have < total && result == 0;) {
+        result = wait_message(worker, deadline_ns, MESSAGE_TENSORS, message, error);
+        const struct message_tensors *told = &message->tensors;
+        if (result == 0 && (told->first != have || told->count > total - have)) {
+            return ended_early(worker, true, error);
+        }
+        for (uint32_t i = 0; i < told->count && result == 0; i++, have++) {
+            if (have < facts->input_count) {
+                facts->inputs[have] = told->tensors[i];
+            } else {
+                facts->outputs[have - facts->input_count] = told->tensors[i];
+            }
+        }
+    }
+    return result;
 }
 
 static int check_sandbox(struct worker_process *worker, const struct message_ready *ready,
@@ -403,6 +438,7 @@ static int converse(struct worker_process *worker, const char *package_path,
     }
     if (result == 0) {
         take_facts(worker, &spec->pipeline, &message.loaded);
+        result = take_tensors(worker, deadline_ns, &message, error);
     }
     return result;
 }
@@ -544,6 +580,7 @@ void worker_process_free(struct worker_process *worker)
     if (worker->pid > 0) {
         reap(worker);
     }
+    worker_facts_done(&worker->facts);
     close_fd(&worker->control);
     close_fd(&worker->log);
     for (uint32_t i = 0; i < worker->config->lane_count; i++) {
@@ -614,7 +651,7 @@ static bool outputs_ok(const struct worker_process *worker, const struct message
                        const struct message_done *done)
 {
     struct error ignored;
-    uint32_t wanted = run->output_mask;
+    struct tensor_set wanted = run->outputs;
     uint64_t total = 0;
     if (run->kind == RUN_THUMBNAIL) {
         return done->code != ERROR_NONE ||
@@ -625,11 +662,10 @@ static bool outputs_ok(const struct worker_process *worker, const struct message
         return false;
     }
     for (uint32_t i = 0; i < done->output_count; i++) {
-        uint32_t bit = 1u << done->outputs[i].index;
-        if (!(wanted & bit)) {
+        if (!tensor_set_has(&wanted, done->outputs[i].index)) {
             return false;
         }
-        wanted &= ~bit;
+        tensor_set_remove(&wanted, done->outputs[i].index);
         total += done->outputs[i].size_bytes;
     }
     return total <= LIMIT_LANE_OUTPUT_BYTES;

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "infer/worker_facts.h"
 #include "model/package.h"
 #include "wire/message.h"
 
@@ -33,22 +34,6 @@ struct worker_config {
     int64_t load_ms;
     int64_t object_ms;
     const atomic_bool *stop; /* borrowed: a load in progress is given up when it becomes true */
-};
-
-/* What a worker said of itself and its model when it had loaded it. */
-struct worker_facts {
-    uint32_t landlock_abi;
-    bool seccomp;
-    bool all_cores;
-    int64_t run_ns;
-    uint32_t probabilities; /* bit per output */
-    bool untried;           /* the engine refused the trial runs, for this reason: */
-    char untried_reason[MESSAGE_TEXT_SIZE]; /* UTF-8 */
-    uint32_t input_count;
-    uint32_t output_count;
-    struct tensor_info inputs[LIMIT_MODEL_TENSORS];
-    struct tensor_info outputs[LIMIT_MODEL_TENSORS];
-    struct pipeline pipeline;
 };
 
 struct worker_process;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "wire/tensor_bytes.h"
 
 static int malformed(struct error *error, const char *what)
 {
@@ -25,9 +26,10 @@ size_t message_size(const union message *message)
     case MESSAGE_LOAD:
         return sizeof message->load;
     case MESSAGE_LOADED:
-        return offsetof(struct message_loaded, tensors) +
-               ((size_t)message->loaded.input_count + message->loaded.output_count) *
-                   sizeof(struct tensor_info);
+        return sizeof message->loaded;
+    case MESSAGE_TENSORS:
+        return offsetof(struct message_tensors, tensors) +
+               (size_t)message->tensors.count * sizeof(struct tensor_info);
     case MESSAGE_VIOLATION:
         return sizeof message->violation;
     case MESSAGE_RUN:
@@ -53,7 +55,9 @@ static size_t smallest_size(uint32_t type)
     case MESSAGE_LOAD:
         return sizeof(struct message_load);
     case MESSAGE_LOADED:
-        return offsetof(struct message_loaded, tensors);
+        return sizeof(struct message_loaded);
+    case MESSAGE_TENSORS:
+        return offsetof(struct message_tensors, tensors);
     case MESSAGE_VIOLATION:
         return sizeof(struct message_violation);
     case MESSAGE_RUN:
@@ -72,7 +76,8 @@ static bool terminated(const char *text, size_t size)
 
 static int check_loaded(const struct message_loaded *loaded, size_t size, struct error *error)
 {
-    if (loaded->code >= ERROR_CODE_COUNT || !terminated(loaded->text, sizeof loaded->text)) {
+    if (loaded->code >= ERROR_CODE_COUNT || !terminated(loaded->text, sizeof loaded->text) ||
+        !terminated(loaded->left_out, sizeof loaded->left_out)) {
         return malformed(error, "bad outcome of a load");
     }
     if (loaded->input_count > LIMIT_MODEL_TENSORS || loaded->output_count > LIMIT_MODEL_TENSORS) {
@@ -81,12 +86,21 @@ static int check_loaded(const struct message_loaded *loaded, size_t size, struct
     if (loaded->untried > 1) {
         return malformed(error, "bad outcome of a trial");
     }
-    size_t count = (size_t)loaded->input_count + loaded->output_count;
-    if (size != offsetof(struct message_loaded, tensors) + count * sizeof(struct tensor_info)) {
+    return size == sizeof *loaded ? 0 : malformed(error, "wrong length");
+}
+
+static int check_told(const struct message_tensors *told, size_t size, struct error *error)
+{
+    if (told->count == 0 || told->count > MESSAGE_TENSORS_MAX ||
+        told->first > 2 * LIMIT_MODEL_TENSORS - told->count) {
+        return malformed(error, "too many tensors");
+    }
+    if (size != offsetof(struct message_tensors, tensors) +
+                    (size_t)told->count * sizeof(struct tensor_info)) {
         return malformed(error, "wrong length");
     }
-    for (size_t i = 0; i < count; i++) {
-        const struct tensor_info *info = &loaded->tensors[i];
+    for (uint32_t i = 0; i < told->count; i++) {
+        const struct tensor_info *info = &told->tensors[i];
         if (!terminated(info->name, sizeof info->name) ||
             !utf8_valid(info->name, strlen(info->name)) || info->shape.rank > LIMIT_TENSOR_RANK ||
             (unsigned)info->datatype >= DATATYPE_COUNT) {
@@ -148,6 +162,8 @@ int message_check(const union message *message, size_t size, struct error *error
                    : malformed(error, "bad lane");
     case MESSAGE_LOADED:
         return check_loaded(&message->loaded, size, error);
+    case MESSAGE_TENSORS:
+        return check_told(&message->tensors, size, error);
     case MESSAGE_VIOLATION:
         return terminated(message->violation.name, sizeof message->violation.name)
                    ? 0
@@ -161,18 +177,24 @@ int message_check(const union message *message, size_t size, struct error *error
     }
 }
 
+static bool has_size(const struct tensor_ref *ref, size_t elements)
+{
+    return ref->datatype == DATATYPE_BYTES
+               ? elements <= ref->size_bytes / TENSOR_BYTES_HEAD
+               : elements * datatype_size((enum datatype)ref->datatype) == ref->size_bytes;
+}
+
 int message_check_tensors(const struct tensor_ref *refs, uint32_t count, uint32_t index_limit,
                           uint64_t area_bytes, struct error *error)
 {
     for (uint32_t i = 0; i < count; i++) {
         const struct tensor_ref *ref = &refs[i];
         size_t elements = 0;
-        if (ref->index >= index_limit || ref->datatype >= DATATYPE_COUNT ||
-            datatype_size((enum datatype)ref->datatype) == 0) {
+        if (ref->index >= index_limit || ref->datatype == DATATYPE_NONE ||
+            ref->datatype >= DATATYPE_COUNT) {
             return malformed(error, "tensor of unknown index or type");
         }
-        if (tensor_shape_count(&ref->shape, &elements) < 0 ||
-            elements * datatype_size((enum datatype)ref->datatype) != ref->size_bytes) {
+        if (tensor_shape_count(&ref->shape, &elements) < 0 || !has_size(ref, elements)) {
             return malformed(error, "tensor whose size is not its shape's");
         }
         if (ref->offset > area_bytes || ref->size_bytes > area_bytes - ref->offset) {

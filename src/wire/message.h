@@ -9,7 +9,8 @@
  *            d->w  LANE       + 2 descriptors: the lane's socket, its shared buffer
  *            d->w  FILE       + 1 descriptor: a file of the package, open for reading
  *            d->w  LOAD       all is handed over: load the model, answer with
- *            w->d  LOADED     the model's inputs and outputs, or an error
+ *            w->d  LOADED     how many inputs and outputs the model has, or an error
+ *            w->d  TENSORS    some of them, inputs before outputs, until all are told
  *            w->d  VIOLATION  a forbidden system call, by name; the worker ends
  *   lane     d->w  RUN        one object (or tensors) stands in the shared buffer
  *                             (or an image, of which a thumbnail is wanted)
@@ -29,10 +30,12 @@
 #include "base/limits.h"
 #include "wire/pipeline.h"
 #include "wire/tensor.h"
+#include "wire/tensor_set.h"
 
-#define MESSAGE_VERSION 3u
+#define MESSAGE_VERSION 4u
 #define MESSAGE_PATH_SIZE 1024u
 #define MESSAGE_TEXT_SIZE 256u
+#define MESSAGE_TENSORS_MAX 128u /* of one message TENSORS */
 
 enum message_type {
     MESSAGE_READY = 1,
@@ -43,6 +46,7 @@ enum message_type {
     MESSAGE_VIOLATION,
     MESSAGE_RUN,
     MESSAGE_DONE,
+    MESSAGE_TENSORS,
 };
 
 struct message_header {
@@ -85,15 +89,21 @@ struct message_loaded {
     uint32_t code; /* enum error_code */
     uint32_t input_count;
     uint32_t output_count;
-    uint32_t image_input;   /* index of the input that the pipeline feeds */
-    uint32_t probabilities; /* bit per output: the trial run's values summed to 1 */
-    uint32_t all_cores;     /* 1: an all-cores session is being made */
-    uint32_t untried;       /* 1: no trial run has gone through, and `text` says why */
-    uint32_t reserved;
-    int64_t run_ns;               /* the second trial run; 0 where it was not tried */
-    struct pipeline pipeline;     /* with layout and datatype known */
-    char text[MESSAGE_TEXT_SIZE]; /* of the error; of `untried` */
-    struct tensor_info tensors[2 * LIMIT_MODEL_TENSORS]; /* inputs, then outputs */
+    uint32_t image_input;             /* index of the input that the pipeline feeds */
+    uint32_t all_cores;               /* 1: an all-cores session is being made */
+    uint32_t untried;                 /* 1: no trial run has gone through, and `text` says why */
+    struct tensor_set probabilities;  /* outputs whose values summed to 1 in the trial run */
+    int64_t run_ns;                   /* the second trial run; 0 where it was not tried */
+    struct pipeline pipeline;         /* with layout and datatype known */
+    char text[MESSAGE_TEXT_SIZE];     /* of the error; of `untried` */
+    char left_out[MESSAGE_TEXT_SIZE]; /* outputs that are no tensors, and not among the others */
+};
+
+struct message_tensors {
+    struct message_header header;
+    uint32_t first; /* place of the first one here among all inputs and outputs */
+    uint32_t count;
+    struct tensor_info tensors[MESSAGE_TENSORS_MAX];
 };
 
 struct message_violation {
@@ -118,13 +128,12 @@ enum run_kind { RUN_IMAGE = 0, RUN_TENSORS = 1, RUN_THUMBNAIL = 2 };
 struct message_run {
     struct message_header header;
     uint64_t sequence;
-    uint32_t kind;        /* enum run_kind */
-    uint32_t all_cores;   /* 1: use the all-cores session where there is one */
-    uint64_t input_size;  /* RUN_IMAGE, RUN_THUMBNAIL: encoded bytes at offset 0 */
-    uint32_t output_mask; /* bit per wanted output */
-    uint32_t input_count; /* RUN_TENSORS */
-    uint32_t edge;        /* RUN_THUMBNAIL: pixels of its longer edge; else 0 */
-    uint32_t reserved;
+    uint32_t kind;             /* enum run_kind */
+    uint32_t all_cores;        /* 1: use the all-cores session where there is one */
+    uint64_t input_size;       /* RUN_IMAGE, RUN_THUMBNAIL: encoded bytes at offset 0 */
+    struct tensor_set outputs; /* wanted ones */
+    uint32_t input_count;      /* RUN_TENSORS */
+    uint32_t edge;             /* RUN_THUMBNAIL: pixels of its longer edge; else 0 */
     struct tensor_ref inputs[LIMIT_MODEL_TENSORS];
 };
 
@@ -146,6 +155,7 @@ union message {
     struct message_file file;
     struct message_load load;
     struct message_loaded loaded;
+    struct message_tensors tensors;
     struct message_violation violation;
     struct message_run run;
     struct message_done done;
@@ -164,7 +174,8 @@ must_check int message_check_thumbnail(const struct message_done *done, uint64_t
                                        struct error *error);
 
 /* Checks that every tensor lies within an area of `area_bytes`, has a shape without open dimensions
- * and a size that is its shape's times its type's. */
+ * and a size that is its shape's times its type's. Elements of BYTES have four bytes at least; what
+ * is in them is for tensor_bytes_valid(), where nobody else writes any more. */
 must_check int message_check_tensors(const struct tensor_ref *refs, uint32_t count,
                                      uint32_t index_limit, uint64_t area_bytes,
                                      struct error *error);

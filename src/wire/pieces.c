@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/json.h"
+#include "wire/tensor_bytes.h"
 #include "wire/tensor_json.h"
 
 enum { DIGITS_BYTES = 16 << 10 }; /* made at a time, or a little more */
@@ -44,6 +46,11 @@ void pieces_add_numbers(struct pieces *pieces, enum datatype datatype, const voi
 void pieces_add_bytes(struct pieces *pieces, const void *data, size_t size)
 {
     add(pieces, &(struct piece){pieces->text.size, DATATYPE_NONE, data, size});
+}
+
+void pieces_add_strings(struct pieces *pieces, const void *data, size_t size)
+{
+    add(pieces, &(struct piece){pieces->text.size, DATATYPE_BYTES, data, size});
 }
 
 void pieces_reader_init(struct pieces_reader *reader, const struct pieces *pieces)
@@ -89,6 +96,32 @@ static int make_digits(struct pieces_reader *reader, const struct piece *piece)
     return buffer_ok(&reader->ready);
 }
 
+/* The same of strings. */
+static int make_strings(struct pieces_reader *reader, const struct piece *piece)
+{
+    struct tensor_bytes left = {(const char *)piece->data + reader->element,
+                                piece->count - reader->element};
+    const char *data = NULL;
+    size_t size = 0;
+    buffer_clear(&reader->ready);
+    reader->ready_taken = 0;
+    buffer_append_text(&reader->ready, reader->element == 0 ? "[" : ",");
+    for (const char *comma = "";
+         reader->ready.size < DIGITS_BYTES && tensor_bytes_next(&left, &data, &size); comma = ",") {
+        buffer_append_text(&reader->ready, comma);
+        json_write_bytes(&reader->ready, data, size);
+    }
+    bool stuck =
+        piece->count - left.size == reader->element; /* no element, or none that is whole */
+    reader->element = piece->count - left.size;
+    if (left.size == 0 || stuck) {
+        buffer_append_char(&reader->ready, ']');
+        reader->element = 0;
+        reader->piece++;
+    }
+    return buffer_ok(&reader->ready);
+}
+
 /* The next bytes, which may be none although it is not the end. */
 static long read_some(struct pieces_reader *reader, char *to, size_t room)
 {
@@ -107,7 +140,8 @@ static long read_some(struct pieces_reader *reader, char *to, size_t room)
         return (long)size;
     }
     if (piece && piece->datatype != DATATYPE_NONE) {
-        return make_digits(reader, piece);
+        return piece->datatype == DATATYPE_BYTES ? make_strings(reader, piece)
+                                                 : make_digits(reader, piece);
     }
     size_t size = 0;
     if (piece) {

@@ -15,9 +15,9 @@
 
 struct piece {
     size_t at;              /* stands in front of this byte of the text */
-    enum datatype datatype; /* of numbers, as a JSON array; DATATYPE_NONE: the bytes themselves */
+    enum datatype datatype; /* as a JSON array; DATATYPE_NONE: the bytes themselves */
     const void *data;       /* borrowed */
-    size_t count;           /* of elements, or bytes */
+    size_t count;           /* of numbers, or bytes */
 };
 
 struct pieces {
@@ -35,6 +35,8 @@ void pieces_done(struct pieces *pieces);
  * buffer. */
 void pieces_add_numbers(struct pieces *pieces, enum datatype datatype, const void *data,
                         size_t count);
+/* A BYTES tensor, valid and of UTF-8, in the form of tensor_bytes.h, as an array of strings. */
+void pieces_add_strings(struct pieces *pieces, const void *data, size_t size);
 void pieces_add_bytes(struct pieces *pieces, const void *data, size_t size);
 
 /* The place of the next byte to read. */
@@ -42,7 +44,7 @@ struct pieces_reader {
     const struct pieces *pieces; /* borrowed */
     size_t taken;                /* of the text */
     size_t piece;
-    size_t element;      /* of that piece */
+    size_t element;      /* of that piece, or byte where it is of bytes or strings */
     struct buffer ready; /* digits that were made and not read yet */
     size_t ready_taken;
 };

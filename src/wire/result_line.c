@@ -15,6 +15,7 @@
 #include "base/pool.h"
 #include "wire/base64.h"
 #include "wire/object_name.h"
+#include "wire/tensor_bytes.h"
 #include "wire/tensor_json.h"
 
 struct result_memory {
@@ -104,7 +105,11 @@ static void write_outputs(struct buffer *out, const struct result *result)
         buffer_append_text(out, "],\"data\":");
         size_t size = datatype_size(output->datatype);
         size_t count = size > 0 ? output->size_bytes / size : 0;
-        if (output->later && size > 0) {
+        if (output->datatype == DATATYPE_BYTES && output->later) {
+            pieces_add_strings(output->later, output->data, output->size_bytes);
+        } else if (output->datatype == DATATYPE_BYTES) {
+            tensor_json_write_strings(out, output->data, output->size_bytes);
+        } else if (output->later && size > 0) {
             pieces_add_numbers(output->later, output->datatype, output->data, count);
         } else {
             tensor_json_write(out, output->datatype, output->data, count);
@@ -260,8 +265,11 @@ static void store_nan(enum datatype datatype, unsigned char *out)
     const uint16_t half = float_to_half(NAN);
     const float single = NAN;
     const double twice = (double)NAN;
+    const uint16_t brain = float_to_bf16(NAN);
     if (datatype == DATATYPE_FP16) {
         memcpy(out, &half, sizeof half);
+    } else if (datatype == DATATYPE_BF16) {
+        memcpy(out, &brain, sizeof brain);
     } else if (datatype == DATATYPE_FP32) {
         memcpy(out, &single, sizeof single);
     } else {
@@ -274,8 +282,8 @@ static int parse_values(struct pool *pool, const struct json *array, struct resu
 {
     size_t size = datatype_size(output->datatype);
     size_t count = json_length(array);
-    bool floats = output->datatype == DATATYPE_FP16 || output->datatype == DATATYPE_FP32 ||
-                  output->datatype == DATATYPE_FP64;
+    bool floats = output->datatype == DATATYPE_FP16 || output->datatype == DATATYPE_BF16 ||
+                  output->datatype == DATATYPE_FP32 || output->datatype == DATATYPE_FP64;
     unsigned char *data = pool_take(pool, count * size);
     if (!data) {
         return out_of_memory(error);
@@ -293,6 +301,33 @@ static int parse_values(struct pool *pool, const struct json *array, struct resu
     return 0;
 }
 
+static int parse_strings(struct pool *pool, const struct json *array, struct result_output *output,
+                         struct error *error)
+{
+    size_t count = json_length(array);
+    size_t size = count * TENSOR_BYTES_HEAD;
+    for (size_t i = 0; i < count; i++) {
+        size += json_length(json_element(array, i));
+        if (json_type_of(json_element(array, i)) != JSON_TYPE_STRING) {
+            return malformed("output of BYTES holds what is no string", error);
+        }
+    }
+    char *out = pool_take(pool, size);
+    if (!out) {
+        return out_of_memory(error);
+    }
+    output->data = out;
+    output->size_bytes = size;
+    for (size_t i = 0; i < count; i++) {
+        const struct json *element = json_element(array, i);
+        size_t length = json_length(element);
+        tensor_bytes_put(out, (uint32_t)length);
+        memcpy(out + TENSOR_BYTES_HEAD, json_get_string(element, ""), length);
+        out += TENSOR_BYTES_HEAD + length;
+    }
+    return 0;
+}
+
 static int parse_output(struct pool *pool, const struct json *node, struct result_output *output,
                         struct error *error)
 {
@@ -301,7 +336,7 @@ static int parse_output(struct pool *pool, const struct json *node, struct resul
     size_t rank = json_length(shape);
     output->name = json_get_string(json_member(node, "name"), NULL);
     output->datatype = datatype_parse(json_get_string(json_member(node, "datatype"), ""));
-    if (!output->name || datatype_size(output->datatype) == 0 || rank > LIMIT_TENSOR_RANK ||
+    if (!output->name || output->datatype == DATATYPE_NONE || rank > LIMIT_TENSOR_RANK ||
         json_type_of(shape) != JSON_TYPE_ARRAY || json_type_of(data) != JSON_TYPE_ARRAY) {
         return malformed("outputs want name, datatype, shape and data each", error);
     }
@@ -313,7 +348,8 @@ static int parse_output(struct pool *pool, const struct json *node, struct resul
     if (tensor_shape_count(&output->shape, &count) < 0 || count != json_length(data)) {
         return malformed("output is not as long as its shape says", error);
     }
-    return parse_values(pool, data, output, error);
+    return output->datatype == DATATYPE_BYTES ? parse_strings(pool, data, output, error)
+                                              : parse_values(pool, data, output, error);
 }
 
 static int parse_outputs(struct pool *pool, const struct json *array, struct result *result,

@@ -19,6 +19,7 @@ static const struct {
     [DATATYPE_INT32] = {"INT32", 4},   [DATATYPE_INT64] = {"INT64", 8},
     [DATATYPE_FP16] = {"FP16", 2},     [DATATYPE_FP32] = {"FP32", 4},
     [DATATYPE_FP64] = {"FP64", 8},     [DATATYPE_BYTES] = {"BYTES", 0},
+    [DATATYPE_BF16] = {"BF16", 2},
 };
 
 const char *datatype_name(enum datatype datatype)
@@ -130,4 +131,22 @@ uint16_t float_to_half(float value)
     }
     uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u);
     return (uint16_t)(sign | ((rounded - 0x38000000u) >> 13));
+}
+
+float bf16_to_float(uint16_t bits)
+{
+    uint32_t wide = (uint32_t)bits << 16;
+    float value = 0;
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
+
+uint16_t float_to_bf16(float value)
+{
+    uint32_t bits = 0;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7fffffffu) > 0x7f800000u) {
+        return (uint16_t)(bits >> 16 | 0x40u); /* stays no number */
+    }
+    return (uint16_t)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }

@@ -25,7 +25,8 @@ enum datatype {
     DATATYPE_FP16,
     DATATYPE_FP32,
     DATATYPE_FP64,
-    DATATYPE_BYTES,
+    DATATYPE_BYTES, /* of strings; tensor_bytes.h has their form */
+    DATATYPE_BF16,  /* the result cache's files have these numbers: new types come last */
     DATATYPE_COUNT
 };
 
@@ -64,5 +65,9 @@ int tensor_shape_matches(const struct tensor_shape *wanted, const struct tensor_
 /* IEEE 754 half precision, round to nearest even. */
 float half_to_float(uint16_t half);
 uint16_t float_to_half(float value);
+
+/* bfloat16, the upper half of a float32: round to nearest even. */
+float bf16_to_float(uint16_t bits);
+uint16_t float_to_bf16(float value);
 
 #endif

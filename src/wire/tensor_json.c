@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "wire/tensor_bytes.h"
+
 static const struct {
     int64_t least;
     int64_t greatest;
@@ -25,7 +27,8 @@ static const struct {
 
 static bool is_float(enum datatype datatype)
 {
-    return datatype == DATATYPE_FP16 || datatype == DATATYPE_FP32 || datatype == DATATYPE_FP64;
+    return datatype == DATATYPE_FP16 || datatype == DATATYPE_BF16 || datatype == DATATYPE_FP32 ||
+           datatype == DATATYPE_FP64;
 }
 
 /* What is smaller than this rounds to a finite value: half a unit above the greatest one, whose
@@ -34,6 +37,9 @@ static double float_bound(enum datatype datatype)
 {
     if (datatype == DATATYPE_FP64) {
         return (double)INFINITY;
+    }
+    if (datatype == DATATYPE_BF16) {
+        return 0x1.ffp127;
     }
     return datatype == DATATYPE_FP32 ? 0x1.ffffffp127 : 65520.0;
 }
@@ -48,6 +54,9 @@ static uint64_t float_bits(enum datatype datatype, double value)
     float single = (float)value;
     if (datatype == DATATYPE_FP16) {
         return float_to_half(single);
+    }
+    if (datatype == DATATYPE_BF16) {
+        return float_to_bf16(single);
     }
     uint32_t single_bits = 0;
     memcpy(&single_bits, &single, sizeof single);
@@ -126,6 +135,9 @@ static void write_element(struct buffer *out, enum datatype datatype, uint64_t b
     case DATATYPE_FP16:
         json_write_float(out, half_to_float((uint16_t)bits));
         break;
+    case DATATYPE_BF16:
+        json_write_float(out, bf16_to_float((uint16_t)bits));
+        break;
     case DATATYPE_FP32:
         write_float(out, bits);
         break;
@@ -155,4 +167,17 @@ void tensor_json_write(struct buffer *out, enum datatype datatype, const void *d
 void tensor_json_write_element(struct buffer *out, enum datatype datatype, const void *data)
 {
     write_element(out, datatype, read_bits(data, datatype_size(datatype)));
+}
+
+void tensor_json_write_strings(struct buffer *out, const void *data, size_t size)
+{
+    struct tensor_bytes left = {data, size};
+    const char *text = NULL;
+    size_t length = 0;
+    buffer_append_char(out, '[');
+    for (const char *comma = ""; tensor_bytes_next(&left, &text, &length); comma = ",") {
+        buffer_append_text(out, comma);
+        json_write_bytes(out, text, length);
+    }
+    buffer_append_char(out, ']');
 }

@@ -24,4 +24,9 @@ void tensor_json_write(struct buffer *out, enum datatype datatype, const void *d
 /* Appends one of them. */
 void tensor_json_write_element(struct buffer *out, enum datatype datatype, const void *data);
 
+/* Appends the elements of a BYTES tensor (tensor_bytes.h) as an array of strings. They must be
+ * UTF-8.
+ */
+void tensor_json_write_strings(struct buffer *out, const void *data, size_t size);
+
 #endif

@@ -12,6 +12,7 @@
 
 #include "wire/base64.h"
 #include "wire/object_name.h"
+#include "wire/tensor_bytes.h"
 #include "wire/tensor_json.h"
 
 enum { LENGTH_SIZE = 4 };
@@ -91,10 +92,10 @@ static int leaves_next(struct leaves *leaves, const struct json **ret_leaf, stru
 static int read_json_numbers(struct pool *memory, const struct v2_source *source,
                              struct v2_input *input, struct error *error)
 {
-    if (input->datatype == DATATYPE_FP16) {
+    if (input->datatype == DATATYPE_FP16 || input->datatype == DATATYPE_BF16) {
         return error_set(error, ERROR_MALFORMED,
-                         "input '%s': FP16 has no form in JSON; send it as binary data",
-                         input->name);
+                         "input '%s': %s has no form in JSON; send it as binary data", input->name,
+                         datatype_name(input->datatype));
     }
     if (input->count > LIMIT_JSON_VALUES) { /* more than can be in the document */
         return wrong_count(input, error);
@@ -262,12 +263,103 @@ static int read_json_elements(struct pool *memory, const struct v2_source *sourc
     return r;
 }
 
+static int read_binary_strings(struct v2_source *source, struct v2_input *input,
+                               struct error *error)
+{
+    const char *bytes = "";
+    int r = take_binary(source, input, &bytes, error);
+    if (r < 0) {
+        return r;
+    }
+    input->data = bytes;
+    input->size_bytes = (size_t)source->binary_size;
+    return tensor_bytes_valid(bytes, input->size_bytes, input->count)
+               ? 0
+               : error_set(error, ERROR_MALFORMED,
+                           "input '%s': its %zu bytes of binary data are not %zu elements, each "
+                           "behind its length in four bytes",
+                           input->name, input->size_bytes, input->count);
+}
+
+static int next_string(struct leaves *leaves, size_t index, const struct json **ret_leaf,
+                       struct error *error)
+{
+    int r = leaves_next(leaves, ret_leaf, error);
+    if (r == 0 && json_type_of(*ret_leaf) != JSON_TYPE_STRING) {
+        return error_set(error, ERROR_MALFORMED,
+                         "input '%s': element %zu of data is %s, BYTES wants strings",
+                         leaves->input->name, index, json_type_name(json_type_of(*ret_leaf)));
+    }
+    return r;
+}
+
+/* At least the bytes that all elements take. */
+static int strings_room(const struct v2_source *source, const struct v2_input *input,
+                        size_t *ret_room, struct error *error)
+{
+    if (input->count > LIMIT_JSON_VALUES) { /* more than can be in the document */
+        return wrong_count(input, error);
+    }
+    struct leaves leaves;
+    const struct json *leaf = NULL;
+    size_t room = 0;
+    int r = leaves_init(&leaves, input, source->data, error);
+    for (size_t i = 0; r == 0 && i < input->count; i++) {
+        r = next_string(&leaves, i, &leaf, error);
+        room += r == 0 ? TENSOR_BYTES_HEAD + base64_room(json_length(leaf)) + json_length(leaf) : 0;
+    }
+    *ret_room = room;
+    return r;
+}
+
+static int read_json_strings(struct pool *memory, const struct v2_source *source,
+                             struct v2_input *input, struct error *error)
+{
+    struct leaves leaves;
+    const struct json *leaf = NULL;
+    size_t room = 0;
+    size_t used = 0;
+    int r = strings_room(source, input, &room, error);
+    char *out = r == 0 ? pool_take(memory, room) : NULL;
+    if (r == 0 && !out) {
+        return out_of_memory(error);
+    }
+    if (r == 0) {
+        r = leaves_init(&leaves, input, source->data, error);
+    }
+    for (size_t i = 0; r == 0 && i < input->count; i++) {
+        r = next_string(&leaves, i, &leaf, error);
+        if (r < 0) {
+            return r;
+        }
+        size_t size = json_length(leaf);
+        const char *text = json_get_string(leaf, "");
+        char *at = out + used + TENSOR_BYTES_HEAD;
+        if (!source->base64) {
+            memcpy(at, text, size);
+        } else if (base64_decode(text, size, at, &size) < 0) {
+            return error_set(error, ERROR_MALFORMED,
+                             "input '%s': element %zu is not base64 (padded, without line breaks)",
+                             input->name, i);
+        }
+        tensor_bytes_put(out + used, (uint32_t)size);
+        used += TENSOR_BYTES_HEAD + size;
+    }
+    input->data = out;
+    input->size_bytes = used;
+    return r;
+}
+
 int v2_data_read(struct pool *memory, struct v2_source *source, struct v2_input *input,
                  struct error *error)
 {
     if (input->datatype != DATATYPE_BYTES) {
         return source->binary ? read_binary_numbers(source, input, error)
                               : read_json_numbers(memory, source, input, error);
+    }
+    if (source->strings && !input->stored_object) {
+        return source->binary ? read_binary_strings(source, input, error)
+                              : read_json_strings(memory, source, input, error);
     }
     if (input->count > LIMIT_REQUEST_OBJECTS - source->object_count) {
         return error_set(error, ERROR_TOO_LARGE, "input '%s': a request carries at most %u objects",

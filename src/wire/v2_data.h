@@ -24,6 +24,7 @@ struct v2_source {
     uint64_t binary_size; /* parameters.binary_data_size */
     bool base64;          /* of BYTES elements in JSON: else plain text */
 
+    bool strings;     /* BYTES are string tensors, unless they name stored objects */
     const char *rest; /* borrowed: what is left of the binary part */
     size_t rest_size;
     size_t object_count; /* BYTES elements so far */

@@ -145,7 +145,8 @@ static int parse_shape(const struct json *tensor, struct v2_input *input, struct
 static int parse_encoding(const struct json *parameters, const struct v2_input *input,
                           struct v2_source *source, struct error *error)
 {
-    const char *encoding = json_get_string(json_member(parameters, "encoding"), "base64");
+    const char *usual = source->strings ? "text" : "base64";
+    const char *encoding = json_get_string(json_member(parameters, "encoding"), usual);
     source->base64 = strcmp(encoding, "base64") == 0;
     if (!source->base64 && strcmp(encoding, "text") != 0) {
         return error_set(error, ERROR_MALFORMED,
@@ -198,7 +199,7 @@ static int parse_input(struct parsed *parsed, const struct json *tensor, size_t 
     if (input->datatype == DATATYPE_NONE) {
         return error_set(error, ERROR_MALFORMED,
                          "input '%s': datatype '%.32s' is none of BOOL, UINT8 to UINT64, INT8 to "
-                         "INT64, FP16, FP32, FP64, BYTES",
+                         "INT64, FP16, BF16, FP32, FP64, BYTES",
                          input->name, type);
     }
     const struct json *parameters = NULL;
@@ -227,9 +228,10 @@ static int parse_inputs(struct parsed *parsed, struct v2_source *source, struct 
 {
     const struct json *inputs = json_member(parsed->json, "inputs");
     size_t count = json_length(inputs);
-    if (json_type_of(inputs) != JSON_TYPE_ARRAY || count == 0 || count > LIMIT_MODEL_TENSORS) {
+    bool none = json_type_of(inputs) == JSON_TYPE_NULL; /* a graph may have none */
+    if ((json_type_of(inputs) != JSON_TYPE_ARRAY && !none) || count > LIMIT_MODEL_TENSORS) {
         return error_set(error, ERROR_MALFORMED,
-                         "request: inputs must be an array of 1 to %u tensors",
+                         "request: inputs must be an array of at most %u tensors",
                          LIMIT_MODEL_TENSORS);
     }
     struct v2_request *request = &parsed->request;
@@ -318,8 +320,8 @@ static int parse_outputs(struct parsed *parsed, struct error *error)
     return r;
 }
 
-static int parse(struct parsed *parsed, const char *body, size_t size, size_t json_size,
-                 struct error *error)
+static int parse(struct parsed *parsed, struct v2_source *source, const char *body,
+                 size_t json_size, struct error *error)
 {
     if (json_values_above(body, json_size, LIMIT_JSON_VALUES)) {
         return error_set(error, ERROR_TOO_LARGE,
@@ -334,15 +336,14 @@ static int parse(struct parsed *parsed, const char *body, size_t size, size_t js
     if (json_type_of(parsed->json) != JSON_TYPE_OBJECT) {
         return malformed_type("the body", "a JSON object", error);
     }
-    struct v2_source source = {.rest = body + json_size, .rest_size = size - json_size};
     r = parse_parameters(parsed->json, &parsed->request, error);
     if (r == 0) {
-        r = parse_inputs(parsed, &source, error);
+        r = parse_inputs(parsed, source, error);
     }
     return r < 0 ? r : parse_outputs(parsed, error);
 }
 
-int v2_request_parse(const void *body, size_t size, const char *json_size,
+int v2_request_parse(const void *body, size_t size, const char *json_size, bool strings,
                      struct v2_request **ret_request, struct error *error)
 {
     size_t json_bytes = 0;
@@ -354,7 +355,10 @@ int v2_request_parse(const void *body, size_t size, const char *json_size,
     if (!parsed) {
         return error_set(error, ERROR_MEMORY, "out of memory for a request");
     }
-    r = parse(parsed, size > 0 ? body : "", size, json_bytes, error);
+    const char *text = size > 0 ? body : "";
+    struct v2_source source = {
+        .rest = text + json_bytes, .rest_size = size - json_bytes, .strings = strings};
+    r = parse(parsed, &source, text, json_bytes, error);
     if (r < 0) {
         v2_request_free(&parsed->request);
         return r;

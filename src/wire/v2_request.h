@@ -28,16 +28,18 @@ struct v2_input {
     struct tensor_shape shape; /* closed: no open dimension */
     size_t count;              /* the product of the shape */
 
-    /* BYTES only. With `stored_object` each element is an object name STORE/KEY: any bytes, without
-     * a NUL inside, with a NUL behind it, not checked any further; where they came `encoded`, they
-     * are decoded. Else it is the element itself: base64 is decoded. */
+    /* BYTES only, but string tensors. With `stored_object` each element is an object name
+     * STORE/KEY: any bytes, without a NUL inside, with a NUL behind it, not checked any further;
+     * where they came `encoded`, they are decoded. Else it is the element itself: base64 is
+     * decoded. */
     bool stored_object;
     bool encoded;
     struct v2_bytes *elements; /* `count` of them */
 
-    /* Numbers only: row by row, little-endian, BOOL as bytes of 0 and 1. May be unaligned. */
+    /* Numbers: row by row, little-endian, BOOL as bytes of 0 and 1. String tensors: as in
+     * tensor_bytes.h, and `elements` is NULL. May be unaligned. */
     const void *data;
-    size_t size_bytes; /* count * datatype_size() */
+    size_t size_bytes;
 };
 
 /* An output that the client asks for by name. */
@@ -52,8 +54,8 @@ struct v2_request {
     bool partial;            /* parameters.on_error is "partial" */
     bool no_cache;           /* parameters.cache is false */
     bool binary_output;      /* parameters.binary_data_output: outputs not named in `outputs` */
-    struct v2_input *inputs; /* at least one; names differ */
-    size_t input_count;      /* 1..LIMIT_MODEL_TENSORS */
+    struct v2_input *inputs; /* names differ */
+    size_t input_count;      /* 0..LIMIT_MODEL_TENSORS */
     struct v2_request_output *outputs; /* none: all of the model's; names differ */
     size_t output_count;
 };
@@ -61,11 +63,12 @@ struct v2_request {
 /* Reads a body. `json_size` is the value of the Inference-Header-Content-Length header, or NULL
  * where there is none and the whole body is JSON. How long a body may be is the caller's to check,
  * before it is in memory. On success *ret_request is owned by the caller (v2_request_free) and
- * borrows from `body`, which must outlive it.
+ * borrows from `body`, which must outlive it. `strings`: BYTES inputs that are no stored objects
+ * are string tensors, of any number of elements, and stand in JSON as they are, not as base64.
  *
  * Errors: ERROR_MALFORMED; ERROR_TOO_LARGE for more than LIMIT_REQUEST_OBJECTS elements in BYTES
  * inputs or more than LIMIT_JSON_VALUES values in the JSON; ERROR_MEMORY. */
-must_check int v2_request_parse(const void *body, size_t size, const char *json_size,
+must_check int v2_request_parse(const void *body, size_t size, const char *json_size, bool strings,
                                 struct v2_request **ret_request, struct error *error);
 
 void v2_request_free(struct v2_request *request); /* NULL is fine */

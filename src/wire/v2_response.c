@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "wire/json.h"
 #include "wire/object_name.h"
+#include "wire/tensor_bytes.h"
 #include "wire/tensor_json.h"
 
 static void write_member(struct buffer *json, const char *key, const char *value)
@@ -42,7 +43,7 @@ static int write_binary(const struct v2_output *output, size_t count, struct buf
 {
     size_t begin = binary->size;
     size_t later = 0;
-    if (output->datatype == DATATYPE_BYTES) {
+    if (output->elements) {
         int r = write_binary_elements(output, count, binary, error);
         if (r < 0) {
             return r;
@@ -54,6 +55,32 @@ static int write_binary(const struct v2_output *output, size_t count, struct buf
         buffer_append(binary, output->data, output->size_bytes);
     }
     buffer_printf(json, ",\"parameters\":{\"binary_data_size\":%zu}", binary->size - begin + later);
+    return 0;
+}
+
+static int not_utf8(const struct v2_output *output, size_t index, struct error *error)
+{
+    return error_set(error, ERROR_UNFIT,
+                     "output '%s': element %zu is not UTF-8 and cannot stand in JSON; ask for it "
+                     "with parameters.binary_data",
+                     output->name, index);
+}
+
+static int write_strings(const struct v2_output *output, struct buffer *json, struct error *error)
+{
+    struct tensor_bytes left = {output->data, output->size_bytes};
+    const char *data = NULL;
+    size_t size = 0;
+    for (size_t i = 0; tensor_bytes_next(&left, &data, &size); i++) {
+        if (!utf8_valid(data, size)) {
+            return not_utf8(output, i, error);
+        }
+    }
+    if (output->later) {
+        pieces_add_strings(output->later, output->data, output->size_bytes);
+    } else {
+        tensor_json_write_strings(json, output->data, output->size_bytes);
+    }
     return 0;
 }
 
@@ -69,14 +96,14 @@ static int write_json(const struct v2_output *output, size_t count, struct buffe
         tensor_json_write(json, output->datatype, output->data, count);
         return 0;
     }
+    if (!output->elements) {
+        return write_strings(output, json, error);
+    }
     buffer_append_char(json, '[');
     for (size_t i = 0; i < count; i++) {
         const struct v2_bytes *element = &output->elements[i];
         if (!utf8_valid(element->data, element->size)) {
-            return error_set(error, ERROR_UNFIT,
-                             "output '%s': element %zu is not UTF-8 and cannot stand in JSON; ask "
-                             "for it with parameters.binary_data",
-                             output->name, i);
+            return not_utf8(output, i, error);
         }
         if (i > 0) {
             buffer_append_char(json, ',');
@@ -93,7 +120,9 @@ static int write_output(const struct v2_output *output, struct buffer *json, str
     size_t count = 0;
     bool numbers = output->datatype != DATATYPE_BYTES;
     if (tensor_shape_count(&output->shape, &count) < 0 ||
-        (numbers && count * datatype_size(output->datatype) != output->size_bytes)) {
+        (numbers && count * datatype_size(output->datatype) != output->size_bytes) ||
+        (!numbers && !output->elements &&
+         !tensor_bytes_valid(output->data, output->size_bytes, count))) {
         return error_set(error, ERROR_INTERNAL, "output '%s' is not as long as its shape says",
                          output->name);
     }

@@ -23,9 +23,10 @@ struct v2_output {
     enum datatype datatype;
     bool binary;                     /* raw bytes behind the JSON */
     struct tensor_shape shape;       /* closed */
-    const void *data;                /* numbers: little-endian, row by row, any alignment */
+    const void *data;                /* numbers: little-endian, row by row, any alignment; BYTES
+                                        without `elements`: as in tensor_bytes.h */
     size_t size_bytes;               /* of data */
-    const struct v2_bytes *elements; /* BYTES: as many as the product of the shape */
+    const struct v2_bytes *elements; /* BYTES: as many as the product of the shape, or NULL */
     struct pieces
         *later; /* numbers: the pieces whose text is the buffer that they belong into; they
                    are put there, not written, and `data` must outlive them. NULL: none */

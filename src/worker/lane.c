@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "media/media.h"
 #include "media/thumbnail.h"
+#include "wire/tensor_bytes.h"
 #include "worker/channel.h"
 
 enum { TENSOR_ALIGNMENT = 64 };
@@ -32,6 +33,8 @@ struct lane {
     struct media *media;     /* owned */
     char *tensor;            /* owned; one batch of the image input */
     struct program *program; /* borrowed */
+    struct engine_tensor inputs[LIMIT_MODEL_TENSORS];
+    struct engine_run engine_run; /* the one at work */
     union message request;
     union message answer;
 };
@@ -61,16 +64,32 @@ int lane_new(const struct message_lane *message, int socket, int buffer, struct 
     return 0;
 }
 
-static int check_inputs(const struct program *program, const struct message_run *run,
-                        size_t area_bytes, struct error *error)
+/* Numbers must be aligned, and strings as many as the shape says. */
+static int check_input_data(const struct lane *lane, const struct tensor_ref *ref, const char *name,
+                            struct error *error)
 {
-    const struct engine_signature *signature = program->signature;
+    size_t count = 0;
+    if (ref->datatype == DATATYPE_BYTES) {
+        return tensor_shape_count(&ref->shape, &count) == 0 &&
+                       tensor_bytes_valid(lane->input + ref->offset, ref->size_bytes, count)
+                   ? 0
+                   : error_set(error, ERROR_MALFORMED,
+                               "input '%s' has not as many elements as its shape says", name);
+    }
+    return ref->offset % datatype_size((enum datatype)ref->datatype) == 0
+               ? 0
+               : error_set(error, ERROR_MALFORMED, "input '%s' is not aligned", name);
+}
+
+static int check_inputs(const struct lane *lane, const struct message_run *run, struct error *error)
+{
+    const struct engine_signature *signature = lane->program->signature;
     int result = message_check_tensors(run->inputs, run->input_count, signature->input_count,
-                                       area_bytes, error);
+                                       lane->input_bytes, error);
     if (result < 0) {
         return result;
     }
-    uint32_t seen = 0;
+    struct tensor_set seen = {{0}};
     for (uint32_t i = 0; i < run->input_count; i++) {
         const struct tensor_ref *ref = &run->inputs[i];
         const struct tensor_info *info = &signature->inputs[ref->index];
@@ -83,13 +102,14 @@ static int check_inputs(const struct program *program, const struct message_run 
                              datatype_name((enum datatype)ref->datatype),
                              tensor_shape_text(&ref->shape, has, sizeof has));
         }
-        if (ref->offset % datatype_size(info->datatype) != 0) {
-            return error_set(error, ERROR_MALFORMED, "input '%s' is not aligned", info->name);
+        result = check_input_data(lane, ref, info->name, error);
+        if (result < 0) {
+            return result;
         }
-        seen |= 1u << ref->index;
+        tensor_set_add(&seen, ref->index);
     }
     for (uint32_t i = 0; i < signature->input_count; i++) {
-        if (!(seen & (1u << i))) {
+        if (!tensor_set_has(&seen, i)) {
             return error_set(error, ERROR_UNFIT, "input '%s' is missing",
                              signature->inputs[i].name);
         }
@@ -141,6 +161,19 @@ static uint32_t prepare_tensors(struct lane *lane, const struct message_run *run
     return run->input_count;
 }
 
+/* The size of the first row of `batch`. */
+static uint64_t row_size(const struct engine_tensor *output, uint64_t batch)
+{
+    size_t count = 0;
+    size_t used = 0;
+    if (output->datatype != DATATYPE_BYTES) {
+        return output->size / batch;
+    }
+    bool whole = tensor_shape_count(&output->shape, &count) == 0 &&
+                 tensor_bytes_measure(output->data, output->size, count / batch, &used) == 0;
+    return whole ? used : 0;
+}
+
 static void take_outputs(const struct lane *lane, const struct engine_run *run, bool first_only,
                          struct message_done *done)
 {
@@ -155,7 +188,7 @@ static void take_outputs(const struct lane *lane, const struct engine_run *run, 
         int64_t batch = lane->program->has_pipeline ? lane->program->image_shape.dims[0] : 1;
         if (first_only && batch > 1 && ref->shape.rank > 0 && ref->shape.dims[0] == batch) {
             ref->shape.dims[0] = 1;
-            ref->size_bytes /= (uint64_t)batch;
+            ref->size_bytes = row_size(output, (uint64_t)batch);
         }
     }
     done->output_count = run->output_count;
@@ -191,20 +224,20 @@ static int handle_run(struct lane *lane, struct error *error)
     const struct message_run *run = &lane->request.run;
     struct message_done *done = &lane->answer.done;
     struct program *program = lane->program;
-    struct engine_tensor inputs[LIMIT_MODEL_TENSORS];
-    struct engine_run engine_run = {.inputs = inputs,
-                                    .output_mask = run->output_mask,
-                                    .area = lane->output,
-                                    .area_size = lane->output_bytes};
+    struct engine_run *engine_run = &lane->engine_run;
+    engine_run->inputs = lane->inputs;
+    engine_run->wanted = run->outputs;
+    engine_run->area = lane->output;
+    engine_run->area_size = lane->output_bytes;
     int64_t start = clock_now_ns();
     int result = 0;
     if (run->kind == RUN_IMAGE) {
-        result = prepare_image(lane, run, &inputs[0], error);
-        engine_run.input_count = 1;
+        result = prepare_image(lane, run, &lane->inputs[0], error);
+        engine_run->input_count = 1;
     } else {
-        result = check_inputs(program, run, lane->input_bytes, error);
+        result = check_inputs(lane, run, error);
         if (result == 0) {
-            engine_run.input_count = prepare_tensors(lane, run, inputs);
+            engine_run->input_count = prepare_tensors(lane, run, lane->inputs);
         }
     }
     int64_t prepared = clock_now_ns();
@@ -216,10 +249,10 @@ static int handle_run(struct lane *lane, struct error *error)
     if (run->all_cores) {
         model = atomic_load(&program->all_cores);
     }
-    result = program->engine->run(model ? model : program->model, &engine_run, error);
+    result = program->engine->run(model ? model : program->model, engine_run, error);
     done->run_ns = clock_now_ns() - prepared;
     if (result == 0) {
-        take_outputs(lane, &engine_run, run->kind == RUN_IMAGE, done);
+        take_outputs(lane, engine_run, run->kind == RUN_IMAGE, done);
     }
     return result;
 }

@@ -68,10 +68,29 @@ static void fill_loaded(struct worker *worker, int outcome, const struct error *
     memcpy(loaded->text, program->reason, sizeof loaded->text);
     loaded->run_ns = program->run_ns;
     loaded->pipeline = program->pipeline;
-    memcpy(loaded->tensors, signature->inputs,
-           signature->input_count * sizeof signature->inputs[0]);
-    memcpy(loaded->tensors + signature->input_count, signature->outputs,
-           signature->output_count * sizeof signature->outputs[0]);
+    memcpy(loaded->left_out, signature->left_out, sizeof loaded->left_out);
+}
+
+/* All inputs, then all outputs, a message full at a time. */
+static int send_tensors(struct worker *worker)
+{
+    const struct engine_signature *signature = worker->program.signature;
+    struct message_tensors *told = &worker->message.tensors;
+    uint32_t total = signature->input_count + signature->output_count;
+    int result = 0;
+    for (uint32_t first = 0; first < total && result == 0; first += told->count) {
+        told->header = (struct message_header){MESSAGE_VERSION, MESSAGE_TENSORS};
+        told->first = first;
+        told->count = total - first < MESSAGE_TENSORS_MAX ? total - first : MESSAGE_TENSORS_MAX;
+        for (uint32_t i = 0; i < told->count; i++) {
+            uint32_t at = first + i;
+            told->tensors[i] = at < signature->input_count
+                                   ? signature->inputs[at]
+                                   : signature->outputs[at - signature->input_count];
+        }
+        result = channel_send(CONTROL_FD, &worker->message);
+    }
+    return result;
 }
 
 static int start_lanes(struct worker *worker)
@@ -97,6 +116,9 @@ static int load(struct worker *worker)
     bool slow = outcome == 0 && request.cores > 1 && worker->program.run_ns >= request.slow_run_ns;
     worker->message.loaded.all_cores = slow;
     int result = channel_send(CONTROL_FD, &worker->message);
+    if (result == 0 && outcome == 0) {
+        result = send_tensors(worker);
+    }
     if (result == 0 && slow) {
         program_load_all_cores(&worker->program, &request);
     }

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "wire/tensor_bytes.h"
 
 enum { IMAGE_RANK = 4, CHANNELS = 3, TRIAL_AREA_BYTES = 64 << 20 };
 
@@ -145,6 +146,9 @@ static int match_pipeline(struct program *program, struct error *error)
 
 static double element(const struct engine_tensor *tensor, size_t i)
 {
+    if (tensor->datatype == DATATYPE_BF16) {
+        return (double)bf16_to_float(((const uint16_t *)tensor->data)[i]);
+    }
     if (tensor->datatype == DATATYPE_FP16) {
         return (double)half_to_float(((const uint16_t *)tensor->data)[i]);
     }
@@ -158,7 +162,7 @@ static double element(const struct engine_tensor *tensor, size_t i)
 static bool sums_to_one(const struct engine_tensor *tensor)
 {
     if (tensor->datatype != DATATYPE_FP32 && tensor->datatype != DATATYPE_FP16 &&
-        tensor->datatype != DATATYPE_FP64) {
+        tensor->datatype != DATATYPE_FP64 && tensor->datatype != DATATYPE_BF16) {
         return false;
     }
     size_t count = 0;
@@ -207,15 +211,13 @@ static int make_blank(const struct program *program, struct engine_tensor *input
             }
         }
         size_t count = 0;
-        if (datatype_size(info->datatype) == 0) {
-            return error_set(error, ERROR_UNFIT, "input '%s' is of a type that is not served (%s)",
-                             info->name, datatype_name(info->datatype));
-        }
+        bool strings = info->datatype == DATATYPE_BYTES; /* blank ones: heads of zeros */
+        size_t width = strings ? TENSOR_BYTES_HEAD : datatype_size(info->datatype);
         if (tensor_shape_count(&inputs[i].shape, &count) < 0 ||
-            count > LIMIT_LANE_INPUT_BYTES / datatype_size(info->datatype)) {
+            count > LIMIT_LANE_INPUT_BYTES / width) {
             return too_large(info, error);
         }
-        inputs[i].size = count * datatype_size(info->datatype);
+        inputs[i].size = count * width;
         inputs[i].data = calloc(inputs[i].size ? inputs[i].size : 1, 1);
         if (!inputs[i].data) {
             return error_set(error, ERROR_MEMORY, "out of memory");
@@ -296,7 +298,7 @@ static int trial_run(struct program *program, struct error *error)
     struct engine_run run = {.inputs = inputs,
                              .input_count = program->signature->input_count,
                              .area_size = TRIAL_AREA_BYTES};
-    run.output_mask = (uint32_t)((UINT64_C(1) << program->signature->output_count) - 1);
+    run.wanted = tensor_set_first(program->signature->output_count);
     uint32_t open = 0;
     void *area = mmap(NULL, TRIAL_AREA_BYTES, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -309,7 +311,9 @@ static int trial_run(struct program *program, struct error *error)
         result = try_model(program, &run, inputs, open, error);
     }
     for (uint32_t i = 0; i < run.output_count && result == 0; i++) {
-        program->probabilities |= sums_to_one(&run.outputs[i]) ? 1u << run.outputs[i].index : 0;
+        if (sums_to_one(&run.outputs[i])) {
+            tensor_set_add(&program->probabilities, run.outputs[i].index);
+        }
     }
     for (uint32_t i = 0; i < LIMIT_MODEL_TENSORS; i++) {
         free(inputs[i].data);

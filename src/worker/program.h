@@ -27,7 +27,7 @@ struct program {
     struct pipeline pipeline;
     struct tensor_shape image_shape; /* closed, batch included */
     size_t image_bytes;              /* of one image of the batch */
-    uint32_t probabilities;          /* bit per output */
+    struct tensor_set probabilities; /* outputs that summed to 1 */
     bool untried;                    /* the engine refused the trial runs, for this reason: */
     char reason[MESSAGE_TEXT_SIZE];
     int64_t run_ns;

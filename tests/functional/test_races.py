@@ -263,13 +263,15 @@ def cpu_seconds(pid):
 
 @pytest.mark.parametrize("mode,status,code", [
     ("honest", 200, None),
-    ("duplicate", 422, "worker_crashed"),  # the same 64 MiB 32 times over
+    ("duplicate", 422, "worker_crashed"),  # the same 64 MiB 256 times over
     ("outside", 422, "worker_crashed"), ("wraps", 422, "worker_crashed"),
     ("unasked", 422, "worker_crashed"), ("sequence", 422, "worker_crashed"),
     ("own_word", 422, "worker_crashed"),  # `unauthorized` is not for a worker to say
     ("endless_text", 422, "worker_crashed"), ("short", 422, "worker_crashed"),
     ("odd_text", 422, "unfit"), ("huge_dims", 422, "unfit"), ("no_outputs", 500, "internal"),
     ("rank", 503, "unavailable"), ("name", 503, "unavailable"), ("count", 503, "unavailable"),
+    ("raw_name", 503, "unavailable"), ("more_tensors", 503, "unavailable"),
+    ("first_tensor_late", 503, "unavailable"),
 ])
 def test_an_answer_that_lies_harms_only_its_object(hostile, mode, status, code):
     daemon = hostile(mode)
@@ -285,11 +287,18 @@ def test_an_answer_that_lies_harms_only_its_object(hostile, mode, status, code):
 
 
 def test_names_that_are_no_text_refuse_the_model(hostile):
-    daemon = hostile("bytes_in_names")
+    daemon = hostile("raw_name")
     model = daemon.get("/v1/models/model").json()
     assert model["state"] == "failed" and "outputs" not in model
     r = daemon.get("/v2/models/model")
     assert (r.status_code, r.json()["code"]) == (503, "unavailable")
+
+
+def test_names_that_a_worker_made_up_are_written_as_json(hostile):
+    daemon = hostile("bytes_in_names")
+    output = daemon.get("/v1/models/model").json()["outputs"][1]
+    assert (output["shape"], output["name"]) == ([-1, 4], "\u00e9\"\n\x01")
+    assert daemon.get("/v2/models/model").json()["outputs"][0]["name"] == "logits"
 
 
 def test_random_answers_stop_nobody(hostile):

@@ -60,7 +60,10 @@ static void check_outputs(const struct message_done *done, const char *output)
 
 static void run_once(struct worker_process *worker, enum run_kind kind)
 {
-    struct message_run run = {.kind = kind, .output_mask = kind == RUN_THUMBNAIL ? 1 : 5};
+    struct message_run run = {.kind = kind, .outputs = tensor_set_of(0)};
+    if (kind != RUN_THUMBNAIL) {
+        tensor_set_add(&run.outputs, 2);
+    }
     const struct message_done *done = NULL;
     const char *output = NULL;
     struct error error = {0};
@@ -123,6 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (wait_message(worker, clock_now_ns() + NS_PER_S, MESSAGE_LOADED, &message, &error) ==
             0) {
             take_facts(worker, &pipeline, &message.loaded);
+            int result = take_tensors(worker, clock_now_ns() + NS_PER_S, &message, &error);
+            (void)result; /* whatever is there is used below */
         }
     }
     worker->facts.output_count = worker->facts.output_count ? worker->facts.output_count : 3;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "wire/message.h"
+#include "wire/tensor_bytes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,10 +26,13 @@ static void check_refs(const struct tensor_ref *refs, uint32_t count)
         char text[64];
         size_t elements = 0;
         const struct tensor_ref *ref = &refs[i];
+        bool strings = ref->datatype == DATATYPE_BYTES;
         if (ref->index >= LIMIT_MODEL_TENSORS || tensor_shape_count(&ref->shape, &elements) < 0 ||
-            elements * datatype_size((enum datatype)ref->datatype) != ref->size_bytes) {
+            (!strings &&
+             elements * datatype_size((enum datatype)ref->datatype) != ref->size_bytes)) {
             abort();
         }
+        (void)tensor_bytes_valid(area + ref->offset, ref->size_bytes, elements);
         (void)tensor_shape_text(&ref->shape, text, sizeof text);
         for (uint64_t b = 0; b < ref->size_bytes; b++) {
             sum += (unsigned char)area[ref->offset + b];
@@ -50,12 +54,16 @@ static void check_thumbnail(const struct message_done *done)
 
 static void check_loaded(const struct message_loaded *loaded)
 {
-    if (loaded->untried > 1) {
+    if (loaded->untried > 1 || strlen(loaded->left_out) >= sizeof loaded->left_out) {
         abort();
     }
-    for (uint32_t i = 0; i < loaded->input_count + loaded->output_count; i++) {
+}
+
+static void check_told(const struct message_tensors *told)
+{
+    for (uint32_t i = 0; i < told->count; i++) {
         char text[64];
-        const struct tensor_info *info = &loaded->tensors[i];
+        const struct tensor_info *info = &told->tensors[i];
         if (strlen(info->name) > LIMIT_TENSOR_NAME || !datatype_name(info->datatype)) {
             abort();
         }
@@ -80,6 +88,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         switch (message->header.type) {
         case MESSAGE_LOADED:
             check_loaded(&message->loaded);
+            break;
+        case MESSAGE_TENSORS:
+            check_told(&message->tensors);
             break;
         case MESSAGE_RUN:
             check_refs(message->run.inputs, message->run.input_count);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/tensor_bytes.h"
 #include "wire/v2_request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -40,6 +41,10 @@ static unsigned check_input(const struct v2_input *input)
         require(input->size_bytes == count * datatype_size(input->datatype));
         return sum_bytes(input->data, input->size_bytes);
     }
+    if (!input->elements) {
+        require(tensor_bytes_valid(input->data, input->size_bytes, count));
+        return sum_bytes(input->data, input->size_bytes);
+    }
     require(count <= LIMIT_REQUEST_OBJECTS);
     for (size_t i = 0; i < count; i++) {
         sum += sum_bytes(input->elements[i].data, input->elements[i].size);
@@ -63,12 +68,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t body_size = size - 1;
     const uint8_t *end = memchr(body, 0, body_size);
     (void)snprintf(header, sizeof header, "%zu", end ? (size_t)(end - body) : body_size);
-    int r = v2_request_parse(body, body_size, data[0] == 0 ? NULL : header, &request, &error);
+    int r = v2_request_parse(body, body_size, (data[0] & 1) == 0 ? NULL : header,
+                             (data[0] & 2) != 0, &request, &error);
     if (r < 0) {
         require(error.code != ERROR_NONE && !request);
         return 0;
     }
-    require(request->input_count > 0 && request->input_count <= LIMIT_MODEL_TENSORS);
+    require(request->input_count <= LIMIT_MODEL_TENSORS);
     for (size_t i = 0; i < request->input_count; i++) {
         sink += check_input(&request->inputs[i]);
     }

@@ -108,6 +108,32 @@ static void talk_without_end(void)
     } while (now.tv_sec < until.tv_sec);
 }
 
+static void send_tensors(struct worker *worker)
+{
+    static union message message;
+    struct message_tensors *told = &message.tensors;
+    told->header = (struct message_header){MESSAGE_VERSION, MESSAGE_TENSORS};
+    told->count = mode_is(worker, "no_outputs") ? 1 : 3;
+    told->tensors[0] = (struct tensor_info){"pixel_values", DATATYPE_FP32, {4, {-1, 3, 8, 8}}};
+    told->tensors[1] = (struct tensor_info){"logits", DATATYPE_FP32, {2, {-1, CLASSES}}};
+    told->tensors[2] = (struct tensor_info){"other", DATATYPE_FP32, {2, {-1, CLASSES}}};
+    if (mode_is(worker, "rank")) {
+        told->tensors[1].shape.rank = 99;
+    } else if (mode_is(worker, "name")) {
+        memset(told->tensors[1].name, 'x', sizeof told->tensors[1].name);
+    } else if (mode_is(worker, "bytes_in_names")) {
+        (void)snprintf(told->tensors[2].name, sizeof told->tensors[2].name, "\xc3\xa9\"\n\x01");
+    } else if (mode_is(worker, "raw_name")) {
+        (void)snprintf(told->tensors[2].name, sizeof told->tensors[2].name, "\xff");
+    } else if (mode_is(worker, "more_tensors")) {
+        told->count = 4;
+    } else if (mode_is(worker, "first_tensor_late")) {
+        told->first = 1;
+        told->count = 2;
+    }
+    send_bytes(CONTROL_FD, &message, message_size(&message));
+}
+
 static void send_loaded(struct worker *worker)
 {
     struct message_load request = worker->message.load;
@@ -118,16 +144,7 @@ static void send_loaded(struct worker *worker)
     loaded->output_count = mode_is(worker, "no_outputs") ? 0 : 2;
     loaded->run_ns = INT64_MAX;
     loaded->pipeline = request.pipeline;
-    loaded->tensors[0] = (struct tensor_info){"pixel_values", DATATYPE_FP32, {4, {-1, 3, 8, 8}}};
-    loaded->tensors[1] = (struct tensor_info){"logits", DATATYPE_FP32, {2, {-1, CLASSES}}};
-    loaded->tensors[2] = (struct tensor_info){"other", DATATYPE_FP32, {2, {-1, CLASSES}}};
-    size_t size = message_size(&worker->message);
-    if (mode_is(worker, "rank")) {
-        loaded->tensors[1].shape.rank = 99;
-    } else if (mode_is(worker, "name")) {
-        memset(loaded->tensors[1].name, 'x', sizeof loaded->tensors[1].name);
-    } else if (mode_is(worker, "bytes_in_names")) {
-        (void)snprintf(loaded->tensors[2].name, sizeof loaded->tensors[2].name, "\xff\"\n\x01");
+    if (mode_is(worker, "bytes_in_names")) {
         memset(&loaded->pipeline, 0xfe, sizeof loaded->pipeline);
     } else if (mode_is(worker, "count")) {
         loaded->output_count = 0x7fffffff;
@@ -137,7 +154,8 @@ static void send_loaded(struct worker *worker)
     } else if (mode_is(worker, "chatter")) {
         talk_without_end();
     }
-    send_bytes(CONTROL_FD, loaded, size);
+    send_bytes(CONTROL_FD, loaded, sizeof *loaded);
+    send_tensors(worker);
 }
 
 /* A JPEG, by its size. */

@@ -245,10 +245,10 @@ static void rows_that_are_not_there_are_refused(void **state)
 static int check(struct tensor_shape output, int64_t batch, int softmax)
 {
     struct model_spec spec = {.task = MODEL_IMAGE_CLASSIFICATION, .apply_softmax = softmax};
-    struct worker_facts facts = {.input_count = 1,
-                                 .output_count = 1,
-                                 .inputs = {{"x", DATATYPE_FP32, {4, {batch, 3, 8, 8}}}},
-                                 .outputs = {{"y", DATATYPE_FP32, output}}};
+    struct tensor_info input = {"x", DATATYPE_FP32, {4, {batch, 3, 8, 8}}};
+    struct tensor_info told = {"y", DATATYPE_FP32, output};
+    struct worker_facts facts = {
+        .input_count = 1, .output_count = 1, .inputs = &input, .outputs = &told};
     struct error error = {0};
     int result = postprocess_check(&spec, &facts, &error);
     assert_true(result == 0 ? error.code == ERROR_NONE : error.code == ERROR_UNFIT);
@@ -296,10 +296,10 @@ static void the_primary_output_goes_by_name_then_rank(void **state)
     (void)state;
     struct model_spec classes = {.task = MODEL_IMAGE_CLASSIFICATION};
     struct model_spec features = {.task = MODEL_FEATURE_EXTRACTION};
-    struct worker_facts facts = {.output_count = 3,
-                                 .outputs = {{"hidden", DATATYPE_FP32, {3, {1, 2, 3}}},
-                                             {"logits", DATATYPE_FP32, {2, {1, 2}}},
-                                             {"pooler_output", DATATYPE_FP32, {2, {1, 2}}}}};
+    struct tensor_info outputs[] = {{"hidden", DATATYPE_FP32, {3, {1, 2, 3}}},
+                                    {"logits", DATATYPE_FP32, {2, {1, 2}}},
+                                    {"pooler_output", DATATYPE_FP32, {2, {1, 2}}}};
+    struct worker_facts facts = {.output_count = 3, .outputs = outputs};
     assert_int_equal(postprocess_primary_output(&classes, &facts), 1);
     assert_int_equal(postprocess_primary_output(&features, &facts), 2);
     facts.output_count = 2;

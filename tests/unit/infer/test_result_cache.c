@@ -346,7 +346,7 @@ static void outputs_are_kept_for_themselves(void **state)
 {
     struct fixture *fixture = *state;
     infer(fixture);
-    fixture->request.output_mask = 1;
+    fixture->request.outputs = tensor_set_first(1);
     infer(fixture);
     assert_false(fixture->item.cached);
     infer(fixture);
@@ -356,7 +356,7 @@ static void outputs_are_kept_for_themselves(void **state)
     assert_memory_equal(fixture->item.outputs[0].data, fixture->worker.values,
                         sizeof fixture->worker.values);
     assert_int_equal(fixture->item.outputs[0].shape.dims[1], CLASSES);
-    fixture->request.output_mask = 3;
+    fixture->request.outputs = tensor_set_first(2);
     infer(fixture);
     assert_false(fixture->item.cached);
     assert_int_equal(fixture->worker.runs, 3);
@@ -488,7 +488,7 @@ static void outputs_of_an_odd_form_are_not_kept(void **state)
     give(fixture, SMALL, 2); /* two rows: /v2 would tell both */
     infer(fixture);
     assert_int_equal(fixture->item.answer.kind, 0);
-    fixture->request.output_mask = 3; /* one of them is not given */
+    fixture->request.outputs = tensor_set_first(2); /* one of them is not given */
     infer(fixture);
     assert_int_equal(answers_kept(fixture), 0);
 }

@@ -19,8 +19,10 @@ static int check_run(uint32_t kind, uint32_t edge)
     union message message;
     struct error error = {0};
     memset(&message, 0, sizeof message);
-    message.run = (struct message_run){
-        .header = {MESSAGE_VERSION, MESSAGE_RUN}, .kind = kind, .edge = edge, .output_mask = 1};
+    message.run = (struct message_run){.header = {MESSAGE_VERSION, MESSAGE_RUN},
+                                       .kind = kind,
+                                       .edge = edge,
+                                       .outputs = tensor_set_of(0)};
     return message_check(&message, message_size(&message), &error);
 }
 

@@ -199,6 +199,25 @@ static void a_node_of_the_callers_tree_is_read(void **state)
     result_done(&result);
 }
 
+static void outputs_of_strings_read_back_the_same(void **state)
+{
+    (void)state;
+    static const char line[] =
+        "{\"object\":\"a\",\"outputs\":[{\"name\":\"y\",\"datatype\":\"BYTES\",\"shape\":[2],"
+        "\"data\":[\"q\\\"\",\"\"]},{\"name\":\"b\",\"datatype\":\"BF16\",\"shape\":[2],"
+        "\"data\":[1.5,null]}]}";
+    static const char row[] = "\x02\0\0\0q\"\0\0\0";
+    struct result result;
+    struct buffer out = BUFFER_INIT;
+    assert_int_equal(result_parse(line, sizeof line - 1, &result, NULL), 0);
+    assert_int_equal(result.outputs[0].size_bytes, sizeof row);
+    assert_memory_equal(result.outputs[0].data, row, sizeof row);
+    result_write_json(&out, &result);
+    assert_string_equal(buffer_text(&out), line);
+    buffer_done(&out);
+    result_done(&result);
+}
+
 static void broken_lines_are_refused(void **state)
 {
     (void)state;
@@ -222,7 +241,7 @@ static void broken_lines_are_refused(void **state)
         "{\"embedding\":null}",
         "{\"error\":\"bad\"}",
         "{\"outputs\":[{}]}",
-        "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[\"a\"]}]}",
+        "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[1]}]}",
         "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"FP32\",\"shape\":[2],\"data\":[1]}]}",
         "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"FP32\",\"shape\":[-1],\"data\":[1]}]}",
         "{\"outputs\":[{\"name\":\"y\",\"datatype\":\"UINT8\",\"shape\":[1],\"data\":[256]}]}",
@@ -249,6 +268,7 @@ int main(void)
         cmocka_unit_test(a_newer_array_may_say_more),
         cmocka_unit_test(a_node_of_the_callers_tree_is_read),
         cmocka_unit_test(broken_lines_are_refused),
+        cmocka_unit_test(outputs_of_strings_read_back_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ static struct v2_request *parse(const char *text)
 {
     struct v2_request *request = NULL;
     struct error error = {.message = ""};
-    int r = v2_request_parse(text, strlen(text), NULL, &request, &error);
+    int r = v2_request_parse(text, strlen(text), NULL, false, &request, &error);
     assert_string_equal(error.message, "");
     assert_int_equal(r, 0);
     return request;
@@ -32,7 +32,7 @@ static void refuse(const char *text, const char *message)
 {
     struct v2_request *request = NULL;
     struct error error = {.code = ERROR_NONE, .message = ""};
-    int r = v2_request_parse(text, strlen(text), NULL, &request, &error);
+    int r = v2_request_parse(text, strlen(text), NULL, false, &request, &error);
     if (r == 0 || !strstr(error.message, message)) {
         print_message("%s\n  says: %s\n  not: %s\n", text, error.message, message);
     }
@@ -151,7 +151,7 @@ static void check_number(const char *datatype, const char *json, const void *wan
         text, sizeof text,
         "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"%s\",\"shape\":[1],\"data\":[%s]}]}", datatype,
         json);
-    int r = v2_request_parse(text, strlen(text), NULL, &request, &error);
+    int r = v2_request_parse(text, strlen(text), NULL, false, &request, &error);
     if ((r == 0) != (wanted != NULL)) {
         print_message("%s %s: %s\n", datatype, json, error.message);
     }
@@ -220,7 +220,7 @@ static void binary_data_is_taken_from_behind_the_json(void **state)
     (void)snprintf(header, sizeof header, "%zu", sizeof json - 1);
     struct v2_request *request = NULL;
     struct error error = {.message = ""};
-    int r = v2_request_parse(body, size, header, &request, &error);
+    int r = v2_request_parse(body, size, header, false, &request, &error);
     assert_string_equal(error.message, "");
     assert_int_equal(r, 0);
     assert_int_equal(request->inputs[0].size_bytes, 4);
@@ -231,17 +231,17 @@ static void binary_data_is_taken_from_behind_the_json(void **state)
     v2_request_free(request);
 
     /* One byte more or less, at any of the seams. */
-    assert_int_equal(v2_request_parse(body, size - 1, header, &request, &error), -EINVAL);
+    assert_int_equal(v2_request_parse(body, size - 1, header, false, &request, &error), -EINVAL);
     body[size] = 'x';
-    assert_int_equal(v2_request_parse(body, size + 1, header, &request, &error), -EINVAL);
+    assert_int_equal(v2_request_parse(body, size + 1, header, false, &request, &error), -EINVAL);
     assert_non_null(strstr(error.message, "belong to no input"));
-    assert_int_equal(v2_request_parse(body, size, NULL, &request, &error), -EINVAL);
+    assert_int_equal(v2_request_parse(body, size, NULL, false, &request, &error), -EINVAL);
     body[sizeof json - 1 + 4] = 4; /* the first element's length */
-    assert_int_equal(v2_request_parse(body, size, header, &request, &error), -EINVAL);
+    assert_int_equal(v2_request_parse(body, size, header, false, &request, &error), -EINVAL);
     assert_non_null(strstr(error.message, "input 'b'"));
     body[sizeof json - 1 + 4] = 3;
     body[size - 2] = '\0';
-    assert_int_equal(v2_request_parse(body, size, header, &request, &error), -EINVAL);
+    assert_int_equal(v2_request_parse(body, size, header, false, &request, &error), -EINVAL);
     assert_non_null(strstr(error.message, "input 'o'"));
 }
 
@@ -255,7 +255,7 @@ static void the_header_must_be_a_length_within_the_body(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct v2_request *request = NULL;
         struct error error;
-        assert_int_equal(v2_request_parse(body, sizeof body - 1, bad[i], &request, &error),
+        assert_int_equal(v2_request_parse(body, sizeof body - 1, bad[i], false, &request, &error),
                          -EINVAL);
     }
 }
@@ -268,9 +268,7 @@ static void malformed_requests_are_told_why(void **state)
     (void)state;
     refuse("", "JSON");
     refuse("[]", "object");
-    refuse("{}", "inputs");
     refuse("{\"inputs\":{}}", "inputs");
-    refuse("{\"inputs\":[]}", "inputs");
     refuse("{\"inputs\":[1]}", "inputs[0].name");
     refuse(INPUT("\"name\":\"\""), "inputs[0].name");
     refuse(INPUT("\"name\":7"), "inputs[0].name");
@@ -359,7 +357,7 @@ static int parse_objects(size_t count, struct error *error)
         buffer_printf(&text, "%s\"s/%zu\"", i > 0 ? "," : "", i);
     }
     buffer_append_text(&text, "]}]}");
-    int r = v2_request_parse(text.data, text.size, NULL, &request, error);
+    int r = v2_request_parse(text.data, text.size, NULL, false, &request, error);
     v2_request_free(request);
     buffer_done(&text);
     return r;
@@ -381,7 +379,7 @@ static void limits_hold(void **state)
         buffer_append(&text, "[],", 3);
     }
     buffer_append_text(&text, "[]]}");
-    assert_int_equal(v2_request_parse(text.data, text.size, NULL, &request, &error), -EFBIG);
+    assert_int_equal(v2_request_parse(text.data, text.size, NULL, false, &request, &error), -EFBIG);
     assert_int_equal(error.code, ERROR_TOO_LARGE);
     buffer_done(&text);
 
@@ -391,11 +389,90 @@ static void limits_hold(void **state)
         buffer_append_text(&text, i > 0 ? "," FINE : FINE);
     }
     buffer_append_text(&text, "]}");
-    refuse(buffer_text(&text), "1 to 32 tensors");
+    refuse(buffer_text(&text), "at most 256 tensors");
     buffer_clear(&text);
     buffer_printf(&text, "{\"inputs\":[{\"name\":\"%0129d\"}]}", 1);
     refuse(buffer_text(&text), "1 to 128 bytes");
     buffer_done(&text);
+}
+
+static int parse_strings(const char *json, const char *binary, size_t binary_size,
+                         struct v2_request **ret_request, struct error *error)
+{
+    char body[512];
+    char header[24];
+    size_t size = strlen(json);
+    memcpy(body, json, size);
+    memcpy(body + size, binary, binary_size);
+    (void)snprintf(header, sizeof header, "%zu", size);
+    static char kept[512]; /* the request borrows from it */
+    memcpy(kept, body, size + binary_size);
+    return v2_request_parse(kept, size + binary_size, header, true, ret_request, error);
+}
+
+#define STRINGS(parameters) "{\"inputs\":[{\"name\":\"s\",\"datatype\":\"BYTES\"," parameters "}]}"
+
+static void string_tensors_come_out_in_a_row(void **state)
+{
+    (void)state;
+    static const char row[] = "\x02\0\0\0ab\0\0\0\0\x02\0\0\0\xc3\xa9";
+    static const struct {
+        const char *json;
+        size_t binary_size;
+    } cases[] = {
+        {STRINGS("\"shape\":[3],\"data\":[\"ab\",\"\",\"\xc3\xa9\"]"), 0},
+        {STRINGS("\"shape\":[3,1],\"data\":[[\"ab\"],[\"\"],[\"\\u00e9\"]]"), 0},
+        {STRINGS("\"shape\":[3],\"parameters\":{\"encoding\":\"base64\"},"
+                 "\"data\":[\"YWI=\",\"\",\"w6k=\"]"),
+         0},
+        {STRINGS("\"shape\":[3],\"parameters\":{\"binary_data_size\":16}"), sizeof row - 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct v2_request *request = NULL;
+        struct error error = {0};
+        assert_int_equal(parse_strings(cases[i].json, row, cases[i].binary_size, &request, &error),
+                         0);
+        assert_null(request->inputs[0].elements);
+        assert_int_equal(request->inputs[0].size_bytes, sizeof row - 1);
+        assert_memory_equal(request->inputs[0].data, row, sizeof row - 1);
+        v2_request_free(request);
+    }
+}
+
+static void string_tensors_that_are_none_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        const char *word;
+    } cases[] = {
+        {STRINGS("\"shape\":[1],\"parameters\":{\"binary_data_size\":6}"), "6 bytes"},
+        {STRINGS("\"shape\":[2],\"parameters\":{\"binary_data_size\":7}"), "2 elements"},
+        {STRINGS("\"shape\":[1000000000],\"parameters\":{\"binary_data_size\":7}"), "elements"},
+        {STRINGS("\"shape\":[2],\"data\":[\"a\"]"), "wants 2 elements"},
+        {STRINGS("\"shape\":[2],\"data\":[\"a\",1]"), "element 1 of data is an integer"},
+        {STRINGS("\"shape\":[1],\"parameters\":{\"encoding\":\"base64\"},\"data\":[\"a\"]"),
+         "not base64"},
+        {STRINGS("\"shape\":[1000000000],\"data\":[\"a\"]"), "elements"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct v2_request *request = NULL;
+        struct error error = {0};
+        size_t binary = strstr(cases[i].json, ":6}") ? 6 : strstr(cases[i].json, ":7}") ? 7 : 0;
+        assert_true(parse_strings(cases[i].json, "\x03\0\0\0abc", binary, &request, &error) < 0);
+        assert_non_null(strstr(error.message, cases[i].word));
+    }
+}
+
+static void a_request_may_have_no_inputs(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"{}", "{\"inputs\":[]}", "{\"inputs\":null}"};
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        struct v2_request *request = parse(bodies[i]);
+        assert_int_equal(request->input_count, 0);
+        v2_request_free(request);
+    }
 }
 
 static void base64_is_read_strictly(void **state)
@@ -441,6 +518,9 @@ int main(void)
         cmocka_unit_test(malformed_requests_are_told_why),
         cmocka_unit_test(names_must_differ_and_outputs_be_sound),
         cmocka_unit_test(limits_hold),
+        cmocka_unit_test(string_tensors_come_out_in_a_row),
+        cmocka_unit_test(string_tensors_that_are_none_are_refused),
+        cmocka_unit_test(a_request_may_have_no_inputs),
         cmocka_unit_test(base64_is_read_strictly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
