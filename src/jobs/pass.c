@@ -9,13 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "jobs/table.h"
 #include "known/known.h"
 
 enum { COMMIT_AT = 1024 /* changes in a batch */, LONG_HEAD = 900, NOTE_FORMAT = 1 };
+
+enum { PATIENCE_MS = 2500 /* a pass waits for objects to settle, in all */, DOZE_MS = 20 };
 
 /* Kept with each commit of the table. */
 struct pass_note {
@@ -38,8 +42,11 @@ struct pass {
     uint64_t number;
     char *after; /* owned; NULL: from the start */
     uint64_t seen;
-    bool damaged; /* the table, as was seen on the way */
-    bool there;   /* the store is not empty: what is not in the listing is gone */
+    bool damaged;        /* the table, as was seen on the way */
+    bool there;          /* the store is not empty: what is not in the listing is gone */
+    bool restless;       /* something still changes, and was left to the next pass */
+    bool takes_all;      /* it has been waited for often enough */
+    int64_t patience_ns; /* for objects to settle */
 
     bool listed; /* `item` is the listing's next, not taken yet */
     bool listing_ended;
@@ -331,6 +338,8 @@ int pass_new(struct job *job, struct job_log *log, struct pass **ret_pass, struc
     }
     pass->job = job;
     pass->log = log;
+    pass->patience_ns = PATIENCE_MS * NS_PER_MS;
+    pass->takes_all = job->restless >= RESTLESS_MAX;
     pass->directory = job_path(job, TABLE_NAME);
     int r =
         pass->directory ? prepare(pass, error) : error_set(error, ERROR_MEMORY, "out of memory");
@@ -373,6 +382,11 @@ const char *pass_after(const struct pass *pass)
 uint64_t pass_seen(const struct pass *pass)
 {
     return pass->seen;
+}
+
+bool pass_is_restless(const struct pass *pass)
+{
+    return pass->restless;
 }
 
 /* ---- the merge ---- */
@@ -472,6 +486,51 @@ static int look_up(struct pass *pass, bool *ret_known, struct known_object *ret_
     return 0;
 }
 
+static int64_t time_of_day_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* Sleeps so long, of the pass's patience. False where the job is to come to its end. */
+static bool doze(struct pass *pass, int64_t left_ns)
+{
+    for (pass->patience_ns -= left_ns; left_ns > 0; left_ns -= DOZE_MS * NS_PER_MS) {
+        struct timespec pause = {.tv_nsec = DOZE_MS * NS_PER_MS};
+        if (atomic_load(&pass->job->halting)) {
+            return false;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+/* Waits until an object that is to be inferred has settled, as long as there is patience: 1; 0
+ * where it is left to the next pass; -ECANCELED. */
+static int await_settled(struct pass *pass, struct item *item)
+{
+    while (!pass->takes_all) {
+        struct error ignored;
+        int64_t left_ns = store_settles_in_ns(&item->identity, time_of_day_ns());
+        if (left_ns == 0) {
+            return 1;
+        }
+        pass->restless = pass->restless || left_ns > pass->patience_ns;
+        if (left_ns > pass->patience_ns) {
+            return 0;
+        }
+        if (!doze(pass, left_ns)) {
+            return -ECANCELED;
+        }
+        if (store_stat(item->store, item->key, &item->identity, &ignored) < 0) {
+            pass->restless = true; /* gone again, or renamed: the next pass sees */
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int pass_next(struct pass *pass, struct selection *selection, struct item *ret_item,
               struct error *error)
 {
@@ -511,8 +570,13 @@ int pass_next(struct pass *pass, struct selection *selection, struct item *ret_i
     *ret_item = pass->item;
     if (known && is_same(&object, &pass->item.identity)) {
         ret_item->kind = ITEM_KNOWN;
+        return 1;
     }
-    return 1;
+    r = ret_item->kind == ITEM_OBJECT ? await_settled(pass, ret_item) : 1;
+    if (r == 0) {
+        ret_item->kind = ITEM_KNOWN; /* for now: no line */
+    }
+    return r < 0 ? r : 1;
 }
 
 /* ---- what the log and the table are told ---- */
@@ -524,7 +588,7 @@ static bool is_lasting(const struct slot *slot)
         return false;
     }
     return slot->kind == ITEM_FAULT ||
-           !store_identity_is_fresh(&slot->object.identity, slot->asked_ns);
+           store_settles_in_ns(&slot->object.identity, slot->asked_ns) == 0;
 }
 
 void pass_facts(const struct pass *pass, const struct slot *slot, struct record_facts *facts)

@@ -2,7 +2,9 @@
  *
  * One pass of a standing job: the listing and the table of known objects, merged in the order of
  * their keys. What both have with the same identity is passed over; what is new or changed is to be
- * inferred; what only the table has is gone. The job's thread only.
+ * inferred; what only the table has is gone. What has changed a moment ago is waited for, and left
+ * to the next pass where it goes on changing, so that each settled state has one result. The job's
+ * thread only.
  *
  * The log leads, the table follows: a commit carries, as a note, how many of the log's lines it
  * covers, and lines behind that are read back when a pass begins. The last line says how far a pass
@@ -33,6 +35,10 @@ uint64_t pass_number(const struct pass *pass);
 /* The key behind which the selection begins; NULL: at the start. Borrowed. */
 const char *pass_after(const struct pass *pass);
 uint64_t pass_seen(const struct pass *pass); /* objects listed so far */
+
+/* True where objects were left out that still change (a file on its way in): the next pass is to
+ * come soon. */
+bool pass_is_restless(const struct pass *pass);
 
 /* The next: 1, 0 when the listing and the table are at their end, or a negative errno. */
 must_check int pass_next(struct pass *pass, struct selection *selection, struct item *ret_item,

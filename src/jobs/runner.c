@@ -463,6 +463,9 @@ static void complete(struct runner *runner)
 {
     struct error error = {.code = ERROR_NONE};
     settle_count(runner);
+    if (runner->pass) {
+        runner->job->restless = pass_is_restless(runner->pass) ? runner->job->restless + 1 : 0;
+    }
     if (runner->pass && pass_finish(runner->pass, &error) < 0) {
         stop_for(runner, RUN_PAUSED, &error);
     }

@@ -24,6 +24,10 @@
 #define TABLE_NAME "known" /* a standing job's table of known objects, in its directory */
 #define TABLE_ASIDE TABLE_NAME ".damaged" /* one that was, set aside */
 
+/* A standing job comes back to what still changes after so long, and so often; then it takes it as
+ * it is. */
+enum { RESTLESS_MS = 1000, RESTLESS_MAX = 20 };
+
 enum job_stage {
     STAGE_IDLE,    /* no thread: paused, or ended */
     STAGE_QUEUED,  /* waits for a place; a standing job's thread waits with it */
@@ -42,6 +46,9 @@ struct job {
     char *directory;        /* owned; constant */
     bool broken;            /* constant: its job.json cannot be read; its log can */
     atomic_bool halting;    /* there is a wish: what may take long comes back early */
+
+    unsigned
+        restless; /* the job's thread's own: passes in a row that left out what still changes */
 
     /* Locks in the order in which they are taken: control, the table's, opening, lock. None is held
      * over a call of store, disk or host but where that is said. */

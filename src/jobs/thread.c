@@ -66,14 +66,16 @@ static void take_watch_back(struct job *job)
 /* Until a change is seen, or the interval is over. False: there is a wish. */
 static bool wait_for_change(struct job *job, struct store_watch *watch)
 {
-    int64_t until_ns = clock_now_ns() + job->spec.interval_s * NS_PER_S;
+    bool soon = job->restless > 0 && job->restless < RESTLESS_MAX;
+    int64_t wait_ms = soon ? RESTLESS_MS : job->spec.interval_s * INT64_C(1000);
+    int64_t until_ns = clock_now_ns() + wait_ms * NS_PER_MS;
     if (!watch) {
         return sleep_until(job, until_ns);
     }
     if (!lend_watch(job, watch)) {
         return false;
     }
-    int r = store_watch_wait(watch, job->spec.interval_s * INT64_C(1000));
+    int r = store_watch_wait(watch, wait_ms);
     take_watch_back(job);
     if (r == 0) {
         return job_wish(job) == WISH_NONE;

@@ -27,6 +27,8 @@ enum key_fault {
 /* No clocks that work together differ by so much. A camera's may, and anybody can set mtime. */
 #define CTIME_AHEAD_NS (INT64_C(24) * 3600 * SECOND_NS)
 #define MTIME_AHEAD_NS (INT64_C(1) * 3600 * SECOND_NS)
+/* A copy over a network stalls for less, as a rule. */
+#define SETTLE_NS (INT64_C(500) * 1000 * 1000)
 #define SECOND_NS (INT64_C(1000) * 1000 * 1000)
 
 static enum key_fault component_fault(const char *component, size_t size)
@@ -110,6 +112,20 @@ bool store_identity_is_fresh(const struct object_identity *identity, int64_t now
 {
     return is_fresh(identity->ctime_ns, now_ns, CTIME_AHEAD_NS) ||
            is_fresh(identity->mtime_ns, now_ns, MTIME_AHEAD_NS);
+}
+
+static int64_t left_ns(int64_t changed_ns, int64_t now_ns)
+{
+    int64_t settle_ns = changed_ns % SECOND_NS == 0 ? FRESH_WHOLE_SECONDS_NS : SETTLE_NS;
+    bool lately = changed_ns > now_ns - settle_ns && changed_ns <= now_ns + FRESH_NS;
+    return lately ? changed_ns + settle_ns - now_ns : 0;
+}
+
+int64_t store_settles_in_ns(const struct object_identity *identity, int64_t now_ns)
+{
+    int64_t by_ctime_ns = left_ns(identity->ctime_ns, now_ns);
+    int64_t by_mtime_ns = left_ns(identity->mtime_ns, now_ns);
+    return by_ctime_ns > by_mtime_ns ? by_ctime_ns : by_mtime_ns;
 }
 
 void store_free(struct store *store)

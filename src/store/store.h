@@ -193,6 +193,12 @@ must_check int store_key_check(const char *key, struct error *error);
  * that is far ahead does not, for it may stay so for years, and a change would set it to now. */
 bool store_identity_is_fresh(const struct object_identity *identity, int64_t now_ns);
 
+/* How long it takes from `now_ns` on until the object counts as settled, where nothing changes it
+ * meanwhile: half a second without a change (2 s where time stamps are whole seconds), for who
+ * copies a file writes it in pieces. 0: it has settled. A time stamp that is ahead tells nothing of
+ * that. */
+int64_t store_settles_in_ns(const struct object_identity *identity, int64_t now_ns);
+
 /* True where the key has a foreign suffix, and so is skipped in listings of images; keys without
  * suffix, or with one that nobody knows, are kept. */
 bool store_key_is_no_image(const char *key);
