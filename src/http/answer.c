@@ -205,22 +205,27 @@ static struct MHD_Response *plain_response(char *body, size_t size)
     return response;
 }
 
-/* Takes over `body`, memory of malloc() or NULL. */
-static void respond_owned(struct http_request *request, const struct whole *whole, char *body,
-                          size_t size)
+static void refuse(struct http_request *request)
+{
+    http_respond_error(request, 503,
+                       "the answers that wait to be sent are at their limit; try again");
+}
+
+/* Takes over `body`, memory of malloc() or NULL. False where the budget has no room for it: the
+ * request is not answered then. */
+must_check static bool respond_owned(struct http_request *request, const struct whole *whole,
+                                     char *body, size_t size)
 {
     bool counts = request->answers && size > HTTP_COUNTED_BYTES;
     if (counts && !budget_take(request->answers, size)) {
         free(body);
-        http_respond_error(request, 503,
-                           "the answers that wait to be sent are at their limit; try again");
-        return;
+        return false;
     }
     struct MHD_Response *response =
         counts ? counted_response(request, body, size) : plain_response(body, size);
     if (!response) {
         give_up(request);
-        return;
+        return true;
     }
     uint64_t bytes = http_answer_head(response, whole->status, whole->content_type, whole->headers);
     if (whole->may_encode) {
@@ -232,6 +237,7 @@ static void respond_owned(struct http_request *request, const struct whole *whol
     }
     http_answer_give(request, response, whole->status, bytes,
                      counts && size > HTTP_LONG_BYTES ? 0 : size);
+    return true;
 }
 
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
@@ -248,11 +254,14 @@ void http_respond(struct http_request *request, unsigned status, const char *con
         give_up(request);
         return;
     }
-    respond_owned(request, &whole, encoded.data, encoded.size);
+    if (!respond_owned(request, &whole, encoded.data, encoded.size)) {
+        refuse(request);
+    }
 }
 
-/* Takes over `taken`, which has not failed. */
-static void respond_taken(struct http_request *request, struct whole *whole, struct buffer taken)
+/* Takes over `taken`, which has not failed. False as respond_owned(). */
+must_check static bool respond_taken(struct http_request *request, struct whole *whole,
+                                     struct buffer taken)
 {
     struct buffer encoded = BUFFER_INIT;
     encode_whole(request, whole, taken.data, taken.size, &encoded);
@@ -260,7 +269,7 @@ static void respond_taken(struct http_request *request, struct whole *whole, str
         buffer_done(&taken);
         taken = encoded;
     }
-    respond_owned(request, whole, taken.data, taken.size);
+    return respond_owned(request, whole, taken.data, taken.size);
 }
 
 void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
@@ -274,7 +283,9 @@ void http_respond_buffer(struct http_request *request, unsigned status, const ch
         http_respond_error(request, 503, "out of memory for the answer");
         return;
     }
-    respond_taken(request, &whole, taken);
+    if (!respond_taken(request, &whole, taken)) {
+        refuse(request);
+    }
 }
 
 static void append_json_text(struct buffer *body, const char *text)
@@ -312,5 +323,7 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
         give_up(request);
         return;
     }
-    respond_taken(request, &whole, body);
+    if (!respond_taken(request, &whole, body)) { /* cannot be: it is short, and so not counted */
+        give_up(request);
+    }
 }
