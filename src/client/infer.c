@@ -64,7 +64,7 @@ static int finish(struct situ *array, struct buffer *target, struct request *req
     }
     struct json *root = NULL;
     struct error reason;
-    if (json_parse(text.data, text.size, "result", &root, &reason)) {
+    if (json_parse_large(text.data, text.size, "result", &root, &reason)) {
         return client_fail_answer(error, &reason);
     }
     struct answer *answer = calloc(1, sizeof *answer);

@@ -67,8 +67,74 @@ bool json_values_above(const char *text, size_t size, size_t limit)
     return commas >= limit;
 }
 
-int json_parse(const char *text, size_t size, const char *what, struct json **ret_root,
-               struct error *error)
+/* The library's integers end at 2^63 - 1. A larger one is given to it as a string with this before
+ * its digits; no text that means something begins so. */
+static const char large_mark[] = "\x1fuint64:";
+static const char large_mark_escaped[] = "\"\\u001fuint64:";
+
+enum { LARGE_DIGITS = 20 };
+
+/* Digits of 2^63 to 2^64 - 1, and nothing else. */
+static bool read_large(const char *digits, size_t count, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (digits[i] < '0' || digits[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(digits[i] - '0'), &value)) {
+            return false;
+        }
+    }
+    *ret_value = value;
+    return count > 0 && count <= LARGE_DIGITS && digits[0] != '0' && value > INT64_MAX;
+}
+
+static bool in_number(char c)
+{
+    return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
+/* Copies the text with marks; true where there are any. */
+static bool mark_large(const char *text, size_t size, struct buffer *out)
+{
+    bool in_string = false;
+    bool any = false;
+    size_t copied = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (in_string && text[i] == '\\') {
+            i++;
+        } else if (text[i] == '"') {
+            in_string = !in_string;
+        } else if (!in_string && in_number(text[i])) {
+            size_t end = i + 1;
+            uint64_t value = 0;
+            while (end < size && in_number(text[end])) {
+                end++;
+            }
+            if (read_large(text + i, end - i, &value)) {
+                buffer_append(out, text + copied, i - copied);
+                buffer_append_text(out, large_mark_escaped);
+                buffer_append(out, text + i, end - i);
+                buffer_append_char(out, '"');
+                copied = end;
+                any = true;
+            }
+            i = end - 1;
+        }
+    }
+    buffer_append(out, text + copied, size - copied);
+    return any && buffer_ok(out) == 0;
+}
+
+static const char *large_digits(const json_t *string)
+{
+    const char *text = json_string_value(string);
+    return text && strncmp(text, large_mark, sizeof large_mark - 1) == 0
+               ? text + sizeof large_mark - 1
+               : NULL;
+}
+
+static int parse(const char *text, size_t size, const char *what, bool large,
+                 struct json **ret_root, struct error *error)
 {
     if (!depth_ok(text, size)) {
         return error_set(error, ERROR_MALFORMED, "%s: nested deeper than %u levels", what,
@@ -80,12 +146,29 @@ int json_parse(const char *text, size_t size, const char *what, struct json **re
     }
     json_error_t fault;
     json_t *root = json_loadb(text ? text : "", size, JSON_REJECT_DUPLICATES, &fault);
+    cleanup_buffer struct buffer marked = BUFFER_INIT;
+    if (!root && large && json_error_code(&fault) == json_error_numeric_overflow &&
+        mark_large(text, size, &marked)) {
+        root = json_loadb(marked.data, marked.size, JSON_REJECT_DUPLICATES, &fault);
+    }
     if (!root) {
         return error_set(error, ERROR_MALFORMED, "%s: not valid JSON at line %d, column %d: %s",
                          what, fault.line, fault.column, fault.text);
     }
     *ret_root = (struct json *)(void *)root;
     return 0;
+}
+
+int json_parse(const char *text, size_t size, const char *what, struct json **ret_root,
+               struct error *error)
+{
+    return parse(text, size, what, false, ret_root, error);
+}
+
+int json_parse_large(const char *text, size_t size, const char *what, struct json **ret_root,
+                     struct error *error)
+{
+    return parse(text, size, what, true, ret_root, error);
 }
 
 void json_free(struct json *root)
@@ -104,7 +187,7 @@ enum json_type json_type_of(const struct json *node)
     case JSON_ARRAY:
         return JSON_TYPE_ARRAY;
     case JSON_STRING:
-        return JSON_TYPE_STRING;
+        return large_digits(tree(node)) ? JSON_TYPE_LARGE : JSON_TYPE_STRING;
     case JSON_INTEGER:
         return JSON_TYPE_INTEGER;
     case JSON_REAL:
@@ -120,8 +203,9 @@ enum json_type json_type_of(const struct json *node)
 
 const char *json_type_name(enum json_type type)
 {
-    static const char *const names[] = {"null",     "a boolean", "an integer", "a number",
-                                        "a string", "an array",  "an object"};
+    static const char *const names[] = {
+        "null",     "a boolean", "an integer", "a number",
+        "a string", "an array",  "an object",  "an integer above 9223372036854775807"};
     return (unsigned)type < sizeof names / sizeof names[0] ? names[type] : "unknown";
 }
 
@@ -159,9 +243,23 @@ int64_t json_get_integer(const struct json *node, int64_t fallback)
     return json_type_of(node) == JSON_TYPE_INTEGER ? json_integer_value(tree(node)) : fallback;
 }
 
+uint64_t json_get_unsigned(const struct json *node, uint64_t fallback)
+{
+    uint64_t value = 0;
+    if (json_type_of(node) == JSON_TYPE_LARGE) {
+        const char *digits = large_digits(tree(node));
+        return read_large(digits, strlen(digits), &value) ? value : fallback;
+    }
+    int64_t integer = json_get_integer(node, -1);
+    return integer >= 0 ? (uint64_t)integer : fallback;
+}
+
 double json_get_number(const struct json *node, double fallback)
 {
     enum json_type type = json_type_of(node);
+    if (type == JSON_TYPE_LARGE) {
+        return (double)json_get_unsigned(node, 0);
+    }
     bool number = type == JSON_TYPE_INTEGER || type == JSON_TYPE_REAL;
     return number ? json_number_value(tree(node)) : fallback;
 }

@@ -23,7 +23,8 @@ enum json_type {
     JSON_TYPE_REAL,
     JSON_TYPE_STRING,
     JSON_TYPE_ARRAY,
-    JSON_TYPE_OBJECT
+    JSON_TYPE_OBJECT,
+    JSON_TYPE_LARGE /* an integer from 2^63 to 2^64 - 1; json_parse_large() alone makes them */
 };
 
 /* Parses one document. Rejects duplicate keys, NUL bytes, invalid UTF-8, trailing bytes and nesting
@@ -32,6 +33,9 @@ enum json_type {
  * ERROR_MALFORMED, with line and column. */
 must_check int json_parse(const char *text, size_t size, const char *what, struct json **ret_root,
                           struct error *error);
+/* The same of documents whose integers may reach to 2^64 - 1. */
+must_check int json_parse_large(const char *text, size_t size, const char *what,
+                                struct json **ret_root, struct error *error);
 void json_free(struct json *root);
 
 /* May the document hold more values than that? Looked at before it is parsed: a small body could
@@ -49,6 +53,8 @@ size_t json_length(const struct json *node); /* of an array, object or string (b
 /* Values. `fallback` where the node is NULL or of another type; integers are numbers too. */
 bool json_get_bool(const struct json *node, bool fallback);
 int64_t json_get_integer(const struct json *node, int64_t fallback);
+/* Of integers that are not negative, large ones too. */
+uint64_t json_get_unsigned(const struct json *node, uint64_t fallback);
 double json_get_number(const struct json *node, double fallback);
 const char *json_get_string(const struct json *node, const char *fallback); /* NUL-terminated */
 

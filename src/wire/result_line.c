@@ -430,7 +430,7 @@ static int parse_owned(struct json *root, const struct json *node, struct result
 int result_parse(const char *line, size_t size, struct result *ret_result, struct error *error)
 {
     struct json *root = NULL;
-    int r = json_parse(line, size, "result", &root, error);
+    int r = json_parse_large(line, size, "result", &root, error);
     return r < 0 ? r : parse_owned(root, root, ret_result, error);
 }
 

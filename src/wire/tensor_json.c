@@ -18,7 +18,7 @@ static const struct {
     [DATATYPE_UINT8] = {0, UINT8_MAX},
     [DATATYPE_UINT16] = {0, UINT16_MAX},
     [DATATYPE_UINT32] = {0, UINT32_MAX},
-    [DATATYPE_UINT64] = {0, INT64_MAX}, /* what JSON integers reach here */
+    [DATATYPE_UINT64] = {0, INT64_MAX}, /* and large ones */
     [DATATYPE_INT8] = {INT8_MIN, INT8_MAX},
     [DATATYPE_INT16] = {INT16_MIN, INT16_MAX},
     [DATATYPE_INT32] = {INT32_MIN, INT32_MAX},
@@ -69,11 +69,16 @@ bool tensor_json_read(enum datatype datatype, const struct json *value, void *ou
     uint64_t bits = 0;
     if (is_float(datatype)) {
         double number = json_get_number(value, 0);
-        if ((type != JSON_TYPE_INTEGER && type != JSON_TYPE_REAL) ||
+        if ((type != JSON_TYPE_INTEGER && type != JSON_TYPE_REAL && type != JSON_TYPE_LARGE) ||
             fabs(number) >= float_bound(datatype)) {
             return false;
         }
         bits = float_bits(datatype, number);
+    } else if (type == JSON_TYPE_LARGE && datatype == DATATYPE_UINT64) {
+        bits = json_get_unsigned(value, 0);
+        if (bits == 0) {
+            return false; /* text that looks like one */
+        }
     } else {
         int64_t integer = json_get_integer(value, json_get_bool(value, false) ? 1 : 0);
         bool fits =

@@ -329,7 +329,7 @@ static int parse(struct parsed *parsed, struct v2_source *source, const char *bo
                          " values in the JSON; send large tensors as binary data",
                          LIMIT_JSON_VALUES);
     }
-    int r = json_parse(body, json_size, "request", &parsed->json, error);
+    int r = json_parse_large(body, json_size, "request", &parsed->json, error);
     if (r < 0) {
         return r;
     }

@@ -66,6 +66,8 @@ MODELS = {
                          [("t", STRING, ["n"])]),
     "bf16": model_bytes([node("Identity", ["x"], ["y"])], [("x", TensorProto.BFLOAT16, ["n", "m"])],
                         [("y", TensorProto.BFLOAT16, ["n", "m"])]),
+    "uint64": model_bytes([node("Identity", ["x"], ["y"])], [("x", TensorProto.UINT64, ["n"])],
+                          [("y", TensorProto.UINT64, ["n"])]),
     "large": model_bytes([node("ReduceMax", ["x"], ["y"], keepdims=0)], [("x", FLOAT, [16384, 1025])],
                          [("y", FLOAT, [])]),
 }
@@ -226,3 +228,12 @@ def test_bf16_goes_through_as_it_is(daemon):
     assert values[:2] == [1, -3.140625] and values[2] is None and values[4] is None
     r = daemon.post("/v2/models/bf16/infer", {"inputs": [{**shape, "data": [0.0] * 6}]})
     assert r.status_code == 400 and "BF16 has no form in JSON" in r.json()["error"], r.text
+
+
+def test_unsigned_integers_of_64_bits_in_json(daemon):
+    values = np.array([0, 2 ** 63 - 1, 2 ** 63, 2 ** 64 - 1], np.uint64)
+    assert infer(daemon, "uint64", [tensor("x", values)])["y"]["data"] == values.tolist()
+    for bad in (2 ** 64, -1, 1.5, str(2 ** 63)):
+        r = daemon.post("/v2/models/uint64/infer", {"inputs": [
+            {"name": "x", "datatype": "UINT64", "shape": [1], "data": [bad]}]})
+        assert r.status_code == 400, r.text

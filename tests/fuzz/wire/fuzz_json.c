@@ -3,6 +3,7 @@
  * Fuzz target: the JSON parser and its getters over a whole document, and that the strings and
  * numbers that it reads are written as JSON again.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@ static void write_value(struct buffer *out, const struct json *value)
     switch (json_type_of(value)) {
     case JSON_TYPE_STRING:
         json_write_bytes(out, json_get_string(value, ""), json_length(value));
+        break;
+    case JSON_TYPE_LARGE:
+        buffer_printf(out, "%" PRIu64, json_get_unsigned(value, 0));
         break;
     case JSON_TYPE_INTEGER:
         json_write_integer(out, json_get_integer(value, 0));
@@ -47,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct error error = {0};
     struct json *root = NULL;
-    if (json_parse((const char *)data, size, "input", &root, &error) < 0) {
+    if (json_parse_large((const char *)data, size, "input", &root, &error) < 0) {
         return 0;
     }
     cleanup_buffer struct buffer out = BUFFER_INIT;
@@ -59,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_free(root);
     buffer_append_text(&out, "null]");
     struct json *again = NULL;
-    if (json_parse(out.data, out.size, "what was written", &again, &error) < 0) {
+    if (json_parse_large(out.data, out.size, "what was written", &again, &error) < 0) {
         (void)fprintf(stderr, "%s\n", error.message);
         abort();
     }

@@ -211,6 +211,36 @@ static void floats_read_back_the_same(void **state)
     assert_string_equal(buffer_text(&out), "0.1");
 }
 
+static void large_integers_are_taken_where_they_may_be(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"18446744073709551615\":[18446744073709551615,-5,7,1.5e3,"
+        "9223372036854775807,9223372036854775808,\"9223372036854775808\\\"\"]}";
+    struct json *root = NULL;
+    assert_true(json_parse(text, sizeof text - 1, "text", &root, NULL) < 0);
+    assert_int_equal(json_parse_large(text, sizeof text - 1, "text", &root, NULL), 0);
+    const struct json *list = json_member(root, "18446744073709551615");
+    assert_int_equal(json_length(list), 7);
+    assert_int_equal(json_type_of(json_element(list, 0)), JSON_TYPE_LARGE);
+    assert_true(json_get_unsigned(json_element(list, 0), 1) == UINT64_MAX);
+    assert_int_equal(json_get_integer(json_element(list, 0), 3), 3);
+    assert_string_equal(json_get_string(json_element(list, 0), "none"), "none");
+    assert_int_equal(json_get_integer(json_element(list, 1), 0), -5);
+    assert_true(json_get_unsigned(json_element(list, 1), 9) == 9);
+    assert_true(json_get_unsigned(json_element(list, 2), 9) == 7);
+    assert_true(json_get_number(json_element(list, 3), 0) == 1500);
+    assert_true(json_get_unsigned(json_element(list, 4), 9) == INT64_MAX);
+    assert_true(json_get_unsigned(json_element(list, 5), 9) == (uint64_t)INT64_MAX + 1);
+    assert_string_equal(json_get_string(json_element(list, 6), ""), "9223372036854775808\"");
+    json_free(root);
+    static const char *const bad[] = {"[18446744073709551616]", "[9223372036854775808,]",
+                                      "[-9223372036854775809]", "[9223372036854775808"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_true(json_parse_large(bad[i], strlen(bad[i]), "text", &root, NULL) < 0);
+    }
+}
+
 static void doubles_read_back_the_same(void **state)
 {
     (void)state;
@@ -238,6 +268,7 @@ int main(void)
         cmocka_unit_test(bytes_that_are_not_utf8_are_shown_in_hexadecimal),
         cmocka_unit_test(integers_read_back_the_same),
         cmocka_unit_test(floats_read_back_the_same),
+        cmocka_unit_test(large_integers_are_taken_where_they_may_be),
         cmocka_unit_test(doubles_read_back_the_same),
     };
     return cmocka_run_group_tests_name("wire/json", tests, NULL, NULL);

@@ -182,6 +182,12 @@ static void numbers_are_kept_within_their_type(void **state)
     check_number("INT32", "2147483648", NULL, 0);
     check_number("INT64", "-9223372036854775808", "\0\0\0\0\0\0\0\x80", 8);
     check_number("UINT64", "9223372036854775807", "\xff\xff\xff\xff\xff\xff\xff\x7f", 8);
+    check_number("UINT64", "9223372036854775808", "\0\0\0\0\0\0\0\x80", 8);
+    check_number("UINT64", "18446744073709551615", "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+    check_number("UINT64", "\"18446744073709551615\"", NULL, 0);
+    check_number("UINT64", "\"\\u001fuint64:5\"", NULL, 0);
+    check_number("INT64", "9223372036854775808", NULL, 0);
+    check_number("FP64", "18446744073709551615", "\0\0\0\0\0\0\xf0\x43", 8);
     check_number("UINT64", "-1", NULL, 0);
     check_number("BOOL", "true", "\1", 1);
     check_number("BOOL", "0", "\0", 1);
