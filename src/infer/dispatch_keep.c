@@ -25,6 +25,7 @@ static bool unlink_kept(struct dispatch *dispatch, struct model *model)
 void dispatch_keep(struct dispatch *dispatch, struct model *model)
 {
     HOLD(&dispatch->lock);
+    model->runtime.unloaded = false; /* should it still wait for its objects */
     if (model->runtime.state == MODEL_FAILED) {
         model->runtime.retry_ns = 0; /* try at once: something may have been mended */
     }
