@@ -6,9 +6,12 @@
  * its high byte, 16-bit grey clipped at 255, a colour beyond the palette as the grey of its index.
  * Rows behind the window are not inflated where all the data's checksums are right.
  *
+ * What follows the last row counts as it does for Pillow (png_stop.h).
+ *
  * Where accepting or refusing a file differs from Pillow: compressed data that ends well formed
  * before the last row is refused here (Pillow leaves the rest black), as is an animation whose
- * first frame is not the whole image; frame numbers of an animation and the contents of compressed
+ * first frame is not the whole image; data that end with the last row, without a checksum, are
+ * taken here (Pillow refuses some); frame numbers of an animation and the contents of compressed
  * text are not checked here.
  */
 #include <errno.h>
@@ -22,13 +25,16 @@
 #include "base/limits.h"
 #include "media/codec.h"
 #include "media/png_chunks.h"
+#include "media/png_stop.h"
 
 enum {
     IHDR_SIZE = 13,
     LEAD_SIZE = 33 + 780 + 8, /* signature, IHDR, PLTE of 256 colours, IDAT's length and name */
     INFLATE_RATIO = 1032,     /* at most that many bytes out of one */
     INFLATE_SLACK = 1032,
-    KEY_SIZE = 6, /* three samples of 16 bits */
+    KEY_SIZE = 6,        /* three samples of 16 bits */
+    SPNG_PIECE = 8192,   /* libspng inflates at once what it reads at once */
+    CHECKSUM_REACH = 32, /* the checksum, and what stands before it without giving a byte */
 };
 
 /* What tells, of a stored pixel, how transparent it is; where that is asked for at all. */
@@ -48,6 +54,8 @@ struct png_state {
     size_t lead_size;
     size_t lead_read;
     struct png_data data; /* what libspng reads next */
+    bool stop_known;      /* png_stop_find() has been asked, and the data end for libspng there */
+    size_t stop;          /* compressed bytes before it */
     uint32_t channels;
     size_t row_size; /* of stored samples */
     struct image_window window;
@@ -115,7 +123,7 @@ static uint8_t *end_chunk(uint8_t *body, uint32_t size)
 /* Signature, IHDR and, for indexed colour, a PLTE that libspng wants to see but has no use for (the
  * colours are looked up here), then one IDAT of all the data. libspng would check its checksum only
  * where it needs more data than there are. */
-static void write_lead(struct png_state *png)
+static void write_lead(struct png_state *png, size_t data_size)
 {
     const struct png_chunks *chunks = &png->chunks;
     memset(png->lead, 0, LEAD_SIZE);
@@ -131,7 +139,7 @@ static void write_lead(struct png_state *png)
         uint32_t size = 3u << chunks->depth;
         next = end_chunk(begin_chunk(next, "PLTE", size), size);
     }
-    next = begin_chunk(next, "IDAT", (uint32_t)chunks->data_size);
+    next = begin_chunk(next, "IDAT", (uint32_t)data_size);
     png->lead_size = (size_t)(next - png->lead);
     png->lead_read = 0;
     png->data = (struct png_data){.chunk = chunks->data_begin};
@@ -391,15 +399,64 @@ static int begin_spng(struct png_state *png, struct error *error)
     return code == 0 ? 0 : report(code, error);
 }
 
-/* The next stored row; the last one is told by SPNG_EOI. */
-static int read_row(struct png_state *png, struct error *error)
+/* Begins with the first stored row, of `data_size` compressed bytes. */
+static int begin_rows(struct png_state *png, size_t data_size, struct error *error)
+{
+    spng_ctx_free(take_ptr(png->spng));
+    write_lead(png, data_size);
+    int result = begin_spng(png, error);
+    if (result < 0) {
+        return result;
+    }
+    int code = spng_decode_image(png->spng, NULL, 0, SPNG_FMT_RAW, SPNG_DECODE_PROGRESSIVE);
+    return code == 0 ? 0 : report(code, error);
+}
+
+/* All rows are there, or all but the last: does Pillow take what lies behind them? libspng has
+ * looked at more of that than Pillow, or at less. `code` is what it told. */
+static int find_stop(struct png_state *png, int code, struct error *error)
+{
+    png->stop_known = true;
+    int r = png_stop_find(png->bytes, &png->chunks, png->channels * png->chunks.depth, &png->stop);
+    if (r == -ENOMEM) {
+        return report(SPNG_EMEM, error);
+    }
+    return r < 0 ? report(code, error) : 0;
+}
+
+/* The last row is there. libspng inflates piece by piece, and is done with the piece that completes
+ * the row: where the last piece is so short that it may not be that one, it has not seen the whole
+ * checksum, and Pillow may have. */
+static int check_end(struct png_state *png, struct error *error)
+{
+    size_t last = png->chunks.data_size % SPNG_PIECE;
+    bool seen = last == 0 || last > CHECKSUM_REACH;
+    return png->stop_known || seen ? 0 : find_stop(png, SPNG_EIDAT_STREAM, error);
+}
+
+/* The stored row `png->next_row`. */
+static int decode_row(struct png_state *png, struct error *error)
 {
     int code = spng_decode_scanline(png->spng, png->row, png->row_size);
-    if (code != 0 && code != SPNG_EOI) {
-        return report(code, error);
+    if (code == SPNG_EIDAT_STREAM && png->next_row == png->chunks.height - 1 && !png->stop_known) {
+        int result = find_stop(png, code, error);
+        if (result == 0) {
+            result = begin_rows(png, png->stop, error);
+        }
+        for (uint32_t y = 0; y <= png->next_row && result == 0; y++) {
+            code = spng_decode_scanline(png->spng, png->row, png->row_size);
+            result = code == 0 || code == SPNG_EOI ? 0 : report(code, error);
+        }
+        return result;
     }
-    png->next_row++;
-    return 0;
+    return code == 0 || code == SPNG_EOI ? 0 : report(code, error);
+}
+
+static int read_row(struct png_state *png, struct error *error)
+{
+    int result = decode_row(png, error);
+    png->next_row += result == 0;
+    return result == 0 && png->next_row == png->chunks.height ? check_end(png, error) : result;
 }
 
 /* The first sample of a pass at or behind `edge`, where samples stand at first, first + step, ...
@@ -429,6 +486,26 @@ static void place_row(struct png_state *png, unsigned pass, uint32_t y)
     }
 }
 
+/* libspng's code: 0 where all rows of all passes are in their places. */
+static int place_rows(struct png_state *png)
+{
+    for (;;) {
+        struct spng_row_info row;
+        int code = spng_get_row_info(png->spng, &row);
+        if (code != 0) {
+            return code == SPNG_EOI ? 0 : code;
+        }
+        code = spng_decode_scanline(png->spng, png->row, png->row_size);
+        if (code != 0 && code != SPNG_EOI) {
+            return code;
+        }
+        place_row(png, (unsigned)row.pass, row.row_num);
+        if (code == SPNG_EOI) {
+            return 0;
+        }
+    }
+}
+
 /* An interlaced image: all passes into the window's pixels at once. */
 static int read_passes(struct png_state *png, struct error *error)
 {
@@ -438,24 +515,18 @@ static int read_passes(struct png_state *png, struct error *error)
     if (result < 0) {
         return result;
     }
-    for (;;) {
-        struct spng_row_info row;
-        int code = spng_get_row_info(png->spng, &row);
-        if (code == SPNG_EOI) {
-            return 0;
+    int code = place_rows(png);
+    if (code == SPNG_EIDAT_STREAM && !png->stop_known) {
+        result = find_stop(png, code, error);
+        if (result == 0) {
+            result = begin_rows(png, png->stop, error);
         }
-        if (code != 0) {
-            return report(code, error);
+        if (result < 0) {
+            return result;
         }
-        code = spng_decode_scanline(png->spng, png->row, png->row_size);
-        if (code != 0 && code != SPNG_EOI) {
-            return report(code, error);
-        }
-        place_row(png, (unsigned)row.pass, row.row_num);
-        if (code == SPNG_EOI) {
-            return 0;
-        }
+        code = place_rows(png);
     }
+    return code == 0 ? check_end(png, error) : report(code, error);
 }
 
 static int png_start(void *state, const struct image_window *window, struct error *error)
@@ -463,17 +534,13 @@ static int png_start(void *state, const struct image_window *window, struct erro
     struct png_state *png = state;
     png->window = *window;
     png->next_row = 0;
-    write_lead(png);
+    png->stop_known = false;
     int result = codec_scratch(&png->row, &png->row_capacity, png->row_size, error);
     if (result == 0) {
-        result = begin_spng(png, error);
+        result = begin_rows(png, png->chunks.data_size, error);
     }
     if (result < 0) {
         return result;
-    }
-    int code = spng_decode_image(png->spng, NULL, 0, SPNG_FMT_RAW, SPNG_DECODE_PROGRESSIVE);
-    if (code != 0) {
-        return report(code, error);
     }
     if (png->chunks.interlaced) {
         png->next_row = window->top;

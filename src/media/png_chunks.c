@@ -414,27 +414,38 @@ int png_chunks_read(const uint8_t *bytes, size_t size, struct png_chunks *ret_ch
     return 0;
 }
 
+size_t png_chunks_piece(const uint8_t *bytes, const struct png_chunks *chunks,
+                        struct png_data *place, size_t size, const uint8_t **ret_piece)
+{
+    while (place->left == 0) {
+        struct chunk chunk;
+        if (!chunk_at(bytes, chunks->data_end, place->chunk, &chunk)) {
+            return 0;
+        }
+        size_t present = chunks->data_end - chunk.at - 8;
+        place->at = chunk.at + 8;
+        place->left = chunk.size < present ? chunk.size : present;
+        place->chunk = chunk_end(&chunk);
+    }
+    size_t count = place->left < size ? place->left : size;
+    *ret_piece = bytes + place->at;
+    place->at += count;
+    place->left -= count;
+    return count;
+}
+
 size_t png_chunks_data(const uint8_t *bytes, const struct png_chunks *chunks,
                        struct png_data *place, uint8_t *to, size_t size)
 {
     size_t done = 0;
     while (done < size) {
-        if (place->left == 0) {
-            struct chunk chunk;
-            if (!chunk_at(bytes, chunks->data_end, place->chunk, &chunk)) {
-                break;
-            }
-            size_t present = chunks->data_end - chunk.at - 8;
-            place->at = chunk.at + 8;
-            place->left = chunk.size < present ? chunk.size : present;
-            place->chunk = chunk_end(&chunk);
-            continue;
+        const uint8_t *piece = NULL;
+        size_t count = png_chunks_piece(bytes, chunks, place, size - done, &piece);
+        if (count == 0) {
+            break;
         }
-        size_t count = place->left < size - done ? place->left : size - done;
-        memcpy(to + done, bytes + place->at, count);
+        memcpy(to + done, piece, count);
         done += count;
-        place->at += count;
-        place->left -= count;
     }
     return done;
 }

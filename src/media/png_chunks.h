@@ -44,6 +44,11 @@ struct png_data {
     size_t chunk; /* the chunk behind this one */
 };
 
+/* The next bytes of one chunk, at most `size`, in their place; 0 at the end. Begin with {.chunk =
+ * data_begin}. */
+size_t png_chunks_piece(const uint8_t *bytes, const struct png_chunks *chunks,
+                        struct png_data *place, size_t size, const uint8_t **ret_piece);
+
 /* The next bytes of compressed data, at most `size`; returns how many. Begin with {.chunk =
  * data_begin}. */
 size_t png_chunks_data(const uint8_t *bytes, const struct png_chunks *chunks,

@@ -350,6 +350,86 @@ def part_png(bench):
     check_windows(bench, files, 4)
 
 
+def stored(data, size):
+    """A zlib stream of stored blocks without its checksum, of that size: empty blocks fill it up."""
+    empty = (size - 2 - len(data)) // 5 - 1
+    assert len(data) < 65536 and empty >= 0 and (size - 2 - len(data)) % 5 == 0
+    return (b"\x78\x01" + b"\0\0\0\xff\xff" * empty
+            + b"\1" + struct.pack("<HH", len(data), len(data) ^ 0xffff) + data)
+
+
+def png_streams(bench):
+    """(head, stream of all rows without its checksum, the checksum), of all kinds of blocks."""
+    for size, interlaced in (((1, 1), 0), ((32, 32), 0), ((5, 7), 1), ((40, 33), 1), ((150, 150), 0)):
+        width, height = size
+        passes = ADAM7 if interlaced else [(0, 0, 1, 1)]
+        noise = bench.random.randbytes(3 * width)
+        for flat in (True, False):
+            rows = b""
+            for x0, y0, dx, dy in passes:
+                count = len(range(x0, width, dx))
+                for _ in range(y0, height, dy) if count else ():
+                    rows += b"\0" + (noise[:3] * count if flat else bench.random.randbytes(3 * count))
+            head = PNG_SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, interlaced))
+            sums = struct.pack(">I", zlib.adler32(rows))
+            for level, strategy in ((0, 0), (1, 0), (9, 0), (9, zlib.Z_FIXED), (9, zlib.Z_HUFFMAN_ONLY)):
+                packer = zlib.compressobj(level, zlib.DEFLATED, 15, 8, strategy)
+                yield head, (packer.compress(rows) + packer.flush())[:-4], sums
+            packer = zlib.compressobj(6)
+            yield head, packer.compress(rows) + packer.flush(zlib.Z_SYNC_FLUSH) + b"\x03\0", sums
+            # More rows than the image has, and what is no block.
+            yield head, zlib.compress(rows + bytes(70))[:-4], struct.pack(">I", zlib.adler32(rows + bytes(70)))
+            yield head, packer_of(rows) + b"\x07", b"\0\0\0\0"
+
+
+def packer_of(rows):
+    packer = zlib.compressobj(9)
+    return packer.compress(rows) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+
+def png_ends(bench):
+    """What follows the last row right and wrong, whole and cut, in one IDAT chunk and in several; and whether that
+    is nothing."""
+    for head, stream, sums in png_streams(bench):
+        wrong = bytes([sums[0] ^ 1]) + sums[1:]
+        for end in (sums, wrong, wrong[:3], b"", sums + b"more", wrong + bytes(9000)):
+            data = stream + end
+            cuts = {len(data)} | {max(0, len(stream) - back) for back in range(-5, 4)}
+            cuts |= {max(0, len(stream) - bench.random.randrange(1, 70000))}
+            for cut in cuts:
+                parts = [data[:cut], data[cut:]] if cut < len(data) else [data]
+                if bench.random.randrange(3) == 0:
+                    parts.insert(bench.random.randrange(len(parts) + 1), b"")
+                yield head + b"".join(chunk(b"IDAT", part) for part in parts) + chunk(b"IEND", b""), not end
+    # The checksum on both sides of a border of reading: 8 KiB in libspng, 64 KiB in Pillow.
+    width = 100
+    for size in (8192, 7 * 8192, 65536):
+        for behind in range(9):
+            height = next(h for h in range(size // 301 - 5, 0, -1) if (size + behind - 6 - 301 * h) % 5 == 0)
+            rows = b"".join(b"\0" + bench.random.randbytes(3 * width) for _ in range(height))
+            head = PNG_SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+            for sums in (struct.pack(">I", zlib.adler32(rows)), b"\1\2\3\4"):
+                data = stored(rows, size + behind - 4) + sums
+                assert zlib.decompressobj(-15).decompress(data[2:]) == rows
+                for cut in (0, 1, 5000):
+                    parts = [data[:cut], data[cut:]] if cut else [data]
+                    yield head + b"".join(chunk(b"IDAT", part) for part in parts) + chunk(b"IEND", b""), False
+
+
+def part_png_ends(bench):
+    """Whether a file is taken whose rows are all there depends on how Pillow comes to what lies behind them. Where
+    nothing does, not even a part of the checksum, it refuses some that are taken here."""
+    files = [(bench.file("end.png", data), bare, pillow(data)) for data, bare in png_ends(bench)]
+    answers = bench.run([(path, None, None) for path, _, _ in files])
+    taken = 0
+    for (path, bare, image), answer in zip(files, answers):
+        taken += image is not None
+        wanted, given = crc(image) if image else "none", answer[4] if answer[0] == "ok" else "none"
+        bench.check(given == wanted or bare and wanted == "none", f"{path.name}: {answer}, Pillow gives {wanted}")
+    bench.check(len(files) // 9 < taken < len(files) - len(files) // 9, f"{taken} of {len(files)} are taken")
+    print(f"{len(files)} ends of PNG files, {taken} of them taken")
+
+
 # ---- WebP ----
 
 
