@@ -482,6 +482,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     service->started_ns = clock_now_ns();
+    (void)clock_gettime(CLOCK_REALTIME, &service->started_at);
     service->state_fd = -1;
     index_metrics_init(&service->index_metrics);
     secrets_init(&service->secrets);

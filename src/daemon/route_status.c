@@ -142,6 +142,35 @@ static void write_indexes(struct buffer *out, struct service *service)
     free(infos);
 }
 
+static void write_jobs(struct buffer *out, struct jobs *jobs)
+{
+    struct job_counts counts;
+    if (jobs_count(jobs, &counts) < 0) {
+        return;
+    }
+    buffer_append_text(out, "# HELP situ_jobs Jobs by state\n# TYPE situ_jobs gauge\n");
+    for (int state = 0; state < JOB_STATES; state++) {
+        buffer_printf(out, "situ_jobs{state=\"%s\"} %" PRIu64 "\n",
+                      job_state_name((enum job_state)state), counts.in_state[state]);
+    }
+    write_value(out, "situ_jobs_stalled", "gauge",
+                "Paused jobs that wait for what they lack, and go on by themselves",
+                counts.stalled);
+}
+
+/* The second by the name that Prometheus expects of every process. */
+static void write_program(struct buffer *out, const struct service *service)
+{
+    buffer_printf(out,
+                  "# HELP situ_build_info Always 1; the label tells the version\n"
+                  "# TYPE situ_build_info gauge\nsitu_build_info{version=\"%s\"} 1\n"
+                  "# HELP process_start_time_seconds Start of the process, in seconds since 1970\n"
+                  "# TYPE process_start_time_seconds gauge\n"
+                  "process_start_time_seconds %lld.%03ld\n",
+                  SITU_VERSION, (long long)service->started_at.tv_sec,
+                  service->started_at.tv_nsec / 1000000);
+}
+
 void route_metrics(struct call *call)
 {
     struct service *service = call->service;
@@ -150,7 +179,9 @@ void route_metrics(struct call *call)
     dispatch_get_status(service->dispatch, &status);
     http_server_totals(service->http, &totals);
     cleanup_buffer struct buffer body = BUFFER_INIT;
+    write_program(&body, service);
     write_requests(&body, service);
+    write_jobs(&body, service->jobs);
     metrics_write(&service->metrics, &body);
     stores_write_metrics(&body, service->stores);
     write_cache(&body, service->cache);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "daemon/config.h"
 #include "daemon/index_metrics.h"
@@ -58,6 +59,7 @@ struct service {
     uint32_t lane_count;
     uint64_t descriptors; /* the hard limit */
     int64_t started_ns;
+    struct timespec started_at; /* by the wall clock, as it was then */
     atomic_bool stopping;
     pthread_t jobs_stopper; /* where it was started: it stops the jobs */
     bool has_jobs_stopper;

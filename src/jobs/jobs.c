@@ -580,3 +580,23 @@ int jobs_list_brief(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_
 {
     return list(jobs, job_info_fill_brief, ret_infos, ret_count);
 }
+
+int jobs_count(struct jobs *jobs, struct job_counts *ret_counts)
+{
+    struct job_counts counts = {.stalled = 0};
+    struct job **all = NULL;
+    size_t count = 0;
+    int r = reference_all(jobs, &all, &count);
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool by_itself = false;
+        counts.in_state[job_state_now(all[i], &by_itself)]++;
+        counts.stalled += by_itself;
+        job_unref(all[i]);
+    }
+    free(all);
+    *ret_counts = counts;
+    return 0;
+}

@@ -76,6 +76,7 @@ enum job_state {
     JOB_CANCELLED, /* by request */
     JOB_FAILED     /* too many failures, a selection that cannot be listed: `reason` */
 };
+enum { JOB_STATES = JOB_FAILED + 1 };
 
 const char *job_state_name(enum job_state state);
 bool job_state_is_end(enum job_state state); /* done, cancelled, failed */
@@ -200,6 +201,14 @@ must_check int jobs_list(struct jobs *jobs, struct job_info **ret_infos, size_t 
  * file.
  */
 must_check int jobs_list_brief(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count);
+
+/* How many jobs are in each state, and how many of the paused ones did so by themselves. The
+ * errors of jobs_list. Reads no file. */
+struct job_counts {
+    uint64_t in_state[JOB_STATES];
+    uint64_t stalled;
+};
+must_check int jobs_count(struct jobs *jobs, struct job_counts *ret_counts);
 
 /* ERROR_NOT_FOUND; ERROR_CONFLICT where the state does not allow it (what is asked for already is
  * fine): pause of an ended job, resume of one that is done or cancelled, cancel of one that is done

@@ -56,7 +56,9 @@ def test_everything_is_in_its_place(installed):
             ("bindir", "situ"), ("sbindir", "situd"), ("libexecdir", "situ/situ-worker"),
             ("includedir", "situ.h"), ("libdir", "libsitu.so"), ("libdir", "libsitu.so.0"),
             ("libdir", "pkgconfig/situ.pc"), ("datadir", "bash-completion/completions/situ"),
-            ("datadir", "doc/situ/examples/situd.conf"), ("datadir", "doc/situ/LICENSE")):
+            ("datadir", "doc/situ/examples/situd.conf"), ("datadir", "doc/situ/LICENSE"),
+            ("datadir", "doc/situ/examples/situ.rules.yml"),
+            ("datadir", "doc/situ/examples/situ.dashboard.json")):
         assert installed.path(directory, rest).is_file(), rest
     system = installed.root / installed.prefix.relative_to("/") / "lib"
     for rest in ("systemd/system/situd.service", "systemd/system/situd.socket",
