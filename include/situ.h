@@ -256,6 +256,22 @@ SITU_API double situ_tensor_value(const struct situ_tensor *tensor, size_t index
 
 /* ---- Runs over many objects ------------------------------------------------------------------ */
 
+/* What the selections of a handle leave out, and take in, beside prefix and glob. */
+struct situ_select_options {
+    size_t struct_size;
+    const char *const *exclude; /* patterns, at most 64 (docs/protocol.md): what they match is left
+                                   out, a directory with all that is in it */
+    size_t exclude_count;
+    int no_exclude_defaults; /* nonzero: take what the store excludes by default, too */
+    int sniff;               /* nonzero: judge files with a foreign suffix by their first bytes */
+};
+
+/* From now on for situ_run, situ_job_start, situ_index_create and, but for the patterns, for
+ * situ_object_list. Copied; NULL: as at the start. Not while another thread uses the handle.
+ * SITU_USAGE. */
+SITU_API int situ_select(struct situ *array, const struct situ_select_options *options,
+                         struct situ_error *error);
+
 struct situ_results; /* an iterator over the results of one run */
 
 /* Runs `model` over every object whose name begins with `selection`: "photos" or "photos/" (the
@@ -425,6 +441,12 @@ SITU_API int situ_job_resume(struct situ *array, const char *id, struct situ_job
 SITU_API int situ_job_cancel(struct situ *array, const char *id, struct situ_job **ret_job,
                              struct situ_error *error);
 
+/* From now on the job leaves out what its store excludes at present, as a new one would: for jobs
+ * of versions that did not, or older than the store's setting. Of a standing job that is then gone.
+ */
+SITU_API int situ_job_exclude_defaults(struct situ *array, const char *id,
+                                       struct situ_job **ret_job, struct situ_error *error);
+
 /* Starts a new job over exactly the objects that failed in an ended one. SITU_CONFLICT where none
  * did. */
 SITU_API int situ_job_retry(struct situ *array, const char *id, struct situ_job **ret_job,
@@ -506,6 +528,11 @@ SITU_API int situ_index_remove(struct situ *array, const char *index, struct sit
 /* Fills another beside it with `model`, to take its place when complete. ret_index may be NULL. */
 SITU_API int situ_index_rebuild(struct situ *array, const char *index, const char *model,
                                 struct situ_index **ret_index, struct situ_error *error);
+
+/* The same with what its store excludes at present left out, for an index that has it; `model`
+ * NULL: as it is. */
+SITU_API int situ_index_exclude_defaults(struct situ *array, const char *index, const char *model,
+                                         struct situ_index **ret_index, struct situ_error *error);
 
 /* ---- Search ---------------------------------------------------------------------------------- */
 

@@ -32,30 +32,36 @@ const struct verb verbs[] = {
      "told\n"
      "      --interval S      seconds between its passes (60)\n"
      "      --glob PATTERN    of PREFIX/: only objects that match, such as '*.jpg'\n"
+     "      --exclude PATTERN of PREFIX/: leave out what matches, such as raw/ (repeatable)\n"
+     "      --no-exclude-defaults  take what the store excludes (._*, @eaDir/...), too\n"
+     "      --sniff           judge HEIC, MOV and other foreign suffixes by the first bytes\n"
      "      --priority N      0 to 9, higher goes first (5)\n"
      "      --max-failures N  the job fails when more objects than that have failed\n"
      "      --no-cache        infer all, whatever the array's result cache knows\n"
      "\n"
-     "Exit status: 0 all good, 1 some objects failed, 2 nothing could be done, 130 interrupted.\n",
+     "Exit status: 0 all good, 1 some objects failed or none was found, 2 nothing could be done,\n"
+     "130 interrupted.\n",
      verb_infer},
     {"job",
      "situ job list [--format jsonl] [--json]\n"
      "situ job show ID [--json]\n"
      "situ job follow ID [--after N] [--format FORM] [--output FILE] [options]\n"
      "situ job pause|resume|cancel|retry|remove ID...\n"
+     "situ job resume --exclude-defaults ID...\n"
      "\n"
      "Jobs of the array. 'follow' gives the results of one, those that are there and those to\n"
      "come, from the one behind the first N on, in the forms of 'situ infer'. 'retry' starts a "
      "new\n"
      "job over the objects that failed in an ended one, and prints its id. 'remove' cancels a job\n"
-     "that runs.\n",
+     "that runs. With --exclude-defaults the job leaves out what its store excludes now.\n",
      verb_job},
     {"index",
      "situ index create NAME --model MODEL --store STORE [--prefix P] [--glob PATTERN]\n"
+     "                  [--exclude PATTERN]... [--no-exclude-defaults] [--sniff]\n"
      "                  [--metric METRIC] [--interval S] [--wait] [--json]\n"
      "situ index list [--json]\n"
      "situ index show NAME [--json]\n"
-     "situ index rebuild NAME --model MODEL [--wait]\n"
+     "situ index rebuild NAME [--model MODEL] [--exclude-defaults] [--wait]\n"
      "situ index remove NAME...\n"
      "situ index export NAME FILE.npy [--null]\n"
      "situ index import NAME FILE.npy [--names FILE] [--metric METRIC] [--model MODEL] [--null]\n"
@@ -66,6 +72,8 @@ const struct verb verbs[] = {
      "      --store STORE    the store, and of it only\n"
      "      --prefix P       objects whose key begins with P,\n"
      "      --glob PATTERN   and that match, such as '*.jpg'\n"
+     "      --exclude PATTERN, --no-exclude-defaults, --sniff   as of 'situ infer'\n"
+     "      --exclude-defaults   of a rebuild: leave out what the store excludes now\n"
      "      --metric METRIC  cosine, dot or euclidean (cosine)\n"
      "      --interval S     seconds between two looks at the store (60)\n"
      "      --wait           until the first pass is over\n"

@@ -25,7 +25,8 @@ enum {
     OPTION_METRIC,
     OPTION_INTERVAL,
     OPTION_WAIT,
-    OPTION_NAMES
+    OPTION_NAMES,
+    OPTION_EXCLUDE_DEFAULTS
 };
 
 /* ---- In words -------------------------------------------------------------------------------- */
@@ -293,6 +294,9 @@ static int create(const struct index_verb *verb, const char *name)
     if (strchr(verb->store, '/') || (size_t)length >= sizeof selection) {
         return cli_misused("index", "--store takes the name of a store, --prefix what follows it");
     }
+    if (select_apply(verb->cli, &verb->select)) {
+        return STATUS_NOTHING;
+    }
     if (situ_index_create(verb->cli->array, name, verb->model, selection, &verb->options, &index,
                           &error)) {
         cli_say_error(verb->cli, &error);
@@ -305,10 +309,12 @@ static int rebuild(const struct index_verb *verb, const char *name)
 {
     struct situ_index *index;
     struct situ_error error;
-    if (!verb->model) {
-        return cli_misused("index", "rebuild wants --model MODEL");
+    if (!verb->model && !verb->exclude_defaults) {
+        return cli_misused("index", "rebuild wants --model MODEL or --exclude-defaults");
     }
-    if (situ_index_rebuild(verb->cli->array, name, verb->model, &index, &error)) {
+    if (verb->exclude_defaults
+            ? situ_index_exclude_defaults(verb->cli->array, name, verb->model, &index, &error)
+            : situ_index_rebuild(verb->cli->array, name, verb->model, &index, &error)) {
         cli_say_error(verb->cli, &error);
         return STATUS_NOTHING;
     }
@@ -367,6 +373,9 @@ static int take_option(struct index_verb *verb, int option)
     case OPTION_WAIT:
         verb->wait = true;
         return 1;
+    case OPTION_EXCLUDE_DEFAULTS:
+        verb->exclude_defaults = true;
+        return 1;
     case 'j':
         verb->json = true;
         return 1;
@@ -377,7 +386,7 @@ static int take_option(struct index_verb *verb, int option)
         verb->delimiter = '\0';
         return 1;
     default:
-        return 0;
+        return select_take(&verb->select, option, "index");
     }
 }
 
@@ -425,18 +434,21 @@ static int run(struct index_verb *verb, char **names, int count)
 
 int verb_index(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"model", required_argument, NULL, 'm'},
-                                            {"store", required_argument, NULL, OPTION_STORE},
-                                            {"prefix", required_argument, NULL, OPTION_PREFIX},
-                                            {"glob", required_argument, NULL, OPTION_GLOB},
-                                            {"metric", required_argument, NULL, OPTION_METRIC},
-                                            {"interval", required_argument, NULL, OPTION_INTERVAL},
-                                            {"names", required_argument, NULL, OPTION_NAMES},
-                                            {"wait", no_argument, NULL, OPTION_WAIT},
-                                            {"null", no_argument, NULL, '0'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"no-progress", no_argument, NULL, 'P'},
-                                            COMMON_OPTIONS};
+    static const struct option options[] = {
+        {"model", required_argument, NULL, 'm'},
+        {"store", required_argument, NULL, OPTION_STORE},
+        {"prefix", required_argument, NULL, OPTION_PREFIX},
+        {"glob", required_argument, NULL, OPTION_GLOB},
+        {"metric", required_argument, NULL, OPTION_METRIC},
+        {"interval", required_argument, NULL, OPTION_INTERVAL},
+        {"names", required_argument, NULL, OPTION_NAMES},
+        {"wait", no_argument, NULL, OPTION_WAIT},
+        {"exclude-defaults", no_argument, NULL, OPTION_EXCLUDE_DEFAULTS},
+        SELECT_OPTIONS,
+        {"null", no_argument, NULL, '0'},
+        {"json", no_argument, NULL, 'j'},
+        {"no-progress", no_argument, NULL, 'P'},
+        COMMON_OPTIONS};
     struct index_verb verb = {
         .cli = cli, .delimiter = '\n', .options.struct_size = sizeof verb.options};
     int option;

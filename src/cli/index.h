@@ -7,10 +7,13 @@
 
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "cli/select.h"
 
 struct index_verb {
     struct cli *cli; /* borrowed */
     struct situ_index_options options;
+    struct select_words select;
+    bool exclude_defaults; /* of a rebuild */
     const char *model;
     const char *store;
     const char *prefix;

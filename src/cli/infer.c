@@ -27,6 +27,7 @@ static const struct option infer_options[] = {
     {"no-cache", no_argument, NULL, OPTION_NO_CACHE},
     {"glob", required_argument, NULL, OPTION_GLOB},
     {"interval", required_argument, NULL, OPTION_INTERVAL},
+    SELECT_OPTIONS,
     FOLLOW_OPTIONS,
     COMMON_OPTIONS};
 
@@ -235,6 +236,7 @@ static int read_options(struct infer *infer, int argc, char **argv)
             continue;
         }
         int taken = job_option(infer, option);
+        taken = taken ? taken : select_take(&infer->select, option, "infer");
         taken = taken ? taken : follow_option(&infer->follow, option, "infer");
         if (taken < 0) {
             return STATUS_NOTHING;
@@ -280,11 +282,14 @@ static int check(const struct infer *infer)
     for (size_t i = 0; i < infer->names.count; i++) {
         prefixes = prefixes && is_prefix(infer->names.items[i]);
     }
-    if (infer->upload && (infer->detach || options->standing || options->glob)) {
-        return cli_misused("infer", "--upload goes without --detach, --follow and --glob");
+    bool select = options->glob || select_any(&infer->select);
+    if (infer->upload && (infer->detach || options->standing || select)) {
+        return cli_misused("infer",
+                           "--upload goes without --detach, --follow, --glob and --exclude");
     }
-    if (!prefixes && (options->standing || options->glob)) {
-        return cli_misused("infer", "--follow and --glob take a STORE or a PREFIX/, no names");
+    if (!prefixes && (options->standing || select)) {
+        return cli_misused("infer", "--exclude, --sniff, --follow and --glob take a STORE or a "
+                                    "PREFIX/, no names: what is named is taken");
     }
     if (options->standing && infer->names.count > 1) {
         return cli_misused("infer", "--follow takes one STORE or PREFIX/");
@@ -338,6 +343,9 @@ int verb_infer(struct cli *cli, int argc, char **argv)
     }
     if (infer.follow.no_labels) {
         infer.options.labels = SITU_LABELS_NONE;
+    }
+    if (status == 0) {
+        status = select_apply(cli, &infer.select);
     }
     if (status == 0) {
         status = run(&infer);

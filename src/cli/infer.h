@@ -9,12 +9,14 @@
 #include "cli/cli.h"
 #include "cli/follow.h"
 #include "cli/names.h"
+#include "cli/select.h"
 
 struct infer {
     struct cli *cli; /* borrowed */
     const char *model;
     struct names names;
     struct situ_run_options options; /* of every request and job */
+    struct select_words select;
     bool upload;
     bool detach;
     struct follow follow;

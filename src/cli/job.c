@@ -10,13 +10,14 @@
 #include "cli/follow.h"
 #include "cli/table.h"
 
-enum { OPTION_AFTER = 2000, SELECTION_SIZE = 256 };
+enum { OPTION_AFTER = 2000, OPTION_EXCLUDE, SELECTION_SIZE = 256 };
 
 struct job_verb {
     struct cli *cli; /* borrowed */
     struct follow follow;
     uint64_t after;
     bool json;
+    bool exclude_defaults; /* of resume */
 };
 
 /* "photos/2024/", "photos/2024/ *.jpg", or what else it is over. */
@@ -219,8 +220,9 @@ static int job_follow(struct job_verb *verb, const char *id)
 
 /* ---- Control --------------------------------------------------------------------------------- */
 
-static int control(struct cli *cli, const char *action, const char *id)
+static int control(const struct job_verb *verb, const char *action, const char *id)
 {
+    struct cli *cli = verb->cli;
     struct situ_job *job = NULL;
     struct situ_error error;
     int failed;
@@ -229,7 +231,9 @@ static int control(struct cli *cli, const char *action, const char *id)
     } else if (strcmp(action, "pause") == 0) {
         failed = situ_job_pause(cli->array, id, &job, &error);
     } else if (strcmp(action, "resume") == 0) {
-        failed = situ_job_resume(cli->array, id, &job, &error);
+        failed =
+            verb->exclude_defaults && situ_job_exclude_defaults(cli->array, id, NULL, &error) != 0;
+        failed = failed || situ_job_resume(cli->array, id, &job, &error) != 0;
     } else if (strcmp(action, "cancel") == 0) {
         failed = situ_job_cancel(cli->array, id, &job, &error);
     } else {
@@ -246,11 +250,11 @@ static int control(struct cli *cli, const char *action, const char *id)
 }
 
 /* All of them, also where one fails. */
-static int control_all(struct cli *cli, char **names, int count)
+static int control_all(const struct job_verb *verb, char **names, int count)
 {
     int failed = 0;
     for (int i = 1; i < count; i++) {
-        failed += control(cli, names[0], names[i]) != 0;
+        failed += control(verb, names[0], names[i]) != 0;
     }
     int status = cli_finish_output(STATUS_GOOD);
     if (failed > 0) {
@@ -275,6 +279,9 @@ static int run(struct job_verb *verb, char **names, int count)
                            "give: job list, job show ID, job follow ID, or job pause, resume, "
                            "cancel, retry or remove ID...");
     }
+    if (verb->exclude_defaults && strcmp(action, "resume") != 0) {
+        return cli_misused("job", "--exclude-defaults goes with resume");
+    }
     if (cli_open(verb->cli)) {
         return STATUS_NOTHING;
     }
@@ -284,12 +291,13 @@ static int run(struct job_verb *verb, char **names, int count)
     if (show) {
         return job_show(verb, names[1]);
     }
-    return follow ? job_follow(verb, names[1]) : control_all(verb->cli, names, count);
+    return follow ? job_follow(verb, names[1]) : control_all(verb, names, count);
 }
 
 int verb_job(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"after", required_argument, NULL, OPTION_AFTER},
+    static const struct option options[] = {{"exclude-defaults", no_argument, NULL, OPTION_EXCLUDE},
+                                            {"after", required_argument, NULL, OPTION_AFTER},
                                             {"json", no_argument, NULL, 'j'},
                                             FOLLOW_OPTIONS,
                                             COMMON_OPTIONS};
@@ -299,10 +307,11 @@ int verb_job(struct cli *cli, int argc, char **argv)
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((option = getopt_long(argc, argv, "h" FOLLOW_LETTERS, options, NULL)) != -1) {
         verb.json |= option == 'j';
+        verb.exclude_defaults |= option == OPTION_EXCLUDE;
         if (option == OPTION_AFTER && !cli_parse_number(optarg, 0, INT64_MAX, &verb.after)) {
             return cli_misused("job", "--after takes a number of results");
         }
-        if (option == 'j' || option == OPTION_AFTER) {
+        if (option == 'j' || option == OPTION_AFTER || option == OPTION_EXCLUDE) {
             continue;
         }
         int taken = follow_option(&verb.follow, option, "job");

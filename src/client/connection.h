@@ -29,6 +29,9 @@ struct situ {
     uint32_t idle_timeout_ms;
     uint32_t retries;
     uint32_t retry_wait_ms;
+    char *select_members; /* owned; of situ_select(), as JSON; NULL: none */
+    bool no_exclude_defaults;
+    bool sniff;
 
     atomic_uint_least64_t sent; /* bytes on the wire */
     atomic_uint_least64_t received;

@@ -31,7 +31,8 @@ static int write_model(struct buffer *out, const char *comma, const char *model,
     return result;
 }
 
-static int write_create(struct buffer *body, const char *name, const char *model,
+/* What follows the index's name. */
+static int write_create(const struct situ *array, struct buffer *body, const char *model,
                         const char *selection, const struct situ_index_options *options,
                         struct situ_error *error)
 {
@@ -42,8 +43,6 @@ static int write_create(struct buffer *body, const char *name, const char *model
     if (options->metric && !text_is_utf8(options->metric)) {
         return client_fail(error, SITU_USAGE, "options: metric is not UTF-8");
     }
-    buffer_append_text(body, "{\"name\":");
-    json_write_string(body, name);
     int result = write_model(body, ",", model, error);
     if (result) {
         return result;
@@ -51,6 +50,7 @@ static int write_create(struct buffer *body, const char *name, const char *model
     result = selection_of_prefix(&chosen, selection, error);
     if (result == 0) {
         buffer_append_char(body, ',');
+        chosen.members = array->select_members;
         selection_write(&chosen, options->glob, body);
     }
     selection_done(&chosen);
@@ -99,7 +99,9 @@ int situ_index_create(struct situ *array, const char *index, const char *model,
         result = index_target(&target, index, "", error); /* for the name's sake */
     }
     if (result == 0) {
-        result = write_create(&body, index, model, selection, &known, error);
+        buffer_append_text(&body, "{\"name\":");
+        json_write_string(&body, index);
+        result = write_create(array, &body, model, selection, &known, error);
     }
     buffer_clear(&target);
     buffer_append_text(&target, "/v1/indexes");

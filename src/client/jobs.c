@@ -94,6 +94,7 @@ int situ_job_start(struct situ *array, const char *model, const char *selection,
     }
     int result = selection_of_prefix(&chosen, selection, error);
     if (result == 0) {
+        chosen.members = array->select_members;
         result = start(array, model, &chosen, options, ret_job, error);
     }
     selection_done(&chosen);
@@ -249,6 +250,12 @@ int situ_job_resume(struct situ *array, const char *id, struct situ_job **ret_jo
                     struct situ_error *error)
 {
     return ask(array, id, "resume", ret_job, error);
+}
+
+int situ_job_exclude_defaults(struct situ *array, const char *id, struct situ_job **ret_job,
+                              struct situ_error *error)
+{
+    return ask(array, id, "exclude-defaults", ret_job, error);
 }
 
 int situ_job_cancel(struct situ *array, const char *id, struct situ_job **ret_job,

@@ -195,6 +195,7 @@ void situ_close(struct situ *array)
     known_labels_free(array->labels);
     address_done(&array->address);
     free(array->ca_file);
+    free(array->select_members);
     (void)pthread_mutex_destroy(&array->labels_lock);
     (void)pthread_mutex_destroy(&array->idle_lock);
     free(array);

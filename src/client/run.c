@@ -528,6 +528,7 @@ int situ_run(struct situ *array, const char *model, const char *selection,
     }
     int result = selection_of_prefix(&results->selection, selection, error);
     if (result == 0) {
+        results->selection.members = array->select_members;
         result = prepare(results, model, options, error);
     }
     if (result) {

@@ -197,6 +197,9 @@ void selection_write(const struct selection *selection, const char *glob, struct
         buffer_append_text(out, ",\"glob\":");
         object_name_write_value(out, glob, encoded);
     }
+    if (selection->members && !selection->by_name) {
+        buffer_append_text(out, selection->members);
+    }
     buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
     buffer_append_char(out, '}');
 }

@@ -25,8 +25,10 @@ struct selection {
     bool by_name;
 
     /* A prefix. */
-    char *store;  /* owned */
-    char *prefix; /* owned; without the store */
+    char *store;         /* owned */
+    char *prefix;        /* owned; without the store */
+    const char *members; /* what else "select" has (situ_select()): borrowed until the request is
+                          * written; NULL: nothing */
 
     /* A list. */
     const char *const *names; /* borrowed, only until the job is there; NULL then */

@@ -157,6 +157,12 @@ static int fetch_page(struct situ_objects *objects, struct situ_error *error)
     if (objects->all) {
         url_append_query(&target, "all", "1");
     }
+    if (objects->array->no_exclude_defaults) {
+        url_append_query(&target, "exclude_defaults", "0");
+    }
+    if (objects->array->sniff) {
+        url_append_query(&target, "sniff", "1");
+    }
     document_done(&objects->page);
     int result = document_get(&objects->page, objects->array, &target, error);
     if (result) {

@@ -158,23 +158,46 @@ void route_index_show(struct call *call)
 
 /* ---- what is done to them ---- */
 
+/* What the store of that index excludes now. */
+static int find_defaults(struct service *service, const char *name, char **ret_lines,
+                         struct error *error)
+{
+    struct retrieval_info info = {.dimension = 0};
+    int result = retrieval_get(service->retrieval, name, &info, error);
+    if (result == 0) {
+        result = info.spec.store
+                     ? stores_exclude(service->stores, info.spec.store, ret_lines, error)
+                     : 0; /* the rebuild says that it was imported */
+        retrieval_info_done(&info);
+    }
+    return result;
+}
+
 static int rebuild(struct call *call, struct error *error)
 {
-    char model[LIMIT_MODEL_NAME + 1] = "";
-    char version[MODEL_VERSION_TEXT] = "";
+    struct service *service = call->service;
+    struct rebuild_request request = {.model = ""};
+    cleanup_free char *defaults = NULL;
     size_t size = 0;
     const void *body = http_request_body(call->request, &size);
-    int result = rebuild_request_parse(body, size, model, version, error);
-    if (result == 0) {
-        result = index_check_model(call->service, model, version, error);
+    int result = rebuild_request_parse(body, size, &request, error);
+    if (result == 0 && request.model[0] != '\0') {
+        result = index_check_model(service, request.model, request.version, error);
+    }
+    if (result == 0 && request.exclude_defaults) {
+        result = find_defaults(service, call->captures[0], &defaults, error);
     }
     if (result == 0) {
-        result =
-            retrieval_rebuild(call->service->retrieval, call->captures[0], model, version, error);
+        struct retrieval_change change = {.model = request.model[0] ? request.model : NULL,
+                                          .version = request.version,
+                                          .exclude_defaults = request.exclude_defaults,
+                                          .defaults = defaults};
+        result = retrieval_rebuild_with(service->retrieval, call->captures[0], &change, error);
     }
     if (result == 0) {
-        log_event(LOG_LEVEL_INFO, "index_rebuild", "index=%s model=%s version=%s",
-                  call->captures[0], model, version);
+        log_event(LOG_LEVEL_INFO, "index_rebuild", "index=%s model=%s version=%s%s",
+                  call->captures[0], request.model, request.version,
+                  request.exclude_defaults ? " exclude_defaults=yes" : "");
     }
     return result;
 }

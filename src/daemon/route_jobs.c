@@ -11,6 +11,7 @@
 #include "daemon/job_json.h"
 #include "daemon/job_streams.h"
 #include "daemon/routes.h"
+#include "retrieval/job.h"
 #include "wire/job_request.h"
 
 /* ---- answers ---- */
@@ -283,6 +284,38 @@ void route_job_resume(struct call *call)
 void route_job_cancel(struct call *call)
 {
     act(call, jobs_cancel, "job_cancelled");
+}
+
+static int exclude(struct call *call, struct error *error)
+{
+    struct service *service = call->service;
+    struct job_info info = {0};
+    cleanup_free char *lines = NULL;
+    int result = jobs_get(service->jobs, call->captures[0], &info, error);
+    if (result < 0) {
+        return result;
+    }
+    if (job_fills_an_index(&info.spec)) {
+        result = error_set(error, ERROR_CONFLICT,
+                           "job %s fills an index: `situ index rebuild NAME --exclude-defaults`",
+                           info.spec.id);
+    } else if (info.spec.store) {
+        result = stores_exclude(service->stores, info.spec.store, &lines, error);
+    }
+    job_info_done(&info);
+    return result == 0 ? jobs_exclude(service->jobs, call->captures[0], lines, error) : result;
+}
+
+/* A job of an earlier version, or one that is older than the store's setting. */
+void route_job_exclude(struct call *call)
+{
+    struct error error = {0};
+    if (exclude(call, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "job_exclude_defaults", "job=%s", call->captures[0]);
+    respond_now(call);
 }
 
 void route_job_retry(struct call *call)

@@ -76,6 +76,7 @@ static const struct route routes[] = {
     {"POST", "/v1/jobs/*/resume", BODY_CONTROL, TASK_CONTROL, route_job_resume},
     {"POST", "/v1/jobs/*/cancel", BODY_CONTROL, TASK_CONTROL, route_job_cancel},
     {"POST", "/v1/jobs/*/retry", BODY_CONTROL, TASK_CONTROL, route_job_retry},
+    {"POST", "/v1/jobs/*/exclude-defaults", BODY_CONTROL, TASK_CONTROL, route_job_exclude},
     {"POST", "/v1/indexes", BODY_CONTROL, TASK_CONTROL, route_index_create},
     {"GET", "/v1/indexes", BODY_NONE, TASK_CONTROL, route_index_list},
     {"GET", "/v1/indexes/*", BODY_NONE, TASK_CONTROL, route_index_show},

@@ -40,6 +40,7 @@ void route_job_pause(struct call *call);
 void route_job_resume(struct call *call);
 void route_job_cancel(struct call *call);
 void route_job_retry(struct call *call);
+void route_job_exclude(struct call *call);
 void route_job_remove(struct call *call);
 void route_index_create(struct call *call);
 void route_index_list(struct call *call);

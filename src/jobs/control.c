@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "jobs/table.h"
+#include "store/exclusion.h"
 
 static int conflict(const struct job *job, const char *what, enum job_state state,
                     struct error *error)
@@ -122,6 +123,73 @@ int jobs_resume(struct jobs *jobs, const char *id, struct error *error)
     int r = control_take(jobs, id, &job, error);
     if (job) {
         r = resume_job(jobs, job, error);
+        control_leave(job);
+    }
+    return r;
+}
+
+/* Puts the patterns in their place, and the old ones out. Its thread is gone: nobody else looks at
+ * them but who copies the spec, under the lock. */
+static void swap_defaults(struct job *job, char **lines)
+{
+    HOLD(&job->lock);
+    char *before = job->spec.rules.defaults;
+    job->spec.rules.defaults = *lines;
+    *lines = before;
+    job->selected_known = false;
+}
+
+static int exclude_in(struct job *job, enum job_state state, bool by_itself, const char *lines,
+                      struct error *error)
+{
+    cleanup_free char *copy = lines ? strdup(lines) : NULL;
+    if (lines && !copy) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    swap_defaults(job, &copy);
+    int r =
+        job_save(job, state == JOB_PAUSED && !by_itself ? JOB_PAUSED : JOB_WAITING, NULL, error);
+    if (r < 0) {
+        swap_defaults(job, &copy);
+    }
+    return r;
+}
+
+static int exclude_from(struct jobs *jobs, struct job *job, const char *lines, struct error *error)
+{
+    bool by_itself = false;
+    struct exclusion *exclusion = NULL;
+    enum job_state state = job_state_now(job, &by_itself);
+    if (job->broken || job->spec.has_keys) {
+        return error_set(error, ERROR_CONFLICT,
+                         "job %s is over a list of names: what is named is never excluded",
+                         job->spec.id);
+    }
+    int r = exclusion_new(lines, NULL, &exclusion, error);
+    exclusion_free(exclusion);
+    if (r < 0) {
+        return r;
+    }
+    if (!job_state_is_end(state)) {
+        keeper_halt(jobs, job);
+        state = job_state_now(job, &by_itself);
+    }
+    if (job_state_is_end(state)) {
+        return conflict(job, "changed", state, error);
+    }
+    r = exclude_in(job, state, by_itself, lines, error);
+    if (state != JOB_PAUSED || by_itself) {
+        keeper_queue(jobs, job);
+    }
+    return r;
+}
+
+int jobs_exclude(struct jobs *jobs, const char *id, const char *lines, struct error *error)
+{
+    struct job *job = NULL;
+    int r = control_take(jobs, id, &job, error);
+    if (job) {
+        r = exclude_from(jobs, job, lines, error);
         control_leave(job);
     }
     return r;

@@ -319,11 +319,11 @@ static struct job_log_totals totals_of(struct job *job)
 int job_info_fill_brief(struct job *job, struct job_info *ret_info)
 {
     struct job_info info = {0};
+    HOLD(&job->lock);
     int r = job_spec_copy(&job->spec, &info.spec);
     if (r < 0) {
         return r;
     }
-    (void)pthread_mutex_lock(&job->lock);
     info.state = job->state; /* before the totals: an ended job's are then all of them */
     info.reason = job->reason;
     info.selected_known = job->selected_known;
@@ -333,7 +333,6 @@ int job_info_fill_brief(struct job *job, struct job_info *ret_info)
     info.between_passes = job->between_passes;
     info.began_anew = job->began_anew;
     info.finished_s = job->finished_s;
-    (void)pthread_mutex_unlock(&job->lock);
     *ret_info = info;
     return 0;
 }

@@ -34,7 +34,7 @@
 
 enum { JOB_ID_SIZE = 9, JOB_TOKEN_SIZE = 65, JOB_VERSION_SIZE = 24, JOB_DIGEST_SIZE = 65 };
 
-/* What is asked. Constant from the job's creation on. */
+/* What is asked. Constant from the job's creation on, but for what jobs_exclude() changes. */
 struct job_spec {
     char id[JOB_ID_SIZE];       /* eight of a-z2-7, given by jobs_create */
     char token[JOB_TOKEN_SIZE]; /* the client's; a second creation with it gives the first job */
@@ -217,6 +217,13 @@ must_check int jobs_count(struct jobs *jobs, struct job_counts *ret_counts);
 must_check int jobs_pause(struct jobs *jobs, const char *id, struct error *error);
 must_check int jobs_resume(struct jobs *jobs, const char *id, struct error *error);
 must_check int jobs_cancel(struct jobs *jobs, const char *id, struct error *error);
+
+/* From its next name on, and in all further passes, the job leaves out what these patterns (one a
+ * line; NULL: none) cover, in place of select_rules.defaults; of a standing one it is gone then.
+ * Returns when that is on disk. ERROR_CONFLICT for a job that has ended or is over a list of names;
+ * ERROR_MALFORMED (the patterns), ERROR_IO, ERROR_NO_SPACE. */
+must_check int jobs_exclude(struct jobs *jobs, const char *id, const char *lines,
+                            struct error *error);
 
 /* A new job of the same model and options over exactly the objects that failed in this one, in
  * their order. Of a standing job, names that are too long to be keys are left out: ret_info tells.

@@ -42,10 +42,11 @@ enum job_wish { WISH_NONE, WISH_HALT /* pause, cancel, removal */, WISH_STOP /* 
 struct job {
     struct jobs *jobs;      /* borrowed; outlives it */
     atomic_uint references; /* the table's, each reader's, each call's */
-    struct job_spec spec;   /* owned; constant */
-    char *directory;        /* owned; constant */
-    bool broken;            /* constant: its job.json cannot be read; its log can */
-    atomic_bool halting;    /* there is a wish: what may take long comes back early */
+    struct job_spec spec; /* owned; constant, but for rules.defaults: guarded by `lock`, and changed
+                           * while it has no thread, by who holds `control` */
+    char *directory;      /* owned; constant */
+    bool broken;          /* constant: its job.json cannot be read; its log can */
+    atomic_bool halting;  /* there is a wish: what may take long comes back early */
 
     unsigned
         restless; /* the job's thread's own: passes in a row that left out what still changes */

@@ -33,6 +33,7 @@ static int write_json(struct entry *entry, const struct build *current, const st
         memcpy(file.next_model, next->spec.model, sizeof file.next_model);
         memcpy(file.next_version, next->spec.version, sizeof file.next_version);
         memcpy(file.next_digest, next->spec.digest, sizeof file.next_digest);
+        file.next_rules = next->spec.rules; /* borrowed, too */
     }
     return index_json_write(entry->directory, &file, error);
 }
@@ -56,21 +57,49 @@ static void give_up(struct build *build)
 
 /* ---- beginning ---- */
 
-/* A filling of its own number, with a job that was there never before; nothing is written. */
-static int make_build(struct entry *entry, const struct retrieval_spec *like, const char *model,
-                      const char *version, struct build **ret_build, struct error *error)
+static struct retrieval_change same_model(const struct retrieval_spec *spec)
 {
-    struct jobs *jobs = entry->retrieval->jobs;
+    return (struct retrieval_change){.model = spec->model, .version = spec->version};
+}
+
+/* What a rebuild of the index is asked to be. */
+static int make_spec(const struct retrieval_spec *like, const struct retrieval_change *change,
+                     struct retrieval_spec *ret_spec, struct error *error)
+{
     struct retrieval_spec spec;
-    struct job_info info;
-    if (strlen(model) >= sizeof spec.model || strlen(version) >= sizeof spec.version) {
+    if (strlen(change->model) >= sizeof spec.model ||
+        strlen(change->version) >= sizeof spec.version) {
         return error_set(error, ERROR_NOT_FOUND, "no model has so long a name or version");
     }
     if (spec_copy(like, &spec) < 0) {
         return no_memory(error);
     }
-    (void)stpcpy(spec.model, model);
-    (void)stpcpy(spec.version, version);
+    (void)stpcpy(spec.model, change->model);
+    (void)stpcpy(spec.version, change->version);
+    if (change->exclude_defaults) {
+        free(spec.rules.defaults);
+        spec.rules.defaults = change->defaults ? strdup(change->defaults) : NULL;
+        if (change->defaults && !spec.rules.defaults) {
+            spec_done(&spec);
+            return no_memory(error);
+        }
+    }
+    *ret_spec = spec;
+    return 0;
+}
+
+/* A filling of its own number, with a job that was there never before; nothing is written. */
+static int make_build(struct entry *entry, const struct retrieval_spec *like,
+                      const struct retrieval_change *change, struct build **ret_build,
+                      struct error *error)
+{
+    struct jobs *jobs = entry->retrieval->jobs;
+    struct retrieval_spec spec;
+    struct job_info info;
+    int made = make_spec(like, change, &spec, error);
+    if (made < 0) {
+        return made;
+    }
     int r = job_make_anew(jobs, &spec, entry->last + 1, &info, error);
     if (r < 0) {
         spec_done(&spec);
@@ -88,10 +117,10 @@ static int make_build(struct entry *entry, const struct retrieval_spec *like, co
     return r;
 }
 
-int change_begin(struct entry *entry, const char *model, const char *version, struct error *error)
+int change_begin(struct entry *entry, const struct retrieval_change *change, struct error *error)
 {
     struct build *next = NULL;
-    int r = make_build(entry, &entry->current->spec, model, version, &next, error);
+    int r = make_build(entry, &entry->current->spec, change, &next, error);
     if (r < 0 || !next) {
         return r;
     }
@@ -160,7 +189,8 @@ static int begin_anew(struct entry *entry, struct build *current, struct error *
         return 0;
     }
     log_event(LOG_LEVEL_WARNING, "index_filled_anew", "index=%s", entry->name);
-    return change_begin(entry, current->spec.model, current->spec.version, error);
+    const struct retrieval_change change = same_model(&current->spec);
+    return change_begin(entry, &change, error);
 }
 
 void change_step(struct entry *entry, struct build *current, struct build *next)
@@ -218,8 +248,8 @@ int change_set_aside(struct entry *entry, struct build *damaged, struct error *e
     if (is_leaving(entry)) {
         return 0;
     }
-    int r = make_build(entry, &damaged->spec, damaged->spec.model, damaged->spec.version, &fresh,
-                       error);
+    const struct retrieval_change change = same_model(&damaged->spec);
+    int r = make_build(entry, &damaged->spec, &change, &fresh, error);
     if (r < 0 || !fresh) {
         return r;
     }

@@ -74,6 +74,9 @@ static int add_builds(struct entry *entry, struct index_json *file)
             memcpy(spec.model, file->next_model, sizeof spec.model);
             memcpy(spec.version, file->next_version, sizeof spec.version);
             memcpy(spec.digest, file->next_digest, sizeof spec.digest);
+            select_rules_done(&spec.rules);
+            spec.rules = file->next_rules;
+            file->next_rules = (struct select_rules){.sniff = false};
             r = build_new(entry, &spec, file->next_number, "", &entry->next);
         }
     }

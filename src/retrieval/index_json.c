@@ -24,6 +24,7 @@ static const char *const metrics[] = {
 void index_json_done(struct index_json *file)
 {
     spec_done(&file->spec);
+    select_rules_done(&file->next_rules);
     *file = (struct index_json){.number = 0};
 }
 
@@ -81,6 +82,7 @@ static void write_file(struct buffer *out, const struct index_json *file)
     put_text(out, "model", file->next_model);
     put_text(out, "version", file->next_version);
     put_text(out, "digest", file->next_digest);
+    select_rules_write_file(out, &file->next_rules);
     buffer_append_text(out, "}}\n");
 }
 
@@ -175,8 +177,12 @@ static void take_next(struct members *members, struct index_json *file)
     take_word(&next, "model", file->next_model, sizeof file->next_model);
     take_word(&next, "version", file->next_version, sizeof file->next_version);
     take_word(&next, "digest", file->next_digest, sizeof file->next_digest);
+    if (select_rules_read_file(node, &file->next_rules, &next.optional) < 0) {
+        wrong(&next, "exclude");
+    }
     if (file->next_model[0] == '\0' || file->next_number == file->number ||
-        file->next_number > file->last || !file->spec.store || json_length(node) != NEXT_MEMBERS) {
+        file->next_number > file->last || !file->spec.store ||
+        json_length(node) != NEXT_MEMBERS + next.optional) {
         wrong(&next, "next");
     }
     members->result = next.result;

@@ -23,6 +23,7 @@ struct index_json {
     char next_model[LIMIT_MODEL_NAME + 1];
     char next_version[JOB_VERSION_SIZE];
     char next_digest[JOB_DIGEST_SIZE];
+    struct select_rules next_rules; /* owned; those of the other are in `spec` */
 };
 
 /* `directory` is the index's own. ERROR_IO, ERROR_NO_SPACE, ERROR_MEMORY; ERROR_MALFORMED for

@@ -534,6 +534,13 @@ int retrieval_remove(struct retrieval *retrieval, const char *name, struct error
 int retrieval_rebuild(struct retrieval *retrieval, const char *name, const char *model,
                       const char *version, struct error *error)
 {
+    struct retrieval_change change = {.model = model, .version = version};
+    return retrieval_rebuild_with(retrieval, name, &change, error);
+}
+
+int retrieval_rebuild_with(struct retrieval *retrieval, const char *name,
+                           const struct retrieval_change *change, struct error *error)
+{
     cleanup_entry struct entry *entry = NULL;
     int r = retrieval_find(retrieval, name, &entry, error);
     if (r < 0 || !entry) {
@@ -560,5 +567,9 @@ int retrieval_rebuild(struct retrieval *retrieval, const char *name, const char 
     if (rebuilds) {
         return error_set(error, ERROR_CONFLICT, "index '%s' is being rebuilt already", name);
     }
-    return change_begin(entry, model, version ? version : "", error);
+    struct retrieval_change whole = *change;
+    whole.model = change->model ? change->model : current->spec.model;
+    whole.version = change->model ? change->version : current->spec.version;
+    whole.version = whole.version ? whole.version : "";
+    return change_begin(entry, &whole, error);
 }

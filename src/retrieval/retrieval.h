@@ -121,8 +121,18 @@ must_check int retrieval_get(struct retrieval *retrieval, const char *name,
 must_check int retrieval_list(struct retrieval *retrieval, struct retrieval_info **ret_infos,
                               size_t *ret_count);
 must_check int retrieval_remove(struct retrieval *retrieval, const char *name, struct error *error);
-/* Builds with another model or version beside, swaps when its first pass is over. ERROR_CONFLICT
- * where one builds already or the index was imported. */
+struct retrieval_change {
+    const char *model;     /* NULL: the index's own, in its version */
+    const char *version;   /* NULL or "": the newest */
+    bool exclude_defaults; /* `defaults` take the place of select_rules.defaults */
+    const char *defaults;  /* patterns, one a line; NULL: none */
+};
+
+/* Builds another beside, with another model or version or with other rules, swaps when its first
+ * pass is over. ERROR_CONFLICT where one builds already or the index was imported. */
+must_check int retrieval_rebuild_with(struct retrieval *retrieval, const char *name,
+                                      const struct retrieval_change *change, struct error *error);
+/* The same, with the rules that it has. */
 must_check int retrieval_rebuild(struct retrieval *retrieval, const char *name, const char *model,
                                  const char *version, struct error *error);
 

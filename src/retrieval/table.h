@@ -180,8 +180,8 @@ const char *build_key(const struct build *build, const char *object);
 
 /* Swaps, gives up or begins what the fates of the builds ask for. */
 void change_step(struct entry *entry, struct build *current, struct build *next);
-/* Begins a filling beside; `control` is held. */
-must_check int change_begin(struct entry *entry, const char *model, const char *version,
+/* Begins a filling beside; `control` is held, and the change names model and version. */
+must_check int change_begin(struct entry *entry, const struct retrieval_change *change,
                             struct error *error);
 /* The current build's keys are damaged: it is set aside, another takes its place. */
 must_check int change_set_aside(struct entry *entry, struct build *damaged, struct error *error);

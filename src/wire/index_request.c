@@ -145,14 +145,21 @@ void index_request_done(struct index_request *request)
     *request = (struct index_request){0};
 }
 
-int rebuild_request_parse(const void *bytes, size_t size, char ret_model[LIMIT_MODEL_NAME + 1],
-                          char ret_version[MODEL_VERSION_TEXT], struct error *error)
+int rebuild_request_parse(const void *bytes, size_t size, struct rebuild_request *ret_request,
+                          struct error *error)
 {
-    struct json *body = NULL;
+    cleanup_json struct json *body = NULL;
+    struct rebuild_request request = {.exclude_defaults = false};
     int result = parse_object(bytes, size, &body, error);
+    if (result < 0) {
+        return result;
+    }
+    result = member_bool(body, "exclude_defaults", &request.exclude_defaults, error);
+    if (result == 0 && (json_member(body, "model") || !request.exclude_defaults)) {
+        result = read_model(body, request.model, request.version, error);
+    }
     if (result == 0) {
-        result = read_model(body, ret_model, ret_version, error);
-        json_free(body);
+        *ret_request = request;
     }
     return result;
 }

@@ -35,10 +35,15 @@ must_check int index_request_parse(const void *bytes, size_t size,
                                    struct index_request *ret_request, struct error *error);
 void index_request_done(struct index_request *request); /* of zeros is fine */
 
-/* The model that a rebuild names. */
+struct rebuild_request {
+    char model[LIMIT_MODEL_NAME + 1];
+    char version[MODEL_VERSION_TEXT];
+    bool exclude_defaults; /* from now on what the store excludes is left out; only then the model
+                            * may be missing ("": as it is) */
+};
+
 must_check int rebuild_request_parse(const void *bytes, size_t size,
-                                     char ret_model[LIMIT_MODEL_NAME + 1],
-                                     char ret_version[MODEL_VERSION_TEXT], struct error *error);
+                                     struct rebuild_request *ret_request, struct error *error);
 
 /* The metric by our word for it, "metric", or that of S3 Vectors, "distanceMetric"; either may be
  * NULL, without both it is "cosine". ERROR_MALFORMED unless it is "cosine", "dot" or "euclidean",

@@ -234,3 +234,91 @@ def test_a_store_has_exclusions_of_its_own(tmp_path, nas, demo_models, situd):
         done = subprocess.run([SITUD, "--config", config, "--check", "--state", tmp_path], capture_output=True,
                               text=True, timeout=30)
         assert done.returncode != 0 and fault in done.stderr
+
+
+# ---- jobs and indexes of earlier versions
+
+def strip(path):
+    """As a version without exclusions wrote it."""
+    text = path.read_text().splitlines()[0]
+    before = json.loads(text)
+    before.pop("exclude_defaults")
+    before.pop("crc32c", None)
+    path.write_text(json.dumps(before))
+
+
+def test_an_older_standing_job_keeps_all_until_it_is_asked(situd, tmp_path, demo_models):
+    root = tmp_path / "photos"
+    for name in ("a.jpg", "._a.jpg", "@eaDir/b.jpg"):
+        picture(root / name)
+    daemon = situd("--store", f"photos={root}", "--models", demo_models)
+    job = daemon.start_job("demo", {"store": "photos"}, standing=True, interval_s=1)["id"]
+    daemon.wait_for(lambda: daemon.job(job)["idle"], "the first pass")
+    assert daemon.job(job)["results"] == 1
+    daemon.stop()
+    strip(daemon.directory / "state/jobs" / job / "job.json")
+    daemon.start()
+    daemon.wait_for(lambda: daemon.job(job)["results"] == 3, "a pass without exclusions")
+    assert "exclude_defaults" not in daemon.job(job)["select"]
+    answer = daemon.act(job, "exclude-defaults")
+    assert answer.status_code == 200 and answer.json()["select"]["exclude_defaults"] is True, answer.text
+    daemon.wait_for(lambda: daemon.job(job)["results"] == 5, "what is excluded to be gone")
+    daemon.wait_for(lambda: daemon.job(job)["idle"], "the end of the pass")
+    lines, _ = daemon.results(job, wait=0, after=3)
+    assert lines == [{"object": "photos/._a.jpg", "gone": True}, {"object": "photos/@eaDir/b.jpg", "gone": True}]
+    assert counts(daemon.job(job)) == {"skipped": 0, "excluded": 2}
+    daemon.stop()
+    daemon.start()
+    assert daemon.job(job)["select"]["exclude_defaults"] is True
+    daemon.act(job, "cancel")
+    assert daemon.act(job, "exclude-defaults").status_code == 409
+    names = daemon.start_job("demo", {"keys": ["photos/a.jpg"]})["id"]
+    assert daemon.act(names, "exclude-defaults").status_code == 409
+    assert daemon.act("aaaaaaaa", "exclude-defaults").status_code == 404
+
+
+def test_an_older_index_keeps_all_until_it_is_asked(situd, tmp_path, demo_models, situ_cli):
+    root = tmp_path / "photos"
+    for name in ("a.jpg", "._a.jpg", "@eaDir/b.jpg"):
+        picture(root / name)
+    daemon = situd("--store", f"photos={root}", "--models", demo_models)
+
+    def index():
+        return daemon.get("/v1/indexes/old").json()
+
+    made = situ_cli(daemon, "index", "create", "old", "-m", "demo-features", "--store", "photos",
+                    "--no-exclude-defaults", "--interval", 1, "--wait")
+    assert made.stderr == "3 rows\n", made.stderr
+    assert "exclude_defaults" not in index()["select"] and index()["rows"] == 3
+    refused = situ_cli(daemon, "job", "resume", "--exclude-defaults", index()["job"])
+    assert refused.returncode == 2 and "situ index rebuild NAME --exclude-defaults" in refused.stderr
+    built = situ_cli(daemon, "index", "rebuild", "old", "--exclude-defaults", "--wait")
+    assert built.returncode == 0 and built.stderr.endswith("1 rows\n2 excluded\n"), built.stderr
+    now = index()
+    assert (now["rows"], now["model"], now["select"]["exclude_defaults"]) == (1, "demo-features", True)
+    daemon.stop()
+    daemon.start()
+    assert index()["select"]["exclude_defaults"] is True and index()["rows"] == 1
+
+
+def test_the_command_excludes_and_sniffs(array, nas, tree, situ_cli):
+    def objects(*args, status=0):
+        done = situ_cli(array, "infer", "demo", "-fjsonl", *args)
+        assert done.returncode == status, done.stderr
+        return [json.loads(line)["object"] for line in done.stdout.splitlines()], done.stderr
+
+    assert objects("photos/nas/")[0] == TAKEN
+    names, told = objects("photos/nas/", "--exclude", "raw/", "--exclude", "b.*")
+    assert names == ["photos/nas/a.jpg"] and "\n8 excluded\n" in told
+    assert len(objects("photos/nas/", "--no-exclude-defaults")[0]) == len(PLANTED)
+    assert objects("photos/nas/", "--exclude", "*", status=1)[1].startswith(
+        "situ: there are no objects below 'photos/nas/'; left out: 7 excluded\n")
+    picture(tree / "sniffed/a.heic")
+    assert objects("photos/sniffed/", "--sniff")[0] == ["photos/sniffed/a.heic"]
+    for bad in (["photos/nas/a.jpg", "--exclude", "x"], ["photos/nas/", "--exclude", ""]):
+        assert situ_cli(array, "infer", "demo", *bad).returncode == 2
+    listed = situ_cli(array, "object", "list", "photos/nas/")
+    assert listed.stdout.splitlines() == TAKEN
+    job = situ_cli(array, "infer", "demo", "--detach", "--exclude", "raw/", "photos/nas/").stdout.strip()
+    array.wait_for_job(job, "done")
+    assert array.job(job)["select"]["exclude"] == ["raw/"]

@@ -13,8 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct index_request request = {0};
     struct error error = {0};
-    char model[LIMIT_MODEL_NAME + 1];
-    char version[MODEL_VERSION_TEXT];
+    struct rebuild_request rebuild;
     const char *metric = NULL;
     if (index_request_parse(data, size, &request, &error) == 0) {
         if (index_request_check_name(request.name, NULL) < 0 || !request.model[0] ||
@@ -26,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (error.code == ERROR_NONE || request.body) {
         abort();
     }
-    if (rebuild_request_parse(data, size, model, version, NULL) == 0 && !model[0]) {
+    if (rebuild_request_parse(data, size, &rebuild, NULL) == 0 && !rebuild.model[0] &&
+        !rebuild.exclude_defaults) {
         abort();
     }
     return 0;

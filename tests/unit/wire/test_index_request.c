@@ -109,13 +109,19 @@ static void a_rebuild_names_a_model(void **state)
 {
     (void)state;
     static const char good[] = "{\"model\":\"clip@2\"}";
-    char model[LIMIT_MODEL_NAME + 1];
-    char version[MODEL_VERSION_TEXT];
-    assert_int_equal(rebuild_request_parse(good, strlen(good), model, version, NULL), 0);
-    assert_string_equal(model, "clip");
-    assert_string_equal(version, "2");
-    assert_int_equal(rebuild_request_parse("{}", 2, model, version, NULL), -EINVAL);
-    assert_int_equal(rebuild_request_parse("3", 1, model, version, NULL), -EINVAL);
+    static const char rules[] = "{\"exclude_defaults\":true}";
+    static const char wrong[] = "{\"exclude_defaults\":1}";
+    struct rebuild_request request;
+    assert_int_equal(rebuild_request_parse(good, strlen(good), &request, NULL), 0);
+    assert_string_equal(request.model, "clip");
+    assert_string_equal(request.version, "2");
+    assert_false(request.exclude_defaults);
+    assert_int_equal(rebuild_request_parse(rules, strlen(rules), &request, NULL), 0);
+    assert_string_equal(request.model, "");
+    assert_true(request.exclude_defaults);
+    assert_int_equal(rebuild_request_parse(wrong, strlen(wrong), &request, NULL), -EINVAL);
+    assert_int_equal(rebuild_request_parse("{}", 2, &request, NULL), -EINVAL);
+    assert_int_equal(rebuild_request_parse("3", 1, &request, NULL), -EINVAL);
 }
 
 int main(void)

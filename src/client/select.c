@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the selections of a handle leave out, kept as the members that requests carry; and asking an
+ * index that is there already to leave out what its store excludes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/fail.h"
+#include "client/index_object.h"
+#include "client/names.h"
+#include "client/request.h"
+#include "wire/json.h"
+
+static int write_patterns(struct buffer *out, const struct situ_select_options *options,
+                          struct situ_error *error)
+{
+    if (options->exclude_count > LIMIT_EXCLUDE_PATTERNS) {
+        return client_fail(error, SITU_USAGE, "options: more than %u patterns in exclude",
+                           LIMIT_EXCLUDE_PATTERNS);
+    }
+    for (size_t i = 0; i < options->exclude_count; i++) {
+        const char *pattern = options->exclude ? options->exclude[i] : NULL;
+        if (!pattern || !pattern[0] || !text_is_utf8(pattern)) {
+            return client_fail(
+                error, SITU_USAGE,
+                "options: exclude has a pattern that is empty or not UTF-8 (? stands "
+                "for a byte of a name that is not)");
+        }
+        buffer_append_text(out, i > 0 ? "," : ",\"exclude\":[");
+        json_write_string(out, pattern);
+    }
+    buffer_append_text(out, options->exclude_count > 0 ? "]" : "");
+    return 0;
+}
+
+int situ_select(struct situ *array, const struct situ_select_options *options,
+                struct situ_error *error)
+{
+    struct situ_select_options known;
+    cleanup_buffer struct buffer members = BUFFER_INIT;
+    if (!array) {
+        return -EINVAL;
+    }
+    int result = client_options(&known, sizeof known, options, error);
+    if (result == 0) {
+        result = write_patterns(&members, &known, error);
+    }
+    if (result) {
+        return result;
+    }
+    buffer_append_text(&members, known.no_exclude_defaults ? ",\"exclude_defaults\":false" : "");
+    buffer_append_text(&members, known.sniff ? ",\"sniff\":true" : "");
+    const char *text = buffer_text(&members);
+    char *copy = text ? strdup(text) : NULL;
+    if (!copy) {
+        return client_fail_memory(error);
+    }
+    free(array->select_members);
+    array->select_members = copy;
+    array->no_exclude_defaults = known.no_exclude_defaults != 0;
+    array->sniff = known.sniff != 0;
+    return 0;
+}
+
+int situ_index_exclude_defaults(struct situ *array, const char *index, const char *model,
+                                struct situ_index **ret_index, struct situ_error *error)
+{
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    struct model_name name;
+    if (ret_index) {
+        *ret_index = NULL;
+    }
+    if (!array) {
+        return -EINVAL;
+    }
+    int result = index_target(&target, index, "/rebuild", error);
+    if (result == 0 && model) {
+        result = model_name_parse(model, &name, error);
+    }
+    if (result) {
+        return result;
+    }
+    buffer_append_text(&body, "{\"exclude_defaults\":true");
+    if (model) {
+        buffer_append_text(&body, ",\"model\":");
+        json_write_string(&body, model);
+    }
+    buffer_append_char(&body, '}');
+    struct request request = {.method = "POST",
+                              .target = buffer_text(&target),
+                              .content = CONTENT_JSON,
+                              .body = buffer_text(&body),
+                              .body_size = body.size};
+    return request.target && request.body ? index_request_perform(array, &request, ret_index, error)
+                                          : client_fail_memory(error);
+}
