@@ -347,6 +347,10 @@ struct situ_left_out {
 SITU_API int situ_results_left_out(const struct situ_results *results,
                                    struct situ_left_out *ret_left_out);
 
+/* Objects of a run that were selected and then removed before their turn came, told at its end:
+ * they have no result. */
+SITU_API uint64_t situ_results_gone(const struct situ_results *results);
+
 /* The id of the run's job, "" where there is none (all names refused); lives as long as `results`.
  */
 SITU_API const char *situ_results_job(const struct situ_results *results);
@@ -400,6 +404,10 @@ struct situ_jobs {
     const char *json; /* the array's own words */
 };
 
+/* Objects that were selected and then removed before their turn came, of a job that is done: they
+ * have no result. 0 where `job` is NULL. */
+SITU_API uint64_t situ_job_gone(const struct situ_job *job);
+
 /* -EINVAL, -ENOMEM. */
 SITU_API int situ_job_left_out(const struct situ_job *job, struct situ_left_out *ret_left_out);
 
@@ -438,6 +446,11 @@ SITU_API int situ_job_pause(struct situ *array, const char *id, struct situ_job 
                             struct situ_error *error);
 SITU_API int situ_job_resume(struct situ *array, const char *id, struct situ_job **ret_job,
                              struct situ_error *error);
+/* As situ_job_resume(), and the job takes the file systems that its stores have now, where it is
+ * paused because they are others than it began with. SITU_UNAVAILABLE: such a store cannot be
+ * served. */
+SITU_API int situ_job_resume_accepting(struct situ *array, const char *id,
+                                       struct situ_job **ret_job, struct situ_error *error);
 SITU_API int situ_job_cancel(struct situ *array, const char *id, struct situ_job **ret_job,
                              struct situ_error *error);
 

@@ -66,6 +66,7 @@ const char *figure_closing(char buffer[CLOSING_SIZE], const struct closing *clos
     char cached[2 * FIGURE_SIZE] = "";
     char failed[FIGURE_SIZE] = "";
     char skipped[FIGURE_SIZE] = "";
+    char gone[FIGURE_SIZE] = "";
     char less[FIGURE_SIZE] = "";
     char array[2 * FIGURE_SIZE] = "";
 
@@ -78,6 +79,9 @@ const char *figure_closing(char buffer[CLOSING_SIZE], const struct closing *clos
     if (closing->skipped > 0) {
         (void)snprintf(skipped, sizeof skipped, ", %" PRIu64 " skipped", closing->skipped);
     }
+    if (closing->gone > 0) {
+        (void)snprintf(gone, sizeof gone, ", %" PRIu64 " gone", closing->gone);
+    }
     if (closing->read_known) {
         (void)snprintf(array, sizeof array, ", %s%s read on the array",
                        closing->read_partly ? "at least " : "",
@@ -87,9 +91,9 @@ const char *figure_closing(char buffer[CLOSING_SIZE], const struct closing *clos
         double part = 1 - (double)closing->bytes_wire / (double)closing->bytes_read;
         (void)snprintf(less, sizeof less, " (%.2f %% less)", fmin(part * 100, 99.99));
     }
-    (void)snprintf(buffer, CLOSING_SIZE, "%" PRIu64 " object%s%s%s%s%s, %s over the network%s, %s",
-                   closing->objects, closing->objects == 1 ? "" : "s", cached, failed, skipped,
-                   array, figure_bytes(wire, closing->bytes_wire), less,
-                   figure_seconds(time, closing->seconds));
+    (void)snprintf(
+        buffer, CLOSING_SIZE, "%" PRIu64 " object%s%s%s%s%s%s, %s over the network%s, %s",
+        closing->objects, closing->objects == 1 ? "" : "s", cached, failed, gone, skipped, array,
+        figure_bytes(wire, closing->bytes_wire), less, figure_seconds(time, closing->seconds));
     return buffer;
 }

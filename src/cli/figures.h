@@ -25,6 +25,7 @@ struct closing {
     uint64_t cached;  /* of them */
     uint64_t failed;
     uint64_t skipped;
+    uint64_t gone;       /* without a result */
     bool read_known;     /* the array has said what it read */
     bool read_partly;    /* and more was read than it has said */
     uint64_t bytes_read; /* on the array */

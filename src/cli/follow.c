@@ -274,6 +274,7 @@ static void add_figures(struct follow *follow, struct left_job *job)
         follow->others_cached += now.cached;
         job->cursor = now.cursor;
         follow->closing.skipped += now.skipped;
+        follow->closing.gone += situ_results_gone(follow->results);
         follow->part = (struct situ_left_out){.struct_size = sizeof follow->part};
         (void)situ_results_left_out(follow->results, &follow->part);
         left_out_gather(&follow->left_out, &follow->part);

@@ -47,13 +47,15 @@ const struct verb verbs[] = {
      "situ job show ID [--json]\n"
      "situ job follow ID [--after N] [--format FORM] [--output FILE] [options]\n"
      "situ job pause|resume|cancel|retry|remove ID...\n"
-     "situ job resume --exclude-defaults ID...\n"
+     "situ job resume [--exclude-defaults] [--accept-store] ID...\n"
      "\n"
      "Jobs of the array. 'follow' gives the results of one, those that are there and those to\n"
      "come, from the one behind the first N on, in the forms of 'situ infer'. 'retry' starts a "
      "new\n"
      "job over the objects that failed in an ended one, and prints its id. 'remove' cancels a job\n"
-     "that runs. With --exclude-defaults the job leaves out what its store excludes now.\n",
+     "that runs. With --exclude-defaults the job leaves out what its store excludes now.\n"
+     "A job waits while its store is on another file system than it began with;\n"
+     "--accept-store has it take that one.\n",
      verb_job},
     {"index",
      "situ index create NAME --model MODEL --store STORE [--prefix P] [--glob PATTERN]\n"

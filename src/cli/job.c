@@ -10,7 +10,7 @@
 #include "cli/follow.h"
 #include "cli/table.h"
 
-enum { OPTION_AFTER = 2000, OPTION_EXCLUDE, SELECTION_SIZE = 256 };
+enum { OPTION_AFTER = 2000, OPTION_EXCLUDE, OPTION_ACCEPT, SELECTION_SIZE = 256 };
 
 struct job_verb {
     struct cli *cli; /* borrowed */
@@ -18,6 +18,7 @@ struct job_verb {
     uint64_t after;
     bool json;
     bool exclude_defaults; /* of resume */
+    bool accepts;          /* of resume: --accept-store */
 };
 
 /* "photos/2024/", "photos/2024/ *.jpg", or what else it is over. */
@@ -114,12 +115,17 @@ static void print_results(const struct situ_job *job)
 {
     char line[SELECTION_SIZE];
     char of[32] = "";
+    char gone[40] = "";
+    uint64_t gone_count = situ_job_gone(job);
+    if (gone_count > 0) {
+        (void)snprintf(gone, sizeof gone, ", %" PRIu64 " gone", gone_count);
+    }
     if (job->selected_known) {
         (void)snprintf(of, sizeof of, " of %" PRIu64, job->selected);
     }
     (void)snprintf(line, sizeof line,
-                   "%" PRIu64 "%s, %" PRIu64 " cached, %" PRIu64 " failed, %" PRIu64 " skipped",
-                   job->results, of, job->cached, job->failed, job->skipped);
+                   "%" PRIu64 "%s, %" PRIu64 " cached, %" PRIu64 " failed%s, %" PRIu64 " skipped",
+                   job->results, of, job->cached, job->failed, gone, job->skipped);
     print_line("results", line);
     struct situ_left_out left_out = {.struct_size = sizeof left_out};
     char text[LEFT_OUT_SIZE];
@@ -220,6 +226,14 @@ static int job_follow(struct job_verb *verb, const char *id)
 
 /* ---- Control --------------------------------------------------------------------------------- */
 
+static int resume(const struct job_verb *verb, const char *id, struct situ_job **ret_job,
+                  struct situ_error *error)
+{
+    struct situ *array = verb->cli->array;
+    return verb->accepts ? situ_job_resume_accepting(array, id, ret_job, error)
+                         : situ_job_resume(array, id, ret_job, error);
+}
+
 static int control(const struct job_verb *verb, const char *action, const char *id)
 {
     struct cli *cli = verb->cli;
@@ -233,7 +247,7 @@ static int control(const struct job_verb *verb, const char *action, const char *
     } else if (strcmp(action, "resume") == 0) {
         failed =
             verb->exclude_defaults && situ_job_exclude_defaults(cli->array, id, NULL, &error) != 0;
-        failed = failed || situ_job_resume(cli->array, id, &job, &error) != 0;
+        failed = failed || resume(verb, id, &job, &error) != 0;
     } else if (strcmp(action, "cancel") == 0) {
         failed = situ_job_cancel(cli->array, id, &job, &error);
     } else {
@@ -282,6 +296,9 @@ static int run(struct job_verb *verb, char **names, int count)
     if (verb->exclude_defaults && strcmp(action, "resume") != 0) {
         return cli_misused("job", "--exclude-defaults goes with resume");
     }
+    if (verb->accepts && strcmp(action, "resume") != 0) {
+        return cli_misused("job", "--accept-store is of 'situ job resume' only");
+    }
     if (cli_open(verb->cli)) {
         return STATUS_NOTHING;
     }
@@ -299,6 +316,7 @@ int verb_job(struct cli *cli, int argc, char **argv)
     static const struct option options[] = {{"exclude-defaults", no_argument, NULL, OPTION_EXCLUDE},
                                             {"after", required_argument, NULL, OPTION_AFTER},
                                             {"json", no_argument, NULL, 'j'},
+                                            {"accept-store", no_argument, NULL, OPTION_ACCEPT},
                                             FOLLOW_OPTIONS,
                                             COMMON_OPTIONS};
     struct job_verb verb = {.cli = cli, .follow = {.cli = cli, .delimiter = '\n'}};
@@ -308,10 +326,12 @@ int verb_job(struct cli *cli, int argc, char **argv)
     while ((option = getopt_long(argc, argv, "h" FOLLOW_LETTERS, options, NULL)) != -1) {
         verb.json |= option == 'j';
         verb.exclude_defaults |= option == OPTION_EXCLUDE;
+        verb.accepts |= option == OPTION_ACCEPT;
         if (option == OPTION_AFTER && !cli_parse_number(optarg, 0, INT64_MAX, &verb.after)) {
             return cli_misused("job", "--after takes a number of results");
         }
-        if (option == 'j' || option == OPTION_AFTER || option == OPTION_EXCLUDE) {
+        if (option == 'j' || option == OPTION_AFTER || option == OPTION_EXCLUDE ||
+            option == OPTION_ACCEPT) {
             continue;
         }
         int taken = follow_option(&verb.follow, option, "job");

@@ -200,6 +200,16 @@ void situ_jobs_free(struct situ_jobs *jobs)
     }
 }
 
+uint64_t situ_job_gone(const struct situ_job *job)
+{
+    cleanup_json struct json *root = NULL;
+    if (!job || json_parse(job->json, strlen(job->json), "job", &root, NULL) < 0) {
+        return 0;
+    }
+    int64_t gone = json_get_integer(json_member(root, "gone"), 0);
+    return gone > 0 ? (uint64_t)gone : 0;
+}
+
 /* ---- One job --------------------------------------------------------------------------------- */
 
 /* GET without an action, POST with one. */
@@ -256,6 +266,12 @@ int situ_job_exclude_defaults(struct situ *array, const char *id, struct situ_jo
                               struct situ_error *error)
 {
     return ask(array, id, "exclude-defaults", ret_job, error);
+}
+
+int situ_job_resume_accepting(struct situ *array, const char *id, struct situ_job **ret_job,
+                              struct situ_error *error)
+{
+    return ask(array, id, "resume?accept_store=1", ret_job, error);
 }
 
 int situ_job_cancel(struct situ *array, const char *id, struct situ_job **ret_job,

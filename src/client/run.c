@@ -63,6 +63,7 @@ struct situ_results {
     struct answer answer;
     struct situ_progress progress;
     struct situ_left_out left_out;
+    uint64_t gone;
     uint64_t label_sent; /* for the label table */
     uint64_t label_received;
     int failed; /* 0, or what every further call returns, with `fault` */
@@ -143,6 +144,7 @@ static void take_figures(struct situ_results *results, const struct json *node)
         left_out_fill(&results->left_out, node);
         progress->skipped = results->left_out.skipped;
     }
+    results->gone = count_of(node, "gone", results->gone);
     progress->cached = count_of(node, "cached", progress->cached);
     progress->bytes_read = count_of(node, "bytes_read", progress->bytes_read);
     progress->results = count_of(node, "results", progress->results);
@@ -654,6 +656,11 @@ int situ_results_progress(const struct situ_results *results, struct situ_progre
 int situ_results_left_out(const struct situ_results *results, struct situ_left_out *ret_left_out)
 {
     return results ? left_out_copy(ret_left_out, &results->left_out) : -EINVAL;
+}
+
+uint64_t situ_results_gone(const struct situ_results *results)
+{
+    return results ? results->gone : 0;
 }
 
 /* The job of a run that nobody wants the rest of. */

@@ -72,6 +72,9 @@ static void write_counts(struct buffer *out, const struct job_info *info)
     write_count(out, "failed", info->failed);
     write_count(out, "cached", info->cached);
     write_count(out, "bytes_read", info->bytes_read);
+    if (info->gone > 0) {
+        write_count(out, "gone", info->gone);
+    }
     write_count(out, "pass", info->pass);
     write_flag(out, "idle", info->between_passes);
 }
@@ -164,6 +167,9 @@ void job_write_done_line(struct buffer *out, const struct job_info *info)
     write_count(out, "failed", info->failed);
     write_count(out, "cached", info->cached);
     write_count(out, "bytes_read", info->bytes_read);
+    if (info->gone > 0) {
+        write_count(out, "gone", info->gone);
+    }
     buffer_append_text(out, "}}\n");
 }
 

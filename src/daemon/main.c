@@ -201,6 +201,12 @@ static int start_dispatch(struct service *service, struct error *error)
     return dispatch_new(&dispatch, service->loads, &service->metrics, &service->dispatch, error);
 }
 
+static void try_jobs_again(void *context)
+{
+    struct service *service = context;
+    jobs_try_again(service->jobs);
+}
+
 static int start_jobs(struct service *service, struct error *error)
 {
     char path[4200];
@@ -209,6 +215,7 @@ static int start_jobs(struct service *service, struct error *error)
         .directory = path, .host = job_host_for(service), .keep_s = service->config.keep_jobs_s};
     int result = jobs_open(&options, &service->jobs, error);
     if (result == 0) {
+        stores_listen(service->stores, try_jobs_again, service);
         result = job_streams_new(service->jobs, &service->job_streams);
         if (result < 0) {
             (void)error_set(error, ERROR_MEMORY, "cannot start the daemon's threads");
@@ -391,6 +398,9 @@ static void service_done(struct service *service)
         jobs_stop(service->jobs);
     }
     http_server_free(service->http);
+    if (service->stores) {
+        stores_listen(service->stores, NULL, NULL);
+    }
     if (!tasks_ended(service)) {
         /* It hashes or copies a large package; what it has not finished is removed at the next
          * start, as after a kill. */

@@ -278,7 +278,8 @@ void route_job_pause(struct call *call)
 
 void route_job_resume(struct call *call)
 {
-    act(call, jobs_resume, "job_resumed");
+    bool accepts = query_is(call, "accept_store", "1");
+    act(call, accepts ? jobs_resume_accepting : jobs_resume, "job_resumed");
 }
 
 void route_job_cancel(struct call *call)

@@ -40,8 +40,11 @@ struct entry {
 struct stores {
     struct entry entries[CONFIG_LIST_MAX];
     size_t count;
-    const char *state;    /* borrowed from the configuration */
-    pthread_mutex_t lock; /* held over the writing of the record */
+    const char *state; /* borrowed from the configuration */
+
+    pthread_mutex_t lock; /* held over the writing of the record, and over the call of: */
+    void (*available)(void *context);
+    void *context;
 };
 
 /* ---- the record ---- */
@@ -146,6 +149,9 @@ static void changed(void *context, struct store *store)
         entry->filled = filled;
         write_record(stores);
     }
+    if (condition.available && stores->available) {
+        stores->available(stores->context);
+    }
 }
 
 /* ---- the table ---- */
@@ -204,6 +210,13 @@ void stores_close(struct stores *stores)
     }
     (void)pthread_mutex_destroy(&stores->lock);
     free(stores);
+}
+
+void stores_listen(struct stores *stores, void (*available)(void *context), void *context)
+{
+    HOLD(&stores->lock);
+    stores->available = available;
+    stores->context = context;
 }
 
 struct store *stores_find(struct stores *stores, const char *name, size_t length,

@@ -25,6 +25,10 @@ must_check int stores_open(const struct config *config, struct stores **ret_stor
                            struct error *error);
 void stores_close(struct stores *stores); /* NULL is fine */
 
+/* From now on called, from any thread, when a store has become available; NULL: nothing is. None is
+ * running any more when this returns. */
+void stores_listen(struct stores *stores, void (*available)(void *context), void *context);
+
 /* Borrowed; lives as long as the table. NULL with ERROR_NOT_FOUND. */
 struct store *stores_find(struct stores *stores, const char *name, size_t length,
                           struct error *error);

@@ -128,6 +128,42 @@ int jobs_resume(struct jobs *jobs, const char *id, struct error *error)
     return r;
 }
 
+/* A job that goes on already has nothing to accept. */
+static int accept_stores(struct jobs *jobs, struct job *job, struct error *error)
+{
+    bool by_itself = false;
+    enum job_state state = job_state_now(job, &by_itself);
+    if ((state != JOB_PAUSED && state != JOB_FAILED) || job->broken) {
+        return 0;
+    }
+    keeper_halt(jobs, job); /* it may just be trying again */
+    int r = roots_accept(&job->roots, &jobs->host, error);
+    if (r == 0) {
+        struct error reason = {.code = ERROR_NONE};
+        (void)pthread_mutex_lock(&job->lock);
+        reason = job->reason;
+        (void)pthread_mutex_unlock(&job->lock);
+        bool shown = state == JOB_FAILED;
+        r = job_save(job, by_itself ? JOB_WAITING : state, shown ? &reason : NULL, error);
+    }
+    if (r < 0 && by_itself) {
+        keeper_retry(jobs, job);
+    }
+    return r;
+}
+
+int jobs_resume_accepting(struct jobs *jobs, const char *id, struct error *error)
+{
+    struct job *job = NULL;
+    int r = control_take(jobs, id, &job, error);
+    if (job) {
+        r = accept_stores(jobs, job, error);
+        r = r == 0 ? resume_job(jobs, job, error) : r;
+        control_leave(job);
+    }
+    return r;
+}
+
 /* Puts the patterns in their place, and the old ones out. Its thread is gone: nobody else looks at
  * them but who copies the spec, under the lock. */
 static void swap_defaults(struct job *job, char **lines)

@@ -14,6 +14,8 @@ struct counter {
     struct job *job;       /* borrowed from its thread */
     const char *keys_path; /* borrowed likewise; NULL: none */
     pthread_t thread;
+    struct store *store; /* of a listing; borrowed from the host */
+    uint64_t generation; /* of it: a count of another's objects is none */
     atomic_bool stop;
     bool over; /* guarded by job->lock */
 };
@@ -21,8 +23,11 @@ struct counter {
 void counter_tell(struct job *job, uint64_t selected, const struct left_out *left_out)
 {
     (void)pthread_mutex_lock(&job->lock);
+    /* What was counted once stays: what is not there any more is gone, but was selected. */
+    bool keeps = job->selected_known && !job->spec.standing && selected <= job->selected;
+    job->unsaved = job->unsaved || !keeps;
     job->selected_known = true;
-    job->selected = selected;
+    job->selected = keeps ? job->selected : selected;
     job->left_out = *left_out;
     (void)pthread_mutex_unlock(&job->lock);
     job_tell(job);
@@ -36,7 +41,8 @@ static void *counter_thread(void *context)
     struct left_out left_out;
     int r = selection_count(&job->spec, &job->jobs->host, counter->keys_path, &counter->stop,
                             &selected, &left_out, NULL);
-    if (r == 0 && !atomic_load(&counter->stop)) {
+    bool same = !counter->store || store_generation(counter->store) == counter->generation;
+    if (r == 0 && same && !atomic_load(&counter->stop)) {
         counter_tell(job, selected, &left_out);
     }
     HOLD(&job->lock);
@@ -53,6 +59,10 @@ struct counter *counter_new(struct job *job, const char *keys_path)
     }
     counter->job = job;
     counter->keys_path = keys_path;
+    if (!keys_path && job->roots.count > 0) {
+        counter->store = job->roots.list[0].store;
+        counter->generation = job->roots.list[0].generation;
+    }
     atomic_init(&counter->stop, false);
     if (pthread_create(&counter->thread, NULL, counter_thread, counter) != 0) {
         free(counter);

@@ -40,6 +40,7 @@ static void job_free(struct job *job)
 {
     job_log_unref(job->log);
     job_spec_done(&job->spec);
+    roots_done(&job->roots);
     free(job->directory);
     (void)pthread_cond_destroy(&job->told);
     (void)pthread_cond_destroy(&job->wake);
@@ -195,7 +196,8 @@ void job_goes_on(struct job *job)
 
 int job_save(struct job *job, enum job_state state, const struct error *reason, struct error *error)
 {
-    struct job_file file = {.spec = job->spec, .state = state}; /* borrows what spec owns */
+    /* Borrows what these own. */
+    struct job_file file = {.spec = job->spec, .roots = job->roots, .state = state};
     if (reason) {
         file.reason = *reason;
     }
@@ -206,10 +208,17 @@ int job_save(struct job *job, enum job_state state, const struct error *reason, 
     file.failed_before = job->failed_before;
     file.selected_known = job->selected_known;
     file.selected = job->selected;
+    file.gone = job->gone;
+    job->unsaved = false;
     file.left_out = job->left_out;
     file.finished_s = job_state_is_end(state) ? job->finished_s : 0;
     (void)pthread_mutex_unlock(&job->lock);
-    return job_file_write(job->directory, &file, error);
+    int r = job_file_write(job->directory, &file, error);
+    if (r < 0) {
+        HOLD(&job->lock);
+        job->unsaved = true;
+    }
+    return r;
 }
 
 /* The log where it is open, with one more user. */
@@ -232,7 +241,7 @@ static bool find_loss(struct job *job, struct job_log *log)
     job_log_totals(log, &totals);
     HOLD(&job->lock);
     if (job->state != JOB_DONE || job->spec.standing || !job->selected_known ||
-        totals.lines >= job->selected) {
+        totals.lines + job->gone >= job->selected) {
         return false;
     }
     job->state = JOB_WAITING;
@@ -328,6 +337,7 @@ int job_info_fill_brief(struct job *job, struct job_info *ret_info)
     info.reason = job->reason;
     info.selected_known = job->selected_known;
     info.selected = job->selected;
+    info.gone = job->gone;
     info.left_out = job->left_out;
     info.pass = job->pass > 0 ? job->pass : 1;
     info.between_passes = job->between_passes;

@@ -6,8 +6,10 @@
  */
 #include "jobs/job_file.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -23,6 +25,7 @@ enum { FORMAT = 1, MEMBERS = 26 };
 void job_file_done(struct job_file *file)
 {
     job_spec_done(&file->spec);
+    roots_done(&file->roots);
     *file = (struct job_file){0};
 }
 
@@ -89,6 +92,23 @@ static uint64_t bounded(uint64_t value)
     return value < INT64_MAX ? value : INT64_MAX;
 }
 
+static void put_roots(struct buffer *out, const struct roots *roots)
+{
+    if (roots->count == 0) {
+        return;
+    }
+    buffer_append_text(out, ",\"roots\":[");
+    for (size_t i = 0; i < roots->count; i++) {
+        const struct root *root = &roots->list[i];
+        buffer_append_text(out, i ? ",{\"store\":" : "{\"store\":");
+        json_write_string(out, root->name);
+        buffer_printf(out, ",\"filesystem\":\"%016" PRIx64 "\"", root->filesystem);
+        put_bool(out, "device_only", root->device_only);
+        buffer_append_char(out, '}');
+    }
+    buffer_append_char(out, ']');
+}
+
 static void write_file(struct buffer *out, const struct job_file *file)
 {
     const struct job_spec *spec = &file->spec;
@@ -123,6 +143,10 @@ static void write_file(struct buffer *out, const struct job_file *file)
     put_number(out, "failed_before", bounded(file->failed_before));
     put_bool(out, "selected_known", file->selected_known);
     put_number(out, "selected", bounded(file->selected));
+    if (file->gone > 0) {
+        put_number(out, "gone", bounded(file->gone));
+    }
+    put_roots(out, &file->roots);
     left_out_write_json(out, &file->left_out);
     buffer_printf(out, ",\"finished_s\":%" PRId64 "}\n", file->finished_s);
 }
@@ -294,6 +318,49 @@ static void take_rules(struct members *members, struct select_rules *rules)
     members->optional += optional;
 }
 
+/* Sixteen hexadecimal digits. */
+static bool take_filesystem(const struct json *node, uint64_t *ret_number)
+{
+    const char *text = json_get_string(node, "");
+    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16) {
+        return false;
+    }
+    *ret_number = strtoull(text, NULL, 16);
+    return true;
+}
+
+static void take_roots(struct members *members, struct roots *roots)
+{
+    if (!json_member(members->root, "roots")) {
+        return;
+    }
+    members->optional++;
+    const struct json *list = member(members, "roots", JSON_TYPE_ARRAY);
+    for (size_t i = 0; i < json_length(list) && members->result == 0; i++) {
+        const struct json *node = json_element(list, i);
+        const char *name = json_get_string(json_member(node, "store"), "");
+        const struct json *device_only = json_member(node, "device_only");
+        uint64_t filesystem = 0;
+        bool whole = name[0] != '\0' && json_type_of(device_only) == JSON_TYPE_BOOL &&
+                     take_filesystem(json_member(node, "filesystem"), &filesystem);
+        int r =
+            whole ? roots_add(roots, name, filesystem, json_get_bool(device_only, false)) : -EINVAL;
+        if (r == -ENOMEM) {
+            members->result = error_set(members->error, ERROR_MEMORY, "no memory for " FILE_NAME);
+        } else if (r < 0) {
+            wrong(members, "roots");
+        }
+    }
+}
+
+static void take_gone(struct members *members, struct job_file *file)
+{
+    if (json_member(members->root, "gone")) {
+        members->optional++;
+        file->gone = (uint64_t)take_number(members, "gone", 0, INT64_MAX);
+    }
+}
+
 static void take_spec(struct members *members, struct job_spec *spec)
 {
     take_word(members, "id", spec->id, sizeof spec->id);
@@ -353,6 +420,8 @@ static void take_file(struct members *members, struct job_file *file)
     file->selected = (uint64_t)take_number(members, "selected", 0, INT64_MAX);
     (void)take_number(members, "skipped", 0, INT64_MAX);
     take_left_out(members, file);
+    take_gone(members, file);
+    take_roots(members, &file->roots);
     file->finished_s = take_number(members, "finished_s", INT64_MIN, INT64_MAX);
     size_t expected = MEMBERS + members->optional;
     if (members->result == 0 && json_length(members->root) != expected) {
@@ -472,6 +541,9 @@ void job_info_write_json(struct buffer *out, const struct job_info *info)
     put_number(out, "failed", info->failed);
     put_number(out, "cached", info->cached);
     put_number(out, "bytes_read", info->bytes_read);
+    if (info->gone > 0) {
+        put_number(out, "gone", info->gone);
+    }
     put_number(out, "pass", info->pass);
     put_bool(out, "idle", info->between_passes);
     buffer_append_char(out, '}');

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "jobs/jobs.h"
+#include "jobs/roots.h"
 
 struct job_file {
     struct job_spec spec;   /* owned */
@@ -18,8 +19,10 @@ struct job_file {
     uint64_t failed_before; /* failures that max_failures does not count: there was a resume */
     bool selected_known;
     uint64_t selected;
+    uint64_t gone;
     struct left_out left_out;
     int64_t finished_s;
+    struct roots roots; /* owned; none in files of earlier versions */
 };
 
 /* `directory` is the job's own. One thread at a time for a job. ERROR_IO, ERROR_NO_SPACE,

@@ -169,7 +169,9 @@ static int take_in(struct jobs *jobs, const char *id, struct job **ret_job)
         return take_in_broken(jobs, id, &reason, ret_job);
     }
     r = job_new(jobs, &file.spec, ret_job);
-    if (r == 0) {
+    if (r < 0) {
+        roots_done(&file.roots);
+    } else {
         struct job *job = *ret_job;
         job->state = file.state;
         job->reason = file.reason;
@@ -177,6 +179,8 @@ static int take_in(struct jobs *jobs, const char *id, struct job **ret_job)
         job->failed_before = file.failed_before;
         job->selected_known = file.selected_known;
         job->selected = file.selected;
+        job->gone = file.gone;
+        job->roots = file.roots;
         job->left_out = file.left_out;
         job->finished_s = file.finished_s;
         job->ended_ns = clock_now_ns() - ages_of(jobs->ages, id) * NS_PER_S;
@@ -354,6 +358,20 @@ void jobs_close(struct jobs *jobs)
 
 /* ---- creating ---- */
 
+/* It is there, and can be served. */
+static int find_store(const struct jobs_host *host, const char *name, struct error *error)
+{
+    struct store_condition condition;
+    struct store *store = host->store_find(host->context, name, strlen(name), error);
+    if (!store) {
+        return -ENOENT;
+    }
+    store_condition(store, &condition);
+    return condition.available ? 0
+                               : error_set(error, ERROR_UNAVAILABLE,
+                                           "store '%s' is unavailable: %s", name, condition.reason);
+}
+
 /* Checks what is asked against the host, and pins the model. */
 static int pin(struct jobs *jobs, struct job_spec *spec, bool has_keys, struct error *error)
 {
@@ -363,8 +381,9 @@ static int pin(struct jobs *jobs, struct job_spec *spec, bool has_keys, struct e
         return error_set(error, ERROR_MALFORMED,
                          "a job wants a store or a list of names, and a list cannot stand");
     }
-    if (spec->store && !host->store_find(host->context, spec->store, strlen(spec->store), error)) {
-        return -ENOENT;
+    int found = spec->store ? find_store(host, spec->store, error) : 0;
+    if (found < 0) {
+        return found;
     }
     char version[JOB_VERSION_SIZE] = "";
     int r =
@@ -419,7 +438,7 @@ static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys 
     if (mkdir(path, 0700) < 0) {
         return disk_error(path, errno, error);
     }
-    struct job_file file = {.spec = job->spec, .state = JOB_WAITING};
+    struct job_file file = {.spec = job->spec, .roots = job->roots, .state = JOB_WAITING};
     int r = keys ? upload_place(keys, path, error) : 0;
     if (r == 0) {
         r = job_file_write(path, &file, error);
@@ -453,6 +472,13 @@ static int create_job(struct jobs *jobs, struct job_spec *spec, struct jobs_keys
         return no_memory(error);
     }
     job->totals_known = true; /* nothing */
+    struct store *store = job->spec.store
+                              ? jobs->host.store_find(jobs->host.context, job->spec.store,
+                                                      strlen(job->spec.store), NULL)
+                              : NULL;
+    if (store && roots_begin(&job->roots, job->spec.store, store) < 0) {
+        return no_memory(error);
+    }
     r = write_new(jobs, job, keys, error);
     if (r < 0) {
         return r;

@@ -88,6 +88,8 @@ struct job_info {
                           * that cannot be loaded) tries again by itself every few seconds */
     bool selected_known; /* the selection has been counted */
     uint64_t selected;   /* objects; of the pass, for a standing job */
+    uint64_t gone;       /* of these, without a line: they were removed before their turn came. Of a
+                          * job that is done and does not stand: results + gone = selected */
     struct left_out left_out; /* by the selection; likewise */
     uint64_t results;         /* lines that readers can have: the highest cursor. Synced */
     uint64_t failed;          /* of those, lines with an error */
@@ -217,6 +219,12 @@ must_check int jobs_count(struct jobs *jobs, struct job_counts *ret_counts);
 must_check int jobs_pause(struct jobs *jobs, const char *id, struct error *error);
 must_check int jobs_resume(struct jobs *jobs, const char *id, struct error *error);
 must_check int jobs_cancel(struct jobs *jobs, const char *id, struct error *error);
+/* Resumes it on the file systems that its stores have now, where it is paused because they are
+ * others than the job began with. Also ERROR_UNAVAILABLE: a store of it is, as a whole. */
+must_check int jobs_resume_accepting(struct jobs *jobs, const char *id, struct error *error);
+
+/* What jobs that paused by themselves wait for may be there now: they try again at once. */
+void jobs_try_again(struct jobs *jobs);
 
 /* From its next name on, and in all further passes, the job leaves out what these patterns (one a
  * line; NULL: none) cover, in place of select_rules.defaults; of a standing one it is gone then.

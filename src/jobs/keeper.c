@@ -353,6 +353,19 @@ void keeper_retry(struct jobs *jobs, struct job *job)
     (void)pthread_cond_broadcast(&jobs->changed);
 }
 
+void jobs_try_again(struct jobs *jobs)
+{
+    HOLD(&jobs->lock);
+    int64_t now_ns = clock_now_ns();
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct job *job = jobs->all[i];
+        if (job->retry_ns > now_ns && !job->lacking) {
+            job->retry_ns = now_ns;
+        }
+    }
+    (void)pthread_cond_broadcast(&jobs->changed);
+}
+
 void keeper_make_up(struct jobs *jobs, struct job *job)
 {
     HOLD(&jobs->lock);

@@ -100,8 +100,11 @@ static size_t write_words(char words[WORDS_ROOM], const struct record_facts *fac
     }
     if (facts->pass > 0) {
         at = put_number(at, facts->pass, 10);
+    } else if (facts->has_identity) {
+        *at++ = 'i';
+        *at++ = ' ';
     }
-    if (facts->pass > 0 && facts->has_identity) {
+    if (facts->has_identity) {
         const struct object_identity *identity = &facts->identity;
         at = put_number(at, identity->filesystem, 16);
         at = put_number(at, identity->inode, 16);
@@ -123,10 +126,11 @@ static int read_words(const char *at, const char *end, struct record_facts *ret_
             return -EBADMSG;
         }
     }
-    if (at < end && (!take_number(&at, end, 10, &facts.pass) || facts.pass == 0)) {
+    bool plain = take_word(&at, end, 'i');
+    if (!plain && at < end && (!take_number(&at, end, 10, &facts.pass) || facts.pass == 0)) {
         return -EBADMSG;
     }
-    if (at < end) {
+    if (plain || at < end) {
         uint64_t values[5];
         for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
             if (!take_number(&at, end, 16, &values[i])) {

@@ -11,7 +11,8 @@
  * words before it, in this order where they are there: `c` for an answer out of the cache; `!` for
  * a name that cannot be a key and is percent-encoded; `r` and, in the same word, the number of
  * object bytes read; for standing jobs the pass and the object's identity, five hexadecimal
- * numbers. A reader gets the line without the member. Pure.
+ * numbers; for others, where a device's number is all that is known of the object's file system,
+ * `i` and the identity. A reader gets the line without the member. Pure.
  */
 #ifndef SITU_JOBS_RECORD_H
 #define SITU_JOBS_RECORD_H

@@ -25,7 +25,8 @@
 enum {
     SYNC_BYTES = 256 << 10, /* lines that wait are synced at the latest when they are so many */
     BUSY_MS = 3,            /* until a host that is busy is asked again */
-    LOOK_MS = 1000          /* a runner that has nothing to wait for by time looks around */
+    LOOK_MS = 1000,         /* a runner that has nothing to wait for by time looks around */
+    SAVE_MS = 500           /* what the job has learned is saved no sooner: most are over by then */
 };
 
 struct runner {
@@ -53,6 +54,7 @@ struct runner {
     enum run_end end;      /* RUN_COMPLETE as long as nothing speaks against it */
     struct error reason;   /* of any other */
     int64_t synced_ns;
+    int64_t save_ns; /* when job.json is looked at next */
 };
 
 static bool is_filling(const struct runner *runner)
@@ -141,12 +143,22 @@ static int append_failure(struct runner *runner, struct slot *slot,
     return r < 0 ? r : job_log_append(runner->log, object->line.data, object->line.size, facts);
 }
 
+/* Listed, and removed before its turn came: gone, which is no failure, and has no line. A name that
+ * a client gave is another matter, and a standing job tells of each that is gone. */
+static bool is_gone(const struct runner *runner, enum error_code code)
+{
+    return code == ERROR_NOT_FOUND && !runner->pass && !runner->job->spec.has_keys;
+}
+
 /* The first of the window is back: its line goes to the log. */
 static void append_line(struct runner *runner, struct slot *slot)
 {
     struct jobs_object *object = &slot->object;
     struct record_facts facts = {
         .cached = object->cached, .flawed = slot->flawed, .bytes_read = object->bytes_read};
+    if (is_gone(runner, object->code)) {
+        return;
+    }
     if (object->line.size == 0 && !object->line.failed) { /* the host's omission */
         object->code = object->code == ERROR_NONE ? ERROR_INTERNAL : object->code;
         item_write_failure(&object->line, object->object, slot->flawed, object->code,
@@ -154,6 +166,10 @@ static void append_line(struct runner *runner, struct slot *slot)
     }
     if (runner->pass) {
         pass_facts(runner->pass, slot, &facts);
+    } else if (object->code == ERROR_NONE &&
+               roots_want_identity(&runner->job->roots, object->store)) {
+        facts.has_identity = true;
+        facts.identity = object->identity;
     }
     int r = buffer_ok(&object->line);
     if (r == 0) {
@@ -175,8 +191,22 @@ static void append_line(struct runner *runner, struct slot *slot)
     }
 }
 
+/* No answer counts that may be of another file system than the job's: all that is back was read
+ * before this. */
+static void check_roots(struct runner *runner)
+{
+    struct error reason = {.code = ERROR_NONE};
+    if (!runner->cut && roots_hold(&runner->job->roots, false, &reason) < 0) {
+        stop_for(runner, RUN_PAUSED, &reason);
+        runner->cut = true;
+    }
+}
+
 static void take_back(struct runner *runner, unsigned ready)
 {
+    if (ready > 0) {
+        check_roots(runner);
+    }
     for (unsigned i = 0; i < ready; i++) {
         struct slot *slot = window_first(&runner->window);
         const struct jobs_object *object = &slot->object;
@@ -235,6 +265,22 @@ static void put_line(struct runner *runner, const struct item *item)
     window_mark_back(slot);
 }
 
+static void mark_unsaved(struct job *job)
+{
+    HOLD(&job->lock);
+    job->unsaved = true;
+}
+
+static int meet_store(struct runner *runner, const struct item *item, struct error *error)
+{
+    bool is_new = false;
+    int r = roots_meet(&runner->job->roots, item->object, item->store, &is_new, error);
+    if (is_new) {
+        mark_unsaved(runner->job);
+    }
+    return r;
+}
+
 /* Takes the selection's next. The window has room. */
 static void take_next(struct runner *runner)
 {
@@ -253,6 +299,10 @@ static void take_next(struct runner *runner)
         runner->exhausted = true;
         return;
     }
+    if (item.store && meet_store(runner, &item, &error) < 0) {
+        stop_for(runner, RUN_PAUSED, &error);
+        return;
+    }
     runner->listed = runner->pass ? pass_seen(runner->pass) : runner->listed + 1;
     count_selection(runner);
     if (item.kind == ITEM_OBJECT) {
@@ -260,7 +310,7 @@ static void take_next(struct runner *runner)
         if (!runner->prepared) {
             stop_for_memory(runner);
         }
-    } else if (item.kind != ITEM_KNOWN) {
+    } else if (item.kind != ITEM_KNOWN && !is_gone(runner, item.fault.code)) {
         put_line(runner, &item);
     }
 }
@@ -347,10 +397,30 @@ static void wait_for_news(struct runner *runner, const struct window_look *look)
     runner->window.waiting = false;
 }
 
+/* What was selected, and on which file systems, is to outlive a crash. Where it cannot be written
+ * it is tried again: the log, which needs the same disk, says what is wrong. */
+static void save_when_due(struct runner *runner)
+{
+    struct job *job = runner->job;
+    int64_t now_ns = clock_now_ns();
+    if (now_ns < runner->save_ns) {
+        return;
+    }
+    runner->save_ns = now_ns + SAVE_MS * NS_PER_MS;
+    (void)pthread_mutex_lock(&job->lock);
+    bool unsaved = job->unsaved;
+    (void)pthread_mutex_unlock(&job->lock);
+    if (unsaved) {
+        (void)!job_save(job, JOB_WAITING, NULL, NULL);
+    }
+}
+
 static void work(struct runner *runner)
 {
     struct window_look look;
+    runner->save_ns = clock_now_ns() + SAVE_MS * NS_PER_MS;
     while (true) {
+        save_when_due(runner);
         look_around(runner, &look);
         take_back(runner, look.ready);
         bool filled = fill(runner, &look);
@@ -421,6 +491,14 @@ static int begin(struct runner *runner, struct error *error)
         }
         job_tell(job);
     }
+    bool is_new = false;
+    r = roots_check(&job->roots, job->spec.store, runner->host, runner->log, &is_new, error);
+    if (is_new) {
+        mark_unsaved(job);
+    }
+    if (r < 0) {
+        return r;
+    }
     if (job->spec.standing) {
         r = pass_new(job, runner->log, &runner->pass, error);
         if (r < 0) {
@@ -454,6 +532,8 @@ static void settle_count(struct runner *runner)
     (void)pthread_mutex_unlock(&job->lock);
     if (!runner->pass) {
         counter_tell(job, totals.lines, &left_out);
+        HOLD(&job->lock);
+        job->gone = job->selected - totals.lines;
     } else if (known) {
         counter_tell(job, selected, &left_out);
     }
@@ -479,6 +559,10 @@ static void end(struct runner *runner)
         runner->prepared = NULL;
     }
     bool synced = sync_log(runner);
+    if (runner->end == RUN_COMPLETE && runner->exhausted &&
+        roots_hold(&runner->job->roots, true, &error) < 0) {
+        stop_for(runner, RUN_PAUSED, &error); /* the selection may have lacked what was away */
+    }
     if (synced && runner->end == RUN_COMPLETE && runner->exhausted) {
         complete(runner);
     } else if (synced && runner->pass && pass_commit(runner->pass, true, &error) < 0) {
@@ -487,6 +571,10 @@ static void end(struct runner *runner)
     if (runner->wished && (runner->end != RUN_COMPLETE || !runner->exhausted) &&
         runner->end != RUN_FAILED) {
         runner->end = RUN_WISHED;
+    }
+    if (runner->end != RUN_COMPLETE) {
+        runner->save_ns = 0;
+        save_when_due(runner);
     }
 }
 

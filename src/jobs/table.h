@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "jobs/job_log.h"
 #include "jobs/jobs.h"
+#include "jobs/roots.h"
 #include "store/store.h"
 
 #define TABLE_NAME "known" /* a standing job's table of known objects, in its directory */
@@ -47,6 +48,7 @@ struct job {
     char *directory;      /* owned; constant */
     bool broken;          /* constant: its job.json cannot be read; its log can */
     atomic_bool halting;  /* there is a wish: what may take long comes back early */
+    struct roots roots;   /* owned; see roots.h for whose it is */
 
     unsigned
         restless; /* the job's thread's own: passes in a row that left out what still changes */
@@ -82,6 +84,8 @@ struct job {
     bool between_passes;
     bool selected_known;
     uint64_t selected;
+    uint64_t gone; /* of these, at the end of a job that does not stand: without a line */
+    bool unsaved;  /* what was selected, or the roots, since job.json was written */
     struct left_out left_out;
     uint64_t pass;
     uint64_t failed_before;

@@ -43,7 +43,9 @@ static struct store_watch *watch_of(struct job *job)
     if (!store || store_watch_new(store, job->spec.prefix, &watch, &partial, NULL) < 0) {
         return NULL; /* the interval alone, then */
     }
-    if (partial) {
+    struct store_condition condition;
+    store_condition(store, &condition);
+    if (partial && condition.available) {
         log_event(LOG_LEVEL_INFO, "job_watch_partial", "job=%s", job->spec.id);
     }
     return watch;

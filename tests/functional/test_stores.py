@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stores that are not there, go away and come back: what is told, and what is served meanwhile."""
 
+import json
 import os
 import pathlib
 
@@ -132,7 +133,7 @@ def test_a_file_system_that_is_mounted_in_the_place_of_another_is_served(
     grey_png(photos.point / "old.png", 1)
     daemon = start(situd, null_models, photos=photos.point)
     assert photos.umount("-l").returncode == 0
-    wait_for_state(daemon, "photos", "unavailable")
+    refused(look(daemon, "photos"))
     assert "empty, and was not" in store(daemon, "photos")["reason"]
     assert held_open(daemon, photos.point) == []
     grey_png(photos.point / "partly.png", 2)
@@ -143,3 +144,160 @@ def test_a_file_system_that_is_mounted_in_the_place_of_another_is_served(
     daemon.wait_for(lambda: daemon.infer("quick", "photos/old.png").status_code == 200,
                     "what is mounted now")
     assert daemon.log().count("event=store_reopened") == 1
+
+
+# ---- what works on a store while it goes away ----
+
+OBJECTS = 30
+
+
+def fill(folder, count=OBJECTS):
+    for value in range(count):
+        grey_png(folder / f"{value:03}.png", value)
+
+
+def feature_package(models):
+    """Beside the classes: the null engine's embeddings."""
+    package = models / "features"
+    package.mkdir(parents=True)
+    (package / "model.onnx").write_text("sleep 30")
+    (package / "config.json").write_text(json.dumps({"model_type": "null"}))
+    (package / "situ.json").write_text('{"task": "feature-extraction"}')
+    (package / "preprocessor_config.json").write_text(json.dumps({
+        "image_processor_type": "ViTImageProcessor", "do_resize": True,
+        "size": {"height": 8, "width": 8}, "resample": 0, "do_rescale": False,
+        "do_normalize": False}))
+
+
+def start_slow(situd, null_models, folder):
+    models = null_models(slow="sleep 30")
+    feature_package(models)
+    return situd("--store", f"photos={folder}", "--models", models, "--engine", "null",
+                 "--cache-size", "0", "--lanes", "1")
+
+
+def three_works(daemon):
+    """A plain job, a standing job and an index, all on their way."""
+    r = daemon.post("/v1/indexes", {"name": "like", "model": "features",
+                                    "select": {"store": "photos"}, "interval_s": 1})
+    assert r.status_code == 201, r.text
+    index = daemon.get("/v1/indexes/like").json()["job"]
+    standing = daemon.start_job("slow", {"store": "photos"}, standing=True, interval_s=1)["id"]
+    for job in (standing, index):
+        daemon.wait_for(lambda: daemon.job(job)["results"] >= 1, f"job {job} to get somewhere")
+    plain = daemon.start_job("slow", {"store": "photos"}, priority=9)["id"]
+    daemon.wait_for(lambda: daemon.job(plain)["results"] >= 1, "the plain job to get somewhere")
+    return plain, standing, index
+
+
+def wait_for_pause(daemon, jobs):
+    """A machine that stalls may have let one come to its right end before."""
+    for id in jobs:
+        daemon.wait_for(lambda: daemon.job(id)["state"] in ("paused", "done"), f"job {id} to wait")
+        job = daemon.job(id)
+        if job["state"] == "done":
+            assert job["results"] == OBJECTS
+        else:
+            assert job["reason"]["code"] == "unavailable", job
+
+
+def check_whole(daemon, plain, standing, index):
+    """Every object once, none lost, none told as gone."""
+    names = [f"photos/{value:03}.png" for value in range(OBJECTS)]
+    job = daemon.wait_for_job(plain, "done")
+    assert (job["selected"], job["results"], job["failed"]) == (OBJECTS, OBJECTS, 0)
+    assert "gone" not in job
+    for id in (standing, index):
+        daemon.wait_for(lambda: daemon.job(id)["idle"], f"job {id} to have seen everything")
+    for id in (plain, standing):
+        lines, _ = daemon.results(id, wait=0)
+        assert [line["object"] for line in lines] == names
+        assert all("classes" in line for line in lines)
+    daemon.wait_for(lambda: daemon.get("/v1/indexes/like").json()["rows"] == OBJECTS,
+                    "the index to have all rows")
+    assert daemon.get("/v1/indexes/like").json()["state"] == "ready"
+
+
+@pytest.mark.parametrize("way", ["detach and umount", "umount -l"])
+def test_jobs_and_indexes_wait_for_their_file_system(way, situd, volume, null_models, situ_cli):
+    photos = volume("photos")
+    fill(photos.point)
+    daemon = start_slow(situd, null_models, photos.point)
+    works = three_works(daemon)
+    if way == "umount -l":
+        assert photos.umount("-l").returncode == 0
+        assert "empty" in refused(look(daemon, "photos"))
+    else:
+        assert situ_cli(daemon, "store", "detach", "photos").returncode == 0
+        assert photos.umount().returncode == 0
+    wait_for_pause(daemon, works)
+    assert daemon.get("/v1/indexes/like").json()["state"] == "paused"
+    assert photos.mount().returncode == 0
+    assert look(daemon, "photos").status_code == 200
+    check_whole(daemon, *works)
+
+
+def test_no_job_ends_as_done_over_a_mount_point(situd, volume, null_models):
+    """It is empty first, then it has a few files: neither is what was selected."""
+    photos = volume("photos")
+    fill(photos.point)
+    daemon = start_slow(situd, null_models, photos.point)
+    works = three_works(daemon)
+    assert daemon.stop() == 0
+    assert photos.umount().returncode == 0
+    daemon.start()
+    wait_for_pause(daemon, works)
+    daemon.stop()
+    for value in (0, 29, 70):
+        grey_png(photos.point / f"{value:03}.png", value)
+    daemon.start()
+    daemon.wait_for(lambda: "another file system" in str(daemon.job(works[0])["reason"]),
+                    "the job to say why it waits")
+    wait_for_pause(daemon, works)
+    assert daemon.job(works[0])["selected"] == OBJECTS
+    daemon.kill()
+    assert photos.mount().returncode == 0
+    daemon.start()
+    check_whole(daemon, *works)
+
+
+def test_a_copy_of_the_file_system_can_be_accepted(situd, volume, null_models, situ_cli):
+    photos = volume("photos")
+    fill(photos.point)
+    daemon = start_slow(situd, null_models, photos.point)
+    job = daemon.start_job("slow", {"store": "photos"})["id"]
+    daemon.wait_for(lambda: daemon.job(job)["results"] >= 3, "the job to get somewhere")
+    assert daemon.post("/v1/stores/photos/detach", {}).status_code == 200
+    assert photos.umount().returncode == 0
+    volume("photos")  # a new one in its place
+    fill(photos.point)
+    assert look(daemon, "photos").status_code == 200
+    daemon.wait_for(lambda: "another file system" in str(daemon.job(job)["reason"]),
+                    "the job to say why it waits")
+    assert "accept-store" in situ_cli(daemon, "job", "show", job).stdout
+    taken = situ_cli(daemon, "job", "resume", "--accept-store", job)
+    assert taken.returncode == 0, taken.stderr
+    daemon.wait_for_job(job, "done")
+    lines, _ = daemon.results(job)
+    assert [line["object"] for line in lines] == [f"photos/{v:03}.png" for v in range(OBJECTS)]
+
+
+def test_what_is_removed_beside_a_job_is_gone_and_no_failure(situd, tmp_path, null_models, situ_cli):
+    fill(tmp_path / "photos")
+    daemon = start_slow(situd, null_models, tmp_path / "photos")
+    job = daemon.start_job("slow", {"store": "photos"})["id"]
+    daemon.wait_for(lambda: daemon.job(job)["results"] >= 3, "the job to get somewhere")
+    daemon.act(job, "pause")
+    done = daemon.job(job)["results"]
+    for value in range(20, OBJECTS):
+        (tmp_path / f"photos/{value:03}.png").unlink()
+    (tmp_path / "photos/000.png").unlink()  # it has its result
+    daemon.act(job, "resume")
+    followed = situ_cli(daemon, "job", "follow", job)
+    assert (followed.returncode, len(followed.stdout.splitlines())) == (0, 21 if done else 0)
+    assert "20 objects, 10 gone, " in followed.stderr
+    end = daemon.job(job)
+    assert (end["selected"], end["results"], end["gone"], end["failed"]) == (OBJECTS, 20, 10, 0)
+    daemon.stop()
+    daemon.start()
+    assert daemon.job(job)["gone"] == 10 and daemon.job(job)["state"] == "done"

@@ -295,6 +295,12 @@ class Verbs(Jobs):
         for action, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
             self.assertEqual(self.situ("job", action, "job00001", status=0).out, "")
             self.assertEqual(self.fake.jobs["job00001"].state, state)
+        self.fake.jobs["job00001"].state = "paused"
+        self.situ("job", "resume", "--accept-store", "job00001", status=0)
+        self.assertIn(("POST", "/v1/jobs/job00001/resume", {"accept_store": "1"}),
+                      [request[:3] for request in self.fake.requests])
+        self.situ("job", "pause", "--accept-store", "job00001", status=2)
+        self.situ("job", "cancel", "job00001", status=0)
         done = self.situ("job", "resume", "job00001", status=2)
         self.assertIn("job 'job00001' is cancelled", done.err)
         self.assertEqual(self.situ("job", "retry", "job00001", status=0).out, "job00002\n")

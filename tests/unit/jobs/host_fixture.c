@@ -68,6 +68,22 @@ static int shelf_stat(struct store *store, const char *key, struct object_identi
     return store_stat(shelf->mem, key, ret_identity, error);
 }
 
+static void shelf_condition(struct store *store, bool look, struct store_condition *ret_condition)
+{
+    struct shelf *shelf = (struct shelf *)(void *)store;
+    (void)look;
+    *ret_condition = (struct store_condition){.available = !atomic_load(&shelf->away),
+                                              .reason = "it is away",
+                                              .filesystem = atomic_load(&shelf->filesystem),
+                                              .device_only = atomic_load(&shelf->device_only),
+                                              .generation = atomic_load(&shelf->generation)};
+}
+
+static uint64_t shelf_generation(struct store *store)
+{
+    return atomic_load(&((struct shelf *)(void *)store)->generation);
+}
+
 static void shelf_free(struct store *store)
 {
     struct shelf *shelf = (struct shelf *)(void *)store;
@@ -76,8 +92,24 @@ static void shelf_free(struct store *store)
     free(shelf);
 }
 
-static const struct store_ops shelf_ops = {
-    .kind = "shelf", .list = shelf_list, .stat = shelf_stat, .free = shelf_free};
+static const struct store_ops shelf_ops = {.kind = "shelf",
+                                           .list = shelf_list,
+                                           .stat = shelf_stat,
+                                           .condition = shelf_condition,
+                                           .generation = shelf_generation,
+                                           .free = shelf_free};
+
+void fixture_unhide_all(struct fixture *fixture)
+{
+    HOLD(&fixture->shelf->lock);
+    fixture->shelf->hidden_count = 0;
+}
+
+void fixture_mount(struct fixture *fixture, unsigned filesystem)
+{
+    atomic_store(&fixture->shelf->filesystem, filesystem);
+    (void)atomic_fetch_add(&fixture->shelf->generation, 1);
+}
 
 void fixture_put(struct fixture *fixture, const char *key, size_t size)
 {
@@ -347,6 +379,8 @@ struct fixture *fixture_new(const char *root)
     (void)pthread_mutex_init(&fixture->shelf->lock, NULL);
     assert_int_equal(store_mem_new(&fixture->shelf->mem), 0);
     atomic_store(&fixture->shelf->readable_lists, HOST_READABLE);
+    atomic_store(&fixture->shelf->filesystem, 7);
+    atomic_store(&fixture->shelf->generation, 1);
     (void)pthread_mutex_init(&fixture->lock, NULL);
     (void)pthread_cond_init(&fixture->changed, NULL);
     fixture->retry_ms = 100;

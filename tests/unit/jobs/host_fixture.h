@@ -33,6 +33,10 @@ struct shelf { /* a store in memory that can lose objects and refuse to be liste
     atomic_uint
         readable_lists; /* so many more come, the next are refused; HOST_READABLE: all come */
     atomic_uint lists;
+    atomic_bool away;        /* not available */
+    atomic_uint filesystem;  /* that it tells */
+    atomic_bool device_only; /* likewise */
+    atomic_uint generation;  /* likewise */
 };
 
 struct fixture {
@@ -88,6 +92,9 @@ void fixture_restart(struct fixture *fixture);
 void fixture_fill(struct fixture *fixture, const char *prefix, unsigned count, unsigned bad_every);
 void fixture_put(struct fixture *fixture, const char *key, size_t size);
 void fixture_hide(struct fixture *fixture, const char *key);
+void fixture_unhide_all(struct fixture *fixture);
+/* Another root stands there now, on this file system. */
+void fixture_mount(struct fixture *fixture, unsigned filesystem);
 void fixture_hold(struct fixture *fixture, bool held);
 /* `most`: so a job gets so far, less what is in flight, and no further, however slow the machine.
  */

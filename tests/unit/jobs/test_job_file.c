@@ -92,6 +92,13 @@ static void reads_back(const struct disk_fixture *fixture, const struct job_file
     assert_int_equal(got.selected, file->selected);
     assert_memory_equal(&got.left_out, &file->left_out, sizeof got.left_out);
     assert_int_equal(got.finished_s, file->finished_s);
+    assert_int_equal(got.gone, file->gone);
+    assert_int_equal(got.roots.count, file->roots.count);
+    for (size_t i = 0; i < got.roots.count; i++) {
+        assert_string_equal(got.roots.list[i].name, file->roots.list[i].name);
+        assert_int_equal(got.roots.list[i].filesystem, file->roots.list[i].filesystem);
+        assert_int_equal(got.roots.list[i].device_only, file->roots.list[i].device_only);
+    }
     job_file_done(&got);
     (void)snprintf(path, sizeof path, "%s/job.json.new", fixture->root);
     assert_int_equal(access(path, F_OK), -1);
@@ -130,6 +137,12 @@ static void what_is_written_reads_back(void **state)
     reads_back(*state, &file);
     file.spec.max_failures = 0;
     reads_back(*state, &file);
+    file.gone = 3;
+    assert_int_equal(roots_add(&file.roots, "photos", UINT64_MAX, false), 0);
+    assert_int_equal(roots_add(&file.roots, "scans", 0x701, true), 0);
+    assert_int_equal(roots_add(&file.roots, "scans", 1, true), -EINVAL);
+    reads_back(*state, &file);
+    roots_done(&file.roots);
     char exclude[] = "*.tmp\nraw/\n";
     char defaults[] = "._*\n";
     file.spec.rules = (struct select_rules){.defaults = defaults};
@@ -230,6 +243,13 @@ static void a_file_that_a_person_broke_is_told(void **state)
         {"\"cache\":true", "\"cache\":1", "cache"},
         {"\"cache\":true", "\"cache\":true,\"cachet\":true", "not known"},
         {"\"cache\":true", "\"cache\":true,\"cache\":true", "not valid JSON"},
+        {"\"cache\":true", "\"cache\":true,\"gone\":-1", "gone"},
+        {"\"cache\":true", "\"cache\":true,\"roots\":7", "roots"},
+        {"\"cache\":true", "\"cache\":true,\"roots\":[7]", "roots"},
+        {"\"cache\":true",
+         "\"cache\":true,\"roots\":[{\"store\":\"a\",\"filesystem\":\"00000000000000g7\",\"device_"
+         "only\":false}]",
+         "roots"},
         {"}\n", "", "not valid JSON"},
         {"}\n", "}x", "not valid JSON"},
     };

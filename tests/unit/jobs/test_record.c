@@ -77,6 +77,8 @@ static void a_line_reads_back_with_its_facts(void **state)
                           .identity = {UINT64_MAX, UINT64_MAX, UINT64_MAX, INT64_MIN, -1},
                       });
     reads_back(plain, &(struct record_facts){
+                          .bytes_read = 5, .has_identity = true, .identity = {1, 2, 0, 3, 4}});
+    reads_back(plain, &(struct record_facts){
                           .pass = 2, .has_identity = true, .identity = {1, 2, 0, 3, 4}});
 }
 
@@ -92,6 +94,12 @@ static void the_form_is_the_one_that_is_documented(void **state)
     char *line = stored("{\"object\":\"p/a\",\"classes\":[]}", &facts, &size);
     const char *wanted = "{\"object\":\"p/a\",\"classes\":[],"
                          "\"log\":\"c r1204 12 9f3c 71 4b4 17e0 17e1 ";
+    assert_memory_equal(line, wanted, strlen(wanted));
+    assert_int_equal(size, strlen(wanted) + 10);
+    free(line);
+    facts.pass = 0;
+    line = stored("{\"object\":\"p/a\",\"classes\":[]}", &facts, &size);
+    wanted = "{\"object\":\"p/a\",\"classes\":[],\"log\":\"c r1204 i 9f3c 71 4b4 17e0 17e1 ";
     assert_memory_equal(line, wanted, strlen(wanted));
     assert_int_equal(size, strlen(wanted) + 10);
     free(line);

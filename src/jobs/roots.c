@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a job remembers of its stores' file systems: see roots.h. Blocks on stores and the log.
+ */
+#include "jobs/roots.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jobs/job_log.h"
+
+enum { LINES_LOOKED_AT = 256 /* of the log's last, for objects that were answered */ };
+
+void roots_done(struct roots *roots)
+{
+    free(roots->list);
+    *roots = (struct roots){.list = NULL};
+}
+
+int roots_copy(const struct roots *roots, struct roots *ret_copy)
+{
+    struct roots copy = {.count = roots->count};
+    if (roots->count > 0) {
+        copy.list = calloc(roots->count, sizeof *copy.list);
+        if (!copy.list) {
+            return -ENOMEM;
+        }
+        memcpy(copy.list, roots->list, roots->count * sizeof *copy.list);
+    }
+    *ret_copy = copy;
+    return 0;
+}
+
+static struct root *find(const struct roots *roots, const char *name, size_t length)
+{
+    for (size_t i = 0; i < roots->count; i++) {
+        if (strlen(roots->list[i].name) == length &&
+            memcmp(roots->list[i].name, name, length) == 0) {
+            return &roots->list[i];
+        }
+    }
+    return NULL;
+}
+
+static int add(struct roots *roots, const char *name, size_t length, struct root **ret_root)
+{
+    if (length > LIMIT_STORE_NAME || roots->count == LIMIT_STORES) {
+        return -EINVAL;
+    }
+    struct root *list = reallocarray(roots->list, roots->count + 1, sizeof *list);
+    if (!list) {
+        return -ENOMEM;
+    }
+    roots->list = list;
+    struct root *root = &list[roots->count++];
+    *root = (struct root){.store = NULL};
+    memcpy(root->name, name, length);
+    *ret_root = root;
+    return 0;
+}
+
+int roots_add(struct roots *roots, const char *name, uint64_t filesystem, bool device_only)
+{
+    struct root *root = NULL;
+    if (find(roots, name, strlen(name))) {
+        return -EINVAL;
+    }
+    int r = add(roots, name, strlen(name), &root);
+    if (r == 0) {
+        root->filesystem = filesystem;
+        root->device_only = device_only;
+    }
+    return r;
+}
+
+/* ---- witnesses ---- */
+
+/* The objects of one store that were answered last, the oldest overwritten first. */
+struct witnesses {
+    const struct root *root;
+    struct witness {
+        char *key; /* owned */
+        struct object_identity identity;
+    } last[ROOTS_WITNESSES];
+    size_t seen;
+};
+
+static void witnesses_done(struct witnesses *witnesses)
+{
+    for (size_t i = 0; i < ROOTS_WITNESSES; i++) {
+        free(witnesses->last[i].key);
+    }
+}
+
+static int take_witness(void *context, const char *line, size_t size,
+                        const struct record_facts *facts)
+{
+    struct witnesses *witnesses = context;
+    cleanup_free char *object = NULL;
+    if (!facts->has_identity || facts->flawed || record_is_failure(line, size) ||
+        record_is_gone(line, size)) {
+        return 0;
+    }
+    int r = record_object(line, size, facts, &object);
+    if (r < 0) {
+        return r;
+    }
+    size_t length = strlen(witnesses->root->name);
+    if (strncmp(object, witnesses->root->name, length) != 0 || object[length] != '/') {
+        return 0;
+    }
+    struct witness *witness = &witnesses->last[witnesses->seen % ROOTS_WITNESSES];
+    char *key = strdup(object + length + 1);
+    if (!key) {
+        return -ENOMEM;
+    }
+    free(witness->key);
+    *witness = (struct witness){.key = key, .identity = facts->identity};
+    witnesses->seen++;
+    return 0;
+}
+
+static int find_witnesses(struct job_log *log, struct witnesses *witnesses, struct error *error)
+{
+    struct job_log_totals totals;
+    struct job_log_place place = {0};
+    job_log_totals(log, &totals);
+    uint64_t from = totals.lines > LINES_LOOKED_AT ? totals.lines - LINES_LOOKED_AT : 0;
+    uint64_t dropped = job_log_dropped(log);
+    int r = job_log_find(log, from > dropped ? from : dropped, &place, error);
+    if (r == 0) {
+        r = job_log_each(log, &place, take_witness, witnesses, error);
+    }
+    return r;
+}
+
+static bool is_there(const struct root *root, const struct witness *witness,
+                     struct error *ret_fault)
+{
+    struct object_identity now;
+    *ret_fault = (struct error){.code = ERROR_NONE};
+    return store_stat(root->store, witness->key, &now, ret_fault) == 0 &&
+           now.inode == witness->identity.inode && now.size_bytes == witness->identity.size_bytes &&
+           now.mtime_ns == witness->identity.mtime_ns;
+}
+
+static int refuse(const struct root *root, const char *why, struct error *error)
+{
+    return error_set(error, ERROR_UNAVAILABLE,
+                     "store '%s' is on another file system than the job began with%s: mount that "
+                     "one, or take this one with `situ job resume --accept-store ID`",
+                     root->name, why);
+}
+
+/* Where a device's number is all that is known: 0 where the last answered objects are there. */
+static int ask_witnesses(const struct root *root, const struct store_condition *condition,
+                         struct job_log *log, struct error *error)
+{
+    struct witnesses witnesses = {.root = root};
+    struct error fault = {.code = ERROR_NONE};
+    int r = find_witnesses(log, &witnesses, error);
+    if (r == 0 && witnesses.seen == 0 && condition->filesystem != root->filesystem) {
+        r = refuse(root, "", error);
+    }
+    for (size_t i = 0; r == 0 && i < ROOTS_WITNESSES && witnesses.last[i].key; i++) {
+        if (is_there(root, &witnesses.last[i], &fault)) {
+            continue;
+        }
+        if (fault.code == ERROR_UNAVAILABLE || fault.code == ERROR_MEMORY) {
+            *error = fault;
+            r = error_code_errno(fault.code);
+        } else {
+            r = refuse(root, " (objects that were answered last are not there as they were)",
+                       error);
+        }
+    }
+    witnesses_done(&witnesses);
+    return r;
+}
+
+/* ---- checks ---- */
+
+static int unavailable(const struct root *root, const struct store_condition *condition,
+                       struct error *error)
+{
+    return error_set(error, ERROR_UNAVAILABLE, "store '%s' is unavailable: %s", root->name,
+                     condition->reason);
+}
+
+static void remember(struct root *root, const struct store_condition *condition)
+{
+    root->filesystem = condition->filesystem;
+    root->device_only = condition->device_only;
+    root->generation = condition->generation;
+}
+
+/* A root whose store is there. `log` is NULL where no object of it was answered before. */
+static int check(struct root *root, bool is_new, struct job_log *log, bool *ret_new,
+                 struct error *error)
+{
+    struct store_condition condition;
+    store_look(root->store, &condition);
+    if (!condition.available) {
+        return unavailable(root, &condition, error);
+    }
+    if (is_new) {
+        remember(root, &condition);
+        *ret_new = true;
+        return 0;
+    }
+    bool checked = root->generation != 0 && root->generation == condition.generation;
+    int r = 0;
+    if (!checked && root->device_only) {
+        r = ask_witnesses(root, &condition, log, error);
+    } else if (!checked && condition.filesystem != root->filesystem) {
+        r = refuse(root, "", error);
+    }
+    if (r == 0 &&
+        (condition.filesystem != root->filesystem || condition.device_only != root->device_only)) {
+        *ret_new = true; /* its number is another one since the last mount, or says more now */
+    }
+    if (r == 0) {
+        remember(root, &condition);
+    }
+    return r;
+}
+
+static struct store *look_for(const struct jobs_host *host, const struct root *root,
+                              struct error *error)
+{
+    return host->store_find(host->context, root->name, strlen(root->name), error);
+}
+
+int roots_check(struct roots *roots, const char *store, const struct jobs_host *host,
+                struct job_log *log, bool *ret_new, struct error *error)
+{
+    struct root *fresh = NULL;
+    size_t known = roots->count;
+    if (store && !find(roots, store, strlen(store)) &&
+        add(roots, store, strlen(store), &fresh) == -ENOMEM) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < roots->count; i++) {
+        struct root *root = &roots->list[i];
+        root->store = look_for(host, root, NULL);
+        if (root->store) { /* what names no store any more is the objects' failure */
+            r = check(root, i >= known, log, ret_new, error);
+        }
+    }
+    if (roots->count > known && roots->list[known].generation == 0) {
+        roots->count = known; /* nothing is known of it yet */
+    }
+    return r;
+}
+
+int roots_begin(struct roots *roots, const char *name, struct store *store)
+{
+    struct store_condition condition;
+    struct root *root = NULL;
+    store_condition(store, &condition);
+    int r = condition.available ? add(roots, name, strlen(name), &root) : -EAGAIN;
+    if (r == 0) {
+        remember(root, &condition);
+    }
+    return r == -ENOMEM ? r : 0;
+}
+
+int roots_meet(struct roots *roots, const char *object, struct store *store, bool *ret_new,
+               struct error *error)
+{
+    for (size_t i = 0; i < roots->count; i++) {
+        if (roots->list[i].store == store) {
+            return 0;
+        }
+    }
+    struct root *root = NULL;
+    int r = add(roots, object, strcspn(object, "/"), &root);
+    if (r < 0) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    root->store = store;
+    r = check(root, true, NULL, ret_new, error);
+    roots->count -= r < 0 ? 1 : 0;
+    return r;
+}
+
+int roots_hold(struct roots *roots, bool look, struct error *error)
+{
+    for (size_t i = 0; i < roots->count; i++) {
+        const struct root *root = &roots->list[i];
+        struct store_condition condition;
+        if (!root->store) {
+            continue;
+        }
+        if (look) {
+            store_look(root->store, &condition);
+            if (!condition.available) {
+                return unavailable(root, &condition, error);
+            }
+        }
+        if (store_generation(root->store) != root->generation) {
+            return error_set(error, ERROR_UNAVAILABLE,
+                             "store '%s' was mounted again while the job ran: it is looked at "
+                             "whether it is the same",
+                             root->name);
+        }
+    }
+    return 0;
+}
+
+int roots_accept(struct roots *roots, const struct jobs_host *host, struct error *error)
+{
+    for (size_t i = 0; i < roots->count; i++) {
+        struct root *root = &roots->list[i];
+        struct store_condition condition;
+        root->store = look_for(host, root, NULL);
+        if (!root->store) {
+            continue;
+        }
+        store_look(root->store, &condition);
+        if (!condition.available) {
+            return unavailable(root, &condition, error);
+        }
+        remember(root, &condition);
+    }
+    return 0;
+}
+
+bool roots_want_identity(const struct roots *roots, const struct store *store)
+{
+    for (size_t i = 0; i < roots->count; i++) {
+        if (roots->list[i].store == store) {
+            return roots->list[i].device_only;
+        }
+    }
+    return false;
+}
