@@ -121,7 +121,7 @@ struct situ_options {
 
 /* Makes a handle; connects only when it is first used. `address` is one of
  *
- *     http://HOST[:PORT][/BASE]   https://HOST[:PORT][/BASE]   HOST[:PORT]   unix:/path/of/socket
+ *     http://HOST[:PORT][/BASE]   https://HOST[:PORT][/BASE]   HOST[:PORT]   unix:PATH_OF_SOCKET
  *
  * where HOST alone is http on port 7433, a URL without a port has its scheme's, and an IPv6 address
  * stands in brackets. NULL: $SITU_ADDRESS; else the socket SITU_DEFAULT_SOCKET where there is one;

@@ -76,11 +76,13 @@ static long port_length(const char *text)
 static int parse_socket(const char *text, struct address *address, struct situ_error *error)
 {
     const char *path = text + strlen("unix:");
-    if (strncmp(path, "//", 2) == 0) {
-        path += 2;
+    bool url = strncmp(path, "//", 2) == 0;
+    path += url ? 2 : 0;
+    if (path[0] == '\0') {
+        return refuse(error, text, "the path of the socket is missing");
     }
-    if (path[0] != '/') {
-        return refuse(error, text, "the path of the socket must begin with a slash");
+    if (url && path[0] != '/') {
+        return refuse(error, text, "a path behind unix:// must begin with a slash");
     }
     if (strlen(path) >= sizeof((struct sockaddr_un *)NULL)->sun_path) {
         return refuse(error, text, "the path of the socket is too long");
@@ -141,14 +143,15 @@ int address_parse(const char *text, struct address *ret_address, struct situ_err
     if (strlen(text) > ADDRESS_LENGTH_MAX) {
         return refuse(error, text, "too long");
     }
+    bool is_socket = strncmp(text, "unix:", 5) == 0;
     for (const char *c = text; *c; c++) {
-        if ((unsigned char)*c <= 0x20 || *c == 0x7f) {
+        bool blank = *c == ' ' && !is_socket;
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || blank) {
             return client_fail(error, SITU_USAGE,
-                               "address: blanks and control bytes are not allowed");
+                               "address: control bytes are not allowed, nor are blanks in a URL");
         }
     }
     struct address address = {0};
-    bool is_socket = strncmp(text, "unix:", 5) == 0;
     int result =
         is_socket ? parse_socket(text, &address, error) : parse_host(text, &address, error);
     if (result == 0 &&

@@ -121,6 +121,24 @@ int exchange_prepare(struct exchange *exchange, CURL *curl, struct situ *array,
     return code ? exchange_fail(exchange, curl, code, error) : 0;
 }
 
+/* What a client sees that speaks plain HTTP where TLS is expected, or the other way round. */
+static const char *scheme_hint(const struct exchange *exchange, CURLcode code)
+{
+    const char *url = exchange->array->address.base_url;
+    bool none_came =
+        exchange->received == 0 &&
+        (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR);
+    if (strncmp(url, "https:", 6) == 0) {
+        return code == CURLE_SSL_CONNECT_ERROR ? "; if it speaks plain HTTP, give http://" : "";
+    }
+    if (exchange->array->address.socket_path) {
+        return "";
+    }
+    /* A TLS alert is no HTTP; curl takes it for HTTP/0.9, which it refuses. */
+    bool no_http = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY;
+    return none_came || no_http ? "; if it speaks TLS, give https://" : "";
+}
+
 int exchange_fail(const struct exchange *exchange, CURL *curl, CURLcode code,
                   struct situ_error *error)
 {
@@ -144,8 +162,8 @@ int exchange_fail(const struct exchange *exchange, CURL *curl, CURLcode code,
     }
     return client_fail(error, SITU_UNREACHABLE,
                        before ? "cannot reach the array at %s: %s"
-                              : "the exchange with the array at %s failed: %s",
-                       address, fault);
+                              : "the exchange with the array at %s failed: %s%s",
+                       address, fault, scheme_hint(exchange, code));
 }
 
 static enum situ_code status_code(long status)

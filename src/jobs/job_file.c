@@ -226,7 +226,7 @@ static void take_name(struct members *members, const char *name, bool optional, 
         take_text(members, name, optional, LIMIT_KEY_BYTES, to);
         return;
     }
-    take_text(members, name, optional, 3 * LIMIT_KEY_BYTES, to);
+    take_text(members, name, optional, (size_t)3 * LIMIT_KEY_BYTES, to);
     if (*to && (object_name_decode(*to) < 0 || strlen(*to) > LIMIT_KEY_BYTES)) {
         wrong(members, name);
     }

@@ -138,7 +138,7 @@ static void take_text(struct members *members, const char *name, size_t longest,
 static void take_name(struct members *members, const char *name, char **to)
 {
     bool encoded = json_get_bool(json_member(members->object, "encoded"), false);
-    take_text(members, name, encoded ? 3 * LIMIT_KEY_BYTES : LIMIT_KEY_BYTES, to);
+    take_text(members, name, encoded ? (size_t)3 * LIMIT_KEY_BYTES : LIMIT_KEY_BYTES, to);
     if (encoded && *to && (object_name_decode(*to) < 0 || strlen(*to) > LIMIT_KEY_BYTES)) {
         wrong(members, name);
     }

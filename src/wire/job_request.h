@@ -31,11 +31,9 @@ struct job_request {
     const char *prefix;                     /* "" for all */
     const char *glob;                       /* NULL: every key */
     struct select_request rules;            /* of a store's keys; without names */
-    bool names;                             /* a list of names */
     const struct json *keys;                /* an array; NULL: none, or streamed */
     const char **key_names; /* owned by names_pool: key_count names, bytes without a NUL */
     size_t key_count;
-    bool nul_separated;     /* of a stream: a NUL ends each name, else a line feed */
     struct pool names_pool; /* owned: names that came encoded */
 
     uint32_t top; /* 1 to LIMIT_TOP */
@@ -46,6 +44,8 @@ struct job_request {
     bool cache;
     bool keep;
     bool standing;
+    bool names;         /* a list of names */
+    bool nul_separated; /* of a stream: a NUL ends each name, else a line feed */
     uint32_t interval_s;
     char token[JOB_REQUEST_TOKEN_SIZE]; /* "": none */
 };

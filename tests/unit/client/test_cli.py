@@ -394,8 +394,24 @@ class Connection(Case):
             done = self.situ("--array", address, "--ca-file", certificate[0], "infer", "cnn", "photos/",
                              "-fjsonl", status=0)
             self.assertEqual(len(done.out.splitlines()), 3)
+            plain = address.replace("https:", "http:")
+            done = self.situ("--array", plain, "status", status=2)
+            self.assertIn("if it speaks TLS, give https://", done.err)
             wrong_name = address.replace("127.0.0.1", "localhost")
             self.situ("--array", wrong_name, "--ca-file", certificate[0], "status", status=2)
+
+    def test_tls_to_a_plain_port_is_told(self):
+        done = self.situ("status", address=self.address.replace("http:", "https:"), status=2)
+        self.assertIn("if it speaks plain HTTP, give http://", done.err)
+        self.assertNotIn("speaks TLS", self.situ("status", address="http://127.0.0.1:9", status=2).err)
+
+    def test_a_socket_may_be_named_relatively(self):
+        self.fake.fill(2)
+        with fake_situd.Running(self.fake, path=os.path.join(self.folder, "a b.sock")):
+            env = {k: v for k, v in os.environ.items() if not k.startswith("SITU_")}
+            done = subprocess.run([os.path.abspath(case.SITU), "--array", "unix:a b.sock", "infer", "cnn", "photos/"],
+                                  cwd=self.folder, env=env, capture_output=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_proxy_of_the_environment_is_not_used_for_loopback(self):
         self.situ("status", status=0, http_proxy="http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9")

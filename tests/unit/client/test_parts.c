@@ -41,6 +41,8 @@ static void addresses_that_are_taken(void **state)
         {"https://[2001:db8::7]:8443", "https://[2001:db8::7]:8443", NULL, false},
         {"unix:/run/situ/situd.sock", "http://localhost", "/run/situ/situd.sock", true},
         {"unix:///run/x", "http://localhost", "/run/x", true},
+        {"unix:situd.sock", "http://localhost", "situd.sock", true},
+        {"unix:./a b/situd.sock", "http://localhost", "./a b/situd.sock", true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct address address;
@@ -83,7 +85,9 @@ static void addresses_that_are_refused(void **state)
                                         "[::1",
                                         "http://[]",
                                         "unix:",
-                                        "unix:relative",
+                                        "unix://",
+                                        "unix://relative",
+                                        "unix:a\nb",
                                         "http://array:80\\x",
                                         "http://array:80@evil",
                                         "-"};
