@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <wchar.h>
 
 /* The length of the UTF-8 sequence at `at`, 0 where it is none or a control character (C0, DEL,
@@ -98,8 +99,26 @@ size_t escape_width(const char *escaped)
     return width;
 }
 
+static bool has_controls(const char *text)
+{
+    while (*text) {
+        size_t length = plain_length((const unsigned char *)text);
+        if (length == 0) {
+            return true;
+        }
+        text += length;
+    }
+    return false;
+}
+
 void csv_print(FILE *stream, const char *text)
 {
+    if (has_controls(text) && isatty(fileno(stream))) {
+        (void)fputc('"', stream);
+        escape_print(stream, text);
+        (void)fputc('"', stream);
+        return;
+    }
     if (!strpbrk(text, ",\"\r\n")) {
         (void)fputs(text, stream);
         return;
@@ -130,6 +149,8 @@ void json_print(FILE *stream, const char *text)
             (void)fprintf(stream, "\\%c", c);
         } else if (c < 0x20 || c == 0x7f) {
             (void)fprintf(stream, "\\u%04x", c);
+        } else if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0) {
+            (void)fprintf(stream, "\\u%04x", (unsigned char)*++text); /* C1 */
         } else {
             (void)fputc(c, stream);
         }

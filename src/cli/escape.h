@@ -19,7 +19,8 @@ void escape_print(FILE *stream, const char *text);
 /* Columns of escaped text on a terminal. */
 size_t escape_width(const char *escaped);
 
-/* Quotes a field as RFC 4180 asks: where it holds a comma, a quote, CR or LF. */
+/* Quotes a field as RFC 4180 asks: where it holds a comma, a quote, CR or LF. On a terminal what
+ * could steer it is escaped, too. */
 void csv_print(FILE *stream, const char *text);
 
 /* Prints a JSON string, quotes included. */

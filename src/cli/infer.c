@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/local_file.h"
+
 enum {
     OPTION_DETACH = 2000,
     OPTION_FOLLOW,
@@ -57,6 +59,16 @@ static bool is_about_object(struct infer *infer, int code)
     }
 }
 
+/* A name that is none of an object or a store may be one of a file here. */
+static void tell_of_file(const struct infer *infer, const char *name,
+                         const struct situ_error *error)
+{
+    if (!infer->upload && (error->code == SITU_NOT_FOUND || error->code == SITU_USAGE) &&
+        local_file_exists(name)) {
+        cli_say("there is a file '%s' on this machine: --upload infers it", name);
+    }
+}
+
 void infer_fail(struct infer *infer, const char *object, const struct situ_error *error)
 {
     if (is_about_object(infer, error->code)) {
@@ -67,6 +79,7 @@ void infer_fail(struct infer *infer, const char *object, const struct situ_error
         return;
     }
     follow_fault(&infer->follow, error);
+    tell_of_file(infer, object, error);
 }
 
 static bool is_prefix(const char *name)
@@ -88,6 +101,7 @@ static void detach(struct infer *infer, const char *const *names, size_t count, 
                                                  &infer->options, &job, &error);
     if (failed) {
         follow_fault(&infer->follow, &error);
+        tell_of_file(infer, names[0], &error);
         return;
     }
     (void)puts(job->id);
@@ -109,6 +123,7 @@ static void run_prefix(struct infer *infer, const char *prefix)
     follow_wait(follow, &options);
     if (situ_run(infer->cli->array, infer->model, prefix, &options, &results, &error)) {
         follow_failed_start(follow, &error);
+        tell_of_file(infer, prefix, &error);
         return;
     }
     follow_results(follow, results, true);
@@ -318,6 +333,7 @@ static int run(struct infer *infer)
     if (status) {
         return status;
     }
+    infer->follow.sink.names_may_be_files = !infer->upload;
     if (infer->upload) {
         infer_upload(infer);
     } else {

@@ -13,6 +13,7 @@
 
 #include "cli/cli.h"
 #include "cli/escape.h"
+#include "cli/local_file.h"
 
 enum { SHOWN_VALUES = 4 };
 
@@ -333,6 +334,22 @@ static void give_gone(struct sink *sink, const struct situ_result *result)
     }
 }
 
+/* A failure, with what was rather meant where that can be told. */
+static void tell_failure(struct sink *sink, const struct situ_result *result)
+{
+    progress_clear(sink->progress);
+    if (result->code == SITU_UNFIT && strstr(result->message, "is a directory")) {
+        cli_say("%s is a directory: %s/", result->object, result->object);
+        return;
+    }
+    cli_say("%s: %s", result->object, result->message);
+    if (sink->names_may_be_files && result->code == SITU_NOT_FOUND &&
+        local_file_exists(situ_result_raw_name(result))) {
+        cli_say("there is a file '%s' on this machine: --upload infers it", result->object);
+        sink->names_may_be_files = false; /* told once */
+    }
+}
+
 void sink_give(struct sink *sink, const struct situ_result *result)
 {
     if (result->gone) {
@@ -340,8 +357,7 @@ void sink_give(struct sink *sink, const struct situ_result *result)
         return;
     }
     if (result->code != SITU_OK) {
-        progress_clear(sink->progress);
-        cli_say("%s: %s", result->object, result->message);
+        tell_failure(sink, result);
     }
     if (sink->format == SINK_JSONL) {
         if (sink->progress->drawn) {

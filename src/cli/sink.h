@@ -25,10 +25,11 @@ struct sink {
     enum sink_kind kind;       /* of the first result that was none of the failures */
     struct table table;        /* SINK_TABLE, once there is a kind */
     bool table_open;
-    struct npy npy; /* SINK_NPY */
-    bool broken;    /* results cannot be taken any more; why has been told */
-    bool unfit;     /* because the format is not for them */
-    bool lost;      /* out of memory */
+    struct npy npy;          /* SINK_NPY */
+    bool broken;             /* results cannot be taken any more; why has been told */
+    bool unfit;              /* because the format is not for them */
+    bool lost;               /* out of memory */
+    bool names_may_be_files; /* of this machine, by mistake; set by who begins a run over names */
 };
 
 /* False for an unknown word. */

@@ -294,11 +294,15 @@ void json_write_bytes(struct buffer *out, const char *text, size_t size)
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
         size_t length = c < 0x80 ? 1 : utf8_length(text + i, size - i);
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && length > 0) {
+        bool high_control = length == 2 && c == 0xc2 && (unsigned char)text[i + 1] < 0xa0;
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && length > 0 && !high_control) {
             i += length - 1;
             continue;
         }
         buffer_append(out, text + start, i - start);
+        if (high_control) { /* U+0080 to U+009F, which terminals may obey */
+            c = (unsigned char)text[++i];
+        }
         start = i + 1;
         if (length == 0) {
             buffer_printf(out, "%%%02X", c);

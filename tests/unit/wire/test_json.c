@@ -148,6 +148,8 @@ static void strings_read_back_the_same(void **state)
     for (int c = 1; c < 128; c++) {
         text[size++] = (char)c;
     }
+    memcpy(text + size, "\xc2\x9b\xc2\x80", 4);
+    size += 4;
     memcpy(text + size, "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 10);
     cleanup_buffer struct buffer out = BUFFER_INIT;
     buffer_append_char(&out, '[');
@@ -155,6 +157,7 @@ static void strings_read_back_the_same(void **state)
     buffer_append_char(&out, ']');
     struct json *root = parse_ok(buffer_text(&out));
     assert_string_equal(json_get_string(json_element(root, 0), ""), text);
+    assert_non_null(strstr(out.data, "\\u009b\\u0080"));
     json_free(root);
 
     buffer_clear(&out);
