@@ -145,7 +145,7 @@ def test_a_job_over_such_a_prefix_goes_on_after_a_kill(daemon, photos):
     daemon.kill()
     daemon.start()
     daemon.wait_for(lambda: daemon.job(job["id"])["idle"], "the pass to end")
-    assert daemon.job(job["id"])["select"] == {**selected}
+    assert selected.items() <= daemon.job(job["id"])["select"].items()
     lines, _ = daemon.results(job["id"], wait=0)  # one that was fresh is looked at once more
     assert set(map(raw, lines)) == {b"photos/f\xfcr/%03d" % i for i in range(200)} | {
         b"photos/" + key for key in KEYS if key.startswith(b"f\xfc")}
@@ -182,7 +182,7 @@ def test_indexes_hold_them(daemon, photos):
 
 def test_an_index_over_such_a_prefix(daemon):
     made = create(daemon, model="rows", select={"store": "photos", "prefix": "f%FCr/", "encoded": True})
-    assert made["select"] == {"store": "photos", "prefix": "f%FCr/", "glob": None, "encoded": True}
+    assert {"store": "photos", "prefix": "f%FCr/", "glob": None, "encoded": True}.items() <= made["select"].items()
     wait_ready(daemon, rows=2)
     daemon.kill()
     daemon.start()
