@@ -88,6 +88,13 @@ int postprocess_check(const struct model_spec *spec, const struct worker_facts *
     uint32_t primary = postprocess_primary_output(spec, facts);
     const struct tensor_info *output = &facts->outputs[primary];
     const struct tensor_shape *shape = &output->shape;
+    if (output->datatype == DATATYPE_BYTES) {
+        return error_set(
+            error, ERROR_UNFIT,
+            "output '%s' is of strings: name the one that classes are made of 'logits', "
+            "or add the model with task 'tensor'",
+            output->name);
+    }
     int64_t batch = facts->inputs[0].shape.dims[0] > 0 ? facts->inputs[0].shape.dims[0] : 1;
     bool has_rows = shape->rank > 1 || batch > 1;
     if (shape->rank > 0 && has_rows && shape->dims[0] >= 0 && shape->dims[0] != batch) {

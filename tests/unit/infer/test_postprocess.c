@@ -276,6 +276,22 @@ static void outputs_that_cannot_be_rows_of_classes_are_refused(void **state)
     assert_int_equal(check((struct tensor_shape){2, {-1, 1}}, -1, 0), 0);
 }
 
+static void strings_are_no_classes(void **state)
+{
+    (void)state;
+    struct model_spec spec = {.task = MODEL_IMAGE_CLASSIFICATION, .apply_softmax = -1};
+    struct tensor_info input = {"x", DATATYPE_FP32, {4, {-1, 3, 8, 8}}};
+    struct tensor_info outputs[] = {{"label", DATATYPE_BYTES, {2, {-1, 3}}},
+                                    {"logits", DATATYPE_FP32, {2, {-1, 3}}}};
+    struct worker_facts facts = {
+        .input_count = 1, .output_count = 1, .inputs = &input, .outputs = outputs};
+    struct error error = {0};
+    assert_true(postprocess_check(&spec, &facts, &error) < 0);
+    assert_non_null(strstr(error.message, "'label' is of strings"));
+    facts.output_count = 2;
+    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+}
+
 static void a_vector_is_one_row(void **state)
 {
     (void)state;
@@ -325,6 +341,7 @@ int main(void)
         cmocka_unit_test(rows_of_every_type),
         cmocka_unit_test(rows_that_are_not_there_are_refused),
         cmocka_unit_test(outputs_that_cannot_be_rows_of_classes_are_refused),
+        cmocka_unit_test(strings_are_no_classes),
         cmocka_unit_test(a_vector_is_one_row),
         cmocka_unit_test(the_primary_output_goes_by_name_then_rank),
     };
