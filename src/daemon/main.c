@@ -211,8 +211,10 @@ static int start_jobs(struct service *service, struct error *error)
 {
     char path[4200];
     (void)snprintf(path, sizeof path, "%s/jobs", service->config.state);
-    struct jobs_options options = {
-        .directory = path, .host = job_host_for(service), .keep_s = service->config.keep_jobs_s};
+    struct jobs_options options = {.directory = path,
+                                   .host = job_host_for(service),
+                                   .adopt = retrieval_adopt_job,
+                                   .keep_s = service->config.keep_jobs_s};
     int result = jobs_open(&options, &service->jobs, error);
     if (result == 0) {
         stores_listen(service->stores, try_jobs_again, service);

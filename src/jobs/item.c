@@ -28,6 +28,7 @@ int item_next(struct selection *selection, struct item *ret_item, struct error *
     ret_item->store = selected.store;
     ret_item->flawed = selected.flawed;
     ret_item->unlisted = selected.unlisted;
+    ret_item->known = ret_item->failing = false;
     ret_item->identity = (struct object_identity){0};
     if (!selected.key) {
         ret_item->kind = ITEM_FAULT;

@@ -29,6 +29,8 @@ struct item {
     struct object_identity identity; /* zeros where it could not be looked at */
     bool flawed;
     bool unlisted; /* see struct selected */
+    bool known;    /* a standing job's: it has had a result */
+    bool failing;  /* and that was a failure */
     struct error fault;
 };
 

@@ -340,6 +340,9 @@ int job_info_fill_brief(struct job *job, struct job_info *ret_info)
     info.gone = job->gone;
     info.left_out = job->left_out;
     info.pass = job->pass > 0 ? job->pass : 1;
+    info.counted = job->counted;
+    info.known = job->known;
+    info.failing = job->failing;
     info.between_passes = job->between_passes;
     info.began_anew = job->began_anew;
     info.finished_s = job->finished_s;

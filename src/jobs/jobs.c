@@ -168,6 +168,9 @@ static int take_in(struct jobs *jobs, const char *id, struct job **ret_job)
     if (r < 0) {
         return take_in_broken(jobs, id, &reason, ret_job);
     }
+    if (jobs->adopt) {
+        jobs->adopt(&file.spec);
+    }
     r = job_new(jobs, &file.spec, ret_job);
     if (r < 0) {
         roots_done(&file.roots);
@@ -268,6 +271,7 @@ int jobs_open(const struct jobs_options *options, struct jobs **ret_jobs, struct
         return no_memory(error);
     }
     jobs->host = options->host;
+    jobs->adopt = options->adopt;
     jobs->sync_ms = options->sync_ms > 0 ? options->sync_ms : DEFAULT_SYNC_MS;
     jobs->retry_ms = options->retry_ms > 0 ? options->retry_ms : DEFAULT_RETRY_MS;
     jobs->delivered_ms = options->delivered_ms > 0 ? options->delivered_ms : DEFAULT_DELIVERED_MS;

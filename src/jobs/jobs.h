@@ -96,7 +96,10 @@ struct job_info {
     uint64_t cached;          /* answers that came out of the cache */
     uint64_t bytes_read;      /* of objects */
     uint64_t pass;            /* from 1 */
-    bool between_passes;      /* a standing job that has seen everything for now */
+    bool counted;             /* a standing job's table of known objects, with what follows */
+    uint64_t known;       /* objects that have a result; what is selected beyond that is to come */
+    uint64_t failing;     /* of those, objects whose last result tells of an error */
+    bool between_passes;  /* a standing job that has seen everything for now */
     bool began_anew;      /* a standing job whose table of known objects was damaged once: what went
                            * away about that time has no `gone` line, what was there has another
                            * line */
@@ -158,6 +161,9 @@ struct jobs_options {
     uint32_t retry_ms;     /* a job that paused by itself tries again; 0: 5,000 */
     uint64_t keep_s; /* finished jobs are removed after so long a time in which they were open,
                       * whatever the clock says, and each removal is logged; 0: never */
+    /* Called for each job that is taken in, before it goes on: what it shall be from now on. NULL:
+     * none. The file keeps what it says until it is written again. */
+    void (*adopt)(struct job_spec *spec);
     uint32_t delivered_ms; /* a job not to be kept goes so long after delivery; 0: 60,000 */
 };
 

@@ -42,8 +42,9 @@ struct pass {
     uint64_t number;
     char *after; /* owned; NULL: from the start */
     uint64_t seen;
-    bool damaged;        /* the table, as was seen on the way */
-    bool there;          /* the store is not empty: what is not in the listing is gone */
+    bool damaged; /* the table, as was seen on the way */
+    bool there;   /* the store is not empty: what is not in the listing is gone */
+    bool finished;
     bool restless;       /* something still changes, and was left to the next pass */
     bool takes_all;      /* it has been waited for often enough */
     int64_t patience_ns; /* for objects to settle */
@@ -118,6 +119,7 @@ static void told_anew(struct pass *pass)
     struct job *job = pass->job;
     HOLD(&job->lock);
     job->began_anew = true;
+    job->counted = false;
     job->table_lines = 0;
 }
 
@@ -301,6 +303,43 @@ static int find_place(struct pass *pass, struct error *error)
     return 0;
 }
 
+/* Counts what the table knows, where that is not known from the pass before. */
+static int count_known(struct pass *pass, struct error *error)
+{
+    struct job *job = pass->job;
+    uint64_t known = 0;
+    uint64_t failing = 0;
+    const char *key = NULL;
+    struct known_object object;
+    struct known_walk *walk = NULL;
+    if (job->counted) { /* the job's thread alone writes it */
+        return 0;
+    }
+    int r = known_walk_new(pass->known, "", "", &walk, error);
+    while (r >= 0 && (r = known_walk_next(walk, &key, &object, error)) > 0) {
+        known++;
+        failing += object.state == KNOWN_FAILED;
+    }
+    known_walk_free(walk);
+    if (r == 0) {
+        HOLD(&job->lock);
+        job->counted = true;
+        job->known = known;
+        job->failing = failing;
+    }
+    return r;
+}
+
+/* A line of this object was logged. */
+static void count_line(struct job *job, const struct slot *slot)
+{
+    bool known = slot->kind != ITEM_GONE;
+    bool failing = known && slot->object.code != ERROR_NONE;
+    HOLD(&job->lock);
+    job->known += (uint64_t)known - (uint64_t)slot->known;
+    job->failing += (uint64_t)failing - (uint64_t)slot->failing;
+}
+
 static int prepare(struct pass *pass, struct error *error)
 {
     struct job_log_totals totals;
@@ -316,6 +355,9 @@ static int prepare(struct pass *pass, struct error *error)
     if (r < 0 && (fault.code == ERROR_MALFORMED || pass->damaged)) {
         pass->damaged = false;
         r = begin_anew(pass, &totals, &fault);
+    }
+    if (r == 0) {
+        r = count_known(pass, &fault);
     }
     if (r == 0) {
         r = find_place(pass, &fault);
@@ -358,6 +400,10 @@ void pass_free(struct pass *pass)
     }
     if (pass->damaged) {
         set_aside(pass);
+    }
+    if (!pass->finished) { /* whatever kept it from its end: the table is counted again */
+        HOLD(&pass->job->lock);
+        pass->job->counted = false;
     }
     known_walk_free(pass->walk);
     known_batch_free(pass->batch);
@@ -462,6 +508,8 @@ static int give_gone(struct pass *pass, struct item *ret_item, struct error *err
         return r;
     }
     ret_item->kind = ITEM_GONE;
+    ret_item->known = true;
+    ret_item->failing = pass->known_object.state == KNOWN_FAILED;
     ret_item->object = object;
     ret_item->key = key_in(object);
     ret_item->store = NULL;
@@ -568,6 +616,8 @@ int pass_next(struct pass *pass, struct selection *selection, struct item *ret_i
         }
     }
     *ret_item = pass->item;
+    ret_item->known = known;
+    ret_item->failing = known && object.state == KNOWN_FAILED;
     if (known && is_same(&object, &pass->item.identity)) {
         ret_item->kind = ITEM_KNOWN;
         return 1;
@@ -602,8 +652,12 @@ void pass_facts(const struct pass *pass, const struct slot *slot, struct record_
 
 int pass_logged(struct pass *pass, const struct slot *slot, const struct record_facts *facts)
 {
-    return apply(pass, key_in(slot->object.object), slot->kind == ITEM_GONE,
-                 slot->object.code != ERROR_NONE, facts);
+    int r = apply(pass, key_in(slot->object.object), slot->kind == ITEM_GONE,
+                  slot->object.code != ERROR_NONE, facts);
+    if (r == 0) {
+        count_line(pass->job, slot);
+    }
+    return r;
 }
 
 static int commit_with(struct pass *pass, uint64_t finished, struct error *error)
@@ -625,7 +679,9 @@ int pass_commit(struct pass *pass, bool now, struct error *error)
 
 int pass_finish(struct pass *pass, struct error *error)
 {
-    return commit_with(pass, pass->number, error);
+    int r = commit_with(pass, pass->number, error);
+    pass->finished = r == 0;
+    return r;
 }
 
 int pass_each_failed(struct pass *pass, int (*visit)(void *context, const char *key), void *context,

@@ -89,6 +89,9 @@ struct job {
     struct left_out left_out;
     uint64_t pass;
     uint64_t failed_before;
+    bool counted; /* `known` and `failing` are those of the table */
+    uint64_t known;
+    uint64_t failing;
     uint64_t table_lines; /* of the log, that the table of known objects has taken in for good */
     bool began_anew;
     int64_t finished_s;
@@ -104,8 +107,9 @@ struct job {
 };
 
 struct jobs {
-    char *directory;       /* owned; constant. NULL: none */
-    struct jobs_host host; /* constant */
+    char *directory;                      /* owned; constant. NULL: none */
+    struct jobs_host host;                /* constant */
+    void (*adopt)(struct job_spec *spec); /* likewise; NULL: none */
     uint32_t sync_ms;
     uint32_t retry_ms;
     uint32_t delivered_ms;

@@ -59,6 +59,8 @@ struct slot *window_put(struct window *window, const struct item *item)
     }
     slot->kind = item->kind;
     slot->flawed = item->flawed;
+    slot->known = item->known;
+    slot->failing = item->failing;
     slot->size_bytes = item->identity.size_bytes;
     slot->asked_ns = 0;
     object->object = slot->name.data;

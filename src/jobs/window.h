@@ -23,6 +23,8 @@ struct slot {
     struct window *window;     /* borrowed */
     enum item_kind kind;
     bool flawed;
+    bool known; /* as in struct item, both */
+    bool failing;
     struct buffer name;  /* "STORE/KEY" with its NUL; object.object points here */
     uint64_t size_bytes; /* as it counts in flight */
     int64_t asked_ns;    /* CLOCK_REALTIME when it was given to the host: it was read after that */

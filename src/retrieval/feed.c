@@ -53,6 +53,7 @@ int feed_read_note(struct build *build, struct index *index, struct error *error
     feed->cursor = bytes_get_u64(note + NOTE_CURSOR);
     feed->committed = feed->cursor;
     feed->released = feed->cursor;
+    atomic_store(&build->taken, feed->committed);
     feed->filled = note[NOTE_FILLED] != 0;
     feed->filled_committed = feed->filled;
     return 0;
@@ -90,6 +91,7 @@ static int commit_now(struct build *build, struct error *error)
         feed->noted = true;
         feed->committed = feed->cursor;
         feed->filled_committed = feed->filled;
+        atomic_store(&build->taken, feed->committed);
     }
     return r;
 }

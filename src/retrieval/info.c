@@ -63,6 +63,19 @@ static void fill_state(struct retrieval_info *info, const struct seen *seen,
     }
 }
 
+/* Objects without a row that are not to come yet. What the job has a result of and the index no
+ * row, has failed, here or there; while lines are on their way, what the job says counts alone. */
+static uint64_t failed_of(const struct seen *seen, const struct job_info *job, uint64_t rows)
+{
+    if (!job->counted) {
+        return job->selected > rows ? job->selected - rows : 0;
+    }
+    if (job->results != atomic_load(&seen->build->taken)) {
+        return job->failing;
+    }
+    return job->known > rows ? job->known - rows : 0;
+}
+
 static void fill_current(struct jobs *jobs, struct retrieval_info *info, const struct seen *seen)
 {
     struct job_info job;
@@ -78,10 +91,10 @@ static void fill_current(struct jobs *jobs, struct retrieval_info *info, const s
         info->selected = job.selected;
         info->left_out = job.left_out;
         info->failed = job.failed; /* lines, until the first pass is over */
+        if (seen->filled && job.selected_known) {
+            info->failed = failed_of(seen, &job, info->index.rows);
+        }
         job_info_done(&job);
-    }
-    if (seen->filled && info->selected_known) {
-        info->failed = info->selected > info->index.rows ? info->selected - info->index.rows : 0;
     }
 }
 

@@ -11,7 +11,7 @@
 
 #define TOKEN_HEAD "index."
 
-enum { PRIORITY = 4 /* behind what somebody waits for */, NUMBER_DIGITS = 20 };
+enum { PRIORITY = 5 /* the default: an even share beside any other job */, NUMBER_DIGITS = 20 };
 
 /* What stands before the number. Names do not begin with a dot: a hash is told from one. */
 static void token_stem(const char *name, char stem[JOB_TOKEN_SIZE])
@@ -38,6 +38,13 @@ bool job_fills_an_index(const struct job_spec *spec)
 {
     return strncmp(spec->token, TOKEN_HEAD, strlen(TOKEN_HEAD)) == 0 && spec->standing &&
            spec->binary;
+}
+
+void retrieval_adopt_job(struct job_spec *spec)
+{
+    if (job_fills_an_index(spec) && spec->priority < PRIORITY) {
+        spec->priority = PRIORITY;
+    }
 }
 
 bool job_is_of(const struct job_spec *spec, const char *name, uint64_t number)

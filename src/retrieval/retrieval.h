@@ -104,6 +104,10 @@ struct retrieval_options {
                          * done; 0: 5,000 */
 };
 
+/* For jobs_options.adopt: earlier versions made the jobs of indexes with a priority below that of
+ * all others, and an index stood still beside any job that had enough to do. */
+void retrieval_adopt_job(struct job_spec *spec);
+
 /* Takes in what is there and goes on feeding. An index that cannot be opened is listed as failed
  * with the reason. */
 must_check int retrieval_open(const struct retrieval_options *options,

@@ -61,7 +61,8 @@ struct build {
     struct repair repair;       /* has a lock of its own */
     struct feed feed;
     struct verify verify;
-    bool opened; /* the thread's: `index` is there, or there is none on disk */
+    atomic_uint_fast64_t taken; /* lines of the job that are in the index for good */
+    bool opened;                /* the thread's: `index` is there, or there is none on disk */
 
     /* Written by the thread alone, with the table's lock held. */
     struct index *index; /* owned; NULL until the first embedding */
