@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "jobs/runner.h"
 #include "jobs/table.h"
+#include "store/exclusion.h"
 
 enum { DEBOUNCE_MS = 1000 /* changes seldom come alone */ };
 
@@ -33,14 +34,15 @@ static bool sleep_until(struct job *job, int64_t until_ns)
     return false;
 }
 
-static struct store_watch *watch_of(struct job *job)
+static struct store_watch *watch_of(struct job *job, const struct exclusion *exclusion)
 {
     const struct jobs_host *host = &job->jobs->host;
     const char *name = job->spec.store;
     struct store *store = host->store_find(host->context, name, strlen(name), NULL);
     struct store_watch *watch = NULL;
     bool partial = false;
-    if (!store || store_watch_new(store, job->spec.prefix, &watch, &partial, NULL) < 0) {
+    if (!store ||
+        store_watch_new_except(store, job->spec.prefix, exclusion, &watch, &partial, NULL) < 0) {
         return NULL; /* the interval alone, then */
     }
     struct store_condition condition;
@@ -146,7 +148,9 @@ void *runner_thread(void *context)
     struct job *job = context;
     struct error reason = {.code = ERROR_NONE};
     bool by_itself = false;
-    struct store_watch *watch = job->spec.standing ? watch_of(job) : NULL;
+    struct exclusion *exclusion = NULL; /* the watch has it; without it the watch only tells more */
+    (void)!exclusion_new(job->spec.rules.exclude, job->spec.rules.defaults, &exclusion, NULL);
+    struct store_watch *watch = job->spec.standing ? watch_of(job, exclusion) : NULL;
     if (job_state_now(job, &by_itself) == JOB_WAITING) {
         job_set_state(job, JOB_RUNNING, NULL);
     }
@@ -160,6 +164,7 @@ void *runner_thread(void *context)
         end = runner_run(job, &reason);
     }
     store_watch_free(watch);
+    exclusion_free(exclusion);
     end = settle(job, end, &reason);
     leave(job, end);
     job_unref(job);

@@ -67,7 +67,7 @@ bool dir_is_decodable(int directory, const char *name);
 must_check int dir_list(struct store *store, const struct store_list_query *query,
                         struct store_page *ret_page, struct error *error);
 
-must_check int dir_watch(struct store *store, const char *prefix, struct store_watch **ret_watch,
-                         struct error *error);
+must_check int dir_watch(struct store *store, const char *prefix, const struct exclusion *exclusion,
+                         struct store_watch **ret_watch, struct error *error);
 
 #endif

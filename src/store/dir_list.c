@@ -171,6 +171,8 @@ static int load(struct walk *walk, const char *from, bool going_on, bool more,
 {
     cleanup_fd int fd = open_directory(walk);
     *ret_names = NULL;
+    /* A prefix that leads through a link: said once, where the listing begins. */
+    walk->left_out.links += fd == -ELOOP && walk->depth == 0 && walk->query->after[0] == '\0';
     if (dir_is_gone(fd) || (fd == -EACCES && dir_is_lost_and_found(walk->path))) {
         return 0;
     }

@@ -26,6 +26,7 @@
 #include <sys/vfs.h>
 
 #include "base/clock.h"
+#include "store/exclusion.h"
 #include "store/watch.h"
 #include "store/watched.h"
 
@@ -54,6 +55,8 @@ struct dir_watch {
     size_t waiting_count;
     size_t waiting_bytes;
     char prefix[LIMIT_KEY_BYTES + 1];
+    size_t prefix_directory;           /* its bytes up to the last slash, that included */
+    const struct exclusion *exclusion; /* borrowed; NULL: none */
     _Alignas(struct inotify_event) char events[EVENTS_SIZE];
 };
 
@@ -67,9 +70,25 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Below the prefix, or a directory (with its slash) on the way to it. */
+/* A path below the directory that the prefix names, with its slash where it is a directory's. */
+static bool is_excluded(const struct dir_watch *watch, const char *path, bool directory)
+{
+    char key[PATH_ROOM];
+    size_t size = strlen(path);
+    if (!watch->exclusion || size <= watch->prefix_directory || size >= sizeof key) {
+        return false;
+    }
+    memcpy(key, path, size + 1);
+    key[directory ? size - 1 : size] = '\0';
+    return exclusion_covers(watch->exclusion, key, directory);
+}
+
+/* Below the prefix and not excluded, or a directory (with its slash) on the way to it. */
 static bool is_of_interest(const struct dir_watch *watch, const char *path, bool directory)
 {
+    if (is_excluded(watch, path, directory)) {
+        return false;
+    }
     return starts_with(path, watch->prefix) || (directory && starts_with(watch->prefix, path));
 }
 
@@ -392,8 +411,8 @@ static const struct store_watch_ops dir_watch_ops = {
     .free = dir_watch_free,
 };
 
-int dir_watch(struct store *store, const char *prefix, struct store_watch **ret_watch,
-              struct error *error)
+int dir_watch(struct store *store, const char *prefix, const struct exclusion *exclusion,
+              struct store_watch **ret_watch, struct error *error)
 {
     char text[128];
     struct dir_watch *watch = calloc(1, sizeof *watch);
@@ -403,6 +422,9 @@ int dir_watch(struct store *store, const char *prefix, struct store_watch **ret_
     watch->base.ops = &dir_watch_ops;
     watch->store = dir_store(store);
     (void)snprintf(watch->prefix, sizeof watch->prefix, "%s", prefix);
+    const char *slash = strrchr(watch->prefix, '/');
+    watch->prefix_directory = slash ? (size_t)(slash - watch->prefix) + 1 : 0;
+    watch->exclusion = exclusion;
     watch->inotify = -1;
     watch->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     int r = watch->wake < 0 ? -errno : begin(watch);

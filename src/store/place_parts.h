@@ -31,8 +31,9 @@ struct opened {
 
 struct place_watch {
     struct store_watch base;
-    struct place *place; /* borrowed */
-    char *prefix;        /* owned */
+    struct place *place;               /* borrowed */
+    char *prefix;                      /* owned */
+    const struct exclusion *exclusion; /* borrowed; NULL: none */
 
     /* Guarded by the place's lock. */
     struct place_watch *next;
@@ -92,7 +93,8 @@ struct opened *place_drop(struct place *place);
 bool place_set_condition(struct place *place, bool available, const char *reason);
 
 must_check int place_watch_new(struct store *store, const char *prefix,
-                               struct store_watch **ret_watch, struct error *error);
+                               const struct exclusion *exclusion, struct store_watch **ret_watch,
+                               struct error *error);
 /* The watches' share of place_drop(). Lock held. */
 void place_watch_drop_all(struct place *place);
 

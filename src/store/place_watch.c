@@ -38,7 +38,8 @@ static int begin(struct place_watch *watch)
     if (!opened) {
         return 0;
     }
-    int r = store_watch_new(opened->store, watch->prefix, &inner, &partial, NULL);
+    int r = store_watch_new_except(opened->store, watch->prefix, watch->exclusion, &inner, &partial,
+                                   NULL);
     if (r < 0) {
         place_leave(place, opened);
         return r;
@@ -162,8 +163,8 @@ static const struct store_watch_ops place_watch_ops = {
     .free = watch_free,
 };
 
-int place_watch_new(struct store *store, const char *prefix, struct store_watch **ret_watch,
-                    struct error *error)
+int place_watch_new(struct store *store, const char *prefix, const struct exclusion *exclusion,
+                    struct store_watch **ret_watch, struct error *error)
 {
     struct place *place = place_of(store);
     struct place_watch *watch = calloc(1, sizeof *watch);
@@ -173,8 +174,8 @@ int place_watch_new(struct store *store, const char *prefix, struct store_watch 
         free(watch);
         return error_set(error, ERROR_MEMORY, "out of memory for a watch");
     }
-    *watch =
-        (struct place_watch){.base = {.ops = &place_watch_ops}, .place = place, .prefix = copy};
+    *watch = (struct place_watch){
+        .base = {.ops = &place_watch_ops}, .place = place, .prefix = copy, .exclusion = exclusion};
     (void)pthread_mutex_lock(&place->lock);
     watch->next = place->watches;
     place->watches = watch;

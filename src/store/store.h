@@ -93,8 +93,8 @@ struct store_ops {
                 struct error *error);
     int (*read)(struct store *store, const char *key, const struct store_target *target,
                 size_t *ret_size, struct object_identity *ret_identity, struct error *error);
-    int (*watch)(struct store *store, const char *prefix, struct store_watch **ret_watch,
-                 struct error *error); /* NULL: cannot be watched */
+    int (*watch)(struct store *store, const char *prefix, const struct exclusion *exclusion,
+                 struct store_watch **ret_watch, struct error *error); /* NULL: cannot be watched */
     /* Looks again where `look`, else tells what is known. NULL: always available. */
     void (*condition)(struct store *store, bool look, struct store_condition *ret_condition);
     uint64_t (*generation)(struct store *store); /* NULL: always the same */
@@ -173,6 +173,12 @@ must_check int store_read(struct store *store, const char *key, const struct sto
 must_check int store_watch_new(struct store *store, const char *prefix,
                                struct store_watch **ret_watch, bool *ret_partial,
                                struct error *error);
+/* The same for a listing with this exclusion, which must outlive the watch: what it covers is not
+ * watched and tells of no change. NULL: nothing. */
+must_check int store_watch_new_except(struct store *store, const char *prefix,
+                                      const struct exclusion *exclusion,
+                                      struct store_watch **ret_watch, bool *ret_partial,
+                                      struct error *error);
 /* Waits, at most so long (negative: without end): 1 where something may have changed (all that is
  * known of is taken together), 0 where not, -ECANCELED after store_watch_cancel(). Directories that
  * came are watched from then on. A file that is written again and again makes it return each time:

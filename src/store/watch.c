@@ -9,6 +9,13 @@
 int store_watch_new(struct store *store, const char *prefix, struct store_watch **ret_watch,
                     bool *ret_partial, struct error *error)
 {
+    return store_watch_new_except(store, prefix, NULL, ret_watch, ret_partial, error);
+}
+
+int store_watch_new_except(struct store *store, const char *prefix,
+                           const struct exclusion *exclusion, struct store_watch **ret_watch,
+                           bool *ret_partial, struct error *error)
+{
     if (!store->ops->watch) {
         return error_set(error, ERROR_UNAVAILABLE, "a store of kind '%s' cannot be watched",
                          store->ops->kind);
@@ -17,7 +24,7 @@ int store_watch_new(struct store *store, const char *prefix, struct store_watch 
         return error_set(error, ERROR_MALFORMED, "watch: a prefix is at most %u bytes, as keys are",
                          LIMIT_KEY_BYTES);
     }
-    int r = store->ops->watch(store, prefix, ret_watch, error);
+    int r = store->ops->watch(store, prefix, exclusion, ret_watch, error);
     if (r == 0) {
         *ret_partial = store_watch_is_partial(*ret_watch);
     }

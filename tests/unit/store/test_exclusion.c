@@ -219,6 +219,35 @@ static void excluded_directories_are_not_entered(void **state)
     exclusion_free(exclusion);
 }
 
+/* What a Synology writes beside each photo makes no pass of a standing job. */
+static void what_is_excluded_is_not_watched(void **state)
+{
+    const struct tree *tree = *state;
+    char path[256];
+    struct exclusion *exclusion = NULL;
+    struct store_watch *watch = NULL;
+    bool partial = true;
+    tree_put(tree, "sub/@eaDir/a.jpg", "");
+    assert_int_equal(exclusion_new(exclusion_default, NULL, &exclusion, NULL), 0);
+    assert_int_equal(store_watch_new_except(tree->dir, "sub/", exclusion, &watch, &partial, NULL),
+                     0);
+    tree_put(tree, "sub/@eaDir/b.jpg", "");
+    tree_put(tree, "sub/._c.jpg", "");
+    assert_int_equal(mkdir(tree_path(tree, "sub/.Trash-1", path, sizeof path), 0700), 0);
+    tree_put(tree, "sub/.Trash-1/c.jpg", "");
+    assert_int_equal(store_watch_wait(watch, 50), 0);
+    tree_put(tree, "sub/c.jpg", "");
+    assert_int_equal(store_watch_wait(watch, 10000), 1);
+    while (store_watch_wait(watch, 0) == 1) {
+    }
+    assert_int_equal(mkdir(tree_path(tree, "sub/d", path, sizeof path), 0700), 0);
+    assert_int_equal(store_watch_wait(watch, 10000), 1);
+    tree_put(tree, "sub/d/c.jpg", "");
+    assert_int_equal(store_watch_wait(watch, 10000), 1);
+    store_watch_free(watch);
+    exclusion_free(exclusion);
+}
+
 static void foreign_suffixes_are_judged_by_their_bytes(void **state)
 {
     struct tree *tree = *state;
@@ -286,6 +315,7 @@ int main(void)
         cmocka_unit_test(patterns_are_checked),
         cmocka_unit_test_setup_teardown(listings_leave_out_what_is_excluded, setup, teardown),
         cmocka_unit_test_setup_teardown(excluded_directories_are_not_entered, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_excluded_is_not_watched, setup, teardown),
         cmocka_unit_test_setup_teardown(foreign_suffixes_are_judged_by_their_bytes, setup,
                                         teardown),
         cmocka_unit_test(rules_are_read_as_they_are_written),

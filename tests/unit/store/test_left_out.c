@@ -72,6 +72,24 @@ static void links_are_counted_once_whatever_the_page(void **state)
     }
 }
 
+static void a_prefix_behind_a_link_is_told(void **state)
+{
+    const struct tree *tree = *state;
+    char path[256];
+    struct store_page page;
+    struct store_list_query query = {.prefix = "link/", .limit = 10};
+    tree_put(tree, "c/d.jpg", "");
+    assert_int_equal(symlink("c", tree_path(tree, "link", path, sizeof path)), 0);
+    assert_int_equal(store_list(tree->dir, &query, &page, NULL), 0);
+    assert_int_equal(page.count, 0);
+    assert_int_equal(page.left_out.links, 1);
+    store_page_done(&page);
+    query.prefix = "nothing/";
+    assert_int_equal(store_list(tree->dir, &query, &page, NULL), 0);
+    assert_int_equal(page.left_out.links, 0);
+    store_page_done(&page);
+}
+
 static void the_most_frequent_suffixes_are_told(void **state)
 {
     (void)state;
@@ -134,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(links_are_counted_once_whatever_the_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_prefix_behind_a_link_is_told, setup, teardown),
         cmocka_unit_test(the_most_frequent_suffixes_are_told),
         cmocka_unit_test(what_was_told_reads_back),
     };
