@@ -40,6 +40,11 @@
 #define LIMIT_TOKEN_LEAST_BYTES 16u /* a shorter token gets a warning */
 
 /* Requests. */
+#define LIMIT_HEAD_BYTES (UINT64_C(16) << 10) /* request line and fields; a trailer, too */
+#define LIMIT_HEAD_FIELDS 256u
+#define LIMIT_HEAD_PAIRS 256u              /* query parameters, and cookies */
+#define LIMIT_CHUNK_EXTENSION_BYTES 1024u  /* of one chunk */
+#define LIMIT_REQUEST_ID_BYTES 64u         /* X-Request-Id */
 #define LIMIT_JSON_BYTES MIB               /* a control request's body */
 #define LIMIT_BODY_BYTES (64 * MIB)        /* images or tensors in hand [conf] */
 #define LIMIT_REQUEST_OBJECTS 256u         /* objects of one V2 request */
@@ -58,14 +63,15 @@
 #define LIMIT_JSON_VALUES MIB /* in a V2 request; more goes as binary */
 
 /* Time, in milliseconds. */
-#define LIMIT_HEADER_MS 10000   /* to send a request's head [conf] */
-#define LIMIT_BODY_MS 60000     /* to send a control or tensor body [conf] */
-#define LIMIT_IDLE_MS 120000    /* a kept-alive connection without request */
-#define LIMIT_OBJECT_MS 30000   /* an object in a worker [conf] */
-#define LIMIT_REQUEST_MS 120000 /* an object waiting in the queue [conf] */
-#define LIMIT_LOAD_MS 120000    /* a worker loading a model [conf] */
-#define LIMIT_STOP_TASKS_MS 800 /* uploads and the like, after those */
-#define LIMIT_STOP_MS 9000      /* running requests after SIGTERM */
+#define LIMIT_HEADER_MS 10000    /* to send a request's head [conf] */
+#define LIMIT_BODY_MS 60000      /* to send a control or tensor body [conf] */
+#define LIMIT_BODY_STALL_MS 5000 /* a body that does not move while another waits for its place */
+#define LIMIT_IDLE_MS 120000     /* a kept-alive connection without request */
+#define LIMIT_OBJECT_MS 30000    /* an object in a worker [conf] */
+#define LIMIT_REQUEST_MS 120000  /* an object waiting in the queue [conf] */
+#define LIMIT_LOAD_MS 120000     /* a worker loading a model [conf] */
+#define LIMIT_STOP_TASKS_MS 800  /* uploads and the like, after those */
+#define LIMIT_STOP_MS 9000       /* running requests after SIGTERM */
 
 /* Work that blocks, on threads of its own; each kind has its places. */
 #define LIMIT_LOADING 64u   /* models that are loaded at a time; more wait their turn */

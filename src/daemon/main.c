@@ -275,7 +275,9 @@ static int start_http(struct service *service, struct listen_socket *sockets, un
                                .body_ms = (int64_t)config->body_ms,
                                .idle_ms = (int64_t)config->idle_ms,
                                .bodies_bytes = config->body_bytes * 4,
-                               .answers = &service->answers};
+                               .answers = &service->answers,
+                               .stall_ms = LIMIT_BODY_STALL_MS,
+                               .identify = true};
     service->answers.limit = config->answer_bytes;
     struct http_handler handler = routes_handler(service);
     cleanup_buffer struct buffer certificate = BUFFER_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Answers with a whole body. The response is built on the caller's thread, whichever that is; the
- * listener's thread then hands it to libmicrohttpd.
+ * Answers with a whole body. Fields and body are made on the caller's thread, whichever that is;
+ * the listener's thread then sends them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,26 +11,36 @@
 #include "base/log.h"
 #include "http/state.h"
 
-/* Adds a field and its bytes on the wire. */
-static void add_header(struct MHD_Response *response, const char *name, const char *value,
-                       uint64_t *bytes)
+void http_answer_done(struct http_answer *answer)
 {
-    if (MHD_add_response_header(response, name, value) == MHD_YES) {
-        *bytes += strlen(name) + strlen(value) + strlen(": \r\n");
+    buffer_done(&answer->fields);
+    buffer_done(&answer->body);
+    if (answer->sourced) {
+        answer->source.free(answer->source.context);
     }
+    if (answer->budget) {
+        budget_give(answer->budget, answer->counted);
+    }
+    *answer = (struct http_answer){.status = 0};
 }
 
-uint64_t http_answer_head(struct MHD_Response *response, unsigned status, const char *content_type,
-                          const char *const *headers)
+static void add_field(struct buffer *lines, const char *name, const char *value)
 {
-    uint64_t bytes = strlen("HTTP/1.1 200 \r\n\r\n") + MHD_get_reason_phrase_len_for(status);
+    buffer_append_text(lines, name);
+    buffer_append_text(lines, ": ");
+    buffer_append_text(lines, value);
+    buffer_append_text(lines, "\r\n");
+}
+
+void http_answer_fields(struct http_answer *answer, const char *content_type,
+                        const char *const *headers)
+{
     if (content_type) {
-        add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type, &bytes);
+        add_field(&answer->fields, "Content-Type", content_type);
     }
     for (; headers && headers[0]; headers += 2) {
-        add_header(response, headers[0], headers[1], &bytes);
+        add_field(&answer->fields, headers[0], headers[1]);
     }
-    return bytes;
 }
 
 bool http_answer_may_encode(const struct http_request *request, const char *content_type,
@@ -42,77 +52,123 @@ bool http_answer_may_encode(const struct http_request *request, const char *cont
         return false;
     }
     for (; headers && headers[0]; headers += 2) {
-        if (strcasecmp(headers[0], MHD_HTTP_HEADER_CONTENT_ENCODING) == 0) {
+        if (strcasecmp(headers[0], "Content-Encoding") == 0) {
             return false;
         }
     }
     const char *field = NULL;
-    while ((field = http_request_next_header(request, MHD_HTTP_HEADER_ACCEPT_ENCODING, &place))) {
+    while ((field = http_request_next_header(request, "Accept-Encoding", &place))) {
         coding_accept(&wishes, field);
     }
     *ret_coding = coding_choose(&wishes);
     return true;
 }
 
-uint64_t http_answer_coding(struct MHD_Response *response, enum http_coding coding)
+void http_answer_coding(struct http_answer *answer, enum http_coding coding)
 {
-    uint64_t bytes = 0;
     const char *name = coding_name(coding);
     if (name) {
-        add_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, name, &bytes);
+        add_field(&answer->fields, "Content-Encoding", name);
     }
-    add_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING, &bytes);
-    return bytes;
+    add_field(&answer->fields, "Vary", "Accept-Encoding");
 }
 
-void http_answer_give(struct http_request *request, struct MHD_Response *response, unsigned status,
-                      uint64_t bytes, size_t size)
+/* False where it is not wanted any more. */
+static bool take_answer(struct http_request *request, struct http_answer *answer)
 {
     HOLD(&request->lock);
     if (request->answered || request->gone) {
-        MHD_destroy_response(response);
-        return;
+        return false;
     }
     request->answered = true;
-    request->response = response;
-    request->status = status;
-    request->bytes_sent = bytes;
-    request->answer_size = size;
-    if (request->suspended) {
-        request->suspended = false;
-        MHD_resume_connection(request->mhd);
+    request->answer = *answer;
+    *answer = (struct http_answer){.status = 0};
+    if (buffer_ok(&request->answer.fields) < 0 || buffer_ok(&request->answer.body) < 0) {
+        /* Without memory for an answer the connection is cut: the client learns that there is none.
+         */
+        log_event(LOG_LEVEL_DEBUG, "http_no_memory", "request=%llu",
+                  (unsigned long long)request->id);
+        request->gone = true;
+    }
+    http_request_resume(request);
+    return true;
+}
+
+void http_answer_give(struct http_request *request, struct http_answer *answer)
+{
+    if (!take_answer(request, answer)) {
+        http_answer_done(answer);
     }
 }
 
-enum MHD_Result http_answer_queue(struct http_request *request)
+static const char *reason_of(unsigned status)
 {
-    struct http_server *server = request->server;
-    struct MHD_Response *response = NULL;
-    size_t size = 0;
-    {
-        HOLD(&request->lock);
-        response = take_ptr(request->response);
-        size = request->answer_size;
-        if (response && (request->close || atomic_load(&server->quiescing))) {
-            add_header(response, MHD_HTTP_HEADER_CONNECTION, "close", &request->bytes_sent);
+    static const struct {
+        unsigned status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {206, "Partial Content"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+        {507, "Insufficient Storage"},
+    };
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (reasons[i].status == status) {
+            return reasons[i].reason;
         }
     }
-    if (!response) {
-        return MHD_NO;
-    }
-    /* The client must take the answer at a least rate, else it holds memory for ever. */
-    int64_t pieces = 1 + (int64_t)(size / HTTP_PROGRESS_BYTES);
-    http_deadline_set(request->connection, server->config.body_ms * pieces);
-    enum MHD_Result result = MHD_queue_response(request->mhd, request->status, response);
-    MHD_destroy_response(response);
-    return result;
+    return "Unknown";
 }
 
-/* Without memory for an answer, the connection is cut: the client learns that there is none. */
-static void give_up(struct http_request *request)
+static bool has_length(unsigned status)
 {
-    log_event(LOG_LEVEL_DEBUG, "http_no_memory", "request=%llu", (unsigned long long)request->id);
-    http_request_abandon(request);
+    return status >= 200 && status != 204 && status != 304;
+}
+
+void http_answer_write_head(struct http_request *request, struct buffer *output)
+{
+    const struct http_answer *answer = &request->answer;
+    bool chunked = answer->sourced ? answer->source.size == HTTP_SIZE_UNKNOWN : request->streaming;
+    uint64_t size = answer->sourced ? answer->source.size : answer->body.size;
+    buffer_printf(output, "HTTP/1.1 %u %s\r\n", answer->status, reason_of(answer->status));
+    buffer_append(output, answer->fields.data, answer->fields.size);
+    if (chunked && !request->head.old) {
+        buffer_append_text(output, "Transfer-Encoding: chunked\r\n");
+    } else if (!chunked && has_length(answer->status)) {
+        buffer_printf(output, "Content-Length: %llu\r\n", (unsigned long long)size);
+    }
+    if (request->label[0]) {
+        add_field(output, "X-Request-Id", request->label);
+    }
+    if (request->connection->close) {
+        buffer_append_text(output, "Connection: close\r\n");
+    } else if (request->head.old) {
+        buffer_append_text(output, "Connection: keep-alive\r\n");
+    }
+    buffer_append_text(output, "\r\n");
 }
 
 /* A whole answer on its way. */
@@ -146,98 +202,33 @@ static void encode_whole(const struct http_request *request, struct whole *whole
     http_encoder_free(encoder);
 }
 
-/* A body in memory, counted in the server's budget until it is sent. */
-struct counted {
-    struct budget *budget; /* borrowed */
-    char *body;            /* owned */
-    size_t size;
-    size_t taken;
-};
-
-static long read_counted(void *context, char *to, size_t room)
+/* Takes over `body`. False where the budget has no room for it: the request is not answered then.
+ */
+must_check static bool respond_owned(struct http_request *request, const struct whole *whole,
+                                     struct buffer *body)
 {
-    struct counted *counted = context;
-    size_t left = counted->size - counted->taken;
-    size_t size = left < room ? left : room;
-    memcpy(to, counted->body + counted->taken, size);
-    counted->taken += size;
-    return (long)size;
-}
-
-static void free_counted(void *context)
-{
-    struct counted *counted = context;
-    budget_give(counted->budget, counted->size);
-    free(counted->body);
-    free(counted);
-}
-
-/* Takes over `body`, for which the budget has room. A long one is read, so that its deadline is put
- * off by what the client takes, and not once for all. */
-static struct MHD_Response *counted_response(struct http_request *request, char *body, size_t size)
-{
-    struct counted *counted = malloc(sizeof *counted);
-    if (!counted) {
-        budget_give(request->answers, size);
-        free(body);
-        return NULL;
+    struct http_answer answer = {.status = whole->status, .body = *body};
+    *body = BUFFER_INIT;
+    if (request->answers && answer.body.size > HTTP_COUNTED_BYTES) {
+        if (!budget_take(request->answers, answer.body.size)) {
+            http_answer_done(&answer);
+            return false;
+        }
+        answer.budget = request->answers;
+        answer.counted = answer.body.size;
     }
-    *counted = (struct counted){.budget = request->answers, .body = body, .size = size};
-    if (size > HTTP_LONG_BYTES) {
-        return http_source_response(
-            request, &(struct http_source){read_counted, free_counted, counted, size});
+    http_answer_fields(&answer, whole->content_type, whole->headers);
+    if (whole->may_encode) {
+        http_answer_coding(&answer, whole->coding);
     }
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer_with_free_callback_cls(size, body, free_counted, counted);
-    if (!response) {
-        free_counted(counted);
-    }
-    return response;
-}
-
-static struct MHD_Response *plain_response(char *body, size_t size)
-{
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-        size, body, body ? free : NULL, body);
-    if (!response) {
-        free(body);
-    }
-    return response;
+    http_answer_give(request, &answer);
+    return true;
 }
 
 static void refuse(struct http_request *request)
 {
     http_respond_error(request, 503,
                        "the answers that wait to be sent are at their limit; try again");
-}
-
-/* Takes over `body`, memory of malloc() or NULL. False where the budget has no room for it: the
- * request is not answered then. */
-must_check static bool respond_owned(struct http_request *request, const struct whole *whole,
-                                     char *body, size_t size)
-{
-    bool counts = request->answers && size > HTTP_COUNTED_BYTES;
-    if (counts && !budget_take(request->answers, size)) {
-        free(body);
-        return false;
-    }
-    struct MHD_Response *response =
-        counts ? counted_response(request, body, size) : plain_response(body, size);
-    if (!response) {
-        give_up(request);
-        return true;
-    }
-    uint64_t bytes = http_answer_head(response, whole->status, whole->content_type, whole->headers);
-    if (whole->may_encode) {
-        bytes += http_answer_coding(response, whole->coding);
-    }
-    if (whole->status != MHD_HTTP_NO_CONTENT) {
-        int length = snprintf(NULL, 0, "Content-Length: %zu\r\n", size);
-        bytes += (uint64_t)length + (request->head_only ? 0 : size);
-    }
-    http_answer_give(request, response, whole->status, bytes,
-                     counts && size > HTTP_LONG_BYTES ? 0 : size);
-    return true;
 }
 
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
@@ -249,17 +240,12 @@ void http_respond(struct http_request *request, unsigned status, const char *con
     if (encoded.size == 0) {
         buffer_append(&encoded, body, size);
     }
-    if (buffer_ok(&encoded) < 0) {
-        buffer_done(&encoded);
-        give_up(request);
-        return;
-    }
-    if (!respond_owned(request, &whole, encoded.data, encoded.size)) {
+    if (!respond_owned(request, &whole, &encoded)) {
         refuse(request);
     }
 }
 
-/* Takes over `taken`, which has not failed. False as respond_owned(). */
+/* Takes over `taken`. False as respond_owned(). */
 must_check static bool respond_taken(struct http_request *request, struct whole *whole,
                                      struct buffer taken)
 {
@@ -269,7 +255,7 @@ must_check static bool respond_taken(struct http_request *request, struct whole 
         buffer_done(&taken);
         taken = encoded;
     }
-    return respond_owned(request, whole, taken.data, taken.size);
+    return respond_owned(request, whole, &taken);
 }
 
 void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
@@ -303,11 +289,24 @@ static void append_json_text(struct buffer *body, const char *text)
     }
 }
 
+static const char *code_of(unsigned status)
+{
+    switch (status) {
+    case 413:
+    case 414:
+    case 431:
+        return "too_large";
+    case 503:
+        return "unavailable";
+    default:
+        return "malformed";
+    }
+}
+
 void http_respond_error(struct http_request *request, unsigned status, const char *message)
 {
-    static const char *const retry[] = {MHD_HTTP_HEADER_RETRY_AFTER, "1", NULL};
-    static const char *const allow[] = {MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST, PUT, DELETE",
-                                        NULL};
+    static const char *const retry[] = {"Retry-After", "1", NULL};
+    static const char *const allow[] = {"Allow", "GET, HEAD, POST, PUT, DELETE", NULL};
     struct whole whole = {.status = status, .content_type = "application/json"};
     if (status == 429 || status == 503) {
         whole.headers = retry;
@@ -317,13 +316,8 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
     struct buffer body = BUFFER_INIT;
     buffer_append_text(&body, "{\"error\":\"");
     append_json_text(&body, message);
+    buffer_append_text(&body, "\",\"code\":\"");
+    buffer_append_text(&body, code_of(status));
     buffer_append_text(&body, "\"}\n");
-    if (buffer_ok(&body) < 0) {
-        buffer_done(&body);
-        give_up(request);
-        return;
-    }
-    if (!respond_taken(request, &whole, body)) { /* cannot be: it is short, and so not counted */
-        give_up(request);
-    }
+    (void)!respond_taken(request, &whole, body); /* it is short, and so not counted */
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The table of open connections, by descriptor: what the watcher looks at, what is counted, and
- * what is kept within the limit. libmicrohttpd tells of each connection's start and close, on the
- * listener's thread.
+ * what is kept within the limit. Opened and closed on the listener's thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -103,8 +102,8 @@ static void table_remove(struct http_server *server, struct http_connection *con
     }
 }
 
-/* Keeps the socket for a moment after libmicrohttpd has closed its descriptor: closing it with
- * unread input would reset the connection, and the client might never see its answer. */
+/* Keeps the socket for a moment after the connection is over: closing it with unread input would
+ * reset it, and the client might never see its answer. */
 static void linger(struct http_server *server, const struct http_connection *connection)
 {
     for (size_t i = 0; i < HTTP_LINGERING; i++) {
@@ -124,7 +123,7 @@ static void linger(struct http_server *server, const struct http_connection *con
     }
 }
 
-static struct http_connection *connection_new(const struct http_daemon *daemon, int fd)
+static struct http_connection *connection_new(struct http_loop *loop, int fd)
 {
     struct http_connection *connection = calloc(1, sizeof(*connection));
     if (!connection) {
@@ -133,52 +132,92 @@ static struct http_connection *connection_new(const struct http_daemon *daemon, 
     int domain = AF_UNSPEC;
     socklen_t size = sizeof(domain);
     (void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
-    connection->server = daemon->server;
-    connection->user = daemon->user;
+    connection->server = loop->server;
+    connection->loop = loop;
+    connection->user = loop->user;
     connection->fd = fd;
     connection->tcp = domain == AF_INET || domain == AF_INET6;
+    connection->readable = true;
+    connection->writable = true;
+    connection->phase = loop->tls ? HTTP_PHASE_HANDSHAKE : HTTP_PHASE_HEAD;
     uint64_t unused = 0;
     connection->counted = connection->tcp && http_bytes_counted(fd, &unused, &unused);
     atomic_store(&connection->waiting_ns, clock_now_ns());
-    http_deadline_set(connection, daemon->server->config.header_ms);
+    http_deadline_set(connection, loop->server->config.header_ms);
+    if (loop->tls && http_session_new(loop->server->tls, fd, &connection->session) < 0) {
+        free(connection);
+        return NULL;
+    }
     return connection;
 }
 
-void http_connection_notify(void *cls, struct MHD_Connection *mhd, void **slot,
-                            enum MHD_ConnectionNotificationCode code)
+static bool loop_add(struct http_loop *loop, struct http_connection *connection)
 {
-    struct http_daemon *daemon = cls;
-    struct http_server *server = daemon->server;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        if (daemon->tls) {
-            http_tls_enter(server->tls);
-        }
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-        struct http_connection *connection = info ? connection_new(daemon, info->connect_fd) : NULL;
-        *slot = connection;
-        if (connection) {
-            HOLD(&server->lock);
-            if (table_add(server, connection)) {
-                return;
-            }
-        }
-        /* Without a place in the table nothing guards it: its requests get no answer. */
-        free(connection);
-        *slot = NULL;
-        if (info) {
-            (void)shutdown(info->connect_fd, SHUT_RDWR);
-        }
-        return;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                .data.ptr = connection};
+    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, connection->fd, &event) < 0) {
+        return false;
     }
-    struct http_connection *connection = *slot;
-    *slot = NULL;
-    if (connection) {
+    connection->next = loop->first;
+    if (loop->first) {
+        loop->first->previous = connection;
+    }
+    loop->first = connection;
+    return true;
+}
+
+static void connection_free(struct http_connection *connection)
+{
+    http_session_free(connection->session);
+    (void)close(connection->fd);
+    buffer_done(&connection->input);
+    buffer_done(&connection->output);
+    free(connection);
+}
+
+struct http_connection *http_connection_open(struct http_loop *loop, int fd)
+{
+    struct http_server *server = loop->server;
+    struct http_connection *connection = connection_new(loop, fd);
+    if (!connection) {
+        (void)close(fd);
+        return NULL;
+    }
+    bool listed = false;
+    {
+        HOLD(&server->lock);
+        listed = table_add(server, connection);
+    }
+    if (listed && loop_add(loop, connection)) {
+        return connection;
+    }
+    if (listed) {
+        HOLD(&server->lock);
+        table_remove(server, connection);
+    }
+    connection_free(connection);
+    return NULL;
+}
+
+void http_connection_close(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+    if (connection->request) {
+        http_request_close(connection->request, true);
+        connection->linger = false;
+    }
+    if (connection->session && !atomic_load(&server->stopping)) {
+        http_session_bye(connection->session);
+    }
+    {
         HOLD(&server->lock);
         table_remove(server, connection);
         if (connection->linger && !connection->doomed && !atomic_load(&server->stopping)) {
             linger(server, connection);
         }
     }
-    free(connection);
+    /* A socket that lingers is not closed yet, and would go on to tell of itself. */
+    (void)epoll_ctl(connection->loop->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+    http_loop_forget(connection);
+    connection_free(connection);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The HTTP/1.1 server, on libmicrohttpd. Knows nothing of inference: it hands whole requests (or
+ * The HTTP/1.1 server. Knows nothing of inference: it hands whole requests (or
  * streamed bodies) to one handler table, and takes answers from any thread, at once or later.
  *
  * Threads: each listener has one epoll thread of its own; all callbacks of a request come from its
@@ -15,15 +15,16 @@
  * whole head, to let a new one in. Only where every connection has a request running is the new one
  * closed.
  *
- * The server answers on its own: 400 (malformed head, target or escape, %00, two lengths), 405 and
- * 501 (methods other than GET, HEAD, POST, PUT, DELETE), 413 and 503 (bodies, stopping), and, by
- * libmicrohttpd with an HTML body, 400, 414, 431 for a head that cannot be parsed or is larger than
- * about 16 KiB. RFC 9110 (6.6.1) asks a server with a clock for a Date field; there is none, as if
- * the array's clock were not to be trusted: no answer here may be kept by a cache, and 37 bytes are
- * a tenth of the smallest exchange.
+ * The server answers on its own: 400 (malformed head, target or escape, %00, two lengths), 414 and
+ * 431 (heads above the limits of limits.h), 405 and 501 (methods other than GET, HEAD, POST, PUT,
+ * DELETE), 505, 413, 415 and 503 (bodies, their coding, stopping). Each head that comes gets
+ * exactly one answer. A connection whose head or framing was refused is closed behind it. RFC 9110
+ * (6.6.1) asks a server with a clock for a Date field; there is none, as if the array's clock were
+ * not to be trusted: no answer here may be kept by a cache, and 37 bytes are a tenth of the
+ * smallest exchange.
  *
  * Each connection needs a descriptor, and up to 64 above the limit are open for moments: the
- * program sees to RLIMIT_NOFILE. A connection that has had a request holds 32 KiB.
+ * program sees to RLIMIT_NOFILE. A connection that has had a request holds 4 KiB.
  */
 #ifndef SITU_HTTP_HTTP_H
 #define SITU_HTTP_HTTP_H
@@ -44,14 +45,33 @@ struct http_request; /* one request and its answer; reference counted inside */
 struct http_config {
     unsigned connection_limit; /* of all listeners together; at least 1 */
     int64_t header_ms; /* from a connection's start to its first whole head, TLS handshake included;
-                        * later heads: from the end of the request line */
+                        * later heads: from their first byte */
     int64_t body_ms;   /* to a whole buffered body; a streamed one, and an answer on its way to the
                         * client, must move by 64 KiB a `body_ms` */
     int64_t idle_ms;   /* kept-alive connection without request */
-    /* Buffered bodies of all running requests together; more is answered with 503. 0: no bound. */
+    /* Buffered bodies of all running requests together. A body for which there is no room waits for
+     * it, up to `body_ms`, and is then answered with 503; so is one that has its place and does not
+     * move for `stall_ms` while another waits. 0: no bound. */
     uint64_t bodies_bytes;
     struct budget *answers; /* borrowed; whole answers above 4 KiB count in it until they are sent,
                              * and are 503 where it has no room. NULL: no bound */
+    int64_t stall_ms;
+    bool identify; /* answers carry X-Request-Id: the client's, where it can be taken, or one made
+                      here */
+};
+
+/* What became of a request, for a log of accesses. Strings end with the call. */
+struct http_served {
+    const char *id; /* http_request_label() */
+    const char *method;
+    const char *target; /* as it came, "" where it could not be read */
+    unsigned status;    /* 0: there was no answer */
+    uint64_t bytes_received;
+    uint64_t bytes_sent;
+    int64_t duration_ns; /* from the whole head on */
+    bool client_gone;
+    int fd; /* of the connection, to ask for its other end */
+    void *listener_user;
 };
 
 /* The handler. `begin` is called when the head is there; it says what to do with the body by
@@ -70,6 +90,9 @@ struct http_handler {
      * thread or that of http_server_free(), after which only a holder of a reference may touch the
      * request; answers are then ignored. */
     void (*end)(void *context, struct http_request *request, bool client_gone);
+    /* Every request that had a head, also one that was refused here: after its end, on the same
+     * thread. May be NULL. */
+    void (*served)(void *context, const struct http_served *served);
     void *context;
 };
 
@@ -123,7 +146,10 @@ const char *http_request_query(const struct http_request *request, const char *n
 const char *http_request_header(const struct http_request *request, const char *name);
 /* A buffered body; complete from `ready` on. May be NULL where the size is 0. */
 const void *http_request_body(const struct http_request *request, size_t *ret_size);
-uint64_t http_request_id(const struct http_request *request); /* for logs: counts from 1 */
+uint64_t http_request_id(const struct http_request *request); /* counts from 1 */
+/* X-Request-Id, as answers carry it: of 1 to 64 bytes that can stand in a log line unquoted; ""
+ * without http_config.identify. */
+const char *http_request_label(const struct http_request *request);
 void *http_request_listener_user(const struct http_request *request);
 void http_request_set_user(struct http_request *request, void *user);
 void *http_request_user(const struct http_request *request);
@@ -133,7 +159,8 @@ uint64_t http_request_bytes(const struct http_request *request);
 struct http_request *http_request_ref(struct http_request *request);
 void http_request_unref(struct http_request *request); /* NULL is fine */
 
-/* Body policy, from `begin` only. Buffered: up to `limit` bytes, else 413. Streamed: `sink` gets
+/* Body policy, from `begin` only. A body with a Content-Encoding comes decoded, and limits hold for
+ * what it was decoded to. Buffered: up to `limit` bytes, else 413. Streamed: `sink` gets
  * each piece on the listener's thread and returns 0 or a negative errno, after which `ready` comes
  * at once and the rest of the body is dropped; the answer goes out behind it. A body longer than
  * `limit` gets 413 without `ready`: at once where its length was announced.
@@ -180,7 +207,7 @@ struct http_source {
 void http_respond_source(struct http_request *request, const char *content_type,
                          const struct http_source *source, const char *const *headers);
 
-/* {"error": message} with that status; adds Retry-After: 1 to 429 and 503. */
+/* {"error": message, "code": word} with that status; adds Retry-After: 1 to 429 and 503. */
 void http_respond_error(struct http_request *request, unsigned status, const char *message);
 
 /* A streamed answer (chunked). http_stream_begin() answers the request with 200; the producer then

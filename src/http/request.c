@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The life of a request: target and head taken over, body collected or passed on, then either an
- * answer is there or the connection is suspended until one is. All of it runs on the listener's
- * thread, but for references, accessors and http_request_abandon(), which any thread may use.
+ * The life of a request: head taken over, body decoded, then collected or passed on, then either an
+ * answer is there or the connection waits until one is. All of it runs on the listener's thread,
+ * but for references, accessors, http_request_abandon() and the like, which any thread may use.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/log.h"
 #include "http/state.h"
 
-static struct http_connection *connection_of(struct MHD_Connection *mhd)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
-}
+static const char too_large[] = "the body is larger than this request may be";
 
 static void set_request(struct http_connection *connection, struct http_request *request)
 {
@@ -24,14 +20,14 @@ static void set_request(struct http_connection *connection, struct http_request 
     connection->request = request;
 }
 
-void *http_request_open(void *cls, const char *target, struct MHD_Connection *mhd)
+/* ---- life ---- */
+
+struct http_request *http_request_new(struct http_connection *connection)
 {
-    struct http_server *server = cls;
-    struct http_connection *connection = connection_of(mhd);
+    struct http_server *server = connection->server;
     struct http_request *request = calloc(1, sizeof(*request));
-    if (!connection || !request) {
-        free(request);
-        return NULL; /* the next step closes the connection */
+    if (!request) {
+        return NULL;
     }
     atomic_init(&request->references, 1);
     (void)pthread_mutex_init(&request->lock, NULL);
@@ -39,17 +35,10 @@ void *http_request_open(void *cls, const char *target, struct MHD_Connection *mh
     request->server = server;
     request->connection = connection;
     request->listener_user = connection->user;
-    request->answers = request->server->config.answers;
-    request->mhd = mhd;
-    buffer_append_text(&request->text, target ? target : "");
-    buffer_append_char(&request->text, '\0');
+    request->answers = server->config.answers;
+    request->live = connection;
+    request->begun_ns = clock_now_ns();
     set_request(connection, request);
-
-    /* A second request of the connection was idle until now: its head has the head's time. */
-    int64_t deadline = clock_now_ns() + server->config.header_ms * NS_PER_MS;
-    if (deadline < atomic_load(&connection->deadline_ns)) {
-        atomic_store(&connection->deadline_ns, deadline);
-    }
     return request;
 }
 
@@ -64,24 +53,28 @@ void http_request_unref(struct http_request *request)
     if (!request || atomic_fetch_sub(&request->references, 1) != 1) {
         return;
     }
-    if (request->response) {
-        MHD_destroy_response(request->response);
-    }
+    http_answer_done(&request->answer);
     buffer_done(&request->text);
     buffer_done(&request->body);
+    http_decoder_free(request->decoder);
     http_stream_drop(request);
     (void)pthread_mutex_destroy(&request->lock);
     free(request);
+}
+
+void http_request_resume(struct http_request *request)
+{
+    if (request->suspended) {
+        request->suspended = false;
+        http_loop_wake(request->live);
+    }
 }
 
 void http_request_abandon(struct http_request *request)
 {
     HOLD(&request->lock);
     request->gone = true;
-    if (request->suspended) {
-        request->suspended = false;
-        MHD_resume_connection(request->mhd);
-    }
+    http_request_resume(request);
 }
 
 void http_request_leave(struct http_request *request)
@@ -89,55 +82,20 @@ void http_request_leave(struct http_request *request)
     HOLD(&request->lock);
     if (request->suspended) {
         request->gone = true;
-        request->suspended = false;
-        MHD_resume_connection(request->mhd);
+        http_request_resume(request);
     }
 }
 
-static const char too_large[] = "the body is larger than this request may be";
+/* ---- head ---- */
 
-/* What the head says about the body, checked more strictly than by libmicrohttpd, which takes the
- * first Content-Length of several and reads an unknown Transfer-Encoding to the connection's end.
- */
-struct head_facts {
-    struct buffer *text;
-    size_t pairs;
-    unsigned lengths;
-    unsigned encodings;
-    bool chunked;
-    bool expects;
-    uint64_t length;
-};
-
-static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const char *name,
-                                   size_t name_size, const char *value, size_t value_size)
-{
-    struct head_facts *facts = cls;
-    (void)kind;
-    value = value ? value : "";
-    buffer_append(facts->text, name, name_size);
-    buffer_append_char(facts->text, '\0');
-    buffer_append(facts->text, value, value_size);
-    buffer_append_char(facts->text, '\0');
-    facts->pairs++;
-    if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
-        facts->lengths++;
-        facts->length = strtoull(value, NULL, 10); /* libmicrohttpd has checked the digits */
-    } else if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
-        facts->encodings++;
-        facts->chunked = strcasecmp(value, "chunked") == 0;
-    } else if (strcasecmp(name, MHD_HTTP_HEADER_EXPECT) == 0) {
-        facts->expects = true;
-    }
-    return MHD_YES;
-}
-
-/* Answers for the room itself: `ready` does not come, the connection ends. */
-static void refuse(struct http_request *request, unsigned status, const char *message)
+void http_request_refuse(struct http_request *request, unsigned status, const char *message)
 {
     request->readied = true;
     request->close = true;
     request->dropping = true;
+    request->drop_left = HTTP_DROP_REFUSED_BYTES;
+    buffer_done(&request->body);
+    http_place_release(request);
     http_respond_error(request, status, message);
 }
 
@@ -151,53 +109,83 @@ static bool is_one_of(const char *method, const char *const *methods)
     return false;
 }
 
-/* Takes the head over. False where it was refused. */
-static bool take_head(struct http_request *request, struct MHD_Connection *mhd, const char *method,
-                      struct head_facts *facts)
+/* An id that a client or proxy gave is kept where it can stand in a log line as it is. */
+static bool is_label(const char *text)
+{
+    size_t size = strlen(text);
+    return size > 0 && size <= LIMIT_REQUEST_ID_BYTES &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                        "-._~+/=:@") == size;
+}
+
+static void set_label(struct http_request *request)
+{
+    if (!request->server->config.identify) {
+        return;
+    }
+    const char *given = http_request_header(request, "X-Request-Id");
+    if (given && is_label(given)) {
+        (void)snprintf(request->label, sizeof(request->label), "%s", given);
+    } else {
+        (void)snprintf(request->label, sizeof(request->label), "%06x-%llx",
+                       request->server->label_prefix, (unsigned long long)request->id);
+    }
+}
+
+/* Takes the body's coding up. False where it was refused. */
+static bool take_coding(struct http_request *request)
+{
+    size_t place = 0;
+    const char *coding = http_request_next_header(request, "Content-Encoding", &place);
+    bool several = coding && http_request_next_header(request, "Content-Encoding", &place);
+    int r = several || !request->has_body ? 0 : http_decoder_new(coding, &request->decoder);
+    if (r == -ENOMEM) {
+        http_request_refuse(request, 503, "out of memory");
+        return false;
+    }
+    if (several || r < 0) {
+        char message[256];
+        (void)snprintf(message, sizeof(message),
+                       "Content-Encoding '%.100s' is not understood: gzip, deflate or zstd",
+                       coding);
+        http_request_refuse(request, 415, several ? "more than one Content-Encoding" : message);
+        return false;
+    }
+    return true;
+}
+
+/* False where it was refused. */
+static bool take_head(struct http_request *request, const struct http_refusal *refusal)
 {
     static const char *const taken[] = {"GET", "HEAD", "POST", "PUT", "DELETE", NULL};
     static const char *const known[] = {"PATCH", "OPTIONS", "TRACE", "CONNECT", NULL};
-    cleanup_free char *raw = take_ptr(request->text.data);
-    request->text = BUFFER_INIT;
-
-    request->method = request->text.size;
-    buffer_append_text(&request->text, method);
-    buffer_append_char(&request->text, '\0');
-    request->head_only = strcmp(method, "HEAD") == 0;
-    request->headers = request->text.size;
-    facts->text = &request->text;
-    (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, take_header, facts);
-    request->header_pairs = facts->pairs;
-    request->has_body = facts->encodings > 0 || facts->length > 0;
-
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    atomic_store(&request->bytes_received, info ? info->header_size : 0);
-
     struct error error = {0};
-    if (target_decode(raw ? raw : "", &request->text, &request->target, &error) < 0) {
-        refuse(request, error.code == ERROR_MALFORMED ? 400 : 503, error.message);
-    } else if (facts->lengths > 1 || facts->encodings > 1 || (facts->lengths && facts->encodings)) {
-        refuse(request, 400, "more than one Content-Length or Transfer-Encoding");
-    } else if (facts->encodings && !facts->chunked) {
-        refuse(request, 400, "the only Transfer-Encoding understood is chunked");
-    } else if (!is_one_of(method, taken)) {
-        refuse(request, is_one_of(method, known) ? 405 : 501,
-               "the methods are GET, HEAD, POST, PUT and DELETE");
+    if (buffer_ok(&request->text) < 0) {
+        http_request_abandon(request);
+        return false;
+    }
+    const char *method = http_request_method(request);
+    request->head_only = strcmp(method, "HEAD") == 0;
+    set_label(request);
+    if (refusal->status) {
+        http_request_refuse(request, refusal->status, refusal->message);
+        return false;
+    }
+    request->has_body = request->head.chunked || request->head.length > 0;
+    cleanup_free char *raw = strdup(request->text.data + request->head.target);
+    if (!raw) {
+        http_request_refuse(request, 503, "out of memory");
+    } else if (target_decode(raw, &request->text, &request->target, &error) < 0) {
+        http_request_refuse(request, error.code == ERROR_MALFORMED ? 400 : 503, error.message);
+    } else if (!is_one_of(http_request_method(request), taken)) {
+        http_request_refuse(request, is_one_of(http_request_method(request), known) ? 405 : 501,
+                            "the methods are GET, HEAD, POST, PUT and DELETE");
     } else if (atomic_load(&request->server->quiescing)) {
-        refuse(request, 503, "the server is stopping");
+        http_request_refuse(request, 503, "the server is stopping");
     } else {
-        return true;
+        return take_coding(request);
     }
     return false;
-}
-
-/* An answer before the body: worth waiting for a small body, so that the connection can be kept;
- * else the answer goes out now and libmicrohttpd closes. */
-static bool answer_at_once(const struct http_request *request, const struct head_facts *facts)
-{
-    return request->dropping && request->has_body &&
-           (facts->expects || facts->encodings || facts->length > HTTP_DROP_BYTES);
 }
 
 /* Answered, or given up for want of memory. */
@@ -207,26 +195,24 @@ static bool is_answered(struct http_request *request)
     return request->answered || request->gone;
 }
 
-static enum MHD_Result begin(struct http_request *request, struct MHD_Connection *mhd,
-                             const char *method)
+void http_request_begin(struct http_request *request, const struct http_refusal *refusal)
 {
     struct http_server *server = request->server;
     struct http_connection *connection = request->connection;
-    struct head_facts facts = {0};
-    request->entered = true;
     atomic_store(&connection->waiting_ns, 0);
     atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
-    if (take_head(request, mhd, method, &facts)) {
+    if (take_head(request, refusal)) {
         request->begun = true;
         atomic_fetch_add(&server->active, 1);
         server->handler.begin(server->handler.context, request);
         if (is_answered(request)) {
             request->readied = true;
             request->dropping = true;
+            request->drop_left = HTTP_DROP_BYTES;
         } else if (request->has_body && request->policy == HTTP_BODY_NONE) {
-            refuse(request, 413, "this request takes no body");
-        } else if (facts.length > request->limit && request->has_body) {
-            refuse(request, 413, too_large);
+            http_request_refuse(request, 413, "this request takes no body");
+        } else if (request->head.length > request->limit && request->has_body) {
+            http_request_refuse(request, 413, too_large);
         }
     }
     if (request->has_body) {
@@ -234,13 +220,22 @@ static enum MHD_Result begin(struct http_request *request, struct MHD_Connection
     } else {
         http_deadline_clear(connection);
     }
-    if (answer_at_once(request, &facts)) {
-        connection->linger = true;
-        request->close = true;
-        return http_answer_queue(request);
-    }
-    return MHD_YES;
 }
+
+bool http_request_answers_at_once(const struct http_request *request)
+{
+    if (!request->dropping || !request->has_body) {
+        return false;
+    }
+    const struct http_connection *connection = request->connection;
+    bool begun = connection->phase == HTTP_PHASE_BODY; /* its client has not been told to go on */
+    return request->drop_left == 0 ||
+           (!begun && (request->head.expects || request->head.chunked)) ||
+           (!request->head.chunked && (begun ? connection->body_left : request->head.length) >
+                                          (begun ? request->drop_left : HTTP_DROP_BYTES));
+}
+
+/* ---- body ---- */
 
 static void call_ready(struct http_request *request)
 {
@@ -248,40 +243,32 @@ static void call_ready(struct http_request *request)
     request->server->handler.ready(request->server->handler.context, request);
 }
 
-static void collect(struct http_request *request, const char *data, size_t size)
+/* Sees to a place for `size` more bytes. False while it waits for one. */
+static bool has_place(struct http_request *request, size_t size)
 {
-    struct http_server *server = request->server;
-    uint64_t budget = server->config.bodies_bytes;
-    if (size > request->limit - request->body.size) {
-        refuse(request, 413, too_large);
-        return;
-    }
-    request->budgeted += size;
-    uint64_t all = atomic_fetch_add(&server->body_bytes, size) + size;
-    if (budget == 0 || all <= budget) {
-        buffer_append(&request->body, data, size);
-    }
-    if ((budget != 0 && all > budget) || buffer_ok(&request->body) < 0) {
-        buffer_done(&request->body);
-        refuse(request, 503, "too many large bodies at once; try again");
-    }
-}
-
-/* False where the sink has no room. */
-static bool pass_on(struct http_request *request, const char *data, size_t size)
-{
-    if (size > request->limit - request->passed) {
-        refuse(request, 413, too_large);
+    uint64_t needed = request->body.size + size;
+    if (needed <= request->reserved) { /* T1's own, and others only add to it */
         return true;
     }
-    int result = request->sink(request->sink_context, data, size);
-    if (result == HTTP_SINK_FULL) {
+    uint64_t ahead = request->body.size / 2; /* in few steps, which stay below the limit */
+    uint64_t more = needed - request->reserved + ahead;
+    uint64_t most = request->limit - request->reserved;
+    return http_place_reserve(request, more < most ? more : most);
+}
+
+/* False while there is no place. */
+static bool collect(struct http_request *request, const char *data, size_t size)
+{
+    if (size > request->limit - request->body.size) {
+        http_request_refuse(request, 413, too_large);
+        return true;
+    }
+    if (!has_place(request, size)) {
         return false;
     }
-    request->passed += size;
-    if (result < 0) {
-        request->dropping = true;
-        call_ready(request);
+    buffer_append(&request->body, data, size);
+    if (buffer_ok(&request->body) < 0) {
+        http_request_refuse(request, 503, "out of memory for the body; try again");
     }
     return true;
 }
@@ -298,7 +285,6 @@ static bool pause_body(struct http_request *request)
     http_deadline_clear(request->connection);
     request->paused = true;
     request->suspended = true;
-    MHD_suspend_connection(request->mhd);
     return true;
 }
 
@@ -308,8 +294,7 @@ void http_body_resume(struct http_request *request)
     if (!request->suspended) {
         request->has_room = true;
     } else if (!request->answered) {
-        request->suspended = false;
-        MHD_resume_connection(request->mhd);
+        http_request_resume(request);
     }
 }
 
@@ -319,90 +304,152 @@ static void drop_if_answered(struct http_request *request)
     if (!request->dropping && is_answered(request)) {
         request->dropping = true;
         request->readied = true;
+        request->drop_left = HTTP_DROP_REFUSED_BYTES;
     }
 }
 
 /* False where the body is paused: the piece is to come again. */
-static bool stream_body(struct http_request *request, const char *data, size_t size)
+static bool pass_on(struct http_request *request, const char *data, size_t size)
+{
+    if (size > request->limit - request->passed) {
+        http_request_refuse(request, 413, too_large);
+        return true;
+    }
+    for (;;) {
+        int result = request->sink(request->sink_context, data, size);
+        if (result == 0) {
+            request->passed += size;
+            return true;
+        }
+        if (result != HTTP_SINK_FULL) {
+            request->dropping = true;
+            request->drop_left = HTTP_DROP_REFUSED_BYTES;
+            call_ready(request);
+            return true;
+        }
+        if (pause_body(request)) {
+            return false;
+        }
+        drop_if_answered(request);
+        if (request->dropping || atomic_load(&request->server->stopping)) {
+            return true;
+        }
+    }
+}
+
+static bool keep_piece(struct http_request *request, const char *data, size_t size)
+{
+    if (request->dropping) {
+        return true;
+    }
+    return request->policy == HTTP_BODY_STREAMED ? pass_on(request, data, size)
+                                                 : collect(request, data, size);
+}
+
+/* Keeps what the decoder has, and has it go on. Returns how much of the data was used;
+ * `*ret_waits`: what came out of it is to be kept later. */
+static size_t decode(struct http_request *request, const char *data, size_t size, bool *ret_waits)
+{
+    size_t used = 0;
+    *ret_waits = false;
+    while (!request->dropping) {
+        size_t out_size = 0;
+        const char *out = http_decoder_output(request->decoder, &out_size);
+        if (out_size > 0 && !keep_piece(request, out, out_size)) {
+            *ret_waits = true;
+            return used;
+        }
+        http_decoder_taken(request->decoder);
+        size_t step = 0;
+        int r = request->dropping
+                    ? 0
+                    : http_decoder_put(request->decoder, data + used, size - used, &step);
+        if (r < 0) {
+            http_request_refuse(request, r == -ENOMEM ? 503 : 400,
+                                r == -ENOMEM ? "out of memory for the body; try again"
+                                             : "the body is not what its Content-Encoding says");
+            break;
+        }
+        used += step;
+        (void)http_decoder_output(request->decoder, &out_size);
+        if (step == 0 && out_size == 0) {
+            break;
+        }
+    }
+    return request->dropping ? size : used;
+}
+
+ptrdiff_t http_request_take(struct http_request *request, const char *data, size_t size)
 {
     if (request->paused) {
         request->paused = false;
         http_deadline_set(request->connection, request->server->config.body_ms);
     }
-    while (!request->dropping && !pass_on(request, data, size)) {
-        if (pause_body(request)) {
-            return false;
-        }
-        drop_if_answered(request);
-        request->dropping = request->dropping || atomic_load(&request->server->stopping);
+    drop_if_answered(request);
+    if (atomic_load(&request->server->stopping)) {
+        return -EPIPE;
     }
-    http_deadline_progress(request, size);
+    bool waits = false;
+    size_t used = size;
+    if (request->dropping) {
+        request->drop_left -= size < request->drop_left ? size : request->drop_left;
+    } else if (request->decoder) {
+        used = decode(request, data, size, &waits);
+    } else if (!keep_piece(request, data, size)) {
+        used = 0;
+    }
+    atomic_fetch_add(&request->bytes_received, used);
+    if (used > 0) {
+        http_place_progress(request, used);
+        if (request->policy == HTTP_BODY_STREAMED) {
+            http_deadline_progress(request, used);
+        }
+    }
+    return (ptrdiff_t)used;
+}
+
+bool http_request_drain(struct http_request *request)
+{
+    if (!request->decoder || request->dropping) {
+        return true;
+    }
+    if (request->paused) {
+        request->paused = false;
+        http_deadline_set(request->connection, request->server->config.body_ms);
+    }
+    drop_if_answered(request);
+    bool waits = false;
+    (void)decode(request, "", 0, &waits);
+    if (waits) {
+        return false;
+    }
+    if (!request->dropping && !http_decoder_is_whole(request->decoder)) {
+        http_request_refuse(request, 400, "the body ends before its Content-Encoding does");
+    }
     return true;
 }
 
-/* A piece of the body; *size is 0 afterwards, unless it is to come again. */
-static enum MHD_Result take_body(struct http_request *request, const char *data, size_t *size)
-{
-    drop_if_answered(request);
-    bool drop = request->dropping;
-    if (request->policy == HTTP_BODY_STREAMED && !stream_body(request, data, *size)) {
-        return MHD_YES;
-    }
-    uint64_t received = atomic_fetch_add(&request->bytes_received, *size) + *size;
-    if (!drop && request->policy == HTTP_BODY_BUFFERED) {
-        collect(request, data, *size);
-    }
-    *size = 0;
-    /* Only a chunked body comes here beyond its limit; it may go on for a while, since the
-     * answer cannot be sent before its end, and a cut tells the client nothing. */
-    bool endless = drop && received > request->limit + HTTP_DROP_CHUNKED_BYTES;
-    return endless || atomic_load(&request->server->stopping) ? MHD_NO : MHD_YES;
-}
-
-/* The whole request is there. Comes again after a resume. */
-static enum MHD_Result finish(struct http_request *request, struct MHD_Connection *mhd)
+bool http_request_finish(struct http_request *request)
 {
     http_deadline_clear(request->connection);
+    atomic_store(&request->progress_ns, 0); /* it is whole: its place is its own */
     if (!request->readied) {
         call_ready(request);
     }
-    {
-        HOLD(&request->lock);
-        bool stop = atomic_load(&request->server->stopping) ||
-                    (!request->answered && atomic_load(&request->connection->left));
-        if (stop || request->gone) {
-            request->gone = true;
-            return MHD_NO;
-        }
-        if (!request->answered) {
-            request->suspended = true;
-            MHD_suspend_connection(mhd);
-            return MHD_YES;
-        }
+    HOLD(&request->lock);
+    bool stop = atomic_load(&request->server->stopping) ||
+                (!request->answered && atomic_load(&request->connection->left));
+    if (stop) {
+        request->gone = true;
     }
-    return http_answer_queue(request);
+    if (request->gone || request->answered) {
+        return true;
+    }
+    request->suspended = true;
+    return false;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's signature */
-enum MHD_Result http_request_step(void *cls, struct MHD_Connection *mhd, const char *url,
-                                  const char *method, const char *version, const char *data,
-                                  size_t *size, void **slot)
-{
-    struct http_request *request = *slot;
-    (void)cls;
-    (void)url;
-    (void)version;
-    if (!request) {
-        return MHD_NO;
-    }
-    if (!request->entered) {
-        return begin(request, mhd, method);
-    }
-    if (*size > 0) {
-        return take_body(request, data, size);
-    }
-    return finish(request, mhd);
-}
+/* ---- end ---- */
 
 /* Adds up the bytes of a connection that the kernel does not count. */
 static void count_bytes(const struct http_request *request, uint64_t sent)
@@ -414,45 +461,65 @@ static void count_bytes(const struct http_request *request, uint64_t sent)
     }
 }
 
-void http_request_close(void *cls, struct MHD_Connection *mhd, void **slot,
-                        enum MHD_RequestTerminationCode code)
+static void tell_served(struct http_request *request, unsigned status, uint64_t sent, bool gone)
 {
-    struct http_server *server = cls;
-    struct http_request *request = *slot;
-    (void)mhd;
-    *slot = NULL;
-    if (!request) {
+    const struct http_server *server = request->server;
+    if (!server->handler.served) {
         return;
     }
+    struct http_served served = {
+        .id = request->label,
+        .method = request->text.data ? http_request_method(request) : "",
+        .target = request->text.data ? request->text.data + request->head.target : "",
+        .status = gone && !request->answered ? 0 : status,
+        .bytes_received = atomic_load(&request->bytes_received),
+        .bytes_sent = sent,
+        .duration_ns = clock_now_ns() - request->begun_ns,
+        .client_gone = gone,
+        .fd = request->connection->fd,
+        .listener_user = request->listener_user,
+    };
+    server->handler.served(server->handler.context, &served);
+}
+
+void http_request_close(struct http_request *request, bool gone)
+{
+    struct http_server *server = request->server;
     struct http_connection *connection = request->connection;
+    http_place_release(request);
     set_request(connection, NULL);
     http_drained drained = NULL;
-    bool gone = code != MHD_REQUEST_TERMINATED_COMPLETED_OK;
     uint64_t sent = 0;
+    unsigned status = 0;
     {
         HOLD(&request->lock);
         gone = gone || !request->answered || request->gone;
         request->gone = true;
-        request->mhd = NULL;
+        request->suspended = false;
+        request->live = NULL;
         sent = request->bytes_sent;
+        status = request->answer.status;
         if (request->streaming && !request->stream_ended) {
             drained = request->drained;
         }
         http_stream_drop(request); /* a producer that looks again finds nothing in its way */
     }
     count_bytes(request, sent);
-    atomic_fetch_sub(&server->body_bytes, request->budgeted);
     atomic_store(&connection->waiting_ns, clock_now_ns());
     http_deadline_set(connection, server->config.idle_ms);
     if (drained) {
         drained(request->drained_context);
     }
+    http_answer_done(&request->answer); /* a holder may keep the request for long */
+    tell_served(request, status, sent, gone);
     if (request->begun) {
         server->handler.end(server->handler.context, request, gone);
         atomic_fetch_sub(&server->active, 1);
     }
     http_request_unref(request);
 }
+
+/* ---- what the daemon asks ---- */
 
 void http_accept_body(struct http_request *request, size_t limit)
 {
@@ -470,7 +537,7 @@ void http_accept_stream(struct http_request *request, uint64_t limit, http_sink 
 
 const char *http_request_method(const struct http_request *request)
 {
-    return request->text.data + request->method;
+    return request->text.data + request->head.method;
 }
 
 const char *http_request_path(const struct http_request *request)
@@ -486,19 +553,7 @@ const char *http_request_query(const struct http_request *request, const char *n
 const char *http_request_next_header(const struct http_request *request, const char *name,
                                      size_t *place)
 {
-    if (buffer_ok(&request->text) < 0) {
-        return NULL;
-    }
-    const char *at = request->text.data + request->headers;
-    for (size_t i = 0; i < request->header_pairs; i++) {
-        const char *value = at + strlen(at) + 1;
-        if (i >= *place && strcasecmp(at, name) == 0) {
-            *place = i + 1;
-            return value;
-        }
-        at = value + strlen(value) + 1;
-    }
-    return NULL;
+    return http_head_field(&request->text, &request->head, name, place);
 }
 
 const char *http_request_header(const struct http_request *request, const char *name)
@@ -516,6 +571,11 @@ const void *http_request_body(const struct http_request *request, size_t *ret_si
 uint64_t http_request_id(const struct http_request *request)
 {
     return request->id;
+}
+
+const char *http_request_label(const struct http_request *request)
+{
+    return request->label;
 }
 
 void *http_request_listener_user(const struct http_request *request)

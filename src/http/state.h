@@ -1,41 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of this room share: the server, its connections, its requests.
+ * What the files of this room share: the server, its listeners, connections and requests.
  *
- * Threads: T1 a listener's thread (libmicrohttpd's, one a listener), T2 the watcher (watch.c), T3
- * any thread of the daemon. Locks, in the order they are taken: http_server.lock,
- * http_request.lock, then libmicrohttpd's own. No callback of the daemon runs under any of them.
+ * Threads: T1 a listener's thread (loop.c, one a listener), T2 the watcher (watch.c), T3 any thread
+ * of the daemon. Locks, in the order they are taken: http_server.lock, http_request.lock,
+ * http_loop.lock. No callback of the daemon runs under any of them.
  *
- * Suspending: a request without an answer suspends its connection under http_request.lock and says
- * so in `suspended`; whoever clears the flag under that lock resumes it, exactly once. While the
- * flag is up libmicrohttpd keeps the connection alive, so that the resume cannot meet a dead one.
+ * Waiting: where a connection can do nothing until another thread has done something, its request
+ * says so in `suspended`, under http_request.lock; whoever clears the flag under that lock wakes
+ * the connection, exactly once. While its request is not over, a connection stays. Under
+ * http_server.lock any connection of the table may be woken.
  */
 #ifndef SITU_HTTP_STATE_H
 #define SITU_HTTP_STATE_H
 
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
+#include "http/chunks.h"
+#include "http/decoder.h"
 #include "http/encoder.h"
+#include "http/head.h"
 #include "http/http.h"
 #include "http/target.h"
 #include "http/tls.h"
 
 enum {
     HTTP_LISTENERS = 16,         /* listening sockets of one server */
-    HTTP_POOL_BYTES = 32 * 1024, /* a connection's memory: head and read buffer */
+    HTTP_READ_BYTES = 64 * 1024, /* one read of a body */
+    HTTP_HEAD_READ_BYTES = 4096, /* one read of a head */
     HTTP_CONNECTION_SLACK = 64,  /* connections above the limit, while others are being closed */
     HTTP_DROP_BYTES = 64 * 1024, /* a refused body up to this is read, and the connection kept */
-    HTTP_DROP_CHUNKED_BYTES =
-        1 << 26, /* a chunked body may overrun its limit so far; then it is cut */
+    HTTP_DROP_REFUSED_BYTES = 1 << 26,   /* of one that was refused halfway; then it is cut */
     HTTP_PROGRESS_BYTES = 64 * 1024,     /* what a streamed body or answer must move in `body_ms` */
     HTTP_STREAM_BLOCK = 16 * 1024,       /* the largest chunk of a streamed answer */
     HTTP_STREAM_KEPT_BYTES = 256 * 1024, /* a drained stream buffer above this is given back */
     HTTP_COUNTED_BYTES = 4096,           /* a whole answer up to this is not counted */
-    HTTP_LONG_BYTES = 1 << 20,    /* the deadline of a longer one is put off by what is taken */
-    HTTP_ENCODE_LEAST = 1024,     /* a smaller whole body is sent as it is */
+    HTTP_ENCODE_LEAST = 1024,            /* a smaller whole body is sent as it is */
     HTTP_ENCODE_MOST = 8 << 20,   /* and a larger one, which would hold the caller's thread */
     HTTP_ENCODE_FAST = 256 << 10, /* above this speed counts more than size */
     HTTP_HELD_BYTES = 16 * 1024,  /* what an encoder may hold back */
@@ -46,20 +49,53 @@ enum {
     HTTP_LINGER_MS = 2000,
 };
 
-/* Of libmicrohttpd's connection; allocated at its start, freed at its close, both by T1. */
+/* Where a connection is in its exchange of request and answer (exchange.c). */
+enum http_phase {
+    HTTP_PHASE_HANDSHAKE, /* TLS */
+    HTTP_PHASE_HEAD,      /* waits for a head, or for more of it */
+    HTTP_PHASE_PLACE,     /* its body waits for a place in memory */
+    HTTP_PHASE_BODY,
+    HTTP_PHASE_ANSWER, /* the request is whole, or refused: the answer is waited for */
+    HTTP_PHASE_SEND,   /* a whole answer is on its way */
+    HTTP_PHASE_STREAM, /* a streamed one */
+    HTTP_PHASE_SOURCE, /* one that is made as it is sent */
+};
+
+/* Allocated when it is accepted, freed when it is closed, both by T1. */
 struct http_connection {
     struct http_server *server; /* borrowed */
+    struct http_loop *loop;     /* borrowed */
     void *user;                 /* the listener's; borrowed */
-    int fd;              /* libmicrohttpd's; open as long as the connection is in the table */
+    int fd;                     /* owned */
     uint32_t generation; /* tells this connection from an earlier one on the same descriptor */
     bool tcp;
     bool counted;                 /* the kernel counts its bytes (TCP_INFO) */
-    bool linger;                  /* T1: answered before its body was read */
     struct http_request *request; /* server->lock; the one begun and not ended, or NULL */
     bool doomed;                  /* server->lock; shut down by us, about to close */
     atomic_bool left;             /* the client closed its side; set by T2 */
     _Atomic int64_t waiting_ns;   /* since when it waits for a whole head; 0 while a request runs */
     _Atomic int64_t deadline_ns;  /* 0: none */
+
+    struct http_connection *woken_next; /* loop->lock */
+    bool woken;                         /* loop->lock: in the list of those */
+
+    /* T1 only. */
+    struct http_connection *next, *previous; /* of the loop */
+    struct http_session *session;            /* owned; NULL: no TLS */
+    enum http_phase phase;
+    bool readable, writable; /* as far as is known */
+    bool ended;              /* the client has closed its sending side */
+    bool linger;             /* answered before its body was read */
+    bool close;              /* after the answer */
+    struct buffer input;     /* read and not used */
+    size_t input_taken;      /* of `input`, already used */
+    size_t scanned;          /* of the head, for its end */
+    unsigned empty_lines;    /* before the head */
+    struct http_chunks chunks;
+    uint64_t body_left;   /* of a body with Content-Length */
+    struct buffer output; /* head or chunk, not yet sent */
+    size_t output_taken;
+    uint64_t body_sent; /* of request->answer */
 };
 
 /* A closed connection whose socket is held open while the client still sends, so that the answer is
@@ -69,14 +105,24 @@ struct http_lingering {
     int64_t deadline_ns;
 };
 
-struct http_daemon {
-    struct MHD_Daemon *mhd; /* owned */
-    struct http_server *server;
+/* A listener and its connections. */
+struct http_loop {
+    struct http_server *server; /* borrowed */
     void *user;
-    int fd; /* owned; libmicrohttpd has a duplicate */
+    int fd; /* owned; listens */
     bool tls;
-    pthread_t starter;
-    char message[256]; /* libmicrohttpd's last complaint on the starter's thread */
+    int epoll_fd; /* owned */
+    int event_fd; /* owned; wakes the thread */
+    pthread_t thread;
+    bool started;
+
+    pthread_mutex_t lock;          /* guards the next */
+    struct http_connection *woken; /* those that something happened to */
+
+    /* T1 only. */
+    struct http_connection *first;
+    bool full; /* takes no connections for a moment: no descriptors, or too many */
+    char scratch[HTTP_READ_BYTES];
 };
 
 struct http_server {
@@ -92,11 +138,14 @@ struct http_server {
     struct http_lingering lingering[HTTP_LINGERING];
     bool watcher_asleep;                   /* it waits without time-out */
     uint64_t closed_received, closed_sent; /* of closed connections that the kernel counted */
+    uint64_t body_bytes;                   /* of http_request.reserved, all together */
+    struct http_request *first_waiting;    /* for a place, by place_next */
+    struct http_request *last_waiting;
 
     struct http_tls *tls; /* owned; constant from the first TLS listener on; NULL: none */
 
-    struct http_daemon daemons[HTTP_LISTENERS]; /* by the thread that starts and stops the server */
-    size_t daemons_count;
+    struct http_loop *loops[HTTP_LISTENERS]; /* owned; by the thread that starts and stops */
+    size_t loops_count;
 
     pthread_t watcher;
     bool watching; /* the thread runs */
@@ -108,60 +157,81 @@ struct http_server {
     atomic_bool stopping;
     atomic_bool quiescing;
     _Atomic uint64_t next_id;
+    unsigned label_prefix; /* of request ids made here: tells one run from another */
     _Atomic uint64_t requests;
     _Atomic uint64_t timeouts;
     _Atomic uint64_t computed_received,
-        computed_sent;           /* of connections that the kernel does not count */
-    _Atomic uint64_t body_bytes; /* buffered bodies of the requests that run */
+        computed_sent; /* of connections that the kernel does not count */
     _Atomic size_t active;
 };
 
 enum http_body_policy { HTTP_BODY_NONE, HTTP_BODY_BUFFERED, HTTP_BODY_STREAMED };
 
+/* An answer with a whole body, or the head of one that is made as it is sent. */
+struct http_answer {
+    unsigned status;
+    struct buffer fields; /* owned; lines of the head, but those that depend on the connection */
+    struct buffer body;   /* owned */
+    bool sourced;
+    struct http_source source; /* owned, where it is `sourced` */
+    struct budget *budget;     /* borrowed; or NULL */
+    uint64_t counted;          /* in that budget */
+};
+
+/* Frees it all, and gives back what was counted. */
+void http_answer_done(struct http_answer *answer);
+
 struct http_request {
     _Atomic unsigned references;
     uint64_t id;
-    void *user;             /* the holder's */
-    void *listener_user;    /* borrowed */
-    struct budget *answers; /* borrowed from the server's configuration; may be NULL */
+    char label[LIMIT_REQUEST_ID_BYTES + 1]; /* X-Request-Id; "": answers carry none */
+    void *user;                             /* the holder's */
+    void *listener_user;                    /* borrowed */
+    struct budget *answers;                 /* borrowed from the server's configuration; or NULL */
 
     /* T1 only. */
     struct http_server *server;         /* borrowed; not touched after `end` */
     struct http_connection *connection; /* borrowed; not touched after `end` */
-    bool entered;                       /* libmicrohttpd showed us the head */
     bool begun;                         /* handler.begin was called, so handler.end must be */
     bool readied;                       /* handler.ready was called, or must not be */
     bool has_body;
-    bool close;    /* the connection must not be kept */
-    bool dropping; /* what comes of the body is thrown away */
-    bool paused;   /* the sink had no room */
+    bool close;         /* the connection must not be kept */
+    bool dropping;      /* what comes of the body is thrown away */
+    uint64_t drop_left; /* how much of it at the most; then the connection is closed */
+    bool paused;        /* the sink had no room */
     enum http_body_policy policy;
     uint64_t limit;
-    uint64_t passed;   /* of a streamed body, to the sink */
-    uint64_t budgeted; /* of http_server.body_bytes */
+    uint64_t passed; /* of a streamed body, to the sink */
     http_sink sink;
     void *sink_context;
-    uint64_t moved; /* bytes since the deadline was last put off */
+    uint64_t bytes_sent;
+    uint64_t moved;               /* bytes since the deadline was last put off */
+    struct http_decoder *decoder; /* owned; of the body's Content-Encoding, or NULL */
+    int64_t begun_ns;
+
+    /* admission.c. */
+    uint64_t reserved;               /* server->lock; of the server's body_bytes */
+    uint64_t wanted;                 /* server->lock; what it waits for, 0: nothing */
+    struct http_request *place_next; /* server->lock */
+    int64_t waiting_since_ns;        /* server->lock */
+    _Atomic int64_t progress_ns;     /* when its body last moved; 0: it holds no place */
+    uint64_t progress_bytes;         /* T1; since then */
+    atomic_bool evicted;             /* it has lost its place, or its time to get one is over */
 
     /* Written by T1 before `ready`, read by any holder afterwards. */
     struct buffer text; /* method, target, header fields: NUL-terminated, at the offsets below */
+    struct http_head head;
     struct target target;
-    size_t method;
-    size_t headers;
-    size_t header_pairs;
     struct buffer body;
     _Atomic uint64_t bytes_received;
 
-    pthread_mutex_t lock;          /* guards all below */
-    struct MHD_Connection *mhd;    /* borrowed; NULL when the request is over */
-    struct MHD_Response *response; /* owned; NULL when queued */
-    unsigned status;
+    pthread_mutex_t lock;         /* guards all below */
+    struct http_connection *live; /* borrowed; NULL when the request is over */
+    struct http_answer answer;
     bool answered;
     bool suspended;
     bool gone; /* no answer will reach the client */
     bool head_only;
-    uint64_t bytes_sent; /* as computed */
-    size_t answer_size;
 
     bool streaming;
     bool stream_ended;
@@ -180,13 +250,28 @@ struct http_request {
     uint32_t held_ms;              /* how long that was */
 };
 
-/* request.c: the callbacks that libmicrohttpd gets. */
-void *http_request_open(void *cls, const char *target, struct MHD_Connection *mhd);
-enum MHD_Result http_request_step(void *cls, struct MHD_Connection *mhd, const char *url,
-                                  const char *method, const char *version, const char *data,
-                                  size_t *size, void **slot);
-void http_request_close(void *cls, struct MHD_Connection *mhd, void **slot,
-                        enum MHD_RequestTerminationCode code);
+/* request.c: what T1 does with a request. */
+
+/* For a head that begins at the connection; NULL without memory. */
+struct http_request *http_request_new(struct http_connection *connection);
+/* The head is there, or refused: what is to be done with the body is known then. */
+void http_request_begin(struct http_request *request, const struct http_refusal *refusal);
+/* Answered before its body is read, and worth no waiting for it. */
+bool http_request_answers_at_once(const struct http_request *request);
+/* A piece of the body. Returns how much of it was taken: less where the sink has no room, or there
+ * is no place in memory; the connection then waits. -EPIPE: the connection is to be cut. */
+must_check ptrdiff_t http_request_take(struct http_request *request, const char *data, size_t size);
+/* What a decoder still holds of the body, once all of it has come. True when it is through; false
+ * while the connection waits. */
+bool http_request_drain(struct http_request *request);
+/* The whole request is there. False: it waits for its answer. Comes again when it is woken. */
+bool http_request_finish(struct http_request *request);
+/* The framing of its body is broken, or it lost its place. */
+void http_request_refuse(struct http_request *request, unsigned status, const char *message);
+/* It is over. */
+void http_request_close(struct http_request *request, bool gone);
+/* Clears `suspended` and wakes the connection; request->lock is held. */
+void http_request_resume(struct http_request *request);
 /* Gives up a request whose client is gone or whose server stops. Any thread; the caller makes sure
  * that it is not over (server->lock, by way of http_connection.request). */
 void http_request_abandon(struct http_request *request);
@@ -194,40 +279,69 @@ void http_request_abandon(struct http_request *request);
  * http_connection.left. The watcher, under server->lock. */
 void http_request_leave(struct http_request *request);
 
-/* answer.c. The bytes of status line and fields on the wire, which it adds to the response: */
-uint64_t http_answer_head(struct MHD_Response *response, unsigned status, const char *content_type,
-                          const char *const *headers);
+/* admission.c: places for bodies in memory. */
+
+/* Asks for `bytes` more. True: there is room. False: it waits, and its connection is woken when it
+ * has them, or when it is `evicted`. T1. */
+bool http_place_reserve(struct http_request *request, uint64_t bytes);
+/* Its body moved by so many bytes. T1. */
+void http_place_progress(struct http_request *request, size_t bytes);
+/* Gives all back, and lets in those that wait. T1. */
+void http_place_release(struct http_request *request);
+/* Evicts what holds a place that somebody waits for and does not move, and what has waited for too
+ * long. Returns whether anything waits. The watcher. */
+bool http_place_check(struct http_server *server, int64_t now_ns);
+
+/* answer.c. The lines of type and of the caller's fields: */
+void http_answer_fields(struct http_answer *answer, const char *content_type,
+                        const char *const *headers);
 /* Whether content of that type and with these fields may be encoded for a client that wants it;
  * *ret_coding is what this client wants. */
 bool http_answer_may_encode(const struct http_request *request, const char *content_type,
                             const char *const *headers, enum http_coding *ret_coding);
-/* The fields that say so; returns their bytes. */
-uint64_t http_answer_coding(struct MHD_Response *response, enum http_coding coding);
-/* Makes it the request's answer (taken over) and wakes its connection; any thread. Destroyed where
- * the request is answered already or over. `bytes` on the wire as computed, `size` of the body. */
-void http_answer_give(struct http_request *request, struct MHD_Response *response, unsigned status,
-                      uint64_t bytes, size_t size);
-/* Hands the answer to libmicrohttpd. T1. */
-enum MHD_Result http_answer_queue(struct http_request *request);
+/* The lines that say so. */
+void http_answer_coding(struct http_answer *answer, enum http_coding coding);
+/* Makes it the request's answer (taken over) and wakes its connection; any thread. Dropped where
+ * the request is answered already or over; the request is given up where it has failed. */
+void http_answer_give(struct http_request *request, struct http_answer *answer);
+/* Appends the head as it goes out. T1. */
+void http_answer_write_head(struct http_request *request, struct buffer *output);
 
-/* source.c: a response whose body is read from `source`, which it owns. NULL: no memory, and the
- * source is freed. */
-struct MHD_Response *http_source_response(struct http_request *request,
-                                          const struct http_source *source);
-/* stream.c: a byte to send to a socket that takes none, for a client that gets nothing more. */
-ssize_t http_stream_break(const struct http_request *request, char *to);
+enum http_stream_step { HTTP_STREAM_PIECE, HTTP_STREAM_WAIT, HTTP_STREAM_END, HTTP_STREAM_BROKEN };
 
-/* stream.c. Wakes a stream whose held bytes are due at `now_ns`; returns when they will be (it need
+/* source.c: reads the next piece of request->answer.source into `scratch`, and appends it to
+ * `output` as stream.c does. `*sent` counts what was read. T1. */
+enum http_stream_step http_source_take(struct http_request *request, char *scratch,
+                                       struct buffer *output, uint64_t *sent);
+
+/* stream.c. */
+/* Appends the next piece of the stream to `output`, framed where the client speaks HTTP/1.1. After
+ * WAIT the connection is woken. T1. */
+enum http_stream_step http_stream_take(struct http_request *request, struct buffer *output);
+/* Wakes a stream whose held bytes are due at `now_ns`; returns when they will be (it need
  * not be asked again before), or 0. The watcher, under server->lock. */
 int64_t http_stream_wake(struct http_request *request, int64_t now_ns);
 /* Frees what the stream holds; nothing is pending any more. request->lock is held. */
 void http_stream_drop(struct http_request *request);
 
-/* connections.c: libmicrohttpd tells of a connection's start and close. */
-void http_connection_notify(void *cls, struct MHD_Connection *mhd, void **slot,
-                            enum MHD_ConnectionNotificationCode code);
+/* connections.c. A connection from its descriptor, which it takes over; NULL where there is no
+ * place for it, and it is closed. T1. */
+struct http_connection *http_connection_open(struct http_loop *loop, int fd);
+void http_connection_close(struct http_connection *connection);
 /* Shuts the connection's socket down, once. server->lock is held. */
 void http_connection_doom(struct http_server *server, struct http_connection *connection);
+
+/* exchange.c: goes on with what the connection is at, until it has to wait. It may be gone then. */
+void http_exchange_run(struct http_connection *connection);
+
+/* loop.c. */
+must_check int http_loop_start(struct http_server *server, int fd, bool tls, void *user,
+                               struct http_loop **ret_loop, struct error *error);
+void http_loop_stop(struct http_loop *loop); /* joins, closes its connections, frees */
+/* Has its thread run the connection. Any thread that knows it is there. */
+void http_loop_wake(struct http_connection *connection);
+/* It is about to be freed. T1. */
+void http_loop_forget(struct http_connection *connection);
 
 /* watch.c */
 must_check int http_watch_start(struct http_server *server, struct error *error);

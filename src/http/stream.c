@@ -34,19 +34,11 @@ static void note_pending(struct http_request *request)
     request->above = request->above || pending_size(request) > request->low_water;
 }
 
-static void resume(struct http_request *request)
-{
-    if (request->suspended) {
-        request->suspended = false;
-        MHD_resume_connection(request->mhd);
-    }
-}
-
 /* A stream that lost bytes must not look whole. */
 static int break_stream(struct http_request *request)
 {
     request->stream_aborted = true;
-    resume(request);
+    http_request_resume(request);
     return -ENOMEM;
 }
 
@@ -85,13 +77,19 @@ static int flush(struct http_request *request)
     return request->encoder && request->held > 0 ? encode(request, NULL, 0, HTTP_ENCODE_FLUSH) : 0;
 }
 
-/* Moves up to `room` bytes out of the pending ones. */
-static size_t take_pending(struct http_request *request, char *to, size_t room)
+/* Moves a piece out of the pending bytes, as a chunk where the client knows what that is. */
+static void take_pending(struct http_request *request, struct buffer *output)
 {
     struct buffer *pending = &request->pending;
     size_t size = ready_size(request);
-    size = size < room ? size : room;
-    memcpy(to, pending->data + request->pending_taken, size);
+    size = size < HTTP_STREAM_BLOCK ? size : HTTP_STREAM_BLOCK;
+    if (!request->head.old) {
+        buffer_printf(output, "%zx\r\n", size);
+    }
+    buffer_append(output, pending->data + request->pending_taken, size);
+    if (!request->head.old) {
+        buffer_append_text(output, "\r\n");
+    }
     request->pending_taken += size;
     if (request->pending_taken == pending->size) {
         request->pending_taken = 0;
@@ -104,9 +102,6 @@ static size_t take_pending(struct http_request *request, char *to, size_t room)
         pending->size -= request->pending_taken;
         request->pending_taken = 0;
     }
-    /* As one chunk: its size in hexadecimal and two line ends. */
-    request->bytes_sent += size + (uint64_t)snprintf(NULL, 0, "%zx\r\n\r\n", size);
-    return size;
 }
 
 /* Nothing can be sent now: flush what has been held long enough, and what may keep the producer
@@ -119,51 +114,36 @@ static int flush_due(struct http_request *request)
     return much || due ? flush(request) : 0;
 }
 
-/* The client gets nothing more. libmicrohttpd 0.9.75 forgets a connection that its client has reset
- * when the reader says "error": it is never closed. A failing send it does notice, so there is a
- * byte to send, to a socket that takes none. */
-ssize_t http_stream_break(const struct http_request *request, char *to)
-{
-    (void)shutdown(request->connection->fd, SHUT_RDWR);
-    *to = '\n';
-    return 1;
-}
-
 /* Nothing is pending: the end, or wait for the producer. */
-static ssize_t wait_or_end(struct http_request *request, char *to)
+static enum http_stream_step wait_or_end(struct http_request *request, struct buffer *output)
 {
-    if (request->gone || request->stream_aborted || atomic_load(&request->server->stopping) ||
-        atomic_load(&request->connection->left)) {
-        return http_stream_break(request, to);
+    if (atomic_load(&request->server->stopping) || atomic_load(&request->connection->left)) {
+        return HTTP_STREAM_BROKEN;
     }
     if (request->stream_ended) {
-        request->bytes_sent += strlen("0\r\n\r\n");
-        return MHD_CONTENT_READER_END_OF_STREAM;
+        buffer_append_text(output, request->head.old ? "" : "0\r\n\r\n");
+        return buffer_ok(output) < 0 ? HTTP_STREAM_BROKEN : HTTP_STREAM_END;
     }
     http_deadline_clear(request->connection); /* it is not the client that is slow */
     request->suspended = true;
-    MHD_suspend_connection(request->mhd);
-    return 0;
+    return HTTP_STREAM_WAIT;
 }
 
-static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t room)
+enum http_stream_step http_stream_take(struct http_request *request, struct buffer *output)
 {
-    struct http_request *request = cls;
     http_drained drained = NULL;
-    size_t size = 0;
-    (void)position;
     {
         HOLD(&request->lock);
         if (request->gone || request->stream_aborted) {
-            return http_stream_break(request, to);
+            return HTTP_STREAM_BROKEN;
         }
         if (ready_size(request) == 0 && flush_due(request) < 0) {
-            return http_stream_break(request, to);
+            return HTTP_STREAM_BROKEN;
         }
         if (ready_size(request) == 0) {
-            return wait_or_end(request, to);
+            return wait_or_end(request, output);
         }
-        size = take_pending(request, to, room);
+        take_pending(request, output);
         if (request->above && pending_size(request) <= request->low_water &&
             !request->stream_ended) {
             request->above = false;
@@ -173,11 +153,10 @@ static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t room)
     if (atomic_load(&request->connection->deadline_ns) == 0) {
         http_deadline_set(request->connection, request->server->config.body_ms);
     }
-    http_deadline_progress(request, size);
     if (drained) {
         drained(request->drained_context);
     }
-    return (ssize_t)size;
+    return buffer_ok(output) < 0 ? HTTP_STREAM_BROKEN : HTTP_STREAM_PIECE;
 }
 
 int64_t http_stream_wake(struct http_request *request, int64_t now_ns)
@@ -192,7 +171,7 @@ int64_t http_stream_wake(struct http_request *request, int64_t now_ns)
     }
     /* Before its answer is queued, or while the socket is busy, it comes by itself. */
     if (until_ns != 0 && request->streaming && !request->gone) {
-        resume(request);
+        http_request_resume(request);
     }
     return 0;
 }
@@ -206,30 +185,12 @@ void http_stream_drop(struct http_request *request)
     http_encoder_free(take_ptr(request->encoder));
 }
 
-/* To a HEAD request libmicrohttpd 0.9.75 would send the last, empty chunk of a stream: it is told
- * not to use chunks then, and closes the connection behind the head. */
-static struct MHD_Response *make_response(struct http_request *request)
-{
-    struct MHD_Response *response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, HTTP_STREAM_BLOCK, read_stream, request, NULL);
-    if (response && request->head_only) {
-        (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
-    }
-    return response;
-}
-
 void http_stream_begin(struct http_request *request, const char *content_type,
                        const char *const *headers, size_t low_water, http_drained drained,
                        void *context)
 {
-    struct MHD_Response *response = make_response(request);
-    if (!response) {
-        http_request_abandon(request);
-        return;
-    }
-    uint64_t bytes = http_answer_head(response, 200, content_type, headers);
-    bytes += request->head_only ? strlen("Connection: close\r\n")
-                                : strlen("Transfer-Encoding: chunked\r\n");
+    struct http_answer answer = {.status = 200};
+    http_answer_fields(&answer, content_type, headers);
     enum http_coding coding = HTTP_CODING_IDENTITY;
     struct http_encoder *encoder = NULL;
     if (http_answer_may_encode(request, content_type, headers, &coding)) {
@@ -237,7 +198,7 @@ void http_stream_begin(struct http_request *request, const char *content_type,
             encoder = http_encoder_new(coding, false);
             coding = encoder ? coding : HTTP_CODING_IDENTITY;
         }
-        bytes += http_answer_coding(response, coding);
+        http_answer_coding(&answer, coding);
     }
     {
         HOLD(&request->lock);
@@ -250,7 +211,7 @@ void http_stream_begin(struct http_request *request, const char *content_type,
         }
     }
     http_encoder_free(encoder);
-    http_answer_give(request, response, 200, bytes, 0);
+    http_answer_give(request, &answer);
 }
 
 static int append(struct http_request *request, const void *bytes, size_t size)
@@ -280,7 +241,7 @@ int http_stream_append(struct http_request *request, const void *bytes, size_t s
     int r = append(request, bytes, size);
     note_pending(request);
     if (r == 0 && ready_size(request) > 0) {
-        resume(request);
+        http_request_resume(request);
     }
     return r;
 }
@@ -289,7 +250,7 @@ void http_stream_flush(struct http_request *request)
 {
     HOLD(&request->lock);
     if (!request->gone && flush(request) == 0 && ready_size(request) > 0) {
-        resume(request);
+        http_request_resume(request);
     }
 }
 
@@ -310,8 +271,8 @@ void http_stream_end(struct http_request *request, bool aborted)
     atomic_store(&request->held_until_ns, 0);
     request->stream_ended = true;
     request->stream_aborted = request->stream_aborted || aborted;
-    if (aborted && request->mhd) { /* a client that takes nothing would not be seen otherwise */
-        atomic_store(&request->connection->deadline_ns, clock_now_ns());
+    if (aborted && request->live) { /* a client that takes nothing would not be seen otherwise */
+        atomic_store(&request->live->deadline_ns, clock_now_ns());
     }
-    resume(request);
+    http_request_resume(request);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Only this file speaks GnuTLS; the handshakes themselves are libmicrohttpd's.
+ * Only this file speaks GnuTLS.
  *
  * A session may point to its certificate for as long as it lives, so a pair that was replaced is
  * kept until the server ends. One that is set again unchanged makes no new pair.
  */
 #include "http/tls.h"
 
+#include <errno.h>
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <pthread.h>
@@ -29,9 +30,6 @@ struct http_tls {
     pthread_mutex_t lock; /* guards the rest */
     struct pair *current; /* owned */
 };
-
-/* NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a thread's own */
-static _Thread_local struct http_tls *entered;
 
 static void pair_free(struct pair *pair)
 {
@@ -146,38 +144,115 @@ int http_tls_set(struct http_tls *tls, const char *certificate, const char *key,
     return 0;
 }
 
-void http_tls_enter(struct http_tls *tls)
-{
-    entered = tls;
-}
-
 /* NOLINTNEXTLINE(readability-function-size): GnuTLS's signature */
 static int retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
                     gnutls_pcert_st **ret_chain, unsigned *ret_size, gnutls_ocsp_data_st **ret_ocsp,
                     unsigned *ret_ocsp_size, gnutls_privkey_t *ret_key, unsigned *ret_flags)
 {
-    (void)session;
+    struct http_tls *tls = gnutls_session_get_ptr(session);
     (void)info;
     *ret_ocsp = NULL;
     *ret_ocsp_size = 0;
     *ret_flags = 0; /* they stay ours */
-    if (!entered) {
+    HOLD(&tls->lock);
+    if (!tls->current) {
         return -1;
     }
-    HOLD(&entered->lock);
-    if (!entered->current) {
-        return -1;
-    }
-    *ret_chain = entered->current->chain;
-    *ret_size = entered->current->chain_size;
-    *ret_key = entered->current->key;
+    *ret_chain = tls->current->chain;
+    *ret_size = tls->current->chain_size;
+    *ret_key = tls->current->key;
     return 0;
 }
 
-void *http_tls_callback(void)
+/* ---- sessions ---- */
+
+struct http_session {
+    gnutls_session_t session;
+    gnutls_certificate_credentials_t credentials;
+    bool again; /* the last write is to be made again */
+};
+
+/* Only what is safe today: TLS 1.2 and 1.3. */
+static const char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+
+int http_session_new(struct http_tls *tls, int fd, struct http_session **ret_session)
 {
-    gnutls_certificate_retrieve_function3 *function = retrieve;
-    void *callback = NULL;
-    memcpy(&callback, &function, sizeof callback); /* no cast from function to object */
-    return callback;
+    struct http_session *made = calloc(1, sizeof(*made));
+    if (!made) {
+        return -ENOMEM;
+    }
+    int r = gnutls_certificate_allocate_credentials(&made->credentials);
+    if (r == GNUTLS_E_SUCCESS) {
+        gnutls_certificate_set_retrieve_function3(made->credentials, retrieve);
+        r = gnutls_init(&made->session,
+                        GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
+    }
+    if (r == GNUTLS_E_SUCCESS) {
+        r = gnutls_priority_set_direct(made->session, priorities, NULL);
+    }
+    if (r == GNUTLS_E_SUCCESS) {
+        r = gnutls_credentials_set(made->session, GNUTLS_CRD_CERTIFICATE, made->credentials);
+    }
+    if (r != GNUTLS_E_SUCCESS) {
+        http_session_free(made);
+        return -EPROTO;
+    }
+    gnutls_session_set_ptr(made->session, tls);
+    gnutls_transport_set_int(made->session, fd);
+    gnutls_handshake_set_timeout(made->session, GNUTLS_INDEFINITE_TIMEOUT); /* the watcher's */
+    *ret_session = made;
+    return 0;
+}
+
+void http_session_free(struct http_session *session)
+{
+    if (session) {
+        if (session->session) {
+            gnutls_deinit(session->session);
+        }
+        if (session->credentials) {
+            gnutls_certificate_free_credentials(session->credentials);
+        }
+        free(session);
+    }
+}
+
+static int errno_of(ssize_t r)
+{
+    return r == GNUTLS_E_AGAIN || r == GNUTLS_E_INTERRUPTED ? -EAGAIN : -EPROTO;
+}
+
+int http_session_handshake(struct http_session *session)
+{
+    int r = 0;
+    do {
+        r = gnutls_handshake(session->session);
+    } while (r == GNUTLS_E_INTERRUPTED ||
+             (r < 0 && r != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(r)));
+    return r == GNUTLS_E_SUCCESS ? 0 : errno_of(r);
+}
+
+ssize_t http_session_read(struct http_session *session, void *to, size_t room)
+{
+    ssize_t r = 0;
+    do {
+        r = gnutls_record_recv(session->session, to, room);
+    } while (r == GNUTLS_E_INTERRUPTED);
+    return r >= 0 ? r : errno_of(r);
+}
+
+ssize_t http_session_write(struct http_session *session, const void *bytes, size_t size)
+{
+    ssize_t r = 0;
+    do { /* GnuTLS keeps what it could not send, and wants no bytes again */
+        r = session->again ? gnutls_record_send(session->session, NULL, 0)
+                           : gnutls_record_send(session->session, bytes, size);
+    } while (r == GNUTLS_E_INTERRUPTED);
+    session->again = r == GNUTLS_E_AGAIN;
+    return r >= 0 ? r : errno_of(r);
+}
+
+void http_session_bye(struct http_session *session)
+{
+    (void)gnutls_bye(session->session, GNUTLS_SHUT_WR);
 }

@@ -6,6 +6,9 @@
 #ifndef SITU_HTTP_TLS_H
 #define SITU_HTTP_TLS_H
 
+#include <stddef.h>
+#include <sys/types.h>
+
 #include "base/cleanup.h"
 #include "base/error.h"
 
@@ -21,11 +24,16 @@ void http_tls_free(struct http_tls *tls); /* NULL is fine; no session is left */
 must_check int http_tls_set(struct http_tls *tls, const char *certificate, const char *key,
                             struct error *error);
 
-/* Handshakes of the calling thread are answered from `tls` from now on: GnuTLS gives its callback
- * no context but the thread. */
-void http_tls_enter(struct http_tls *tls);
+/* A connection's TLS, on its listener's thread. Reads and writes never wait: -EAGAIN. A write
+ * that said so is made again with the same bytes. Other negative numbers: the connection is of no
+ * use. */
+struct http_session;
 
-/* A gnutls_certificate_retrieve_function3, for MHD_OPTION_HTTPS_CERT_CALLBACK2. */
-void *http_tls_callback(void);
+must_check int http_session_new(struct http_tls *tls, int fd, struct http_session **ret_session);
+void http_session_free(struct http_session *session); /* NULL is fine */
+must_check int http_session_handshake(struct http_session *session);
+ssize_t http_session_read(struct http_session *session, void *to, size_t room); /* 0: the end */
+ssize_t http_session_write(struct http_session *session, const void *bytes, size_t size);
+void http_session_bye(struct http_session *session); /* says that no more is sent */
 
 #endif

@@ -4,10 +4,9 @@
  * while their connection is suspended, and wakes streams whose encoder has held bytes for long
  * enough.
  *
- * libmicrohttpd knows a time-out of inactivity only, and looks at no socket while it is suspended.
- * The watcher therefore has each connection in an epoll set of its own, for EPOLLRDHUP alone, so
- * that it sleeps while requests go by. It never closes a descriptor of libmicrohttpd; it shuts it
- * down, and libmicrohttpd then sees its end.
+ * The watcher has each connection in an epoll set of its own, for EPOLLRDHUP alone, so that it
+ * sleeps while requests go by. It never closes a connection's descriptor; it shuts it down, and the
+ * listener's thread then sees its end.
  */
 #include <errno.h>
 #include <signal.h>
@@ -166,6 +165,7 @@ static int wait_ms(struct http_server *server, int tick_ms)
 {
     bool open = check_deadlines(server);
     bool lingers = check_lingering(server);
+    (void)http_place_check(server, clock_now_ns());
     tick_ms = check_streams(server, tick_ms);
     if (lingers) {
         return WATCH_LINGER_TICK_MS < tick_ms ? WATCH_LINGER_TICK_MS : tick_ms;

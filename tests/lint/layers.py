@@ -24,7 +24,7 @@ ONLY = {"cli": {"base"}, "client": {"base", "wire"}}
 PUBLIC_HEADER = {"situ.h": {"client", "cli"}}
 
 FOREIGN = {
-    r"(microhttpd|zstd)\.h|gnutls/": {"http"},
+    r"zstd(_errors)?\.h|gnutls/": {"http"},
     r"zlib\.h": {"http", "media"},
     r"jansson\.h": {"wire"},
     r"curl/": {"client"},

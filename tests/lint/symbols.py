@@ -14,8 +14,8 @@ import tree
 
 FORBIDDEN = {
     "situd": r"jpeg|spng|png|webp|onnxruntime",
-    "situ-worker": r"microhttpd|curl|lmdb",
-    "situ": r"jansson|curl|microhttpd|onnxruntime|lmdb|jpeg",
+    "situ-worker": r"gnutls|curl|lmdb",
+    "situ": r"jansson|curl|gnutls|onnxruntime|lmdb|jpeg",
 }
 
 

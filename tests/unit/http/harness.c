@@ -362,7 +362,8 @@ void app_start(struct app *app, unsigned limit, int64_t deadline_ms, uint64_t bo
                                  .header_ms = deadline_ms,
                                  .body_ms = deadline_ms,
                                  .idle_ms = deadline_ms,
-                                 .bodies_bytes = bodies_bytes};
+                                 .bodies_bytes = bodies_bytes,
+                                 .stall_ms = 300};
     struct http_handler handler = {
         .begin = app_begin, .ready = app_ready, .end = app_end, .context = app};
     struct error error = {0};

@@ -514,37 +514,77 @@ static int setup_budget(void **state)
     return 0;
 }
 
-static void test_buffered_bodies_have_a_bound_together(void **state)
+static const char body_head[] = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n";
+
+static int begin_body(const struct app *app, size_t size)
 {
-    struct app *app = *state;
     char body[500];
     memset(body, 'z', sizeof(body));
-    static const char head[] = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n";
-    int first = client_connect(app);
-    client_send_text(first, head);
-    client_send(first, body, 499);
-    sleep_ms(50);
-    int second = client_connect(app);
-    client_send_text(second, head);
-    client_send(second, body, 500);
+    int fd = client_connect(app);
+    client_send_text(fd, body_head);
+    client_send(fd, body, size);
+    return fd;
+}
+
+static void expect_status(int fd, unsigned status)
+{
     struct answer answer;
-    client_read(second, false, &answer);
-    assert_int_equal(answer.status, 503);
+    client_read(fd, false, &answer);
+    assert_int_equal(answer.status, status);
     answer_done(&answer);
-    client_send(first, body, 1);
-    client_read(first, false, &answer);
-    assert_int_equal(answer.status, 200);
-    answer_done(&answer);
-    wait_for(&app->ended, 2);
-    (void)close(second);
-    second = client_connect(app);
-    client_send_text(second, head);
-    client_send(second, body, 500);
-    client_read(second, false, &answer);
-    assert_int_equal(answer.status, 200);
-    answer_done(&answer);
+}
+
+static void test_a_body_waits_for_its_place_until_another_is_answered(void **state)
+{
+    struct app *app = *state;
+    enum { WAITING = 4 };
+    int first = begin_body(app, 499);
+    wait_for(&app->begun, 1);
+    int fds[WAITING];
+    for (int i = 0; i < WAITING; i++) {
+        fds[i] = begin_body(app, 500);
+        wait_for(&app->begun, 2 + (unsigned)i);
+    }
+    assert_int_equal(atomic_load(&app->readied), 0); /* 600 bytes have room for one of them */
+    client_send(first, "z", 1);
+    expect_status(first, 200);
+    for (int i = 0; i < WAITING; i++) {
+        expect_status(fds[i], 200);
+        (void)close(fds[i]);
+    }
     (void)close(first);
+}
+
+static void test_a_body_that_does_not_move_loses_its_place_to_one_that_waits(void **state)
+{
+    struct app *app = *state;
+    int stalled = begin_body(app, 490);
+    wait_for(&app->begun, 1);
+    sleep_ms(600);
+    assert_int_equal(atomic_load(&app->ended), 0); /* nobody waits: it may take its time */
+    int second = begin_body(app, 500);
+    expect_status(second, 200);
+    expect_status(stalled, 503);
+    assert_true(client_closed(stalled, 5000));
     (void)close(second);
+    (void)close(stalled);
+}
+
+static void test_a_refused_body_gives_its_place_back_at_once(void **state)
+{
+    struct app *app = *state;
+    int chunked = client_connect(app); /* it grows beyond APP_BODY_LIMIT, and is not read on */
+    client_send_text(chunked, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                              "1f4\r\n");
+    char bytes[500];
+    memset(bytes, 'z', sizeof(bytes));
+    client_send(chunked, bytes, sizeof(bytes));
+    client_send_text(chunked, "\r\nxyz\r\n"); /* framing that is none */
+    expect_status(chunked, 400);
+    int next = begin_body(app, 500);
+    expect_status(next, 200);
+    (void)close(chunked);
+    (void)close(next);
 }
 
 /* Many clients at once that ask for anything and leave at any moment. */
@@ -624,7 +664,9 @@ int main(void)
         TEST(at_the_limit_the_longest_idle_makes_room, setup_patient),
         TEST(a_crowd_of_idle_connections_does_not_keep_others_from_service, setup_patient),
         TEST(where_all_are_busy_the_new_one_is_closed, setup_patient),
-        TEST(buffered_bodies_have_a_bound_together, setup_budget),
+        TEST(a_body_waits_for_its_place_until_another_is_answered, setup_budget),
+        TEST(a_body_that_does_not_move_loses_its_place_to_one_that_waits, setup_budget),
+        TEST(a_refused_body_gives_its_place_back_at_once, setup_budget),
         TEST(a_rush_of_clients_that_come_and_leave, setup_strict),
     };
     return cmocka_run_group_tests_name("http faults", tests, NULL, NULL);

@@ -78,8 +78,7 @@ static void test_head_requests_get_no_body(void **state)
     expect_body(fd, "GET /inline" END, 200, "inline\n");
     answer = client_ask(fd, "HEAD /stream?count=1000&size=1000" END, 200);
     answer_done(&answer);
-    char byte = 0;
-    assert_int_equal(recv(fd, &byte, 1, 0), 0); /* closed, and not a byte of the body */
+    expect_body(fd, "GET /inline" END, 200, "inline\n"); /* not a byte of the body came before */
     (void)close(fd);
 }
 
@@ -160,7 +159,6 @@ static void test_heads_that_are_too_large_or_ambiguous_are_refused(void **state)
     ask_once(app,
              "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
              400, NULL);
-    /* Refused by us or by libmicrohttpd, as its version has it. */
     static const char *const fields[] = {"Transfer-Encoding: gzip\r\n\r\nabc",
                                          "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
                                          "0\r\n\r\n"};

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Places for buffered bodies: all of them together are bounded. A body is admitted at its head by
+ * its Content-Length; one whose size is not known (chunked, encoded) asks again as it grows. What
+ * finds no room waits in order, and nothing is read from its client meanwhile; room is made when a
+ * request ends, or when a body that does not move loses its place to the first that waits. Bodies
+ * up to a 4096th of the bound are always let in, so that small requests never wait for large ones.
+ */
+#include "http/state.h"
+
+enum { SMALL_PART = 4096, STALL_BYTES = 4096 };
+
+/* server->lock is held by each function down to admit_waiting(). */
+
+static bool fits(const struct http_server *server, const struct http_request *request,
+                 uint64_t bytes)
+{
+    uint64_t bound = server->config.bodies_bytes;
+    return bound == 0 || request->reserved + bytes <= bound / SMALL_PART ||
+           (bytes <= bound && server->body_bytes <= bound - bytes);
+}
+
+static void take(struct http_server *server, struct http_request *request, uint64_t bytes)
+{
+    request->reserved += bytes;
+    server->body_bytes += bytes;
+}
+
+static void wait_in_line(struct http_server *server, struct http_request *request, uint64_t bytes)
+{
+    request->wanted = bytes;
+    request->waiting_since_ns = clock_now_ns();
+    request->place_next = NULL;
+    if (server->last_waiting) {
+        server->last_waiting->place_next = request;
+    } else {
+        server->first_waiting = request;
+    }
+    server->last_waiting = request;
+}
+
+static void leave_line(struct http_server *server, struct http_request *request)
+{
+    struct http_request *before = NULL;
+    struct http_request *at = server->first_waiting;
+    while (at && at != request) {
+        before = at;
+        at = at->place_next;
+    }
+    if (!at) {
+        return;
+    }
+    if (before) {
+        before->place_next = request->place_next;
+    } else {
+        server->first_waiting = request->place_next;
+    }
+    if (server->last_waiting == request) {
+        server->last_waiting = before;
+    }
+    request->wanted = 0;
+    request->place_next = NULL;
+}
+
+/* In order: a large body that waits is not overtaken for ever by smaller ones. */
+static void admit_waiting(struct http_server *server)
+{
+    while (server->first_waiting &&
+           fits(server, server->first_waiting, server->first_waiting->wanted)) {
+        struct http_request *request = server->first_waiting;
+        take(server, request, request->wanted);
+        leave_line(server, request);
+        atomic_store(&request->progress_ns, clock_now_ns());
+        http_loop_wake(request->connection);
+    }
+}
+
+bool http_place_reserve(struct http_request *request, uint64_t bytes)
+{
+    struct http_server *server = request->server;
+    HOLD(&server->lock);
+    if (request->wanted > 0) {
+        return false;
+    }
+    bool small = server->config.bodies_bytes > 0 &&
+                 request->reserved + bytes <= server->config.bodies_bytes / SMALL_PART;
+    if (fits(server, request, bytes) && (small || !server->first_waiting)) {
+        take(server, request, bytes);
+        atomic_store(&request->progress_ns, clock_now_ns());
+        return true;
+    }
+    wait_in_line(server, request, bytes);
+    return false;
+}
+
+void http_place_progress(struct http_request *request, size_t bytes)
+{
+    if (atomic_load_explicit(&request->progress_ns, memory_order_relaxed) == 0) {
+        return;
+    }
+    request->progress_bytes += bytes;
+    if (request->progress_bytes >= STALL_BYTES) {
+        request->progress_bytes = 0;
+        atomic_store_explicit(&request->progress_ns, clock_now_ns(), memory_order_relaxed);
+    }
+}
+
+void http_place_release(struct http_request *request)
+{
+    struct http_server *server = request->server;
+    atomic_store(&request->progress_ns, 0);
+    HOLD(&server->lock);
+    if (request->reserved == 0 && request->wanted == 0) {
+        return;
+    }
+    leave_line(server, request);
+    server->body_bytes -= request->reserved;
+    request->reserved = 0;
+    admit_waiting(server);
+}
+
+/* server->lock is held by each function down to evict_late(). */
+
+static void evict(struct http_request *request)
+{
+    atomic_store(&request->evicted, true);
+    atomic_store(&request->progress_ns, 0);
+    http_loop_wake(request->connection);
+}
+
+/* The one that has not moved for longest, and long enough. */
+static struct http_request *find_stalled(struct http_server *server, int64_t now_ns)
+{
+    struct http_request *stalled = NULL;
+    int64_t oldest_ns = now_ns - server->config.stall_ms * NS_PER_MS;
+    for (size_t i = 0; i < server->connections_size; i++) {
+        struct http_connection *connection = server->connections[i];
+        struct http_request *request = connection ? connection->request : NULL;
+        if (!request || request == server->first_waiting || request->reserved == 0) {
+            continue;
+        }
+        int64_t progress_ns = atomic_load(&request->progress_ns);
+        if (progress_ns != 0 && progress_ns < oldest_ns) {
+            oldest_ns = progress_ns;
+            stalled = request;
+        }
+    }
+    return stalled;
+}
+
+static void evict_late(struct http_server *server, int64_t now_ns)
+{
+    for (struct http_request *at = server->first_waiting; at; at = at->place_next) {
+        if (at->waiting_since_ns + server->config.body_ms * NS_PER_MS <= now_ns &&
+            !atomic_load(&at->evicted)) {
+            evict(at);
+        }
+    }
+}
+
+bool http_place_check(struct http_server *server, int64_t now_ns)
+{
+    HOLD(&server->lock);
+    evict_late(server, now_ns);
+    const struct http_request *first = server->first_waiting;
+    if (!first) {
+        return false;
+    }
+    uint64_t bound = server->config.bodies_bytes;
+    uint64_t room = server->body_bytes < bound ? bound - server->body_bytes : 0;
+    struct http_request *stalled = NULL;
+    while (room < first->wanted && (stalled = find_stalled(server, now_ns))) {
+        room += stalled->reserved;
+        evict(stalled);
+    }
+    return true;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A request's body with a Content-Encoding, decoded as it comes: gzip, deflate (with zlib's frame
+ * or without) and zstd with a window of at most 8 MiB. Output comes in blocks of bounded size, so
+ * that whoever takes it can stop in time: a few bytes may stand for gigabytes. Not shared between
+ * threads.
+ */
+#ifndef SITU_HTTP_DECODER_H
+#define SITU_HTTP_DECODER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cleanup.h"
+
+struct http_decoder;
+
+/* For the value of a Content-Encoding field. 0 with *ret_decoder NULL where there is none or it is
+ * `identity`; -ENOTSUP: another coding, or several; -ENOMEM. */
+must_check int http_decoder_new(const char *coding, struct http_decoder **ret_decoder);
+void http_decoder_free(struct http_decoder *decoder); /* NULL is fine */
+
+/* What was decoded and not yet taken. */
+const char *http_decoder_output(const struct http_decoder *decoder, size_t *ret_size);
+void http_decoder_taken(struct http_decoder *decoder); /* all of it */
+
+/* Goes on, with no output waiting. *ret_used of the input were used; there may be output for them,
+ * also where there is no input. -EINVAL: malformed; -ENOMEM. */
+must_check int http_decoder_put(struct http_decoder *decoder, const char *input, size_t size,
+                                size_t *ret_used);
+
+/* Whether the input may end here. */
+bool http_decoder_is_whole(const struct http_decoder *decoder);
+
+#endif
