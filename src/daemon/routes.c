@@ -183,6 +183,31 @@ static bool is_loopback_name(const char *host)
     return length > 4 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == length;
 }
 
+/* A web page can have a browser send a body to another origin without being asked about where its
+ * type is none of JSON and bytes; a browser then says so by Origin, and reaches no unix socket. */
+static bool check_type(struct call *call, const struct listen_socket *listener)
+{
+    const char *type = http_request_header(call->request, "Content-Type");
+    bool is_unix = listener->guard == GUARD_UNIX;
+    if (call->route->body == BODY_NONE || call_content_type_is(call, "application/json") ||
+        call_content_type_is(call, "application/octet-stream")) {
+        return true;
+    }
+    bool form = call_content_type_is(call, "application/x-www-form-urlencoded");
+    bool taken = type ? is_unix && form
+                      : is_unix || !http_request_header(call->request, "Origin") ||
+                            http_request_header(call->request, "Inference-Header-Content-Length");
+    if (!taken) {
+        call_respond_status(call, 415,
+                            form ? "Content-Type must be application/json or "
+                                   "application/octet-stream, and a form's was sent: with curl add "
+                                   "-H 'Content-Type: application/json'"
+                                 : "Content-Type must be application/json or "
+                                   "application/octet-stream");
+    }
+    return taken;
+}
+
 static bool check_guards(struct call *call)
 {
     const struct listen_socket *listener = http_request_listener_user(call->request);
@@ -202,13 +227,7 @@ static bool check_guards(struct call *call)
         call_respond(call, 401, "application/json", &body, challenge);
         return false;
     }
-    if (call->route->body != BODY_NONE && !call_content_type_is(call, "application/json") &&
-        !call_content_type_is(call, "application/octet-stream")) {
-        call_respond_status(call, 415,
-                            "Content-Type must be application/json or application/octet-stream");
-        return false;
-    }
-    return true;
+    return check_type(call, listener);
 }
 
 /* ---- callbacks ---- */
@@ -240,9 +259,9 @@ static void accept_body(struct call *call)
         route_job_begin(call);
         break;
     case BODY_SEARCH:
-        http_accept_body(call->request, call_content_type_is(call, "application/json")
-                                            ? (size_t)LIMIT_SEARCH_BYTES
-                                            : (size_t)call->service->config.body_bytes);
+        http_accept_body(call->request, call_content_type_is(call, "application/octet-stream")
+                                            ? (size_t)call->service->config.body_bytes
+                                            : (size_t)LIMIT_SEARCH_BYTES);
         break;
     case BODY_VECTORS:
         route_index_import_begin(call);
