@@ -822,7 +822,7 @@ struct situ_list_options {
     size_t struct_size;
     int sizes;         /* nonzero: size_bytes too, at the cost of a stat of each object */
     int all;           /* nonzero: suffixes that no decoder knows, too */
-    const char *after; /* begin behind this key (without the store's name); NULL: at the start */
+    const char *after; /* begin behind this key, in bytes, without the store; NULL: at the start */
 };
 
 struct situ_object {

@@ -87,18 +87,15 @@ static int read_max_failures(const struct json *body, uint64_t *place, struct er
 }
 
 /* An element is a name, or an object with it as `object`, as results have it. */
-static int read_key(struct job_request *request, size_t index, struct error *error)
+static int read_key(struct job_request *request, size_t index, bool encoded, struct error *error)
 {
-    const struct json *node = json_element(request->keys, index);
-    const char *key = json_get_string(node, NULL);
-    if (json_type_of(node) == JSON_TYPE_OBJECT) {
-        int result = object_name_read(node, "object", &request->names_pool, &key);
-        if (result == -ENOMEM) {
-            return error_set(error, ERROR_MEMORY, "out of memory");
-        }
-        key = result < 0 ? NULL : key;
+    const char *key = NULL;
+    int result = object_name_read_element(json_element(request->keys, index), encoded,
+                                          &request->names_pool, &key);
+    if (result == -ENOMEM) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    if (!key) {
+    if (result < 0 || !key) {
         return error_set(error, ERROR_MALFORMED,
                          "keys[%zu] must be a string, or {\"object\": \"...\", \"encoded\": true} "
                          "with a name that is percent-encoded",
@@ -115,7 +112,7 @@ static int read_key(struct job_request *request, size_t index, struct error *err
     return 0;
 }
 
-static int read_keys(struct job_request *request, struct error *error)
+static int read_keys(struct job_request *request, bool encoded, struct error *error)
 {
     size_t count = json_length(request->keys);
     if (count > LIMIT_RUN_KEYS) {
@@ -129,7 +126,7 @@ static int read_keys(struct job_request *request, struct error *error)
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
     for (size_t i = 0; i < count; i++) {
-        int result = read_key(request, i, error);
+        int result = read_key(request, i, encoded, error);
         if (result < 0) {
             return result;
         }
@@ -170,7 +167,8 @@ static int read_selection(struct job_request *request, struct error *error)
                          "\"select\" must have either \"store\", with \"prefix\", \"glob\", "
                          "\"exclude\" and \"sniff\", or \"keys\"");
     }
-    return request->keys ? read_keys(request, error) : 0;
+    bool encoded = json_get_bool(json_member(select, "encoded"), false);
+    return request->keys ? read_keys(request, encoded, error) : 0;
 }
 
 static int read_standing(struct job_request *request, struct error *error)

@@ -101,12 +101,11 @@ int object_name_decode(char *text)
     return 0;
 }
 
-int object_name_read(const struct json *object, const char *member, struct pool *pool,
-                     const char **ret_name)
+static int read_string(const struct json *node, bool encoded, struct pool *pool,
+                       const char **ret_name)
 {
-    const struct json *node = json_member(object, member);
     const char *text = json_get_string(node, NULL);
-    if (!text || !json_get_bool(json_member(object, "encoded"), false)) {
+    if (!text || !encoded) {
         *ret_name = text;
         return 0;
     }
@@ -121,4 +120,19 @@ int object_name_read(const struct json *object, const char *member, struct pool 
         *ret_name = name;
     }
     return r;
+}
+
+int object_name_read(const struct json *object, const char *member, struct pool *pool,
+                     const char **ret_name)
+{
+    return read_string(json_member(object, member),
+                       json_get_bool(json_member(object, "encoded"), false), pool, ret_name);
+}
+
+int object_name_read_element(const struct json *element, bool encoded, struct pool *pool,
+                             const char **ret_name)
+{
+    return json_type_of(element) == JSON_TYPE_OBJECT
+               ? object_name_read(element, "object", pool, ret_name)
+               : read_string(element, encoded, pool, ret_name);
 }

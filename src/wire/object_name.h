@@ -41,4 +41,9 @@ void object_name_write_value(struct buffer *out, const char *name, bool encoded)
 must_check int object_name_read(const struct json *object, const char *member, struct pool *pool,
                                 const char **ret_name);
 
+/* The same of an element of a list: a string, which is encoded where the caller says so, or an
+ * object with the member "object", which says it itself. */
+must_check int object_name_read_element(const struct json *element, bool encoded, struct pool *pool,
+                                        const char **ret_name);
+
 #endif

@@ -25,10 +25,17 @@ static const struct search_request defaults = {
 
 /* ---- names ---- */
 
-static int take_name(struct search_request *request, size_t index, const char *name,
+/* A string, which may be encoded, or an object with the name. */
+static int read_name(struct search_request *request, size_t index, const struct json *node,
                      struct error *error)
 {
-    if (!name || name[0] == '\0') {
+    const char *name = NULL;
+    bool encoded = json_get_bool(json_member(request->body, "encoded"), false);
+    int result = object_name_read_element(node, encoded, &request->names_pool, &name);
+    if (result == -ENOMEM) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    if (result < 0 || !name || name[0] == '\0') {
         return error_set(error, ERROR_MALFORMED, "an object's name, \"STORE/KEY\", is wanted");
     }
     if (strlen(name) > NAME_BYTES) {
@@ -37,18 +44,6 @@ static int take_name(struct search_request *request, size_t index, const char *n
     }
     request->objects[index] = name;
     return 0;
-}
-
-/* The name in `object`, an object of JSON. */
-static int read_name(struct search_request *request, size_t index, const struct json *object,
-                     struct error *error)
-{
-    const char *name = NULL;
-    int result = object_name_read(object, "object", &request->names_pool, &name);
-    if (result == -ENOMEM) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
-    }
-    return take_name(request, index, result < 0 ? NULL : name, error);
 }
 
 static int check_count(const char *name, const struct json *list, struct error *error)
@@ -78,14 +73,9 @@ static int read_objects(struct search_request *request, struct error *error)
     if (!request->objects) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    if (!request->list) {
-        return read_name(request, 0, request->body, error);
-    }
     for (size_t i = 0; i < request->query_count && result == 0; i++) {
-        const struct json *node = json_element(request->node, i);
-        result = json_type_of(node) == JSON_TYPE_OBJECT
-                     ? read_name(request, i, node, error)
-                     : take_name(request, i, json_get_string(node, NULL), error);
+        const struct json *node = request->list ? json_element(request->node, i) : request->node;
+        result = read_name(request, i, node, error);
     }
     return result;
 }

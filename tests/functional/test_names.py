@@ -243,6 +243,28 @@ def test_the_command_takes_and_gives_them(daemon, tmp_path):
     assert daemon.get("/v1/indexes/copy/vectors").content == daemon.get("/v1/indexes/like/vectors").content
 
 
+def test_the_command_takes_bytes_in_prefixes_globs_and_files(daemon, photos):
+    def lines(*args, **more):
+        return shown(map(json.loads, run_situ(daemon, *args, "-f", "jsonl", **more).stdout.splitlines()))
+    assert lines("infer", "quick", "photos", "--glob", b"*\xff*") == [SHOWN[7]]
+    assert lines("infer", "quick", b"photos/f\xfcr/", "--glob", "*.png") == [SHOWN[6]]
+    assert lines("infer", "--upload", "quick", os.fsencode(photos) + b"/caf\xe9.png") == [
+        (str(photos) + "/caf%E9.png", True)]
+    id = run_situ(daemon, "infer", "--detach", "quick", b"photos/f\xfcr/").stdout.decode().strip()
+    daemon.wait_for_job(id, "done")
+    assert b"f%FCr/" in run_situ(daemon, "job", "show", id).stdout
+    run_situ(daemon, "index", "create", "latin", "--model", "rows", "--store", "photos", "--prefix", b"f\xfcr/")
+    wait_ready(daemon, "latin", rows=2)
+    assert lines("search", "latin", names_of(6), "--prefix", b"photos/f\xfcr/\xff") == [SHOWN[7]]
+    assert lines("search", "latin", photos / "caf%E9.png", "--prefix", b"photos/f\xfcr/\xff") == [SHOWN[7]]
+    err = run_situ(daemon, "infer", "quick", b"photos/no\xe9.png", status=1).stderr
+    assert b"\xe9" not in err and b"photos/no" in err
+
+
+def names_of(index):
+    return b"photos/" + KEYS[index]
+
+
 def test_results_of_an_earlier_version_are_tried_again(daemon, photos):
     """It had no mark in a line, and failed every name that was not UTF-8."""
     id = daemon.start_job("quick", {"store": "photos", "prefix": "none/"})["id"]

@@ -112,6 +112,13 @@ static void names_that_came_encoded_are_bytes(void **state)
     assert_string_equal(job_request_key(&request, 1), "p/%E9");
     assert_string_equal(job_request_key(&request, 2), "p/%E9\n");
     job_request_done(&request);
+    assert_int_equal(parse("{\"model\":\"m\",\"select\":{\"encoded\":true,\"keys\":[\"p/%E9\","
+                           "{\"object\":\"p/%E9\"}]}}",
+                           &request, &error),
+                     0);
+    assert_string_equal(job_request_key(&request, 0), "p/\xe9");
+    assert_string_equal(job_request_key(&request, 1), "p/%E9");
+    job_request_done(&request);
     assert_int_equal(
         parse("{\"model\":\"m\",\"select\":{\"store\":\"p\",\"prefix\":\"%E9/\",\"glob\":"
               "\"*%FF\",\"encoded\":true}}",
