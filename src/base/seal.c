@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/crc32c.h"
 
@@ -33,7 +32,11 @@ void seal_append(struct buffer *text)
 static bool has_seal(const struct buffer *text)
 {
     for (size_t i = 1; i <= SEAL_SIZE; i++) {
-        if (i > text->size || !memchr(" \t\r\n", text->data[text->size - i], 4)) {
+        if (i > text->size) {
+            return false;
+        }
+        char c = text->data[text->size - i];
+        if (c != ' ' && c != '\t' && c != '\r' && c != '\n') {
             return false;
         }
     }

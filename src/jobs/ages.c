@@ -35,7 +35,7 @@ int ages_read(const char *directory, struct ages **ret_ages)
     if (!ages) {
         return -ENOMEM;
     }
-    int r = whole_file_load(directory, FILE_NAME, LIMIT_JOBS * ENTRY_BYTES, &text, &error);
+    int r = whole_file_load(directory, FILE_NAME, (size_t)LIMIT_JOBS * ENTRY_BYTES, &text, &error);
     if (r == 0) {
         r = json_parse(text.data ? text.data : "", text.size, FILE_NAME, &ages->root, &error);
     }

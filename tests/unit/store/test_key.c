@@ -120,6 +120,28 @@ static void an_object_from_a_camera_whose_clock_is_ahead_is_not_fresh_for_ever(v
     assert_false(store_identity_is_fresh(&identity, now));
 }
 
+static void what_changed_lately_settles_in_half_a_second(void **state)
+{
+    const int64_t ms = INT64_C(1000000);
+    const int64_t now = INT64_C(1796064010) * 1000 * ms;
+    (void)state;
+    struct object_identity identity = {.mtime_ns = now - 3 * ms, .ctime_ns = now - 2 * ms};
+    assert_int_equal(store_settles_in_ns(&identity, now), 498 * ms);
+    assert_int_equal(store_settles_in_ns(&identity, now + 497 * ms), ms);
+    assert_int_equal(store_settles_in_ns(&identity, now + 498 * ms), 0);
+    /* Copied with its times kept; and by a camera whose clock is ahead. */
+    identity.mtime_ns = now - 5000000 * ms;
+    assert_int_equal(store_settles_in_ns(&identity, now), 498 * ms);
+    identity = (struct object_identity){.mtime_ns = now + 60000 * ms, .ctime_ns = now - 600 * ms};
+    assert_int_equal(store_settles_in_ns(&identity, now), 0);
+    /* Whole seconds. */
+    identity = (struct object_identity){.mtime_ns = now - 1000 * ms, .ctime_ns = now - 1000 * ms};
+    assert_int_equal(store_settles_in_ns(&identity, now), 1000 * ms);
+    /* The clock of the file system's machine is a tick ahead. */
+    identity = (struct object_identity){.mtime_ns = now + 9 * ms, .ctime_ns = now + 9 * ms};
+    assert_int_equal(store_settles_in_ns(&identity, now), 509 * ms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +150,7 @@ int main(void)
         cmocka_unit_test(length_ends_at_the_limit),
         cmocka_unit_test(foreign_suffixes_are_known_in_any_case),
         cmocka_unit_test(an_identity_is_fresh_within_a_clock_tick),
+        cmocka_unit_test(what_changed_lately_settles_in_half_a_second),
         cmocka_unit_test(an_object_from_a_camera_whose_clock_is_ahead_is_not_fresh_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
