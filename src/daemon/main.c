@@ -123,9 +123,9 @@ static int open_cache(struct service *service, struct error *error)
     }
     int result =
         result_cache_open(path, config->cache_bytes, config->engine, &service->cache, error);
-    for (size_t i = 0; i < stores_count(service->stores) && result == 0; i++) {
-        const char *name = NULL;
-        const struct store *store = stores_at(service->stores, i, &name);
+    const char *name = NULL;
+    struct store *store = NULL;
+    for (size_t i = 0; result == 0 && stores_at(service->stores, i, &name, &store); i++) {
         result = result_cache_add_store(service->cache, store, name);
         if (result < 0) {
             (void)error_set(error, ERROR_INTERNAL, "store '%s': no place in the result cache",
@@ -468,7 +468,7 @@ static int run(struct service *service, int argc, char **argv, struct error *err
     if (result == 0) {
         listen_notify("READY=1");
         log_event(LOG_LEVEL_INFO, "ready", "version=%s lanes=%u stores=%zu", SITU_VERSION,
-                  service->lane_count, stores_count(service->stores));
+                  service->lane_count, service->config.store_count);
         wait_for_signal(service, argc, argv);
         stop(service);
     }

@@ -36,9 +36,25 @@ static int reload_certificates(struct service *service, const struct config *fre
     return http_server_certify(service->http, certificate.data, key.data, error);
 }
 
+static int cache_store(void *context, struct store *store, const char *name, struct error *error)
+{
+    struct service *service = context;
+    if (!service->cache || result_cache_add_store(service->cache, store, name) == 0) {
+        return 0;
+    }
+    return error_set(error, ERROR_INTERNAL, "store '%s': no place in the result cache", name);
+}
+
+static int reload_stores(struct service *service, const struct config *fresh, struct error *error)
+{
+    struct stores_hooks hooks = {.added = cache_store, .context = service};
+    return stores_reload(service->stores, fresh, &hooks, error);
+}
+
 static const struct reload_part parts[] = {
     {"tokens", reload_tokens},
     {"certificates", reload_certificates},
+    {"stores", reload_stores},
 };
 
 static void log_failure(const char *part, const struct error *error)

@@ -61,7 +61,7 @@ static void spec_free_texts(struct retrieval_spec *spec)
     select_rules_done(&spec->rules);
 }
 
-static int make_spec(const struct stores *stores, struct index_request *request,
+static int make_spec(struct stores *stores, struct index_request *request,
                      struct retrieval_spec *spec, struct error *error)
 {
     *spec = (struct retrieval_spec){.metric = index_metric_parse(request->metric),

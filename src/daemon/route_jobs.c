@@ -130,8 +130,8 @@ static int copy_text(const char *text, char **ret_copy, struct error *error)
     return !text || *ret_copy ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
 }
 
-static int make_spec(const struct stores *stores, struct job_request *request,
-                     struct job_spec *spec, struct error *error)
+static int make_spec(struct stores *stores, struct job_request *request, struct job_spec *spec,
+                     struct error *error)
 {
     *spec = (struct job_spec){.has_keys = request->names,
                               .top = request->top,

@@ -39,14 +39,18 @@ int service_object_find(struct service *service, const char *object, struct stor
 
 void route_store_list(struct call *call)
 {
-    const struct stores *stores = call->service->stores;
+    struct stores *stores = call->service->stores;
+    const char *name = NULL;
+    struct store *store = NULL;
+    const char *comma = "";
     cleanup_buffer struct buffer body = BUFFER_INIT;
     buffer_append_text(&body, "{\"stores\":[");
-    for (size_t i = 0; i < stores_count(stores); i++) {
-        const char *name = NULL;
-        struct store *store = stores_at(stores, i, &name);
-        buffer_append_text(&body, i ? "," : "");
-        stores_write_one(&body, name, store);
+    for (size_t i = 0; stores_at(stores, i, &name, &store); i++) {
+        if (store) {
+            buffer_append_text(&body, comma);
+            stores_write_one(&body, name, store);
+            comma = ",";
+        }
     }
     buffer_append_text(&body, "]}\n");
     call_respond_json(call, 200, &body);

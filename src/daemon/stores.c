@@ -27,29 +27,49 @@ enum { FORMAT = 1 };
 
 struct entry {
     struct stores *stores; /* borrowed */
-    const char *name;      /* borrowed from the configuration, as is `path` */
-    const char *path;
-    char *exclude;       /* owned; patterns, one a line; NULL: none */
-    struct store *store; /* owned */
-    bool filled;         /* as written; guarded by the lock, as all below */
+    char *name;            /* owned; constant, as is `store` */
+    struct store *store;   /* owned */
+
+    bool served;   /* it is in the configuration; guarded by `table`, as is: */
+    char *exclude; /* owned; patterns, one a line */
+
+    char *path;          /* owned; guarded by the lock, as all below */
+    bool filled;         /* as written */
     bool told_available; /* in the log */
     uint64_t told_generation;
     char told_reason[256];
 };
 
+/* An entry stays until the table is closed, served or not: items and jobs borrow its store. */
 struct stores {
-    struct entry entries[CONFIG_LIST_MAX];
-    size_t count;
-    const char *state; /* borrowed from the configuration */
+    char *state; /* owned; the directory */
+
+    /* Locks in the order in which they are taken. */
 
     pthread_mutex_t lock; /* held over the writing of the record, and over the call of: */
     void (*available)(void *context);
     void *context;
+
+    pthread_mutex_t table; /* guards the entries' number, and some of each */
+    struct entry *entries[LIMIT_STORES];
+    size_t count;
 };
+
+/* Served or not. Called by the one thread that adds entries. */
+static struct entry *entry_of(struct stores *stores, const char *name)
+{
+    for (size_t i = 0; i < stores->count; i++) {
+        if (strcmp(stores->entries[i]->name, name) == 0) {
+            return stores->entries[i];
+        }
+    }
+    return NULL;
+}
 
 /* ---- the record ---- */
 
-static void read_record(struct stores *stores)
+/* *ret_root stays NULL where there is none. */
+static void read_record(const struct stores *stores, struct json **ret_root)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
     cleanup_json struct json *root = NULL;
@@ -67,18 +87,20 @@ static void read_record(struct stores *stores)
                   log_quote(quoted, sizeof quoted, error.message));
         return;
     }
-    const struct json *list = json_member(root, "stores");
+    *ret_root = take_ptr(root);
+}
+
+static bool was_filled(const struct json *record, const struct config_store *config)
+{
+    const struct json *list = json_member(record, "stores");
     for (size_t i = 0; i < json_length(list); i++) {
         const struct json *node = json_element(list, i);
-        const char *name = json_get_string(json_member(node, "name"), "");
-        const char *path = json_get_string(json_member(node, "path"), "");
-        for (size_t at = 0; at < stores->count; at++) {
-            struct entry *entry = &stores->entries[at];
-            if (strcmp(entry->name, name) == 0 && strcmp(entry->path, path) == 0) {
-                entry->filled = json_get_bool(json_member(node, "filled"), false);
-            }
+        if (strcmp(json_get_string(json_member(node, "name"), ""), config->name) == 0 &&
+            strcmp(json_get_string(json_member(node, "path"), ""), config->path) == 0) {
+            return json_get_bool(json_member(node, "filled"), false);
         }
     }
+    return false;
 }
 
 static void write_record(struct stores *stores)
@@ -88,8 +110,13 @@ static void write_record(struct stores *stores)
     char quoted[ERROR_MESSAGE_SIZE];
     const char *comma = "";
     buffer_printf(&text, "{\"format\":%d,\"stores\":[", FORMAT);
-    for (size_t i = 0; i < stores->count; i++) {
-        const struct entry *entry = &stores->entries[i];
+    size_t count = 0;
+    {
+        HOLD(&stores->table);
+        count = stores->count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry = stores->entries[i];
         if (!utf8_valid(entry->path, strlen(entry->path))) {
             continue;
         }
@@ -110,6 +137,12 @@ static void write_record(struct stores *stores)
 }
 
 /* ---- changes ---- */
+
+static bool is_served(struct entry *entry)
+{
+    HOLD(&entry->stores->table);
+    return entry->served;
+}
 
 static void log_change(struct entry *entry, const struct store_condition *condition)
 {
@@ -144,7 +177,9 @@ static void changed(void *context, struct store *store)
     store_condition(store, &condition);
     bool filled = place_is_filled(store);
     HOLD(&stores->lock);
-    log_change(entry, &condition);
+    if (!condition.detached || is_served(entry)) {
+        log_change(entry, &condition);
+    }
     if (filled != entry->filled) {
         entry->filled = filled;
         write_record(stores);
@@ -156,44 +191,110 @@ static void changed(void *context, struct store *store)
 
 /* ---- the table ---- */
 
+static void entry_free(struct entry *entry)
+{
+    store_free(entry->store);
+    free(entry->exclude);
+    free(entry->path);
+    free(entry->name);
+    free(entry);
+}
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory");
+}
+
+/* A new one, not served yet. */
+static int add(struct stores *stores, const struct config_store *config, bool filled,
+               struct entry **ret_entry, struct error *error)
+{
+    struct entry *entry = calloc(1, sizeof *entry);
+    if (!entry) {
+        return no_memory(error);
+    }
+    entry->stores = stores;
+    entry->filled = filled;
+    entry->told_available = true;
+    entry->name = strdup(config->name);
+    entry->path = strdup(config->path);
+    entry->exclude = strdup("");
+    if (!entry->name || !entry->path || !entry->exclude) {
+        entry_free(entry);
+        return no_memory(error);
+    }
+    HOLD(&stores->table);
+    if (stores->count == LIMIT_STORES) {
+        entry_free(entry);
+        return error_set(error, ERROR_TOO_LARGE,
+                         "store '%s': situd has had %u stores since it was started: restart it",
+                         config->name, LIMIT_STORES);
+    }
+    stores->entries[stores->count++] = entry;
+    *ret_entry = entry;
+    return 0;
+}
+
+/* What it excludes is what the configuration says now. */
+static int set_exclude(struct entry *entry, const struct config_store *config, struct error *error)
+{
+    char *lines = NULL;
+    if (asprintf(&lines, "%s%s", config->keeps_defaults ? "" : exclusion_default,
+                 config->exclude ? config->exclude : "") < 0) {
+        return no_memory(error);
+    }
+    HOLD(&entry->stores->table);
+    free(entry->exclude);
+    entry->exclude = lines;
+    return 0;
+}
+
+static void set_served(struct entry *entry, bool served)
+{
+    HOLD(&entry->stores->table);
+    entry->served = served;
+}
+
+static int open_place(struct entry *entry, struct error *error)
+{
+    struct place_options options = {.name = entry->name,
+                                    .path = entry->path,
+                                    .filled = entry->filled,
+                                    .changed = changed,
+                                    .context = entry};
+    return place_new(&options, &entry->store, error);
+}
+
 int stores_open(const struct config *config, struct stores **ret_stores, struct error *error)
 {
+    cleanup_json struct json *record = NULL;
     struct stores *stores = calloc(1, sizeof *stores);
     if (!stores) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return no_memory(error);
     }
     (void)pthread_mutex_init(&stores->lock, NULL);
-    stores->state = config->state;
-    stores->count = config->store_count;
-    for (size_t i = 0; i < stores->count; i++) {
-        stores->entries[i] = (struct entry){.stores = stores,
-                                            .name = config->stores[i].name,
-                                            .path = config->stores[i].path,
-                                            .told_available = true};
+    (void)pthread_mutex_init(&stores->table, NULL);
+    stores->state = strdup(config->state);
+    int r = stores->state ? 0 : no_memory(error);
+    if (r == 0) {
+        read_record(stores, &record);
     }
-    for (size_t i = 0; i < stores->count; i++) {
-        const struct config_store *store = &config->stores[i];
-        const char *defaults = store->keeps_defaults ? "" : exclusion_default;
-        if (asprintf(&stores->entries[i].exclude, "%s%s", defaults,
-                     store->exclude ? store->exclude : "") < 0) {
-            stores->entries[i].exclude = NULL;
-            stores_close(stores);
-            return error_set(error, ERROR_MEMORY, "out of memory");
+    /* All are in the table before the first is looked at: what that finds is written for all. */
+    struct entry *entry = NULL;
+    for (size_t i = 0; i < config->store_count && r == 0; i++) {
+        r = add(stores, &config->stores[i], was_filled(record, &config->stores[i]), &entry, error);
+    }
+    for (size_t i = 0; i < config->store_count && r == 0; i++) {
+        entry = stores->entries[i];
+        set_served(entry, true);
+        r = set_exclude(entry, &config->stores[i], error);
+        if (r == 0) {
+            r = open_place(entry, error);
         }
     }
-    read_record(stores);
-    for (size_t i = 0; i < stores->count; i++) {
-        struct entry *entry = &stores->entries[i];
-        struct place_options options = {.name = entry->name,
-                                        .path = entry->path,
-                                        .filled = entry->filled,
-                                        .changed = changed,
-                                        .context = entry};
-        int r = place_new(&options, &entry->store, error);
-        if (r < 0) {
-            stores_close(stores);
-            return r;
-        }
+    if (r < 0) {
+        stores_close(stores);
+        return r;
     }
     *ret_stores = stores;
     return 0;
@@ -205,12 +306,100 @@ void stores_close(struct stores *stores)
         return;
     }
     for (size_t i = 0; i < stores->count; i++) {
-        store_free(stores->entries[i].store);
-        free(stores->entries[i].exclude);
+        entry_free(stores->entries[i]);
     }
+    (void)pthread_mutex_destroy(&stores->table);
     (void)pthread_mutex_destroy(&stores->lock);
+    free(stores->state);
     free(stores);
 }
+
+/* ---- another configuration ---- */
+
+static int follow_path(struct entry *entry, const char *path, struct error *error)
+{
+    char *copy = strdup(path);
+    if (!copy) {
+        return no_memory(error);
+    }
+    int r = place_set_path(entry->store, path);
+    if (r < 0) {
+        free(copy);
+        return error_set(error, ERROR_UNAVAILABLE, "store '%s': its directory does not answer",
+                         entry->name);
+    }
+    HOLD(&entry->stores->lock);
+    free(entry->path);
+    entry->path = copy;
+    entry->filled = place_is_filled(entry->store);
+    write_record(entry->stores);
+    return 0;
+}
+
+/* Serves a store as the configuration has it, whatever was before. */
+static int serve(struct stores *stores, const struct config_store *config,
+                 const struct stores_hooks *hooks, struct error *error)
+{
+    struct entry *entry = entry_of(stores, config->name);
+    int r = entry ? 0 : add(stores, config, false, &entry, error);
+    if (r < 0 || !entry) {
+        return r;
+    }
+    bool is_new = !entry->store;
+    bool was_served = is_served(entry);
+    bool moved = !is_new && strcmp(entry->path, config->path) != 0;
+    r = set_exclude(entry, config, error);
+    if (r == 0 && is_new) {
+        r = open_place(entry, error);
+        r = r == 0 ? hooks->added(hooks->context, entry->store, entry->name, error) : r;
+    } else if (r == 0 && moved) {
+        r = follow_path(entry, config->path, error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    set_served(entry, true);
+    if (!was_served && !is_new) {
+        (void)!place_attach(entry->store, false, NULL); /* its condition says where it cannot be */
+    }
+    if (!was_served || moved) {
+        char path[1024];
+        log_event(LOG_LEVEL_INFO, was_served ? "store_moved" : "store_added", "store=%s path=%s",
+                  entry->name, log_quote(path, sizeof path, config->path));
+    }
+    return 0;
+}
+
+static bool has(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->store_count; i++) {
+        if (strcmp(config->stores[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int stores_reload(struct stores *stores, const struct config *fresh,
+                  const struct stores_hooks *hooks, struct error *error)
+{
+    int first = 0;
+    for (size_t i = 0; i < fresh->store_count; i++) {
+        int r = serve(stores, &fresh->stores[i], hooks, first == 0 ? error : NULL);
+        first = first == 0 ? r : first;
+    }
+    for (size_t i = 0; i < stores->count; i++) {
+        struct entry *entry = stores->entries[i];
+        if (is_served(entry) && !has(fresh, entry->name)) {
+            set_served(entry, false);
+            place_retire(entry->store, LIMIT_STOP_MS);
+            log_event(LOG_LEVEL_INFO, "store_removed", "store=%s", entry->name);
+        }
+    }
+    return first;
+}
+
+/* ---- looking ---- */
 
 void stores_listen(struct stores *stores, void (*available)(void *context), void *context)
 {
@@ -222,9 +411,11 @@ void stores_listen(struct stores *stores, void (*available)(void *context), void
 struct store *stores_find(struct stores *stores, const char *name, size_t length,
                           struct error *error)
 {
+    HOLD(&stores->table);
     for (size_t i = 0; i < stores->count; i++) {
-        const struct entry *entry = &stores->entries[i];
-        if (strlen(entry->name) == length && memcmp(entry->name, name, length) == 0) {
+        const struct entry *entry = stores->entries[i];
+        if (entry->served && strlen(entry->name) == length &&
+            memcmp(entry->name, name, length) == 0) {
             return entry->store;
         }
     }
@@ -232,7 +423,9 @@ struct store *stores_find(struct stores *stores, const char *name, size_t length
     struct nearest nearest;
     nearest_init(&nearest, name, length);
     for (size_t i = 0; i < stores->count; i++) {
-        nearest_offer(&nearest, stores->entries[i].name);
+        if (stores->entries[i]->served) {
+            nearest_offer(&nearest, stores->entries[i]->name);
+        }
     }
     (void)error_set(error, ERROR_NOT_FOUND,
                     "no store '%.*s'%s; `situ store list` tells which there are",
@@ -240,12 +433,12 @@ struct store *stores_find(struct stores *stores, const char *name, size_t length
     return NULL;
 }
 
-int stores_exclude(const struct stores *stores, const char *name, char **ret_lines,
-                   struct error *error)
+int stores_exclude(struct stores *stores, const char *name, char **ret_lines, struct error *error)
 {
     *ret_lines = NULL;
+    HOLD(&stores->table);
     for (size_t i = 0; i < stores->count; i++) {
-        const struct entry *entry = &stores->entries[i];
+        const struct entry *entry = stores->entries[i];
         if (strcmp(entry->name, name) == 0 && entry->exclude[0] != '\0') {
             *ret_lines = strdup(entry->exclude);
             return *ret_lines ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
@@ -254,7 +447,7 @@ int stores_exclude(const struct stores *stores, const char *name, char **ret_lin
     return 0;
 }
 
-int stores_make_rules(const struct stores *stores, const char *name, struct select_request *request,
+int stores_make_rules(struct stores *stores, const char *name, struct select_request *request,
                       struct select_rules *ret_rules, struct error *error)
 {
     struct select_rules rules = {.sniff = request->sniff};
@@ -267,15 +460,16 @@ int stores_make_rules(const struct stores *stores, const char *name, struct sele
     return 0;
 }
 
-size_t stores_count(const struct stores *stores)
+bool stores_at(struct stores *stores, size_t index, const char **ret_name, struct store **ret_store)
 {
-    return stores->count;
-}
-
-struct store *stores_at(const struct stores *stores, size_t index, const char **ret_name)
-{
-    *ret_name = stores->entries[index].name;
-    return stores->entries[index].store;
+    HOLD(&stores->table);
+    if (index >= stores->count) {
+        return false;
+    }
+    const struct entry *entry = stores->entries[index];
+    *ret_name = entry->name;
+    *ret_store = entry->served ? entry->store : NULL;
+    return true;
 }
 
 /* ---- what is told ---- */
@@ -311,19 +505,22 @@ void stores_write_one(struct buffer *out, const char *name, struct store *store)
     buffer_append_char(out, '}');
 }
 
-void stores_write_degraded(struct buffer *out, const struct stores *stores)
+void stores_write_degraded(struct buffer *out, struct stores *stores)
 {
     const char *comma = "";
+    const char *name = NULL;
+    struct store *store = NULL;
     buffer_append_char(out, '[');
-    for (size_t i = 0; i < stores->count; i++) {
-        const struct entry *entry = &stores->entries[i];
-        struct store_condition condition;
-        store_condition(entry->store, &condition);
+    for (size_t i = 0; stores_at(stores, i, &name, &store); i++) {
+        struct store_condition condition = {.available = true};
+        if (store) {
+            store_condition(store, &condition);
+        }
         if (condition.available) {
             continue;
         }
         buffer_printf(out, "%s{\"store\":", comma);
-        json_write_string(out, entry->name);
+        json_write_string(out, name);
         buffer_append_text(out, ",\"reason\":");
         json_write_string(out, condition.reason);
         buffer_append_text(out, ",\"since\":");
@@ -334,20 +531,24 @@ void stores_write_degraded(struct buffer *out, const struct stores *stores)
     buffer_append_char(out, ']');
 }
 
-void stores_write_metrics(struct buffer *out, const struct stores *stores)
+void stores_write_metrics(struct buffer *out, struct stores *stores)
 {
-    size_t available = 0;
+    const char *name = NULL;
+    struct store *store = NULL;
+    unsigned counts[2] = {0, 0};
     buffer_append_text(out, "# HELP situ_store_available Whether a store can be served\n"
                             "# TYPE situ_store_available gauge\n");
-    for (size_t i = 0; i < stores->count; i++) {
+    for (size_t i = 0; stores_at(stores, i, &name, &store); i++) {
         struct store_condition condition;
-        store_condition(stores->entries[i].store, &condition);
-        available += condition.available;
-        buffer_printf(out, "situ_store_available{store=\"%s\"} %d\n", stores->entries[i].name,
-                      condition.available ? 1 : 0);
+        if (store) {
+            store_condition(store, &condition);
+            counts[condition.available ? 1 : 0]++;
+            buffer_printf(out, "situ_store_available{store=\"%s\"} %d\n", name,
+                          condition.available ? 1 : 0);
+        }
     }
     buffer_printf(out,
                   "# HELP situ_stores Stores by state\n# TYPE situ_stores gauge\n"
-                  "situ_stores{state=\"available\"} %zu\nsitu_stores{state=\"unavailable\"} %zu\n",
-                  available, stores->count - available);
+                  "situ_stores{state=\"available\"} %u\nsitu_stores{state=\"unavailable\"} %u\n",
+                  counts[1], counts[0]);
 }

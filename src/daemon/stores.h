@@ -7,6 +7,7 @@
 #ifndef SITU_DAEMON_STORES_H
 #define SITU_DAEMON_STORES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buffer.h"
@@ -25,6 +26,20 @@ must_check int stores_open(const struct config *config, struct stores **ret_stor
                            struct error *error);
 void stores_close(struct stores *stores); /* NULL is fine */
 
+/* What those do who keep a table of stores themselves. */
+struct stores_hooks {
+    /* A store that is new since the start; no name comes twice. */
+    int (*added)(void *context, struct store *store, const char *name, struct error *error);
+    void *context;
+};
+
+/* Serves what the configuration has now: added stores, those with another path, and no removed one,
+ * which is not found any more, and closed after LIMIT_STOP_MS: requests that have found it end. The
+ * first fault is told, the other stores are changed all the same. One call at a time.
+ * ERROR_TOO_LARGE (above LIMIT_STORES names since the start), ERROR_MEMORY. */
+must_check int stores_reload(struct stores *stores, const struct config *fresh,
+                             const struct stores_hooks *hooks, struct error *error);
+
 /* From now on called, from any thread, when a store has become available; NULL: nothing is. None is
  * running any more when this returns. */
 void stores_listen(struct stores *stores, void (*available)(void *context), void *context);
@@ -33,25 +48,26 @@ void stores_listen(struct stores *stores, void (*available)(void *context), void
 struct store *stores_find(struct stores *stores, const char *name, size_t length,
                           struct error *error);
 
-size_t stores_count(const struct stores *stores);
-/* The store at `index`, and its name, borrowed. */
-struct store *stores_at(const struct stores *stores, size_t index, const char **ret_name);
+/* The store at `index` and its name, borrowed; *ret_store is NULL where it is not served any more.
+ * False behind the last. */
+bool stores_at(struct stores *stores, size_t index, const char **ret_name,
+               struct store **ret_store);
 
 /* What the store excludes, unless something else is asked for: patterns, one a line, for the caller
  * to free; NULL: nothing, or no such store. ERROR_MEMORY. */
-must_check int stores_exclude(const struct stores *stores, const char *name, char **ret_lines,
+must_check int stores_exclude(struct stores *stores, const char *name, char **ret_lines,
                               struct error *error);
 
 /* The rules of a new selection in the store: what was asked for, taken over from the request, and,
  * where that is wanted, what the store excludes now. ERROR_MEMORY. */
-must_check int stores_make_rules(const struct stores *stores, const char *name,
+must_check int stores_make_rules(struct stores *stores, const char *name,
                                  struct select_request *request, struct select_rules *ret_rules,
                                  struct error *error);
 
 /* {"name":...,"kind":...,"state":"available","reason":null,"since":"..."} */
 void stores_write_one(struct buffer *out, const char *name, struct store *store);
 /* An array of what is not available, for /v1/status. */
-void stores_write_degraded(struct buffer *out, const struct stores *stores);
-void stores_write_metrics(struct buffer *out, const struct stores *stores);
+void stores_write_degraded(struct buffer *out, struct stores *stores);
+void stores_write_metrics(struct buffer *out, struct stores *stores);
 
 #endif

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ struct result_cache {
     struct results *results; /* owned */
     char *engine;            /* owned */
     struct cache_store stores[LIMIT_STORES];
-    size_t store_count;
+    atomic_size_t store_count; /* stores are added while others look; none goes */
     pthread_mutex_t task_lock; /* guards every model's task while it is made */
 };
 
@@ -96,7 +97,8 @@ static int task_of(struct result_cache *cache, const struct infer_item *item,
 static const struct cache_store *find_store(const struct result_cache *cache,
                                             const struct store *store)
 {
-    for (size_t i = 0; i < cache->store_count; i++) {
+    size_t count = atomic_load_explicit(&cache->store_count, memory_order_acquire);
+    for (size_t i = 0; i < count; i++) {
         if (cache->stores[i].store == store) {
             return &cache->stores[i];
         }

@@ -31,8 +31,8 @@ struct result_cache;
 must_check int result_cache_open(const char *directory, uint64_t limit_bytes, const char *engine,
                                  struct result_cache **ret_cache, struct error *error);
 
-/* Before the first item: objects of stores that were not added take no part. `store` is borrowed;
- * `name` is what its identities are kept under. */
+/* Objects of stores that were not added take no part. `store` is borrowed; `name` is what its
+ * identities are kept under. One thread at a time, beside those that look. -E2BIG. */
 must_check int result_cache_add_store(struct result_cache *cache, const struct store *store,
                                       const char *name);
 

@@ -319,11 +319,6 @@ bool place_is_filled(struct store *store)
     return place->filled;
 }
 
-const char *place_path(const struct store *store)
-{
-    return place_of(store)->path;
-}
-
 static void tell_changed(struct place *place)
 {
     if (place->changed) {
@@ -364,6 +359,7 @@ int place_attach(struct store *store, bool empty, struct error *error)
     struct place *place = place_of(store);
     (void)pthread_mutex_lock(&place->lock);
     place->condition.detached = false;
+    place->retire_ns = 0;
     place->filled = place->filled && !empty;
     (void)pthread_mutex_unlock(&place->lock);
     place_look(place);
@@ -373,4 +369,39 @@ int place_attach(struct store *store, bool empty, struct error *error)
     }
     refuse(place, error);
     return error_code_errno(ERROR_UNAVAILABLE);
+}
+
+int place_set_path(struct store *store, const char *path)
+{
+    struct place *place = place_of(store);
+    int64_t until_ns = clock_now_ns() + FIRST_LOOK_MS * NS_PER_MS;
+    char *copy = strdup(path);
+    if (!copy) {
+        return -ENOMEM;
+    }
+    HOLD(&place->lock);
+    while (place->looking) {
+        if (place_wait(place, until_ns) == -ETIMEDOUT) {
+            free(copy);
+            return -EBUSY;
+        }
+    }
+    free(place->path);
+    place->path = copy;
+    place->filled = false;
+    place->wanted = true;
+    uint64_t before = place->looks;
+    (void)pthread_cond_broadcast(&place->news);
+    while (place->looks == before && !place->condition.detached &&
+           place_wait(place, until_ns) == 0) {
+    }
+    return 0;
+}
+
+void place_retire(struct store *store, int64_t after_ms)
+{
+    struct place *place = place_of(store);
+    HOLD(&place->lock);
+    place->retire_ns = clock_now_ns() + after_ms * NS_PER_MS;
+    (void)pthread_cond_broadcast(&place->news);
 }

@@ -46,7 +46,6 @@ must_check int place_new(const struct place_options *options, struct store **ret
 
 /* Whether objects were seen in it: "empty where it was not" goes by this. */
 bool place_is_filled(struct store *store);
-const char *place_path(const struct store *store); /* constant */
 
 /* Gives back every descriptor and watch, so that the file system can be unmounted, and takes none
  * until place_attach(). Waits PLACE_DETACH_MS for calls that are under way; where some last longer
@@ -56,5 +55,13 @@ must_check int place_detach(struct store *store, struct error *error);
 /* Takes the directory again, detached or not. `empty`: it is right that nothing is in it.
  * ERROR_UNAVAILABLE where it cannot be served; it will be by itself when it can. */
 must_check int place_attach(struct store *store, bool empty, struct error *error);
+
+/* Serves another path from now on, of which nothing is known. The first look has been made, unless
+ * that takes more than two seconds. -ENOMEM; -EBUSY: the look at the old one does not come back. */
+must_check int place_set_path(struct store *store, const char *path);
+
+/* Detaches it by itself after so long: those who have found it may end what they do. place_attach()
+ * takes that back. */
+void place_retire(struct store *store, int64_t after_ms);
 
 #endif

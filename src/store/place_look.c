@@ -231,7 +231,19 @@ void place_look(struct place *place)
     look(place);
     HOLD(&place->lock);
     place->looking = false;
+    place->looks++;
     (void)pthread_cond_broadcast(&place->news);
+}
+
+/* Waits for the next look, or the retirement, where that comes first. Lock held. */
+static void wait_for_turn(struct place *place)
+{
+    int64_t look_ns = clock_now_ns() + place->look_ms * NS_PER_MS;
+    bool over = false;
+    while (!place->stopping && !place->wanted && !over) {
+        bool retires = place->retire_ns > 0 && place->retire_ns < look_ns;
+        over = place_wait(place, retires ? place->retire_ns : look_ns) == -ETIMEDOUT;
+    }
 }
 
 void *place_thread(void *context)
@@ -239,12 +251,17 @@ void *place_thread(void *context)
     struct place *place = context;
     (void)pthread_mutex_lock(&place->lock);
     while (!place->stopping) {
+        bool retires = place->retire_ns > 0 && place->retire_ns <= clock_now_ns();
+        place->retire_ns = retires ? 0 : place->retire_ns;
+        place->wanted = false;
         (void)pthread_mutex_unlock(&place->lock);
-        place_look(place);
-        (void)pthread_mutex_lock(&place->lock);
-        int64_t until_ns = clock_now_ns() + place->look_ms * NS_PER_MS;
-        while (!place->stopping && place_wait(place, until_ns) == 0) {
+        if (retires) {
+            (void)!place_detach(&place->base, NULL);
+        } else {
+            place_look(place);
         }
+        (void)pthread_mutex_lock(&place->lock);
+        wait_for_turn(place);
     }
     place->thread_over = true;
     (void)pthread_cond_broadcast(&place->news);

@@ -47,7 +47,6 @@ struct place_watch {
 struct place {
     struct store base;
     char *name; /* owned */
-    char *path; /* owned */
     uint32_t look_ms;
     void (*changed)(void *context, struct store *store);
     void *context;
@@ -57,6 +56,8 @@ struct place {
 
     pthread_mutex_t lock;        /* guards all below */
     pthread_cond_t news;         /* of any of it; by the monotonic clock */
+    char *path;                  /* owned; constant while `looking` */
+    int64_t retire_ns;           /* when it is detached; 0: never */
     struct opened *opened;       /* a reference; NULL: not available */
     unsigned open_roots;         /* opened ones whose descriptors are not given back yet */
     struct place_watch *watches; /* linked; borrowed */
@@ -64,6 +65,8 @@ struct place {
     bool filled;
     bool looked; /* once at least */
     bool looking;
+    bool wanted;    /* a look by the place's thread, before its time */
+    uint64_t looks; /* that came to their end */
     int64_t look_began_ns;
     bool stopping;
     bool thread_over;

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stores that are not there, go away and come back: what is told, and what is served meanwhile."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
+import signal
 
 import pytest
+import requests
 from conftest import grey_png
 from mounts import volume  # noqa: F401: a fixture
 
@@ -301,3 +304,44 @@ def test_what_is_removed_beside_a_job_is_gone_and_no_failure(situd, tmp_path, nu
     daemon.stop()
     daemon.start()
     assert daemon.job(job)["gone"] == 10 and daemon.job(job)["state"] == "done"
+
+
+# ---- SIGHUP ----
+
+def test_stores_are_added_moved_and_removed_without_a_restart(situd, tmp_path, null_models):
+    for name in ("a", "b", "c"):
+        grey_png(tmp_path / name / f"{name}.png", 5)
+    conf = tmp_path / "situd.conf"
+
+    def configure(*stores):
+        conf.write_text(f"[situd]\nengine = null\nmodels = {models}\n" + "".join(
+            f"[store {name}]\npath = {tmp_path / folder}\n" for name, folder in stores))
+
+    def reload(*stores):
+        configure(*stores)
+        before = daemon.log().count("event=reloaded")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for(lambda: daemon.log().count("event=reloaded") > before, "the reload")
+
+    def keys(store):
+        r = daemon.get(f"/v1/stores/{store}/objects")
+        return [o["key"] for o in r.json()["objects"]] if r.status_code == 200 else r.status_code
+
+    models = null_models(quick="sleep 0", slow="sleep 700")
+    configure(("photos", "a"))
+    daemon = situd("--config", conf)
+    assert keys("photos") == ["a.png"]
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        daemon.infer("slow", "photos/a.png", labels=0)  # it is loaded
+        cut = pool.submit(requests.get, f"{daemon.url}/v1/infer/slow/photos/a.png?top=2", timeout=60)
+        daemon.wait_for(lambda: daemon.status()["lanes_busy"] > 0 or cut.done(), "it to be under way")
+        reload(("more", "b"))
+        assert cut.result().status_code == 200
+    assert (keys("photos"), keys("more")) == (404, ["b.png"])
+    assert [s["name"] for s in daemon.get("/v1/stores").json()["stores"]] == ["more"]
+    assert daemon.infer("quick", "more/b.png").status_code == 200
+    reload(("photos", "c"), ("more", "b"), ("late", "d"))
+    assert (keys("photos"), keys("more"), keys("late")) == (["c.png"], ["b.png"], 503)
+    reload(("photos", "a"), ("more", "b"))
+    assert (keys("photos"), keys("late")) == (["a.png"], 404)
+    assert "restart_needed" not in daemon.log() and "reload_failed" not in daemon.log()

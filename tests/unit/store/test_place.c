@@ -276,6 +276,43 @@ static void a_detached_store_holds_nothing_open(void **state)
     store_watch_free(watch);
 }
 
+static void another_path_is_served_from_now_on(void **state)
+{
+    struct fixture *fixture = *state;
+    char other[160];
+    put(fixture, "a.jpg", "aaa");
+    open_place(fixture, false, NEVER_MS);
+    (void)snprintf(other, sizeof other, "%s/other", fixture->tree.root);
+    assert_int_equal(mkdir(other, 0700), 0);
+    assert_int_equal(place_set_path(fixture->store, other), 0);
+    assert_int_equal(count(fixture, NULL), 0); /* it is empty, and nobody knows it otherwise */
+    assert_int_equal(held_open(fixture), 0);
+    tree_put(&fixture->tree, "other/b.jpg", "bbb");
+    assert_int_equal(count(fixture, NULL), 1);
+    assert_int_equal(place_set_path(fixture->store, fixture->away), 0);
+    assert_unavailable(fixture, "is not there");
+}
+
+static void a_retired_store_is_detached_when_its_time_has_come(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_condition condition = {.available = true};
+    put(fixture, "a.jpg", "aaa");
+    open_place(fixture, false, NEVER_MS);
+    place_retire(fixture->store, NEVER_MS);
+    assert_int_equal(place_attach(fixture->store, false, NULL), 0); /* not any more */
+    assert_int_equal(count(fixture, NULL), 1);
+    place_retire(fixture->store, SOON_MS);
+    int64_t until_ns = clock_now_ns() + PATIENCE_MS * NS_PER_MS;
+    while (condition.available && clock_now_ns() < until_ns) {
+        store_condition(fixture->store, &condition);
+    }
+    assert_true(condition.detached);
+    while (held_open(fixture) > 0 && clock_now_ns() < until_ns) {
+    }
+    assert_int_equal(held_open(fixture), 0);
+}
+
 /* ---- watches ---- */
 
 struct waiter {
@@ -403,6 +440,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_look_that_sees_nothing_new_tells_nothing, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_detached_store_holds_nothing_open, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_path_is_served_from_now_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_retired_store_is_detached_when_its_time_has_come, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_waiting_watch_reports_another_root_and_watches_it, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_watch_without_a_root_can_be_cancelled, setup, teardown),
