@@ -120,6 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     worker->control = control[0];
     worker->log = log[0];
     size_t used = send_piece(control[1], data, size);
+    used += send_piece(control[1], data + used, size - used);
     if (size > used) {
         (void)shutdown(control[1], SHUT_WR);
         union message message = {0};
