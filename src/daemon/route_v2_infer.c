@@ -128,11 +128,15 @@ static size_t row_bytes(const struct item_output *output, const struct item_outp
                : sample->size_bytes;
 }
 
-/* One below the other in memory of their own. */
-static int copy_rows(const struct v2_call *v2, const struct wanted *wanted,
-                     const struct item_output *sample, struct output_memory *memory,
+/* One below the other in memory of their own. With the last output that is wanted each item lets go
+ * of its own as soon as it is copied, so that there are never two of all. */
+static int copy_rows(struct v2_call *v2, const struct wanted *wanted,
+                     const struct item_output *first, struct output_memory *memory,
                      struct v2_output *ret_output, struct error *error)
 {
+    const struct item_output copy = *first; /* which is an item's, and may go with it */
+    const struct item_output *sample = &copy;
+    bool last = wanted == &v2->wanted[v2->wanted_count - 1];
     size_t total = 0;
     for (size_t i = 0; i < v2->request.item_count; i++) {
         const struct item_output *output = find_output(&v2->items[i], wanted->output);
@@ -145,11 +149,6 @@ static int copy_rows(const struct v2_call *v2, const struct wanted *wanted,
         return error_set(error, ERROR_TOO_LARGE, "output '%s' is above %llu bytes for all objects",
                          ret_output->name, (unsigned long long)LIMIT_OUTPUT_BYTES);
     }
-    if (!budget_take(v2->request.answers, total)) {
-        return error_set(error, ERROR_UNAVAILABLE,
-                         "the answers that wait to be sent are at their limit; try again");
-    }
-    memory->budget_bytes = total;
     memory->data = calloc(total ? total : 1, 1);
     if (!memory->data) {
         return error_set(error, ERROR_MEMORY, "out of memory");
@@ -159,15 +158,24 @@ static int copy_rows(const struct v2_call *v2, const struct wanted *wanted,
     char *at = memory->data;
     for (size_t i = 0; i < v2->request.item_count; i++) {
         const struct item_output *output = find_output(&v2->items[i], wanted->output);
+        size_t size = row_bytes(output, sample);
+        if (!budget_take(v2->request.answers, size)) {
+            return error_set(error, ERROR_UNAVAILABLE,
+                             "the answers that wait to be sent are at their limit; try again");
+        }
+        memory->budget_bytes += size;
         if (output) {
             memcpy(at, output->data, output->size_bytes);
         }
-        at += row_bytes(output, sample);
+        if (output && last) { /* one that failed still has its error to tell */
+            infer_item_reset(&v2->items[i]);
+        }
+        at += size;
     }
     return 0;
 }
 
-static int join_rows(const struct v2_call *v2, const struct wanted *wanted,
+static int join_rows(struct v2_call *v2, const struct wanted *wanted,
                      const struct item_output *sample, struct output_memory *memory,
                      struct v2_output *ret_output, struct error *error)
 {
@@ -337,7 +345,7 @@ static int make_output(const struct call *call, const struct wanted *wanted,
                        struct output_memory *memory, struct v2_output *ret_output,
                        struct error *error)
 {
-    const struct v2_call *v2 = call->state;
+    struct v2_call *v2 = call->state;
     *ret_output = (struct v2_output){
         .name = call->model->runtime.facts.outputs[wanted->output].name, .binary = wanted->binary};
     if (wanted->classification > 0) {

@@ -163,6 +163,19 @@ def test_clients_that_do_not_read_hold_a_bounded_memory(situd, models):
     daemon.wait_for(lambda: held(daemon) == 0, "the answers to go with their clients")
 
 
+def test_long_rows_of_several_images_are_joined(situd, models):
+    daemon = situd("--models", models, "--answer-bytes", "66M", "--cache-size", "0")
+    body = json.loads(image_request(3))  # 48 MiB, and a row of 16 more while they are joined
+    body["outputs"] = [{"name": "y", "parameters": {"binary_data": True}}]
+    r = daemon.post("/v2/models/flags/infer", body)
+    assert r.status_code == 200, r.text
+    size = int(r.headers["Inference-Header-Content-Length"])
+    (output,) = json.loads(r.content[:size])["outputs"]
+    assert output["shape"] == [3, 16 * MIB]
+    assert r.content[size:] == bytes(48 * MIB) or r.content[size:] == b"\1" * (48 * MIB)
+    daemon.wait_for(lambda: held(daemon) == 0, "the answer to be let go of")
+
+
 def test_a_client_that_takes_nothing_loses_its_answer(situd, models):
     daemon = situd("--models", models, "--body-seconds", "1", "--cache-size", "0")
     client = open_request(daemon, "/v2/models/flags/infer", image_request(1))
