@@ -202,7 +202,8 @@ static bool is_zeros(const uint8_t *bytes, size_t size)
 static bool is_text(const uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
-        if ((bytes[i] < 0x20 && !memchr("\t\n\r\f", bytes[i], 4)) || bytes[i] == 0x7f) {
+        bool blank = bytes[i] == '\t' || bytes[i] == '\n' || bytes[i] == '\r' || bytes[i] == '\f';
+        if ((bytes[i] < 0x20 && !blank) || bytes[i] == 0x7f) {
             return false;
         }
     }
@@ -225,7 +226,7 @@ static bool begins(const char *text, size_t size, const char *with)
 static struct file_kind kind_of_text(const uint8_t *bytes, size_t size)
 {
     const char *text = (const char *)bytes;
-    while (size > 0 && (memchr(" \t\r\n", *text, 4) || (uint8_t)*text >= 0x80)) { /* a BOM, too */
+    while (size > 0 && ((uint8_t)*text <= ' ' || (uint8_t)*text >= 0x80)) { /* a BOM, too */
         text++;
         size--;
     }

@@ -76,7 +76,7 @@ void select_rules_write_file(struct buffer *out, const struct select_rules *rule
 void select_rules_write_select(struct buffer *out, const struct select_rules *rules)
 {
     write_lines(out, "exclude", rules->exclude);
-    buffer_append_text(out, rules->defaults ? ",\"exclude_defaults\":true" : "");
+    buffer_append_text(out, rules->defaults ? "" : ",\"exclude_defaults\":false");
     buffer_append_text(out, rules->sniff ? ",\"sniff\":true" : "");
 }
 

@@ -32,7 +32,8 @@ void select_rules_write_file(struct buffer *out, const struct select_rules *rule
 must_check int select_rules_read_file(const struct json *object, struct select_rules *ret_rules,
                                       unsigned *ret_members);
 
-/* For clients: `,"exclude":["*.tmp"],"exclude_defaults":true,"sniff":true`, likewise. */
+/* For clients: `,"exclude":["*.tmp"],"exclude_defaults":false,"sniff":true`: what is as by default
+ * is left out. */
 void select_rules_write_select(struct buffer *out, const struct select_rules *rules);
 
 #endif

@@ -164,7 +164,7 @@ def test_what_is_no_photo_is_excluded_and_counted(array, nas, situ_cli):
     job, *lines, done = array.run("demo", {"store": "photos", "prefix": "nas/"})
     assert selected(lines) == TAKEN
     assert counts(done["done"]) == {"skipped": 0, "excluded": 6}
-    assert job["job"]["select"] == {"store": "photos", "prefix": "nas/", "exclude_defaults": True}
+    assert job["job"]["select"] == {"store": "photos", "prefix": "nas/"}
     _, *lines, done = array.run("demo", {"store": "photos", "prefix": "nas/", "exclude_defaults": False})
     assert len(selected(lines)) == len(PLANTED) and counts(done["done"]) == {"skipped": 0}
     # What is named is taken.
@@ -184,16 +184,16 @@ def test_jobs_and_indexes_exclude_what_they_are_told(array, nas):
     job, *lines, done = array.run("demo", select, keep=True)
     assert selected(lines) == ["photos/nas/a.jpg"]
     assert counts(done["done"]) == {"skipped": 0, "excluded": 8}
-    assert job["job"]["select"] == {**select, "exclude_defaults": True}
+    assert job["job"]["select"] == select
     r = array.post("/v1/indexes", {"name": "nas", "model": "demo-features", "select": select})
     assert r.status_code == 201, r.text
     array.wait_for(lambda: array.get("/v1/indexes/nas").json()["state"] == "ready", "the index")
     array.stop()
     array.start()
     index = array.get("/v1/indexes/nas").json()
-    assert index["rows"] == 1 and index["select"] == {**select, "glob": None, "exclude_defaults": True}
+    assert index["rows"] == 1 and index["select"] == {**select, "glob": None}
     assert counts(index) == {"skipped": 0, "excluded": 8}
-    assert array.job(job["job"]["id"])["select"] == {**select, "exclude_defaults": True}
+    assert array.job(job["job"]["id"])["select"] == select
 
 
 @pytest.mark.parametrize("exclude", ["*.tmp", [1], [""], ["/"], ["a\nb"], ["x" * 1025], ["x"] * 65])
@@ -259,9 +259,9 @@ def test_an_older_standing_job_keeps_all_until_it_is_asked(situd, tmp_path, demo
     strip(daemon.directory / "state/jobs" / job / "job.json")
     daemon.start()
     daemon.wait_for(lambda: daemon.job(job)["results"] == 3, "a pass without exclusions")
-    assert "exclude_defaults" not in daemon.job(job)["select"]
+    assert daemon.job(job)["select"]["exclude_defaults"] is False
     answer = daemon.act(job, "exclude-defaults")
-    assert answer.status_code == 200 and answer.json()["select"]["exclude_defaults"] is True, answer.text
+    assert answer.status_code == 200 and answer.json()["select"] == {"store": "photos", "prefix": ""}, answer.text
     daemon.wait_for(lambda: daemon.job(job)["results"] == 5, "what is excluded to be gone")
     daemon.wait_for(lambda: daemon.job(job)["idle"], "the end of the pass")
     lines, _ = daemon.results(job, wait=0, after=3)
@@ -269,7 +269,7 @@ def test_an_older_standing_job_keeps_all_until_it_is_asked(situd, tmp_path, demo
     assert counts(daemon.job(job)) == {"skipped": 0, "excluded": 2}
     daemon.stop()
     daemon.start()
-    assert daemon.job(job)["select"]["exclude_defaults"] is True
+    assert "exclude_defaults" not in daemon.job(job)["select"]
     daemon.act(job, "cancel")
     assert daemon.act(job, "exclude-defaults").status_code == 409
     names = daemon.start_job("demo", {"keys": ["photos/a.jpg"]})["id"]
@@ -289,16 +289,16 @@ def test_an_older_index_keeps_all_until_it_is_asked(situd, tmp_path, demo_models
     made = situ_cli(daemon, "index", "create", "old", "-m", "demo-features", "--store", "photos",
                     "--no-exclude-defaults", "--interval", 1, "--wait")
     assert made.stderr == "3 rows\n", made.stderr
-    assert "exclude_defaults" not in index()["select"] and index()["rows"] == 3
+    assert index()["select"]["exclude_defaults"] is False and index()["rows"] == 3
     refused = situ_cli(daemon, "job", "resume", "--exclude-defaults", index()["job"])
     assert refused.returncode == 2 and "situ index rebuild NAME --exclude-defaults" in refused.stderr
     built = situ_cli(daemon, "index", "rebuild", "old", "--exclude-defaults", "--wait")
     assert built.returncode == 0 and built.stderr.endswith("1 rows\n2 excluded\n"), built.stderr
     now = index()
-    assert (now["rows"], now["model"], now["select"]["exclude_defaults"]) == (1, "demo-features", True)
+    assert (now["rows"], now["model"]) == (1, "demo-features") and "exclude_defaults" not in now["select"]
     daemon.stop()
     daemon.start()
-    assert index()["select"]["exclude_defaults"] is True and index()["rows"] == 1
+    assert "exclude_defaults" not in index()["select"] and index()["rows"] == 1
 
 
 def test_the_command_excludes_and_sniffs(array, nas, tree, situ_cli):

@@ -363,7 +363,8 @@ static void clients_see_the_job_object(void **state)
     info.spec.interval_s = 60;
     writes(&info, "{\"id\":\"k3vq7xa2\",\"model\":\"squeezenet\",\"version\":\"1\","
                   "\"digest\":\"82d7\",\"select\":{\"store\":\"photos\",\"prefix\":\"2024/\","
-                  "\"glob\":\"*.jpg\"},\"top\":5,\"output\":{\"labels\":true},\"priority\":5,"
+                  "\"glob\":\"*.jpg\",\"exclude_defaults\":false},\"top\":5,\"output\":{\"labels\":"
+                  "true},\"priority\":5,"
                   "\"max_failures\":null,\"cache\":true,\"keep\":true,\"standing\":false,"
                   "\"interval_s\":60,\"state\":\"running\",\"reason\":null,"
                   "\"created\":\"2026-11-23T09:00:00Z\",\"finished\":null,\"selected\":128,"
@@ -376,7 +377,7 @@ static void clients_see_the_job_object(void **state)
     cleanup_buffer struct buffer out = BUFFER_INIT;
     job_info_write_json(&out, &info);
     assert_non_null(strstr(buffer_text(&out), "\"glob\":\"*.jpg\",\"exclude\":[\"*.tmp\",\"raw/\"],"
-                                              "\"exclude_defaults\":true,\"sniff\":true},"));
+                                              "\"sniff\":true},"));
     info.spec = (struct job_spec){.id = "aaaaaaaa", .has_keys = true, .prefix = none, .top = 1};
     info.state = JOB_PAUSED;
     info.reason = (struct error){ERROR_NO_SPACE, "full"};
