@@ -36,7 +36,7 @@ static void print_object(const struct listing *listing, const struct situ_object
     if (listing->sizes) {
         (void)printf("%10s  ", figure_bytes(figure, object->size_bytes));
     }
-    if (listing->terminal && !listing->null) {
+    if (listing->terminal) {
         escape_print(stdout, object->name);
     } else {
         (void)fputs(raw_name, stdout);

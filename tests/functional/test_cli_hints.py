@@ -64,7 +64,7 @@ def test_files_of_this_machine_need_upload(daemon, tmp_path):
 def test_no_name_steers_a_terminal(daemon):
     for args in (["infer", "quick", "photos/", "-f", "csv"], ["infer", "quick", "photos/", "-f", "jsonl"],
                  ["infer", "quick", "photos/"], ["object", "list", "photos"], ["object", "list", "-l", "photos"],
-                 ["object", "list", "--json", "photos"]):
+                 ["object", "list", "--json", "photos"], ["object", "list", "-0", "photos"]):
         shown = on_terminal(daemon, *args)
         assert b"title" in shown, args
         assert not {b"\x1b", b"\x07"} & {bytes([b]) for b in shown}, (args, shown)
