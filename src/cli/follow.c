@@ -142,7 +142,7 @@ static int on_wait(void *context)
     (void)fflush(stdout);
     show(follow);
     if (follow->results) {
-        waits_look(&follow->waits, follow->results, follow->progress.enabled, &follow->progress);
+        waits_look(&follow->waits, follow->results, &follow->progress);
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Why no result comes. Without a progress bar the array tells nothing of a job but its results,
- * which costs no bytes; so it is asked, every few seconds and only while nothing comes.
+ * Why no result comes: the array is asked of the job, every few seconds and only while nothing
+ * comes.
  */
 #include "cli/waits.h"
 
@@ -36,17 +36,59 @@ void waits_over(struct waits *waits)
     waits->why[0] = '\0';
 }
 
-/* "" where the state says of no waiting. */
-static void explain(char why[WAITS_TEXT], const char *id, const char *state, const char *reason)
+/* A job of a higher priority, which goes first. */
+static bool explain_priority(struct waits *waits, const struct situ_job *job)
 {
-    why[0] = '\0';
-    if (strcmp(state, "paused") == 0 && reason[0]) {
-        (void)snprintf(why, WAITS_TEXT, "job %s is paused and tries again by itself: %s", id,
-                       reason);
-    } else if (strcmp(state, "paused") == 0) {
-        (void)snprintf(why, WAITS_TEXT, "job %s is paused: situ job resume %s", id, id);
-    } else if (strcmp(state, "waiting") == 0) {
-        (void)snprintf(why, WAITS_TEXT, "job %s waits for its turn: others run", id);
+    struct situ_jobs *jobs = NULL;
+    bool found = false;
+    if (situ_job_list(waits->array, &jobs, NULL) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < jobs->count && !found; i++) {
+        const struct situ_job *other = jobs->jobs[i];
+        found =
+            strcmp(other->state, "running") == 0 && !other->idle && other->priority > job->priority;
+        if (found) {
+            (void)snprintf(waits->why, WAITS_TEXT,
+                           "job %s waits behind job %s, which has the higher priority %u", job->id,
+                           other->id, other->priority);
+        }
+    }
+    situ_jobs_free(jobs);
+    return found;
+}
+
+static void explain_model(struct waits *waits, const struct situ_job *job)
+{
+    struct situ_models *models = NULL;
+    if (situ_model_list(waits->array, &models, NULL) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < models->count; i++) {
+        const struct situ_model *model = models->models[i];
+        if (strcmp(model->name, job->model) == 0 && strcmp(model->version, job->version) == 0 &&
+            !model->loaded) {
+            (void)snprintf(waits->why, WAITS_TEXT, "job %s waits for model '%s' to be loaded",
+                           job->id, job->model);
+        }
+    }
+    situ_models_free(models);
+}
+
+/* "" where nothing keeps it but its own work. */
+static void explain(struct waits *waits, const struct situ_job *job)
+{
+    waits->why[0] = '\0';
+    if (strcmp(job->state, "paused") == 0 && job->reason[0]) {
+        (void)snprintf(waits->why, WAITS_TEXT, "job %s is paused and tries again by itself: %s",
+                       job->id, job->reason);
+    } else if (strcmp(job->state, "paused") == 0) {
+        (void)snprintf(waits->why, WAITS_TEXT, "job %s is paused: situ job resume %s", job->id,
+                       job->id);
+    } else if (strcmp(job->state, "waiting") == 0) {
+        (void)snprintf(waits->why, WAITS_TEXT, "job %s waits for its turn: others run", job->id);
+    } else if (strcmp(job->state, "running") == 0 && !job->idle && !explain_priority(waits, job)) {
+        explain_model(waits, job);
     }
 }
 
@@ -65,16 +107,14 @@ static void ask(struct waits *waits, const char *id)
         return;
     }
     if (situ_job_show(waits->array, id, &job, NULL) == 0) {
-        explain(waits->why, id, job->state, job->reason);
+        explain(waits, job);
         situ_job_free(job);
     }
     waits->asked_ms = now_ms();
 }
 
-void waits_look(struct waits *waits, const struct situ_results *results, bool told,
-                struct progress *progress)
+void waits_look(struct waits *waits, const struct situ_results *results, struct progress *progress)
 {
-    struct situ_progress now = {.struct_size = sizeof now};
     const char *id = situ_results_job(results);
     const char *cut = situ_results_cut(results);
     if (now_ms() - waits->since_ms < WAITS_MS || !id[0]) {
@@ -83,10 +123,8 @@ void waits_look(struct waits *waits, const struct situ_results *results, bool to
     if (cut) {
         (void)snprintf(waits->why, sizeof waits->why,
                        "the connection to the array is gone, and is tried again: %s", cut);
-    } else if (!told && now_ms() - waits->asked_ms >= ASK_MS) {
+    } else if (now_ms() - waits->asked_ms >= ASK_MS) {
         ask(waits, id);
-    } else if (told && situ_results_progress(results, &now) == 0 && now.state) {
-        explain(waits->why, id, now.state, now.reason);
     }
     if (waits->why[0] && strcmp(waits->why, waits->said) != 0) {
         progress_clear(progress);

@@ -6,7 +6,6 @@
 #ifndef SITU_CLI_WAITS_H
 #define SITU_CLI_WAITS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "cli/cli.h"
@@ -29,9 +28,7 @@ void waits_done(struct waits *waits);
 /* A result came. */
 void waits_over(struct waits *waits);
 
-/* Between two results, a few times a second. `told`: the array tells of the job's state by itself
- * (situ_run_options.progress); else it is asked. */
-void waits_look(struct waits *waits, const struct situ_results *results, bool told,
-                struct progress *progress);
+/* Between two results, a few times a second. */
+void waits_look(struct waits *waits, const struct situ_results *results, struct progress *progress);
 
 #endif

@@ -32,13 +32,13 @@ def null(situd, photos, models, *args):
                  "--cache-size", "0", *args)
 
 
-def run_and_ask(daemon, model):
-    """A job over all photos, while single requests ask for the big ones: its lines by name, its end
+def run_and_ask(daemon, model, singles):
+    """A job over all photos, while single requests ask for big ones: its lines by name, its end
     and the statuses."""
     def ask(i):
         return requests.get(f"{daemon.url}/v1/infer/{model}/photos/{i:02}-big.webp", timeout=60)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        asked = [pool.submit(ask, i) for i in (3, 4)]
+        asked = [pool.submit(ask, i) for i in singles]
         lines = daemon.run(model, {"store": "photos"})
         answers = [future.result() for future in asked]
     results = [line for line in lines if "object" in line]
@@ -50,9 +50,9 @@ def run_and_ask(daemon, model):
 def test_what_an_object_needs_alone_it_gets(situd, photos, null_models):
     """Two big ones at once are more than a worker may use: one at a time is not."""
     daemon = null(situd, photos, null_models(quick="sleep 0"))
-    results, end, answers = run_and_ask(daemon, "quick")
+    results, end, answers = run_and_ask(daemon, "quick", [4])
     assert (end["state"], end["failed"]) == ("done", 0), results
-    assert [r.status_code for r in answers] == [200, 200], [r.text for r in answers]
+    assert [r.status_code for r in answers] == [200], [r.text for r in answers]
 
 
 def test_what_needs_more_than_a_worker_has_fails_alone(situd, photos, null_models):
@@ -60,7 +60,7 @@ def test_what_needs_more_than_a_worker_has_fails_alone(situd, photos, null_model
         pytest.skip("a sanitizer's worker has no limit of its address space")
     daemon = null(situd, photos, null_models(quick="sleep 0"), "--worker-memory", "900M",
                   "--lanes", "2")
-    results, end, answers = run_and_ask(daemon, "quick")
+    results, end, answers = run_and_ask(daemon, "quick", [3, 4])
     failed = {name: line["error"] for name, line in results.items() if "error" in line}
     assert sorted(failed) == ["03-big.webp", "04-big.webp"]
     assert {error["code"] for error in failed.values()} == {"too_large"}, failed
@@ -73,8 +73,7 @@ def test_what_needs_more_than_a_worker_has_fails_alone(situd, photos, null_model
     assert daemon.status()["workers_restarted"] == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_worker_that_somebody_ends_blames_no_object(situd, photos, null_models, number):
+def test_a_worker_that_somebody_ends_blames_no_object(situd, photos, null_models):
     """Also where an object was alone in it already: twice in a row is no proof either."""
     for path in photos.glob("*.webp"):
         path.unlink()
@@ -86,7 +85,7 @@ def test_a_worker_that_somebody_ends_blames_no_object(situd, photos, null_models
         while not stop.wait(0.3):
             for pid in daemon.workers():
                 try:
-                    os.kill(pid, number)
+                    os.kill(pid, signal.SIGTERM)
                 except ProcessLookupError:
                     pass
 

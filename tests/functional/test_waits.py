@@ -54,15 +54,29 @@ class Client:
         return self.process.returncode, out
 
 
+def start_behind(daemon):
+    """A run behind a more urgent job, and one whose model takes long to load: each with its reason."""
+    urgent = daemon.start_job("slower", {"store": "photos"}, priority=9)["id"]
+    daemon.wait_for(lambda: daemon.job(urgent)["state"] == "running", "the urgent job")
+    return {f"waits behind job {urgent}, which has the higher priority 9":
+            Client(daemon, "infer", "slower", "photos/"),
+            "waits for model 'loads' to be loaded":
+            Client(daemon, "infer", "loads", "photos/", "--priority", 9)}
+
+
 def test_a_run_that_waits_says_why(situd, photos, null_models):
-    models = null_models(quick="sleep 0", slow="sleep 100", broken="sleep 0")
+    models = null_models(quick="sleep 0", slow="sleep 100", broken="sleep 0",
+                         loads="sleep 20000", slower="sleep 1000")
     daemon = situd("--store", f"photos={photos}", "--models", models, "--engine", "null",
                    "--cache-size", "0")
     (models / "broken/model.onnx").write_text("nonsense")
+    other = situd("--store", f"photos={photos}", "--models", models, "--engine", "null",
+                  "--cache-size", "0", "--lanes", "2")
     paused = daemon.start_job("slow", {"store": "photos"})["id"]
     daemon.wait_for(lambda: daemon.job(paused)["results"] >= 4, "some results")
     assert daemon.act(paused, "pause").json()["state"] == "paused"
     begun = time.monotonic()
+    behind = start_behind(other)
     clients = [Client(daemon, "job", "follow", paused),
                Client(daemon, "job", "follow", paused, terminal=True),
                Client(daemon, "infer", "broken", "photos/")]
@@ -70,8 +84,11 @@ def test_a_run_that_waits_says_why(situd, photos, null_models):
     clients[1].wait_for(f"situ: job {paused} is paused: situ job resume {paused}\r\n")
     clients[2].wait_for("is paused and tries again by itself: model 'broken' cannot be loaded")
     assert time.monotonic() - begun >= 5
-    clients[2].process.terminate()
-    clients[2].end()
+    for why, client in behind.items():
+        client.wait_for(why)
+    for client in [clients[2], *behind.values()]:
+        client.process.terminate()
+        client.end()
     # Now the connection goes, and comes again.
     daemon.kill()
     clients[1].wait_for("the connection is gone, and is tried again")
