@@ -65,9 +65,24 @@ int dir_open_beneath(const struct dir_store *store, const char *path, int flags,
     }
 }
 
-static int refuse_open(const char *key, int errnum, struct error *error)
+bool dir_is_device_failure(int errnum)
+{
+    return errnum == -EIO || errnum == -ENXIO || errnum == -ENODEV || errnum == -ESTALE ||
+           errnum == -ENOTCONN || errnum == -ESHUTDOWN || errnum == -EHOSTDOWN ||
+           errnum == -ETIMEDOUT;
+}
+
+void dir_note_failure(struct dir_store *store, int errnum)
+{
+    if (dir_is_device_failure(errnum)) {
+        atomic_store(&store->device_failed, true);
+    }
+}
+
+static int refuse_open(struct dir_store *store, const char *key, int errnum, struct error *error)
 {
     char text[128];
+    dir_note_failure(store, errnum);
     switch (-errnum) {
     case ENOENT:
     case ENOTDIR:
@@ -170,11 +185,11 @@ static int find_object(struct dir_store *store, const char *key,
 {
     cleanup_fd int fd = dir_open_beneath(store, key, O_PATH, 0);
     if (fd < 0) {
-        return refuse_open(key, fd, error);
+        return refuse_open(store, key, fd, error);
     }
     struct stat info;
     if (fstat(fd, &info) < 0) {
-        return refuse_open(key, -errno, error);
+        return refuse_open(store, key, -errno, error);
     }
     if (!S_ISREG(info.st_mode)) {
         return refuse_kind(key, info.st_mode, error);
@@ -280,7 +295,7 @@ static int read_once(struct dir_store *store, struct reading *reading, struct er
 
     cleanup_fd int fd = dir_open_beneath(store, reading->key, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     if (fd < 0) {
-        return refuse_open(reading->key, fd, error);
+        return refuse_open(store, reading->key, fd, error);
     }
     if (reading->size >= READ_AHEAD_SIZE) {
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -291,13 +306,13 @@ static int read_once(struct dir_store *store, struct reading *reading, struct er
         n = more < 0 ? more : n + more;
     }
     if (n < 0 && unchanged(store, fd, &reading->identity)) {
-        return refuse_open(reading->key, (int)n, error);
+        return refuse_open(store, reading->key, (int)n, error);
     }
     int same = 1;
     if (n == (ssize_t)reading->size && fresh) {
         same = read_same(fd, reading->target->bytes, reading->size);
         if (same < 0) {
-            return refuse_open(reading->key, same, error);
+            return refuse_open(store, reading->key, same, error);
         }
     }
     reading->changed =
@@ -370,7 +385,7 @@ static int dir_stat(struct store *base, const char *key, struct object_identity 
     struct stat info;
     int r = stat_in_directory(store, key, &info);
     if (r < 0) {
-        return refuse_open(key, r, error);
+        return refuse_open(store, key, r, error);
     }
     if (S_ISLNK(info.st_mode)) {
         return stat_opened(store, key, ret_identity, error);
@@ -441,6 +456,7 @@ int dir_open_root(int root, const char *path, struct store **ret_store, struct e
                                 .names_budget_bytes = NAMES_BUDGET_BYTES,
                                 .watches_max = LIMIT_WATCHES};
     atomic_init(&store->closing, false);
+    atomic_init(&store->device_failed, false);
     int r = probe_root(store, path, error);
     if (r < 0) {
         free(store);
@@ -459,6 +475,11 @@ int dir_open_root(int root, const char *path, struct store **ret_store, struct e
     }
     *ret_store = &store->base;
     return 0;
+}
+
+bool dir_has_failed(struct store *store)
+{
+    return atomic_exchange(&dir_store(store)->device_failed, false);
 }
 
 int dir_check_root(struct store *store)

@@ -17,8 +17,9 @@
 
 struct dir_store {
     struct store base;
-    int root;            /* owned */
-    atomic_bool closing; /* listings and the making of watches come to an end soon */
+    int root;                  /* owned */
+    atomic_bool closing;       /* listings and the making of watches come to an end soon */
+    atomic_bool device_failed; /* something failed as it does where device or server is gone */
 
     pthread_mutex_t filesystems_lock; /* guards the table below */
     struct dir_filesystem {
@@ -44,6 +45,11 @@ must_check int dir_open_root(int root, const char *path, struct store **ret_stor
                              struct error *error);
 /* 0, or a negative errno: the root is not there any more (-ESTALE, -ENOTCONN, -EIO). */
 must_check int dir_check_root(struct store *store);
+/* May the file system as a whole be gone, its device or its server? Takes note of such a fault, and
+ * tells of it once. */
+bool dir_is_device_failure(int errnum);
+void dir_note_failure(struct dir_store *store, int errnum);
+bool dir_has_failed(struct store *store);
 /* The root's file system as in identities, and whether that is just a device's number. */
 void dir_root_filesystem(struct store *store, uint64_t *ret_id, bool *ret_device_only);
 

@@ -54,9 +54,11 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static int refuse_directory(const char *path, int errnum, struct error *error)
+static int refuse_directory(const struct walk *walk, int errnum, struct error *error)
 {
     char text[128];
+    const char *path = walk->path;
+    dir_note_failure(walk->store, errnum);
     if (errnum == -ENOMEM) {
         return error_set(error, ERROR_MEMORY, "out of memory listing directory '%s'", path);
     }
@@ -84,7 +86,7 @@ static int find_unlisted(struct walk *walk, int errnum, struct error *error)
     size_t size = strlen(walk->path);
     if (!walk->query->flawed || !is_of_directory(errnum) || size == 0 ||
         (starts_with(after, walk->path) && after[size] != '\0')) {
-        return refuse_directory(walk->path, errnum, error);
+        return refuse_directory(walk, errnum, error);
     }
     if (strcmp(walk->path, after) <= 0) {
         return 0; /* it was given before */
@@ -240,13 +242,13 @@ static int advance(struct walk *walk, struct error *error)
     char last[LIMIT_KEY_BYTES + 1] = "";
     const char *name = names_at(frame->names, frame->names->count - 1);
     if (strlen(name) >= sizeof last) {
-        return refuse_directory(walk->path, -ENAMETOOLONG, error);
+        return refuse_directory(walk, -ENAMETOOLONG, error);
     }
     memcpy(last, name, strlen(name) + 1);
     struct names *names = NULL;
     int r = load(walk, last, true, true, &names);
     if (r < 0) {
-        return refuse_directory(walk->path, r, error);
+        return refuse_directory(walk, r, error);
     }
     if (!names) {
         leave(walk);

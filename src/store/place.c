@@ -99,6 +99,10 @@ bool place_set_condition(struct place *place, bool available, const char *reason
  * gives which is gone, and a listing of nothing, are looked into first. */
 static bool is_outdated(struct place *place, const struct opened *opened, bool doubtful)
 {
+    if (dir_has_failed(opened->store)) {
+        HOLD(&place->lock);
+        place->doubted = true;
+    }
     if (doubtful) {
         place_look(place);
     }

@@ -17,6 +17,14 @@
 #include "store/dir.h"
 #include "store/place_parts.h"
 
+/* A root is listed from memory after its device is gone, and after its file system was shut down
+ * for that; to make it last is not possible then. 0, or an errno. */
+static int ask_device(int fd)
+{
+    int errnum = fsync(fd) < 0 ? errno : 0;
+    return dir_is_device_failure(-errnum) ? errnum : 0;
+}
+
 /* What a look has found. */
 struct sight {
     int fd; /* owned; -1 where `reason` says why it cannot be served */
@@ -79,8 +87,8 @@ static int find_entry(int fd, bool *ret_empty)
     return errnum;
 }
 
-/* True: there is a directory that can be read. */
-static bool see(const char *path, struct sight *sight)
+/* True: there is a directory that can be read. `device`: and its device answers. */
+static bool see(const char *path, bool device, struct sight *sight)
 {
     struct stat info;
     *sight = (struct sight){.fd = -1};
@@ -92,6 +100,9 @@ static bool see(const char *path, struct sight *sight)
         return refuse(sight, "searched", errno);
     }
     int errnum = find_entry(sight->fd, &sight->empty);
+    if (errnum == 0 && device) {
+        errnum = ask_device(sight->fd);
+    }
     if (errnum != 0) {
         return refuse(sight, "read", errnum);
     }
@@ -177,13 +188,22 @@ static struct opened *take_in(struct place *place, struct sight *sight, struct o
     return NULL;
 }
 
+/* Where there is doubt, and before a root is opened: so one that is dead does not come back. */
+static bool asks_device(struct place *place)
+{
+    HOLD(&place->lock);
+    bool asks = place->doubted || !place->opened;
+    place->doubted = false;
+    return asks;
+}
+
 /* It is this thread's turn to look. */
 static void look(struct place *place)
 {
     struct sight sight;
     struct opened *fresh = NULL;
     bool news = false;
-    bool seen = see(place->path, &sight);
+    bool seen = see(place->path, asks_device(place), &sight);
     if (seen && sight.empty && place_is_filled(&place->base)) {
         (void)snprintf(sight.reason, sizeof sight.reason,
                        "it is empty, and was not: is its file system mounted? If it is to be "

@@ -65,6 +65,7 @@ struct place {
     bool filled;
     bool looked; /* once at least */
     bool looking;
+    bool doubted;   /* reading failed as on a device that is gone: the next look asks it */
     bool wanted;    /* a look by the place's thread, before its time */
     uint64_t looks; /* that came to their end */
     int64_t look_began_ns;

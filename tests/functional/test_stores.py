@@ -2,10 +2,12 @@
 """Stores that are not there, go away and come back: what is told, and what is served meanwhile."""
 
 import concurrent.futures
+import fcntl
 import json
 import os
 import pathlib
 import signal
+import struct
 
 import pytest
 import requests
@@ -345,3 +347,36 @@ def test_stores_are_added_moved_and_removed_without_a_restart(situd, tmp_path, n
     reload(("photos", "a"), ("more", "b"))
     assert (keys("photos"), keys("late")) == (["a.png"], 404)
     assert "restart_needed" not in daemon.log() and "reload_failed" not in daemon.log()
+
+
+def shut_down(point):
+    """As the kernel does to an ext4 whose device is gone: what is in memory can be listed still."""
+    fd = os.open(point, os.O_RDONLY)
+    try:
+        fcntl.ioctl(fd, 0x8004587D, struct.pack("I", 2))  # EXT4_IOC_SHUTDOWN, without its log
+    except OSError as error:
+        pytest.skip(f"this kernel shuts down no ext4: {error}")
+    finally:
+        os.close(fd)
+
+
+def test_a_device_that_dies_ends_no_job(situd, volume, null_models):
+    photos = volume("photos")
+    fill(photos.point)
+    os.sync()
+    daemon = start_slow(situd, null_models, photos.point)
+    job = daemon.start_job("slow", {"store": "photos"})["id"]
+    daemon.wait_for(lambda: daemon.job(job)["results"] >= 3, "the job to get somewhere")
+    shut_down(photos.point)
+    wait_for_pause(daemon, [job])
+    assert daemon.job(job)["failed"] == 0
+    assert "Input/output error" in store(daemon, "photos")["reason"]
+    assert "Input/output error" in refused(daemon.infer("slow", "photos/000.png"))
+    refused(look(daemon, "photos"))
+    assert photos.umount().returncode == 0  # nothing of it is open any more
+    assert photos.mount().returncode == 0
+    assert look(daemon, "photos").status_code == 200
+    assert daemon.wait_for_job(job, "done")["results"] == OBJECTS
+    lines, _ = daemon.results(job)
+    assert [line["object"] for line in lines] == [f"photos/{v:03}.png" for v in range(OBJECTS)]
+    assert all("classes" in line for line in lines)
