@@ -194,8 +194,13 @@ static bool check_type(struct call *call, const struct listen_socket *listener)
         return true;
     }
     bool form = call_content_type_is(call, "application/x-www-form-urlencoded");
-    bool taken = type ? is_unix && form
-                      : is_unix || !http_request_header(call->request, "Origin") ||
+    bool origin = http_request_header(call->request, "Origin") != NULL;
+    /* Triton's C++ client sends all but its inferences with libcurl's default type, a form's. No
+     * page can have a browser send its User-Agent without being asked about. */
+    bool triton =
+        form && !origin && call_is_by_triton(call) && strncmp(call->route->pattern, "/v2/", 4) == 0;
+    bool taken = type ? triton || (is_unix && form)
+                      : is_unix || !origin ||
                             http_request_header(call->request, "Inference-Header-Content-Length");
     if (!taken) {
         call_respond_status(call, 415,
