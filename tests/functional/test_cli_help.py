@@ -83,3 +83,15 @@ def test_completion_knows_every_verb_and_option():
         assert re.search(rf"\b{verb}\b", completion), verb
         options = set(re.findall(r"--[a-z][a-z-]+", situ("help", verb).stdout))
         assert [o for o in sorted(options) if not re.search(rf"{o}(?![a-z-])", completion)] == [], verb
+
+
+def test_every_option_is_in_help_manual_and_completion():
+    options = set()
+    for file in sorted((ROOT / "src/cli").glob("*.[ch]")):
+        options |= set(re.findall(r'\{"([a-z-]+)",\s*(?:no|required|optional)_argument', file.read_text()))
+    assert len(options) > 30
+    said = "".join(situ("help", *verb).stdout for verb in ((), *((verb,) for verb in verbs())))
+    for text, wanted in ((said, options - {"help", "version"}),
+                         ((ROOT / "docs/man/situ.1.scd").read_text(), options),
+                         ((ROOT / "packaging/situ.bash-completion").read_text(), options)):
+        assert [o for o in sorted(wanted) if not re.search(rf"--{o}(?![a-z-])", text)] == []

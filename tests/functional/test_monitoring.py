@@ -33,6 +33,7 @@ def promtool():
 def daemon(tmp_path_factory):
     """With a model, an index, and jobs of three ends."""
     root = tmp_path_factory.mktemp("monitoring")
+    (root / "box").mkdir()
     for i in range(4):
         grey_png(root / f"photos/{i}.png", i)
     package = root / "models/quick"
@@ -43,8 +44,8 @@ def daemon(tmp_path_factory):
         "image_processor_type": "ViTImageProcessor", "do_resize": True, "size": {"height": 8, "width": 8},
         "resample": 0, "do_rescale": False, "do_normalize": False}))
     (package / "situ.json").write_text('{"task": "feature-extraction"}')
-    daemon = Daemon(root, ["--store", f"photos={root / 'photos'}", "--store", f"gone={root / 'gone'}", "--models",
-                           root / "models", "--engine", "null"])
+    daemon = Daemon(root, ["--store", f"photos={root / 'photos'}", "--store", f"gone={root / 'gone'}",
+                           "--store", f"box={root / 'box'}", "--models", root / "models", "--engine", "null"])
     daemon.run("quick", {"store": "photos"})
     r = daemon.post("/v1/indexes", {"name": "like", "model": "quick", "select": {"store": "photos"}})
     assert r.status_code == 201, r.text
@@ -97,17 +98,22 @@ def test_jobs_build_and_start_are_told(daemon):
 
 
 def test_a_paused_job_is_stalled_where_it_waits_for_something(daemon):
-    held = daemon.start_job("quick", {"store": "photos"}, priority=0)["id"]
-    lost = daemon.start_job("quick", {"store": "gone"})["id"]
-    daemon.wait_for(lambda: daemon.job(lost)["state"] == "paused" and daemon.job(lost)["reason"], "the job to stall")
-    daemon.act(held, "pause")
-    paused = [daemon.job(id)["state"] for id in (held, lost)].count("paused")
-    now = daemon.metrics()
-    assert (now['situ_jobs{state="paused"}'], now["situ_jobs_stalled"]) == (paused, 1)
+    def paused():
+        now = daemon.metrics()
+        return now['situ_jobs{state="paused"}'], now["situ_jobs_stalled"]
+
+    grey_png(daemon.directory / "box/a.png", 1)
+    lost = daemon.start_job("quick", {"store": "box"}, standing=True, interval_s=1)["id"]
+    held = daemon.start_job("quick", {"store": "box"}, standing=True)["id"]
+    assert daemon.act(held, "pause").status_code == 200
+    assert paused() == (1, 0)
+    assert daemon.post("/v1/stores/box/detach", {}).status_code == 200
+    daemon.wait_for(lambda: paused() == (2, 1), "the job to stall")
+    assert daemon.post("/v1/stores/box/attach", {}).status_code == 200
+    daemon.wait_for(lambda: paused() == (1, 0), "the job to go on", 30)
     for id in (held, lost):
         assert daemon.session.delete(f"{daemon.url}/v1/jobs/{id}").status_code == 204
-    now = daemon.metrics()
-    assert (now['situ_jobs{state="paused"}'], now["situ_jobs_stalled"]) == (0, 0)
+    assert paused() == (0, 0)
 
 
 def test_promtool_finds_nothing_wrong_with_the_metrics(daemon, promtool):
