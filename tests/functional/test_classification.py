@@ -95,8 +95,7 @@ def test_each_photo_by_its_own_request(shared_situd, corpus, expected):
 def test_a_whole_prefix_in_key_order(shared_situd, corpus, expected):
     lines = shared_situd.run(corpus.model, {"store": "photos", "prefix": ""}, top=5)
     job = lines[0]["job"]
-    assert job["model"] == corpus.model and job["select"] == {"store": "photos", "prefix": "",
-                                                                       "exclude_defaults": True}
+    assert job["model"] == corpus.model and job["select"] == {"store": "photos", "prefix": ""}
     names = [line["object"] for line in lines[1:-1]]
     assert names == [f"photos/{n}" for n in sorted(expected, key=lambda n: n.encode())]
     for line in lines[1:-1]:

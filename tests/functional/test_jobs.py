@@ -92,7 +92,7 @@ def test_a_job_tells_what_it_is_and_what_came_out(situd, photos, null_models):
     assert r.status_code == 201, r.text
     job = r.json()
     assert r.headers["Location"] == f"/v1/jobs/{job['id']}"
-    wanted = {"model": "quick", "version": "1", "select": {"store": "photos", "prefix": "", "exclude_defaults": True}, "top": 2,
+    wanted = {"model": "quick", "version": "1", "select": {"store": "photos", "prefix": ""}, "top": 2,
               "output": {"labels": False}, "priority": 7, "max_failures": 9, "cache": True,
               "keep": True, "standing": False, "interval_s": 60, "reason": None, "pass": 1}
     assert {key: job[key] for key in wanted} == wanted

@@ -77,7 +77,7 @@ def array(situd, photos, feature_models):
 @pytest.mark.photos
 def test_the_ten_nearest_photos_are_those_of_numpy(array, photos, width):
     made = create(array)
-    assert made["select"] == {"store": "photos", "prefix": "", "glob": None, "exclude_defaults": True}
+    assert made["select"] == {"store": "photos", "prefix": "", "glob": None}
     assert made["metric"] == made["distanceMetric"] == "cosine" and len(made["digest"]) == 64
     ready = wait_ready(array, rows=128)
     assert (ready["dimension"], ready["selected"], ready["failed"]) == (width, 128, 0)
