@@ -93,6 +93,18 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
     return error_code_errno(code);
 }
 
+const char *error_file(const char *path)
+{
+    const char *file = path + strlen(path);
+    for (unsigned slashes = 0; file > path; file--) {
+        slashes += file[-1] == '/' && file[0] != '/' && file[0] != '\0';
+        if (slashes == 2) {
+            break;
+        }
+    }
+    return file;
+}
+
 const char *error_text(int errnum, char *buffer, size_t size)
 {
     /* The GNU form, which may return a constant of its own instead of filling the buffer. */

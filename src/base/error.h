@@ -58,6 +58,10 @@ const char *error_code_name(enum error_code code);
 /* The code of such a word; ERROR_INTERNAL where it is unknown. */
 enum error_code error_code_parse(const char *name);
 
+/* A file of the state directory as messages name it: its last two components, without where that
+ * lies, which is no client's matter. A part of `path`. */
+const char *error_file(const char *path);
+
 /* Text of an errno value (positive or negative) into a caller's buffer; returns the buffer. */
 const char *error_text(int errnum, char *buffer, size_t size);
 

@@ -101,8 +101,8 @@ static int failed(const char *path, const char *what, int errnum, struct error *
 {
     char text[96];
     bool full = errnum == ENOSPC || errnum == EDQUOT;
-    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "'%.300s' cannot be %s: %s", path,
-                     what, error_text(errnum, text, sizeof text));
+    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "'%.300s' cannot be %s: %s",
+                     error_file(path), what, error_text(errnum, text, sizeof text));
 }
 
 int whole_file_save(const char *directory, const char *name, const struct buffer *bytes,
@@ -143,11 +143,11 @@ int whole_file_load(const char *directory, const char *name, size_t limit, struc
     case -ENOMEM:
         return no_memory(name, error);
     case -ENOENT:
-        return error_set(error, ERROR_NOT_FOUND, "there is no '%.300s'", path);
+        return error_set(error, ERROR_NOT_FOUND, "there is no '%.300s'", error_file(path));
     case -EFBIG:
     case -EINVAL:
         return error_set(error, ERROR_MALFORMED, "'%.300s' is no regular file of at most %zu bytes",
-                         path, limit);
+                         error_file(path), limit);
     default:
         return failed(path, "read", -r, error);
     }

@@ -107,14 +107,16 @@ int meta_open(const char *directory, uint64_t limit_bytes, pages_visit_fn visit,
         return result;
     }
     if (access(path, F_OK) < 0) {
-        return error_set(error, ERROR_NOT_FOUND, "there is no index in '%.300s'", directory);
+        return error_set(error, ERROR_NOT_FOUND, "there is no index in '%.300s'",
+                         error_file(directory));
     }
     result = files_lock(path, WHAT, &made.lock_fd, error);
     if (result == 0) {
         result = look_at(path, &survey, &needed, error);
     }
     if (result == -ENOENT) {
-        result = error_set(error, ERROR_NOT_FOUND, "there is no index in '%.300s'", directory);
+        result = error_set(error, ERROR_NOT_FOUND, "there is no index in '%.300s'",
+                           error_file(directory));
     }
     if (result == 0) {
         result = map(path, needed > limit_bytes ? needed : limit_bytes, needed, &made, error);
@@ -159,7 +161,8 @@ int meta_create(const char *directory, const struct record_head *head, struct er
     result = look_at(path, &survey, &needed, error);
     if (result != -ENOENT) {
         meta_close(&made);
-        return error_set(error, ERROR_CONFLICT, "there is an index in '%.300s' already", directory);
+        return error_set(error, ERROR_CONFLICT, "there is an index in '%.300s' already",
+                         error_file(directory));
     }
     result = files_remove(path, WHAT, error);
     if (result == 0) {

@@ -432,7 +432,7 @@ static int state_error(struct error *error, const char *what, const char *path)
 {
     char text[64];
     enum error_code code = errno == ENOSPC || errno == EDQUOT ? ERROR_NO_SPACE : ERROR_IO;
-    return error_set(error, code, "cannot %s %s: %s", what, path,
+    return error_set(error, code, "cannot %s %s: %s", what, error_file(path),
                      error_text(errno, text, sizeof text));
 }
 

@@ -295,9 +295,15 @@ static int hand_over_file(struct worker_process *worker, const char *package_pat
 {
     cleanup_fd int fd = -1;
     struct stat status;
-    int result = model_package_open(package_path, file, &fd, error);
-    if (result < 0) {
-        return result;
+    struct error cause = {0};
+    if (model_package_open(package_path, file, &fd, &cause) < 0) {
+        if (!strstr(cause.message, package_path)) {
+            return error_set(error, cause.code, "%s", cause.message);
+        }
+        log_event(LOG_LEVEL_ERROR, "package_gone", "model=%s path=%s", worker->model, package_path);
+        return error_set(error, cause.code,
+                         "the package's directory cannot be opened any more; the log has where it "
+                         "was");
     }
     if (fstat(fd, &status) < 0) {
         return system_error(error, file);

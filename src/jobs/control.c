@@ -306,7 +306,7 @@ static int put_aside(const struct jobs *jobs, const struct job *job, char **ret_
     if (rename(job->directory, path) < 0 && errno != ENOENT) {
         int errnum = errno;
         free(path);
-        return error_set(error, ERROR_IO, "%s: %s", job->directory,
+        return error_set(error, ERROR_IO, "%s: %s", error_file(job->directory),
                          error_text(errnum, text, sizeof text));
     }
     int r = jobs_sync_directory(jobs->directory, error);

@@ -57,7 +57,7 @@ static int failed(const struct job_log *log, const char *what, int errnum, struc
 {
     char text[96];
     return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
-                     "the job's log '%.200s' cannot be %s: %s", log->path, what,
+                     "the job's log '%.200s' cannot be %s: %s", error_file(log->path), what,
                      error_text(errnum, text, sizeof text));
 }
 
@@ -231,7 +231,8 @@ static int open_file(struct job_log *log, struct error *error)
         return failed(log, "opened", errno, error);
     }
     if (!S_ISREG(status.st_mode)) {
-        return error_set(error, ERROR_IO, "the job's log '%.200s' is no regular file", log->path);
+        return error_set(error, ERROR_IO, "the job's log '%.200s' is no regular file",
+                         error_file(log->path));
     }
     log->synced.offset = (uint64_t)status.st_size;
     return 0;
@@ -247,7 +248,7 @@ static int find_start(struct job_log *log, struct error *error)
     }
     if (released->place.offset > log->synced.offset) {
         return error_set(error, ERROR_IO, "the job's log '%.200s' is shorter than '%.200s' says",
-                         log->path, log->released_path);
+                         error_file(log->path), error_file(log->released_path));
     }
     log->totals = released->totals;
     log->last_mark = released->place;
@@ -472,7 +473,7 @@ static struct job_log_place synced_end(struct job_log *log)
 static int record_bad(const struct job_log *log, uint64_t line, struct error *error)
 {
     return error_set(error, ERROR_IO, "line %" PRIu64 " of the job's log '%.200s' went bad on disk",
-                     line, log->path);
+                     line, error_file(log->path));
 }
 
 static int read_last(const char *line, size_t size, char **ret_object,

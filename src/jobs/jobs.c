@@ -37,7 +37,7 @@ static int disk_error(const char *path, int errnum, struct error *error)
 {
     char text[128];
     bool full = errnum == ENOSPC || errnum == EDQUOT;
-    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "%s: %s", path,
+    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "%s: %s", error_file(path),
                      error_text(errnum, text, sizeof text));
 }
 

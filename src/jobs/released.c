@@ -18,7 +18,7 @@ static int failed(const char *path, const char *what, int errnum, struct error *
 {
     char text[96];
     return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
-                     "'%.300s' cannot be %s: %s", path, what,
+                     "'%.300s' cannot be %s: %s", error_file(path), what,
                      error_text(errnum, text, sizeof text));
 }
 

@@ -73,8 +73,8 @@ int upload_place(struct jobs_keys *keys, const char *directory, struct error *er
     }
     if (rename(keys->path, path) < 0) {
         int errnum = errno;
-        return error_set(error, errnum == ENOSPC ? ERROR_NO_SPACE : ERROR_IO, "%s: %s", path,
-                         error_text(errnum, text, sizeof text));
+        return error_set(error, errnum == ENOSPC ? ERROR_NO_SPACE : ERROR_IO, "%s: %s",
+                         error_file(path), error_text(errnum, text, sizeof text));
     }
     free(take_ptr(keys->path));
     return 0;

@@ -20,7 +20,7 @@ static int failed(const char *path, int errnum, struct error *error)
 {
     char text[96];
     bool full = errnum == ENOSPC || errnum == EDQUOT;
-    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "%.300s: %s", path,
+    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "%.300s: %s", error_file(path),
                      error_text(errnum, text, sizeof text));
 }
 
@@ -58,7 +58,7 @@ int directory_rename(const char *parent, const char *from, const char *to, struc
 {
     if (rename(from, to) < 0) {
         if (errno == EEXIST || errno == ENOTEMPTY) {
-            return error_set(error, ERROR_CONFLICT, "'%.300s' is there already", to);
+            return error_set(error, ERROR_CONFLICT, "'%.300s' is there already", error_file(to));
         }
         return failed(from, errno, error);
     }
