@@ -490,8 +490,7 @@ static int check_there(struct pass *pass, struct error *error)
     return pass->there ? 0
                        : error_set(error, ERROR_UNAVAILABLE,
                                    "store '%s' is empty, and was not: is its file system mounted? "
-                                   "(If it was not when situd started, restart situd.) What it "
-                                   "held is told as gone when any file is in it",
+                                   "What it held is told as gone when any file is in it",
                                    name);
 }
 

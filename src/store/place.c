@@ -28,12 +28,17 @@ static bool is_hung(const struct place *place)
     return place->looking && clock_now_ns() - place->look_began_ns > PLACE_HUNG_MS * NS_PER_MS;
 }
 
+/* Why it is not available, which it is not. */
+static const char *reason_of(const struct place *place)
+{
+    bool silent = place->opened || !place->looked;
+    return silent ? "its directory does not answer" : place->condition.reason;
+}
+
 static void refuse(const struct place *place, struct error *error)
 {
-    const char *reason = place->opened   ? "its directory does not answer"
-                         : place->looked ? place->condition.reason
-                                         : "it has not been looked at yet";
-    (void)error_set(error, ERROR_UNAVAILABLE, "store '%s' is unavailable: %s", place->name, reason);
+    (void)error_set(error, ERROR_UNAVAILABLE, "store '%s' is unavailable: %s", place->name,
+                    reason_of(place));
 }
 
 struct opened *place_enter(struct place *place, struct error *error)
@@ -201,9 +206,9 @@ static void tell_condition(struct store *base, bool look, struct store_condition
     HOLD(&place->lock);
     *ret_condition = place->condition;
     ret_condition->generation = atomic_load(&place->generation);
-    if (place->opened && is_hung(place)) {
+    if (!place->opened || is_hung(place)) {
         ret_condition->available = false;
-        (void)stpcpy(ret_condition->reason, "its directory does not answer");
+        (void)snprintf(ret_condition->reason, sizeof ret_condition->reason, "%s", reason_of(place));
     }
 }
 

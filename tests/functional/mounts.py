@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """File systems in image files, mounted and unmounted: for tests of stores that go away."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -63,3 +64,39 @@ def volume(tmp_path):
     for made in volumes:
         while made.umount("-l").returncode == 0:
             pass
+
+
+class Silent:
+    """A FUSE file system whose server answers nothing: who looks at it waits."""
+
+    def __init__(self, point):
+        self.point = point
+        point.mkdir()
+        self.fd = os.open("/dev/fuse", os.O_RDWR)
+        libc = ctypes.CDLL(None, use_errno=True)
+        options = f"fd={self.fd},rootmode=40000,user_id=0,group_id=0".encode()
+        if libc.mount(b"silent", os.fsencode(point), b"fuse", 0, options) != 0:
+            os.close(self.fd)
+            raise OSError(ctypes.get_errno(), "mount")
+
+    def die(self):
+        """Its server is gone: ENOTCONN for all that waits, and all that comes."""
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
+
+    def umount(self):
+        self.die()
+        return run("umount", "-l", self.point)
+
+
+@pytest.fixture
+def silent(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount")
+    try:
+        made = Silent(tmp_path / "silent")
+    except OSError as error:
+        pytest.skip(f"FUSE cannot be mounted here: {error}")
+    yield made
+    made.umount()

@@ -12,7 +12,7 @@ import struct
 import pytest
 import requests
 from conftest import grey_png
-from mounts import volume  # noqa: F401: a fixture
+from mounts import silent, volume  # noqa: F401: fixtures
 
 pytest.importorskip("PIL.Image")
 
@@ -149,6 +149,21 @@ def test_a_file_system_that_is_mounted_in_the_place_of_another_is_served(
     daemon.wait_for(lambda: daemon.infer("quick", "photos/old.png").status_code == 200,
                     "what is mounted now")
     assert daemon.log().count("event=store_reopened") == 1
+
+
+def test_a_file_system_that_does_not_answer_holds_up_nobody(situd, photos, silent, null_models):
+    daemon = start(situd, null_models, photos=photos, net=silent.point)
+    assert daemon.infer("quick", "photos/0.png").status_code == 200
+    assert "does not answer" in refused(daemon.infer("quick", "net/0.png"))
+    assert store(daemon, "net")["reason"] == "its directory does not answer"
+    silent.die()
+    daemon.wait_for(lambda: "not connected" in store(daemon, "net")["reason"],
+                    "the server's end to be seen")
+    assert "not connected" in refused(look(daemon, "net"))
+    assert silent.umount().returncode == 0
+    grey_png(silent.point / "0.png", 1)
+    assert look(daemon, "net").status_code == 200
+    assert daemon.infer("quick", "net/0.png").status_code == 200
 
 
 # ---- what works on a store while it goes away ----
