@@ -880,6 +880,11 @@ SITU_API int situ_status(struct situ *array, struct situ_array_status **ret_stat
                          struct situ_error *error);
 SITU_API void situ_array_status_free(struct situ_array_status *status);
 
+/* What cannot be served for now: 1 and the store at `index` of these with the reason, which live as
+ * long as `status`; 0 behind the last. -EINVAL. */
+SITU_API int situ_array_degraded(const struct situ_array_status *status, size_t index,
+                                 const char **ret_store, const char **ret_reason);
+
 /* The array's result cache: contents known by a file's identity, answers known by content. */
 struct situ_cache {
     int on;

@@ -16,6 +16,17 @@ static void print_line(const char *name, const char *value)
     (void)putchar('\n');
 }
 
+static void print_degraded(const struct situ_array_status *status)
+{
+    const char *store = NULL;
+    const char *reason = NULL;
+    for (size_t i = 0; situ_array_degraded(status, i, &store, &reason) == 1; i++) {
+        char line[512];
+        (void)snprintf(line, sizeof line, "store %.64s is unavailable: %.300s", store, reason);
+        print_line(i == 0 ? "degraded" : "", line);
+    }
+}
+
 static void print_status(const struct cli *cli, const struct situ_array_status *status)
 {
     char line[256];
@@ -26,6 +37,7 @@ static void print_status(const struct cli *cli, const struct situ_array_status *
     (void)snprintf(line, sizeof line, "%.32s, up %s", status->state,
                    figure_seconds(figures[0], status->uptime_s));
     print_line("state", line);
+    print_degraded(status);
     (void)snprintf(line, sizeof line, "%" PRIu32 " on %" PRIu32 " core%s, %" PRIu32 " busy",
                    status->lanes, status->cores, status->cores == 1 ? "" : "s", status->lanes_busy);
     print_line("lanes", line);

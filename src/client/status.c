@@ -68,6 +68,22 @@ int situ_status(struct situ *array, struct situ_array_status **ret_status, struc
     return 0;
 }
 
+int situ_array_degraded(const struct situ_array_status *status, size_t index,
+                        const char **ret_store, const char **ret_reason)
+{
+    if (!status || !ret_store || !ret_reason) {
+        return -EINVAL;
+    }
+    const struct status *whole = (const struct status *)(const void *)status;
+    const struct json *node = json_element(json_member(whole->document.root, "degraded"), index);
+    if (!node) {
+        return 0;
+    }
+    *ret_store = json_get_string(json_member(node, "store"), "");
+    *ret_reason = json_get_string(json_member(node, "reason"), "");
+    return 1;
+}
+
 void situ_array_status_free(struct situ_array_status *status)
 {
     if (status) {

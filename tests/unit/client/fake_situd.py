@@ -218,7 +218,8 @@ class Handler(fake_jobs.JobsMixin, fake_indexes.IndexesMixin, http.server.BaseHT
                               "lanes_busy": 1, "queue": 0, "cores": 2,
                               "sandbox": {"landlock": True, "seccomp": True, "warning": None},
                               "memory_bytes": 31305728, "memory_budget_bytes": 12638255104, "models_loaded": 1, "objects": 128,
-                              "bytes_read": 15028224, "bytes_sent": 11200, "bytes_received": 300})
+                              "bytes_read": 15028224, "bytes_sent": 11200, "bytes_received": 300,
+                              "degraded": [{"store": s, "reason": r} for s, r in self.fake.away.items()]})
         elif parts == ["v1", "cache"]:
             self.answer(200, {"on": True, "paused": False, "entries": {"contents": 120, "answers": 128},
                               "used_bytes": 40960, "file_bytes": 65536, "limit_bytes": 1 << 30,

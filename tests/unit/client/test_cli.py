@@ -433,7 +433,10 @@ class Verbs(Case):
         self.fake.away["other"] = "its directory is not there"
         self.assertIn("other   dir   unavailable  2026-01-31T12:00:00Z  its directory is not there",
                       self.situ("store", "list", status=0).out)
+        self.assertIn("store other is unavailable: its directory is not there",
+                      self.situ("status", status=0).out)
         self.situ("store", "attach", "--empty", "other", status=0)
+        self.assertNotIn("unavailable", self.situ("status", status=0).out)
         self.assertEqual({}, self.fake.away)
         self.situ("store", "detach", "other", status=0)
         self.assertEqual(["other"], list(self.fake.away))
