@@ -77,6 +77,16 @@ static bool tells_softmax(const struct model_spec *spec, const struct worker_fac
                                     : !tensor_set_has(&facts->probabilities, output);
 }
 
+/* What the trial run saw, where it had any values to see; otherwise what the model declares. */
+static const struct tensor_shape *known_shape(const struct worker_facts *facts, uint32_t output)
+{
+    const struct tensor_shape *seen = facts->seen ? &facts->seen[output] : NULL;
+    size_t count = 0;
+    bool useful = seen && !facts->untried && seen->rank > 0 &&
+                  tensor_shape_count(seen, &count) == 0 && count > 0;
+    return useful ? seen : &facts->outputs[output].shape;
+}
+
 /* A declared shape of rank 0 may be one that the model does not state. */
 int postprocess_check(const struct model_spec *spec, const struct worker_facts *facts,
                       struct error *error)
@@ -87,7 +97,7 @@ int postprocess_check(const struct model_spec *spec, const struct worker_facts *
     }
     uint32_t primary = postprocess_primary_output(spec, facts);
     const struct tensor_info *output = &facts->outputs[primary];
-    const struct tensor_shape *shape = &output->shape;
+    const struct tensor_shape *shape = known_shape(facts, primary);
     if (output->datatype == DATATYPE_BYTES) {
         return error_set(
             error, ERROR_UNFIT,

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct tensor_info *copy_tensors(const struct tensor_info *tensors, uint32_t count)
+static void *copy_array(const void *array, size_t count, size_t size)
 {
-    struct tensor_info *copy = calloc(count > 0 ? count : 1, sizeof *copy);
+    void *copy = calloc(count > 0 ? count : 1, size);
     if (copy && count > 0) {
-        memcpy(copy, tensors, count * sizeof *copy);
+        memcpy(copy, array, count * size);
     }
     return copy;
 }
@@ -20,9 +20,10 @@ static struct tensor_info *copy_tensors(const struct tensor_info *tensors, uint3
 int worker_facts_copy(const struct worker_facts *facts, struct worker_facts *ret_copy)
 {
     struct worker_facts copy = *facts;
-    copy.inputs = copy_tensors(facts->inputs, facts->input_count);
-    copy.outputs = copy_tensors(facts->outputs, facts->output_count);
-    if (!copy.inputs || !copy.outputs) {
+    copy.inputs = copy_array(facts->inputs, facts->input_count, sizeof *copy.inputs);
+    copy.outputs = copy_array(facts->outputs, facts->output_count, sizeof *copy.outputs);
+    copy.seen = copy_array(facts->seen, facts->output_count, sizeof *copy.seen);
+    if (!copy.inputs || !copy.outputs || !copy.seen) {
         worker_facts_done(&copy);
         return -ENOMEM;
     }
@@ -34,7 +35,9 @@ void worker_facts_done(struct worker_facts *facts)
 {
     free(facts->inputs);
     free(facts->outputs);
+    free(facts->seen);
     facts->inputs = facts->outputs = NULL;
+    facts->seen = NULL;
     facts->input_count = facts->output_count = 0;
 }
 

@@ -28,6 +28,7 @@ struct worker_facts {
     uint32_t output_count;
     struct tensor_info *inputs;  /* owned */
     struct tensor_info *outputs; /* owned */
+    struct tensor_shape *seen;   /* owned; of the outputs in the trial run; all 0 where untried */
     struct pipeline pipeline;
 };
 

@@ -365,7 +365,8 @@ static int make_room(struct worker_facts *facts, uint32_t inputs, uint32_t outpu
 {
     facts->inputs = calloc((size_t)inputs + 1, sizeof *facts->inputs);
     facts->outputs = calloc((size_t)outputs + 1, sizeof *facts->outputs);
-    if (!facts->inputs || !facts->outputs) {
+    facts->seen = calloc((size_t)outputs + 1, sizeof *facts->seen);
+    if (!facts->inputs || !facts->outputs || !facts->seen) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
     facts->input_count = inputs;
@@ -389,9 +390,10 @@ static int take_tensors(struct worker_process *worker, int64_t deadline_ns, unio
         }
         for (uint32_t i = 0; i < told->count && result == 0; i++, have++) {
             if (have < facts->input_count) {
-                facts->inputs[have] = told->tensors[i];
+                facts->inputs[have] = told->tensors[i].info;
             } else {
-                facts->outputs[have - facts->input_count] = told->tensors[i];
+                facts->outputs[have - facts->input_count] = told->tensors[i].info;
+                facts->seen[have - facts->input_count] = told->tensors[i].seen;
             }
         }
     }

@@ -29,7 +29,7 @@ size_t message_size(const union message *message)
         return sizeof message->loaded;
     case MESSAGE_TENSORS:
         return offsetof(struct message_tensors, tensors) +
-               (size_t)message->tensors.count * sizeof(struct tensor_info);
+               (size_t)message->tensors.count * sizeof(struct message_tensor);
     case MESSAGE_VIOLATION:
         return sizeof message->violation;
     case MESSAGE_RUN:
@@ -96,14 +96,16 @@ static int check_told(const struct message_tensors *told, size_t size, struct er
         return malformed(error, "too many tensors");
     }
     if (size != offsetof(struct message_tensors, tensors) +
-                    (size_t)told->count * sizeof(struct tensor_info)) {
+                    (size_t)told->count * sizeof(struct message_tensor)) {
         return malformed(error, "wrong length");
     }
     for (uint32_t i = 0; i < told->count; i++) {
-        const struct tensor_info *info = &told->tensors[i];
+        const struct tensor_info *info = &told->tensors[i].info;
+        const struct tensor_shape *seen = &told->tensors[i].seen;
+        size_t elements = 0;
         if (!terminated(info->name, sizeof info->name) ||
             !utf8_valid(info->name, strlen(info->name)) || info->shape.rank > LIMIT_TENSOR_RANK ||
-            (unsigned)info->datatype >= DATATYPE_COUNT) {
+            (unsigned)info->datatype >= DATATYPE_COUNT || tensor_shape_count(seen, &elements) < 0) {
             return malformed(error, "bad tensor description");
         }
     }

@@ -32,10 +32,10 @@
 #include "wire/tensor.h"
 #include "wire/tensor_set.h"
 
-#define MESSAGE_VERSION 4u
+#define MESSAGE_VERSION 5u
 #define MESSAGE_PATH_SIZE 1024u
 #define MESSAGE_TEXT_SIZE 256u
-#define MESSAGE_TENSORS_MAX 128u /* of one message TENSORS */
+#define MESSAGE_TENSORS_MAX 96u /* of one message TENSORS */
 
 enum message_type {
     MESSAGE_READY = 1,
@@ -99,11 +99,17 @@ struct message_loaded {
     char left_out[MESSAGE_TEXT_SIZE]; /* outputs that are no tensors, and not among the others */
 };
 
+struct message_tensor {
+    struct tensor_info info;
+    struct tensor_shape
+        seen; /* an output's in the trial run; where `untried`, and of an input: all 0 */
+};
+
 struct message_tensors {
     struct message_header header;
     uint32_t first; /* place of the first one here among all inputs and outputs */
     uint32_t count;
-    struct tensor_info tensors[MESSAGE_TENSORS_MAX];
+    struct message_tensor tensors[MESSAGE_TENSORS_MAX];
 };
 
 struct message_violation {

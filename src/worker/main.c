@@ -85,9 +85,11 @@ static int send_tensors(struct worker *worker)
         told->count = total - first < MESSAGE_TENSORS_MAX ? total - first : MESSAGE_TENSORS_MAX;
         for (uint32_t i = 0; i < told->count; i++) {
             uint32_t at = first + i;
+            uint32_t output = at - signature->input_count;
             told->tensors[i] = at < signature->input_count
-                                   ? signature->inputs[at]
-                                   : signature->outputs[at - signature->input_count];
+                                   ? (struct message_tensor){.info = signature->inputs[at]}
+                                   : (struct message_tensor){.info = signature->outputs[output],
+                                                             .seen = worker->program.seen[output]};
         }
         result = channel_send(CONTROL_FD, &worker->message);
     }

@@ -311,6 +311,7 @@ static int trial_run(struct program *program, struct error *error)
         result = try_model(program, &run, inputs, open, error);
     }
     for (uint32_t i = 0; i < run.output_count && result == 0; i++) {
+        program->seen[run.outputs[i].index] = run.outputs[i].shape;
         if (sums_to_one(&run.outputs[i])) {
             tensor_set_add(&program->probabilities, run.outputs[i].index);
         }

@@ -25,10 +25,11 @@ struct program {
     bool has_pipeline;
     uint32_t image_input;
     struct pipeline pipeline;
-    struct tensor_shape image_shape; /* closed, batch included */
-    size_t image_bytes;              /* of one image of the batch */
-    struct tensor_set probabilities; /* outputs that summed to 1 */
-    bool untried;                    /* the engine refused the trial runs, for this reason: */
+    struct tensor_shape image_shape;               /* closed, batch included */
+    size_t image_bytes;                            /* of one image of the batch */
+    struct tensor_set probabilities;               /* outputs that summed to 1 */
+    struct tensor_shape seen[LIMIT_MODEL_TENSORS]; /* of each output, in the trial run */
+    bool untried; /* the engine refused the trial runs, for this reason: */
     char reason[MESSAGE_TEXT_SIZE];
     int64_t run_ns;
 

@@ -271,6 +271,7 @@ def cpu_seconds(pid):
     ("odd_text", 422, "unfit"), ("huge_dims", 422, "unfit"), ("no_outputs", 500, "internal"),
     ("rank", 503, "unavailable"), ("name", 503, "unavailable"), ("count", 503, "unavailable"),
     ("raw_name", 503, "unavailable"), ("more_tensors", 503, "unavailable"),
+    ("seen", 503, "unavailable"),
     ("first_tensor_late", 503, "unavailable"),
 ])
 def test_an_answer_that_lies_harms_only_its_object(hostile, mode, status, code):

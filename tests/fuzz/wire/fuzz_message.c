@@ -63,7 +63,7 @@ static void check_told(const struct message_tensors *told)
 {
     for (uint32_t i = 0; i < told->count; i++) {
         char text[64];
-        const struct tensor_info *info = &told->tensors[i];
+        const struct tensor_info *info = &told->tensors[i].info;
         if (strlen(info->name) > LIMIT_TENSOR_NAME || !datatype_name(info->datatype)) {
             abort();
         }

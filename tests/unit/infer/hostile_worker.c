@@ -114,17 +114,20 @@ static void send_tensors(struct worker *worker)
     struct message_tensors *told = &message.tensors;
     told->header = (struct message_header){MESSAGE_VERSION, MESSAGE_TENSORS};
     told->count = mode_is(worker, "no_outputs") ? 1 : 3;
-    told->tensors[0] = (struct tensor_info){"pixel_values", DATATYPE_FP32, {4, {-1, 3, 8, 8}}};
-    told->tensors[1] = (struct tensor_info){"logits", DATATYPE_FP32, {2, {-1, CLASSES}}};
-    told->tensors[2] = (struct tensor_info){"other", DATATYPE_FP32, {2, {-1, CLASSES}}};
+    told->tensors[0].info = (struct tensor_info){"pixel_values", DATATYPE_FP32, {4, {-1, 3, 8, 8}}};
+    told->tensors[1].info = (struct tensor_info){"logits", DATATYPE_FP32, {2, {-1, CLASSES}}};
+    told->tensors[2].info = (struct tensor_info){"other", DATATYPE_FP32, {2, {-1, CLASSES}}};
     if (mode_is(worker, "rank")) {
-        told->tensors[1].shape.rank = 99;
+        told->tensors[1].info.shape.rank = 99;
     } else if (mode_is(worker, "name")) {
-        memset(told->tensors[1].name, 'x', sizeof told->tensors[1].name);
+        memset(told->tensors[1].info.name, 'x', sizeof told->tensors[1].info.name);
     } else if (mode_is(worker, "bytes_in_names")) {
-        (void)snprintf(told->tensors[2].name, sizeof told->tensors[2].name, "\xc3\xa9\"\n\x01");
+        (void)snprintf(told->tensors[2].info.name, sizeof told->tensors[2].info.name,
+                       "\xc3\xa9\"\n\x01");
     } else if (mode_is(worker, "raw_name")) {
-        (void)snprintf(told->tensors[2].name, sizeof told->tensors[2].name, "\xff");
+        (void)snprintf(told->tensors[2].info.name, sizeof told->tensors[2].info.name, "\xff");
+    } else if (mode_is(worker, "seen")) {
+        told->tensors[1].seen = (struct tensor_shape){2, {1, -1}};
     } else if (mode_is(worker, "more_tensors")) {
         told->count = 4;
     } else if (mode_is(worker, "first_tensor_late")) {

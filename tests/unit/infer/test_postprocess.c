@@ -276,6 +276,25 @@ static void outputs_that_cannot_be_rows_of_classes_are_refused(void **state)
     assert_int_equal(check((struct tensor_shape){2, {-1, 1}}, -1, 0), 0);
 }
 
+static void the_shape_of_the_trial_run_counts_where_there_was_one(void **state)
+{
+    (void)state;
+    struct model_spec spec = {.task = MODEL_IMAGE_CLASSIFICATION, .apply_softmax = -1};
+    struct tensor_info input = {"x", DATATYPE_FP32, {4, {-1, 3, -1, -1}}};
+    struct tensor_info output = {"y", DATATYPE_FP32, {4, {-1, 1, -1, -1}}};
+    struct tensor_shape seen = {4, {1, 1, 56, 56}};
+    struct worker_facts facts = {
+        .input_count = 1, .output_count = 1, .inputs = &input, .outputs = &output, .seen = &seen};
+    assert_true(postprocess_check(&spec, &facts, NULL) < 0);
+    facts.untried = true;
+    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    facts.untried = false;
+    seen = (struct tensor_shape){4, {1, 56, 1, 1}};
+    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    seen = (struct tensor_shape){4, {0, 1, 56, 56}}; /* no values: nothing was learnt */
+    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+}
+
 static void strings_are_no_classes(void **state)
 {
     (void)state;
@@ -341,6 +360,7 @@ int main(void)
         cmocka_unit_test(rows_of_every_type),
         cmocka_unit_test(rows_that_are_not_there_are_refused),
         cmocka_unit_test(outputs_that_cannot_be_rows_of_classes_are_refused),
+        cmocka_unit_test(the_shape_of_the_trial_run_counts_where_there_was_one),
         cmocka_unit_test(strings_are_no_classes),
         cmocka_unit_test(a_vector_is_one_row),
         cmocka_unit_test(the_primary_output_goes_by_name_then_rank),
