@@ -184,9 +184,22 @@ enum job_state job_state_now(struct job *job, bool *ret_by_itself)
     return job->state;
 }
 
+bool job_got_on(struct job *job)
+{
+    HOLD(&job->lock);
+    return job->got_on;
+}
+
+void job_set_got_on(struct job *job, bool got_on)
+{
+    HOLD(&job->lock);
+    job->got_on = got_on;
+}
+
 void job_goes_on(struct job *job)
 {
     (void)pthread_mutex_lock(&job->lock);
+    job->got_on = true;
     bool goes = job->state == JOB_RUNNING;
     (void)pthread_mutex_unlock(&job->lock);
     if (!goes) {

@@ -24,7 +24,13 @@
 #include "jobs/table.h"
 #include "jobs/upload.h"
 
-enum { DEFAULT_SYNC_MS = 50, DEFAULT_RETRY_MS = 5000, DEFAULT_DELIVERED_MS = 60000, OPEN_DIRS = 8 };
+enum {
+    DEFAULT_SYNC_MS = 50,
+    DEFAULT_RETRY_MS = 5000,
+    DEFAULT_TURN_MS = 10000,
+    DEFAULT_DELIVERED_MS = 60000,
+    OPEN_DIRS = 8
+};
 
 static int no_memory(struct error *error)
 {
@@ -274,6 +280,7 @@ int jobs_open(const struct jobs_options *options, struct jobs **ret_jobs, struct
     jobs->adopt = options->adopt;
     jobs->sync_ms = options->sync_ms > 0 ? options->sync_ms : DEFAULT_SYNC_MS;
     jobs->retry_ms = options->retry_ms > 0 ? options->retry_ms : DEFAULT_RETRY_MS;
+    jobs->turn_ms = options->turn_ms > 0 ? options->turn_ms : DEFAULT_TURN_MS;
     jobs->delivered_ms = options->delivered_ms > 0 ? options->delivered_ms : DEFAULT_DELIVERED_MS;
     jobs->keep_s = options->keep_s;
     (void)pthread_mutex_init(&jobs->create, NULL);

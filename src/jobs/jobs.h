@@ -158,6 +158,7 @@ struct jobs_options {
     const char *directory; /* the jobs' own, made where absent; NULL: no job can be created */
     struct jobs_host host; /* copied */
     uint32_t sync_ms;      /* results are synced at least so often; 0: 50 */
+    uint32_t turn_ms;      /* a job gives its place to one of its priority that waits; 0: 10,000 */
     uint32_t retry_ms;     /* a job that paused by itself tries again; 0: 5,000 */
     uint64_t keep_s; /* finished jobs are removed after so long a time in which they were open,
                       * whatever the clock says, and each removal is logged; 0: never */

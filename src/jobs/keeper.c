@@ -20,13 +20,26 @@ enum {
         3600 * 1000 /* the ages of ended jobs are written so often: a disk may sleep meanwhile */
 };
 
-/* The waiting job that goes first: of equal ones, the older. NULL: none. */
+/* Of two that wait, the first being the older: of equal priority a standing job's next pass, which
+ * is short as a rule, and else that whose last turn is longer ago. */
+static bool goes_before(const struct job *younger, const struct job *older)
+{
+    if (younger->spec.priority != older->spec.priority) {
+        return younger->spec.priority > older->spec.priority;
+    }
+    if (younger->has_thread != older->has_thread) {
+        return younger->has_thread;
+    }
+    return younger->placed_ns < older->placed_ns;
+}
+
+/* The waiting job that goes first. NULL: none. */
 static struct job *first_in_line(struct jobs *jobs)
 {
     struct job *best = NULL;
     for (size_t i = 0; i < jobs->count; i++) {
         struct job *job = jobs->all[i];
-        if (job->stage == STAGE_QUEUED && (!best || job->spec.priority > best->spec.priority)) {
+        if (job->stage == STAGE_QUEUED && (!best || goes_before(job, best))) {
             best = job;
         }
     }
@@ -36,6 +49,8 @@ static struct job *first_in_line(struct jobs *jobs)
 static void give_place(struct jobs *jobs, struct job *job)
 {
     job->stage = STAGE_PLACED;
+    job->placed_ns = clock_now_ns();
+    job_set_got_on(job, false);
     jobs->placed++;
     if (job->has_thread) {
         (void)pthread_cond_broadcast(&jobs->changed);
@@ -61,11 +76,11 @@ static struct job *last_in_place(struct jobs *jobs, uint32_t priority)
     struct job *last = NULL;
     for (size_t i = 0; i < jobs->count; i++) {
         struct job *job = jobs->all[i];
-        if (job->stage != STAGE_PLACED || job->spec.priority >= priority) {
-            continue;
-        }
         if (job->yields) {
             return NULL;
+        }
+        if (job->stage != STAGE_PLACED || job->spec.priority >= priority) {
+            continue;
         }
         if (job_wish(job) == WISH_NONE && (!last || job->spec.priority <= last->spec.priority)) {
             last = job;
@@ -74,12 +89,40 @@ static struct job *last_in_place(struct jobs *jobs, uint32_t priority)
     return last;
 }
 
-/* While all places are taken, who waits for one takes that of a job of a lower priority: else it
- * would wait for as long as a job may last. */
-static void make_place(struct jobs *jobs)
+/* The placed job of that priority which has had the longest turn; NULL: none whose turn is over,
+ * and then *ret_next_ns is not behind the time when one's may be. A job that has not got anywhere
+ * keeps its place, as it would begin where it did; and so does a pass of a standing job. */
+static struct job *had_its_turn(struct jobs *jobs, uint32_t priority, int64_t *ret_next_ns)
+{
+    struct job *had = NULL;
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct job *job = jobs->all[i];
+        if (job->yields) {
+            return NULL;
+        }
+        if (job->stage != STAGE_PLACED || job->spec.priority != priority || job->spec.standing) {
+            continue;
+        }
+        if (job_wish(job) == WISH_NONE && job_got_on(job) &&
+            (!had || job->placed_ns < had->placed_ns)) {
+            had = job;
+        }
+    }
+    int64_t now_ns = clock_now_ns();
+    int64_t over_ns = (had ? had->placed_ns : now_ns) + jobs->turn_ms * NS_PER_MS;
+    *ret_next_ns = over_ns < *ret_next_ns ? over_ns : *ret_next_ns;
+    return over_ns <= now_ns ? had : NULL;
+}
+
+/* While all places are taken, who waits for one takes that of a job of a lower priority, or of one
+ * of the same priority whose turn is over: else it would wait for as long as a job may last. */
+static void make_place(struct jobs *jobs, int64_t *ret_next_ns)
 {
     const struct job *first = jobs->placed < LIMIT_JOBS_RUNNING ? NULL : first_in_line(jobs);
     struct job *last = first ? last_in_place(jobs, first->spec.priority) : NULL;
+    if (first && !last) {
+        last = had_its_turn(jobs, first->spec.priority, ret_next_ns);
+    }
     if (last) {
         last->yields = true; /* whoever halts it takes that back */
         job_set_wish(last, WISH_HALT);
@@ -299,7 +342,7 @@ static void *keeper_thread(void *context)
             while (jobs->placed < LIMIT_JOBS_RUNNING && (job = first_in_line(jobs)) != NULL) {
                 give_place(jobs, job);
             }
-            make_place(jobs);
+            make_place(jobs, &next_ns);
         }
         (void)wait_until(&jobs->changed, &jobs->lock, next_ns);
     }

@@ -64,6 +64,7 @@ struct job {
     enum job_stage stage;
     bool has_thread;
     pthread_t thread;
+    int64_t placed_ns;       /* when it was given its last place; 0: it never had one */
     int64_t retry_ns;        /* paused by itself: when it is queued again (monotonic); 0: not */
     int64_t remove_ns;       /* delivered, not to be kept: when it goes (monotonic); 0: not */
     int64_t expire_after_ns; /* it could not be removed when its time had come */
@@ -79,6 +80,7 @@ struct job {
     enum job_wish wish;
     enum job_state state;
     struct error reason;
+    bool got_on; /* a line was synced since it was given its place */
     bool removed;
     bool stopped; /* jobs_stop() */
     bool between_passes;
@@ -112,6 +114,7 @@ struct jobs {
     void (*adopt)(struct job_spec *spec); /* likewise; NULL: none */
     uint32_t sync_ms;
     uint32_t retry_ms;
+    uint32_t turn_ms;
     uint32_t delivered_ms;
     uint64_t keep_s;
     struct ages *ages; /* owned; while the table is opened */
@@ -159,6 +162,8 @@ enum job_state job_state_now(struct job *job, bool *ret_by_itself);
 /* A job that got somewhere shows as running: until then one that tries again after a pause by
  * itself shows that pause. */
 void job_goes_on(struct job *job);
+bool job_got_on(struct job *job);
+void job_set_got_on(struct job *job, bool got_on);
 /* There is news: wakes the readers and calls them back. Without locks. */
 void job_tell(struct job *job);
 

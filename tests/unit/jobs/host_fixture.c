@@ -399,6 +399,7 @@ void fixture_open(struct fixture *fixture)
     struct jobs_options options = {.directory = directory,
                                    .sync_ms = 20,
                                    .retry_ms = fixture->retry_ms,
+                                   .turn_ms = fixture->turn_ms,
                                    .keep_s = fixture->keep_s,
                                    .delivered_ms = fixture->delivered_ms,
                                    .host = {.context = fixture,

@@ -46,6 +46,7 @@ struct fixture {
     struct jobs *jobs;       /* NULL between fixture_stop() and fixture_open() */
     uint64_t keep_s;
     uint32_t retry_ms;
+    uint32_t turn_ms;
     uint32_t delivered_ms;
 
     /* Knobs. */

@@ -509,6 +509,46 @@ static void nothing_is_answered_after_the_stop(void **state)
     assert_int_equal(jobs_create(fixture->jobs, &spec, NULL, &info, &existing, &error), -EAGAIN);
 }
 
+/* Sixteen long jobs held one of their own priority up until one of them had ended, and the next
+ * pass of a standing one. */
+static void jobs_of_one_priority_take_turns(void **state)
+{
+    enum { LONG = 1500 };
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char few[] = "few/";
+    char ids[LIMIT_JOBS_RUNNING][JOB_ID_SIZE];
+    char standing[JOB_ID_SIZE];
+    char other[JOB_ID_SIZE];
+    fixture_stop(fixture);
+    fixture->turn_ms = 100;
+    fixture_open(fixture);
+    struct job_spec standing_spec = fixture_spec(few);
+    standing_spec.standing = true;
+    standing_spec.interval_s = 1;
+    fixture_fill(fixture, few, 5, 0);
+    fixture_create(fixture, &standing_spec, standing);
+    fixture_await_rest(fixture, standing, 1);
+    fixture_fill(fixture, "a/", LONG, 0);
+    atomic_store(&fixture->delay_us, 2000);
+    for (unsigned i = 0; i < LIMIT_JOBS_RUNNING; i++) {
+        fixture_create(fixture, &spec, ids[i]);
+    }
+    struct job_spec few_spec = fixture_spec(few);
+    fixture_create(fixture, &few_spec, other);
+    fixture_put(fixture, "few/new.jpg", 3);
+    fixture_await(fixture, other, JOB_DONE);
+    fixture_await_results(fixture, standing, 6);
+    for (unsigned i = 0; i < LIMIT_JOBS_RUNNING; i++) {
+        assert_true(fixture_results(fixture, ids[i]) < LONG);
+    }
+    atomic_store(&fixture->delay_us, 0);
+    for (unsigned i = 0; i < LIMIT_JOBS_RUNNING; i++) {
+        fixture_await(fixture, ids[i], JOB_DONE);
+        assert_int_equal(fixture_results(fixture, ids[i]), LONG + 6);
+    }
+}
+
 /* Sixteen long jobs held an urgent one up until one of them had ended. */
 static void an_urgent_job_takes_the_place_of_one_that_is_not(void **state)
 {
@@ -622,6 +662,7 @@ int main(void)
         RUN(what_is_not_kept_goes_after_delivery),
         RUN(ended_jobs_go_after_their_time),
         RUN(nothing_is_answered_after_the_stop),
+        RUN(jobs_of_one_priority_take_turns),
         RUN(an_urgent_job_takes_the_place_of_one_that_is_not),
         RUN(a_done_job_whose_log_lost_results_makes_them_up),
         RUN(a_resumed_job_that_lost_its_log_does_not_fail_at_once),
