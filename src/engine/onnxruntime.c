@@ -230,7 +230,7 @@ out:
 }
 
 static int read_shape(const struct engine *engine, const OrtTensorTypeAndShapeInfo *info,
-                      enum datatype *ret_datatype, struct tensor_shape *ret_shape,
+                      const char *name, enum datatype *ret_datatype, struct tensor_shape *ret_shape,
                       struct error *error)
 {
     const OrtApi *api = engine->api;
@@ -246,8 +246,8 @@ static int read_shape(const struct engine *engine, const OrtTensorTypeAndShapeIn
         return result;
     }
     if (rank > LIMIT_TENSOR_RANK) {
-        return error_set(error, ERROR_UNFIT, "a tensor of rank %zu; at most %u are served", rank,
-                         LIMIT_TENSOR_RANK);
+        return error_set(error, ERROR_UNFIT, "'%s' has %zu dimensions; at most %u are served", name,
+                         rank, LIMIT_TENSOR_RANK);
     }
     *ret_datatype = datatype_from_ort(type);
     *ret_shape = (struct tensor_shape){.rank = (uint32_t)rank};
@@ -326,7 +326,9 @@ static int read_type(const struct engine *engine, const OrtTypeInfo *type, struc
         *ret_unserved = type_name(element);
         return 0;
     }
-    return result < 0 ? result : read_shape(engine, tensor, &info->datatype, &info->shape, error);
+    return result < 0
+               ? result
+               : read_shape(engine, tensor, info->name, &info->datatype, &info->shape, error);
 }
 
 static int describe(struct engine_model *model, size_t index, bool input, struct tensor_info *info,
@@ -604,7 +606,7 @@ static int take_output(const struct engine_model *model, OrtValue *value, uint32
         return result;
     }
     output->index = index;
-    result = read_shape(engine, info, &output->datatype, &output->shape, error);
+    result = read_shape(engine, info, name, &output->datatype, &output->shape, error);
     engine->api->ReleaseTensorTypeAndShapeInfo(info);
     if (result == 0) {
         result = measure_output(engine, value, name, output, error);
@@ -614,9 +616,12 @@ static int take_output(const struct engine_model *model, OrtValue *value, uint32
     }
     size_t start = (*used + OUTPUT_ALIGNMENT - 1) / OUTPUT_ALIGNMENT * OUTPUT_ALIGNMENT;
     if (start > run->area_size || output->size > run->area_size - start) {
+        char shape[128];
         return error_set(error, ERROR_TOO_LARGE,
-                         "output '%s' of %zu bytes is above the limit of %zu for all outputs", name,
-                         output->size, run->area_size);
+                         "output '%s' is %s %s, %zu bytes: above the limit of %zu for all outputs",
+                         name, datatype_name(output->datatype),
+                         tensor_shape_text(&output->shape, shape, sizeof shape), output->size,
+                         run->area_size);
     }
     output->data = (char *)run->area + start;
     result = output->datatype == DATATYPE_BYTES ? copy_strings(engine, value, output, name, error)

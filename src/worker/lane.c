@@ -84,6 +84,10 @@ static int check_input_data(const struct lane *lane, const struct tensor_ref *re
 static int check_inputs(const struct lane *lane, const struct message_run *run, struct error *error)
 {
     const struct engine_signature *signature = lane->program->signature;
+    if (run->input_count > signature->input_count) {
+        return error_set(error, ERROR_UNFIT, "the model takes %u inputs, not %u",
+                         signature->input_count, run->input_count);
+    }
     int result = message_check_tensors(run->inputs, run->input_count, signature->input_count,
                                        lane->input_bytes, error);
     if (result < 0) {

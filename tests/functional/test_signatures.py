@@ -68,6 +68,9 @@ MODELS = {
                         [("y", TensorProto.BFLOAT16, ["n", "m"])]),
     "uint64": model_bytes([node("Identity", ["x"], ["y"])], [("x", TensorProto.UINT64, ["n"])],
                           [("y", TensorProto.UINT64, ["n"])]),
+    "wide": model_bytes([node("Expand", ["x", "shape"], ["y"])], [("x", FLOAT, [1])], [("y", FLOAT, None)],
+                        {"shape": np.array([16384, 1025])}),
+    "deep": model_bytes([node("Identity", ["x"], ["y"])], [("x", FLOAT, [1] * 9)], [("y", FLOAT, [1] * 9)]),
     "large": model_bytes([node("ReduceMax", ["x"], ["y"], keepdims=0)], [("x", FLOAT, [16384, 1025])],
                          [("y", FLOAT, [])]),
 }
@@ -118,6 +121,8 @@ def test_a_model_has_up_to_256_inputs_and_outputs(daemon):
 @pytest.mark.parametrize("model,words", [
     ("inputs257", "257 inputs; at most 256"), ("outputs257", "257 outputs; at most 256"),
     ("sequence", "'x' is a sequence, which is not served"),
+    ("wide", "'y' is FP32 [16384,1025], 67174400 bytes: above the limit of 67108864"),
+    ("deep", "'x' has 9 dimensions; at most 8"),
     ("large", "'x' is FP32 [16384,1025], above the limit of 67108864 bytes")])
 def test_refusals_name_the_type_the_size_and_the_limit(daemon, model, words):
     assert words in daemon.get(f"/v1/models/{model}").json()["reason"]
@@ -136,6 +141,8 @@ def test_a_graph_may_have_no_inputs(daemon):
     assert daemon.post("/v2/models/constant/infer", {}).json()["outputs"][0]["data"] == [1, 2, 3]
     r = daemon.post("/v2/models/outputs/infer", {"inputs": []})
     assert r.status_code == 400 and "'x'" in r.json()["error"], r.text
+    r = daemon.infer("constant", "photos/x.npy")
+    assert r.status_code == 422 and "takes 0 inputs, not 1" in r.json()["error"], r.text
     r = daemon.post("/v2/models/constant/infer", {"inputs": [tensor("x", np.ones(1, np.float32))]})
     assert r.status_code == 400 and "has no input 'x'" in r.json()["error"], r.text
 
