@@ -6,9 +6,12 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/utf8.h"
@@ -31,6 +34,45 @@ void log_set_level(enum log_level level)
     atomic_store(&current_level, (int)level);
 }
 
+/* Whether stderr is the journal, which keeps the time itself: systemd names the stream's device and
+ * inode. */
+static bool is_journal(void)
+{
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the environment is never changed after start */
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat status;
+    char name[64];
+    if (!stream || fstat(STDERR_FILENO, &status) < 0) {
+        return false;
+    }
+    (void)snprintf(name, sizeof name, "%llu:%llu", (unsigned long long)status.st_dev,
+                   (unsigned long long)status.st_ino);
+    return strcmp(stream, name) == 0;
+}
+
+/* The time of day in UTC, to the millisecond. Not by gmtime_r(), which looks for the time zone's
+ * file: a worker may open none. The date is that of days since 1970-01-01, counted in years that
+ * begin with March. */
+static int write_time(char *line, size_t size)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) < 0) {
+        return 0;
+    }
+    long long days = now.tv_sec / 86400 + 719468;
+    int second = (int)(now.tv_sec % 86400);
+    long long era = days / 146097;
+    int day = (int)(days % 146097);
+    int year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    int of_year = day - (365 * year + year / 4 - year / 100);
+    int month = (5 * of_year + 2) / 153;
+    int of_month = of_year - (153 * month + 2) / 5 + 1;
+    month = month < 10 ? month + 3 : month - 9;
+    return snprintf(line, size, "time=%04lld-%02d-%02dT%02d:%02d:%02d.%03dZ ",
+                    era * 400 + year + (month <= 2), month, of_month, second / 3600,
+                    second / 60 % 60, second % 60, (int)(now.tv_nsec / 1000000));
+}
+
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
     if ((int)level > atomic_load(&current_level)) {
@@ -38,12 +80,9 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
     }
     char line[2048];
     size_t used = 0;
-    int written = 0;
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the environment is never changed after start */
-    if (getenv("JOURNAL_STREAM")) {
-        written = snprintf(line, sizeof line, "<%d>", levels[level].journal_priority);
-        used = written > 0 ? (size_t)written : 0;
-    }
+    int written = is_journal() ? snprintf(line, sizeof line, "<%d>", levels[level].journal_priority)
+                               : write_time(line, sizeof line);
+    used = written > 0 ? (size_t)written : 0;
     written =
         snprintf(line + used, sizeof line - used, "level=%s event=%s ", levels[level].name, event);
     used += written > 0 ? (size_t)written : 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One line an event on stderr: `level=info event=worker_started model=resnet50 pid=4711`. With
- * $JOURNAL_STREAM each line carries the <N> priority prefix that journald reads. Used by situd and
+ * One line an event on stderr: `level=info event=worker_started model=resnet50 pid=4711`. Where
+ * stderr is the journal ($JOURNAL_STREAM) each line carries the <N> priority prefix that journald
+ * reads; elsewhere it begins with the time, `time=2026-03-01T12:00:00.123Z`. Used by situd and
  * situ-worker; libraries stay at debug. Any thread; a line is one write().
  */
 #ifndef SITU_BASE_LOG_H

@@ -5,11 +5,13 @@
 #include "daemon/call.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/log.h"
 #include "wire/json.h"
 
 /* ---- life ---- */
@@ -175,6 +177,17 @@ void call_respond_error(struct call *call, const struct error *error)
 void call_respond_status(struct call *call, unsigned status, const char *message)
 {
     respond_message(call, status, status_word(status), message);
+}
+
+void call_log(const struct call *call, const char *event, const char *format, ...)
+{
+    char text[1536];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    log_event(LOG_LEVEL_INFO, event, "%s%srequest=%s", text, text[0] ? " " : "",
+              http_request_label(call->request));
 }
 
 /* ---- what routes ask of a request ---- */

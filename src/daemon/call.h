@@ -75,6 +75,10 @@ void call_begin_stream(struct call *call, const char *content_type, size_t low_w
 /* Is it one of Triton's own clients, Python or C++? Their example programs look for its name. */
 bool call_is_by_triton(const struct call *call);
 
+/* An event that a request brought about: one line of the log at level info, with its id. */
+void call_log(const struct call *call, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 bool call_content_type_is(const struct call *call, const char *type);
 
 /* A query parameter as a number within bounds, or `fallback`; false (answered 400) where it is not

@@ -66,6 +66,7 @@ static const struct setting settings[] = {
     TEXT("situd", "engine", "engine", engine),
     FLAG("situd", "require_sandbox", "require-sandbox", require_sandbox),
     FLAG("situd", "debug", "debug", debug),
+    FLAG("situd", "access_log", "access-log", access_log),
     CHOICE("situd", "lanes", "lanes", SETTING_NUMBER, lanes),
     CHOICE("situd", "memory_budget", "memory-budget", SETTING_BYTES, memory_budget),
     CHOICE("situd", "worker_memory", "worker-memory", SETTING_BYTES, worker_memory),
@@ -379,7 +380,7 @@ static void print_help(void)
                  "  --worker FILE, --engine NAME\n"
                  "  --config FILE             default " DEFAULT_FILE ", where it exists\n"
                  "  --check                   check the configuration and exit\n"
-                 "  --debug, --version, --help\n\n"
+                 "  --access-log, --debug, --version, --help\n\n"
                  "See situd(8) and situd.conf(5).\n");
 }
 

@@ -46,6 +46,7 @@ struct config {
     bool require_sandbox;
     bool check_only;
     bool debug;
+    bool access_log;
 
     uint64_t lanes;         /* 0: cores + 1 */
     uint64_t memory_budget; /* bytes; 0: half of the machine's memory */

@@ -373,8 +373,8 @@ void route_index_import(struct call *call)
         call_respond_error(call, &error);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "index_imported", "index=%s rows=%llu dimension=%u", info.spec.name,
-              (unsigned long long)info.index.rows, info.dimension);
+    call_log(call, "index_imported", "index=%s rows=%llu dimension=%u", info.spec.name,
+             (unsigned long long)info.index.rows, info.dimension);
     index_respond(call, 201, &info);
     retrieval_info_done(&info);
 }

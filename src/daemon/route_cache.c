@@ -42,6 +42,6 @@ void route_cache_clear(struct call *call)
         call_respond_error(call, &error);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "cache_cleared", "%s", "reason=asked");
+    call_log(call, "cache_cleared", "%s", "reason=asked");
     call_respond(call, 204, NULL, &nothing, NULL);
 }

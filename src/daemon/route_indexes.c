@@ -111,8 +111,8 @@ void route_index_create(struct call *call)
         call_respond_error(call, &error);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "index_created", "index=%s model=%s version=%s job=%s",
-              info.spec.name, info.spec.model, info.spec.version, info.job);
+    call_log(call, "index_created", "index=%s model=%s version=%s job=%s", info.spec.name,
+             info.spec.model, info.spec.version, info.job);
     index_respond(call, 201, &info);
     retrieval_info_done(&info);
 }
@@ -195,9 +195,9 @@ static int rebuild(struct call *call, struct error *error)
         result = retrieval_rebuild_with(service->retrieval, call->captures[0], &change, error);
     }
     if (result == 0) {
-        log_event(LOG_LEVEL_INFO, "index_rebuild", "index=%s model=%s version=%s%s",
-                  call->captures[0], request.model, request.version,
-                  request.exclude_defaults ? " exclude_defaults=yes" : "");
+        call_log(call, "index_rebuild", "index=%s model=%s version=%s%s", call->captures[0],
+                 request.model, request.version,
+                 request.exclude_defaults ? " exclude_defaults=yes" : "");
     }
     return result;
 }
@@ -220,7 +220,7 @@ void route_index_remove(struct call *call)
         return;
     }
     index_metrics_drop(&call->service->index_metrics, call->captures[0]);
-    log_event(LOG_LEVEL_INFO, "index_removed", "index=%s", call->captures[0]);
+    call_log(call, "index_removed", "index=%s", call->captures[0]);
     cleanup_buffer struct buffer empty = BUFFER_INIT;
     call_respond(call, 204, NULL, &empty, NULL);
 }

@@ -190,8 +190,8 @@ void route_job_create(struct call *call)
         return;
     }
     if (!existing) {
-        log_event(LOG_LEVEL_INFO, "job_created", "job=%s model=%s version=%s priority=%u",
-                  info.spec.id, info.spec.model, info.spec.version, info.spec.priority);
+        call_log(call, "job_created", "job=%s model=%s version=%s priority=%u", info.spec.id,
+                 info.spec.model, info.spec.version, info.spec.priority);
     }
     if (query_is(call, "follow", "1")) {
         struct job_stream_options options = {
@@ -267,7 +267,7 @@ static void act(struct call *call, job_action action, const char *event)
         call_respond_error(call, &error);
         return;
     }
-    log_event(LOG_LEVEL_INFO, event, "job=%s", call->captures[0]);
+    call_log(call, event, "job=%s", call->captures[0]);
     respond_now(call);
 }
 
@@ -315,7 +315,7 @@ void route_job_exclude(struct call *call)
         call_respond_error(call, &error);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "job_exclude_defaults", "job=%s", call->captures[0]);
+    call_log(call, "job_exclude_defaults", "job=%s", call->captures[0]);
     respond_now(call);
 }
 
@@ -327,7 +327,7 @@ void route_job_retry(struct call *call)
         call_respond_error(call, &error);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "job_created", "job=%s retry_of=%s", info.spec.id, call->captures[0]);
+    call_log(call, "job_created", "job=%s retry_of=%s", info.spec.id, call->captures[0]);
     respond_job(call, 201, &info);
     job_info_done(&info);
 }

@@ -123,7 +123,7 @@ static void publish(struct call *call, const struct error *failure)
     }
     package_upload_take(arrival->upload);
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    log_event(LOG_LEVEL_INFO, "model_added", "model=%s version=%s", model->name, model->version);
+    call_log(call, "model_added", "model=%s version=%s", model->name, model->version);
     model_write_json(&body, service, model, true);
     buffer_append_char(&body, '\n');
     call_respond_json(call, 201, &body);
@@ -231,8 +231,8 @@ void route_model_remove(struct call *call)
     for (size_t i = 0; i < count; i++) {
         if (result == 0 && strcmp(models[i]->name, name) == 0 &&
             (!version || !*version || strcmp(models[i]->version, version) == 0)) {
-            log_event(LOG_LEVEL_INFO, "model_removed", "model=%s version=%s", models[i]->name,
-                      models[i]->version);
+            call_log(call, "model_removed", "model=%s version=%s", models[i]->name,
+                     models[i]->version);
             dispatch_remove(service->dispatch, models[i]);
         } else {
             model_unref(models[i]);

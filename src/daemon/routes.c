@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/limits.h"
+#include "daemon/access_log.h"
 #include "daemon/listen.h"
 
 enum route_body {
@@ -361,6 +362,9 @@ static void on_end(void *context, struct http_request *request, bool client_gone
 
 struct http_handler routes_handler(struct service *service)
 {
-    return (struct http_handler){
-        .begin = on_begin, .ready = on_ready, .end = on_end, .context = service};
+    return (struct http_handler){.begin = on_begin,
+                                 .ready = on_ready,
+                                 .end = on_end,
+                                 .served = service->config.access_log ? access_log : NULL,
+                                 .context = service};
 }

@@ -123,5 +123,7 @@ void readers_drop(struct lmdb_map *map); /* with `exchanging` set: waits, then e
 
 /* writer.c */
 void *writer_run(void *map);
+/* Makes the status that of now, `done` more operations in. The writer, or the opener before it. */
+void writer_publish(struct lmdb_map *map, uint64_t done);
 
 #endif

@@ -248,6 +248,7 @@ int map_lmdb_open(const struct results_options *options, struct map **ret_map, s
         map->paused_until_ns = clock_now_ns() + options->retry_ms * NS_PER_MS;
         map_report(map, RESULTS_EVENT_OFF, "the result cache is off: %.400s", why.message);
     }
+    writer_publish(map, 0); /* who opened it may ask at once what is in it */
     int failed = pthread_create(&map->writer, NULL, writer_run, map);
     if (failed != 0) {
         environment_close(map);

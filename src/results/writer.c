@@ -454,7 +454,7 @@ static int write_batch(struct lmdb_map *map, struct op *ops)
     return -EIO;
 }
 
-static void publish(struct lmdb_map *map, const struct batch *batch)
+void writer_publish(struct lmdb_map *map, uint64_t done)
 {
     MDB_envinfo info = {.me_last_pgno = 0};
     uint64_t used = 0;
@@ -468,7 +468,7 @@ static void publish(struct lmdb_map *map, const struct batch *batch)
     map->answer_entries = map->env ? map->account.answer_entries : 0;
     map->used_bytes = used;
     map->file_bytes = map->env ? (info.me_last_pgno + 1) * map->page_size : 0;
-    map->done += batch->count;
+    map->done += done;
     (void)pthread_cond_broadcast(&map->progress);
 }
 
@@ -497,7 +497,6 @@ void *writer_run(void *context)
 {
     struct lmdb_map *map = context;
     struct batch batch;
-    publish(map, &(struct batch){.count = 0});
     do {
         batch = take_batch(map);
         if (batch.first && batch.first->kind == OP_CLEAR) {
@@ -505,7 +504,7 @@ void *writer_run(void *context)
         } else if (batch.first || atomic_load(&map->broken)) {
             count_puts(map, &batch, write_batch(map, batch.first) == 0);
         }
-        publish(map, &batch);
+        writer_publish(map, batch.count);
         while (batch.first) {
             struct op *op = batch.first;
             batch.first = op->next;

@@ -42,6 +42,24 @@ static void entries_are_found_and_outlive_a_restart(void **state)
     }
 }
 
+static void what_is_in_a_cache_is_told_as_soon_as_it_is_open(void **state)
+{
+    struct results *results = fixture_open(*state, 64 * MIB);
+    for (uint64_t i = 0; i < 100; i++) {
+        fixture_put(results, i);
+    }
+    results_flush(results);
+    for (int pass = 0; pass < 50; pass++) {
+        struct results_status status;
+        results_close(results);
+        results = fixture_open(*state, 64 * MIB);
+        results_status(results, &status);
+        assert_int_equal(status.answer_entries, 100);
+        assert_true(status.file_bytes > 0);
+    }
+    results_close(results);
+}
+
 static void an_identity_that_changed_is_not_known(void **state)
 {
     struct results *results = fixture_open(*state, 0);
@@ -231,6 +249,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CACHE_TEST(entries_are_found_and_outlive_a_restart),
+        CACHE_TEST(what_is_in_a_cache_is_told_as_soon_as_it_is_open),
         CACHE_TEST(an_identity_that_changed_is_not_known),
         CACHE_TEST(an_identity_that_is_not_trusted_is_not_kept),
         CACHE_TEST(another_task_is_another_answer),
