@@ -14,11 +14,17 @@ struct budget {
     _Atomic uint64_t used;
 };
 
-/* False where that would be above the limit; then nothing is taken. */
-static inline bool budget_take(struct budget *budget, uint64_t bytes)
+/* The last eighth is for takers that have little in all, so that a few with much do not keep all
+ * others out. */
+#define BUDGET_LITTLE (UINT64_C(1) << 20)
+
+/* Takes bytes for somebody who then has `in_all`. False where that would be above the limit; then
+ * nothing is taken. */
+static inline bool budget_take(struct budget *budget, uint64_t bytes, uint64_t in_all)
 {
+    uint64_t limit = budget->limit - (in_all > BUDGET_LITTLE ? budget->limit / 8 : 0);
     uint64_t before = atomic_fetch_add(&budget->used, bytes);
-    if (budget->limit > 0 && (before > budget->limit || bytes > budget->limit - before)) {
+    if (limit > 0 && (before > limit || bytes > limit - before)) {
         atomic_fetch_sub(&budget->used, bytes);
         return false;
     }

@@ -159,7 +159,7 @@ static int copy_rows(struct v2_call *v2, const struct wanted *wanted,
     for (size_t i = 0; i < v2->request.item_count; i++) {
         const struct item_output *output = find_output(&v2->items[i], wanted->output);
         size_t size = row_bytes(output, sample);
-        if (!budget_take(v2->request.answers, size)) {
+        if (!budget_take(v2->request.answers, size, total)) {
             return error_set(error, ERROR_UNAVAILABLE,
                              "the answers that wait to be sent are at their limit; try again");
         }

@@ -210,7 +210,7 @@ must_check static bool respond_owned(struct http_request *request, const struct 
     struct http_answer answer = {.status = whole->status, .body = *body};
     *body = BUFFER_INIT;
     if (request->answers && answer.body.size > HTTP_COUNTED_BYTES) {
-        if (!budget_take(request->answers, answer.body.size)) {
+        if (!budget_take(request->answers, answer.body.size, answer.body.size)) {
             http_answer_done(&answer);
             return false;
         }

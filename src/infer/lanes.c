@@ -223,14 +223,15 @@ static enum lane_outcome copy_outputs(struct infer_item *item, const struct mess
         total += ((size_t)done->outputs[i].size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
     item->output_bytes = total;
-    if (atomic_fetch_add(&item->request->output_bytes, total) + total > LIMIT_OUTPUT_BYTES) {
+    size_t in_all = atomic_fetch_add(&item->request->output_bytes, total) + total;
+    if (in_all > LIMIT_OUTPUT_BYTES) {
         (void)error_set(&item->error, ERROR_TOO_LARGE,
                         "the outputs of one request are above %llu bytes: ask for fewer objects",
                         (unsigned long long)LIMIT_OUTPUT_BYTES);
         return LANE_DONE;
     }
     struct budget *answers = item->request->answers;
-    if (answers && !budget_take(answers, total)) {
+    if (answers && !budget_take(answers, total, in_all)) {
         (void)error_set(&item->error, ERROR_UNAVAILABLE,
                         "the answers that wait to be sent are at their limit; try again");
         return LANE_DONE;

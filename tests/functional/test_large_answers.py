@@ -164,7 +164,7 @@ def test_clients_that_do_not_read_hold_a_bounded_memory(situd, models):
 
 
 def test_long_rows_of_several_images_are_joined(situd, models):
-    daemon = situd("--models", models, "--answer-bytes", "66M", "--cache-size", "0")
+    daemon = situd("--models", models, "--answer-bytes", "76M", "--cache-size", "0")
     body = json.loads(image_request(3))  # 48 MiB, and a row of 16 more while they are joined
     body["outputs"] = [{"name": "y", "parameters": {"binary_data": True}}]
     r = daemon.post("/v2/models/flags/infer", body)
@@ -174,6 +174,19 @@ def test_long_rows_of_several_images_are_joined(situd, models):
     assert output["shape"] == [3, 16 * MIB]
     assert r.content[size:] == bytes(48 * MIB) or r.content[size:] == b"\1" * (48 * MIB)
     daemon.wait_for(lambda: held(daemon) == 0, "the answer to be let go of")
+
+
+def test_long_answers_that_wait_leave_room_for_short_ones(situd, models):
+    # Two of 16 MiB would fit, and leave room for nothing else.
+    daemon = situd("--models", models, "--answer-bytes", str(32 * MIB + 50_000), "--cache-size", "0")
+    clients = []
+    for status in (b"HTTP/1.1 200", b"HTTP/1.1 503"):
+        clients.append(open_request(daemon, "/v2/models/flags/infer", image_request(1)))
+        assert clients[-1].recv(12) == status
+    r = infer(daemon, np.zeros(10_000), [{"name": "y"}, {"name": "z"}])
+    assert r.status_code == 200, r.text[:500]
+    for client in clients:
+        client.close()
 
 
 def test_a_client_that_takes_nothing_loses_its_answer(situd, models):
