@@ -236,6 +236,23 @@ def test_a_store_has_exclusions_of_its_own(tmp_path, nas, demo_models, situd):
         assert done.returncode != 0 and fault in done.stderr
 
 
+def test_a_changed_setting_reports_nothing_as_gone(tmp_path, nas, demo_models, situd):
+    config = tmp_path / "situd.conf"
+    config.write_text(f"[store photos]\npath = {nas}\n")
+    daemon = situd("--config", config, "--models", demo_models)
+    job = daemon.start_job("demo", {"store": "photos"}, standing=True, interval_s=1)["id"]
+    daemon.wait_for(lambda: daemon.job(job)["idle"], "the first pass")
+    daemon.stop()
+    config.write_text(f"[store photos]\npath = {nas}\nexclude = *.jpg\n")
+    daemon.start()
+    passes = daemon.job(job)["pass"]
+    daemon.wait_for(lambda: daemon.job(job)["pass"] > passes + 1, "two passes more")
+    assert daemon.job(job)["results"] == 3
+    assert daemon.run("demo", {"store": "photos"})[-1]["done"]["objects"] == 0
+    assert daemon.act(job, "exclude-defaults").status_code == 200
+    daemon.wait_for(lambda: daemon.job(job)["results"] == 6, "what is excluded now to be gone")
+
+
 # ---- jobs and indexes of earlier versions
 
 def strip(path):
