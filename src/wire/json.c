@@ -67,10 +67,9 @@ bool json_values_above(const char *text, size_t size, size_t limit)
     return commas >= limit;
 }
 
-/* The library's integers end at 2^63 - 1. A larger one is given to it as a string with this before
- * its digits; no text that means something begins so. */
-static const char large_mark[] = "\x1fuint64:";
-static const char large_mark_escaped[] = "\"\\u001fuint64:";
+/* The library's integers end at 2^63 - 1. A larger one is given to it as a string of a NUL and its
+ * digits; no other string has a NUL. */
+static const char large_mark_escaped[] = "\"\\u0000";
 
 enum { LARGE_DIGITS = 20 };
 
@@ -93,7 +92,7 @@ static bool in_number(char c)
     return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
 }
 
-/* Copies the text with marks; true where there are any. */
+/* Copies the text with marks; true where there are any, and no string has a NUL of its own. */
 static bool mark_large(const char *text, size_t size, struct buffer *out)
 {
     bool in_string = false;
@@ -102,6 +101,9 @@ static bool mark_large(const char *text, size_t size, struct buffer *out)
     for (size_t i = 0; i < size; i++) {
         if (in_string && text[i] == '\\') {
             i++;
+            if (size - i >= 5 && memcmp(text + i, "u0000", 5) == 0) {
+                return false;
+            }
         } else if (text[i] == '"') {
             in_string = !in_string;
         } else if (!in_string && in_number(text[i])) {
@@ -128,9 +130,7 @@ static bool mark_large(const char *text, size_t size, struct buffer *out)
 static const char *large_digits(const json_t *string)
 {
     const char *text = json_string_value(string);
-    return text && strncmp(text, large_mark, sizeof large_mark - 1) == 0
-               ? text + sizeof large_mark - 1
-               : NULL;
+    return text && text[0] == '\0' && json_string_length(string) > 0 ? text + 1 : NULL;
 }
 
 static int parse(const char *text, size_t size, const char *what, bool large,
@@ -149,7 +149,8 @@ static int parse(const char *text, size_t size, const char *what, bool large,
     cleanup_buffer struct buffer marked = BUFFER_INIT;
     if (!root && large && json_error_code(&fault) == json_error_numeric_overflow &&
         mark_large(text, size, &marked)) {
-        root = json_loadb(marked.data, marked.size, JSON_REJECT_DUPLICATES, &fault);
+        root =
+            json_loadb(marked.data, marked.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
     }
     if (!root) {
         return error_set(error, ERROR_MALFORMED, "%s: not valid JSON at line %d, column %d: %s",

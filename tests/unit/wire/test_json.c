@@ -237,11 +237,22 @@ static void large_integers_are_taken_where_they_may_be(void **state)
     assert_true(json_get_unsigned(json_element(list, 5), 9) == (uint64_t)INT64_MAX + 1);
     assert_string_equal(json_get_string(json_element(list, 6), ""), "9223372036854775808\"");
     json_free(root);
-    static const char *const bad[] = {"[18446744073709551616]", "[9223372036854775808,]",
-                                      "[-9223372036854775809]", "[9223372036854775808"};
+    static const char *const bad[] = {"[18446744073709551616]",
+                                      "[9223372036854775808,]",
+                                      "[-9223372036854775809]",
+                                      "[9223372036854775808",
+                                      "[18446744073709551615,\"\\u00005\"]",
+                                      "[\"\\u0000\",18446744073709551615]"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_true(json_parse_large(bad[i], strlen(bad[i]), "text", &root, NULL) < 0);
     }
+    /* What only looks like a NUL, and texts of any kind, are texts. */
+    static const char texts[] = "[18446744073709551615,\"\\\\u00005\",\"\",\"\\u001fuint64:5\"]";
+    assert_int_equal(json_parse_large(texts, sizeof texts - 1, "text", &root, NULL), 0);
+    assert_string_equal(json_get_string(json_element(root, 1), "none"), "\\u00005");
+    assert_string_equal(json_get_string(json_element(root, 2), "none"), "");
+    assert_string_equal(json_get_string(json_element(root, 3), "none"), "\x1fuint64:5");
+    json_free(root);
 }
 
 static void doubles_read_back_the_same(void **state)

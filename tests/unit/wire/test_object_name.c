@@ -69,6 +69,7 @@ static void any_bytes_come_back(void **state)
                                         "a",
                                         "%",
                                         "%%E9",
+                                        "\x1fuint64:5",
                                         "\xe9%25",
                                         "\x80",
                                         "\xc3",
