@@ -195,6 +195,16 @@ static void remember(struct root *root, const struct store_condition *condition)
     root->generation = condition->generation;
 }
 
+/* A job of an earlier version has no memory of its stores, but may have results. */
+static bool has_lines(struct job_log *log)
+{
+    struct job_log_totals totals = {0};
+    if (log) {
+        job_log_totals(log, &totals);
+    }
+    return totals.lines > 0;
+}
+
 /* A root whose store is there. `log` is NULL where no object of it was answered before. */
 static int check(struct root *root, bool is_new, struct job_log *log, bool *ret_new,
                  struct error *error)
@@ -203,6 +213,12 @@ static int check(struct root *root, bool is_new, struct job_log *log, bool *ret_
     store_look(root->store, &condition);
     if (!condition.available) {
         return unavailable(root, &condition, error);
+    }
+    if (is_new && !condition.filled && has_lines(log)) {
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "store '%s' is empty, and the job has results of it: is its file system "
+                         "mounted?",
+                         root->name);
     }
     if (is_new) {
         remember(root, &condition);

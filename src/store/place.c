@@ -206,6 +206,7 @@ static void tell_condition(struct store *base, bool look, struct store_condition
     HOLD(&place->lock);
     *ret_condition = place->condition;
     ret_condition->generation = atomic_load(&place->generation);
+    ret_condition->filled = place->filled;
     if (!place->opened || is_hung(place)) {
         ret_condition->available = false;
         (void)snprintf(ret_condition->reason, sizeof ret_condition->reason, "%s", reason_of(place));

@@ -140,8 +140,8 @@ static void tell_condition(struct store *store, bool look, struct store_conditio
     if (store->ops->condition) {
         store->ops->condition(store, look, ret_condition);
     } else {
-        *ret_condition =
-            (struct store_condition){.available = true, .generation = 1, .filesystem = 1};
+        *ret_condition = (struct store_condition){
+            .available = true, .filled = true, .generation = 1, .filesystem = 1};
     }
 }
 

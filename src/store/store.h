@@ -76,6 +76,7 @@ struct store_target {
 /* Whether a store can be served, and what stands there. */
 struct store_condition {
     bool available;
+    bool filled;         /* something was seen in it, now or earlier */
     bool detached;       /* by a person, not by a fault; not available then */
     char reason[256];    /* why it is not available; "" where it is */
     int64_t since_s;     /* since 1970, UTC: when `available` became what it is; 0: not known */

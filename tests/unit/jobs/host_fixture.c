@@ -73,6 +73,7 @@ static void shelf_condition(struct store *store, bool look, struct store_conditi
     struct shelf *shelf = (struct shelf *)(void *)store;
     (void)look;
     *ret_condition = (struct store_condition){.available = !atomic_load(&shelf->away),
+                                              .filled = !atomic_load(&shelf->empty),
                                               .reason = "it is away",
                                               .filesystem = atomic_load(&shelf->filesystem),
                                               .device_only = atomic_load(&shelf->device_only),

@@ -34,6 +34,7 @@ struct shelf { /* a store in memory that can lose objects and refuse to be liste
         readable_lists; /* so many more come, the next are refused; HOST_READABLE: all come */
     atomic_uint lists;
     atomic_bool away;        /* not available */
+    atomic_bool empty;       /* nothing was ever seen in it */
     atomic_uint filesystem;  /* that it tells */
     atomic_bool device_only; /* likewise */
     atomic_uint generation;  /* likewise */

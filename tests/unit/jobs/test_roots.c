@@ -279,6 +279,35 @@ static void no_job_is_made_over_a_store_that_is_away(void **state)
     assert_string_equal(error.message, "store 's' is unavailable: it is away");
 }
 
+/* As one of an earlier version, which did not remember its file system. */
+static void a_job_without_memory_is_not_done_over_an_empty_store(void **state)
+{
+    struct fixture *fixture = *state;
+    char id[JOB_ID_SIZE];
+    begin_job(fixture, id);
+    stop_there(fixture);
+    char path[160];
+    size_t size;
+    (void)snprintf(path, sizeof path, "%s/jobs/%s/job.json", fixture->root, id);
+    char *text = disk_read(path, &size);
+    char *roots = strstr(text, ",\"roots\":[");
+    assert_non_null(roots);
+    char *end = strchr(roots, ']');
+    assert_non_null(end);
+    memmove(roots, end + 1, strlen(end + 1) + 1);
+    *(strrchr(text, '}') + 1) = '\0'; /* its checksum, too */
+    disk_write(path, text, strlen(text));
+    free(text);
+    atomic_store(&fixture->shelf->empty, true);
+    hide_all_but(fixture, OBJECTS - HOST_HIDDEN);
+    fixture_open(fixture);
+    fixture_await_reason(fixture, id, ERROR_UNAVAILABLE);
+    assert_reason(fixture, id, "is empty");
+    fixture_unhide_all(fixture);
+    atomic_store(&fixture->shelf->empty, false);
+    check_whole(fixture, id);
+}
+
 static void a_list_over_several_stores_remembers_each(void **state)
 {
     struct fixture *fixture = *state;
@@ -320,6 +349,7 @@ int main(void)
         CASE(an_object_before_the_last_sixteen_may_change),
         CASE(what_was_selected_and_is_gone_is_counted),
         CASE(no_job_is_made_over_a_store_that_is_away),
+        CASE(a_job_without_memory_is_not_done_over_an_empty_store),
         CASE(a_list_over_several_stores_remembers_each),
     };
 #undef CASE
