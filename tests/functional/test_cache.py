@@ -264,6 +264,7 @@ def test_answers_stay_right_while_workers_die_under_many_clients(situd, photos, 
 
 
 def test_cache_0_infers_and_leaves_the_cache_alone(demo):
+    demo.wait_for(lambda: cache(demo)["file_bytes"] > 0, "the file to be measured")
     before = cache(demo)
     assert costs(demo, lambda: classes(demo, "0.png", cache=0))[0] == (1, 1)
     time.sleep(0.2)
