@@ -354,8 +354,7 @@ int job_info_fill_brief(struct job *job, struct job_info *ret_info)
     info.left_out = job->left_out;
     info.pass = job->pass > 0 ? job->pass : 1;
     info.counted = job->counted;
-    info.known = job->known;
-    info.failing = job->failing;
+    info.count = job->count;
     info.between_passes = job->between_passes;
     info.began_anew = job->began_anew;
     info.finished_s = job->finished_s;

@@ -81,6 +81,13 @@ enum { JOB_STATES = JOB_FAILED + 1 };
 const char *job_state_name(enum job_state state);
 bool job_state_is_end(enum job_state state); /* done, cancelled, failed */
 
+/* What a standing job knows. */
+struct known_count {
+    uint64_t known;   /* objects that have a result; what is selected beyond that is to come */
+    uint64_t failing; /* of those, objects whose last result tells of an error */
+    uint64_t lines;   /* results of which all that is told */
+};
+
 struct job_info {
     struct job_spec spec; /* owned: job_info_done() */
     enum job_state state;
@@ -96,9 +103,8 @@ struct job_info {
     uint64_t cached;          /* answers that came out of the cache */
     uint64_t bytes_read;      /* of objects */
     uint64_t pass;            /* from 1 */
-    bool counted;             /* a standing job's table of known objects, with what follows */
-    uint64_t known;       /* objects that have a result; what is selected beyond that is to come */
-    uint64_t failing;     /* of those, objects whose last result tells of an error */
+    bool counted;             /* a standing job's table of known objects */
+    struct known_count count;
     bool between_passes;  /* a standing job that has seen everything for now */
     bool began_anew;      /* a standing job whose table of known objects was damaged once: what went
                            * away about that time has no `gone` line, what was there has another

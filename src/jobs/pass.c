@@ -42,8 +42,9 @@ struct pass {
     uint64_t number;
     char *after; /* owned; NULL: from the start */
     uint64_t seen;
-    bool damaged; /* the table, as was seen on the way */
-    bool there;   /* the store is not empty: what is not in the listing is gone */
+    bool damaged;             /* the table, as was seen on the way */
+    bool there;               /* the store is not empty: what is not in the listing is gone */
+    struct known_count count; /* with the lines that are not synced yet */
     bool finished;
     bool restless;       /* something still changes, and was left to the next pass */
     bool takes_all;      /* it has been waited for often enough */
@@ -303,6 +304,16 @@ static int find_place(struct pass *pass, struct error *error)
     return 0;
 }
 
+void pass_tell_count(struct pass *pass)
+{
+    struct job_log_totals totals;
+    job_log_totals(pass->log, &totals);
+    HOLD(&pass->job->lock);
+    pass->job->counted = true;
+    pass->job->count = pass->count;
+    pass->job->count.lines = totals.lines;
+}
+
 /* Counts what the table knows, where that is not known from the pass before. */
 static int count_known(struct pass *pass, struct error *error)
 {
@@ -313,6 +324,7 @@ static int count_known(struct pass *pass, struct error *error)
     struct known_object object;
     struct known_walk *walk = NULL;
     if (job->counted) { /* the job's thread alone writes it */
+        pass->count = job->count;
         return 0;
     }
     int r = known_walk_new(pass->known, "", "", &walk, error);
@@ -322,22 +334,19 @@ static int count_known(struct pass *pass, struct error *error)
     }
     known_walk_free(walk);
     if (r == 0) {
-        HOLD(&job->lock);
-        job->counted = true;
-        job->known = known;
-        job->failing = failing;
+        pass->count = (struct known_count){.known = known, .failing = failing};
+        pass_tell_count(pass);
     }
     return r;
 }
 
-/* A line of this object was logged. */
-static void count_line(struct job *job, const struct slot *slot)
+/* A line of this object was logged; it is told of when that is synced. */
+static void count_line(struct pass *pass, const struct slot *slot)
 {
     bool known = slot->kind != ITEM_GONE;
     bool failing = known && slot->object.code != ERROR_NONE;
-    HOLD(&job->lock);
-    job->known += (uint64_t)known - (uint64_t)slot->known;
-    job->failing += (uint64_t)failing - (uint64_t)slot->failing;
+    pass->count.known += (uint64_t)known - (uint64_t)slot->known;
+    pass->count.failing += (uint64_t)failing - (uint64_t)slot->failing;
 }
 
 static int prepare(struct pass *pass, struct error *error)
@@ -654,7 +663,7 @@ int pass_logged(struct pass *pass, const struct slot *slot, const struct record_
     int r = apply(pass, key_in(slot->object.object), slot->kind == ITEM_GONE,
                   slot->object.code != ERROR_NONE, facts);
     if (r == 0) {
-        count_line(pass->job, slot);
+        count_line(pass, slot);
     }
     return r;
 }

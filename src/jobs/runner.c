@@ -91,6 +91,9 @@ static bool sync_log(struct runner *runner)
     int r = job_log_sync(runner->log, &error);
     runner->disk_refuses = r < 0;
     if (r == 0) {
+        if (runner->pass) {
+            pass_tell_count(runner->pass);
+        }
         job_goes_on(runner->job);
         job_tell(runner->job);
         r = runner->pass ? pass_commit(runner->pass, false, &error) : 0;

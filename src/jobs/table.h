@@ -91,9 +91,8 @@ struct job {
     struct left_out left_out;
     uint64_t pass;
     uint64_t failed_before;
-    bool counted; /* `known` and `failing` are those of the table */
-    uint64_t known;
-    uint64_t failing;
+    bool counted;             /* the table of known objects, and so is: */
+    struct known_count count; /* as of its last synced line */
     uint64_t table_lines; /* of the log, that the table of known objects has taken in for good */
     bool began_anew;
     int64_t finished_s;

@@ -86,13 +86,14 @@ static int commit_now(struct build *build, struct error *error)
     note[NOTE_FILLED] = feed->filled;
     memcpy(note + NOTE_JOB, build->job, JOB_ID_SIZE - 1);
     bytes_put_u64(note + NOTE_CURSOR, feed->cursor);
+    atomic_store(&build->taken, UINT64_MAX); /* who looks at the rows now may see either */
     int r = index_batch_commit(feed->batch, note, sizeof note, error);
     if (r == 0) {
         feed->noted = true;
         feed->committed = feed->cursor;
         feed->filled_committed = feed->filled;
-        atomic_store(&build->taken, feed->committed);
     }
+    atomic_store(&build->taken, feed->committed);
     return r;
 }
 

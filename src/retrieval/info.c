@@ -65,15 +65,15 @@ static void fill_state(struct retrieval_info *info, const struct seen *seen,
 
 /* Objects without a row that are not to come yet. What the job has a result of and the index no
  * row, has failed, here or there; while lines are on their way, what the job says counts alone. */
-static uint64_t failed_of(const struct seen *seen, const struct job_info *job, uint64_t rows)
+static uint64_t failed_of(const struct job_info *job, bool all_taken, uint64_t rows)
 {
     if (!job->counted) {
         return job->selected > rows ? job->selected - rows : 0;
     }
-    if (job->results != atomic_load(&seen->build->taken)) {
-        return job->failing;
+    if (!all_taken) {
+        return job->count.failing;
     }
-    return job->known > rows ? job->known - rows : 0;
+    return job->count.known > rows ? job->count.known - rows : 0;
 }
 
 static void fill_current(struct jobs *jobs, struct retrieval_info *info, const struct seen *seen)
@@ -81,10 +81,14 @@ static void fill_current(struct jobs *jobs, struct retrieval_info *info, const s
     struct job_info job;
     bool has_job = seen->job[0] != '\0' && jobs_get(jobs, seen->job, &job, NULL) == 0;
     (void)snprintf(info->job, sizeof info->job, "%s", seen->job);
+    uint64_t taken =
+        atomic_load(&seen->build->taken); /* after the job's figures, around the rows */
     if (seen->index) {
         info->dimension = index_shape(seen->index).dimension;
         index_status(seen->index, &info->index);
     }
+    bool all_taken = has_job && taken == job.results && taken == job.count.lines &&
+                     taken == atomic_load(&seen->build->taken);
     fill_state(info, seen, has_job ? &job : NULL);
     if (has_job) {
         info->selected_known = job.selected_known;
@@ -92,7 +96,7 @@ static void fill_current(struct jobs *jobs, struct retrieval_info *info, const s
         info->left_out = job.left_out;
         info->failed = job.failed; /* lines, until the first pass is over */
         if (seen->filled && job.selected_known) {
-            info->failed = failed_of(seen, &job, info->index.rows);
+            info->failed = failed_of(&job, all_taken, info->index.rows);
         }
         job_info_done(&job);
     }

@@ -61,7 +61,8 @@ struct build {
     struct repair repair;       /* has a lock of its own */
     struct feed feed;
     struct verify verify;
-    atomic_uint_fast64_t taken; /* lines of the job that are in the index for good */
+    atomic_uint_fast64_t taken; /* lines of the job that are in the index for good; UINT64_MAX while
+                                 * it is being changed */
     bool opened;                /* the thread's: `index` is there, or there is none on disk */
 
     /* Written by the thread alone, with the table's lock held. */
