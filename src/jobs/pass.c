@@ -494,7 +494,9 @@ static int check_there(struct pass *pass, struct error *error)
     if (r < 0) {
         return r;
     }
-    pass->there = page.count > 0;
+    struct store_condition condition;
+    store_condition(store, &condition);
+    pass->there = page.count > 0 || condition.cleared;
     store_page_done(&page);
     return pass->there ? 0
                        : error_set(error, ERROR_UNAVAILABLE,

@@ -371,6 +371,7 @@ int place_attach(struct store *store, bool empty, struct error *error)
     place->condition.detached = false;
     place->retire_ns = 0;
     place->filled = place->filled && !empty;
+    place->condition.cleared = place->condition.cleared || empty;
     (void)pthread_mutex_unlock(&place->lock);
     place_look(place);
     HOLD(&place->lock);
@@ -399,6 +400,7 @@ int place_set_path(struct store *store, const char *path)
     free(place->path);
     place->path = copy;
     place->filled = false;
+    place->condition.cleared = false;
     place->wanted = true;
     uint64_t before = place->looks;
     (void)pthread_cond_broadcast(&place->news);

@@ -181,6 +181,7 @@ static struct opened *take_in(struct place *place, struct sight *sight, struct o
     }
     bool fills = sight->reason[0] == '\0' && !sight->empty && !place->filled;
     place->filled = place->filled || fills;
+    place->condition.cleared = place->condition.cleared && !place->filled;
     *ret_news = fills;
     if (fresh || sight->reason[0] != '\0') {
         return replace(place, fresh, sight->reason, ret_news);

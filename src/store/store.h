@@ -77,6 +77,7 @@ struct store_target {
 struct store_condition {
     bool available;
     bool filled;         /* something was seen in it, now or earlier */
+    bool cleared;        /* a person has said that it is right that nothing is in it */
     bool detached;       /* by a person, not by a fault; not available then */
     char reason[256];    /* why it is not available; "" where it is */
     int64_t since_s;     /* since 1970, UTC: when `available` became what it is; 0: not known */

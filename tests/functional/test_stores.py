@@ -91,6 +91,8 @@ def test_a_store_that_is_missing_at_the_start_keeps_no_other_from_being_served(
 def test_an_empty_mount_point_is_no_empty_store_also_after_a_restart(
         situd, photos, null_models, situ_cli):
     daemon = start(situd, null_models, photos=photos)
+    standing = daemon.start_job("quick", {"store": "photos"}, standing=True, interval_s=1)["id"]
+    daemon.wait_for(lambda: daemon.job(standing)["idle"], "the job to have seen everything")
     assert daemon.stop() == 0
     away = photos.rename(photos.with_name("away"))
     photos.mkdir()
@@ -105,8 +107,13 @@ def test_an_empty_mount_point_is_no_empty_store_also_after_a_restart(
     for file in photos.iterdir():
         file.unlink()
     refused(daemon.get("/v1/stores/photos/objects"))
+    daemon.wait_for_job(standing, "paused")
+    assert daemon.job(standing)["results"] == 5, "nothing is told as gone yet"
     assert situ_cli(daemon, "store", "attach", "--empty", "photos").returncode == 0
     assert daemon.get("/v1/stores/photos/objects").json()["objects"] == []
+    daemon.wait_for(lambda: daemon.job(standing)["results"] == 10, "all to be told as gone")
+    lines, _ = daemon.results(standing, wait=0)
+    assert [line.get("gone", False) for line in lines] == [False] * 5 + [True] * 5
     daemon.stop()
     daemon.start()
     assert daemon.get("/v1/stores/photos/objects").json()["objects"] == []

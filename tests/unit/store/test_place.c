@@ -210,6 +210,9 @@ static void an_empty_store_that_was_filled_before_the_start_is_unavailable(void 
     assert_int_equal(place_attach(fixture->store, true, &error), 0);
     assert_int_equal(count(fixture, NULL), 0);
     assert_false(place_is_filled(fixture->store));
+    assert_true(look(fixture).cleared);
+    put(fixture, "a.jpg", "aaa");
+    assert_false(look(fixture).cleared);
 }
 
 static void an_empty_store_that_never_was_filled_is_empty(void **state)
