@@ -35,9 +35,10 @@ def test_an_index_takes_turns_with_a_job_of_the_default_priority(situd, photos, 
     assert (index()["rows"], index()["failed"]) == (4, 1)
     big = daemon.start_job("vectors", {"store": "many"})["id"]
     daemon.wait_for(lambda: daemon.job(big)["results"] >= 64, "the big job to have all in flight")
-    # A new one and a copy of a known one, which has to be read to be known.
-    grey_png(photos / "new.png", 77)
-    shutil.copy(photos / "02.png", photos / "copy.png")
+    # A new one and a copy of a known one, which has to be read to be known; never half of one, which
+    # would fail.
+    grey_png(photos.parent / "new.png", 77).rename(photos / "new.png")
+    shutil.copy(photos / "02.png", photos.parent / "copy.png").rename(photos / "copy.png")
     seen = []
     daemon.wait_for(lambda: seen.append(index()) or seen[-1]["rows"] == 6, "both to be indexed", 40)
     assert daemon.job(big)["state"] == "running", "the big job had its end first"
