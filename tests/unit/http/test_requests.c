@@ -357,13 +357,15 @@ static void test_streams_are_whole_and_hold_their_producer_back(void **state)
     client_read(fd, false, &answer);
     assert_true(answer.whole);
     assert_int_equal(answer.size, 2600 * 4000);
-    for (size_t i = 0; i < answer.size; i++) {
-        if (answer.body[i] != 'a' + (char)(i / 4000 % 26)) {
-            fail_msg("byte %zu of the stream is wrong", i);
-        }
+    for (size_t i = 0; i < 2600; i++) {
+        char piece[4000];
+        memset(piece, 'a' + (int)(i % 26), sizeof(piece));
+        assert_memory_equal(answer.body + i * sizeof(piece), piece, sizeof(piece));
     }
     answer_done(&answer);
     assert_in_range(atomic_load(&app->pending_most), 1, 64 * 1024 + 4000);
+    (void)close(fd);
+    fd = client_connect(app); /* the other may have been idle for long, where this client is slow */
     answer = client_ask(fd, "GET /stream?count=0&size=0" END, 200);
     assert_true(answer.whole);
     assert_int_equal(answer.size, 0);
