@@ -266,6 +266,9 @@ static bool collect(struct http_request *request, const char *data, size_t size)
     if (!has_place(request, size)) {
         return false;
     }
+    if (request->body.size == 0 && !request->head.chunked && !request->decoder) {
+        (void)buffer_reserve(&request->body, (size_t)request->head.length); /* all of it, once */
+    }
     buffer_append(&request->body, data, size);
     if (buffer_ok(&request->body) < 0) {
         http_request_refuse(request, 503, "out of memory for the body; try again");
