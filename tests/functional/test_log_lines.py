@@ -73,3 +73,15 @@ def test_the_access_log_has_a_line_for_each_request(situd, store, null_models):
     assert 'target="/v1/no%0Athing" status=404' in line("two")
     assert "method=POST" in line("three") and "status=200" in line("three")
     assert f"client=uid:{os.getuid()} " in line("four") and "status=400" in line("four")
+
+
+def test_a_clean_stop_warns_of_nothing_and_the_next_start_counts_the_cache(situd, store, null_models):
+    daemon = situd("--store", f"photos={store}", "--engine", "null", "--models", null_models(quick="sleep 0"))
+    os.utime(store / "0.png", (1, 1))
+    assert daemon.infer("quick", "photos/0.png").status_code == 200
+    daemon.wait_for(lambda: daemon.get("/v1/cache").json()["entries"]["answers"] == 1, "the cache to be written")
+    assert daemon.stop() == 0
+    ended = daemon.log()[daemon.log().index("event=stopping"):]
+    assert "event=worker_ended" in ended and "level=warning" not in ended and "level=error" not in ended
+    daemon.start()
+    assert [int(n) for n in re.findall(r"event=cache_opened .*?answers=(\d+)", daemon.log())] == [0, 1]
