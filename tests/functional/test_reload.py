@@ -104,6 +104,11 @@ def test_certificates_are_read_again_and_open_connections_go_on(tmp_path, situd,
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
                            f"{OLD}\r\n\r\n".encode())
 
+    strict = connect(first[0])  # heads are read as strictly as without TLS
+    strict.sendall(b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding : chunked\r\n\r\n")
+    assert strict.recv(4096).startswith(b"HTTP/1.1 400 ")
+    strict.close()
+
     running = connect(first[0])
     ask(running, "/v1/infer/slow/photos/0.png")
     shutil.copy(second[0], certificate), shutil.copy(second[1], key)
