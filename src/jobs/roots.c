@@ -83,7 +83,8 @@ struct witnesses {
         char *key; /* owned */
         struct object_identity identity;
     } last[ROOTS_WITNESSES];
-    size_t seen;
+    size_t next;  /* is overwritten, modulo their number */
+    size_t count; /* that have a key */
 };
 
 static void witnesses_done(struct witnesses *witnesses)
@@ -93,13 +94,40 @@ static void witnesses_done(struct witnesses *witnesses)
     }
 }
 
+/* A later line about an object takes the place of an earlier one: it was answered again, in vain,
+ * or is gone. */
+static void forget_witness(struct witnesses *witnesses, const char *key)
+{
+    for (size_t i = 0; i < ROOTS_WITNESSES; i++) {
+        char **known = &witnesses->last[i].key;
+        if (*known && strcmp(*known, key) == 0) {
+            free(take_ptr(*known));
+            witnesses->count--;
+        }
+    }
+}
+
+static int add_witness(struct witnesses *witnesses, const char *key,
+                       const struct object_identity *identity)
+{
+    struct witness *witness = &witnesses->last[witnesses->next++ % ROOTS_WITNESSES];
+    char *copy = strdup(key);
+    if (!copy) {
+        return -ENOMEM;
+    }
+    witnesses->count += witness->key ? 0 : 1;
+    free(witness->key);
+    *witness = (struct witness){.key = copy, .identity = *identity};
+    return 0;
+}
+
 static int take_witness(void *context, const char *line, size_t size,
                         const struct record_facts *facts)
 {
     struct witnesses *witnesses = context;
     cleanup_free char *object = NULL;
-    if (!facts->has_identity || facts->flawed || record_is_failure(line, size) ||
-        record_is_gone(line, size)) {
+    bool gone = record_is_gone(line, size);
+    if (facts->flawed || (!facts->has_identity && !gone)) {
         return 0;
     }
     int r = record_object(line, size, facts, &object);
@@ -110,15 +138,10 @@ static int take_witness(void *context, const char *line, size_t size,
     if (strncmp(object, witnesses->root->name, length) != 0 || object[length] != '/') {
         return 0;
     }
-    struct witness *witness = &witnesses->last[witnesses->seen % ROOTS_WITNESSES];
-    char *key = strdup(object + length + 1);
-    if (!key) {
-        return -ENOMEM;
-    }
-    free(witness->key);
-    *witness = (struct witness){.key = key, .identity = facts->identity};
-    witnesses->seen++;
-    return 0;
+    const char *key = object + length + 1;
+    forget_witness(witnesses, key);
+    return gone || record_is_failure(line, size) ? 0
+                                                 : add_witness(witnesses, key, &facts->identity);
 }
 
 static int find_witnesses(struct job_log *log, struct witnesses *witnesses, struct error *error)
@@ -160,11 +183,11 @@ static int ask_witnesses(const struct root *root, const struct store_condition *
     struct witnesses witnesses = {.root = root};
     struct error fault = {.code = ERROR_NONE};
     int r = find_witnesses(log, &witnesses, error);
-    if (r == 0 && witnesses.seen == 0 && condition->filesystem != root->filesystem) {
+    if (r == 0 && witnesses.count == 0 && condition->filesystem != root->filesystem) {
         r = refuse(root, "", error);
     }
-    for (size_t i = 0; r == 0 && i < ROOTS_WITNESSES && witnesses.last[i].key; i++) {
-        if (is_there(root, &witnesses.last[i], &fault)) {
+    for (size_t i = 0; r == 0 && i < ROOTS_WITNESSES; i++) {
+        if (!witnesses.last[i].key || is_there(root, &witnesses.last[i], &fault)) {
             continue;
         }
         if (fault.code == ERROR_UNAVAILABLE || fault.code == ERROR_MEMORY) {

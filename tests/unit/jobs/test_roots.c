@@ -243,6 +243,29 @@ static void an_object_before_the_last_sixteen_may_change(void **state)
     check_whole(fixture, id);
 }
 
+/* What the log tells of later: answered again after a change, and gone. */
+static void what_changed_or_went_while_the_job_stood_is_no_witness(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char id[JOB_ID_SIZE];
+    spec.standing = true;
+    spec.interval_s = 1;
+    atomic_store(&fixture->shelf->device_only, true);
+    fixture_fill(fixture, "a/", 20, 0);
+    fixture_create(fixture, &spec, id);
+    fixture_await_rest(fixture, id, 1);
+    fixture_put(fixture, "a/00017.jpg", 9);
+    fixture_hide(fixture, "a/00019.jpg");
+    fixture_await_results(fixture, id, 22);
+    fixture_restart(fixture);
+    fixture_await_rest(fixture, id, 1);
+    struct job_info info = fixture_info(fixture, id);
+    assert_int_equal(info.state, JOB_RUNNING);
+    assert_int_equal(info.selected, 19);
+    job_info_done(&info);
+}
+
 /* ---- counts ---- */
 
 static void what_was_selected_and_is_gone_is_counted(void **state)
@@ -347,6 +370,7 @@ int main(void)
         CASE(a_device_number_that_changed_is_no_other_file_system),
         CASE(a_device_number_alone_proves_nothing),
         CASE(an_object_before_the_last_sixteen_may_change),
+        CASE(what_changed_or_went_while_the_job_stood_is_no_witness),
         CASE(what_was_selected_and_is_gone_is_counted),
         CASE(no_job_is_made_over_a_store_that_is_away),
         CASE(a_job_without_memory_is_not_done_over_an_empty_store),
