@@ -141,9 +141,8 @@ static int on_wait(void *context)
     /* Into a pipe, too: who reads it waits for what is there. A fault shows in ferror(). */
     (void)fflush(stdout);
     show(follow);
-    if (follow->results) {
-        waits_look(&follow->waits, follow->results, &follow->progress);
-    }
+    const char *id = follow->results ? situ_results_job(follow->results) : follow->job;
+    waits_look(&follow->waits, id ? id : "", situ_results_cut(follow->results), &follow->progress);
     return 0;
 }
 

@@ -31,7 +31,8 @@ struct follow {
     struct closing closing;
     struct progress_figures shown;
     struct situ_results *results; /* of the job being followed, or NULL */
-    uint64_t others;              /* objects of the parts before it */
+    const char *job; /* borrowed: of which results are waited for, before there are any; or NULL */
+    uint64_t others; /* objects of the parts before it */
     uint64_t others_cached;
     bool others_first;             /* what the job had before it was followed is not counted yet */
     struct situ_left_out left_out; /* by the selections of all parts */

@@ -15,6 +15,7 @@
 #include "cli/interrupt.h"
 #include "cli/left_out.h"
 #include "cli/table.h"
+#include "cli/waits.h"
 
 enum { TEXT_SIZE = 256, POLL_MS = 300 };
 
@@ -232,21 +233,49 @@ static int tell_end(const struct situ_index *index)
     return index->failed > 0 || nothing ? STATUS_SOME_FAILED : STATUS_GOOD;
 }
 
+/* What await() has told of an index that stands still. */
+struct standstill {
+    struct waits waits;
+    char paused[WAITS_TEXT]; /* why it was paused, "" where it was not */
+    uint64_t rows;
+};
+
+/* Says why it stands still: at once where it is paused, else once it has for some seconds. */
+static void tell_standstill(struct standstill *still, const struct situ_index *index,
+                            struct progress *progress)
+{
+    bool paused = strcmp(index->state, "paused") == 0 && !index->next_model[0];
+    uint64_t rows = index->rows + index->failed + index->next_rows;
+    if (rows != still->rows || paused) {
+        still->rows = rows;
+        waits_over(&still->waits);
+    }
+    if (!paused) {
+        waits_look_at_index(&still->waits, index, progress);
+    } else if (strncmp(still->paused, index->reason, sizeof still->paused - 1) != 0) {
+        progress_clear(progress);
+        cli_say("index %s is paused: %s", index->name, index->reason);
+        (void)snprintf(still->paused, sizeof still->paused, "%s", index->reason);
+    }
+}
+
 /* Until the first pass is over. */
 static int await(const struct index_verb *verb, const char *name)
 {
     struct situ_index *index = NULL;
     struct situ_error error;
     struct progress progress;
+    struct standstill still = {.rows = 0};
     int status = -1;
-    bool paused = false;
     progress_init(&progress, !verb->no_progress, false);
+    waits_init(&still.waits, verb->cli);
     interrupt_hold();
     while (status < 0) {
         if (situ_index_show(verb->cli->array, name, &index, &error)) {
             progress_clear(&progress);
             cli_say_error(verb->cli, &error);
-            return STATUS_SOME_FAILED;
+            status = STATUS_SOME_FAILED;
+            break;
         }
         if (!goes_on(&progress, index)) {
             progress_clear(&progress);
@@ -256,15 +285,12 @@ static int await(const struct index_verb *verb, const char *name)
             cli_say("index %s goes on; see 'situ index show %s'", name, name);
             status = STATUS_INTERRUPTED;
         } else {
-            if (!paused && strcmp(index->state, "paused") == 0) {
-                progress_clear(&progress);
-                cli_say("index %s is paused: %s", name, index->reason);
-                paused = true;
-            }
+            tell_standstill(&still, index, &progress);
             sleep_ms(POLL_MS);
         }
         situ_index_free(index);
     }
+    waits_done(&still.waits);
     return status;
 }
 

@@ -213,6 +213,7 @@ static int job_follow(struct job_verb *verb, const char *id)
     if (status) {
         return status;
     }
+    follow->job = id;
     follow_wait(follow, &options);
     follow->shown.before = verb->after; /* until the array tells what it has */
     if (situ_job_follow(verb->cli->array, id, verb->after, &options, &results, &error)) {

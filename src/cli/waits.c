@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ASK_MS = 5000, ANSWER_MS = 5000 };
+enum { ASK_MS = 5000, ANSWER_MS = 5000, WHO_SIZE = 128 };
 
 static int64_t now_ms(void)
 {
@@ -58,7 +58,9 @@ static bool explain_priority(struct waits *waits, const struct situ_job *job)
     return found;
 }
 
-static void explain_model(struct waits *waits, const struct situ_job *job)
+/* `who` is a job or an index, for people. */
+static void explain_model(struct waits *waits, const char *who, const char *name,
+                          const char *version)
 {
     struct situ_models *models = NULL;
     if (situ_model_list(waits->array, &models, NULL) != 0) {
@@ -66,10 +68,15 @@ static void explain_model(struct waits *waits, const struct situ_job *job)
     }
     for (size_t i = 0; i < models->count; i++) {
         const struct situ_model *model = models->models[i];
-        if (strcmp(model->name, job->model) == 0 && strcmp(model->version, job->version) == 0 &&
-            !model->loaded) {
-            (void)snprintf(waits->why, WAITS_TEXT, "job %s waits for model '%s' to be loaded",
-                           job->id, job->model);
+        if (strcmp(model->name, name) != 0 || strcmp(model->version, version) != 0 ||
+            model->loaded) {
+            continue;
+        }
+        if (strcmp(model->state, "failed") == 0) {
+            (void)snprintf(waits->why, WAITS_TEXT, "%s waits: %s", who, model->reason);
+        } else {
+            (void)snprintf(waits->why, WAITS_TEXT, "%s waits for model '%s' to be loaded", who,
+                           name);
         }
     }
     situ_models_free(models);
@@ -88,13 +95,14 @@ static void explain(struct waits *waits, const struct situ_job *job)
     } else if (strcmp(job->state, "waiting") == 0) {
         (void)snprintf(waits->why, WAITS_TEXT, "job %s waits for its turn: others run", job->id);
     } else if (strcmp(job->state, "running") == 0 && !job->idle && !explain_priority(waits, job)) {
-        explain_model(waits, job);
+        char who[WHO_SIZE];
+        (void)snprintf(who, sizeof who, "job %s", job->id);
+        explain_model(waits, who, job->model, job->version);
     }
 }
 
-/* Asks the array of the job, on a connection that no other call is using. Where there is no answer
- * the last one stands. */
-static void ask(struct waits *waits, const char *id)
+/* A connection that no other call is using. */
+static bool connect_array(struct waits *waits)
 {
     const struct situ_options options = {.struct_size = sizeof options,
                                          .token_file = waits->cli->token_file,
@@ -102,8 +110,14 @@ static void ask(struct waits *waits, const char *id)
                                          .connect_timeout_ms = ANSWER_MS,
                                          .idle_timeout_ms = ANSWER_MS,
                                          .retries = UINT32_MAX};
+    return waits->array || situ_open(waits->cli->address, &options, &waits->array, NULL) == 0;
+}
+
+/* Asks the array of the job. Where there is no answer the last one stands. */
+static void ask(struct waits *waits, const char *id)
+{
     struct situ_job *job = NULL;
-    if (!waits->array && situ_open(waits->cli->address, &options, &waits->array, NULL) != 0) {
+    if (!connect_array(waits)) {
         return;
     }
     if (situ_job_show(waits->array, id, &job, NULL) == 0) {
@@ -113,22 +127,49 @@ static void ask(struct waits *waits, const char *id)
     waits->asked_ms = now_ms();
 }
 
-void waits_look(struct waits *waits, const struct situ_results *results, struct progress *progress)
+/* It has waited for long enough, and the array was not asked just now. */
+static bool due(const struct waits *waits)
 {
-    const char *id = situ_results_job(results);
-    const char *cut = situ_results_cut(results);
+    return now_ms() - waits->since_ms >= WAITS_MS && now_ms() - waits->asked_ms >= ASK_MS;
+}
+
+static void say(struct waits *waits, struct progress *progress)
+{
+    if (waits->why[0] && strcmp(waits->why, waits->said) != 0) {
+        progress_clear(progress);
+        cli_say("%s", waits->why);
+        (void)snprintf(waits->said, sizeof waits->said, "%s", waits->why);
+    }
+}
+
+void waits_look(struct waits *waits, const char *id, const char *cut, struct progress *progress)
+{
     if (now_ms() - waits->since_ms < WAITS_MS || !id[0]) {
         return;
     }
     if (cut) {
         (void)snprintf(waits->why, sizeof waits->why,
                        "the connection to the array is gone, and is tried again: %s", cut);
-    } else if (now_ms() - waits->asked_ms >= ASK_MS) {
+    } else if (due(waits)) {
         ask(waits, id);
     }
-    if (waits->why[0] && strcmp(waits->why, waits->said) != 0) {
-        progress_clear(progress);
-        cli_say("%s", waits->why);
-        (void)snprintf(waits->said, sizeof waits->said, "%s", waits->why);
+    say(waits, progress);
+}
+
+void waits_look_at_index(struct waits *waits, const struct situ_index *index,
+                         struct progress *progress)
+{
+    if (!due(waits)) {
+        return;
     }
+    if (index->next_model[0] && connect_array(waits)) {
+        char who[WHO_SIZE];
+        (void)snprintf(who, sizeof who, "index %s", index->name);
+        waits->why[0] = '\0';
+        explain_model(waits, who, index->next_model, index->next_version);
+        waits->asked_ms = now_ms();
+    } else if (!index->next_model[0]) {
+        ask(waits, index->job);
+    }
+    say(waits, progress);
 }

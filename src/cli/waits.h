@@ -28,7 +28,12 @@ void waits_done(struct waits *waits);
 /* A result came. */
 void waits_over(struct waits *waits);
 
-/* Between two results, a few times a second. */
-void waits_look(struct waits *waits, const struct situ_results *results, struct progress *progress);
+/* Between two results, a few times a second. `id` is the job's, "" while there is none; `cut` is
+ * why the connection to the array is gone, or NULL. */
+void waits_look(struct waits *waits, const char *id, const char *cut, struct progress *progress);
+
+/* Likewise, while an index fills, or another one builds beside it. */
+void waits_look_at_index(struct waits *waits, const struct situ_index *index,
+                         struct progress *progress);
 
 #endif

@@ -113,3 +113,30 @@ def test_the_bars_rate_is_that_of_what_is_new(situd, photos, null_models):
     assert status == 0 and rates, client.said
     # Two lanes, 0.1 s each; the thirty that were there would make it a hundred.
     assert max(rates) < 60, client.said
+
+
+def test_a_wait_without_any_result_says_why(situd, photos, null_models):
+    """Followed before its first result, and an index that stands beside its rebuild: as a run."""
+    models = null_models(broken="sleep 0", good="sleep 0", bad="sleep 0", loads="sleep 20000")
+    for name in ("good", "bad", "loads"):
+        (models / name / "situ.json").write_text('{"task": "feature-extraction"}')
+    daemon = situd("--store", f"photos={photos}", "--models", models, "--engine", "null",
+                   "--cache-size", "0")
+    for name in ("broken", "bad"):
+        (models / name / "model.onnx").write_text("nonsense")
+    id = daemon.start_job("broken", {"store": "photos"})["id"]
+    status, _ = Client(daemon, "index", "create", "views", "--model", "good", "--store", "photos",
+                       "--wait").end()
+    assert status == 0
+    clients = {f"job {id} is paused and tries again by itself: model 'broken' cannot be loaded":
+               Client(daemon, "job", "follow", id),
+               "index views waits: model 'bad' cannot be loaded: ":
+               Client(daemon, "index", "rebuild", "views", "--model", "bad", "--wait"),
+               "waits for model 'loads' to be loaded":
+               Client(daemon, "index", "create", "new", "--model", "loads", "--store", "photos",
+                      "--wait")}
+    for why, client in clients.items():
+        client.wait_for(why)
+        client.process.terminate()
+        client.end()
+        assert client.said.count(why) == 1, client.said
