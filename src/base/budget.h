@@ -23,11 +23,12 @@ struct budget {
 static inline bool budget_take(struct budget *budget, uint64_t bytes, uint64_t in_all)
 {
     uint64_t limit = budget->limit - (in_all > BUDGET_LITTLE ? budget->limit / 8 : 0);
-    uint64_t before = atomic_fetch_add(&budget->used, bytes);
-    if (limit > 0 && (before > limit || bytes > limit - before)) {
-        atomic_fetch_sub(&budget->used, bytes);
-        return false;
-    }
+    uint64_t used = atomic_load(&budget->used);
+    do { /* what is refused is never seen as taken: it would have others refused, too */
+        if (limit > 0 && (used > limit || bytes > limit - used)) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&budget->used, &used, used + bytes));
     return true;
 }
 
