@@ -37,6 +37,7 @@
 
 /* Guards. */
 #define LIMIT_TOKEN_FILE_BYTES MIB  /* and of the files of a certificate and its key */
+#define LIMIT_SECRET_WAIT_MS 2000   /* at a reload, for a file that is a pipe to give something */
 #define LIMIT_TOKEN_LEAST_BYTES 16u /* a shorter token gets a warning */
 
 /* Requests. */

@@ -282,7 +282,7 @@ static int start_http(struct service *service, struct listen_socket *sockets, un
     struct http_handler handler = routes_handler(service);
     cleanup_buffer struct buffer certificate = BUFFER_INIT;
     cleanup_buffer struct buffer key = BUFFER_INIT;
-    result = secrets_read_tls(config, &certificate, &key, error);
+    result = secrets_read_tls(config, false, &certificate, &key, error);
     if (result == 0) {
         result = http_server_new(&http, &handler, &service->http, error);
     }

@@ -29,7 +29,7 @@ static int reload_certificates(struct service *service, const struct config *fre
 {
     cleanup_buffer struct buffer certificate = BUFFER_INIT;
     cleanup_buffer struct buffer key = BUFFER_INIT;
-    int result = secrets_read_tls(fresh, &certificate, &key, error);
+    int result = secrets_read_tls(fresh, true, &certificate, &key, error);
     if (result < 0 || certificate.size == 0) {
         return result;
     }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,13 +26,28 @@ void secrets_done(struct secrets *secrets)
     (void)pthread_mutex_destroy(&secrets->lock);
 }
 
-/* Symbolic links and pipes are fine: secrets are handed over in both. */
-static int read_file(const char *path, struct buffer *out, struct error *error)
+/* False where the file is a pipe that gives nothing. */
+static bool gives_something(int fd)
+{
+    struct pollfd from = {.fd = fd, .events = POLLIN};
+    int count = 0;
+    do {
+        count = poll(&from, 1, LIMIT_SECRET_WAIT_MS);
+    } while (count < 0 && errno == EINTR);
+    return count != 0;
+}
+
+/* Symbolic links and pipes are fine: secrets are handed over in both. At the start they are waited
+ * for; at a reload only for a moment, since the thread that reads has signals to take. */
+static int read_file(const char *path, bool again, struct buffer *out, struct error *error)
 {
     char text[64];
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | (again ? O_NONBLOCK : 0));
     ssize_t got = fd < 0 ? -1 : 1;
     while (got > 0 && out->size <= LIMIT_TOKEN_FILE_BYTES) {
+        if (again && !gives_something(fd)) {
+            return error_set(error, ERROR_DEADLINE, "%s: it is a pipe that nobody writes to", path);
+        }
         char *room = buffer_reserve(out, 4096);
         if (!room) {
             return error_set(error, ERROR_MEMORY, "%s: out of memory", path);
@@ -67,7 +83,7 @@ int secrets_load_tokens(struct secrets *secrets, const struct config *config, st
     cleanup_buffer struct buffer text = BUFFER_INIT;
     struct tokens *fresh = NULL;
     struct error cause = {0};
-    int result = read_file(path, &text, error);
+    int result = read_file(path, secrets_have_tokens(secrets), &text, error);
     if (result == 0 && tokens_parse(text.data ? text.data : "", text.size, &fresh, &cause) < 0) {
         result = error_set(error, cause.code, "token file %.300s: %s", path, cause.message);
     }
@@ -107,15 +123,15 @@ bool secrets_admit(struct secrets *secrets, const char *authorization)
     return !secrets->tokens || tokens_admit(secrets->tokens, authorization);
 }
 
-int secrets_read_tls(const struct config *config, struct buffer *ret_certificate,
+int secrets_read_tls(const struct config *config, bool again, struct buffer *ret_certificate,
                      struct buffer *ret_key, struct error *error)
 {
     if (!config->tls_certificate) {
         return 0;
     }
-    int result = read_file(config->tls_certificate, ret_certificate, error);
+    int result = read_file(config->tls_certificate, again, ret_certificate, error);
     if (result == 0) {
-        result = read_file(config->tls_key, ret_key, error);
+        result = read_file(config->tls_key, again, ret_key, error);
     }
     if (result == 0) {
         buffer_append_char(ret_certificate, '\0');

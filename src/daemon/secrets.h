@@ -34,8 +34,11 @@ bool secrets_have_tokens(struct secrets *secrets);
 /* Whether the value of an Authorization field (or NULL) brings a token. Any thread. */
 bool secrets_admit(struct secrets *secrets, const char *authorization);
 
-/* Certificate and key as NUL-terminated text. Both stay empty where none is configured. */
-must_check int secrets_read_tls(const struct config *config, struct buffer *ret_certificate,
-                                struct buffer *ret_key, struct error *error);
+/* Certificate and key as NUL-terminated text. Both stay empty where none is configured. Where they
+ * are read `again`, a pipe is waited for no longer than LIMIT_SECRET_WAIT_MS, as is one of tokens
+ * once there are some. */
+must_check int secrets_read_tls(const struct config *config, bool again,
+                                struct buffer *ret_certificate, struct buffer *ret_key,
+                                struct error *error);
 
 #endif
