@@ -119,13 +119,13 @@ static void wake_housekeeper(void *context)
 
 void dispatch_remove(struct dispatch *dispatch, struct model *model)
 {
-    dispatch_release(dispatch, model);
     {
         HOLD(&dispatch->lock);
         model->released = wake_housekeeper;
         model->released_context = dispatch;
         atomic_store(&model->removed, true);
     }
+    dispatch_release(dispatch, model); /* from now on nobody can have it kept again */
     model_unref(model);
     for (;;) { /* here and now, so that whoever adds and removes models pays for it */
         struct garbage garbage = {0};
