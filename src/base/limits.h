@@ -72,6 +72,7 @@
 #define LIMIT_REQUEST_MS 120000  /* an object waiting in the queue [conf] */
 #define LIMIT_LOAD_MS 120000     /* a worker loading a model [conf] */
 #define LIMIT_STOP_TASKS_MS 800  /* uploads and the like, after those */
+#define LIMIT_STOP_HUNG_MS 4000  /* what hangs in a store's file system, after those */
 #define LIMIT_STOP_MS 9000       /* running requests after SIGTERM */
 
 /* Work that blocks, on threads of its own; each kind has its places. */

@@ -388,8 +388,28 @@ static bool tasks_ended(struct service *service)
     return true;
 }
 
-static void service_done(struct service *service)
+/* A lane or a job that hangs in a file system which does not answer has no end: the process ends
+ * without it, as by a kill. */
+static void *cut_off(void *argument)
 {
+    struct service *service = argument;
+    int64_t until_ns = clock_now_ns() + LIMIT_STOP_HUNG_MS * NS_PER_MS;
+    struct timespec pause = {.tv_nsec = POLL_MS * NS_PER_MS};
+    while (!atomic_load(&service->halted)) {
+        if (clock_now_ns() >= until_ns) {
+            log_event(LOG_LEVEL_WARNING, "task_cut_off", "reason=\"a store does not answer\"");
+            _exit(EXIT_SUCCESS);
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+/* The lanes, the jobs and the connections. */
+static void halt(struct service *service)
+{
+    pthread_t guard;
+    bool guarded = pthread_create(&guard, NULL, cut_off, service) == 0;
     if (service->dispatch) {
         dispatch_stop(service->dispatch);
     }
@@ -402,6 +422,15 @@ static void service_done(struct service *service)
         jobs_stop(service->jobs);
     }
     http_server_free(service->http);
+    atomic_store(&service->halted, true);
+    if (guarded) {
+        (void)pthread_join(guard, NULL);
+    }
+}
+
+static void service_done(struct service *service)
+{
+    halt(service);
     if (service->stores) {
         stores_listen(service->stores, NULL, NULL);
     }

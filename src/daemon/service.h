@@ -64,6 +64,7 @@ struct service {
     pthread_t jobs_stopper; /* where it was started: it stops the jobs */
     bool has_jobs_stopper;
     atomic_bool jobs_stopped;
+    atomic_bool halted; /* lanes, jobs and connections are over */
 };
 
 /* The store of that name, or NULL with ERROR_NOT_FOUND. */

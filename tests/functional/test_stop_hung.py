@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stop while a job looks at a store whose file system does not answer."""
+
+import signal
+import time
+
+import pytest
+from conftest import grey_png
+from mounts import silent  # noqa: F401: a fixture
+
+pytest.importorskip("PIL.Image")
+
+STOP_S = 30  # 13 by the limits; without an end where nothing cuts it off
+
+
+def passes_on(daemon, job):
+    before = daemon.job(job)["pass"]
+    time.sleep(3)
+    return daemon.job(job)["pass"] > before
+
+
+def test_a_store_that_does_not_answer_does_not_hold_up_the_stop(
+        situd, silent, null_models, tmp_path):  # noqa: F811
+    share = tmp_path / "share"
+    grey_png(share / "here/0.png", 1)
+    (share / "net").symlink_to(share / "here")
+    daemon = situd("--store", f"net={share / 'net'}", "--models", null_models(quick="sleep 0"),
+                   "--engine", "null")
+    made = daemon.post("/v1/jobs", {"model": "quick", "select": {"store": "net"}, "standing": True,
+                                    "interval_s": 1})
+    assert made.status_code in (200, 201, 202), made.text
+    job = made.json()["id"]
+    daemon.wait_for(lambda: daemon.get(f"/v1/jobs/{job}").json()["results"] == 1, "a pass")
+    (share / "new").symlink_to(silent.point)
+    (share / "new").rename(share / "net")
+    daemon.wait_for(lambda: not passes_on(daemon, job), "the job to be held up")
+    began = time.monotonic()
+    daemon.process.send_signal(signal.SIGTERM)
+    daemon.process.wait(timeout=60)
+    assert time.monotonic() - began < STOP_S
