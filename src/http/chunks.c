@@ -70,13 +70,17 @@ static int take_trailer(struct http_chunks *chunks, char c, struct http_refusal 
 {
     if (c == '\r') {
         chunks->state = CHUNK_TRAILER_LF;
-        return 0;
+        return chunks->line > 0 && !chunks->named ? malformed(refusal) : 0;
     }
     chunks->line++;
     if (++chunks->extra > LIMIT_HEAD_BYTES) {
         return refuse(refusal, 431, "the trailer of the body is larger than 16 KiB");
     }
-    return check_text(c, refusal);
+    if (chunks->named) {
+        return check_text(c, refusal);
+    }
+    chunks->named = c == ':' && chunks->line > 1;
+    return chunks->named || http_head_is_token_byte(c) ? 0 : malformed(refusal);
 }
 
 /* Behind the size's line: the data, or after a size of 0 the trailer. */
@@ -86,6 +90,7 @@ static void begin_data(struct http_chunks *chunks)
     chunks->digits = 0;
     chunks->extra = 0;
     chunks->line = 0;
+    chunks->named = false;
 }
 
 static int step(struct http_chunks *chunks, char c, struct http_refusal *refusal)
@@ -109,6 +114,7 @@ static int step(struct http_chunks *chunks, char c, struct http_refusal *refusal
     case CHUNK_TRAILER_LF:
         chunks->state = chunks->line == 0 ? CHUNK_END : CHUNK_TRAILER;
         chunks->line = 0;
+        chunks->named = false;
         break;
     case CHUNK_DATA:
     case CHUNK_END:

@@ -30,6 +30,7 @@ struct http_chunks {
     unsigned digits; /* of the size */
     unsigned extra;  /* bytes of this extension, or of the trailer */
     size_t line;     /* bytes of this line of the trailer */
+    bool named;      /* the colon behind that line's field name has come */
 };
 
 #define HTTP_CHUNKS_INIT ((struct http_chunks){.state = CHUNK_SIZE})

@@ -63,7 +63,7 @@ int http_head_find_end(const char *bytes, size_t size, size_t *scanned, size_t *
 
 /* ---- the request line ---- */
 
-static bool is_token_byte(char c)
+bool http_head_is_token_byte(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            (c && strchr("!#$%&'*+-.^_`|~", c));
@@ -72,7 +72,7 @@ static bool is_token_byte(char c)
 static size_t token_size(const char *at, const char *end)
 {
     size_t size = 0;
-    while (at + size < end && is_token_byte(at[size])) {
+    while (at + size < end && http_head_is_token_byte(at[size])) {
         size++;
     }
     return size;

@@ -42,6 +42,9 @@ struct http_head {
     uint64_t length; /* Content-Length; 0 where there is none */
 };
 
+/* Whether it may stand in a method or a field's name. */
+bool http_head_is_token_byte(char c);
+
 /* Takes a whole head apart. -EINVAL: refused; what was read before the fault is in *ret_head and in
  * `text`, so that an answer can go by it. -ENOMEM. */
 must_check int http_head_parse(const char *bytes, size_t size, struct buffer *text,

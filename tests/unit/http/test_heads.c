@@ -93,6 +93,11 @@ static const struct sample refused[] = {
     SAMPLE("a chunk that is longer than it says", CHUNKED "2\r\nabc\r\n0\r\n\r\n", 400),
     SAMPLE("NUL in a chunk extension", CHUNKED "2;a=\0\r\nab\r\n0\r\n\r\n", 400),
     SAMPLE("bare LF in the trailer", CHUNKED "2\r\nab\r\n0\r\nX: y\n\r\n", 400),
+    SAMPLE("no colon in the trailer", CHUNKED "2\r\nab\r\n0\r\nX: y\r\nZ\r\n\r\n", 400),
+    SAMPLE("no name in the trailer", CHUNKED "2\r\nab\r\n0\r\n: y\r\n\r\n", 400),
+    SAMPLE("a blank before the trailer's colon", CHUNKED "2\r\nab\r\n0\r\nX : y\r\n\r\n", 400),
+    SAMPLE("a folded trailer", CHUNKED "2\r\nab\r\n0\r\nX: y\r\n z\r\n\r\n", 400),
+    SAMPLE("a request in the trailer's place", CHUNKED "2\r\nab\r\n0\r\n" GET "\r\n", 400),
 };
 
 enum { REFUSED = sizeof(refused) / sizeof(refused[0]) };
