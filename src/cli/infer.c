@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/local_file.h"
+#include "cli/patience.h"
 
 enum {
     OPTION_DETACH = 2000,
@@ -138,7 +139,12 @@ static void run_one(struct infer *infer, const char *name)
 {
     struct situ_result *result;
     struct situ_error error;
-    if (situ_infer(infer->cli->array, infer->model, name, &infer->options, &result, &error)) {
+    struct patience patience;
+    patience_begin(&patience, infer->cli, infer->model, "it infers the object");
+    int failed =
+        situ_infer(infer->cli->array, infer->model, name, &infer->options, &result, &error);
+    patience_end(&patience);
+    if (failed) {
         infer_fail(infer, name, &error);
     } else {
         follow_give(&infer->follow, result);

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/escape.h"
 #include "cli/figures.h"
+#include "cli/patience.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 
@@ -152,6 +153,7 @@ static int model_add(struct cli *cli, const char *name, const char *path,
                      const struct model_options *options)
 {
     struct progress progress;
+    struct patience patience;
     struct situ_add_options add = {.struct_size = sizeof add,
                                    .preset = options->preset,
                                    .progress = on_sent,
@@ -160,7 +162,11 @@ static int model_add(struct cli *cli, const char *name, const char *path,
     struct situ_error error;
 
     progress_init(&progress, !options->no_progress, true);
+    /* On a terminal on_sent() tells. */
+    patience_begin(&patience, cli, NULL,
+                   progress.enabled ? NULL : "it takes the model, loads it and runs it once");
     int failed = situ_model_add(cli->array, name, path, &add, &model, &error);
+    patience_end(&patience);
     progress_clear(&progress);
     if (failed) {
         cli_say_error(cli, &error);

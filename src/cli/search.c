@@ -12,6 +12,7 @@
 #include "cli/figures.h"
 #include "cli/local_file.h"
 #include "cli/page.h"
+#include "cli/patience.h"
 #include "cli/sink.h"
 
 enum { OPTION_PREFIX = 2000, OPTION_MIN_SCORE, OPTION_HTML, OPTION_NO_SELF };
@@ -173,11 +174,15 @@ static int run(struct search_verb *verb)
 {
     struct situ_hits *hits = NULL;
     struct situ_error error;
+    struct patience patience;
     if (cli_open(verb->cli)) {
         return STATUS_NOTHING;
     }
     int status = STATUS_NOTHING;
-    if (search(verb, &hits, &error)) {
+    patience_begin(&patience, verb->cli, NULL, "it makes the embedding, which may load a model");
+    int failed = search(verb, &hits, &error);
+    patience_end(&patience);
+    if (failed) {
         cli_say_object_error(verb->cli, verb->query, &error);
     } else {
         status = tell(verb, hits);

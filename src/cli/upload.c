@@ -6,6 +6,7 @@
 
 #include "cli/infer.h"
 #include "cli/local_file.h"
+#include "cli/patience.h"
 
 static void upload_one(struct infer *infer, const char *path)
 {
@@ -16,8 +17,11 @@ static void upload_one(struct infer *infer, const char *path)
 
     int failed = local_file_read(path, &bytes, &size, &error);
     if (!failed) {
+        struct patience patience;
+        patience_begin(&patience, infer->cli, infer->model, "it infers the image");
         failed = situ_infer_bytes(infer->cli->array, infer->model, NULL, bytes, size,
                                   &infer->options, &result, &error);
+        patience_end(&patience);
     }
     free(bytes);
     if (failed) {

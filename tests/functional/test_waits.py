@@ -140,3 +140,20 @@ def test_a_wait_without_any_result_says_why(situd, photos, null_models):
         client.process.terminate()
         client.end()
         assert client.said.count(why) == 1, client.said
+
+
+def test_a_single_call_that_takes_long_says_why(situd, photos, null_models):
+    models = null_models(loads="sleep 20000")
+    daemon = situd("--store", f"photos={photos}", "--models", models, "--engine", "null",
+                   "--state", models.parent / "state")
+    clients = {"situ: waits for model 'loads' to be loaded\n":
+               [Client(daemon, "infer", "loads", "photos/00.png"),
+                Client(daemon, "infer", "loads", "--upload", photos / "01.png")],
+               "situ: waits for the array: it takes the model, loads it and runs it once\n":
+               [Client(daemon, "model", "add", "another", models / "loads")]}
+    for why, several in clients.items():
+        for client in several:
+            client.wait_for(why)
+            client.process.terminate()
+            client.end()
+            assert client.said.count(why) == 1, client.said

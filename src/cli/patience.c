@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Why a single call takes long: the array is asked which models are loaded, on a connection of the
+ * thread's own.
+ */
+#include "cli/patience.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/waits.h"
+
+enum { ANSWER_MS = 2000, SECOND_MS = 1000 };
+
+/* By its name, or by NAME@VERSION. */
+static bool is_named(const struct situ_model *model, const char *name)
+{
+    size_t length = strlen(model->name);
+    return strncmp(name, model->name, length) == 0 &&
+           (!name[length] ||
+            (name[length] == '@' && strcmp(name + length + 1, model->version) == 0));
+}
+
+/* Whether the array says that no worker holds the model. */
+static bool model_is_awaited(const struct patience *patience)
+{
+    const struct situ_options options = {.struct_size = sizeof options,
+                                         .token_file = patience->cli->token_file,
+                                         .ca_file = patience->cli->ca_file,
+                                         .connect_timeout_ms = ANSWER_MS,
+                                         .idle_timeout_ms = ANSWER_MS,
+                                         .retries = UINT32_MAX};
+    struct situ *array = NULL;
+    struct situ_models *models = NULL;
+    bool awaited = false;
+    if (!patience->model || situ_open(patience->cli->address, &options, &array, NULL) != 0) {
+        return false;
+    }
+    /* The list, for showing one model waits for its load. */
+    if (situ_model_list(array, &models, NULL) == 0) {
+        for (size_t i = 0; i < models->count; i++) {
+            awaited |= is_named(models->models[i], patience->model) && !models->models[i]->loaded;
+        }
+        situ_models_free(models);
+    }
+    situ_close(array);
+    return awaited;
+}
+
+static void *watch(void *context)
+{
+    struct patience *patience = context;
+    struct timespec until;
+    int result = 0;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += WAITS_MS / SECOND_MS;
+    (void)pthread_mutex_lock(&patience->lock);
+    while (!patience->over && result != ETIMEDOUT) {
+        result = pthread_cond_timedwait(&patience->ended, &patience->lock, &until);
+    }
+    bool over = patience->over;
+    (void)pthread_mutex_unlock(&patience->lock);
+    if (over) {
+        return NULL;
+    }
+    if (model_is_awaited(patience)) {
+        cli_say("waits for model '%s' to be loaded", patience->model);
+    } else {
+        cli_say("waits for the array: %s", patience->doing);
+    }
+    return NULL;
+}
+
+void patience_begin(struct patience *patience, const struct cli *cli, const char *model,
+                    const char *doing)
+{
+    pthread_condattr_t monotonic;
+    sigset_t all;
+    sigset_t before;
+    *patience = (struct patience){.cli = cli, .model = model, .doing = doing};
+    (void)pthread_mutex_init(&patience->lock, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&patience->ended, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    /* Signals are for the thread that makes the call. */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    patience->started = doing && pthread_create(&patience->thread, NULL, watch, patience) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void patience_end(struct patience *patience)
+{
+    (void)pthread_mutex_lock(&patience->lock);
+    patience->over = true;
+    (void)pthread_cond_signal(&patience->ended);
+    (void)pthread_mutex_unlock(&patience->lock);
+    if (patience->started) {
+        (void)pthread_join(patience->thread, NULL);
+    }
+    (void)pthread_cond_destroy(&patience->ended);
+    (void)pthread_mutex_destroy(&patience->lock);
+}
