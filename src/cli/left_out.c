@@ -65,10 +65,7 @@ struct text {
     size_t used; /* below LEFT_OUT_SIZE */
 };
 
-static void append(struct text *text, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void append(struct text *text, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void append(struct text *text, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);

@@ -240,10 +240,13 @@ static int add_store(struct config *config, const char *name, const char *path, 
 {
     struct config_store *store = NULL;
     int result = find_store(config, name, &store, error);
-    if (result == 0 && store->path) {
+    if (result < 0 || !store) {
+        return result;
+    }
+    if (store->path) {
         return error_set(error, ERROR_CONFLICT, "store '%s' is given twice", name);
     }
-    return result == 0 ? set_text(&store->path, path, error) : result;
+    return set_text(&store->path, path, error);
 }
 
 static int add_exclude(struct config_store *store, const char *pattern, struct error *error)

@@ -71,7 +71,7 @@ static void write_notes(struct buffer *out, struct service *service, struct mode
         comma = write_note(out, comma, "not tried", facts->untried_reason);
     }
     if (known && facts->left_out[0]) {
-        comma = write_note(out, comma, "outputs left out", facts->left_out);
+        (void)write_note(out, comma, "outputs left out", facts->left_out);
     }
     buffer_append_char(out, ']');
 }

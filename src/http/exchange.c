@@ -43,7 +43,7 @@ static void use_input(struct http_connection *connection, size_t size)
     connection->input_taken += size;
     if (connection->input_taken == connection->input.size) {
         connection->input_taken = 0;
-        if (connection->input.capacity > 2 * HTTP_HEAD_READ_BYTES) {
+        if (connection->input.capacity > 2 * (size_t)HTTP_HEAD_READ_BYTES) {
             buffer_done(&connection->input);
         } else {
             buffer_clear(&connection->input);

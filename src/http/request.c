@@ -154,6 +154,17 @@ static bool take_coding(struct http_request *request)
     return true;
 }
 
+static int decode_target(struct http_request *request, struct error *error)
+{
+    char *raw = strdup(request->text.data + request->head.target); /* the text may move */
+    if (!raw) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    int result = target_decode(raw, &request->text, &request->target, error);
+    free(raw);
+    return result;
+}
+
 /* False where it was refused. */
 static bool take_head(struct http_request *request, const struct http_refusal *refusal)
 {
@@ -172,10 +183,7 @@ static bool take_head(struct http_request *request, const struct http_refusal *r
         return false;
     }
     request->has_body = request->head.chunked || request->head.length > 0;
-    cleanup_free char *raw = strdup(request->text.data + request->head.target);
-    if (!raw) {
-        http_request_refuse(request, 503, "out of memory");
-    } else if (target_decode(raw, &request->text, &request->target, &error) < 0) {
+    if (decode_target(request, &error) < 0) {
         http_request_refuse(request, error.code == ERROR_MALFORMED ? 400 : 503, error.message);
     } else if (!is_one_of(http_request_method(request), taken)) {
         http_request_refuse(request, is_one_of(http_request_method(request), known) ? 405 : 501,

@@ -197,8 +197,8 @@ struct http_request {
     bool has_body;
     bool close;         /* the connection must not be kept */
     bool dropping;      /* what comes of the body is thrown away */
-    uint64_t drop_left; /* how much of it at the most; then the connection is closed */
     bool paused;        /* the sink had no room */
+    uint64_t drop_left; /* how much is dropped at the most; then the connection is closed */
     enum http_body_policy policy;
     uint64_t limit;
     uint64_t passed; /* of a streamed body, to the sink */
@@ -237,10 +237,10 @@ struct http_request {
     bool stream_ended;
     bool stream_aborted;
     bool has_room; /* http_body_resume() was called while nothing was suspended */
+    bool above;    /* more than `low_water` was pending since `drained` was last called */
     struct buffer pending;
     size_t pending_taken; /* of `pending`, already sent */
     size_t low_water;
-    bool above; /* more than `low_water` was pending since `drained` was last called */
     http_drained drained;
     void *drained_context;
     struct http_encoder *encoder;  /* owned; NULL where the stream is sent as it is */

@@ -43,15 +43,13 @@ enum job_wish { WISH_NONE, WISH_HALT /* pause, cancel, removal */, WISH_STOP /* 
 struct job {
     struct jobs *jobs;      /* borrowed; outlives it */
     atomic_uint references; /* the table's, each reader's, each call's */
+    unsigned restless;      /* the thread's own: passes in a row that left out what still changes */
     struct job_spec spec; /* owned; constant, but for rules.defaults: guarded by `lock`, and changed
                            * while it has no thread, by who holds `control` */
     char *directory;      /* owned; constant */
     bool broken;          /* constant: its job.json cannot be read; its log can */
     atomic_bool halting;  /* there is a wish: what may take long comes back early */
     struct roots roots;   /* owned; see roots.h for whose it is */
-
-    unsigned
-        restless; /* the job's thread's own: passes in a row that left out what still changes */
 
     /* Locks in the order in which they are taken: control, the table's, opening, lock. None is held
      * over a call of store, disk or host but where that is said. */
@@ -63,13 +61,13 @@ struct job {
     /* Guarded by the table's lock. */
     enum job_stage stage;
     bool has_thread;
+    bool lacking; /* it was done, and its log has lost results: to be queued */
+    bool yields;  /* the keeper has asked it to give its place to one of a higher priority */
     pthread_t thread;
     int64_t placed_ns;       /* when it was given its last place; 0: it never had one */
     int64_t retry_ns;        /* paused by itself: when it is queued again (monotonic); 0: not */
     int64_t remove_ns;       /* delivered, not to be kept: when it goes (monotonic); 0: not */
     int64_t expire_after_ns; /* it could not be removed when its time had come */
-    bool lacking;            /* it was done, and its log has lost results: to be queued */
-    bool yields; /* the keeper has asked it to give its place to one of a higher priority */
     bool again; /* resumed while its thread was at its end, or might be: queued when it is joined */
 
     pthread_mutex_t opening; /* held while the log is opened, so that there is one of it */
@@ -85,22 +83,22 @@ struct job {
     bool stopped; /* jobs_stop() */
     bool between_passes;
     bool selected_known;
+    bool unsaved;      /* what was selected, or the roots, since job.json was written */
+    bool counted;      /* the table of known objects: `count` is known */
+    bool totals_known; /* of a log that is closed */
+    bool began_anew;
     uint64_t selected;
     uint64_t gone; /* of these, at the end of a job that does not stand: without a line */
-    bool unsaved;  /* what was selected, or the roots, since job.json was written */
     struct left_out left_out;
     uint64_t pass;
     uint64_t failed_before;
-    bool counted;             /* the table of known objects, and so is: */
     struct known_count count; /* as of its last synced line */
     uint64_t table_lines; /* of the log, that the table of known objects has taken in for good */
-    bool began_anew;
     int64_t finished_s;
     int64_t ended_ns; /* where finished_s is not 0: when, by the monotonic clock, as if it had gone
                        * on running while situd did not, and had not gone meanwhile */
     struct job_log *log; /* owned; NULL while nobody uses it */
     unsigned log_users;
-    bool totals_known; /* of a log that is closed */
     struct job_log_totals totals;
     struct store_watch *watch;   /* borrowed from the job's thread while it waits with it */
     struct jobs_reader *readers; /* linked; borrowed */

@@ -114,16 +114,26 @@ static size_t count_lines(const char *lines)
     return count;
 }
 
+static int add_line(struct exclusion *exclusion, const char *at, size_t size, struct error *error)
+{
+    char *line = strndup(at, size);
+    if (!line) {
+        return no_memory(error);
+    }
+    int r = exclusion_check(line, error);
+    if (r == 0) {
+        r = compile(&exclusion->patterns[exclusion->count++], line, size, error);
+    }
+    free(line);
+    return r;
+}
+
 static int add_lines(struct exclusion *exclusion, const char *lines, struct error *error)
 {
     int r = 0;
     for (const char *at = lines; r == 0 && at && *at;) {
         size_t size = strcspn(at, "\n");
-        cleanup_free char *line = strndup(at, size);
-        r = line ? exclusion_check(line, error) : no_memory(error);
-        if (r == 0) {
-            r = compile(&exclusion->patterns[exclusion->count++], line, size, error);
-        }
+        r = add_line(exclusion, at, size, error);
         at += size + (at[size] == '\n');
     }
     return r;
