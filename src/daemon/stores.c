@@ -306,6 +306,11 @@ void stores_close(struct stores *stores)
         return;
     }
     for (size_t i = 0; i < stores->count; i++) {
+        if (stores->entries[i]->store) {
+            place_begin_end(stores->entries[i]->store);
+        }
+    }
+    for (size_t i = 0; i < stores->count; i++) {
         entry_free(stores->entries[i]);
     }
     (void)pthread_mutex_destroy(&stores->table);

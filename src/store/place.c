@@ -229,19 +229,29 @@ static void destroy(struct place *place)
     free(place);
 }
 
+void place_begin_end(struct store *store)
+{
+    struct place *place = place_of(store);
+    HOLD(&place->lock);
+    if (!place->stopping) {
+        place->stopping = true;
+        place->end_ns = clock_now_ns() + STOP_MS * NS_PER_MS;
+        (void)pthread_cond_broadcast(&place->news);
+    }
+}
+
 /* A look that does not come back keeps its place for ever: the process ends without it. */
 static bool stop_thread(struct place *place)
 {
     if (!place->has_thread) {
         return true;
     }
+    place_begin_end(&place->base);
     (void)pthread_mutex_lock(&place->lock);
-    int64_t until_ns = clock_now_ns() + STOP_MS * NS_PER_MS;
-    place->stopping = true;
-    (void)pthread_cond_broadcast(&place->news);
-    while (!place->thread_over && place_wait(place, until_ns) == 0) {
+    while (!place->thread_over && place_wait(place, place->end_ns) == 0) {
     }
     bool over = place->thread_over;
+    place->changed = over ? place->changed : NULL; /* who was to hear of it is gone by then */
     (void)pthread_mutex_unlock(&place->lock);
     if (over) {
         (void)pthread_join(place->thread, NULL);
@@ -329,10 +339,13 @@ bool place_is_filled(struct store *store)
     return place->filled;
 }
 
-static void tell_changed(struct place *place)
+void place_tell_changed(struct place *place)
 {
-    if (place->changed) {
-        place->changed(place->context, &place->base);
+    (void)pthread_mutex_lock(&place->lock);
+    void (*changed)(void *context, struct store *store) = place->changed;
+    (void)pthread_mutex_unlock(&place->lock);
+    if (changed) {
+        changed(place->context, &place->base);
     }
 }
 
@@ -355,7 +368,7 @@ int place_detach(struct store *store, struct error *error)
     bool free_now = place->open_roots == 0 && !place->looking;
     (void)pthread_mutex_unlock(&place->lock);
     if (news) {
-        tell_changed(place);
+        place_tell_changed(place);
     }
     return free_now ? 0
                     : error_set(error, ERROR_CONFLICT,

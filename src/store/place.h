@@ -64,4 +64,8 @@ must_check int place_set_path(struct store *store, const char *path);
  * takes that back. */
 void place_retire(struct store *store, int64_t after_ms);
 
+/* Begins its end: store_free() waits for a look that does not come back until two seconds after
+ * this call, so that several stores wait together. */
+void place_begin_end(struct store *store);
+
 #endif

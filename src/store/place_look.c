@@ -221,8 +221,8 @@ static void look(struct place *place)
     if (old) {
         place_leave(place, old);
     }
-    if (news && place->changed) {
-        place->changed(place->context, &place->base);
+    if (news) {
+        place_tell_changed(place);
     }
 }
 

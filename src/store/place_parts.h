@@ -48,7 +48,7 @@ struct place {
     struct store base;
     char *name; /* owned */
     uint32_t look_ms;
-    void (*changed)(void *context, struct store *store);
+    void (*changed)(void *context, struct store *store); /* guarded by the lock */
     void *context;
     pthread_t thread;
     bool has_thread;
@@ -70,6 +70,7 @@ struct place {
     uint64_t looks; /* that came to their end */
     int64_t look_began_ns;
     bool stopping;
+    int64_t end_ns; /* for its last look no longer; 0: its end has not begun */
     bool thread_over;
 };
 
@@ -81,6 +82,9 @@ static inline struct place *place_of(const struct store *store)
 /* The root as it is now, with a reference. NULL with ERROR_UNAVAILABLE. */
 struct opened *place_enter(struct place *place, struct error *error);
 void place_leave(struct place *place, struct opened *opened);
+
+/* Tells of a change of the condition. Without the lock. */
+void place_tell_changed(struct place *place);
 
 /* Waits for news until then. Lock held. -ETIMEDOUT, or 0. */
 int place_wait(struct place *place, int64_t until_ns);

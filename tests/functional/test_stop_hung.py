@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stop while a job looks at a store whose file system does not answer."""
 
+import pathlib
 import signal
 import time
 
@@ -38,3 +39,34 @@ def test_a_store_that_does_not_answer_does_not_hold_up_the_stop(
     daemon.process.send_signal(signal.SIGTERM)
     daemon.process.wait(timeout=60)
     assert time.monotonic() - began < STOP_S
+
+
+def hung_looks(daemon):
+    """Threads that wait for a FUSE server."""
+    count = 0
+    for task in pathlib.Path(f"/proc/{daemon.process.pid}/task").iterdir():
+        try:
+            where = (task / "wchan").read_text()
+        except OSError:
+            continue  # it has just ended
+        count += "fuse" in where or "request_wait" in where
+    return count
+
+
+def test_stores_that_do_not_answer_are_waited_for_together(
+        situd, silent, null_models, tmp_path):  # noqa: F811
+    here = tmp_path / "here"
+    here.mkdir()
+    args = []
+    for i in range(8):
+        (tmp_path / f"link{i}").symlink_to(here)
+        args += ["--store", f"net{i}={tmp_path / f'link{i}'}"]
+    daemon = situd(*args, "--models", null_models(quick="sleep 0"), "--engine", "null")
+    for i in range(8):
+        (tmp_path / "new").symlink_to(silent.point)
+        (tmp_path / "new").rename(tmp_path / f"link{i}")
+    daemon.wait_for(lambda: hung_looks(daemon) == 8, "all looks to hang")
+    began = time.monotonic()
+    daemon.process.send_signal(signal.SIGTERM)
+    daemon.process.wait(timeout=60)
+    assert time.monotonic() - began < 10  # 2 by the limits; 16 one after the other
