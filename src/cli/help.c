@@ -165,7 +165,7 @@ static const char general[] =
     "  thumbnail   a small picture of a stored one\n"
     "  cache       show and clear the array's result cache\n"
     "  status      show what the array does\n"
-    "  store       list stores\n"
+    "  store       list stores; let go of one and take it again\n"
     "  object      list stored objects\n"
     "  model       add, list, show and remove models\n"
     "  help        [VERB]\n"

@@ -356,7 +356,10 @@ int place_detach(struct store *store, struct error *error)
     (void)pthread_mutex_lock(&place->lock);
     bool news = !place->condition.detached;
     place->condition.detached = true;
-    (void)place_set_condition(place, false, "it is detached; `situ store attach` takes it again");
+    char reason[sizeof place->condition.reason];
+    (void)snprintf(reason, sizeof reason, "it is detached; `situ store attach %s` takes it again",
+                   place->name);
+    (void)place_set_condition(place, false, reason);
     struct opened *opened = place_drop(place);
     (void)pthread_mutex_unlock(&place->lock);
     if (opened) {

@@ -208,7 +208,8 @@ static void look(struct place *place)
     if (seen && sight.empty && place_is_filled(&place->base)) {
         (void)snprintf(sight.reason, sizeof sight.reason,
                        "it is empty, and was not: is its file system mounted? If it is to be "
-                       "empty: `situ store attach --empty`");
+                       "empty: `situ store attach --empty %s`",
+                       place->name);
     } else if (seen && !is_open(place, &sight)) {
         fresh = open_seen(place, &sight);
     }

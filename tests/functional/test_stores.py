@@ -146,7 +146,8 @@ def test_a_file_system_that_is_mounted_in_the_place_of_another_is_served(
     daemon = start(situd, null_models, photos=photos.point)
     assert photos.umount("-l").returncode == 0
     refused(look(daemon, "photos"))
-    assert "empty, and was not" in store(daemon, "photos")["reason"]
+    reason = store(daemon, "photos")["reason"]
+    assert "empty, and was not" in reason and "`situ store attach --empty photos`" in reason
     assert held_open(daemon, photos.point) == []
     grey_png(photos.point / "partly.png", 2)
     assert look(daemon, "photos").status_code == 200
