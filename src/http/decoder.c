@@ -19,6 +19,7 @@ enum {
     GZIP_FRAME = 15 + 16, /* as inflateInit2() wants it */
     ZLIB_FRAME = 15,
     NO_FRAME = -15,
+    MAGIC_BYTES = 4,      /* of a zstd frame */
     WINDOW_LOG_MOST = 23, /* RFC 8878 asks for 8 MiB to be supported */
 };
 
@@ -28,10 +29,12 @@ struct http_decoder {
     enum kind kind;
     z_stream zlib;
     bool has_zlib;
-    ZSTD_DCtx *zstd; /* owned; or NULL */
-    bool any;        /* input has come */
-    bool whole;      /* a frame is over, and no other has begun */
-    size_t size;     /* of output */
+    ZSTD_DCtx *zstd;     /* owned; or NULL */
+    unsigned magic;      /* bytes of its frame that were used, counted up to 4 */
+    unsigned char first; /* the first of these */
+    bool any;            /* input has come */
+    bool whole;          /* a frame is over, and no other has begun */
+    size_t size;         /* of output */
     char output[BLOCK];
 };
 
@@ -154,10 +157,44 @@ static int put_zlib(struct http_decoder *decoder, const char *input, size_t size
     return 0;
 }
 
+/* Whether byte `at` of a frame may be this one: a frame of RFC 8878, or one to be skipped. The
+ * library takes frames of zstd's drafts as well, where it is built so, without a bound for windows.
+ */
+static bool is_magic(unsigned at, unsigned char byte, unsigned char first)
+{
+    static const unsigned char frame[MAGIC_BYTES] = {0x28, 0xb5, 0x2f, 0xfd};
+    static const unsigned char skipped[MAGIC_BYTES] = {0x50, 0x2a, 0x4d, 0x18};
+    return (first == frame[0] && byte == frame[at]) ||
+           ((first & 0xf0) == skipped[0] && (at == 0 || byte == skipped[at]));
+}
+
+static bool check_magic(const struct http_decoder *decoder, const char *input, size_t size)
+{
+    unsigned char first = decoder->magic || size == 0 ? decoder->first : (unsigned char)input[0];
+    for (size_t i = 0; i < size && decoder->magic + i < MAGIC_BYTES; i++) {
+        if (!is_magic(decoder->magic + (unsigned)i, (unsigned char)input[i], first)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void count_magic(struct http_decoder *decoder, const char *input, size_t used)
+{
+    if (decoder->magic == 0 && used > 0) {
+        decoder->first = (unsigned char)input[0];
+    }
+    size_t left = MAGIC_BYTES - decoder->magic;
+    decoder->magic = decoder->whole ? 0 : decoder->magic + (unsigned)(used < left ? used : left);
+}
+
 static int put_zstd(struct http_decoder *decoder, const char *input, size_t size, size_t *ret_used)
 {
     if (decoder->whole && size == 0) {
         return 0;
+    }
+    if (!check_magic(decoder, input, size)) {
+        return -EINVAL;
     }
     ZSTD_inBuffer in = {.src = input, .size = size};
     ZSTD_outBuffer out = {.dst = decoder->output, .size = BLOCK};
@@ -168,6 +205,7 @@ static int put_zstd(struct http_decoder *decoder, const char *input, size_t size
         return ZSTD_getErrorCode(r) == ZSTD_error_memory_allocation ? -ENOMEM : -EINVAL;
     }
     decoder->whole = r == 0;
+    count_magic(decoder, input, in.pos);
     return 0;
 }
 
