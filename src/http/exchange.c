@@ -75,9 +75,22 @@ static ssize_t read_bytes(struct http_connection *connection, char *to, size_t r
     return got;
 }
 
+/* Moves what is not used yet to the front: a client that always has a part of a head there would
+ * have `input` grow without end. */
+static void pack_input(struct http_connection *connection)
+{
+    size_t size = input_size(connection);
+    if (connection->input_taken > 0) {
+        memmove(connection->input.data, input_bytes(connection), size);
+        connection->input.size = size;
+        connection->input_taken = 0;
+    }
+}
+
 /* Adds to `input`. */
 static enum step read_input(struct http_connection *connection)
 {
+    pack_input(connection);
     char *room = buffer_reserve(&connection->input, HTTP_HEAD_READ_BYTES);
     if (!room) {
         return STEP_CLOSE;
@@ -351,6 +364,9 @@ static enum step end_exchange(struct http_connection *connection)
         return STEP_CLOSE;
     }
     http_request_close(request, false);
+    if (connection->output.capacity > 2 * HTTP_HEAD_READ_BYTES) {
+        buffer_done(&connection->output); /* the connection may be idle for long */
+    }
     connection->body_sent = 0;
     connection->phase = HTTP_PHASE_HEAD;
     return STEP_ON;

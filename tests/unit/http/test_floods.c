@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a connection and a listener cost where clients mean harm or nobody has descriptors left:
+ * memory, processor time, sockets of clients that are gone.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#define LINE "GET /inline HTTP/1.1\r\nHost: x\r\n"
+
+/* A sanitizer's allocator tells nothing of what is allocated. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { CAN_MEASURE = 0 };
+#else
+enum { CAN_MEASURE = 1 };
+#endif
+
+enum { HEAD = 1024, HEADS = 32, ROUNDS = 1024, IDLE = 100 };
+
+static int setup(void **state)
+{
+    static struct app app;
+    app_start(&app, 500, 20000, 0);
+    *state = &app;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    app_stop(*state);
+    return 0;
+}
+
+static size_t allocated(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+/* A head of exactly `size` bytes, and a NUL. */
+static void make_head(char *to, size_t size)
+{
+    static const char pad[] = LINE "X-Pad: ";
+    memcpy(to, pad, sizeof(pad) - 1);
+    memset(to + sizeof(pad) - 1, 'z', size - sizeof(pad) + 1 - 4);
+    memcpy(to + size - 4, "\r\n\r\n", 5);
+}
+
+/* Sends all of it while it drops what is answered; returns the most that was allocated. */
+static size_t flood(int fd, const char *bytes, size_t size)
+{
+    static char dropped[1 << 16];
+    size_t most = 0;
+    while (size > 0) {
+        struct pollfd waits = {.fd = fd, .events = POLLIN | POLLOUT};
+        assert_true(poll(&waits, 1, 10000) > 0);
+        if (waits.revents & POLLIN) {
+            assert_true(recv(fd, dropped, sizeof(dropped), MSG_DONTWAIT) > 0);
+        }
+        ssize_t sent = send(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        assert_true(sent > 0 || errno == EAGAIN);
+        bytes += sent > 0 ? sent : 0;
+        size -= sent > 0 ? (size_t)sent : 0;
+        size_t now = allocated();
+        most = now > most ? now : most;
+    }
+    return most;
+}
+
+/* No read of the server ends where a head does, so that there is always a part of the next one. */
+static void test_requests_sent_ahead_take_no_memory(void **state)
+{
+    struct app *app = *state;
+    static char heads[HEADS * HEAD + 1];
+    static char first[HEAD];
+    if (!CAN_MEASURE) {
+        skip();
+    }
+    for (size_t i = 0; i < HEADS; i++) {
+        make_head(heads + i * HEAD, HEAD);
+    }
+    make_head(first, 101);
+    int fd = client_connect(app);
+    (void)flood(fd, first, 101);
+    size_t before = allocated();
+    size_t most = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        size_t now = flood(fd, heads, sizeof(heads) - 1);
+        most = now > most ? now : most;
+    }
+    assert_in_range(most, 0, before + (1 << 20));
+    (void)close(fd);
+}
+
+static void test_an_idle_connection_holds_little(void **state)
+{
+    struct app *app = *state;
+    int fds[IDLE];
+    if (!CAN_MEASURE) {
+        skip();
+    }
+    size_t before = allocated();
+    for (unsigned i = 0; i < IDLE; i++) {
+        fds[i] = client_connect(app);
+        struct answer answer =
+            client_ask(fds[i], "GET /stream?count=50&size=4000 HTTP/1.1\r\nHost: x\r\n\r\n", 200);
+        assert_int_equal(answer.size, 200000);
+        answer_done(&answer);
+        wait_for(&app->ended, i + 1);
+    }
+    assert_in_range(allocated(), 0, before + IDLE * 12 * 1024);
+    for (unsigned i = 0; i < IDLE; i++) {
+        (void)close(fds[i]);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(requests_sent_ahead_take_no_memory),
+        TEST(an_idle_connection_holds_little),
+    };
+    return cmocka_run_group_tests_name("http floods", tests, NULL, NULL);
+}
