@@ -101,12 +101,14 @@ static bool has_room(struct http_loop *loop)
     return server->connections_count < server->config.connection_limit + HTTP_CONNECTION_SLACK;
 }
 
-/* The listening socket is left alone for a moment: it would be ready all the time. */
-static void set_full(struct http_loop *loop, bool full)
+/* The listening socket is left alone for a moment: it would be ready all the time. Where there are
+ * no descriptors, nothing tells when there are some again. */
+static void set_full(struct http_loop *loop, bool full, int64_t least_ms)
 {
     struct epoll_event event = {.events = full ? 0 : EPOLLIN, .data.ptr = &loop->fd};
     if (loop->full != full && epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, loop->fd, &event) == 0) {
         loop->full = full;
+        loop->full_until_ns = clock_now_ns() + least_ms * NS_PER_MS;
     }
 }
 
@@ -114,13 +116,13 @@ static void accept_all(struct http_loop *loop)
 {
     for (unsigned i = 0; i < ACCEPTS_AT_ONCE; i++) {
         if (!has_room(loop)) {
-            set_full(loop, true);
+            set_full(loop, true, 0);
             return;
         }
         int fd = accept4(loop->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                set_full(loop, true);
+                set_full(loop, true, FULL_MS);
             } else if (errno == ECONNABORTED || errno == EINTR) {
                 continue;
             }
@@ -175,8 +177,8 @@ static void *run(void *cls)
             handle(loop, &events[i]);
         }
         run_woken(loop);
-        if (loop->full && has_room(loop)) {
-            set_full(loop, false);
+        if (loop->full && clock_now_ns() >= loop->full_until_ns && has_room(loop)) {
+            set_full(loop, false, 0);
         }
     }
     while (loop->first) {

@@ -121,7 +121,8 @@ struct http_loop {
 
     /* T1 only. */
     struct http_connection *first;
-    bool full; /* takes no connections for a moment: no descriptors, or too many */
+    bool full;             /* takes no connections for a moment: no descriptors, or too many */
+    int64_t full_until_ns; /* at the earliest */
     char scratch[HTTP_READ_BYTES];
 };
 

@@ -125,6 +125,46 @@ static void test_an_idle_connection_holds_little(void **state)
     }
 }
 
+static int64_t cpu_ms(void)
+{
+    struct timespec now;
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now), 0);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void test_a_listener_without_descriptors_sleeps(void **state)
+{
+    struct app *app = *state;
+    struct rlimit limit;
+    int served = client_connect(app); /* the server's end is open, once it was answered */
+    struct answer answer = client_ask(served, LINE "\r\n", 200);
+    answer_done(&answer);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(app->port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    int lowest = dup(fd);
+    assert_true(lowest >= 0);
+    (void)close(lowest);
+    struct rlimit none = {.rlim_cur = (rlim_t)lowest, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int r = connect(fd, (struct sockaddr *)&address, sizeof(address));
+    int64_t before_ms = cpu_ms();
+    sleep_ms(500);
+    int64_t used_ms = cpu_ms() - before_ms;
+    answer = client_ask(served, LINE "\r\n", 200); /* open connections go on */
+    answer_done(&answer);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(r, 0);
+    assert_in_range(used_ms, 0, 50);
+    answer = client_ask(fd, LINE "\r\n", 200); /* and it is taken, once there is one */
+    answer_done(&answer);
+    (void)close(fd);
+    (void)close(served);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -132,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(requests_sent_ahead_take_no_memory),
         TEST(an_idle_connection_holds_little),
+        TEST(a_listener_without_descriptors_sleeps),
     };
     return cmocka_run_group_tests_name("http floods", tests, NULL, NULL);
 }
