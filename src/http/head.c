@@ -141,6 +141,7 @@ struct facts {
     unsigned hosts;
     unsigned lengths;
     unsigned encodings;
+    bool closes; /* Connection: close, in any of its fields */
     size_t cookies;
     size_t host; /* offset of its value in `text` */
 };
@@ -221,9 +222,8 @@ static int judge_field(const char *name, const char *value, struct http_head *he
         facts->encodings++;
         head->chunked = strcasecmp(value, "chunked") == 0;
     } else if (strcasecmp(name, "Connection") == 0) {
-        head->keep = list_has(value, "close")        ? false
-                     : list_has(value, "keep-alive") ? true
-                                                     : head->keep;
+        facts->closes = facts->closes || list_has(value, "close");
+        head->keep = !facts->closes && (head->keep || list_has(value, "keep-alive"));
     } else if (strcasecmp(name, "Expect") == 0) {
         head->expects = true;
         head->continues = strcasecmp(value, "100-continue") == 0 && !head->old;

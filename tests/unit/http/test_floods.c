@@ -165,6 +165,23 @@ static void test_a_listener_without_descriptors_sleeps(void **state)
     (void)close(served);
 }
 
+static void test_close_wins_over_keep_alive(void **state)
+{
+    static const char *const heads[] = {
+        LINE "Connection: close\r\nConnection: keep-alive\r\n\r\n",
+        LINE "Connection: keep-alive\r\nConnection: close\r\n\r\n",
+        LINE "Connection: keep-alive, close\r\n\r\n",
+    };
+    for (unsigned i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        int fd = client_connect(*state);
+        struct answer answer = client_ask(fd, heads[i], 200);
+        assert_non_null(strstr(answer.head, "Connection: close\n"));
+        answer_done(&answer);
+        assert_true(client_closed(fd, 5000));
+        (void)close(fd);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -173,6 +190,7 @@ int main(void)
         TEST(requests_sent_ahead_take_no_memory),
         TEST(an_idle_connection_holds_little),
         TEST(a_listener_without_descriptors_sleeps),
+        TEST(close_wins_over_keep_alive),
     };
     return cmocka_run_group_tests_name("http floods", tests, NULL, NULL);
 }
