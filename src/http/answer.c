@@ -281,7 +281,7 @@ static void append_json_text(struct buffer *body, const char *text)
         if (c == '"' || c == '\\') {
             buffer_append_char(body, '\\');
             buffer_append_char(body, *text);
-        } else if (c < 0x20 || c == 0x7f) {
+        } else if (c < 0x20 || c >= 0x7f) { /* what a client sent may be no UTF-8 */
             buffer_printf(body, "\\u%04x", c);
         } else {
             buffer_append_char(body, *text);

@@ -182,15 +182,26 @@ static void test_close_wins_over_keep_alive(void **state)
     }
 }
 
+static void test_what_a_client_sent_is_told_as_json(void **state)
+{
+    int fd = client_connect(*state);
+    struct answer answer = client_ask(fd,
+                                      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+                                      "Content-Encoding: a\"\xff\xc3\r\n\r\nx",
+                                      415);
+    assert_non_null(strstr(answer.body, "'a\\\"\\u00ff\\u00c3'"));
+    answer_done(&answer);
+    (void)close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(requests_sent_ahead_take_no_memory),
-        TEST(an_idle_connection_holds_little),
-        TEST(a_listener_without_descriptors_sleeps),
-        TEST(close_wins_over_keep_alive),
+        TEST(requests_sent_ahead_take_no_memory),    TEST(an_idle_connection_holds_little),
+        TEST(a_listener_without_descriptors_sleeps), TEST(close_wins_over_keep_alive),
+        TEST(what_a_client_sent_is_told_as_json),
     };
     return cmocka_run_group_tests_name("http floods", tests, NULL, NULL);
 }
