@@ -85,36 +85,42 @@ static bool check_deadlines(struct http_server *server)
     return server->connections_count > 0;
 }
 
-/* Drops what has come; closes at the end of it, or when its time is over. */
-static bool drop_lingering(struct http_lingering *slot, int64_t now_ns)
+/* Drops what has come. Returns whether more may come. */
+static bool drop_input(int fd)
 {
     char scratch[16384];
     ssize_t got = 0;
     for (unsigned i = 0; i < 256; i++) {
-        got = recv(slot->fd, scratch, sizeof(scratch), MSG_DONTWAIT);
+        got = recv(fd, scratch, sizeof(scratch), MSG_DONTWAIT);
         if (got <= 0) {
             break;
         }
     }
-    bool more = got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
-    if (more && slot->deadline_ns > now_ns) {
-        return true;
-    }
-    (void)close(slot->fd);
-    slot->fd = -1;
-    return false;
+    return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-/* Returns whether any is left. */
+/* Returns whether any is left. A slot in use is the watcher's alone, so that what much input takes
+ * to be dropped is not spent under the lock, which each request takes. */
 static bool check_lingering(struct http_server *server)
 {
     bool any = false;
     int64_t now_ns = clock_now_ns();
-    HOLD(&server->lock);
     for (size_t i = 0; i < HTTP_LINGERING; i++) {
-        if (server->lingering[i].fd >= 0 && drop_lingering(&server->lingering[i], now_ns)) {
-            any = true;
+        struct http_lingering slot;
+        {
+            HOLD(&server->lock);
+            slot = server->lingering[i];
         }
+        if (slot.fd < 0) {
+            continue;
+        }
+        if (drop_input(slot.fd) && slot.deadline_ns > now_ns) {
+            any = true;
+            continue;
+        }
+        (void)close(slot.fd);
+        HOLD(&server->lock);
+        server->lingering[i].fd = -1;
     }
     return any;
 }
