@@ -15,7 +15,14 @@
 #include "base/log.h"
 #include "http/state.h"
 
-enum { LOOP_EVENTS = 64, ACCEPTS_AT_ONCE = 64, FULL_MS = 50 };
+enum {
+    LOOP_EVENTS = 64,
+    ACCEPTS_AT_ONCE = 64,
+    FULL_MS = 50,
+    PROBE_AFTER_S = 60, /* of silence */
+    PROBE_EACH_S = 15,
+    PROBES_MOST = 4,
+};
 
 /* ---- waking ---- */
 
@@ -112,6 +119,24 @@ static void set_full(struct http_loop *loop, bool full, int64_t least_ms)
     }
 }
 
+/* These fail on other sockets than TCP's. A client whose machine is gone says nothing; where its
+ * answer has nothing to send, only probes tell. */
+static void set_options(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, PROBE_AFTER_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, PROBE_EACH_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, PROBES_MOST},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+    };
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+    }
+}
+
 static void accept_all(struct http_loop *loop)
 {
     for (unsigned i = 0; i < ACCEPTS_AT_ONCE; i++) {
@@ -128,8 +153,7 @@ static void accept_all(struct http_loop *loop)
             }
             return;
         }
-        int on = 1;
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* fails on others */
+        set_options(fd);
         struct http_connection *connection = http_connection_open(loop, fd);
         if (connection) {
             http_exchange_run(connection);

@@ -194,6 +194,41 @@ static void test_what_a_client_sent_is_told_as_json(void **state)
     (void)close(fd);
 }
 
+/* Whether the kernel's timer of the server's only connection is the one that probes it. */
+static bool is_probed(uint16_t port)
+{
+    char line[512];
+    bool probed = false;
+    FILE *file = fopen("/proc/self/net/tcp", "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        unsigned local = 0;
+        unsigned st = 0;
+        unsigned timer = 0;
+        if (sscanf(line, " %*d: %*8x:%4x %*8x:%*4x %2x %*8x:%*8x %2x", &local, &st, &timer) == 3 &&
+            local == port && st == 1) {
+            probed = timer == 2;
+        }
+    }
+    (void)fclose(file);
+    return probed;
+}
+
+static void test_a_client_that_is_silent_is_probed(void **state)
+{
+    struct app *app = *state;
+    int fd = client_connect(app);
+    client_send_text(fd, "GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
+    wait_for(&app->readied, 1);
+    bool probed = false;
+    for (int i = 0; i < 500 && !probed; i++) {
+        probed = is_probed(app->port);
+        sleep_ms(10);
+    }
+    assert_true(probed);
+    (void)close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -201,7 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(requests_sent_ahead_take_no_memory),    TEST(an_idle_connection_holds_little),
         TEST(a_listener_without_descriptors_sleeps), TEST(close_wins_over_keep_alive),
-        TEST(what_a_client_sent_is_told_as_json),
+        TEST(what_a_client_sent_is_told_as_json),    TEST(a_client_that_is_silent_is_probed),
     };
     return cmocka_run_group_tests_name("http floods", tests, NULL, NULL);
 }
