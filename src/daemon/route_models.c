@@ -223,26 +223,16 @@ void route_model_remove(struct call *call)
     struct error error = {0};
     struct model **models = NULL;
     size_t count = 0;
-    if (models_list(service->models, &models, &count) < 0) {
-        call_respond_status(call, 503, "out of memory");
-        return;
-    }
-    int result = models_remove(service->models, name, version, &error);
-    for (size_t i = 0; i < count; i++) {
-        if (result == 0 && strcmp(models[i]->name, name) == 0 &&
-            (!version || !*version || strcmp(models[i]->version, version) == 0)) {
-            call_log(call, "model_removed", "model=%s version=%s", models[i]->name,
-                     models[i]->version);
-            dispatch_remove(service->dispatch, models[i]);
-        } else {
-            model_unref(models[i]);
-        }
-    }
-    free(models);
-    if (result < 0) {
+    if (models_remove(service->models, name, version, &models, &count, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }
+    while (count-- > 0) {
+        call_log(call, "model_removed", "model=%s version=%s", models[count]->name,
+                 models[count]->version);
+        dispatch_remove(service->dispatch, models[count]);
+    }
+    free(models);
     cleanup_buffer struct buffer empty = BUFFER_INIT;
     call_respond(call, 204, NULL, &empty, NULL);
 }

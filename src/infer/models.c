@@ -592,7 +592,8 @@ static int take_named(struct models *models, const char *name, const char *versi
     return 0;
 }
 
-int models_remove(struct models *models, const char *name, const char *version, struct error *error)
+int models_remove(struct models *models, const char *name, const char *version,
+                  struct model ***ret_removed, size_t *ret_count, struct error *error)
 {
     HOLD(&models->changing);
     cleanup_free struct model **taken = NULL;
@@ -607,11 +608,12 @@ int models_remove(struct models *models, const char *name, const char *version, 
         if (parent) { /* the name's directory, if that was its last version */
             (void)rmdir(parent);
         }
-        model_unref(taken[i]);
     }
     if (count == 0) {
         HOLD(&models->lock);
         return no_such_model(models, name, version, error);
     }
+    *ret_removed = take_ptr(taken);
+    *ret_count = count;
     return 0;
 }

@@ -113,8 +113,10 @@ must_check int models_add_read(struct models *models, const char *name, const ch
 must_check int models_add_publish(struct models *models, struct model *model, struct error *error);
 void models_add_discard(const char *directory);
 
-/* `version` NULL: all of them. ERROR_NOT_FOUND, ERROR_CONFLICT (not in the state directory). */
+/* `version` NULL: all of them. What was removed is handed over, newest first, with the table's
+ * references: dispatch_remove() is due for each. ERROR_NOT_FOUND, ERROR_CONFLICT (not in the state
+ * directory). */
 must_check int models_remove(struct models *models, const char *name, const char *version,
-                             struct error *error);
+                             struct model ***ret_removed, size_t *ret_count, struct error *error);
 
 #endif
