@@ -12,7 +12,9 @@
 
 #include "base/budget.h"
 
-enum { LIMIT = 64 << 20, TURNS = 200000 };
+#define LIMIT (UINT64_C(64) << 20)
+
+enum { TURNS = 200000 };
 
 static void holds_its_bound(void **state)
 {
@@ -39,7 +41,7 @@ static void *ask_for_too_much(void *argument)
 {
     struct greedy *greedy = argument;
     while (!atomic_load(&greedy->stop)) {
-        (void)!budget_take(greedy->budget, 2 * (uint64_t)LIMIT, 2 * (uint64_t)LIMIT);
+        (void)!budget_take(greedy->budget, 2 * LIMIT, 2 * LIMIT);
         atomic_store(&greedy->asks, true);
     }
     return NULL;
