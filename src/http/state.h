@@ -198,7 +198,7 @@ struct http_request {
     bool has_body;
     bool close;         /* the connection must not be kept */
     bool dropping;      /* what comes of the body is thrown away */
-    bool paused;        /* the sink had no room */
+    bool paused;        /* the sink had no room, or there was no place: its time stands still */
     uint64_t drop_left; /* how much is dropped at the most; then the connection is closed */
     enum http_body_policy policy;
     uint64_t limit;

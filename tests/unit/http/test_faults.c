@@ -587,6 +587,32 @@ static void test_a_refused_body_gives_its_place_back_at_once(void **state)
     (void)close(next);
 }
 
+static int setup_no_budget(void **state)
+{
+    static struct app app;
+    app_start(&app, 50, 1000, 300);
+    *state = &app;
+    return 0;
+}
+
+static void test_a_body_that_gets_no_place_is_answered(void **state)
+{
+    static const char *const heads[] = {
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1f4\r\n",
+    };
+    char body[500];
+    memset(body, 'z', sizeof(body));
+    for (unsigned i = 0; i < 2; i++) {
+        int fd = client_connect(*state);
+        client_send_text(fd, heads[i]);
+        client_send(fd, body, sizeof(body));
+        expect_status(fd, 503);
+        (void)close(fd);
+    }
+    assert_int_equal(timeouts(*state), 0);
+}
+
 /* Many clients at once that ask for anything and leave at any moment. */
 static void *rush(void *context)
 {
@@ -667,6 +693,7 @@ int main(void)
         TEST(a_body_waits_for_its_place_until_another_is_answered, setup_budget),
         TEST(a_body_that_does_not_move_loses_its_place_to_one_that_waits, setup_budget),
         TEST(a_refused_body_gives_its_place_back_at_once, setup_budget),
+        TEST(a_body_that_gets_no_place_is_answered, setup_no_budget),
         TEST(a_rush_of_clients_that_come_and_leave, setup_strict),
     };
     return cmocka_run_group_tests_name("http faults", tests, NULL, NULL);
