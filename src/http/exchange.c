@@ -359,12 +359,14 @@ static enum step end_exchange(struct http_connection *connection)
 {
     struct http_request *request = connection->request;
     if (connection->close) {
-        connection->linger = connection->linger || request->close;
+        /* The client may be sending on: where it knows of no end, and where it has done so. */
+        connection->linger = connection->linger || request->close || request->head.keep ||
+                             input_size(connection) > 0;
         http_request_close(request, false);
         return STEP_CLOSE;
     }
     http_request_close(request, false);
-    if (connection->output.capacity > 2 * HTTP_HEAD_READ_BYTES) {
+    if (connection->output.capacity > 2 * (size_t)HTTP_HEAD_READ_BYTES) {
         buffer_done(&connection->output); /* the connection may be idle for long */
     }
     connection->body_sent = 0;

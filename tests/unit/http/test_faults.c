@@ -613,6 +613,24 @@ static void test_a_body_that_gets_no_place_is_answered(void **state)
     assert_int_equal(timeouts(*state), 0);
 }
 
+/* Some clients send a line end behind a body, or do not heed that they have asked for the end. */
+static void test_an_answer_is_whole_though_its_client_sent_on(void **state)
+{
+    static const char head[] = "GET /big?size=8000000 HTTP/1.1\r\nHost: x\r\n"
+                               "Connection: close\r\n\r\n";
+    static char more[20000];
+    int fd = client_connect(*state);
+    client_send_text(fd, head);
+    client_send(fd, more, sizeof(more));
+    struct answer answer;
+    client_read(fd, false, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(answer.size, 8000000);
+    assert_true(client_closed(fd, 5000));
+    answer_done(&answer);
+    (void)close(fd);
+}
+
 /* Many clients at once that ask for anything and leave at any moment. */
 static void *rush(void *context)
 {
@@ -694,6 +712,7 @@ int main(void)
         TEST(a_body_that_does_not_move_loses_its_place_to_one_that_waits, setup_budget),
         TEST(a_refused_body_gives_its_place_back_at_once, setup_budget),
         TEST(a_body_that_gets_no_place_is_answered, setup_no_budget),
+        TEST(an_answer_is_whole_though_its_client_sent_on, setup_patient),
         TEST(a_rush_of_clients_that_come_and_leave, setup_strict),
     };
     return cmocka_run_group_tests_name("http faults", tests, NULL, NULL);
