@@ -77,6 +77,7 @@
 
 /* Work that blocks, on threads of its own; each kind has its places. */
 #define LIMIT_LOADING 64u   /* models that are loaded at a time; more wait their turn */
+#define LIMIT_TRIALS 16u    /* of models that are being added; never more than cores + 2 */
 #define LIMIT_LISTINGS 64u  /* listings of stores */
 #define LIMIT_TRANSFERS 96u /* packages, vectors, large bodies, on their way in or out */
 #define LIMIT_CONTROLS 64u  /* requests about jobs, indexes and models */

@@ -58,18 +58,21 @@ static void await_model(struct call *call, void (*go)(struct call *call, const s
 {
     struct error error = {0};
     call->waiter.done = model_loaded;
-    call->waiter.owner = call_ref(call);
+    call->waiter.owner = call_ref(call_ref(call)); /* one of them until this function ends */
     call->loaded = go;
+    atomic_store(&call->client_gone, stop_waiting);
     int result = dispatch_await(call->service->dispatch, &call->waiter, &error);
     if (result != DISPATCH_WAIT) {
         model_loaded(&call->waiter, result < 0 ? &error : NULL);
+    } else if (atomic_load(&call->gone)) { /* maybe before there was a wait to end */
+        stop_waiting(call);
     }
+    call_unref(call);
 }
 
 void call_when_loaded(struct call *call, void (*go)(struct call *call, const struct error *error))
 {
     call->waiter = (struct load_waiter){.model = call->model};
-    atomic_store(&call->client_gone, stop_waiting);
     await_model(call, go);
 }
 

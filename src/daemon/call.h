@@ -34,6 +34,7 @@ struct call {
     struct load_waiter waiter;                      /* for the model to be loaded */
     void (*loaded)(struct call *call, const struct error *error);
     atomic_bool answered;
+    atomic_bool gone; /* the client is; set before client_gone is called */
 };
 
 struct call *call_ref(struct call *call);
@@ -52,8 +53,8 @@ bool call_find_v2_model(struct call *call);
  * client. */
 void call_when_loaded(struct call *call, void (*go)(struct call *call, const struct error *error));
 
-/* The same for a model that is being added, whatever becomes of the client; `model` is borrowed
- * until then. */
+/* The same for a model that is being added; where the client leaves, its load is given up. `model`
+ * is borrowed until then, or until the call ends. */
 void call_when_tried(struct call *call, struct model *model,
                      void (*go)(struct call *call, const struct error *error));
 

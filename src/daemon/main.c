@@ -192,12 +192,14 @@ static int start_dispatch(struct service *service, struct error *error)
     dispatch.cache = service->cache;
     dispatch.worker.lane_count = service->lane_count;
     dispatch.worker.cores = service->cores;
+    unsigned trials = service->cores + 2 < LIMIT_TRIALS ? service->cores + 2 : LIMIT_TRIALS;
     if (tasks_new(LIMIT_CONTROLS, &service->tasks) < 0 ||
-        tasks_new(LIMIT_LOADING, &service->loads) < 0 ||
+        tasks_new(LIMIT_LOADING, &service->loads) < 0 || tasks_new(trials, &service->trials) < 0 ||
         tasks_new(LIMIT_LISTINGS, &service->listings) < 0 ||
         tasks_new(LIMIT_TRANSFERS, &service->transfers) < 0) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
+    dispatch.trials = service->trials;
     return dispatch_new(&dispatch, service->loads, &service->metrics, &service->dispatch, error);
 }
 
@@ -376,8 +378,8 @@ static void stop(struct service *service)
 /* All kinds of tasks together, at most so long. */
 static bool tasks_ended(struct service *service)
 {
-    struct tasks *const kinds[] = {service->loads, service->tasks, service->listings,
-                                   service->transfers};
+    struct tasks *const kinds[] = {service->loads, service->trials, service->tasks,
+                                   service->listings, service->transfers};
     int64_t until_ns = clock_now_ns() + LIMIT_STOP_TASKS_MS * NS_PER_MS;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         int64_t left_ms = (until_ns - clock_now_ns()) / NS_PER_MS;
@@ -446,6 +448,7 @@ static void service_done(struct service *service)
     index_metrics_done(&service->index_metrics);
     jobs_close(service->jobs);
     tasks_free(service->loads);
+    tasks_free(service->trials);
     tasks_free(service->tasks);
     tasks_free(service->listings);
     tasks_free(service->transfers);

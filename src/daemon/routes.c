@@ -353,6 +353,9 @@ static void on_end(void *context, struct http_request *request, bool client_gone
         return;
     }
     http_request_set_user(request, NULL);
+    if (client_gone) {
+        atomic_store(&call->gone, true);
+    }
     void (*gone)(struct call *) = atomic_load(&call->client_gone);
     if (client_gone && gone) {
         gone(call);

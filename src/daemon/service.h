@@ -36,6 +36,7 @@ struct service {
     struct models *models;
     struct tasks *tasks;        /* requests about jobs, indexes and models */
     struct tasks *loads;        /* models on their way into workers */
+    struct tasks *trials;       /* the same for models that are being added */
     struct tasks *listings;     /* of stores */
     struct tasks *transfers;    /* packages, vectors and large bodies */
     struct result_cache *cache; /* owned; NULL: none */

@@ -27,6 +27,7 @@ struct dispatch_config {
     size_t queue_limit;
     uint64_t memory_budget;     /* of all workers, in bytes; 0: no bound */
     struct result_cache *cache; /* borrowed; NULL: none */
+    struct tasks *trials;       /* borrowed; places for the loads of models that are being added */
 };
 
 /* `loads`: places for models that are loaded at a time; more of them wait their turn. Borrowed. */
@@ -53,7 +54,7 @@ struct load_waiter {
     struct model *model; /* a reference is the owner's to hold */
     bool trial;          /* the model is being added: the error's code tells whose fault it is,
                             ERROR_UNFIT or what kept this array from loading it (ERROR_UNAVAILABLE,
-                            ERROR_DEADLINE, ERROR_BUSY) */
+                            ERROR_DEADLINE, ERROR_BUSY); nobody else can wait for it */
     /* Called once, by the thread that loaded, without any lock; NULL where all is well. */
     void (*done)(struct load_waiter *waiter, const struct error *error);
     void *owner;
@@ -66,7 +67,8 @@ struct load_waiter {
 enum { DISPATCH_WAIT = 1 };
 must_check int dispatch_await(struct dispatch *dispatch, struct load_waiter *waiter,
                               struct error *error);
-/* True: `done` will not be called. False: it was, is being or never will be. */
+/* True: `done` will not be called, and a trial is given up. False: it was, is being or never will
+ * be. */
 bool dispatch_stop_waiting(struct dispatch *dispatch, struct load_waiter *waiter);
 
 /* The model is to be loaded, now and again after its worker died, and stays so; it does not count

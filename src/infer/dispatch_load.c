@@ -129,7 +129,7 @@ static int start_worker(struct dispatch *dispatch, struct model *model,
 {
     int result = 0;
     if (atomic_load(&model->abandoned)) { /* while it waited for its turn */
-        return error_set(error, ERROR_CANCELLED, "the model was removed");
+        return error_set(error, ERROR_CANCELLED, "nobody waits for it any more");
     }
     if (atomic_load(&dispatch->stop_loading)) {
         return error_set(error, ERROR_UNAVAILABLE, "situd is stopping");
@@ -142,7 +142,7 @@ static int start_worker(struct dispatch *dispatch, struct model *model,
         result = start_fit_worker(dispatch, model, ret_worker, error);
         if (result == 0 ||
             (error->code != ERROR_WORKER_CRASHED && error->code != ERROR_UNAVAILABLE) ||
-            atomic_load(&dispatch->stop_loading)) {
+            atomic_load(&model->abandoned) || atomic_load(&dispatch->stop_loading)) {
             break;
         }
     }
@@ -196,6 +196,10 @@ static void load_task(void *argument)
         if (result == 0 && dispatch->stopping) {
             result = error_set(&error, ERROR_UNAVAILABLE, "situd is stopping");
         }
+        if (result == 0 && model->runtime.trial && atomic_load(&model->abandoned)) {
+            result = error_set(&error, ERROR_CANCELLED, "nobody waits for it any more");
+        }
+        model->runtime.trial = false;
         if (result == 0) {
             result = keep_facts(model, worker_process_facts(worker), &error);
         }
@@ -209,8 +213,11 @@ static void load_task(void *argument)
     }
     if (result < 0) {
         char quoted[ERROR_MESSAGE_SIZE];
-        log_event(LOG_LEVEL_ERROR, "model_load_failed", "model=%s version=%s reason=%s",
-                  model->name, version, log_quote(quoted, sizeof quoted, error.message));
+        bool given_up = error.code == ERROR_CANCELLED;
+        log_event(given_up ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+                  given_up ? "model_load_given_up" : "model_load_failed",
+                  "model=%s version=%s reason=%s", model->name, version,
+                  log_quote(quoted, sizeof quoted, error.message));
         if (worker) { /* it was loaded as situd began to stop */
             worker_process_free(worker);
             dispatch_worker_gone(dispatch);
@@ -235,7 +242,8 @@ static void start_load(struct dispatch *dispatch, struct model *model)
     model->runtime.unloaded = false;
     if (load) {
         *load = (struct load){dispatch, model_ref(model)};
-        if (tasks_queue(dispatch->loads, load_task, load) == 0) {
+        struct tasks *tasks = model->runtime.trial ? dispatch->config.trials : dispatch->loads;
+        if (tasks_queue(tasks, load_task, load) == 0) {
             model->runtime.next_loaded = dispatch->loading_models;
             dispatch->loading_models = model;
             return;

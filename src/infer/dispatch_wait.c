@@ -46,6 +46,7 @@ int dispatch_await(struct dispatch *dispatch, struct load_waiter *waiter, struct
     HOLD(&dispatch->lock);
     struct model *model = waiter->model;
     struct load_outcome outcome;
+    model->runtime.trial = waiter->trial;
     int result = dispatch_want_loaded(dispatch, model, error);
     if (model->runtime.state == MODEL_FAILED) {
         outcome_of(model, &outcome);
@@ -71,6 +72,9 @@ bool dispatch_stop_waiting(struct dispatch *dispatch, struct load_waiter *waiter
     bool waiting = waiter->waiting;
     if (waiting) {
         unlink_waiter(dispatch, waiter);
+        if (waiter->trial) {
+            atomic_store(&waiter->model->abandoned, true);
+        }
     }
     return waiting;
 }

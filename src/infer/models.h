@@ -47,6 +47,7 @@ struct model_runtime {
     int64_t retry_ns;              /* MODEL_FAILED: no new try before */
     int64_t last_used_ns;
     uint64_t memory_bytes;
+    bool trial;    /* the load that goes on is a trial of a model that is being added */
     bool kept;     /* loaded until it is asked to be unloaded */
     bool unloaded; /* was asked to be, and nobody asked for it since */
     struct model *next_kept;

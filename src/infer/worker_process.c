@@ -255,7 +255,7 @@ static int wait_message(struct worker_process *worker, int64_t deadline_ns, uint
             return error_set(error, ERROR_UNAVAILABLE, "situd is stopping");
         }
         if (worker->abandoned && atomic_load(worker->abandoned)) {
-            return error_set(error, ERROR_CANCELLED, "the model was removed");
+            return error_set(error, ERROR_CANCELLED, "nobody waits for it any more");
         }
         if (poll(fds, 2, left_ms < POLL_MS ? (int)left_ms : POLL_MS) < 0 && errno != EINTR) {
             return system_error(error, "poll");

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models that are being added: their trials end with their clients, and hold up no other load."""
+
+import shutil
+
+import pytest
+import requests
+from conftest import grey_png
+from test_load_waiters import ask, tar_of, waiters
+
+CLIENTS = 110  # more than there are places for loads of any kind
+
+
+@pytest.fixture
+def added(situd, tmp_path, null_models):
+    """A daemon, a model in it that was not loaded yet, and a package whose load never ends."""
+    grey_png(tmp_path / "photos/a.png", 100)
+    models = null_models(quick="sleep 0", slow="sleep 1500", loop="sleep 90000")
+    loop = tar_of(models / "loop")
+    slow = tar_of(models / "slow")
+    shutil.rmtree(models / "loop")
+    shutil.rmtree(models / "slow")
+    return situd("--store", f"photos={tmp_path}/photos", "--models", models, "--engine", "null",
+                 "--cache-size", "0"), loop, slow
+
+
+def put(daemon, name, body):
+    return ask(daemon, f"/v1/models/{name}", "PUT", body)
+
+
+def ask_all(daemon, body, count):
+    clients = [put(daemon, f"loop{i}", body) for i in range(count)]
+    daemon.wait_for(lambda: waiters(daemon) == count, "the trials to be asked for")
+    return clients
+
+
+def uploads(daemon):
+    return list((daemon.directory / "state").rglob("model.onnx"))
+
+
+def test_loads_at_first_use_go_before_many_trials_that_never_end(added):
+    daemon, loop, _ = added
+    clients = ask_all(daemon, loop, CLIENTS)
+    assert daemon.infer("quick", "photos/a.png").status_code == 200
+    for client in clients:
+        client.close()
+    daemon.wait_for(lambda: waiters(daemon) == 0, "the waits to end with their clients")
+    daemon.wait_for(lambda: len(daemon.workers()) == 1, "the workers of the trials to go", 10)
+    daemon.wait_for(lambda: not uploads(daemon), "their packages to go", 10)
+    assert "model_load_failed" not in daemon.log()
+    assert [m["name"] for m in daemon.get("/v1/models").json()["models"]] == ["quick"]
+
+
+def test_a_model_whose_client_leaves_in_the_trial_is_not_added(added):
+    daemon, _, slow = added
+    client = put(daemon, "slow", slow)
+    daemon.wait_for(lambda: daemon.workers(), "the trial to begin")
+    client.close()
+    daemon.wait_for(lambda: not daemon.workers(), "the trial to end", 10)
+    daemon.wait_for(lambda: "model_load_given_up" in daemon.log(), "the log to tell")
+    r = requests.put(f"{daemon.url}/v1/models/slow", data=slow, timeout=60,
+                     headers={"Content-Type": "application/octet-stream"})
+    assert r.status_code == 201 and r.json()["version"] == "1", r.text
