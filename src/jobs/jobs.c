@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -129,6 +130,18 @@ static struct job *find_token(struct jobs *jobs, const char *token)
 
 /* ---- opening ---- */
 
+/* Its results were taken before the stop or crash: it goes, a minute from now. A mark that does not
+ * hold any more the keeper takes away. */
+static void take_in_mark(struct job *job)
+{
+    char *path = job_path(job, DELIVERED_NAME);
+    job->marked = path && access(path, F_OK) == 0;
+    free(path);
+    if (job->marked && job->state == JOB_DONE && !job->spec.keep) {
+        job->remove_ns = clock_now_ns() + job->jobs->delivered_ms * NS_PER_MS;
+    }
+}
+
 /* A job whose job.json cannot be read: listed as failed, to be looked at and removed. */
 static int take_in_broken(struct jobs *jobs, const char *id, const struct error *reason,
                           struct job **ret_job)
@@ -193,6 +206,7 @@ static int take_in(struct jobs *jobs, const char *id, struct job **ret_job)
         job->left_out = file.left_out;
         job->finished_s = file.finished_s;
         job->ended_ns = clock_now_ns() - ages_of(jobs->ages, id) * NS_PER_S;
+        take_in_mark(job);
     }
     return r;
 }

@@ -5,8 +5,10 @@
  * again what paused by itself, and removes what has expired.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -247,6 +249,36 @@ static void make_up(struct job *job, int64_t now_ns)
     (void)pthread_mutex_unlock(&job->control);
 }
 
+/* That a job was delivered, or is not any more, is written down with the table unlocked: true.
+ * Where the disk does not take it, the job only stays longer after the next start. */
+static bool mark_one(struct jobs *jobs)
+{
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct job *job = jobs->all[i];
+        bool delivered = job->remove_ns > 0;
+        if (job->marked == delivered) {
+            continue;
+        }
+        job->marked = delivered;
+        (void)job_ref(job);
+        (void)pthread_mutex_unlock(&jobs->lock);
+        char *path = job_path(job, DELIVERED_NAME);
+        if (path && delivered) {
+            int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+            if (fd >= 0) {
+                (void)close(fd);
+            }
+        } else if (path) {
+            (void)unlink(path);
+        }
+        free(path);
+        (void)pthread_mutex_lock(&jobs->lock);
+        job_unref(job);
+        return true;
+    }
+    return false;
+}
+
 /* What is due now; *ret_next_ns is when the next thing is. True where the table was unlocked. */
 static bool do_what_is_due(struct jobs *jobs, int64_t now_ns, int64_t *ret_next_ns)
 {
@@ -327,7 +359,7 @@ static void *keeper_thread(void *context)
     HOLD(&jobs->lock);
     while (!jobs->stopping || !all_idle(jobs)) {
         int64_t next_ns = clock_now_ns() + IDLE_MS * NS_PER_MS;
-        if (join_one(jobs)) {
+        if (join_one(jobs) || mark_one(jobs)) {
             continue;
         }
         if (!jobs->stopping) {
@@ -345,6 +377,8 @@ static void *keeper_thread(void *context)
             make_place(jobs, &next_ns);
         }
         (void)wait_until(&jobs->changed, &jobs->lock, next_ns);
+    }
+    while (mark_one(jobs)) {
     }
     save_ages(jobs);
     return NULL;

@@ -23,6 +23,8 @@
 #include "store/store.h"
 
 #define TABLE_NAME "known" /* a standing job's table of known objects, in its directory */
+#define DELIVERED_NAME                                                                             \
+    "delivered" /* empty, in the directory of a job that is to go a minute later */
 #define TABLE_ASIDE TABLE_NAME ".damaged" /* one that was, set aside */
 
 /* A standing job comes back to what still changes after so long, and so often; then it takes it as
@@ -68,6 +70,7 @@ struct job {
     int64_t retry_ns;        /* paused by itself: when it is queued again (monotonic); 0: not */
     int64_t remove_ns;       /* delivered, not to be kept: when it goes (monotonic); 0: not */
     int64_t expire_after_ns; /* it could not be removed when its time had come */
+    bool marked;             /* remove_ns, for the next start: the file DELIVERED_NAME is there */
     bool again; /* resumed while its thread was at its end, or might be: queued when it is joined */
 
     pthread_mutex_t opening; /* held while the log is opened, so that there is one of it */

@@ -474,6 +474,34 @@ static void what_is_not_kept_goes_after_delivery(void **state)
     jobs_reader_free(readers[1]);
 }
 
+static void what_was_delivered_goes_also_after_a_restart(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = fixture_spec(all);
+    char untaken[JOB_ID_SIZE];
+    char id[JOB_ID_SIZE];
+    struct jobs_reader *reader;
+    struct error error;
+    fixture_fill(fixture, "a/", 3, 0);
+    spec.keep = false;
+    fixture_create(fixture, &spec, untaken);
+    fixture_create(fixture, &spec, id);
+    fixture_await(fixture, untaken, JOB_DONE);
+    fixture_await(fixture, id, JOB_DONE);
+    assert_int_equal(jobs_reader_new(fixture->jobs, id, 0, NULL, NULL, &reader, &error), 0);
+    jobs_reader_delivered(reader);
+    jobs_reader_free(reader);
+    fixture_stop(fixture);
+    fixture->delivered_ms = 1000;
+    int64_t begun_ns = clock_now_ns();
+    fixture_open(fixture);
+    assert_int_equal(fixture_state(fixture, id), JOB_DONE);
+    assert_true(goes(fixture, id));
+    assert_true(clock_now_ns() - begun_ns >= NS_PER_S); /* not at once */
+    fixture_sleep_ms(300);
+    assert_int_equal(fixture_state(fixture, untaken), JOB_DONE); /* nobody has had it */
+}
+
 static void ended_jobs_go_after_their_time(void **state)
 {
     struct fixture *fixture = *state;
@@ -660,6 +688,7 @@ int main(void)
         RUN(places_go_by_priority_and_age),
         RUN(a_job_that_paused_by_itself_takes_no_place),
         RUN(what_is_not_kept_goes_after_delivery),
+        RUN(what_was_delivered_goes_also_after_a_restart),
         RUN(ended_jobs_go_after_their_time),
         RUN(nothing_is_answered_after_the_stop),
         RUN(jobs_of_one_priority_take_turns),
