@@ -138,7 +138,7 @@ static int step(struct duplicates *verb, struct situ_error *error)
 static int tell_end(const struct duplicates *verb, int more, const struct situ_error *error)
 {
     if (more < 0 && interrupt_seen()) {
-        return STATUS_INTERRUPTED;
+        return interrupt_status();
     }
     if (more < 0) {
         cli_say_error(verb->cli, error);

@@ -122,7 +122,7 @@ void follow_failed_start(struct follow *follow, const struct situ_error *error)
 {
     if (error->code == SITU_CANCELLED && interrupt_seen()) {
         progress_clear(&follow->progress);
-        follow->status = STATUS_INTERRUPTED;
+        follow->status = interrupt_status();
         return;
     }
     follow_fault(follow, error);
@@ -178,7 +178,7 @@ static void tell_how_to_follow(const char *id, uint64_t cursor)
 static bool asked_to_leave(void)
 {
     char answer[16] = "";
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+    if (!interrupt_by_hand() || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
         return false;
     }
     (void)fputs("leave the job running? [y/N] ", stderr);
@@ -199,7 +199,7 @@ static void cancel(struct follow *follow, const char *id)
 
 static void interrupted(struct follow *follow, const struct left_job *job)
 {
-    follow->status = STATUS_INTERRUPTED;
+    follow->status = interrupt_status();
     sink_flush(&follow->sink);
     if (!job->id[0]) {
         return;

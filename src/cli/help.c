@@ -40,7 +40,7 @@ const struct verb verbs[] = {
      "      --no-cache        infer all, whatever the array's result cache knows\n"
      "\n"
      "Exit status: 0 all good, 1 some objects failed or none was found, 2 nothing could be done,\n"
-     "130 interrupted.\n",
+     "130, 143 or 129 interrupted.\n",
      verb_infer},
     {"job",
      "situ job list [--format jsonl] [--json]\n"

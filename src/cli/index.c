@@ -283,7 +283,7 @@ static int await(const struct index_verb *verb, const char *name)
         } else if (interrupt_seen()) {
             progress_clear(&progress);
             cli_say("index %s goes on; see 'situ index show %s'", name, name);
-            status = STATUS_INTERRUPTED;
+            status = interrupt_status();
         } else {
             tell_standstill(&still, index, &progress);
             sleep_ms(POLL_MS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ctrl-C, at once or noted.
+ * Ctrl-C and what ends a program from outside, at once or noted.
  */
 #include "cli/interrupt.h"
 
@@ -10,7 +10,9 @@
 
 #include "cli/cli.h"
 
-/* A signal handler can reach nothing else. */
+enum { BY_SIGNAL = 128 }; /* the exit status of a program that one ended: this and its number */
+
+/* The number of the signal. A signal handler can reach nothing else. */
 /* NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables) */
 static volatile sig_atomic_t seen;
 
@@ -24,24 +26,35 @@ static void handle_with(int number, void (*handler)(int number))
 
 static void end(int number)
 {
-    (void)number;
-    _exit(STATUS_INTERRUPTED);
+    _exit(BY_SIGNAL + number);
 }
 
 static void clear_and_end(int number)
 {
     static const char clear_line[] = "\r\033[K";
-    (void)number;
     if (isatty(STDERR_FILENO) && write(STDERR_FILENO, clear_line, sizeof clear_line - 1) < 0) {
-        _exit(STATUS_INTERRUPTED);
+        _exit(BY_SIGNAL + number);
     }
-    _exit(STATUS_INTERRUPTED);
+    _exit(BY_SIGNAL + number);
+}
+
+/* What the program was started to ignore it still ignores: nohup. */
+static void handle_all_with(void (*handler)(int number))
+{
+    static const int others[] = {SIGTERM, SIGHUP};
+    handle_with(SIGINT, handler);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct sigaction now;
+        if (sigaction(others[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN) {
+            handle_with(others[i], handler);
+        }
+    }
 }
 
 static void note(int number)
 {
-    seen = 1;
-    handle_with(number, clear_and_end);
+    seen = number;
+    handle_all_with(clear_and_end);
 }
 
 void interrupt_catch(void)
@@ -58,11 +71,21 @@ void interrupt_hold(void)
 {
     handle_with(SIGPIPE, SIG_IGN);
     if (!seen) {
-        handle_with(SIGINT, note);
+        handle_all_with(note);
     }
 }
 
 bool interrupt_seen(void)
 {
     return seen != 0;
+}
+
+bool interrupt_by_hand(void)
+{
+    return seen == SIGINT;
+}
+
+int interrupt_status(void)
+{
+    return seen ? BY_SIGNAL + seen : STATUS_INTERRUPTED;
 }
