@@ -44,6 +44,17 @@ static void print_object(const struct listing *listing, const struct situ_object
     (void)putchar(listing->null ? '\0' : '\n');
 }
 
+/* For people; and, where that is the whole answer, for whoever asks. */
+static void tell_left_out(const struct listing *listing, const struct situ_left_out *left_out,
+                          bool empty)
+{
+    char text[LEFT_OUT_SIZE];
+    if (left_out_any(left_out) && (listing->all || empty || isatty(STDERR_FILENO))) {
+        cli_say("left out: %s%s", left_out_text(text, left_out),
+                left_out->skipped > 0 ? "; --all lists what is skipped" : "");
+    }
+}
+
 static int list(struct cli *cli, const char *selection, const struct listing *listing)
 {
     struct situ_list_options options = {
@@ -51,6 +62,7 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
     struct situ_objects *objects;
     const struct situ_object *object;
     struct situ_error error;
+    bool empty = true;
 
     int more = situ_object_list(cli->array, selection, &options, &objects, &error);
     if (more == 0) {
@@ -58,6 +70,7 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
         while (more > 0 && !ferror(stdout)) {
             more = situ_object_next(objects, &object, &error);
             if (more > 0) {
+                empty = false;
                 print_object(listing, object, situ_object_raw_name(objects));
             }
         }
@@ -71,11 +84,8 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
         return STATUS_NOTHING;
     }
     int status = cli_finish_output(STATUS_GOOD);
-    if (status == STATUS_GOOD && left_out_any(&left_out) &&
-        (listing->all || isatty(STDERR_FILENO))) {
-        char text[LEFT_OUT_SIZE];
-        cli_say("left out: %s%s", left_out_text(text, &left_out),
-                left_out.skipped > 0 ? "; --all lists what is skipped" : "");
+    if (status == STATUS_GOOD) {
+        tell_left_out(listing, &left_out, empty);
     }
     return status;
 }

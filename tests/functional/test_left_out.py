@@ -339,3 +339,10 @@ def test_the_command_excludes_and_sniffs(array, nas, tree, situ_cli):
     job = situ_cli(array, "infer", "demo", "--detach", "--exclude", "raw/", "photos/nas/").stdout.strip()
     array.wait_for_job(job, "done")
     assert array.job(job)["select"]["exclude"] == ["raw/"]
+
+
+def test_a_listing_that_lists_nothing_says_why_also_into_a_pipe(array, situ_cli):
+    nothing = situ_cli(array, "object", "list", "photos/heic/")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    assert nothing.stderr == "situ: left out: 5 skipped: 5 .heic; --all lists what is skipped\n"
+    assert situ_cli(array, "object", "list", "photos/").stderr == ""  # there is a list, for a program
