@@ -123,9 +123,13 @@ static int model_list(struct cli *cli, const struct model_options *options)
 
 static int model_show(struct cli *cli, const char *name, const struct model_options *options)
 {
+    struct patience patience;
     struct situ_model *model;
     struct situ_error error;
-    if (situ_model_show(cli->array, name, &model, &error)) {
+    patience_begin(&patience, cli, name, "it shows the model");
+    int failed = situ_model_show(cli->array, name, &model, &error);
+    patience_end(&patience);
+    if (failed) {
         cli_say_error(cli, &error);
         return STATUS_NOTHING;
     }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/patience.h"
 
 static int write_file(const char *path, const void *bytes, size_t size)
 {
@@ -28,6 +29,7 @@ static int write_file(const char *path, const void *bytes, size_t size)
 
 static int run(struct cli *cli, const char *object, uint32_t edge, const char *path)
 {
+    struct patience patience;
     struct situ_error error;
     void *bytes = NULL;
     size_t size = 0;
@@ -35,7 +37,10 @@ static int run(struct cli *cli, const char *object, uint32_t edge, const char *p
     if (cli_open(cli)) {
         return STATUS_NOTHING;
     }
-    if (situ_thumbnail(cli->array, object, edge, &bytes, &size, &error)) {
+    patience_begin(&patience, cli, NULL, "it makes the thumbnail");
+    int failed = situ_thumbnail(cli->array, object, edge, &bytes, &size, &error);
+    patience_end(&patience);
+    if (failed) {
         cli_say_object_error(cli, object, &error);
         return STATUS_NOTHING;
     }

@@ -117,7 +117,8 @@ def test_the_bars_rate_is_that_of_what_is_new(situd, photos, null_models):
 
 def test_a_wait_without_any_result_says_why(situd, photos, null_models):
     """Followed before its first result, and an index that stands beside its rebuild: as a run."""
-    models = null_models(broken="sleep 0", good="sleep 0", bad="sleep 0", loads="sleep 20000")
+    models = null_models(broken="sleep 0", good="sleep 0", bad="sleep 0", loads="sleep 20000",
+                         shown="sleep 20000")
     for name in ("good", "bad", "loads"):
         (models / name / "situ.json").write_text('{"task": "feature-extraction"}')
     daemon = situd("--store", f"photos={photos}", "--models", models, "--engine", "null",
@@ -134,7 +135,8 @@ def test_a_wait_without_any_result_says_why(situd, photos, null_models):
                Client(daemon, "index", "rebuild", "views", "--model", "bad", "--wait"),
                "waits for model 'loads' to be loaded":
                Client(daemon, "index", "create", "new", "--model", "loads", "--store", "photos",
-                      "--wait")}
+                      "--wait"),
+               "waits for model 'shown' to be loaded": Client(daemon, "model", "show", "shown")}
     for why, client in clients.items():
         client.wait_for(why)
         client.process.terminate()
