@@ -235,18 +235,16 @@ static bool watch_own(const struct http_loop *loop)
            epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->event_fd, &wakes) == 0;
 }
 
-/* Signals are for the program's threads. */
-static int start_thread(struct http_loop *loop)
+int http_thread_start(pthread_t *thread, const char *name, void *(*body)(void *), void *cls)
 {
     sigset_t all;
     sigset_t before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&loop->thread, NULL, run, loop);
+    int r = pthread_create(thread, NULL, body, cls);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r == 0) {
-        (void)pthread_setname_np(loop->thread, "http");
-        loop->started = true;
+        (void)pthread_setname_np(*thread, name);
     }
     return -r;
 }
@@ -266,7 +264,7 @@ int http_loop_start(struct http_server *server, int fd, bool tls, void *user,
     loop->tls = tls;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int r = watch_own(loop) ? start_thread(loop) : -errno;
+    int r = watch_own(loop) ? http_thread_start(&loop->thread, "http", run, loop) : -errno;
     if (r < 0) {
         errno = -r;
         r = error_set(error, ERROR_IO, "cannot start the HTTP listener: %m");

@@ -114,7 +114,6 @@ struct http_loop {
     int epoll_fd; /* owned */
     int event_fd; /* owned; wakes the thread */
     pthread_t thread;
-    bool started;
 
     pthread_mutex_t lock;          /* guards the next */
     struct http_connection *woken; /* those that something happened to */
@@ -336,6 +335,9 @@ void http_connection_doom(struct http_server *server, struct http_connection *co
 void http_exchange_run(struct http_connection *connection);
 
 /* loop.c. */
+/* Starts a thread with all signals blocked: they are for the program's. A negative errno. */
+must_check int http_thread_start(pthread_t *thread, const char *name, void *(*body)(void *),
+                                 void *cls);
 must_check int http_loop_start(struct http_server *server, int fd, bool tls, void *user,
                                struct http_loop **ret_loop, struct error *error);
 void http_loop_stop(struct http_loop *loop); /* joins, closes its connections, frees */

@@ -9,7 +9,6 @@
  * listener's thread then sees its end.
  */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -223,13 +222,12 @@ int http_watch_start(struct http_server *server, struct error *error)
         epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->event_fd, &event) < 0) {
         return error_set(error, ERROR_IO, "cannot make an epoll set for HTTP connections: %m");
     }
-    int r = pthread_create(&server->watcher, NULL, watch, server);
-    if (r != 0) {
-        errno = r;
+    int r = http_thread_start(&server->watcher, "http-watch", watch, server);
+    if (r < 0) {
+        errno = -r;
         return error_set(error, ERROR_IO, "cannot start the HTTP watcher thread: %m");
     }
     server->watching = true;
-    (void)pthread_setname_np(server->watcher, "http-watch");
     return 0;
 }
 

@@ -3,10 +3,12 @@
  * What a connection and a listener cost where clients mean harm or nobody has descriptors left:
  * memory, processor time, sockets of clients that are gone.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +231,49 @@ static void test_a_client_that_is_silent_is_probed(void **state)
     (void)close(fd);
 }
 
+/* The mask of the thread of that name, as /proc tells it; 0: there is none. */
+static unsigned long long blocked_by(const char *name)
+{
+    unsigned long long blocked = 0;
+    DIR *threads = opendir("/proc/self/task");
+    assert_non_null(threads);
+    const struct dirent *entry = NULL;
+    while ((entry = readdir(threads))) { /* NOLINT(concurrency-mt-unsafe): a stream of our own */
+        char path[300];
+        char line[256];
+        bool same = false;
+        (void)snprintf(path, sizeof(path), "/proc/self/task/%s/status", entry->d_name);
+        FILE *file = fopen(path, "re");
+        while (file && fgets(line, sizeof(line), file)) {
+            line[strcspn(line, "\n")] = '\0';
+            same = same || (strncmp(line, "Name:\t", 6) == 0 && strcmp(line + 6, name) == 0);
+            if (same && strncmp(line, "SigBlk:\t", 8) == 0) {
+                blocked = strtoull(line + 8, NULL, 16);
+            }
+        }
+        if (file) {
+            (void)fclose(file);
+        }
+    }
+    (void)closedir(threads);
+    return blocked;
+}
+
+static void test_signals_are_for_the_program(void **state)
+{
+    struct app *app = *state;
+    int fd = client_connect(app); /* once it is answered, the threads have their names */
+    struct answer answer = client_ask(fd, LINE "\r\n", 200);
+    answer_done(&answer);
+    (void)close(fd);
+    for (int signal = 1; signal < 32; signal++) {
+        if (signal != SIGKILL && signal != SIGSTOP) {
+            assert_true(blocked_by("http") >> (signal - 1) & 1);
+            assert_true(blocked_by("http-watch") >> (signal - 1) & 1);
+        }
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -237,6 +282,7 @@ int main(void)
         TEST(requests_sent_ahead_take_no_memory),    TEST(an_idle_connection_holds_little),
         TEST(a_listener_without_descriptors_sleeps), TEST(close_wins_over_keep_alive),
         TEST(what_a_client_sent_is_told_as_json),    TEST(a_client_that_is_silent_is_probed),
+        TEST(signals_are_for_the_program),
     };
     return cmocka_run_group_tests_name("http floods", tests, NULL, NULL);
 }
