@@ -238,10 +238,34 @@ static bool check_guards(struct call *call)
 
 /* ---- callbacks ---- */
 
+/* Says which methods the path takes, each once. */
+static void refuse_method(struct call *call)
+{
+    static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
+    cleanup_buffer struct buffer allow = BUFFER_INIT;
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    for (size_t m = 0; m < sizeof methods / sizeof methods[0]; m++) {
+        bool taken = false;
+        for (size_t i = 0; i < sizeof routes / sizeof routes[0] && !taken; i++) {
+            taken = strcmp(routes[i].method, methods[m]) == 0 &&
+                    match(routes[i].pattern, call->path, call->captures);
+        }
+        if (taken) {
+            buffer_append_text(&allow, allow.size > 0 ? ", " : "");
+            buffer_append_text(&allow, m == 0 ? "GET, HEAD" : methods[m]);
+        }
+    }
+    buffer_append_text(&body, "{\"error\":\"this path does not take that method\","
+                              "\"code\":\"malformed\"}\n");
+    const char *text = buffer_text(&allow);
+    const char *const headers[] = {text ? "Allow" : NULL, text, NULL};
+    call_respond(call, 405, "application/json", &body, headers);
+}
+
 static void refuse_unknown(struct call *call, bool path_known)
 {
     if (path_known) {
-        call_respond_status(call, 405, "this path does not take that method");
+        refuse_method(call);
     } else {
         call_respond_status(call, 404, "no such path; see the protocol page of the manual");
     }
