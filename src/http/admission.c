@@ -2,10 +2,13 @@
  *
  * Places for buffered bodies: all of them together are bounded. A body is admitted at its head by
  * its Content-Length; one whose size is not known (chunked, encoded) asks again as it grows. What
- * finds no room waits in order, and nothing is read from its client meanwhile; room is made when a
- * request ends, or when a body that does not move loses its place to the first that waits. Bodies
- * up to a 4096th of the bound are always let in, so that small requests never wait for large ones.
+ * finds no room waits in order, and nothing is read from its client meanwhile; but a client that
+ * has sent nothing of its body waits behind all that have. Room is made when a request ends, or
+ * when a body that does not move loses its place to the next that waits. Bodies up to a 4096th of
+ * the bound are always let in, so that small requests never wait for large ones.
  */
+#include <sys/ioctl.h>
+
 #include "http/state.h"
 
 enum { SMALL_PART = 4096, STALL_BYTES = 4096 };
@@ -62,12 +65,30 @@ static void leave_line(struct http_server *server, struct http_request *request)
     request->place_next = NULL;
 }
 
+/* Has its client sent anything of the body? What it sent with the head was read already. */
+static bool has_sent(struct http_request *request)
+{
+    int size = 0;
+    request->has_sent =
+        request->has_sent || (ioctl(request->connection->fd, FIONREAD, &size) == 0 && size > 0);
+    return request->has_sent;
+}
+
+/* The one that is admitted next, and that others lose their places to. */
+static struct http_request *next_waiting(struct http_server *server)
+{
+    struct http_request *at = server->first_waiting;
+    while (at && !has_sent(at)) {
+        at = at->place_next;
+    }
+    return at ? at : server->first_waiting;
+}
+
 /* In order: a large body that waits is not overtaken for ever by smaller ones. */
 static void admit_waiting(struct http_server *server)
 {
-    while (server->first_waiting &&
-           fits(server, server->first_waiting, server->first_waiting->wanted)) {
-        struct http_request *request = server->first_waiting;
+    struct http_request *request = NULL;
+    while ((request = next_waiting(server)) && fits(server, request, request->wanted)) {
         take(server, request, request->wanted);
         leave_line(server, request);
         atomic_store(&request->progress_ns, clock_now_ns());
@@ -75,16 +96,24 @@ static void admit_waiting(struct http_server *server)
     }
 }
 
-bool http_place_reserve(struct http_request *request, uint64_t bytes)
+/* May it pass those that wait? */
+static bool is_first(struct http_server *server, struct http_request *request)
+{
+    struct http_request *next = next_waiting(server);
+    return !next || (!next->has_sent && has_sent(request));
+}
+
+bool http_place_reserve(struct http_request *request, uint64_t bytes, bool begun)
 {
     struct http_server *server = request->server;
     HOLD(&server->lock);
     if (request->wanted > 0) {
         return false;
     }
+    request->has_sent = request->has_sent || begun;
     bool small = server->config.bodies_bytes > 0 &&
                  request->reserved + bytes <= server->config.bodies_bytes / SMALL_PART;
-    if (fits(server, request, bytes) && (small || !server->first_waiting)) {
+    if (fits(server, request, bytes) && (small || is_first(server, request))) {
         take(server, request, bytes);
         atomic_store(&request->progress_ns, clock_now_ns());
         return true;
@@ -128,15 +157,16 @@ static void evict(struct http_request *request)
     http_loop_wake(request->connection);
 }
 
-/* The one that has not moved for longest, and long enough. */
-static struct http_request *find_stalled(struct http_server *server, int64_t now_ns)
+/* The one that has not moved for longest, and long enough; not that which it makes room for. */
+static struct http_request *find_stalled(struct http_server *server,
+                                         const struct http_request *next, int64_t now_ns)
 {
     struct http_request *stalled = NULL;
     int64_t oldest_ns = now_ns - server->config.stall_ms * NS_PER_MS;
     for (size_t i = 0; i < server->connections_size; i++) {
         struct http_connection *connection = server->connections[i];
         struct http_request *request = connection ? connection->request : NULL;
-        if (!request || request == server->first_waiting || request->reserved == 0) {
+        if (!request || request == next || request->reserved == 0) {
             continue;
         }
         int64_t progress_ns = atomic_load(&request->progress_ns);
@@ -162,14 +192,15 @@ bool http_place_check(struct http_server *server, int64_t now_ns)
 {
     HOLD(&server->lock);
     evict_late(server, now_ns);
-    const struct http_request *first = server->first_waiting;
-    if (!first) {
+    admit_waiting(server); /* one that has begun to send may come before one that is too large */
+    const struct http_request *next = next_waiting(server);
+    if (!next) {
         return false;
     }
     uint64_t bound = server->config.bodies_bytes;
     uint64_t room = server->body_bytes < bound ? bound - server->body_bytes : 0;
     struct http_request *stalled = NULL;
-    while (room < first->wanted && (stalled = find_stalled(server, now_ns))) {
+    while (room < next->wanted && (stalled = find_stalled(server, next, now_ns))) {
         room += stalled->reserved;
         evict(stalled);
     }

@@ -239,7 +239,7 @@ static enum step step_place(struct http_connection *connection)
     bool known = request->policy == HTTP_BODY_BUFFERED && !request->head.chunked &&
                  !request->decoder && !request->dropping;
     if (known && request->reserved < request->head.length &&
-        !http_place_reserve(request, request->head.length)) {
+        !http_place_reserve(request, request->head.length, input_size(connection) > 0)) {
         http_deadline_clear(connection); /* it is not the client that is slow */
         return atomic_load(&connection->left) ? STEP_CLOSE : STEP_WAIT;
     }

@@ -261,7 +261,7 @@ static bool has_place(struct http_request *request, size_t size)
     uint64_t ahead = request->body.size / 2; /* in few steps, which stay below the limit */
     uint64_t more = needed - request->reserved + ahead;
     uint64_t most = request->limit - request->reserved;
-    if (http_place_reserve(request, more < most ? more : most)) {
+    if (http_place_reserve(request, more < most ? more : most, true)) {
         return true;
     }
     http_deadline_clear(request->connection); /* it is not the client that is slow */

@@ -212,6 +212,7 @@ struct http_request {
     /* admission.c. */
     uint64_t reserved;               /* server->lock; of the server's body_bytes */
     uint64_t wanted;                 /* server->lock; what it waits for, 0: nothing */
+    bool has_sent;                   /* server->lock; something of its body has come */
     struct http_request *place_next; /* server->lock */
     int64_t waiting_since_ns;        /* server->lock */
     _Atomic int64_t progress_ns;     /* when its body last moved; 0: it holds no place */
@@ -282,8 +283,8 @@ void http_request_leave(struct http_request *request);
 /* admission.c: places for bodies in memory. */
 
 /* Asks for `bytes` more. True: there is room. False: it waits, and its connection is woken when it
- * has them, or when it is `evicted`. T1. */
-bool http_place_reserve(struct http_request *request, uint64_t bytes);
+ * has them, or when it is `evicted`. `begun`: something of its body was read. T1. */
+bool http_place_reserve(struct http_request *request, uint64_t bytes, bool begun);
 /* Its body moved by so many bytes. T1. */
 void http_place_progress(struct http_request *request, size_t bytes);
 /* Gives all back, and lets in those that wait. T1. */
