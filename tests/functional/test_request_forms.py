@@ -207,3 +207,12 @@ def test_clients_that_stop_short_do_not_keep_others_out(situd, store, null_model
     assert [s.recv(65536).split(b"\r\n")[0] for s in told] == [b"HTTP/1.1 503 Service Unavailable"]
     for s in stopped:
         s.close()
+
+
+def test_a_small_body_limit_leaves_room_for_json(situd, store, null_models):
+    daemon = situd("--store", f"photos={store}", "--engine", "null", "--body-bytes", "64K", "--body-seconds", "2",
+                   "--models", null_models(quick="sleep 0"))
+    body = json.dumps({"model": "quick", "select": {"keys": ["photos/" + "n" * 180] * 4000}}).encode()
+    assert 500_000 < len(body) < 1 << 20
+    code, answer, _ = ask(daemon, b"POST /v1/jobs HTTP/1.1\nContent-Type: application/json\n", body)
+    assert code == 201, answer
