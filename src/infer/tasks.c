@@ -15,6 +15,10 @@ enum { STACK_BYTES = 512 << 10 };
 struct tasks {
     pthread_mutex_t lock; /* guards the rest but limit */
     pthread_cond_t ended;
+    pthread_cond_t handed; /* the reserve has a place, or is to end */
+    pthread_t reserve;     /* takes what waits where no other thread is to be had */
+    bool reserve_idle;
+    bool ending;
     unsigned limit;
     unsigned running;
     struct task *first; /* owned; wait for a place, in order */
@@ -28,23 +32,10 @@ struct task {
     void *argument;
 };
 
-int tasks_new(unsigned limit, struct tasks **ret_tasks)
+/* Under the lock, by who has a place: it goes to the task that has waited longest; or is free, and
+ * NULL. */
+static struct task *pass_on(struct tasks *tasks)
 {
-    struct tasks *tasks = calloc(1, sizeof *tasks);
-    if (!tasks) {
-        return -ENOMEM;
-    }
-    (void)pthread_mutex_init(&tasks->lock, NULL);
-    (void)pthread_cond_init(&tasks->ended, NULL);
-    tasks->limit = limit;
-    *ret_tasks = tasks;
-    return 0;
-}
-
-/* The place goes to the task that has waited longest, which the same thread runs; or NULL. */
-static struct task *task_ended(struct tasks *tasks)
-{
-    HOLD(&tasks->lock);
     struct task *next = tasks->first;
     if (next) {
         tasks->first = next->next;
@@ -56,29 +47,101 @@ static struct task *task_ended(struct tasks *tasks)
     return NULL;
 }
 
+static void run(struct task *task)
+{
+    task->function(task->argument);
+    free(task);
+}
+
+static struct task *task_ended(struct tasks *tasks)
+{
+    HOLD(&tasks->lock);
+    return pass_on(tasks);
+}
+
 static void *task_main(void *argument)
 {
     for (struct task *task = argument; task;) {
         struct tasks *tasks = task->tasks;
-        task->function(task->argument);
-        free(task);
+        run(task);
         task = task_ended(tasks);
     }
     return NULL;
 }
 
-static int start_thread(struct task *task)
+static void *reserve_main(void *argument)
 {
-    pthread_t thread;
+    struct tasks *tasks = argument;
+    (void)pthread_mutex_lock(&tasks->lock);
+    while (!tasks->reserve_idle || !tasks->ending) {
+        struct task *task = NULL;
+        if (tasks->reserve_idle) {
+            (void)pthread_cond_wait(&tasks->handed, &tasks->lock);
+        } else if ((task = pass_on(tasks))) {
+            (void)pthread_mutex_unlock(&tasks->lock);
+            run(task);
+            (void)pthread_mutex_lock(&tasks->lock);
+        } else {
+            tasks->reserve_idle = true;
+        }
+    }
+    (void)pthread_mutex_unlock(&tasks->lock);
+    return NULL;
+}
+
+static int start_thread(int state, void *(*function)(void *), void *argument, pthread_t *ret_thread)
+{
     pthread_attr_t attributes;
     int result = pthread_attr_init(&attributes);
     if (result == 0) {
-        (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        (void)pthread_attr_setdetachstate(&attributes, state);
         (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-        result = pthread_create(&thread, &attributes, task_main, task);
+        result = pthread_create(ret_thread, &attributes, function, argument);
         (void)pthread_attr_destroy(&attributes);
     }
     return -result;
+}
+
+static void destroy(struct tasks *tasks)
+{
+    (void)pthread_cond_destroy(&tasks->handed);
+    (void)pthread_cond_destroy(&tasks->ended);
+    (void)pthread_mutex_destroy(&tasks->lock);
+    free(tasks);
+}
+
+int tasks_new(unsigned limit, struct tasks **ret_tasks)
+{
+    struct tasks *tasks = calloc(1, sizeof *tasks);
+    if (!tasks) {
+        return -ENOMEM;
+    }
+    (void)pthread_mutex_init(&tasks->lock, NULL);
+    (void)pthread_cond_init(&tasks->ended, NULL);
+    (void)pthread_cond_init(&tasks->handed, NULL);
+    tasks->limit = limit;
+    tasks->reserve_idle = true;
+    int result = start_thread(PTHREAD_CREATE_JOINABLE, reserve_main, tasks, &tasks->reserve);
+    if (result < 0) {
+        destroy(tasks);
+        return result;
+    }
+    *ret_tasks = tasks;
+    return 0;
+}
+
+/* A task got a place and no thread. What has begun to wait meanwhile may have nobody else who would
+ * take it. */
+static void give_place_back(struct tasks *tasks)
+{
+    HOLD(&tasks->lock);
+    if (tasks->first && tasks->reserve_idle) {
+        tasks->reserve_idle = false;
+        (void)pthread_cond_signal(&tasks->handed);
+        return;
+    }
+    tasks->running--;
+    (void)pthread_cond_broadcast(&tasks->ended);
 }
 
 static int start(struct tasks *tasks, struct task *task, bool may_wait)
@@ -95,11 +158,10 @@ static int start(struct tasks *tasks, struct task *task, bool may_wait)
             return 0;
         }
     }
-    int result = start_thread(task);
-    if (result < 0) { /* those that wait are taken by the tasks that run */
-        HOLD(&tasks->lock);
-        tasks->running--;
-        (void)pthread_cond_broadcast(&tasks->ended);
+    pthread_t thread;
+    int result = start_thread(PTHREAD_CREATE_DETACHED, task_main, task, &thread);
+    if (result < 0) {
+        give_place_back(tasks);
     }
     return result;
 }
@@ -151,8 +213,9 @@ void tasks_free(struct tasks *tasks)
     while (tasks->running > 0) {
         (void)pthread_cond_wait(&tasks->ended, &tasks->lock);
     }
+    tasks->ending = true;
+    (void)pthread_cond_signal(&tasks->handed);
     (void)pthread_mutex_unlock(&tasks->lock);
-    (void)pthread_cond_destroy(&tasks->ended);
-    (void)pthread_mutex_destroy(&tasks->lock);
-    free(tasks);
+    (void)pthread_join(tasks->reserve, NULL);
+    destroy(tasks);
 }

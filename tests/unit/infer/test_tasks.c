@@ -85,10 +85,53 @@ static void those_that_wait_take_the_places_in_order(void **state)
     (void)sem_destroy(&seen.started);
 }
 
+/* pthread_create() fails once, just after another task has begun to wait. */
+static struct tasks *failing;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*function)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*function)(void *), void *argument);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*function)(void *), void *argument)
+{
+    struct tasks *tasks = failing;
+    if (!tasks) {
+        return __real_pthread_create(thread, attributes, function, argument);
+    }
+    failing = NULL;
+    assert_int_equal(tasks_queue(tasks, work, &numbers[1]), 0);
+    return EAGAIN;
+}
+
+static void what_waits_is_run_where_the_only_task_got_no_thread(void **state)
+{
+    struct tasks *tasks = NULL;
+    (void)state;
+    assert_int_equal(sem_init(&seen.go, 0, 0), 0);
+    assert_int_equal(sem_init(&seen.started, 0, 0), 0);
+    assert_int_equal(tasks_new(1, &tasks), 0);
+    for (int i = 0; i < 3; i++) {
+        seen.count = 0;
+        failing = tasks;
+        assert_int_equal(tasks_queue(tasks, work, &numbers[0]), -EAGAIN);
+        assert_false(tasks_wait(tasks, 1));
+        (void)sem_post(&seen.go);
+        assert_true(tasks_wait(tasks, PATIENCE_MS));
+        assert_int_equal(seen.count, 1);
+        assert_int_equal(seen.order[0], 1);
+    }
+    tasks_free(tasks);
+    (void)sem_destroy(&seen.go);
+    (void)sem_destroy(&seen.started);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(those_that_wait_take_the_places_in_order),
+        cmocka_unit_test(what_waits_is_run_where_the_only_task_got_no_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
