@@ -309,7 +309,7 @@ static void preload(struct service *service)
         }
         struct model *model = models_get(service->models, name, version, &error);
         if (model) {
-            dispatch_keep(service->dispatch, model);
+            (void)dispatch_keep(service->dispatch, model);
             model_unref(model);
         } else {
             char quoted[ERROR_MESSAGE_SIZE];

@@ -236,18 +236,26 @@ static void respond_done(struct call *call)
 static void loaded(struct call *call, const struct error *error)
 {
     if (error) {
-        dispatch_release(call->service->dispatch, call->model);
         refuse(call, "load", error);
     } else {
         respond_done(call);
     }
 }
 
+/* The same where the model was not kept before: it is not now, either. */
+static void loaded_anew(struct call *call, const struct error *error)
+{
+    if (error) {
+        dispatch_release(call->service->dispatch, call->model);
+    }
+    loaded(call, error);
+}
+
 void route_v2_load(struct call *call)
 {
     if (prepare(call, "load")) {
-        dispatch_keep(call->service->dispatch, call->model);
-        call_when_loaded(call, loaded);
+        bool anew = dispatch_keep(call->service->dispatch, call->model);
+        call_when_loaded(call, anew ? loaded_anew : loaded);
     }
 }
 

@@ -72,8 +72,9 @@ must_check int dispatch_await(struct dispatch *dispatch, struct load_waiter *wai
 bool dispatch_stop_waiting(struct dispatch *dispatch, struct load_waiter *waiter);
 
 /* The model is to be loaded, now and again after its worker died, and stays so; it does not count
- * as idle where others need memory. Until dispatch_release() or its removal. */
-void dispatch_keep(struct dispatch *dispatch, struct model *model);
+ * as idle where others need memory. Until dispatch_release() or its removal. False: it was kept
+ * already, or cannot be. */
+bool dispatch_keep(struct dispatch *dispatch, struct model *model);
 void dispatch_release(struct dispatch *dispatch, struct model *model);
 
 /* Releases it, and ends its worker as soon as no object is in it. dispatch_was_unloaded() is true

@@ -22,18 +22,20 @@ static bool unlink_kept(struct dispatch *dispatch, struct model *model)
     return true;
 }
 
-void dispatch_keep(struct dispatch *dispatch, struct model *model)
+bool dispatch_keep(struct dispatch *dispatch, struct model *model)
 {
     HOLD(&dispatch->lock);
     model->runtime.unloaded = false; /* should it still wait for its objects */
     if (model->runtime.state == MODEL_FAILED) {
         model->runtime.retry_ns = 0; /* try at once: something may have been mended */
     }
-    if (!model->runtime.kept && !atomic_load(&model->removed) && !dispatch->stopping) {
-        model->runtime.kept = true;
-        model->runtime.next_kept = dispatch->kept_models;
-        dispatch->kept_models = model_ref(model);
+    if (model->runtime.kept || atomic_load(&model->removed) || dispatch->stopping) {
+        return false;
     }
+    model->runtime.kept = true;
+    model->runtime.next_kept = dispatch->kept_models;
+    dispatch->kept_models = model_ref(model);
+    return true;
 }
 
 void dispatch_release(struct dispatch *dispatch, struct model *model)
