@@ -82,12 +82,12 @@ static const struct tensor_shape *known_shape(const struct worker_facts *facts, 
 {
     const struct tensor_shape *seen = facts->seen ? &facts->seen[output] : NULL;
     size_t count = 0;
-    bool useful = seen && !facts->untried && seen->rank > 0 &&
-                  tensor_shape_count(seen, &count) == 0 && count > 0;
+    bool useful = seen && !facts->untried && tensor_shape_count(seen, &count) == 0 && count > 0;
     return useful ? seen : &facts->outputs[output].shape;
 }
 
-/* A declared shape of rank 0 may be one that the model does not state. */
+/* A declared shape of rank 0 may be one that the model does not state; one that was seen is a
+ * single value. */
 int postprocess_check(const struct model_spec *spec, const struct worker_facts *facts,
                       struct error *error)
 {
@@ -107,7 +107,9 @@ int postprocess_check(const struct model_spec *spec, const struct worker_facts *
     }
     int64_t batch = facts->inputs[0].shape.dims[0] > 0 ? facts->inputs[0].shape.dims[0] : 1;
     bool has_rows = shape->rank > 1 || batch > 1;
-    if (shape->rank > 0 && has_rows && shape->dims[0] >= 0 && shape->dims[0] != batch) {
+    bool stated = shape->rank > 0 || shape != &output->shape;
+    if (stated && has_rows &&
+        (shape->rank == 0 || (shape->dims[0] >= 0 && shape->dims[0] != batch))) {
         char text[128];
         return error_set(error, ERROR_UNFIT,
                          "output '%s' is %s, and the batch is %lld: its first dimension must be "
@@ -120,7 +122,7 @@ int postprocess_check(const struct model_spec *spec, const struct worker_facts *
     if (row.rank > 0 && has_rows) {
         row.dims[0] = 1;
     }
-    if (row.rank > 0 && tensor_shape_count(&row, &count) == 0 && count == 1 &&
+    if (stated && tensor_shape_count(&row, &count) == 0 && count == 1 &&
         tells_softmax(spec, facts, primary)) {
         return one_class(output->name, error);
     }

@@ -37,6 +37,8 @@ MODELS = {
     "one": model_bytes([node("ReduceMean", ["x"], ["s"], axes=[1, 2, 3], keepdims=0),
                         node("Unsqueeze", ["s", "one"], ["score"])],
                        [IMAGE], [("score", FLOAT, ["n", 1])], {"one": np.ones(1, np.int64)}),
+    "scalar": model_bytes([node("ReduceMean", ["x"], ["score"], keepdims=0)], [IMAGE],
+                          [("score", FLOAT, [])]),
     "badname": model_bytes([*MEANS, node("Identity", ["f"], ["XYZ"])], [IMAGE],
                            [("XYZ", FLOAT, ["n", 3])]).replace(b"XYZ", b"\xff\xfe\x80"),
     "twins": model_bytes([*MEANS, node("Identity", ["f"], ["y"])], [IMAGE],
@@ -86,6 +88,7 @@ def test_a_vector_without_a_batch_is_one_row_of_classes(daemon):
     ("map", ["'heat' is [1,1,224,224]", "one dimension beside the batch"]),
     ("openmap", ["'heat' is [1,1,224,224]", "one dimension beside the batch"]),
     ("one", ["'score'", "softmax"]),
+    ("scalar", ["'score' is one value", "softmax"]),
     ("badname", ["output 1 is not UTF-8"]),
     ("twins", ["'y'"]),
 ])

@@ -295,6 +295,29 @@ static void the_shape_of_the_trial_run_counts_where_there_was_one(void **state)
     assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
 }
 
+static void one_value_without_dimensions_is_no_row_of_classes(void **state)
+{
+    (void)state;
+    struct model_spec spec = {.task = MODEL_IMAGE_CLASSIFICATION, .apply_softmax = -1};
+    struct tensor_info input = {"x", DATATYPE_FP32, {4, {-1, 3, 8, 8}}};
+    struct tensor_info output = {"y", DATATYPE_FP32, {0}};
+    struct tensor_shape seen = {0};
+    struct worker_facts facts = {
+        .input_count = 1, .output_count = 1, .inputs = &input, .outputs = &output, .seen = &seen};
+    struct error error = {0};
+    assert_true(postprocess_check(&spec, &facts, &error) < 0);
+    assert_int_equal(error.code, ERROR_UNFIT);
+    assert_non_null(strstr(error.message, "is one value for each image"));
+    facts.untried = true; /* nothing was seen, and the shape may just not be stated */
+    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    facts.untried = false;
+    spec.apply_softmax = 0; /* a score */
+    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    input.shape.dims[0] = 4;
+    assert_true(postprocess_check(&spec, &facts, &error) < 0);
+    assert_non_null(strstr(error.message, "must be the batch"));
+}
+
 static void strings_are_no_classes(void **state)
 {
     (void)state;
@@ -363,6 +386,7 @@ int main(void)
         cmocka_unit_test(the_shape_of_the_trial_run_counts_where_there_was_one),
         cmocka_unit_test(strings_are_no_classes),
         cmocka_unit_test(a_vector_is_one_row),
+        cmocka_unit_test(one_value_without_dimensions_is_no_row_of_classes),
         cmocka_unit_test(the_primary_output_goes_by_name_then_rank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
