@@ -843,6 +843,10 @@ SITU_API int situ_object_list(struct situ *array, const char *selection,
 SITU_API int situ_object_next(struct situ_objects *objects, const struct situ_object **ret_object,
                               struct situ_error *error);
 
+/* Nonzero where the error that situ_object_next gave last is that of one directory, which cannot be
+ * listed: its next call goes on behind it. */
+SITU_API int situ_objects_unlisted(const struct situ_objects *objects);
+
 /* The bytes of the name of the object that was given last; lives as long as that. */
 SITU_API const char *situ_object_raw_name(const struct situ_objects *objects);
 

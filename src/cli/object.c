@@ -63,6 +63,7 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
     const struct situ_object *object;
     struct situ_error error;
     bool empty = true;
+    bool unlisted = false;
 
     int more = situ_object_list(cli->array, selection, &options, &objects, &error);
     if (more == 0) {
@@ -72,6 +73,10 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
             if (more > 0) {
                 empty = false;
                 print_object(listing, object, situ_object_raw_name(objects));
+            } else if (situ_objects_unlisted(objects)) {
+                cli_say_error(cli, &error);
+                unlisted = true;
+                more = 1;
             }
         }
     }
@@ -86,6 +91,7 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
     int status = cli_finish_output(STATUS_GOOD);
     if (status == STATUS_GOOD) {
         tell_left_out(listing, &left_out, empty);
+        status = unlisted ? STATUS_SOME_FAILED : STATUS_GOOD;
     }
     return status;
 }

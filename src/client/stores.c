@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/document.h"
+#include "client/fail.h"
 #include "client/left_out.h"
 #include "client/names.h"
 
@@ -27,6 +28,7 @@ struct situ_objects {
     struct buffer name;            /* as text: encoded where it is not UTF-8 */
     struct buffer raw_name;        /* its bytes */
     bool more;                     /* after this page */
+    bool unlisted;                 /* what was found last is a directory that cannot be listed */
     struct situ_left_out left_out; /* of the pages so far */
     struct situ_object object;
 };
@@ -163,6 +165,7 @@ static int fetch_page(struct situ_objects *objects, struct situ_error *error)
     if (objects->array->sniff) {
         url_append_query(&target, "sniff", "1");
     }
+    url_append_query(&target, "unlisted", "1");
     document_done(&objects->page);
     int result = document_get(&objects->page, objects->array, &target, error);
     if (result) {
@@ -239,6 +242,7 @@ int situ_object_next(struct situ_objects *objects, const struct situ_object **re
     if (!objects || !ret_object) {
         return -EINVAL;
     }
+    objects->unlisted = false;
     const struct json *list = json_member(objects->page.root, "objects");
     if (objects->position >= json_length(list)) {
         if (!objects->more) {
@@ -273,6 +277,13 @@ int situ_object_next(struct situ_objects *objects, const struct situ_object **re
     if (!name || buffer_ok(&objects->after) || !buffer_text(&objects->raw_name)) {
         return client_fail_memory(error);
     }
+    const struct json *fault = json_member(node, "error");
+    if (fault) {
+        objects->unlisted = true;
+        return client_fail(
+            error, client_code_parse(json_get_string(json_member(fault, "code"), "")),
+            "%.1000s: %.500s", name, json_get_string(json_member(fault, "message"), ""));
+    }
     int64_t size = json_get_integer(json_member(node, "size"), 0);
     objects->object =
         (struct situ_object){.name = name, .key = key, .size_bytes = size > 0 ? (uint64_t)size : 0};
@@ -283,6 +294,11 @@ int situ_object_next(struct situ_objects *objects, const struct situ_object **re
 const char *situ_object_raw_name(const struct situ_objects *objects)
 {
     return objects && objects->raw_name.size > 0 ? objects->raw_name.data : NULL;
+}
+
+int situ_objects_unlisted(const struct situ_objects *objects)
+{
+    return objects && objects->unlisted;
 }
 
 uint64_t situ_objects_skipped(const struct situ_objects *objects)

@@ -71,13 +71,27 @@ static bool flag(const struct call *call, const char *name)
     return value && strcmp(value, "0") != 0;
 }
 
+/* Of a directory that cannot be listed. */
+static void write_fault(struct buffer *body, int errnum)
+{
+    char text[128];
+    struct error fault;
+    (void)error_set(&fault, ERROR_UNREADABLE, "the directory cannot be listed: %s",
+                    error_text(errnum, text, sizeof text));
+    buffer_printf(body, ",\"error\":{\"code\":\"%s\",\"message\":", error_code_name(fault.code));
+    json_write_string(body, fault.message);
+    buffer_append_char(body, '}');
+}
+
 static void write_page(struct buffer *body, const struct store_page *page, bool sizes)
 {
     buffer_append_text(body, "{\"objects\":[");
     for (size_t i = 0; i < page->count; i++) {
         buffer_append_text(body, i ? ",{" : "{");
         object_name_write(body, "key", page->entries[i].key);
-        if (sizes) {
+        if (page->entries[i].errnum != 0) {
+            write_fault(body, page->entries[i].errnum);
+        } else if (sizes) {
             buffer_printf(body, ",\"size\":%" PRIu64, page->entries[i].size_bytes);
         }
         buffer_append_char(body, '}');
@@ -126,7 +140,8 @@ void route_object_list(struct call *call)
                                      .after = after ? after : "",
                                      .limit = limit,
                                      .images_only = !flag(call, "all"),
-                                     .sizes = flag(call, "sizes")};
+                                     .sizes = flag(call, "sizes"),
+                                     .unlisted = flag(call, "unlisted")};
     if (!store || list_page(call, store, &query, &page, &error) < 0) {
         call_respond_error(call, &error);
         return;

@@ -84,7 +84,8 @@ static int find_unlisted(struct walk *walk, int errnum, struct error *error)
 {
     const char *after = walk->query->after;
     size_t size = strlen(walk->path);
-    if (!walk->query->flawed || !is_of_directory(errnum) || size == 0 ||
+    bool wanted = walk->query->flawed || walk->query->unlisted;
+    if (!wanted || !is_of_directory(errnum) || size == 0 ||
         (starts_with(after, walk->path) && after[size] != '\0')) {
         return refuse_directory(walk, errnum, error);
     }

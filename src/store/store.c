@@ -166,7 +166,7 @@ int store_list(struct store *store, const struct store_list_query *query,
     struct store_list_query sane = *query;
     sane.prefix = query->prefix ? query->prefix : "";
     sane.after = query->after ? query->after : "";
-    size_t after_max = query->flawed ? LIMIT_NAME_BYTES : LIMIT_KEY_BYTES;
+    size_t after_max = query->flawed || query->unlisted ? LIMIT_NAME_BYTES : LIMIT_KEY_BYTES;
     if (strnlen(sane.prefix, LIMIT_KEY_BYTES + 1) > LIMIT_KEY_BYTES ||
         strnlen(sane.after, after_max + 1) > after_max) {
         return error_set(error, ERROR_MALFORMED,

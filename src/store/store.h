@@ -59,9 +59,10 @@ struct store_list_query {
     const struct exclusion *exclusion; /* leave out, and count, what it covers; NULL: nothing. What
                                         * `prefix` names up to its last slash is not looked at */
     bool sizes;                        /* fill size_bytes (one stat an object) */
-    bool flawed; /* give names that cannot be keys, too, in their place, instead of counting
-                  * them in left_out.names; `after` may be one. With images_only, one with a
-                  * foreign suffix is skipped as any other */
+    bool flawed;   /* give names that cannot be keys, too, in their place, instead of counting
+                    * them in left_out.names; `after` may be one. With images_only, one with a
+                    * foreign suffix is skipped as any other */
+    bool unlisted; /* of these, give the directories that cannot be listed; `after` may be one */
 };
 
 /* Where a read goes. */

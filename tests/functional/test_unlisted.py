@@ -93,3 +93,32 @@ def test_what_is_known_in_it_is_not_gone(plain_situd, photos):
     (photos / "secret/c.png").unlink()
     daemon.wait_for(lambda: len(lines()) == 8, "what is really gone")
     assert lines()[7] == {"object": "photos/secret/c.png", "gone": True}
+
+
+def test_a_listing_has_the_rest_and_ends_with_1(plain_situd, photos):
+    (photos / "secret").chmod(0)
+
+    def objects(*args):
+        r = subprocess.run([SITU, "--array", plain_situd.url, "object", "list", *args],
+                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        return r.returncode, r.stdout.splitlines(), r.stderr
+
+    told = "situ: photos/secret/: the directory cannot be listed: Permission denied"
+    status, listed, err = objects("photos/")
+    assert (status, listed) == (1, ["photos/a.png", "photos/b.png", "photos/z/d.png"])
+    assert err.startswith(told) and err.count("secret") == 1
+    status, listed, err = objects("photos/secret/", "-l")
+    assert (status, listed) == (1, []) and err.startswith(told)
+
+    # Page after page, each of one; and who does not know of it has a failure, no short list.
+    url, pages, after = f"{plain_situd.url}/v1/stores/photos/objects", [], ""
+    for _ in range(5):
+        page = plain_situd.session.get(url, params={"unlisted": 1, "limit": 1, "after": after}).json()
+        pages += page["objects"]
+        if not page["more"]:
+            break
+        after = pages[-1]["key"]
+    assert [one["key"] for one in pages] == ["a.png", "b.png", "secret/", "z/d.png"]
+    assert pages[2]["error"]["code"] == "unreadable"
+    r = plain_situd.session.get(url)
+    assert r.status_code == 422 and "secret/" in r.text
