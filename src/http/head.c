@@ -141,6 +141,7 @@ struct facts {
     unsigned hosts;
     unsigned lengths;
     unsigned encodings;
+    unsigned types;
     bool closes; /* Connection: close, in any of its fields */
     size_t cookies;
     size_t host; /* offset of its value in `text` */
@@ -221,6 +222,8 @@ static int judge_field(const char *name, const char *value, struct http_head *he
     } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
         facts->encodings++;
         head->chunked = strcasecmp(value, "chunked") == 0;
+    } else if (strcasecmp(name, "Content-Type") == 0) {
+        facts->types++;
     } else if (strcasecmp(name, "Connection") == 0) {
         facts->closes = facts->closes || list_has(value, "close");
         head->keep = !facts->closes && (head->keep || list_has(value, "keep-alive"));
@@ -309,6 +312,9 @@ static int judge_whole(const struct buffer *text, const struct http_head *head,
     }
     if (head->chunked && head->old) {
         return refuse(refusal, 400, "HTTP/1.0 has no Transfer-Encoding");
+    }
+    if (facts->types > 1) {
+        return refuse(refusal, 400, "more than one Content-Type");
     }
     if (facts->cookies > LIMIT_HEAD_PAIRS) {
         return refuse(refusal, 431, "more than 256 cookies");

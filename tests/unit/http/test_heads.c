@@ -34,6 +34,11 @@ struct sample {
 static const struct sample refused[] = {
     SAMPLE("no Host", LINE "\r\n", 400),
     SAMPLE("two Hosts", GET "Host: x\r\n\r\n", 400),
+    SAMPLE(
+        "two Content-Types",
+        POST
+        "Content-Type: application/json\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+        400),
     SAMPLE("user information in Host", LINE "Host: localhost:80@evil\r\n\r\n", 400),
     SAMPLE("a Host with a path", LINE "Host: x/y\r\n\r\n", 400),
     SAMPLE("a Host with a bad port", LINE "Host: x:8x\r\n\r\n", 400),
