@@ -188,6 +188,18 @@ static void count_magic(struct http_decoder *decoder, const char *input, size_t 
     decoder->magic = decoder->whole ? 0 : decoder->magic + (unsigned)(used < left ? used : left);
 }
 
+static int error_of(size_t result)
+{
+    switch (ZSTD_getErrorCode(result)) {
+    case ZSTD_error_memory_allocation:
+        return -ENOMEM;
+    case ZSTD_error_frameParameter_windowTooLarge:
+        return -EFBIG;
+    default:
+        return -EINVAL;
+    }
+}
+
 static int put_zstd(struct http_decoder *decoder, const char *input, size_t size, size_t *ret_used)
 {
     if (decoder->whole && size == 0) {
@@ -202,7 +214,7 @@ static int put_zstd(struct http_decoder *decoder, const char *input, size_t size
     *ret_used = in.pos;
     decoder->size = out.pos;
     if (ZSTD_isError(r)) {
-        return ZSTD_getErrorCode(r) == ZSTD_error_memory_allocation ? -ENOMEM : -EINVAL;
+        return error_of(r);
     }
     decoder->whole = r == 0;
     count_magic(decoder, input, in.pos);

@@ -25,7 +25,7 @@ const char *http_decoder_output(const struct http_decoder *decoder, size_t *ret_
 void http_decoder_taken(struct http_decoder *decoder); /* all of it */
 
 /* Goes on, with no output waiting. *ret_used of the input were used; there may be output for them,
- * also where there is no input. -EINVAL: malformed; -ENOMEM. */
+ * also where there is no input. -EINVAL: malformed; -EFBIG: a zstd window above 8 MiB; -ENOMEM. */
 must_check int http_decoder_put(struct http_decoder *decoder, const char *input, size_t size,
                                 size_t *ret_used);
 

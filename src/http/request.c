@@ -362,6 +362,22 @@ static bool keep_piece(struct http_request *request, const char *data, size_t si
                                                  : collect(request, data, size);
 }
 
+static void refuse_undecoded(struct http_request *request, int error)
+{
+    switch (error) {
+    case -ENOMEM:
+        http_request_refuse(request, 503, "out of memory for the body; try again");
+        return;
+    case -EFBIG:
+        http_request_refuse(request, 400,
+                            "the body's zstd window is larger than the 8 MiB that are taken; "
+                            "compress it without --ultra and --long");
+        return;
+    default:
+        http_request_refuse(request, 400, "the body is not what its Content-Encoding says");
+    }
+}
+
 /* Keeps what the decoder has, and has it go on. Returns how much of the data was used;
  * `*ret_waits`: what came out of it is to be kept later. */
 static size_t decode(struct http_request *request, const char *data, size_t size, bool *ret_waits)
@@ -381,9 +397,7 @@ static size_t decode(struct http_request *request, const char *data, size_t size
                     ? 0
                     : http_decoder_put(request->decoder, data + used, size - used, &step);
         if (r < 0) {
-            http_request_refuse(request, r == -ENOMEM ? 503 : 400,
-                                r == -ENOMEM ? "out of memory for the body; try again"
-                                             : "the body is not what its Content-Encoding says");
+            refuse_undecoded(request, r);
             break;
         }
         used += step;

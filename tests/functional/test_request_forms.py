@@ -139,6 +139,7 @@ def test_bodies_are_decoded(daemon):
             (b"br", b"x", 415, b"'br'"), (b"gzip, zstd", b"x", 415, b"'gzip, zstd'"),
             (b"gzip", b"not gzip", 400, b"Content-Encoding"), (b"gzip", gzip.compress(body)[:-3], 400, b"ends"),
             (b"zstd", zstd_raw(body)[:-3], 400, b"ends"),
+            (b"zstd", bytes.fromhex("28b52ffd0070010000"), 400, b"8 MiB"),  # a window of 16 MiB
             (b"zstd", bytes.fromhex("26b52ffd04e858ed"), 400, b"Content-Encoding"),  # of a draft of zstd
             (b"gzip", gzip.compress(body) + b"x", 400, b"Content-Encoding")):
         got, answer, _ = ask(daemon, post + coding + b"\n", data)
