@@ -707,6 +707,12 @@ size_t config_differences(const struct config *running, const struct config *fre
     return count;
 }
 
+uint64_t config_bodies_bytes(const struct config *config)
+{
+    uint64_t bytes = config->body_bytes * 4;
+    return bytes > LIMIT_JSON_BYTES ? bytes : LIMIT_JSON_BYTES;
+}
+
 void config_done(struct config *config)
 {
     for (size_t i = 0; i < CONFIG_LIST_MAX; i++) {

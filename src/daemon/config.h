@@ -87,6 +87,9 @@ must_check int config_check(const struct config *config, struct error *error);
 size_t config_differences(const struct config *running, const struct config *fresh, char *ret_names,
                           size_t size);
 
+/* What bodies in memory may have together: a control request's has room, whatever is set. */
+uint64_t config_bodies_bytes(const struct config *config);
+
 void config_done(struct config *config);
 
 #endif

@@ -272,13 +272,11 @@ static int start_http(struct service *service, struct listen_socket *sockets, un
         log_event(LOG_LEVEL_WARNING, "connections_cut", "connections=%llu descriptors=%llu",
                   (unsigned long long)connections, (unsigned long long)service->descriptors);
     }
-    uint64_t bodies = config->body_bytes * 4;
     struct http_config http = {.connection_limit = (unsigned)connections,
                                .header_ms = (int64_t)config->header_ms,
                                .body_ms = (int64_t)config->body_ms,
                                .idle_ms = (int64_t)config->idle_ms,
-                               .bodies_bytes =
-                                   bodies > LIMIT_JSON_BYTES ? bodies : LIMIT_JSON_BYTES,
+                               .bodies_bytes = config_bodies_bytes(config),
                                .answers = &service->answers,
                                .stall_ms = LIMIT_BODY_STALL_MS,
                                .identify = true};

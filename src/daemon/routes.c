@@ -271,6 +271,19 @@ static void refuse_unknown(struct call *call, bool path_known)
     }
 }
 
+/* A body too large for a place even where no other has one is refused at once. */
+static void accept_search(struct call *call)
+{
+    const struct config *config = &call->service->config;
+    uint64_t most = config_bodies_bytes(config);
+    if (call_content_type_is(call, "application/octet-stream")) {
+        most = config->body_bytes;
+    } else if (most > LIMIT_SEARCH_BYTES) {
+        most = LIMIT_SEARCH_BYTES;
+    }
+    http_accept_body(call->request, (size_t)most);
+}
+
 static void accept_body(struct call *call)
 {
     switch (call->route->body) {
@@ -289,9 +302,7 @@ static void accept_body(struct call *call)
         route_job_begin(call);
         break;
     case BODY_SEARCH:
-        http_accept_body(call->request, call_content_type_is(call, "application/octet-stream")
-                                            ? (size_t)call->service->config.body_bytes
-                                            : (size_t)LIMIT_SEARCH_BYTES);
+        accept_search(call);
         break;
     case BODY_VECTORS:
         route_index_import_begin(call);

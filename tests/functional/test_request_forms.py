@@ -217,3 +217,6 @@ def test_a_small_body_limit_leaves_room_for_json(situd, store, null_models):
     assert 500_000 < len(body) < 1 << 20
     code, answer, _ = ask(daemon, b"POST /v1/jobs HTTP/1.1\nContent-Type: application/json\n", body)
     assert code == 201, answer
+    # One that has no room though no other is there does not wait for it.
+    code, answer, _ = ask(daemon, b"POST /v1/indexes/none/search HTTP/1.1\nContent-Type: application/json\n", bytes(1 << 21))
+    assert code == 413, answer
