@@ -539,7 +539,9 @@ static int submit(struct dispatch *dispatch, struct infer_request *request,
                   struct infer_item *items, size_t count, struct dispatch_lane **ret_lane,
                   struct error *error)
 {
-    int result = dispatch_want_loaded(dispatch, request->model, error);
+    int result = request->source.class == QUEUE_INTERACTIVE
+                     ? dispatch_want_loaded(dispatch, request->model, error)
+                     : dispatch_want_loaded_again(dispatch, request->model, error);
     if (result < 0) {
         return result;
     }

@@ -27,6 +27,7 @@ bool dispatch_keep(struct dispatch *dispatch, struct model *model)
     HOLD(&dispatch->lock);
     model->runtime.unloaded = false; /* should it still wait for its objects */
     if (model->runtime.state == MODEL_FAILED) {
+        model->runtime.retry_later_ns = 0;
         model->runtime.retry_ns = 0; /* try at once: something may have been mended */
     }
     if (model->runtime.kept || atomic_load(&model->removed) || dispatch->stopping) {
@@ -107,7 +108,7 @@ void dispatch_load_kept(struct dispatch *dispatch)
         bool hopeless = runtime->state == MODEL_FAILED && runtime->fault == ERROR_UNFIT;
         struct error ignored;
         if (!runtime->worker && runtime->state != MODEL_LOADING && !hopeless &&
-            dispatch_want_loaded(dispatch, m, &ignored) < 0) {
+            dispatch_want_loaded_again(dispatch, m, &ignored) < 0) {
             continue; /* later */
         }
     }

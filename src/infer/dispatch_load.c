@@ -3,6 +3,7 @@
  * Loading models into workers: on first use, after a crash. A load blocks on a task thread, never
  * under the lock.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "infer/spawner.h"
 
 #define RETRY_LOAD_NS (5 * NS_PER_S)
+#define RETRY_LATER_NS (60 * NS_PER_S)
+#define TELL_AGAIN_NS (300 * NS_PER_S)
 
 enum { LOAD_ATTEMPTS = 3 };
 
@@ -67,6 +70,7 @@ static void publish_worker(struct dispatch *dispatch, struct model *model,
     dispatch->last_sandbox.sandbox_known = true;
     runtime->worker = worker;
     runtime->state = MODEL_LOADED;
+    runtime->failures = 0;
     runtime->memory_bytes = memory_bytes;
     runtime->last_used_ns = clock_now_ns();
     runtime->next_loaded = dispatch->loaded_models;
@@ -89,17 +93,60 @@ static enum error_code fault_of(enum error_code code)
     }
 }
 
-static void load_failed(struct dispatch *dispatch, struct model *model, const struct error *error,
-                        struct item_list *finished)
+/* 5 s, 10, 20, 40, 60, 60 ... */
+static int64_t later_ns(unsigned failures)
 {
+    int64_t wait_ns = RETRY_LOAD_NS;
+    for (unsigned i = 1; i < failures && wait_ns < RETRY_LATER_NS; i++) {
+        wait_ns *= 2;
+    }
+    return wait_ns < RETRY_LATER_NS ? wait_ns : RETRY_LATER_NS;
+}
+
+/* Is the failure news? The same one is logged once, and again every few minutes. */
+static bool is_news(struct model_runtime *runtime, const struct error *told, int64_t now_ns)
+{
+    bool same = runtime->failures > 0 && strcmp(runtime->failure.message, told->message) == 0;
+    runtime->untold = same ? runtime->untold + 1 : 0;
+    if (same && now_ns - runtime->told_ns < TELL_AGAIN_NS) {
+        return false;
+    }
+    runtime->told_ns = now_ns;
+    return true;
+}
+
+/* True where it is to be logged; *ret_times counts how often it has failed that way since the last
+ * line. */
+static bool load_failed(struct dispatch *dispatch, struct model *model, const struct error *error,
+                        struct item_list *finished, unsigned *ret_times)
+{
+    int64_t now_ns = clock_now_ns();
+    struct model_runtime *runtime = &model->runtime;
     struct error told = {0};
     (void)error_set(&told, ERROR_UNAVAILABLE, "model '%s' cannot be loaded: %.*s", model->name,
                     ERROR_MESSAGE_SIZE / 2, error->message);
-    model->runtime.state = MODEL_FAILED;
-    model->runtime.failure = told;
-    model->runtime.fault = fault_of(error->code);
-    model->runtime.retry_ns = clock_now_ns() + RETRY_LOAD_NS;
+    bool news = is_news(runtime, &told, now_ns);
+    *ret_times = runtime->untold > 0 ? runtime->untold : 1;
+    runtime->untold = news ? 0 : runtime->untold;
+    runtime->failures += runtime->failures < UINT_MAX;
+    runtime->state = MODEL_FAILED;
+    runtime->failure = told;
+    runtime->fault = fault_of(error->code);
+    runtime->retry_ns = now_ns + RETRY_LOAD_NS;
+    runtime->retry_later_ns = now_ns + later_ns(runtime->failures);
     dispatch_give_up_waiting(dispatch, model, &told, finished);
+    return news;
+}
+
+static void log_failure(const struct model *model, const char *version, const struct error *error,
+                        unsigned times)
+{
+    char quoted[ERROR_MESSAGE_SIZE];
+    bool given_up = error->code == ERROR_CANCELLED;
+    log_event(given_up ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+              given_up ? "model_load_given_up" : "model_load_failed",
+              "model=%s version=%s times=%u reason=%s", model->name, version, times,
+              log_quote(quoted, sizeof quoted, error->message));
 }
 
 /* Starts one, and looks whether what it loaded is fit for the model's task. */
@@ -181,6 +228,8 @@ static void load_task(void *argument)
     struct worker_process *worker = NULL;
     char version[MODEL_VERSION_SIZE]; /* the model gets a new one when it is published */
     (void)snprintf(version, sizeof version, "%s", model->version);
+    bool news = false;
+    unsigned times = 0;
     int64_t start = clock_now_ns();
     int result = start_worker(dispatch, model, &worker, &error);
     /* Once it is published, others may free the worker at any time. */
@@ -207,17 +256,14 @@ static void load_task(void *argument)
             publish_worker(dispatch, model, worker, memory_bytes);
             dispatch_resume_model(dispatch, model);
         } else {
-            load_failed(dispatch, model, &error, &finished);
+            news = load_failed(dispatch, model, &error, &finished, &times);
         }
         dispatch_take_waiters(dispatch, model, &outcome);
     }
     if (result < 0) {
-        char quoted[ERROR_MESSAGE_SIZE];
-        bool given_up = error.code == ERROR_CANCELLED;
-        log_event(given_up ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-                  given_up ? "model_load_given_up" : "model_load_failed",
-                  "model=%s version=%s reason=%s", model->name, version,
-                  log_quote(quoted, sizeof quoted, error.message));
+        if (news) {
+            log_failure(model, version, &error, times);
+        }
         if (worker) { /* it was loaded as situd began to stop */
             worker_process_free(worker);
             dispatch_worker_gone(dispatch);
@@ -253,6 +299,7 @@ static void start_load(struct dispatch *dispatch, struct model *model)
     }
     model->runtime.state = MODEL_FAILED;
     model->runtime.retry_ns = 0;
+    model->runtime.retry_later_ns = 0;
     model->runtime.fault = ERROR_BUSY;
     (void)error_set(&model->runtime.failure, ERROR_BUSY,
                     "model '%s' cannot be loaded now: too much else is going on", model->name);
@@ -280,4 +327,14 @@ int dispatch_want_loaded(struct dispatch *dispatch, struct model *model, struct 
         return error_code_errno(runtime->failure.code);
     }
     return 0;
+}
+
+int dispatch_want_loaded_again(struct dispatch *dispatch, struct model *model, struct error *error)
+{
+    const struct model_runtime *runtime = &model->runtime;
+    if (runtime->state == MODEL_FAILED && clock_now_ns() < runtime->retry_later_ns) {
+        *error = runtime->failure;
+        return error_code_errno(error->code);
+    }
+    return dispatch_want_loaded(dispatch, model, error);
 }

@@ -149,5 +149,8 @@ void dispatch_tell_waiters(const struct load_outcome *outcome);
 
 /* Under the lock: begins to load where that makes sense. 0, or the failure that stands. */
 int dispatch_want_loaded(struct dispatch *dispatch, struct model *model, struct error *error);
+/* The same for those who try again by themselves, such as jobs: after each failure they wait
+ * longer. */
+int dispatch_want_loaded_again(struct dispatch *dispatch, struct model *model, struct error *error);
 
 #endif

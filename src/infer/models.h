@@ -45,6 +45,10 @@ struct model_runtime {
     struct error failure;          /* MODEL_FAILED */
     enum error_code fault;         /* MODEL_FAILED: ERROR_UNFIT if it is the model's, else ours */
     int64_t retry_ns;              /* MODEL_FAILED: no new try before */
+    int64_t retry_later_ns;        /* the same for those who try again by themselves */
+    unsigned failures;             /* loads that failed, one after the other */
+    int64_t told_ns;               /* when that was logged last */
+    unsigned untold;               /* loads that failed likewise since then */
     int64_t last_used_ns;
     uint64_t memory_bytes;
     bool trial;    /* the load that goes on is a trial of a model that is being added */
