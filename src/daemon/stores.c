@@ -29,6 +29,7 @@ struct entry {
     struct stores *stores; /* borrowed */
     char *name;            /* owned; constant, as is `store` */
     struct store *store;   /* owned */
+    bool told_of;          /* those who keep a table of stores themselves have it */
 
     bool served;   /* it is in the configuration; guarded by `table`, as is: */
     char *exclude; /* owned; patterns, one a line */
@@ -288,6 +289,7 @@ int stores_open(const struct config *config, struct stores **ret_stores, struct 
         entry = stores->entries[i];
         set_served(entry, true);
         r = set_exclude(entry, &config->stores[i], error);
+        entry->told_of = true; /* by who opens the table */
         if (r == 0) {
             r = open_place(entry, error);
         }
@@ -356,9 +358,12 @@ static int serve(struct stores *stores, const struct config_store *config,
     r = set_exclude(entry, config, error);
     if (r == 0 && is_new) {
         r = open_place(entry, error);
-        r = r == 0 ? hooks->added(hooks->context, entry->store, entry->name, error) : r;
     } else if (r == 0 && moved) {
         r = follow_path(entry, config->path, error);
+    }
+    if (r == 0 && !entry->told_of) {
+        r = hooks->added(hooks->context, entry->store, entry->name, error);
+        entry->told_of = r == 0;
     }
     if (r < 0) {
         return r;
@@ -389,9 +394,17 @@ int stores_reload(struct stores *stores, const struct config *fresh,
                   const struct stores_hooks *hooks, struct error *error)
 {
     int first = 0;
+    char quoted[ERROR_MESSAGE_SIZE + 64];
     for (size_t i = 0; i < fresh->store_count; i++) {
-        int r = serve(stores, &fresh->stores[i], hooks, first == 0 ? error : NULL);
-        first = first == 0 ? r : first;
+        struct error fault = {.code = ERROR_NONE};
+        int r = serve(stores, &fresh->stores[i], hooks, &fault);
+        if (r < 0 && first < 0) {
+            log_event(LOG_LEVEL_ERROR, "reload_failed", "part=stores reason=%s",
+                      log_quote(quoted, sizeof quoted, fault.message));
+        } else if (r < 0) {
+            first = r;
+            *error = fault;
+        }
     }
     for (size_t i = 0; i < stores->count; i++) {
         struct entry *entry = stores->entries[i];

@@ -28,15 +28,16 @@ void stores_close(struct stores *stores); /* NULL is fine */
 
 /* What those do who keep a table of stores themselves. */
 struct stores_hooks {
-    /* A store that is new since the start; no name comes twice. */
+    /* A store that is new since the start; no name comes twice, but one that failed: it is not
+     * served before this succeeds. */
     int (*added)(void *context, struct store *store, const char *name, struct error *error);
     void *context;
 };
 
 /* Serves what the configuration has now: added stores, those with another path, and no removed one,
  * which is not found any more, and closed after LIMIT_STOP_MS: requests that have found it end. The
- * first fault is told, the other stores are changed all the same. One call at a time.
- * ERROR_TOO_LARGE (above LIMIT_STORES names since the start), ERROR_MEMORY. */
+ * first fault is told, further ones are logged; the other stores are changed all the same. One call
+ * at a time. ERROR_TOO_LARGE (above LIMIT_STORES names since the start), ERROR_MEMORY. */
 must_check int stores_reload(struct stores *stores, const struct config *fresh,
                              const struct stores_hooks *hooks, struct error *error);
 

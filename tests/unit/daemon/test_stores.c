@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of stores on reload: those who keep a table of their own are told of a new store until
+ * they have taken it, and each fault is told.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/stores.h"
+
+enum { STORES = 3 };
+
+struct bench {
+    char directory[64];
+    struct config config;
+    struct stores *stores;
+    int failing; /* so many calls of the hook fail */
+    int calls;
+};
+
+static int added(void *context, struct store *store, const char *name, struct error *error)
+{
+    struct bench *bench = context;
+    assert_non_null(store);
+    bench->calls++;
+    return bench->failing-- > 0 ? error_set(error, ERROR_INTERNAL, "no place for '%s'", name) : 0;
+}
+
+static void set_up(struct bench *bench)
+{
+    static char names[STORES][8] = {"a", "b", "c"};
+    static char paths[STORES][128];
+    *bench = (struct bench){.directory = "/tmp/situ-stores-XXXXXX"};
+    assert_non_null(mkdtemp(bench->directory));
+    bench->config.state = bench->directory;
+    for (size_t i = 0; i < STORES; i++) {
+        (void)snprintf(paths[i], sizeof paths[i], "%s/%s", bench->directory, names[i]);
+        assert_int_equal(mkdir(paths[i], 0700), 0);
+        bench->config.stores[i] = (struct config_store){.name = names[i], .path = paths[i]};
+    }
+    bench->config.store_count = 1; /* at the start */
+    assert_int_equal(stores_open(&bench->config, &bench->stores, NULL), 0);
+    bench->config.store_count = STORES;
+}
+
+static void tear_down(struct bench *bench)
+{
+    char path[128];
+    stores_close(bench->stores);
+    for (size_t i = 0; i < STORES; i++) {
+        assert_int_equal(rmdir(bench->config.stores[i].path), 0);
+    }
+    (void)snprintf(path, sizeof path, "%s/stores.json", bench->directory);
+    (void)unlink(path);
+    assert_int_equal(rmdir(bench->directory), 0);
+}
+
+/* What a reload writes to the log, in `text`. */
+static int reload(struct bench *bench, struct error *error, char *text, size_t size)
+{
+    char name[] = "/tmp/situ-log-XXXXXX";
+    struct stores_hooks hooks = {.added = added, .context = bench};
+    int file = mkstemp(name);
+    int before = dup(STDERR_FILENO);
+    assert_true(file >= 0 && before >= 0);
+    assert_true(dup2(file, STDERR_FILENO) >= 0);
+    bench->calls = 0;
+    int result = stores_reload(bench->stores, &bench->config, &hooks, error);
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    ssize_t got = pread(file, text, size - 1, 0);
+    assert_true(got >= 0);
+    text[got] = '\0';
+    (void)close(before);
+    (void)close(file);
+    (void)unlink(name);
+    return result;
+}
+
+static bool is_served(struct bench *bench, const char *name)
+{
+    return stores_find(bench->stores, name, strlen(name), NULL) != NULL;
+}
+
+static void a_store_that_was_not_taken_is_offered_again(void **state)
+{
+    struct bench bench;
+    struct error error = {.code = ERROR_NONE};
+    char text[4096];
+    (void)state;
+    set_up(&bench);
+    bench.failing = 2;
+    assert_true(reload(&bench, &error, text, sizeof text) < 0);
+    assert_int_equal(bench.calls, 2);
+    assert_string_equal(error.message, "no place for 'b'"); /* the caller's to log */
+    assert_non_null(strstr(text, "no place for 'c'"));
+    assert_true(is_served(&bench, "a") && !is_served(&bench, "b") && !is_served(&bench, "c"));
+
+    bench.failing = 1;
+    assert_true(reload(&bench, &error, text, sizeof text) < 0);
+    assert_int_equal(bench.calls, 2);
+    assert_true(!is_served(&bench, "b") && is_served(&bench, "c"));
+
+    bench.failing = 0;
+    assert_int_equal(reload(&bench, &error, text, sizeof text), 0);
+    assert_int_equal(bench.calls, 1);
+    assert_true(is_served(&bench, "b") && is_served(&bench, "c"));
+    assert_int_equal(reload(&bench, &error, text, sizeof text), 0);
+    assert_int_equal(bench.calls, 0);
+    tear_down(&bench);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_store_that_was_not_taken_is_offered_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
