@@ -262,6 +262,10 @@ static enum step end_body(struct http_connection *connection)
         connection->linger = true;
         request->close = true;
     } else if (!http_request_drain(request)) {
+        if (connection->decoded >= HTTP_DECODE_BYTES) {
+            http_loop_wake(connection);
+            return STEP_WAIT;
+        }
         return atomic_load(&connection->left) ? STEP_CLOSE : STEP_WAIT;
     }
     connection->phase = HTTP_PHASE_ANSWER;
@@ -347,6 +351,10 @@ static enum step step_body(struct http_connection *connection)
         }
     }
     bool waits = used < size && !body_is_over(connection) && !http_request_answers_at_once(request);
+    if (connection->decoded >= HTTP_DECODE_BYTES) { /* the others have their turn first */
+        http_loop_wake(connection);
+        return STEP_WAIT;
+    }
     if (waits) {
         return atomic_load(&connection->left) ? STEP_CLOSE : STEP_WAIT;
     }
@@ -534,6 +542,7 @@ void http_exchange_run(struct http_connection *connection)
     if (is_suspended(connection)) {
         return;
     }
+    connection->decoded = 0;
     for (unsigned i = 0; i < STEPS_AT_ONCE; i++) {
         enum step next = step(connection);
         if (next == STEP_WAIT) {

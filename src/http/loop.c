@@ -33,14 +33,16 @@ void http_loop_wake(struct http_connection *connection)
     if (connection->woken) {
         return;
     }
-    bool first = !loop->woken;
     connection->woken = true;
-    connection->woken_next = loop->woken;
-    loop->woken = connection;
-    if (first) {
-        uint64_t one = 1;
-        (void)!write(loop->event_fd, &one, sizeof(one));
+    connection->woken_next = NULL;
+    if (loop->woken) {
+        loop->woken_last->woken_next = connection;
+        loop->woken_last = connection;
+        return;
     }
+    loop->woken = loop->woken_last = connection;
+    uint64_t one = 1;
+    (void)!write(loop->event_fd, &one, sizeof(one));
 }
 
 void http_loop_forget(struct http_connection *connection)
@@ -58,11 +60,14 @@ void http_loop_forget(struct http_connection *connection)
     if (!connection->woken) {
         return;
     }
+    struct http_connection *before = NULL;
     for (struct http_connection **at = &loop->woken; *at; at = &(*at)->woken_next) {
         if (*at == connection) {
             *at = connection->woken_next;
+            loop->woken_last = loop->woken_last == connection ? before : loop->woken_last;
             return;
         }
+        before = *at;
     }
 }
 

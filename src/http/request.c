@@ -379,7 +379,7 @@ static void refuse_undecoded(struct http_request *request, int error)
 }
 
 /* Keeps what the decoder has, and has it go on. Returns how much of the data was used;
- * `*ret_waits`: what came out of it is to be kept later. */
+ * `*ret_waits`: what came out of it is to be kept later, or the connection's turn is over. */
 static size_t decode(struct http_request *request, const char *data, size_t size, bool *ret_waits)
 {
     size_t used = 0;
@@ -392,6 +392,11 @@ static size_t decode(struct http_request *request, const char *data, size_t size
             return used;
         }
         http_decoder_taken(request->decoder);
+        request->connection->decoded += out_size;
+        if (request->connection->decoded >= HTTP_DECODE_BYTES && !request->dropping) {
+            *ret_waits = true;
+            return used;
+        }
         size_t step = 0;
         int r = request->dropping
                     ? 0

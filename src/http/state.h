@@ -34,6 +34,7 @@ enum {
     HTTP_CONNECTION_SLACK = 64,  /* connections above the limit, while others are being closed */
     HTTP_DROP_BYTES = 64 * 1024, /* a refused body up to this is read, and the connection kept */
     HTTP_DROP_REFUSED_BYTES = 1 << 26,   /* of one that was refused halfway; then it is cut */
+    HTTP_DECODE_BYTES = 1 << 20,         /* a connection decodes so much of a body in its turn */
     HTTP_PROGRESS_BYTES = 64 * 1024,     /* what a streamed body or answer must move in `body_ms` */
     HTTP_STREAM_BLOCK = 16 * 1024,       /* the largest chunk of a streamed answer */
     HTTP_STREAM_KEPT_BYTES = 256 * 1024, /* a drained stream buffer above this is given back */
@@ -93,6 +94,7 @@ struct http_connection {
     unsigned empty_lines;    /* before the head */
     struct http_chunks chunks;
     uint64_t body_left;   /* of a body with Content-Length */
+    size_t decoded;       /* of a body, since the connection's turn began */
     struct buffer output; /* head or chunk, not yet sent */
     size_t output_taken;
     uint64_t body_sent; /* of request->answer */
@@ -116,7 +118,8 @@ struct http_loop {
     pthread_t thread;
 
     pthread_mutex_t lock;          /* guards the next */
-    struct http_connection *woken; /* those that something happened to */
+    struct http_connection *woken; /* those that something happened to, the first of them first */
+    struct http_connection *woken_last;
 
     /* T1 only. */
     struct http_connection *first;
@@ -259,8 +262,9 @@ struct http_request *http_request_new(struct http_connection *connection);
 void http_request_begin(struct http_request *request, const struct http_refusal *refusal);
 /* Answered before its body is read, and worth no waiting for it. */
 bool http_request_answers_at_once(const struct http_request *request);
-/* A piece of the body. Returns how much of it was taken: less where the sink has no room, or there
- * is no place in memory; the connection then waits. -EPIPE: the connection is to be cut. */
+/* A piece of the body. Returns how much of it was taken: less where the sink has no room, there is
+ * no place in memory, or the turn is over; the connection then waits. -EPIPE: the connection is to
+ * be cut. */
 must_check ptrdiff_t http_request_take(struct http_request *request, const char *data, size_t size);
 /* What a decoder still holds of the body, once all of it has come. True when it is through; false
  * while the connection waits. */

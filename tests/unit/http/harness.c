@@ -89,7 +89,12 @@ static int upload_sink(void *context, const void *bytes, size_t size)
         atomic_fetch_add(&upload->app->paused, 1);
         return HTTP_SINK_FULL;
     }
+    int probe_fd = atomic_load(&upload->app->probe_fd);
+    if (upload->size == 0 && probe_fd > 0) {
+        client_send_text(probe_fd, "GET /inline HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
     upload->size += size;
+    atomic_store(&upload->app->uploaded, upload->size);
     if (upload->fail && upload->size >= upload->fail) {
         upload->failed = true;
         return -EINVAL;
@@ -124,6 +129,7 @@ static void app_ready(void *context, struct http_request *request)
     struct app *app = context;
     atomic_fetch_add(&app->readied, 1);
     if (is_path(request, "/inline")) {
+        atomic_store(&app->uploaded_first, atomic_load(&app->uploaded));
         http_respond(request, 200, "text/plain", "inline\n", 7, NULL);
     } else if (is_path(request, "/never")) {
         hold(app, request);

@@ -55,6 +55,10 @@ struct app {
     _Atomic unsigned paused;   /* how often a sink had no room */
     _Atomic int append_result; /* the last one that was not 0 */
     _Atomic size_t pending_most;
+
+    _Atomic int probe_fd;          /* above 0: /inline is asked for there when an upload begins */
+    _Atomic size_t uploaded;       /* by the last upload */
+    _Atomic size_t uploaded_first; /* what it was when /inline last came */
 };
 
 /* Bytes to be told apart: lines like those of results, or noise. The same each time. */
