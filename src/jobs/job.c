@@ -155,10 +155,10 @@ void job_log_end(struct job *job)
     }
     bool has_reason = info.reason.code != ERROR_NONE;
     log_event(LOG_LEVEL_INFO, "job_ended",
-              "job=%s state=%s results=%llu failed=%llu cached=%llu%s%s", info.spec.id,
+              "job=%s state=%s results=%llu failed=%llu cached=%llu gone=%llu%s%s", info.spec.id,
               job_state_name(info.state), (unsigned long long)info.results,
               (unsigned long long)info.failed, (unsigned long long)info.cached,
-              has_reason ? " reason=" : "",
+              (unsigned long long)info.gone, has_reason ? " reason=" : "",
               has_reason ? log_quote(text, sizeof text, info.reason.message) : "");
     job_info_done(&info);
 }

@@ -329,6 +329,7 @@ def test_what_is_removed_beside_a_job_is_gone_and_no_failure(situd, tmp_path, nu
     daemon.stop()
     daemon.start()
     assert daemon.job(job)["gone"] == 10 and daemon.job(job)["state"] == "done"
+    assert " gone=10" in daemon.log()
 
 
 # ---- SIGHUP ----
