@@ -343,6 +343,13 @@ static int follow_path(struct entry *entry, const char *path, struct error *erro
     return 0;
 }
 
+/* A store that comes back, or moves, is opened again: not for what happened to its directory. */
+static void begin_telling_anew(struct entry *entry)
+{
+    HOLD(&entry->stores->lock);
+    entry->told_generation = 0;
+}
+
 /* Serves a store as the configuration has it, whatever was before. */
 static int serve(struct stores *stores, const struct config_store *config,
                  const struct stores_hooks *hooks, struct error *error)
@@ -355,6 +362,9 @@ static int serve(struct stores *stores, const struct config_store *config,
     bool is_new = !entry->store;
     bool was_served = is_served(entry);
     bool moved = !is_new && strcmp(entry->path, config->path) != 0;
+    if (!was_served || moved) {
+        begin_telling_anew(entry);
+    }
     r = set_exclude(entry, config, error);
     if (r == 0 && is_new) {
         r = open_place(entry, error);

@@ -370,6 +370,8 @@ def test_stores_are_added_moved_and_removed_without_a_restart(situd, tmp_path, n
     assert (keys("photos"), keys("more"), keys("late")) == (["c.png"], ["b.png"], 503)
     reload(("photos", "a"), ("more", "b"))
     assert (keys("photos"), keys("late")) == (["a.png"], 404)
+    assert "event=store_moved" in daemon.log() and "event=store_added" in daemon.log()
+    assert "event=store_reopened" not in daemon.log()  # nothing happened to the directories
     assert "restart_needed" not in daemon.log() and "reload_failed" not in daemon.log()
 
 
