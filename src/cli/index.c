@@ -221,7 +221,8 @@ static int tell_end(const struct situ_index *index)
     }
     (void)fprintf(stderr, "%" PRIu64 " rows", index->rows);
     if (index->failed > 0) {
-        (void)fprintf(stderr, ", %" PRIu64 " objects failed: situ job follow ", index->failed);
+        (void)fprintf(stderr, ", %" PRIu64 " %s failed: situ job follow ", index->failed,
+                      index->failed == 1 ? "object" : "objects");
         escape_print(stderr, index->job);
     }
     (void)fputc('\n', stderr);

@@ -195,7 +195,7 @@ def test_failed_objects_rebuild_and_faults(array, situ_cli, photos, tmp_path):
     (photos / "zz-bad.jpg").write_bytes(b"no image")
     done = situ_cli(array, "index", "create", "more", "--model", "demo-features@1", "--store", "photos", "--wait")
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{COUNT} rows, 1 objects failed: situ job follow ")
+    assert done.stderr.startswith(f"{COUNT} rows, 1 object failed: situ job follow ")
     done = situ_cli(array, "index", "rebuild", "alike", "--model", "demo-features", "--wait")
     assert done.returncode in (0, 1) and done.stderr.startswith(f"{COUNT} rows")
     for arguments, words in ((("index", "create", "x", "--model", "demo", "--store", "photos"), "gives no embeddings"),

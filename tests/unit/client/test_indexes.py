@@ -69,7 +69,7 @@ class Care(Indexes):
         self.fake.stores["photos"][b"x.bad"] = 1
         self.fake.filling = 3
         done = self.situ("index", "create", "like", "--model", "clip", "--store", "photos", "--wait", status=1)
-        self.assertEqual(done.err, "30 rows, 1 objects failed: situ job follow job00001\n")
+        self.assertEqual(done.err, "30 rows, 1 object failed: situ job follow job00001\n")
         self.assertEqual(self.fake.filling, 0)
         self.fake.filling = 2
         done = self.situ("index", "rebuild", "like", "--model", "clip@3", "--wait", "--json", status=1)
