@@ -152,6 +152,12 @@ static int parse(const char *text, size_t size, const char *what, bool large,
         root =
             json_loadb(marked.data, marked.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
     }
+    if (!root && json_error_code(&fault) == json_error_null_character) {
+        return error_set(error, ERROR_MALFORMED,
+                         "%s: not valid JSON at line %d, column %d: a string has \\u0000, which is "
+                         "not taken in JSON: give such bytes as binary data or base64",
+                         what, fault.line, fault.column);
+    }
     if (!root) {
         return error_set(error, ERROR_MALFORMED, "%s: not valid JSON at line %d, column %d: %s",
                          what, fault.line, fault.column, fault.text);

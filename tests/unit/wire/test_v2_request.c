@@ -318,7 +318,8 @@ static void malformed_requests_are_told_why(void **state)
            "BYTES");
     refuse(NAMED("\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[1]"), "wants strings");
     refuse(NAMED("\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[\"a.jpg\"]"), "not base64");
-    refuse(NAMED("\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[\"a\\u0000b\"]"), "JSON");
+    refuse(NAMED("\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[\"a\\u0000b\"]"),
+           "give such bytes as binary data or base64");
     refuse(NAMED("\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[\"\"],"
                  "\"parameters\":{\"encoding\":\"hex\"}"),
            "encoding");
