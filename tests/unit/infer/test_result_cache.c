@@ -163,7 +163,9 @@ static int setup(void **state)
                                         .normalize_embedding = true,
                                         .onnx_path = (char *)(uintptr_t) "model.onnx"};
     fixture->model.spec = &fixture->spec;
+    static struct tensor_info outputs[] = {{.name = "logits"}, {.name = "embedding"}};
     fixture->model.runtime.facts.output_count = 2;
+    fixture->model.runtime.facts.outputs = outputs;
     fixture->request = (struct infer_request){.model = &fixture->model, .top = 5};
     fixture->item = (struct infer_item){.request = &fixture->request,
                                         .kind = ITEM_STORED,
