@@ -126,9 +126,10 @@ void call_respond(struct call *call, unsigned status, const char *content_type, 
     if (atomic_exchange(&call->answered, true)) {
         return;
     }
+    unsigned sent = http_prepare_buffer(call->request, status, content_type, body, headers);
     metrics_count_status(call->model ? &call->model->requests : &call->service->other_requests,
-                         status);
-    http_respond_buffer(call->request, status, content_type, body, headers);
+                         sent);
+    http_respond_prepared(call->request);
 }
 
 void call_respond_source(struct call *call, const char *content_type,

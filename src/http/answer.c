@@ -202,10 +202,9 @@ static void encode_whole(const struct http_request *request, struct whole *whole
     http_encoder_free(encoder);
 }
 
-/* Takes over `body`. False where the budget has no room for it: the request is not answered then.
- */
-must_check static bool respond_owned(struct http_request *request, const struct whole *whole,
-                                     struct buffer *body)
+/* Takes over `body`. False where the budget has no room for it: there is no answer then. */
+must_check static bool make_owned(struct http_request *request, const struct whole *whole,
+                                  struct buffer *body, struct http_answer *ret_answer)
 {
     struct http_answer answer = {.status = whole->status, .body = *body};
     *body = BUFFER_INIT;
@@ -221,33 +220,38 @@ must_check static bool respond_owned(struct http_request *request, const struct 
     if (whole->may_encode) {
         http_answer_coding(&answer, whole->coding);
     }
-    http_answer_give(request, &answer);
+    *ret_answer = answer;
     return true;
 }
 
-static void refuse(struct http_request *request)
+static void make_error(struct http_request *request, unsigned status, const char *message,
+                       struct http_answer *ret_answer);
+
+static void make_refusal(struct http_request *request, struct http_answer *ret_answer)
 {
-    http_respond_error(request, 503,
-                       "the answers that wait to be sent are at their limit; try again");
+    make_error(request, 503, "the answers that wait to be sent are at their limit; try again",
+               ret_answer);
 }
 
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
                   const void *body, size_t size, const char *const *headers)
 {
     struct whole whole = {.status = status, .content_type = content_type, .headers = headers};
+    struct http_answer answer;
     struct buffer encoded = BUFFER_INIT;
     encode_whole(request, &whole, body, size, &encoded);
     if (encoded.size == 0) {
         buffer_append(&encoded, body, size);
     }
-    if (!respond_owned(request, &whole, &encoded)) {
-        refuse(request);
+    if (!make_owned(request, &whole, &encoded, &answer)) {
+        make_refusal(request, &answer);
     }
+    http_answer_give(request, &answer);
 }
 
-/* Takes over `taken`. False as respond_owned(). */
-must_check static bool respond_taken(struct http_request *request, struct whole *whole,
-                                     struct buffer taken)
+/* Takes over `taken`. False as make_owned(). */
+must_check static bool make_taken(struct http_request *request, struct whole *whole,
+                                  struct buffer taken, struct http_answer *ret_answer)
 {
     struct buffer encoded = BUFFER_INIT;
     encode_whole(request, whole, taken.data, taken.size, &encoded);
@@ -255,23 +259,46 @@ must_check static bool respond_taken(struct http_request *request, struct whole 
         buffer_done(&taken);
         taken = encoded;
     }
-    return respond_owned(request, whole, &taken);
+    return make_owned(request, whole, &taken, ret_answer);
+}
+
+static void make_buffer(struct http_request *request, struct whole *whole, struct buffer *body,
+                        struct http_answer *ret_answer)
+{
+    struct buffer taken = *body;
+    *body = BUFFER_INIT;
+    if (buffer_ok(&taken) < 0) {
+        buffer_done(&taken);
+        make_error(request, 503, "out of memory for the answer", ret_answer);
+    } else if (!make_taken(request, whole, taken, ret_answer)) {
+        make_refusal(request, ret_answer);
+    }
 }
 
 void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
                          struct buffer *body, const char *const *headers)
 {
     struct whole whole = {.status = status, .content_type = content_type, .headers = headers};
-    struct buffer taken = *body;
-    *body = BUFFER_INIT;
-    if (buffer_ok(&taken) < 0) {
-        buffer_done(&taken);
-        http_respond_error(request, 503, "out of memory for the answer");
-        return;
-    }
-    if (!respond_taken(request, &whole, taken)) {
-        refuse(request);
-    }
+    struct http_answer answer;
+    make_buffer(request, &whole, body, &answer);
+    http_answer_give(request, &answer);
+}
+
+unsigned http_prepare_buffer(struct http_request *request, unsigned status,
+                             const char *content_type, struct buffer *body,
+                             const char *const *headers)
+{
+    struct whole whole = {.status = status, .content_type = content_type, .headers = headers};
+    http_answer_done(&request->prepared);
+    make_buffer(request, &whole, body, &request->prepared);
+    return request->prepared.status;
+}
+
+void http_respond_prepared(struct http_request *request)
+{
+    struct http_answer answer = request->prepared;
+    request->prepared = (struct http_answer){.status = 0};
+    http_answer_give(request, &answer);
 }
 
 static void append_json_text(struct buffer *body, const char *text)
@@ -303,7 +330,8 @@ static const char *code_of(unsigned status)
     }
 }
 
-void http_respond_error(struct http_request *request, unsigned status, const char *message)
+static void make_error(struct http_request *request, unsigned status, const char *message,
+                       struct http_answer *ret_answer)
 {
     static const char *const retry[] = {"Retry-After", "1", NULL};
     static const char *const allow[] = {"Allow", "GET, HEAD, POST, PUT, DELETE", NULL};
@@ -319,5 +347,12 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
     buffer_append_text(&body, "\",\"code\":\"");
     buffer_append_text(&body, code_of(status));
     buffer_append_text(&body, "\"}\n");
-    (void)!respond_taken(request, &whole, body); /* it is short, and so not counted */
+    (void)!make_taken(request, &whole, body, ret_answer); /* it is short, and so not counted */
+}
+
+void http_respond_error(struct http_request *request, unsigned status, const char *message)
+{
+    struct http_answer answer = {.status = 0};
+    make_error(request, status, message, &answer);
+    http_answer_give(request, &answer);
 }

@@ -191,6 +191,12 @@ void http_respond(struct http_request *request, unsigned status, const char *con
  * failed buffer makes it 503. */
 void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
                          struct buffer *body, const char *const *headers);
+/* The same in two steps, for who must know what is sent before it is: the first returns the status,
+ * which is 503 where the answer's budget or memory has no room. By one thread of a request. */
+unsigned http_prepare_buffer(struct http_request *request, unsigned status,
+                             const char *content_type, struct buffer *body,
+                             const char *const *headers);
+void http_respond_prepared(struct http_request *request);
 /* A 200 whose body is made as the client takes it, and is not encoded: `read` fills up to `room`
  * bytes, from the listener's thread, and must not block; it returns how many, 0 at the end, or a
  * negative errno, which cuts the connection. `size` is HTTP_SIZE_UNKNOWN (the answer is chunked) or

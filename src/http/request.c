@@ -54,6 +54,7 @@ void http_request_unref(struct http_request *request)
         return;
     }
     http_answer_done(&request->answer);
+    http_answer_done(&request->prepared);
     buffer_done(&request->text);
     buffer_done(&request->body);
     http_decoder_free(request->decoder);

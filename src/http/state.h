@@ -229,6 +229,8 @@ struct http_request {
     struct buffer body;
     _Atomic uint64_t bytes_received;
 
+    struct http_answer prepared; /* of the thread that prepares one */
+
     pthread_mutex_t lock;         /* guards all below */
     struct http_connection *live; /* borrowed; NULL when the request is over */
     struct http_answer answer;

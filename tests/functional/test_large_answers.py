@@ -196,3 +196,15 @@ def test_a_client_that_takes_nothing_loses_its_answer(situd, models):
     assert held(daemon) > 16 * MIB
     daemon.wait_for(lambda: held(daemon) == 0, "the answer to be given up")
     client.close()
+
+
+def test_an_answer_that_is_refused_counts_as_refused(situd, tmp_path, null_models):
+    # Any answer above 4 KiB is refused; those of /metrics are encoded, and below.
+    daemon = situd("--engine", "null", "--models", null_models(**{f"model-{i}": "sleep 0" for i in range(40)}),
+                   "--answer-bytes", "1")
+    before = daemon.metrics()
+    r = daemon.session.get(f"{daemon.url}/v1/models", headers={"Accept-Encoding": "identity"}, timeout=60)
+    assert r.status_code == 503 and "limit" in r.json()["error"]
+    after = daemon.metrics()
+    grown = {name: after[name] - before.get(name, 0) for name in after if "requests_total" in name}
+    assert [name for name in grown if grown[name] and "503" in name], grown
