@@ -116,6 +116,7 @@ static void send_tensors(struct worker *worker)
     told->count = mode_is(worker, "no_outputs") ? 1 : 3;
     told->tensors[0].info = (struct tensor_info){"pixel_values", DATATYPE_FP32, {4, {-1, 3, 8, 8}}};
     told->tensors[1].info = (struct tensor_info){"logits", DATATYPE_FP32, {2, {-1, CLASSES}}};
+    told->tensors[1].seen = (struct tensor_shape){2, {1, CLASSES}};
     told->tensors[2].info = (struct tensor_info){"other", DATATYPE_FP32, {2, {-1, CLASSES}}};
     if (mode_is(worker, "rank")) {
         told->tensors[1].info.shape.rank = 99;
