@@ -215,12 +215,12 @@ struct http_request {
     /* admission.c. */
     uint64_t reserved;               /* server->lock; of the server's body_bytes */
     uint64_t wanted;                 /* server->lock; what it waits for, 0: nothing */
-    bool has_sent;                   /* server->lock; something of its body has come */
     struct http_request *place_next; /* server->lock */
     int64_t waiting_since_ns;        /* server->lock */
     _Atomic int64_t progress_ns;     /* when its body last moved; 0: it holds no place */
     uint64_t progress_bytes;         /* T1; since then */
     atomic_bool evicted;             /* it has lost its place, or its time to get one is over */
+    bool has_sent;                   /* server->lock; something of its body has come */
 
     /* Written by T1 before `ready`, read by any holder afterwards. */
     struct buffer text; /* method, target, header fields: NUL-terminated, at the offsets below */
@@ -243,7 +243,6 @@ struct http_request {
     bool stream_ended;
     bool stream_aborted;
     bool has_room; /* http_body_resume() was called while nothing was suspended */
-    bool above;    /* more than `low_water` was pending since `drained` was last called */
     struct buffer pending;
     size_t pending_taken; /* of `pending`, already sent */
     size_t low_water;
@@ -254,6 +253,7 @@ struct http_request {
     _Atomic int64_t held_until_ns; /* when they are flushed at the latest; 0: nothing held */
     int64_t held_last_ns;          /* what it was last; 0: nothing was ever held */
     uint32_t held_ms;              /* how long that was */
+    bool above; /* more than `low_water` was pending since `drained` was last called */
 };
 
 /* request.c: what T1 does with a request. */
