@@ -69,6 +69,8 @@ __attribute__((format(printf, 2, 3))) static void append(struct text *text, cons
 {
     va_list arguments;
     va_start(arguments, format);
+    /* The analyzer does not see that it was started. */
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized)
     int size = vsnprintf(text->buffer + text->used, LEFT_OUT_SIZE - text->used, format, arguments);
     va_end(arguments);
     size_t room = LEFT_OUT_SIZE - 1 - text->used;

@@ -48,10 +48,10 @@ struct place {
     struct store base;
     char *name; /* owned */
     uint32_t look_ms;
+    bool has_thread;
     void (*changed)(void *context, struct store *store); /* guarded by the lock */
     void *context;
     pthread_t thread;
-    bool has_thread;
     atomic_uint_least64_t generation; /* written under the lock */
 
     pthread_mutex_t lock;        /* guards all below */
@@ -59,18 +59,18 @@ struct place {
     char *path;                  /* owned; constant while `looking` */
     int64_t retire_ns;           /* when it is detached; 0: never */
     struct opened *opened;       /* a reference; NULL: not available */
-    unsigned open_roots;         /* opened ones whose descriptors are not given back yet */
     struct place_watch *watches; /* linked; borrowed */
     struct store_condition condition;
+    uint64_t looks; /* that came to their end */
+    int64_t look_began_ns;
+    int64_t end_ns;      /* for its last look no longer; 0: its end has not begun */
+    unsigned open_roots; /* opened ones whose descriptors are not given back yet */
     bool filled;
     bool looked; /* once at least */
     bool looking;
-    bool doubted;   /* reading failed as on a device that is gone: the next look asks it */
-    bool wanted;    /* a look by the place's thread, before its time */
-    uint64_t looks; /* that came to their end */
-    int64_t look_began_ns;
+    bool doubted; /* reading failed as on a device that is gone: the next look asks it */
+    bool wanted;  /* a look by the place's thread, before its time */
     bool stopping;
-    int64_t end_ns; /* for its last look no longer; 0: its end has not begun */
     bool thread_over;
 };
 

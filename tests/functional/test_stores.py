@@ -90,6 +90,9 @@ def test_a_store_that_is_missing_at_the_start_keeps_no_other_from_being_served(
 
 def test_an_empty_mount_point_is_no_empty_store_also_after_a_restart(
         situd, photos, null_models, situ_cli):
+    (photos / "all").mkdir()
+    for file in photos.glob("*.png"):
+        file.rename(photos / "all" / file.name)
     daemon = start(situd, null_models, photos=photos)
     standing = daemon.start_job("quick", {"store": "photos"}, standing=True, interval_s=1)["id"]
     daemon.wait_for(lambda: daemon.job(standing)["idle"], "the job to have seen everything")
@@ -98,14 +101,13 @@ def test_an_empty_mount_point_is_no_empty_store_also_after_a_restart(
     photos.mkdir()
     daemon.start()
     assert "empty, and was not" in refused(daemon.get("/v1/stores/photos/objects"))
-    refused(daemon.infer("quick", "photos/0.png"))
+    refused(daemon.infer("quick", "photos/all/0.png"))
     refused(look(daemon, "photos"))
     photos.rmdir()
     away.rename(photos)
     assert look(daemon, "photos").json()["state"] == "available"
     assert len(daemon.get("/v1/stores/photos/objects").json()["objects"]) == 5
-    for file in photos.iterdir():
-        file.unlink()
+    (photos / "all").rename(photos.with_name("gone"))  # all at once: what goes singly is told as gone
     refused(daemon.get("/v1/stores/photos/objects"))
     daemon.wait_for_job(standing, "paused")
     assert daemon.job(standing)["results"] == 5, "nothing is told as gone yet"
