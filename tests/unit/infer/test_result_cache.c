@@ -370,7 +370,7 @@ static void another_package_pipeline_or_engine_is_another_task(void **state)
 {
     struct fixture *fixture = *state;
     infer(fixture);
-    struct model other = {.spec = &fixture->spec};
+    struct model other = {.spec = &fixture->spec, .runtime = fixture->model.runtime};
     fixture->request.model = &other;
     infer(fixture);
     assert_true(fixture->item.cached); /* the same package under another name */
@@ -380,14 +380,14 @@ static void another_package_pipeline_or_engine_is_another_task(void **state)
     specs[1].pipeline.exif_transpose = true;
     specs[2].apply_softmax = 0;
     for (size_t i = 0; i < 3; i++) {
-        struct model changed = {.spec = &specs[i]};
+        struct model changed = {.spec = &specs[i], .runtime = fixture->model.runtime};
         fixture->request.model = &changed;
         infer(fixture);
         assert_false(fixture->item.cached);
     }
     result_cache_close(fixture->cache);
     open_cache(fixture, "onnxruntime");
-    struct model fresh = {.spec = &fixture->spec};
+    struct model fresh = {.spec = &fixture->spec, .runtime = fixture->model.runtime};
     fixture->request.model = &fresh;
     infer(fixture);
     assert_false(fixture->item.cached);
