@@ -46,26 +46,32 @@ def latencies(daemon, model, keys):
 
 
 def test_single_requests_beside_a_job(situd, photo_corpus):
-    """With a model that takes its time: the demo's would be done with its job before the requests are."""
+    """One waits for no more than what runs already. What a run takes while all lanes are busy is measured in the same
+    seconds, so that the speed of the machine's cores, alone and together, cancels out. With a model that takes its
+    time: the demo's would be done with its job before the requests are."""
     model, keys = photo_corpus.model, photo_corpus.names
     daemon = situd("--store", f"photos={photo_corpus.photos}", "--models", photo_corpus.models, "--cache-size", "0")
+    cores = daemon.session.get(f"{daemon.url}/v1/status").json()["cores"]  # so many lanes run at a time
     latencies(daemon, model, keys)
-    best = None
+    best = (float("inf"), float("inf"))
     quietest = 1.0
     for _ in range(ROUNDS):
-        began, before = time.monotonic(), others_seconds(daemon)
         idle, _ = latencies(daemon, model, keys)
         number = start_job(daemon, model=model,
                            select={"store": "photos", "keys": (keys * 32)[:4096]})
         daemon.wait_for(lambda: job(daemon, number)["results"] > 50, "the job to run")
+        began, before, first = time.monotonic(), others_seconds(daemon), job(daemon, number)["results"]
         median, p99 = latencies(daemon, model, keys)
-        assert job(daemon, number)["state"] == "running", "the job ended before the requests did"
+        after = job(daemon, number)
+        seconds = time.monotonic() - began
+        assert after["state"] == "running", "the job ended before the requests did"
         daemon.session.delete(f"{daemon.url}/v1/jobs/{number}").raise_for_status()
-        others = (others_seconds(daemon) - before) / (time.monotonic() - began)
-        quietest = min(quietest, others)
-        best = min(best or (median / idle, p99 / median), (median / idle, p99 / median))
+        quietest = min(quietest, (others_seconds(daemon) - before) / seconds)
+        run = seconds * 1e3 * cores / (after["results"] - first + REQUESTS)
+        best = min(best[0], median / run), min(best[1], p99 / median)
         print(f"\nidle median {idle:.2f} ms; beside a job median {median:.2f} ms ({median / idle:.2f} times), "
-              f"p99 {p99:.2f} ms ({p99 / median:.2f} times the median)", end="")
+              f"p99 {p99:.2f} ms ({p99 / median:.2f} times the median); a run {run:.2f} ms "
+              f"({median / run:.2f} times)", end="")
         if best[0] < 2 and best[1] < 3:
             break
     if (best[0] >= 2 or best[1] >= 3) and quietest > 0.15:

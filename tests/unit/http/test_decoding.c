@@ -12,7 +12,9 @@
 
 #include "harness.h"
 
-enum { TURN = 1 << 20, SLACK = 64 << 10 };
+/* In one round of the loop a connection may have two turns: for its socket, and because it woke
+ * itself. The other client's socket becomes ready in the first turn; two more may come before it. */
+enum { TURN = 1 << 20, TURNS = 3, SLACK = 64 << 10 };
 
 static int setup(void **state)
 {
@@ -51,7 +53,7 @@ static void expect_turns(struct app *app, const char *coding, const void *body, 
     client_read(probe, false, &answer);
     assert_int_equal(answer.status, 200);
     answer_done(&answer);
-    assert_in_range(atomic_load(&app->uploaded_first), 1, 2 * TURN + SLACK);
+    assert_in_range(atomic_load(&app->uploaded_first), 1, TURNS * TURN + SLACK);
     (void)close(fd);
     (void)close(probe);
     atomic_store(&app->probe_fd, 0);
