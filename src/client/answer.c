@@ -11,7 +11,7 @@
 
 #include "client/names.h"
 #include "client/plain_numbers.h"
-#include "wire/object_name.h"
+#include "data/object_name.h"
 
 static const struct situ_class no_class = {.label = ""};
 

@@ -11,8 +11,8 @@
 #include "base/buffer.h"
 #include "base/pool.h"
 
+#include "base/json.h"
 #include "client/fail.h"
-#include "wire/json.h"
 #include "wire/result_line.h"
 
 struct answer {

@@ -7,9 +7,9 @@
 #define SITU_CLIENT_DOCUMENT_H
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/pool.h"
 #include "client/request.h"
-#include "wire/json.h"
 
 struct document {
     struct buffer text;

@@ -8,11 +8,11 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "client/index_object.h"
 #include "client/names.h"
-#include "wire/base64.h"
-#include "wire/object_name.h"
+#include "data/object_name.h"
 
 struct import {
     int (*next)(void *context, struct situ_vector *ret_vector);

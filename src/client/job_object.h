@@ -5,8 +5,8 @@
 #ifndef SITU_CLIENT_JOB_OBJECT_H
 #define SITU_CLIENT_JOB_OBJECT_H
 
+#include "base/json.h"
 #include "client/fail.h"
-#include "wire/json.h"
 
 enum { JOB_ID_BYTES_MAX = 64 };
 

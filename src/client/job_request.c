@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "wire/json.h"
+#include "base/json.h"
 
 enum { TOKEN_SIZE = 13, INTERVAL_MAX_S = 86400 };
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "wire/json.h"
+#include "base/json.h"
 
 static uint64_t count_of(const struct json *object, const char *key)
 {

@@ -6,8 +6,8 @@
 #ifndef SITU_CLIENT_LINES_H
 #define SITU_CLIENT_LINES_H
 
+#include "base/json.h"
 #include "client/stream.h"
-#include "wire/json.h"
 
 struct lines {
     struct stream stream;

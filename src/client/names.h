@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "client/fail.h"
-#include "wire/object_name.h"
+#include "data/object_name.h"
 
 /* "NAME" or "NAME@VERSION", split. */
 struct model_name {

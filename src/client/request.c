@@ -11,8 +11,8 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/limits.h"
-#include "wire/json.h"
 
 enum {
     RETRY_WAIT_MAX_MS = 5000,

@@ -11,7 +11,7 @@
 #include "client/index_object.h"
 #include "client/names.h"
 #include "client/plain_numbers.h"
-#include "wire/object_name.h"
+#include "data/object_name.h"
 
 struct hits {
     struct situ_hits public; /* first */

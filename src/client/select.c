@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "client/fail.h"
 #include "client/index_object.h"
 #include "client/names.h"
 #include "client/request.h"
-#include "wire/json.h"
 
 static int write_patterns(struct buffer *out, const struct situ_select_options *options,
                           struct situ_error *error)

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/limits.h"
 #include "client/names.h"
-#include "wire/json.h"
-#include "wire/object_name.h"
+#include "data/object_name.h"
 
 enum {
     JSON_NAMES_BYTES_MAX = 900 * 1024, /* with its other members a body stays below 1 MiB */

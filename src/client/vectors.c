@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "client/index_object.h"
 #include "client/lines.h"
 #include "client/names.h"
-#include "wire/base64.h"
 
 struct situ_vectors {
     struct lines lines;

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json.h"
 #include "base/log.h"
-#include "wire/json.h"
 
 /* ---- life ---- */
 

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "cache/cache.h"
 #include "daemon/listen.h"
 #include "model/package.h"
-#include "results/results.h"
 #include "store/exclusion.h"
 
 #define DEFAULT_FILE "/etc/situ/situd.conf"
@@ -392,7 +392,7 @@ static int set_defaults(struct config *config, struct error *error)
     *config = (struct config){
         .socket_mode = 0660,
         .keep_jobs_s = LIMIT_JOB_KEEP_S,
-        .cache_bytes = RESULTS_LIMIT_BYTES_DEFAULT,
+        .cache_bytes = CACHE_LIMIT_BYTES_DEFAULT,
         .queue = LIMIT_QUEUE,
         .connections = LIMIT_CONNECTIONS,
         .body_bytes = LIMIT_BODY_BYTES,

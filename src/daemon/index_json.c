@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "wire/json.h"
-#include "wire/object_name.h"
+#include "base/json.h"
+#include "data/object_name.h"
 
 static const char *const metrics[] = {
     [INDEX_COSINE] = "cosine", [INDEX_DOT] = "dot", [INDEX_EUCLIDEAN] = "euclidean"};

@@ -12,7 +12,7 @@
 
 #include "daemon/service.h"
 #include "infer/answer.h"
-#include "infer/result_cache.h"
+#include "infer/reuse.h"
 
 /* One object on its way. An item is taken by the job's thread, and given back by whoever is done
  * with it. */
@@ -182,7 +182,7 @@ static int run_start(struct jobs_run *run, struct jobs_object *object)
     item->identity = object->identity;
     item->has_identity = true;
     item->looked_up = false;
-    if (result_cache_find(run->service->cache, item)) {
+    if (reuse_find(run->service->cache, item)) {
         complete(run, item);
         return 0;
     }

@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <time.h>
 
-#include "wire/json.h"
-#include "wire/object_name.h"
+#include "base/json.h"
+#include "data/object_name.h"
 
 static void write_text(struct buffer *out, const char *name, const char *text)
 {

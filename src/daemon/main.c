@@ -121,12 +121,11 @@ static int open_cache(struct service *service, struct error *error)
     if (config->cache_bytes == 0) {
         return 0;
     }
-    int result =
-        result_cache_open(path, config->cache_bytes, config->engine, &service->cache, error);
+    int result = reuse_open(path, config->cache_bytes, config->engine, &service->cache, error);
     const char *name = NULL;
     struct store *store = NULL;
     for (size_t i = 0; result == 0 && stores_at(service->stores, i, &name, &store); i++) {
-        result = result_cache_add_store(service->cache, store, name);
+        result = reuse_add_store(service->cache, store, name);
         if (result < 0) {
             (void)error_set(error, ERROR_INTERNAL, "store '%s': no place in the result cache",
                             name);
@@ -454,7 +453,7 @@ static void service_done(struct service *service)
     tasks_free(service->transfers);
     models_free(service->models);
     dispatch_free(service->dispatch);
-    result_cache_close(service->cache);
+    reuse_close(service->cache);
     stores_close(service->stores);
     secrets_done(&service->secrets);
     free(service->warning);

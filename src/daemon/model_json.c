@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/json.h"
+#include "base/json.h"
 #include "wire/pipeline_json.h"
 
 void tensors_write_json(struct buffer *out, const struct tensor_info *tensors, uint32_t count)

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "infer/models.h"
 #include "model/package.h"
-#include "wire/json.h"
 #include "wire/tar.h"
 
 enum { COPY_BYTES = 1 << 20 };

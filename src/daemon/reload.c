@@ -39,7 +39,7 @@ static int reload_certificates(struct service *service, const struct config *fre
 static int cache_store(void *context, struct store *store, const char *name, struct error *error)
 {
     struct service *service = context;
-    if (!service->cache || result_cache_add_store(service->cache, store, name) == 0) {
+    if (!service->cache || reuse_add_store(service->cache, store, name) == 0) {
         return 0;
     }
     return error_set(error, ERROR_INTERNAL, "store '%s': no place in the result cache", name);

@@ -15,9 +15,9 @@ static const char *yes_no(bool value)
 
 void route_cache(struct call *call)
 {
-    struct results_status status;
+    struct cache_status status;
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    result_cache_status(call->service->cache, &status);
+    reuse_status(call->service->cache, &status);
     buffer_printf(&body, "{\"on\":%s,\"paused\":%s", yes_no(status.on), yes_no(status.paused));
     buffer_printf(&body, ",\"entries\":{\"contents\":%" PRIu64 ",\"answers\":%" PRIu64 "}",
                   status.content_entries, status.answer_entries);
@@ -38,7 +38,7 @@ void route_cache_clear(struct call *call)
 {
     struct error error = {0};
     cleanup_buffer struct buffer nothing = BUFFER_INIT;
-    if (result_cache_clear(call->service->cache, &error) < 0) {
+    if (reuse_clear(call->service->cache, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }

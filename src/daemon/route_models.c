@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "daemon/body_writer.h"
 #include "daemon/model_json.h"
 #include "daemon/package_upload.h"
 #include "daemon/routes.h"
-#include "wire/json.h"
 
 void route_model_list(struct call *call)
 {

@@ -172,7 +172,7 @@ static int unfit(const struct search *search, size_t dimension, const char *of, 
 static int take_embedding(struct search *search, size_t i, struct error *error)
 {
     const struct infer_item *item = &search->items[i];
-    const struct results_value *answer = &item->answer;
+    const struct cache_value *answer = &item->answer;
     if (item->error.code != ERROR_NONE && search->request.list) {
         return error_set(error, item->error.code, "'%.300s': %s",
                          search_request_object(&search->request, search->queries[i]),
@@ -182,7 +182,7 @@ static int take_embedding(struct search *search, size_t i, struct error *error)
         *error = item->error;
         return error_code_errno(error->code);
     }
-    if (answer->kind != RESULTS_EMBEDDING) {
+    if (answer->kind != CACHE_EMBEDDING) {
         return error_set(error, ERROR_UNFIT, "model '%s' gave no embedding", search->model->name);
     }
     if (answer->embedding_size != search->shape.dimension) {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "daemon/routes.h"
-#include "wire/json.h"
 
 static const char *yes_no(bool value)
 {
@@ -86,10 +86,10 @@ static void write_kinds(struct buffer *out, const char *name, const char *help, 
     buffer_printf(out, "%s{kind=\"answer\"} %" PRIu64 "\n", name, answers);
 }
 
-static void write_cache(struct buffer *out, struct result_cache *cache)
+static void write_cache(struct buffer *out, struct reuse *cache)
 {
-    struct results_status status;
-    result_cache_status(cache, &status);
+    struct cache_status status;
+    reuse_status(cache, &status);
     write_kinds(out, "situ_cache_hits_total", "Contents known by identity, answers by content",
                 status.content_hits, status.answer_hits);
     write_kinds(out, "situ_cache_misses_total", "The same, not known", status.content_misses,

@@ -5,11 +5,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "daemon/routes.h"
+#include "data/object_name.h"
 #include "store/exclusion.h"
 #include "store/place.h"
-#include "wire/json.h"
-#include "wire/object_name.h"
 
 struct store *service_store_find(struct service *service, const char *name, size_t length,
                                  struct error *error)

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "daemon/model_json.h"
 #include "daemon/routes.h"
-#include "wire/json.h"
 
 static void respond_text(struct call *call, const char *text)
 {

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "daemon/routes.h"
 #include "infer/batching.h"
-#include "wire/json.h"
 
 /* ---- configuration ---- */
 

@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "daemon/piece_stream.h"
 #include "daemon/routes.h"
+#include "data/tensor_bytes.h"
 #include "infer/answer.h"
 #include "infer/postprocess.h"
-#include "wire/tensor_bytes.h"
 #include "wire/v2_request.h"
 #include "wire/v2_response.h"
 
@@ -213,7 +213,7 @@ struct classification {
 /* An answer stands for the one row of the primary output. */
 static bool has_answer(const struct infer_item *item)
 {
-    return tensor_set_is_empty(&item->request->outputs) && item->answer.kind == RESULTS_CLASSES;
+    return tensor_set_is_empty(&item->request->outputs) && item->answer.kind == CACHE_CLASSES;
 }
 
 static int row_classes(const struct classification *c, const struct infer_item *item, size_t row,
@@ -527,7 +527,7 @@ static void prefer_answer(const struct call *call, struct v2_call *v2)
     const struct wanted *only = &v2->wanted[0];
     if (v2->wanted_count == 1 && call->model->spec->task == MODEL_IMAGE_CLASSIFICATION &&
         only->output == call->model->runtime.primary_output && only->classification > 0 &&
-        only->classification <= RESULTS_CLASSES_MAX) {
+        only->classification <= CACHE_CLASSES_MAX) {
         v2->request.outputs = (struct tensor_set){{0}};
         v2->request.top = only->classification;
     }

@@ -21,7 +21,7 @@
 #include "infer/dispatch.h"
 #include "infer/metrics.h"
 #include "infer/models.h"
-#include "infer/result_cache.h"
+#include "infer/reuse.h"
 #include "infer/tasks.h"
 #include "jobs/jobs.h"
 #include "retrieval/retrieval.h"
@@ -34,12 +34,12 @@ struct service {
     struct config config;
     struct stores *stores; /* owned */
     struct models *models;
-    struct tasks *tasks;        /* requests about jobs, indexes and models */
-    struct tasks *loads;        /* models on their way into workers */
-    struct tasks *trials;       /* the same for models that are being added */
-    struct tasks *listings;     /* of stores */
-    struct tasks *transfers;    /* packages, vectors and large bodies */
-    struct result_cache *cache; /* owned; NULL: none */
+    struct tasks *tasks;     /* requests about jobs, indexes and models */
+    struct tasks *loads;     /* models on their way into workers */
+    struct tasks *trials;    /* the same for models that are being added */
+    struct tasks *listings;  /* of stores */
+    struct tasks *transfers; /* packages, vectors and large bodies */
+    struct reuse *cache;     /* owned; NULL: none */
     struct dispatch *dispatch;
     struct jobs *jobs;               /* owned */
     struct job_streams *job_streams; /* owned */

@@ -13,13 +13,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
 #include "base/whole_file.h"
 #include "store/exclusion.h"
 #include "store/place.h"
-#include "wire/json.h"
 
 enum { FORMAT = 1 };
 

@@ -15,8 +15,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "wire/tensor.h"
-#include "wire/tensor_set.h"
+#include "data/tensor.h"
+#include "data/tensor_set.h"
 
 struct engine;       /* the environment: one a process */
 struct engine_model; /* one session */

@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "data/tensor_bytes.h"
 #include "engine/engine.h"
 #include "engine/onnx_counts.h"
-#include "wire/tensor_bytes.h"
 
 enum { ORT_LEVEL = 18, OUTPUT_ALIGNMENT = 64 };
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
+#include "data/tensor_bytes.h"
 #include "infer/postprocess.h"
-#include "wire/tensor_bytes.h"
 
 static void write_error(struct buffer *out, const struct infer_item *item, const char *object)
 {
@@ -50,24 +50,24 @@ static int make_embedding(const struct infer_item *item, float **ret_values, siz
 
 void answer_make(struct infer_item *item)
 {
-    struct results_value *answer = &item->answer;
-    struct result_class classes[RESULTS_CLASSES_MAX];
+    struct cache_value *answer = &item->answer;
+    struct result_class classes[CACHE_CLASSES_MAX];
     float *values = NULL;
     if (item->output_count == 0) {
         return;
     }
     switch (item->request->model->spec->task) {
     case MODEL_IMAGE_CLASSIFICATION:
-        if (best_classes(item, RESULTS_CLASSES_MAX, classes, &answer->class_count, NULL) == 0) {
-            answer->kind = RESULTS_CLASSES;
+        if (best_classes(item, CACHE_CLASSES_MAX, classes, &answer->class_count, NULL) == 0) {
+            answer->kind = CACHE_CLASSES;
         }
         for (size_t i = 0; i < answer->class_count; i++) {
-            answer->classes[i] = (struct results_class){classes[i].index, classes[i].score};
+            answer->classes[i] = (struct cache_class){classes[i].index, classes[i].score};
         }
         break;
     case MODEL_FEATURE_EXTRACTION:
         if (make_embedding(item, &values, &answer->embedding_size, NULL) == 0) {
-            answer->kind = RESULTS_EMBEDDING;
+            answer->kind = CACHE_EMBEDDING;
             answer->embedding = values;
             answer->memory = values;
         }
@@ -77,14 +77,14 @@ void answer_make(struct infer_item *item)
     }
 }
 
-bool answer_suffices(const struct results_value *answer, size_t top)
+bool answer_suffices(const struct cache_value *answer, size_t top)
 {
     /* Fewer than could be kept: the model has no more. */
-    return answer->kind == RESULTS_CLASSES &&
-           (top <= answer->class_count || answer->class_count < RESULTS_CLASSES_MAX);
+    return answer->kind == CACHE_CLASSES &&
+           (top <= answer->class_count || answer->class_count < CACHE_CLASSES_MAX);
 }
 
-size_t answer_classes(const struct results_value *answer, size_t top,
+size_t answer_classes(const struct cache_value *answer, size_t top,
                       struct result_class *ret_classes)
 {
     size_t count = top < answer->class_count ? top : answer->class_count;
@@ -126,7 +126,7 @@ static void write_embedding(struct buffer *out, struct infer_item *item, const c
                             .embedding_base64 = options->binary,
                             .embedding = item->answer.embedding,
                             .embedding_size = item->answer.embedding_size};
-    if (item->answer.kind != RESULTS_EMBEDDING) {
+    if (item->answer.kind != CACHE_EMBEDDING) {
         if (make_embedding(item, &values, &result.embedding_size, &item->error) < 0) {
             write_error(out, item, object);
             return;

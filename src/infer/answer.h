@@ -25,11 +25,11 @@ struct answer_options {
 void answer_make(struct infer_item *item);
 
 /* Does an answer of classes tell the best `top` of them? */
-bool answer_suffices(const struct results_value *answer, size_t top);
+bool answer_suffices(const struct cache_value *answer, size_t top);
 
 /* The best classes of an answer, without labels: at most `top`, which ret_classes has room for, and
  * as many as it tells. */
-size_t answer_classes(const struct results_value *answer, size_t top,
+size_t answer_classes(const struct cache_value *answer, size_t top,
                       struct result_class *ret_classes);
 
 /* Appends the result object of a finished item (no line feed). `object` may be NULL. An outcome

@@ -257,7 +257,7 @@ static void run_item(struct dispatch *dispatch, struct dispatch_lane *lane, stru
     struct garbage garbage = settle(dispatch, item, worker, outcome, &finished);
     (void)pthread_mutex_unlock(&dispatch->lock);
     if (outcome == LANE_DONE) { /* else the item may be in another lane by now */
-        result_cache_keep(dispatch->config.cache, item);
+        reuse_keep(dispatch->config.cache, item);
     }
     dispatch_discard(dispatch, &garbage);
     dispatch_finish_all(dispatch, &finished);

@@ -16,7 +16,7 @@
 #include "infer/item.h"
 #include "infer/metrics.h"
 #include "infer/models.h"
-#include "infer/result_cache.h"
+#include "infer/reuse.h"
 #include "infer/tasks.h"
 #include "infer/worker_process.h"
 
@@ -25,9 +25,9 @@ struct dispatch;
 struct dispatch_config {
     struct worker_config worker; /* lanes included */
     size_t queue_limit;
-    uint64_t memory_budget;     /* of all workers, in bytes; 0: no bound */
-    struct result_cache *cache; /* borrowed; NULL: none */
-    struct tasks *trials;       /* borrowed; places for the loads of models that are being added */
+    uint64_t memory_budget; /* of all workers, in bytes; 0: no bound */
+    struct reuse *cache;    /* borrowed; NULL: none */
+    struct tasks *trials;   /* borrowed; places for the loads of models that are being added */
 };
 
 /* `loads`: places for models that are loaded at a time; more of them wait their turn. Borrowed. */

@@ -13,12 +13,12 @@
 
 #include "base/budget.h"
 #include "base/error.h"
+#include "cache/cache.h"
+#include "data/tensor.h"
+#include "data/tensor_set.h"
 #include "infer/models.h"
-#include "results/results.h"
 #include "sched/queue.h"
 #include "store/store.h"
-#include "wire/tensor.h"
-#include "wire/tensor_set.h"
 
 enum item_state { ITEM_IDLE, ITEM_QUEUED, ITEM_PARKED, ITEM_SUSPECT, ITEM_RUNNING, ITEM_DONE };
 
@@ -74,9 +74,9 @@ struct infer_item {
     struct error error;
     struct item_output *outputs; /* owned; data in the same block, or in the answer's memory */
     uint32_t output_count;
-    size_t output_bytes;         /* what it counts for in the request's */
-    size_t budget_bytes;         /* and in the budget of all answers */
-    struct results_value answer; /* owned; kind 0: none */
+    size_t output_bytes;       /* what it counts for in the request's */
+    size_t budget_bytes;       /* and in the budget of all answers */
+    struct cache_value answer; /* owned; kind 0: none */
     uint64_t read_bytes;
     int64_t began_ns; /* in a lane; 0: it never was */
     int64_t input_ns; /* reading and preprocessing */
@@ -84,8 +84,8 @@ struct infer_item {
     bool cached; /* the outcome came out of the result cache */
 
     /* Between lane and result cache. */
-    bool keep;                     /* the outcome is to be kept, as that of `content` */
-    struct results_digest content; /* SHA-256 of what was read */
+    bool keep;                   /* the outcome is to be kept, as that of `content` */
+    struct cache_digest content; /* SHA-256 of what was read */
 };
 
 struct infer_request {

@@ -12,10 +12,10 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "data/tensor_bytes.h"
 #include "infer/answer.h"
 #include "infer/cgroup.h"
 #include "wire/npy.h"
-#include "wire/tensor_bytes.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -46,12 +46,12 @@ static int64_t time_of_day_ns(void)
 static bool find_unread(const struct lane_context *context, struct infer_item *item)
 {
     struct error ignored;
-    if (item->looked_up || !result_cache_covers(context->cache, item) ||
+    if (item->looked_up || !reuse_covers(context->cache, item) ||
         store_stat(item->store, item->key, &item->identity, &ignored) < 0) {
         return false;
     }
     item->has_identity = true;
-    return result_cache_find(context->cache, item);
+    return reuse_find(context->cache, item);
 }
 
 static void begin_waiting(void *argument)
@@ -93,8 +93,7 @@ static void hand_over(const struct lane_context *context, struct infer_item *ite
 {
     bool trusted = !store_identity_is_fresh(&reading->identity, began_ns);
     int64_t start = clock_now_ns();
-    bool found =
-        result_cache_find_content(context->cache, item, reading->bytes, reading->size, trusted);
+    bool found = reuse_find_content(context->cache, item, reading->bytes, reading->size, trusted);
     metrics_observe(context->metrics, STAGE_HASH, clock_now_ns() - start);
     if (!found) {
         memcpy(area, reading->bytes, reading->size);
@@ -116,7 +115,7 @@ static int take_in_stored(const struct lane_context *context, struct infer_item 
     /* Of before the reading began: whatever changes the object after it was read does so later than
      * this, and leaves a later time stamp than any that is not fresh by it. */
     int64_t began_ns = time_of_day_ns();
-    bool covered = context->room && result_cache_covers(context->cache, item);
+    bool covered = context->room && reuse_covers(context->cache, item);
     struct reading reading = {.bytes = covered ? context->room : area,
                               .capacity = LIMIT_LANE_INPUT_BYTES};
     int result = read_object(context, item->store, item->key, &reading, &item->error);
@@ -302,7 +301,7 @@ static int take_in(const struct lane_context *context, struct infer_item *item,
 static void make_answer(struct infer_item *item)
 {
     bool wanted = tensor_set_is_empty(&item->request->outputs) &&
-                  (item->keep || item->request->top <= RESULTS_CLASSES_MAX);
+                  (item->keep || item->request->top <= CACHE_CLASSES_MAX);
     if (wanted && item->error.code == ERROR_NONE) {
         answer_make(item);
     }
@@ -375,8 +374,8 @@ void infer_item_reset(struct infer_item *item)
     free(item->outputs);
     item->outputs = NULL;
     item->output_count = 0;
-    results_value_done(&item->answer);
-    item->answer = (struct results_value){0};
+    cache_value_done(&item->answer);
+    item->answer = (struct cache_value){0};
     item->read_bytes = 0;
     item->began_ns = item->input_ns = item->run_ns = 0;
     item->cached = item->keep = false;

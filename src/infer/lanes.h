@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "infer/item.h"
 #include "infer/metrics.h"
-#include "infer/result_cache.h"
+#include "infer/reuse.h"
 #include "infer/worker_process.h"
 
 enum lane_outcome {
@@ -26,10 +26,10 @@ enum lane_outcome {
 };
 
 struct lane_context {
-    uint32_t lane;              /* its index, of its buffer in each worker, too */
-    struct result_cache *cache; /* borrowed; NULL: none */
-    struct metrics *metrics;    /* borrowed */
-    void *room;                 /* borrowed; see lane_room_new(); NULL: without the cache */
+    uint32_t lane;           /* its index, of its buffer in each worker, too */
+    struct reuse *cache;     /* borrowed; NULL: none */
+    struct metrics *metrics; /* borrowed */
+    void *room;              /* borrowed; see lane_room_new(); NULL: without the cache */
     /* Told when the lane begins, and when it has ended, to wait for a disk; not called for objects
      * that are in memory already. NULL: nobody is told. */
     void (*waiting)(void *owner, bool begins);

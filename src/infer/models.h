@@ -14,11 +14,11 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "cache/cache.h"
 #include "infer/metrics.h"
 #include "infer/model_stats.h"
 #include "infer/worker_process.h"
 #include "model/package.h"
-#include "results/results.h"
 
 enum { MODEL_VERSION_SIZE = 24 };
 
@@ -71,11 +71,11 @@ struct model {
     struct error broken;     /* why it cannot */
     struct status_counts requests;
     struct model_stats stats;
-    atomic_bool changed;        /* the package is not the one that was read: nothing is cached */
-    atomic_bool task_known;     /* set once `task` stands, for good */
-    struct results_digest task; /* what the result cache knows this model's answers by */
-    atomic_bool abandoned;      /* nobody waits for its load any more: that is given up */
-    atomic_bool removed;        /* set once, after the next two */
+    atomic_bool changed;      /* the package is not the one that was read: nothing is cached */
+    atomic_bool task_known;   /* set once `task` stands, for good */
+    struct cache_digest task; /* what the result cache knows this model's answers by */
+    atomic_bool abandoned;    /* nobody waits for its load any more: that is given up */
+    atomic_bool removed;      /* set once, after the next two */
     void (*released)(void *context); /* told when a removed model is held by one owner only; may run
                                         on any thread and under any lock */
     void *released_context;          /* borrowed; outlives the model */

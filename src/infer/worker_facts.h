@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "data/tensor.h"
+#include "data/tensor_set.h"
 #include "wire/message.h"
 #include "wire/pipeline.h"
-#include "wire/tensor.h"
-#include "wire/tensor_set.h"
 
 struct worker_facts {
     uint32_t landlock_abi;

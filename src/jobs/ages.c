@@ -8,9 +8,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/whole_file.h"
-#include "wire/json.h"
 
 #define FILE_NAME "ages"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "wire/json.h"
-#include "wire/object_name.h"
+#include "base/json.h"
+#include "data/object_name.h"
 
 bool item_code_pauses(enum error_code code)
 {

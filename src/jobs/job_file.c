@@ -13,9 +13,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "base/whole_file.h"
-#include "wire/json.h"
-#include "wire/object_name.h"
+#include "data/object_name.h"
 
 enum { FORMAT = 1, MEMBERS = 26 };
 

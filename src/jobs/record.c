@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "base/crc32c.h"
-#include "wire/json.h"
-#include "wire/object_name.h"
+#include "base/json.h"
+#include "data/object_name.h"
 
 #define MEMBER "\"log\":\""
 #define OBJECT_HEAD "{\"object\":\""

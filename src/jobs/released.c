@@ -8,9 +8,9 @@
 #include <inttypes.h>
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/seal.h"
 #include "base/whole_file.h"
-#include "wire/json.h"
 
 enum { FORMAT = 1, FILE_BYTES = 4096 };
 

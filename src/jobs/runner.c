@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "jobs/counter.h"
 #include "jobs/item.h"
@@ -20,7 +21,6 @@
 #include "jobs/selection.h"
 #include "jobs/table.h"
 #include "jobs/window.h"
-#include "wire/json.h"
 
 enum {
     SYNC_BYTES = 256 << 10, /* lines that wait are synced at the latest when they are so many */

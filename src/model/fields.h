@@ -14,7 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "wire/json.h"
+#include "base/json.h"
 
 struct fields {
     const char *file;          /* borrowed; as messages name it: "config.json: pretrained_cfg" */

@@ -11,11 +11,11 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "data/object_name.h"
 #include "retrieval/job.h"
 #include "retrieval/spec.h"
-#include "wire/json.h"
-#include "wire/object_name.h"
 #include "wire/result_line.h"
 
 enum {

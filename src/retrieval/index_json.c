@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/whole_file.h"
+#include "data/object_name.h"
 #include "retrieval/spec.h"
-#include "wire/json.h"
-#include "wire/object_name.h"
 
 enum { FORMAT = 1, MEMBERS = 13, NEXT_MEMBERS = 4 };
 

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "wire/json.h"
+#include "base/json.h"
 
 void left_out_tally_add(struct left_out_tally *sum, const struct left_out_tally *more)
 {

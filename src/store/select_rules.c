@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/limits.h"
 #include "store/exclusion.h"
-#include "wire/json.h"
 
 void select_rules_done(struct select_rules *rules)
 {

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/json.h"
+#include "base/json.h"
+#include "data/object_name.h"
 #include "wire/member.h"
-#include "wire/object_name.h"
 
 enum { DEFAULT_TOP = 5, DEFAULT_PRIORITY = 5, DEFAULT_INTERVAL_S = 60, MAX_INTERVAL_S = 86400 };
 enum { NAME_BYTES = LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYTES };

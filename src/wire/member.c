@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "wire/object_name.h"
+#include "data/object_name.h"
 
 int member_get(const struct json *object, const char *name, enum json_type type,
                const struct json **ret_node, struct error *error)

@@ -13,9 +13,9 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/pool.h"
-#include "wire/json.h"
 
 enum { MODEL_VERSION_TEXT = 24 }; /* a version's text and its NUL */
 

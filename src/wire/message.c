@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "wire/tensor_bytes.h"
+#include "data/tensor_bytes.h"
 
 static int malformed(struct error *error, const char *what)
 {

@@ -28,9 +28,9 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "data/tensor.h"
+#include "data/tensor_set.h"
 #include "wire/pipeline.h"
-#include "wire/tensor.h"
-#include "wire/tensor_set.h"
 
 #define MESSAGE_VERSION 5u
 #define MESSAGE_PATH_SIZE 1024u

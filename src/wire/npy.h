@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "wire/tensor.h"
+#include "data/tensor.h"
 
 struct npy {
     enum datatype datatype;

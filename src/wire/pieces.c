@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/json.h"
-#include "wire/tensor_bytes.h"
-#include "wire/tensor_json.h"
+#include "base/json.h"
+#include "data/tensor_bytes.h"
+#include "data/tensor_json.h"
 
 enum { DIGITS_BYTES = 16 << 10 }; /* made at a time, or a little more */
 

@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
-#include "wire/tensor.h"
+#include "data/tensor.h"
 
 struct piece {
     size_t at;              /* stands in front of this byte of the text */

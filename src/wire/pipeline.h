@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "wire/tensor.h"
+#include "data/tensor.h"
 
 /* Numbered as Pillow's Image.Resampling and the `resample` field. */
 enum resample {

@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "base/pool.h"
-#include "wire/base64.h"
-#include "wire/object_name.h"
-#include "wire/tensor_bytes.h"
-#include "wire/tensor_json.h"
+#include "data/object_name.h"
+#include "data/tensor_bytes.h"
+#include "data/tensor_json.h"
 
 struct result_memory {
     struct json *root; /* owned; NULL where the caller keeps the tree */

@@ -13,9 +13,9 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "wire/json.h"
+#include "base/json.h"
+#include "data/tensor.h"
 #include "wire/pieces.h"
-#include "wire/tensor.h"
 
 enum result_kind { RESULT_ERROR, RESULT_CLASSES, RESULT_EMBEDDING, RESULT_OUTPUTS };
 

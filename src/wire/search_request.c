@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/object_name.h"
 #include "wire/member.h"
-#include "wire/object_name.h"
 
 enum {
     DEFAULT_K = 10,

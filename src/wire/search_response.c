@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "wire/object_name.h"
+#include "data/object_name.h"
 
 void search_response_number(struct buffer *out, double value)
 {

@@ -10,10 +10,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "wire/base64.h"
-#include "wire/object_name.h"
-#include "wire/tensor_bytes.h"
-#include "wire/tensor_json.h"
+#include "base/base64.h"
+#include "data/object_name.h"
+#include "data/tensor_bytes.h"
+#include "data/tensor_json.h"
 
 enum { LENGTH_SIZE = 4 };
 

@@ -13,8 +13,8 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/pool.h"
-#include "wire/json.h"
 #include "wire/v2_request.h"
 
 /* Where data comes from. The first four members are those of one input, the others of all. */

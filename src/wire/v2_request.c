@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/pool.h"
-#include "wire/json.h"
 #include "wire/v2_data.h"
 
 struct parsed {

@@ -14,7 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "wire/tensor.h"
+#include "data/tensor.h"
 
 /* One element of a BYTES tensor. */
 struct v2_bytes {

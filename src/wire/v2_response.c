@@ -7,11 +7,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/utf8.h"
-#include "wire/json.h"
-#include "wire/object_name.h"
-#include "wire/tensor_bytes.h"
-#include "wire/tensor_json.h"
+#include "data/object_name.h"
+#include "data/tensor_bytes.h"
+#include "data/tensor_json.h"
 
 static void write_member(struct buffer *json, const char *key, const char *value)
 {

@@ -13,8 +13,8 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "data/tensor.h"
 #include "wire/pieces.h"
-#include "wire/tensor.h"
 #include "wire/v2_request.h"
 
 /* Everything is borrowed for the call. */

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "data/tensor_bytes.h"
 #include "media/media.h"
 #include "media/thumbnail.h"
-#include "wire/tensor_bytes.h"
 #include "worker/channel.h"
 
 enum { TENSOR_ALIGNMENT = 64 };

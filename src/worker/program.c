@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
-#include "wire/tensor_bytes.h"
+#include "data/tensor_bytes.h"
 
 enum { IMAGE_RANK = 4, CHANNELS = 3, TRIAL_AREA_BYTES = 64 << 20 };
 

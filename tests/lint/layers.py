@@ -2,36 +2,47 @@
 """The rooms' rows: a room includes only rooms of lower rows, never one of its own row; the CLI sees
 the public header only; and a foreign library's header is included in its own room only.
 
-The rows are those of docs/architecture.md.
+The rows are in src/rooms; docs/architecture.md draws the same.
 """
 import re
 
 import tree
 
-ROWS = [
-    {"base"},
-    {"wire"},
-    {"mdb", "model"},
-    {"http", "sched", "store", "results", "known", "index", "media", "engine"},
-    {"client", "infer", "jobs"},
-    {"retrieval"},
-    {"cli", "daemon", "worker"},
-]
+ROOMS = "src/rooms"
+PAGE = "docs/architecture.md"
+
+
+def rows(text):
+    """The name of each row, with its rooms."""
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return {words[0]: set(words[1:]) for words in lines}
+
+
+def page_rows(text):
+    """The rows that the page draws: the fenced block after the table of rooms, from the top down."""
+    names = "|".join(rows(tree.text(ROOMS)))
+    for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        if re.match(rf"({names}) ", block):
+            return dict(reversed(rows(block).items()))
+    return {}
+
+
+ROWS = list(rows(tree.text(ROOMS)).values())
 ROW = {room: level for level, row in enumerate(ROWS) for room in row}
 
 # Rooms that may see less than their row allows.
-ONLY = {"cli": {"base"}, "client": {"base", "wire"}}
+ONLY = {"cli": {"base"}, "client": {"base", "data", "wire"}}
 PUBLIC_HEADER = {"situ.h": {"client", "cli"}}
 
 FOREIGN = {
     r"zstd(_errors)?\.h|gnutls/": {"http"},
     r"zlib\.h": {"http", "media"},
-    r"jansson\.h": {"wire"},
+    r"jansson\.h": {"base"},
     r"curl/": {"client"},
     r"onnxruntime": {"engine"},
     r"(jpeglib|jerror|turbojpeg|spng|png)\.h|webp/": {"media"},
-    r"lmdb\.h": {"mdb", "results", "known", "index"},
-    r"openssl/": {"model", "results"},
+    r"lmdb\.h": {"mdb", "cache", "known", "index"},
+    r"openssl/": {"model", "cache"},
     r"ini\.h": {"daemon"},
     r"seccomp\.h|linux/landlock\.h": {"worker"},
 }
@@ -60,6 +71,8 @@ def judge(path, room, name):
 
 def main():
     findings = []
+    if list(page_rows(tree.text(PAGE)).items()) != list(rows(tree.text(ROOMS)).items()):
+        findings.append(f"{PAGE}:1: draws other rows than {ROOMS} lists")
     paths = tree.files(".c", ".h", under="src")
     for path in paths:
         room = path.split("/")[1]

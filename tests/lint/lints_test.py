@@ -26,18 +26,24 @@ def load_run_tests():
 class Layers(unittest.TestCase):
     def test_lower_rows_and_the_own_room_are_seen(self):
         for room, name in (("wire", "base/buffer.h"), ("daemon", "http/http.h"), ("media", "media/media.h"),
-                           ("model", "fields.h"), ("cli", "situ.h"), ("wire", "jansson.h")):
+                           ("model", "fields.h"), ("cli", "situ.h"), ("base", "jansson.h")):
             self.assertIsNone(layers.judge("x.c", room, name), (room, name))
 
     def test_rows_above_and_beside_are_not(self):
-        self.assertIn("above", layers.judge("x.c", "base", "wire/json.h"))
+        self.assertIn("above", layers.judge("x.c", "base", "wire/message.h"))
         self.assertIn("beside", layers.judge("x.c", "http", "store/store.h"))
         self.assertIn("beside", layers.judge("x.c", "daemon", "worker/serve.h"))
 
     def test_the_cli_sees_the_public_header_only(self):
-        self.assertIn("base only", layers.judge("x.c", "cli", "wire/json.h"))
+        self.assertIn("base only", layers.judge("x.c", "cli", "wire/message.h"))
         self.assertIn("cli", layers.judge("x.c", "cli", "client/client.h"))
         self.assertIsNotNone(layers.judge("x.c", "daemon", "situ.h"))
+
+    def test_the_page_draws_the_rows_that_are_listed(self):
+        page = "```\nservices  infer  jobs\nground    base\n```\n\ntext\n"
+        self.assertEqual([("ground", {"base"}), ("services", {"infer", "jobs"})],
+                         list(layers.page_rows(page).items()))
+        self.assertEqual({}, layers.page_rows("```\nno row\n```\n"))
 
     def test_foreign_headers_stay_in_their_room(self):
         for room, name in (("daemon", "gnutls/gnutls.h"), ("http", "jansson.h"), ("worker", "onnxruntime_c_api.h"),

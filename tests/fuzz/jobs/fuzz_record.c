@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "data/object_name.h"
 #include "jobs/record.h"
-#include "wire/object_name.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/tensor_bytes.h"
 #include "wire/message.h"
-#include "wire/tensor_bytes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

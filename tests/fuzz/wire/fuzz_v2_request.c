@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/tensor_bytes.h"
+#include "data/tensor_bytes.h"
 #include "wire/v2_request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -78,8 +78,8 @@ void app_resume(struct http_request *request)
     http_body_resume(request);
 }
 
-/* What a client has sent lies in the server's socket once its kernel has acknowledged it; on a loaded
- * machine that may be some turns of the loop later. */
+/* What a client has sent lies in the server's socket once its kernel has acknowledged it; on a
+ * loaded machine that may be some turns of the loop later. */
 static void wait_until_received(int fd)
 {
     int waiting = 1;

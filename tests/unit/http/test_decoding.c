@@ -13,7 +13,8 @@
 #include "harness.h"
 
 /* In one round of the loop a connection may have two turns: for its socket, and because it woke
- * itself. The other client's socket becomes ready in the first turn; two more may come before it. */
+ * itself. The other client's socket becomes ready in the first turn; two more may come before it.
+ */
 enum { TURN = 1 << 20, TURNS = 3, SLACK = 64 << 10 };
 
 static int setup(void **state)

@@ -17,8 +17,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "data/object_name.h"
 #include "disk_fixture.h"
-#include "wire/object_name.h"
 
 /* ---- the store ---- */
 

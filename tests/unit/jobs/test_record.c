@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "base/utf8.h"
+#include "data/object_name.h"
 #include "jobs/record.h"
-#include "wire/object_name.h"
 
 static const char plain[] = "{\"object\":\"photos/a.jpg\",\"classes\":[{\"index\":285}]}";
 

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "wire/json.h"
+#include "base/json.h"
 #include "wire/result_line.h"
 
 enum { STEP_MS = 5, VECTOR_ROOM = 2 * FIXTURE_DIMENSION + 1 };

@@ -6,9 +6,9 @@
 
 #include <sys/inotify.h>
 
+#include "base/json.h"
 #include "store/exclusion.h"
 #include "store/select_rules.h"
-#include "wire/json.h"
 
 static int setup(void **state)
 {

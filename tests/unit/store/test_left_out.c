@@ -5,8 +5,8 @@
 #include "tree.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "store/left_out.h"
-#include "wire/json.h"
 
 static int setup(void **state)
 {

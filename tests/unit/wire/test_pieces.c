@@ -11,8 +11,8 @@
 
 #include <string.h>
 
+#include "data/tensor_json.h"
 #include "wire/pieces.h"
-#include "wire/tensor_json.h"
 
 enum { COUNT = 20000 };
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "wire/json.h"
+#include "base/json.h"
 #include "wire/pipeline_json.h"
 
 static void check(const struct pipeline *pipeline, const char *expected)

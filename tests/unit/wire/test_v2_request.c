@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
+#include "base/base64.h"
 #include "base/buffer.h"
-#include "wire/base64.h"
 #include "wire/v2_request.h"
 
 static struct v2_request *parse(const char *text)

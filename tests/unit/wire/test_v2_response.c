@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "wire/tensor_json.h"
+#include "data/tensor_json.h"
 #include "wire/v2_response.h"
 
 static void check(const struct v2_response *response, const char *json, const void *binary,

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The cache's face: makes keys, encodes and decodes what stands behind them, counts. The entries
+ * themselves are the map's. Called from lanes and request threads.
+ */
+#include "cache/cache.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "base/bytes.h"
+#include "cache/map.h"
+#include "cache/value.h"
+
+enum {
+    DELAY_MS = 50,
+    RETRY_MS = 30000,
+    READERS = 512,
+    QUEUE_BYTES = 8 << 20,
+};
+
+struct cache {
+    struct map *map; /* owned */
+    atomic_uint_fast64_t content_hits;
+    atomic_uint_fast64_t content_misses;
+    atomic_uint_fast64_t answer_hits;
+    atomic_uint_fast64_t answer_misses;
+};
+
+static void count(atomic_uint_fast64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+/* An object has one entry, whatever becomes of it: size and times are in the payload. */
+static struct map_key content_key(const struct cache_identity *identity)
+{
+    struct map_key key = {.size = 25, .bytes = {MAP_CONTENT}};
+    bytes_put_u64(key.bytes + 1, identity->store);
+    bytes_put_u64(key.bytes + 9, identity->filesystem);
+    bytes_put_big_u64(key.bytes + 17, identity->inode); /* neighbours lie together */
+    return key;
+}
+
+static struct map_key answer_key(const struct cache_digest *content,
+                                 const struct cache_digest *task)
+{
+    struct map_key key = {.size = 65, .bytes = {MAP_ANSWER}};
+    memcpy(key.bytes + 1, content->bytes, 32);
+    memcpy(key.bytes + 33, task->bytes, 32);
+    return key;
+}
+
+int cache_open(const struct cache_options *options, struct cache **ret_cache, struct error *error)
+{
+    struct cache_options filled = *options;
+    filled.limit_bytes = filled.limit_bytes ? filled.limit_bytes : CACHE_LIMIT_BYTES_DEFAULT;
+    filled.delay_ms = filled.delay_ms ? filled.delay_ms : DELAY_MS;
+    filled.retry_ms = filled.retry_ms ? filled.retry_ms : RETRY_MS;
+    filled.readers = filled.readers ? filled.readers : READERS;
+    filled.queue_bytes = filled.queue_bytes ? filled.queue_bytes : QUEUE_BYTES;
+    if (filled.limit_bytes < CACHE_LIMIT_BYTES_MIN) {
+        filled.limit_bytes = CACHE_LIMIT_BYTES_MIN;
+    }
+
+    cleanup_free struct cache *results = calloc(1, sizeof *results);
+    if (!results) {
+        return error_set(error, ERROR_MEMORY, "out of memory while opening the result cache");
+    }
+    int result = options->directory ? map_lmdb_open(&filled, &results->map, error)
+                                    : map_none_open(&results->map, error);
+    if (result < 0) {
+        return result;
+    }
+    *ret_cache = take_ptr(results);
+    return 0;
+}
+
+void cache_close(struct cache *results)
+{
+    if (results) {
+        results->map->ops->close(results->map);
+        free(results);
+    }
+}
+
+struct content_lookup {
+    const struct cache_identity *identity;
+    struct cache_digest *content;
+};
+
+static int read_content(void *context, const uint8_t *payload, size_t size)
+{
+    struct content_lookup *lookup = context;
+    return value_decode_content(payload, size, lookup->identity, lookup->content);
+}
+
+bool cache_find_content(struct cache *results, const struct cache_identity *identity,
+                        struct cache_digest *ret_content)
+{
+    struct map_key key = content_key(identity);
+    struct content_lookup lookup = {.identity = identity, .content = ret_content};
+    bool hit = results->map->ops->get(results->map, &key, read_content, &lookup) == 0;
+    count(hit ? &results->content_hits : &results->content_misses);
+    return hit;
+}
+
+static int read_answer(void *context, const uint8_t *payload, size_t size)
+{
+    return value_decode(payload, size, context);
+}
+
+bool cache_find_answer(struct cache *results, const struct cache_digest *content,
+                       const struct cache_digest *task, struct cache_value *ret_value)
+{
+    struct map_key key = answer_key(content, task);
+    bool hit = results->map->ops->get(results->map, &key, read_answer, ret_value) == 0;
+    count(hit ? &results->answer_hits : &results->answer_misses);
+    return hit;
+}
+
+void cache_put_content(struct cache *results, const struct cache_identity *identity,
+                       const struct cache_digest *content, bool trusted)
+{
+    if (!trusted) {
+        return;
+    }
+    struct map_key key = content_key(identity);
+    uint8_t payload[VALUE_CONTENT_SIZE];
+    value_encode_content(payload, identity, content);
+    (void)results->map->ops->put(results->map, &key, payload, sizeof payload);
+}
+
+int cache_put_answer(struct cache *results, const struct cache_digest *content,
+                     const struct cache_digest *task, const struct cache_value *value)
+{
+    struct map_key key = answer_key(content, task);
+    cleanup_buffer struct buffer payload = BUFFER_INIT;
+    int result = value_encode(&payload, value);
+    if (result < 0) {
+        return result;
+    }
+    return results->map->ops->put(results->map, &key, payload.data, payload.size);
+}
+
+void cache_flush(struct cache *results)
+{
+    results->map->ops->flush(results->map);
+}
+
+int cache_clear(struct cache *results, struct error *error)
+{
+    return results->map->ops->clear(results->map, error);
+}
+
+void cache_status(struct cache *results, struct cache_status *ret_status)
+{
+    *ret_status = (struct cache_status){
+        .content_hits = atomic_load(&results->content_hits),
+        .content_misses = atomic_load(&results->content_misses),
+        .answer_hits = atomic_load(&results->answer_hits),
+        .answer_misses = atomic_load(&results->answer_misses),
+    };
+    results->map->ops->status(results->map, ret_status);
+}

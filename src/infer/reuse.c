@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Items to keys and values of the result cache, and back. Called from lanes, jobs and request
+ * threads.
+ */
+#include "infer/reuse.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "infer/answer.h"
+#include "wire/pipeline_json.h"
+
+/* Of our own code between a content's bytes and its answer: decoding, resampling, normalising,
+ * choosing the output, softmax, normalising the embedding. Raise it with every change there that
+ * changes a number of any answer, or what is refused: answers of before are then not found. */
+enum { TASK_REVISION = 2 };
+
+struct cache_store {
+    const struct store *store; /* borrowed */
+    uint64_t id;
+};
+
+struct reuse {
+    struct cache *results; /* owned */
+    char *engine;          /* owned */
+    struct cache_store stores[LIMIT_STORES];
+    atomic_size_t store_count; /* stores are added while others look; none goes */
+    pthread_mutex_t task_lock; /* guards every model's task while it is made */
+};
+
+/* ---- what is asked ---- */
+
+static int write_task(const struct reuse *cache, const struct model_spec *spec,
+                      struct cache_digest *ret_task)
+{
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    buffer_printf(&text, "revision=%d\nengine=%s\ntask=%s\nonnx=%s\nsoftmax=%d\nnormalize=%d\n",
+                  TASK_REVISION, cache->engine, model_task_name(spec->task), spec->onnx_path,
+                  spec->apply_softmax, spec->normalize_embedding);
+    pipeline_write_json(&text, &spec->pipeline);
+    int result = buffer_ok(&text);
+    return result < 0 ? result : cache_task_digest(spec->digest, text.data, text.size, ret_task);
+}
+
+/* Made at the first use, and constant then. Whether there is a softmax may depend on what a worker
+ * finds out when it loads the model; that depends on the package and the engine alone. */
+static int find_task(struct reuse *cache, struct model *model)
+{
+    if (atomic_load_explicit(&model->task_known, memory_order_acquire)) {
+        return 0;
+    }
+    HOLD(&cache->task_lock);
+    if (atomic_load(&model->task_known)) {
+        return 0;
+    }
+    int result = write_task(cache, model->spec, &model->task);
+    if (result == 0) {
+        atomic_store_explicit(&model->task_known, true, memory_order_release);
+    }
+    return result;
+}
+
+static int task_of(struct reuse *cache, const struct infer_item *item,
+                   struct cache_digest *ret_task)
+{
+    struct model *model = item->request->model;
+    int result = find_task(cache, model);
+    if (result < 0) {
+        return result;
+    }
+    const struct tensor_set *outputs = &item->request->outputs;
+    if (tensor_set_is_empty(outputs)) {
+        *ret_task = model->task;
+        return 0;
+    }
+    /* In eight digits for the first 32 outputs, as they were told when there were no others. */
+    char form[32 + TENSOR_SET_WORDS * 17];
+    int used = snprintf(form, sizeof form, "outputs=%08" PRIx64, outputs->words[0]);
+    for (uint32_t i = 1; i < TENSOR_SET_WORDS; i++) {
+        if (outputs->words[i] != 0) {
+            used += snprintf(form + used, sizeof form - (size_t)used, ",%" PRIu32 ":%" PRIx64, i,
+                             outputs->words[i]);
+        }
+    }
+    return cache_task_digest(model->task.bytes, form, strlen(form), ret_task);
+}
+
+static const struct cache_store *find_store(const struct reuse *cache, const struct store *store)
+{
+    size_t count = atomic_load_explicit(&cache->store_count, memory_order_acquire);
+    for (size_t i = 0; i < count; i++) {
+        if (cache->stores[i].store == store) {
+            return &cache->stores[i];
+        }
+    }
+    return NULL;
+}
+
+static struct cache_identity identity_of(const struct reuse *cache, const struct infer_item *item)
+{
+    const struct cache_store *store = find_store(cache, item->store);
+    const struct object_identity *identity = &item->identity;
+    return (struct cache_identity){.store = store ? store->id : 0,
+                                   .filesystem = identity->filesystem,
+                                   .inode = identity->inode,
+                                   .size_bytes = identity->size_bytes,
+                                   .mtime_ns = identity->mtime_ns,
+                                   .ctime_ns = identity->ctime_ns};
+}
+
+bool reuse_covers(const struct reuse *cache, const struct infer_item *item)
+{
+    const struct model *model = item->request->model;
+    return cache && item->kind == ITEM_STORED && !item->request->no_cache && model->spec &&
+           model->spec->task != MODEL_TENSOR && !atomic_load(&model->changed) &&
+           find_store(cache, item->store);
+}
+
+/* ---- from values to outcomes ---- */
+
+static bool accept_tensors(struct infer_item *item, struct cache_value *value)
+{
+    struct item_output *outputs = calloc(value->tensor_count, sizeof *outputs);
+    if (!outputs) {
+        return false;
+    }
+    for (size_t i = 0; i < value->tensor_count; i++) {
+        const struct cache_tensor *tensor = &value->tensors[i];
+        outputs[i] = (struct item_output){.index = tensor->index,
+                                          .datatype = tensor->datatype,
+                                          .shape = tensor->shape,
+                                          .data = tensor->data,
+                                          .size_bytes = tensor->size_bytes};
+    }
+    item->outputs = outputs;
+    item->output_count = (uint32_t)value->tensor_count;
+    item->answer = *value;
+    return true;
+}
+
+/* Makes a value the item's outcome and takes its memory. False where it is not all that the request
+ * wants. */
+static bool accept(struct infer_item *item, struct cache_value *value)
+{
+    const struct infer_request *request = item->request;
+    enum model_task task = request->model->spec->task;
+    item->error = (struct error){0};
+    if (value->kind == CACHE_FAILURE) {
+        (void)error_set(&item->error, value->error_code, "%s", value->error_message);
+        cache_value_done(value);
+        return true;
+    }
+    if (!tensor_set_is_empty(&request->outputs)) {
+        return value->kind == CACHE_TENSORS && accept_tensors(item, value);
+    }
+    bool enough = task == MODEL_IMAGE_CLASSIFICATION
+                      ? value->kind == CACHE_CLASSES && answer_suffices(value, request->top)
+                      : value->kind == CACHE_EMBEDDING;
+    if (enough) {
+        item->answer = *value;
+    }
+    return enough;
+}
+
+static bool find_answer(struct reuse *cache, struct infer_item *item,
+                        const struct cache_digest *content)
+{
+    struct cache_digest task;
+    struct cache_value value;
+    if (task_of(cache, item, &task) < 0 ||
+        !cache_find_answer(cache->results, content, &task, &value)) {
+        return false;
+    }
+    if (!accept(item, &value)) {
+        cache_value_done(&value);
+        return false;
+    }
+    item->cached = true;
+    item->keep = false;
+    return true;
+}
+
+bool reuse_find(struct reuse *cache, struct infer_item *item)
+{
+    item->looked_up = true;
+    if (!item->has_identity || !reuse_covers(cache, item)) {
+        return false;
+    }
+    struct cache_identity identity = identity_of(cache, item);
+    struct cache_digest content;
+    return cache_find_content(cache->results, &identity, &content) &&
+           find_answer(cache, item, &content);
+}
+
+bool reuse_find_content(struct reuse *cache, struct infer_item *item, const void *bytes,
+                        size_t size, bool trusted)
+{
+    item->keep = false;
+    if (!reuse_covers(cache, item) || cache_hash(bytes, size, &item->content) < 0) {
+        return false;
+    }
+    struct cache_identity identity = identity_of(cache, item);
+    cache_put_content(cache->results, &identity, &item->content, trusted);
+    item->keep = true;
+    return find_answer(cache, item, &item->content);
+}
+
+/* ---- from outcomes to values ---- */
+
+/* The outputs that were asked for, all of them. */
+static bool make_tensors(const struct infer_item *item, struct cache_tensor *tensors,
+                         struct cache_value *value)
+{
+    struct tensor_set missing = item->request->outputs;
+    for (uint32_t i = 0; i < item->output_count; i++) {
+        const struct item_output *output = &item->outputs[i];
+        tensors[i] = (struct cache_tensor){.index = output->index,
+                                           .datatype = output->datatype,
+                                           .shape = output->shape,
+                                           .data = output->data,
+                                           .size_bytes = output->size_bytes};
+        tensor_set_remove(&missing, output->index);
+    }
+    value->kind = CACHE_TENSORS;
+    value->tensors = tensors;
+    value->tensor_count = item->output_count;
+    return tensor_set_is_empty(&missing);
+}
+
+void reuse_keep(struct reuse *cache, struct infer_item *item)
+{
+    if (!cache || !item->keep) {
+        return;
+    }
+    item->keep = false;
+    struct cache_digest task;
+    struct cache_tensor tensors[LIMIT_MODEL_TENSORS];
+    struct cache_value made = {.kind = CACHE_FAILURE,
+                               .error_code = item->error.code,
+                               .error_message = item->error.message};
+    const struct cache_value *value = &made;
+    if (item->error.code == ERROR_NONE && tensor_set_is_empty(&item->request->outputs)) {
+        value = &item->answer;
+    } else if (item->error.code == ERROR_NONE) {
+        made = (struct cache_value){0};
+        value = make_tensors(item, tensors, &made) ? &made : NULL;
+    }
+    if (value && value->kind != 0 && task_of(cache, item, &task) == 0) {
+        /* One that is too large or comes at a bad time is not kept: counted there. */
+        (void)cache_put_answer(cache->results, &item->content, &task, value);
+    }
+}
+
+/* ---- life ---- */
+
+static void report(void *context, enum cache_event event, const char *message)
+{
+    static const char *const words[] = {
+        [CACHE_EVENT_SET_ASIDE] = "cache_set_aside",
+        [CACHE_EVENT_CLEARED] = "cache_cleared",
+        [CACHE_EVENT_PAUSED] = "cache_paused",
+        [CACHE_EVENT_RESUMED] = "cache_resumed",
+        [CACHE_EVENT_OFF] = "cache_off",
+    };
+    (void)context;
+    char quoted[ERROR_MESSAGE_SIZE];
+    bool good = event == CACHE_EVENT_RESUMED;
+    log_event(good ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, words[event], "reason=%s",
+              log_quote(quoted, sizeof quoted, message));
+}
+
+int reuse_open(const char *directory, uint64_t limit_bytes, const char *engine,
+               struct reuse **ret_cache, struct error *error)
+{
+    struct cache_options options = {
+        .directory = directory, .limit_bytes = limit_bytes, .report = report};
+    struct reuse *cache = calloc(1, sizeof *cache);
+    if (!cache) {
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    }
+    (void)pthread_mutex_init(&cache->task_lock, NULL);
+    int64_t start = clock_now_ns();
+    cache->engine = strdup(engine);
+    int result = cache->engine ? cache_open(&options, &cache->results, error)
+                               : error_set(error, ERROR_MEMORY, "out of memory");
+    if (result < 0) {
+        reuse_close(cache);
+        return result;
+    }
+    struct cache_status status;
+    cache_status(cache->results, &status);
+    log_event(LOG_LEVEL_INFO, "cache_opened",
+              "on=%d answers=%" PRIu64 " file_bytes=%" PRIu64 " limit_bytes=%" PRIu64 " ms=%lld",
+              status.on, status.answer_entries, status.file_bytes, status.limit_bytes,
+              (long long)((clock_now_ns() - start) / NS_PER_MS));
+    *ret_cache = cache;
+    return 0;
+}
+
+int reuse_add_store(struct reuse *cache, const struct store *store, const char *name)
+{
+    if (cache->store_count == LIMIT_STORES) {
+        return -E2BIG;
+    }
+    struct cache_store *added = &cache->stores[cache->store_count];
+    int result = cache_store_id(name, &added->id);
+    if (result == 0) {
+        added->store = store;
+        cache->store_count++;
+    }
+    return result;
+}
+
+void reuse_close(struct reuse *cache)
+{
+    if (cache) {
+        cache_close(cache->results);
+        (void)pthread_mutex_destroy(&cache->task_lock);
+        free(cache->engine);
+        free(cache);
+    }
+}
+
+void reuse_status(struct reuse *cache, struct cache_status *ret_status)
+{
+    *ret_status = (struct cache_status){0};
+    if (cache) {
+        cache_status(cache->results, ret_status);
+    }
+}
+
+int reuse_clear(struct reuse *cache, struct error *error)
+{
+    return cache ? cache_clear(cache->results, error) : 0;
+}
+
+void reuse_flush(struct reuse *cache)
+{
+    if (cache) {
+        cache_flush(cache->results);
+    }
+}

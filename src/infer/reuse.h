@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The daemon's use of the result cache: which outcomes may come from it and go into it, under what
+ * task. Lanes ask it before they read and after they have read; jobs ask before they queue an
+ * object. Any thread. A cache of NULL is one that is switched off: nothing is found or kept.
+ *
+ * Objects of stores under image models take part, unless the request says no. What is kept:
+ *   - where an answer is wanted (no output mask): the best classes, or the embedding as answered;
+ *   - where outputs are wanted: these, as the model gave them, up to CACHE_VALUE_BYTES_MAX;
+ *   - that the content cannot be decoded, or makes no input for the model.
+ * The task digest tells these apart, and covers whatever else an answer depends on.
+ */
+#ifndef SITU_INFER_REUSE_H
+#define SITU_INFER_REUSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "cache/cache.h"
+#include "infer/item.h"
+
+struct reuse;
+
+/* Opens the cache in `directory`, after checking its file, and says so in the log; what happens to
+ * it later goes there, too. `engine` is the name of the workers' engine. Errors: ERROR_CONFLICT
+ * where another process has it open, ERROR_MEMORY, ERROR_MALFORMED; a cache that cannot be used is
+ * logged and is no error. */
+must_check int reuse_open(const char *directory, uint64_t limit_bytes, const char *engine,
+                          struct reuse **ret_cache, struct error *error);
+
+/* Objects of stores that were not added take no part. `store` is borrowed; `name` is what its
+ * identities are kept under. One thread at a time, beside those that look. -E2BIG. */
+must_check int reuse_add_store(struct reuse *cache, const struct store *store, const char *name);
+
+/* Writes what is queued, then closes; NULL is fine. No other call may be running. */
+void reuse_close(struct reuse *cache);
+
+/* Does the cache have anything to do with this item? */
+bool reuse_covers(const struct reuse *cache, const struct infer_item *item);
+
+/* By the item's identity (has_identity is set), without reading a byte of it: true where the answer
+ * is known; then the item has its outcome, with `cached`. False also where the request or the model
+ * does not allow it. Sets looked_up. Some microseconds; does not need the model's worker. */
+bool reuse_find(struct reuse *cache, struct infer_item *item);
+
+/* After the object was read, `bytes` being its content and item->identity what it was then: hashes,
+ * remembers what the identity stands for where that can be `trusted` (store_identity_is_fresh), and
+ * looks the content up. True as above; else the item's `keep` is set. */
+bool reuse_find_content(struct reuse *cache, struct infer_item *item, const void *bytes,
+                        size_t size, bool trusted);
+
+/* After the run: keeps the outcome, where `keep` is still set and it is of a kind that can be kept.
+ * Whoever knows that the outcome is not the content's alone (the worker died, the model's run
+ * failed) clears `keep` before. */
+void reuse_keep(struct reuse *cache, struct infer_item *item);
+
+void reuse_status(struct reuse *cache, struct cache_status *ret_status);
+must_check int reuse_clear(struct reuse *cache, struct error *error);
+
+/* Waits until all that was kept before can be found. */
+void reuse_flush(struct reuse *cache);
+
+#endif

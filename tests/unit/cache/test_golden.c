@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The payloads of the result cache, byte for byte: a cache of an older version is read by a newer
+ * one, and the other way round.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../golden.h"
+#include "cache/value.h"
+
+static void check(const char *name, const struct cache_value *value)
+{
+    cleanup_buffer struct buffer out = BUFFER_INIT;
+    assert_int_equal(value_encode(&out, value), 0);
+    golden_check_bytes(name, out.data, out.size);
+}
+
+static void answers_keep_their_bytes(void **state)
+{
+    (void)state;
+    static const float embedding[] = {0.5f, -0.25f, 0.8291562f};
+    static const int64_t labels[] = {7, -1};
+    static const float scores[] = {0.125f, 2.5f};
+    const struct cache_tensor tensors[] = {
+        {0, DATATYPE_FP32, {.rank = 2, .dims = {1, 2}}, scores, sizeof scores},
+        {2, DATATYPE_INT64, {.rank = 1, .dims = {2}}, labels, sizeof labels},
+    };
+    check("cache-classes.hex", &(struct cache_value){.kind = CACHE_CLASSES,
+                                                     .classes = {{285, 0.5f}, {7, 0.25f}},
+                                                     .class_count = 2});
+    check("cache-embedding.hex", &(struct cache_value){.kind = CACHE_EMBEDDING,
+                                                       .embedding = embedding,
+                                                       .embedding_size = 3});
+    check("cache-tensors.hex",
+          &(struct cache_value){.kind = CACHE_TENSORS, .tensors = tensors, .tensor_count = 2});
+    check("cache-failure.hex", &(struct cache_value){.kind = CACHE_FAILURE,
+                                                     .error_code = ERROR_UNDECODABLE,
+                                                     .error_message = "file is truncated"});
+}
+
+static void an_identity_keeps_its_bytes(void **state)
+{
+    (void)state;
+    uint8_t bytes[VALUE_CONTENT_SIZE];
+    const struct cache_identity identity = {
+        1, 2, 3, 4096, 1795424400000000001, 1795424400000000002};
+    struct cache_digest content;
+    memset(content.bytes, 0xA5, sizeof content.bytes);
+    value_encode_content(bytes, &identity, &content);
+    golden_check_bytes("cache-content.hex", bytes, sizeof bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_keep_their_bytes),
+        cmocka_unit_test(an_identity_keeps_its_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
