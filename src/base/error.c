@@ -93,6 +93,12 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
     return error_code_errno(code);
 }
 
+int error_memory(struct error *error, const char *what)
+{
+    return error_set(error, ERROR_MEMORY, "out of memory%s%s", what ? " for " : "",
+                     what ? what : "");
+}
+
 const char *error_file(const char *path)
 {
     const char *file = path + strlen(path);

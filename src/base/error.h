@@ -49,6 +49,10 @@ struct error {
 int error_set(struct error *error, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same for ERROR_MEMORY: "out of memory for WHAT"; plainly "out of memory" where `what` is
+ * NULL. */
+int error_memory(struct error *error, const char *what);
+
 /* The negative errno of a code: ERROR_NOT_FOUND -> -ENOENT, and so on; 0 for ERROR_NONE. */
 int error_code_errno(enum error_code code);
 

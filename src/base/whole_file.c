@@ -94,7 +94,7 @@ int whole_file_read(const char *path, size_t limit, struct buffer *out)
 
 static int no_memory(const char *name, struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "no memory for %s", name);
+    return error_set(error, ERROR_MEMORY, "out of memory for %s", name);
 }
 
 static int failed(const char *path, const char *what, int errnum, struct error *error)

@@ -65,7 +65,7 @@ int cache_open(const struct cache_options *options, struct cache **ret_cache, st
 
     cleanup_free struct cache *results = calloc(1, sizeof *results);
     if (!results) {
-        return error_set(error, ERROR_MEMORY, "out of memory while opening the result cache");
+        return error_memory(error, "the result cache");
     }
     int result = options->directory ? map_lmdb_open(&filled, &results->map, error)
                                     : map_none_open(&results->map, error);

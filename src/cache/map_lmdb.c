@@ -128,7 +128,7 @@ static int lmdb_clear(struct map *base, struct error *error)
     struct lmdb_map *map = lmdb_map_of(base);
     struct map_key none = {.size = 0};
     if (enqueue(map, OP_CLEAR, &none, NULL, 0) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory while clearing the result cache");
+        return error_memory(error, "the result cache");
     }
     HOLD(&map->queue_lock);
     wait_done(map);
@@ -229,7 +229,7 @@ int map_lmdb_open(const struct cache_options *options, struct map **ret_map, str
     }
     struct lmdb_map *map = map_new(options);
     if (!map) {
-        return error_set(error, ERROR_MEMORY, "out of memory while opening the result cache");
+        return error_memory(error, "the result cache");
     }
     memcpy(map->directory, options->directory, size + 1);
     while (size > 1 && map->directory[size - 1] == '/') {

@@ -69,7 +69,7 @@ int map_none_open(struct map **ret_map, struct error *error)
 {
     struct map *map = malloc(sizeof *map);
     if (!map) {
-        return error_set(error, ERROR_MEMORY, "out of memory while opening the result cache");
+        return error_memory(error, "the result cache");
     }
     map->ops = &none_ops;
     *ret_map = map;

@@ -109,7 +109,7 @@ int body_writer_put(void *context, const void *bytes, size_t size)
     }
     buffer_append(&writer->filled, bytes, size);
     if (buffer_ok(&writer->filled) < 0) {
-        writer->failed = error_set(&writer->error, ERROR_MEMORY, "out of memory");
+        writer->failed = error_memory(&writer->error, NULL);
     } else if (!writer->running && writer->filled.size >= WORTH_A_TASK_BYTES) {
         writer->running = true;
         (void)call_ref(writer->call);

@@ -106,7 +106,7 @@ static int set_text(char **place, const char *value, struct error *error)
 {
     char *copy = strdup(value);
     if (!copy) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     free(*place);
     *place = copy;
@@ -259,14 +259,14 @@ static int add_exclude(struct config_store *store, const char *pattern, struct e
                          store->name, pattern, reason.message);
     }
     if (asprintf(&lines, "%s%s\n", store->exclude ? store->exclude : "", pattern) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     free(store->exclude);
     store->exclude = lines;
     cleanup_free char *all = NULL;
     if (asprintf(&all, "%s%s", exclusion_default, lines) < 0) {
         all = NULL;
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     int result = exclusion_new(all, NULL, &exclusion, &reason); /* are there too many? */
     exclusion_free(exclusion);

@@ -371,7 +371,7 @@ static int prepare(struct duplicates *duplicates, struct error *error)
     buffer_append_text(&duplicates->after, "");
     if (!duplicates->vectors || !duplicates->other || !duplicates->first ||
         groups_new(&duplicates->groups) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     return 0;
 }

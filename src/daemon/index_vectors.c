@@ -107,8 +107,8 @@ void route_index_export(struct call *call)
     struct index *index = retrieval_use_index(export.use);
     export.dimension = index_shape(index).dimension;
     export.row = calloc(export.dimension, sizeof *export.row);
-    int result = export.row ? index_walk_new(index, "", "", &walk, &error)
-                            : error_set(&error, ERROR_MEMORY, "out of memory");
+    int result =
+        export.row ? index_walk_new(index, "", "", &walk, &error) : error_memory(&error, NULL);
     if (result < 0) {
         call_respond_error(call, &error);
     } else {
@@ -245,7 +245,7 @@ static int import_begin(struct call *call, struct import *import, struct error *
         result = import->fd < 0 ? import->fd : 0;
     }
     if (result == 0 && body_writer_new(call, keep_bytes, import, &import->writer) < 0) {
-        result = error_set(error, ERROR_MEMORY, "out of memory");
+        result = error_memory(error, NULL);
     }
     return result;
 }

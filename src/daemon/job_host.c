@@ -99,7 +99,7 @@ static void write_outcome(struct jobs_run *run, struct infer_item *item, struct 
     answer_write(&object->line, item, object->object, &run->options);
     object->code = item->error.code;
     if (buffer_ok(&object->line) < 0) {
-        (void)error_set(&memory, ERROR_MEMORY, "out of memory");
+        (void)error_memory(&memory, NULL);
         set_trouble(object, &memory);
     }
 }
@@ -149,7 +149,7 @@ static int run_new(void *context, const struct job_spec *spec, struct jobs_run *
     struct jobs_run *run = calloc(1, sizeof *run);
     if (!run) {
         model_unref(model);
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     run->service = service;
     run->model = model;

@@ -196,7 +196,7 @@ static int start_dispatch(struct service *service, struct error *error)
         tasks_new(LIMIT_LOADING, &service->loads) < 0 || tasks_new(trials, &service->trials) < 0 ||
         tasks_new(LIMIT_LISTINGS, &service->listings) < 0 ||
         tasks_new(LIMIT_TRANSFERS, &service->transfers) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     dispatch.trials = service->trials;
     return dispatch_new(&dispatch, service->loads, &service->metrics, &service->dispatch, error);

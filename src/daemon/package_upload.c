@@ -237,7 +237,7 @@ int package_upload_copy(struct package_upload *upload, const char *root, const c
     }
     cleanup_free char *piece = malloc(COPY_BYTES);
     if (!piece) {
-        result = error_set(error, ERROR_MEMORY, "out of memory");
+        result = error_memory(error, NULL);
     } else if (spec->size_bytes > upload->limit_bytes) {
         result = error_set(error, ERROR_TOO_LARGE, "the package is larger than %llu bytes",
                            (unsigned long long)upload->limit_bytes);

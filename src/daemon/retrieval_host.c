@@ -76,7 +76,7 @@ static int waiter_new(struct service *service, const struct retrieval_wanted *wa
     struct waiter *waiter = calloc(1, sizeof *waiter);
     if (!waiter || waiter_init(waiter) < 0) {
         free(waiter);
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     struct infer_item *item = &waiter->item;
     struct infer_request *request = &waiter->request;
@@ -95,7 +95,7 @@ static int waiter_new(struct service *service, const struct retrieval_wanted *wa
     request->model = waiter->model;
     int result = waiter->model ? 0 : -ENOENT;
     if (result == 0 && !waiter->object) {
-        result = error_set(error, ERROR_MEMORY, "out of memory");
+        result = error_memory(error, NULL);
     }
     if (result == 0) {
         result = service_object_find(service, waiter->object, &item->store, &item->key, error);
@@ -151,7 +151,7 @@ static int take_vector(const struct waiter *waiter, float **ret_vector, uint32_t
     }
     float *vector = calloc(answer->embedding_size + 1, sizeof *vector);
     if (!vector) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     memcpy(vector, answer->embedding, answer->embedding_size * sizeof *vector);
     *ret_vector = vector;

@@ -73,7 +73,7 @@ static int make_spec(struct stores *stores, struct index_request *request,
     if (copy_text(request->store, &spec->store) < 0 ||
         copy_text(request->prefix, &spec->prefix) < 0 ||
         copy_text(request->glob, &spec->glob) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     return stores_make_rules(stores, request->store, &request->rules, &spec->rules, error);
 }

@@ -73,7 +73,7 @@ static int begin_streamed(struct call *call, struct creation *creation, struct e
         jobs_keys_end_with_nul(creation->keys);
     }
     if (result == 0 && body_writer_new(call, keep_names, creation, &creation->writer) < 0) {
-        result = error_set(error, ERROR_MEMORY, "out of memory");
+        result = error_memory(error, NULL);
     }
     if (result == 0) {
         http_accept_stream(call->request, UINT64_MAX, body_writer_put, creation->writer);
@@ -127,7 +127,7 @@ static int read_request(struct call *call, struct creation *creation, struct err
 static int copy_text(const char *text, char **ret_copy, struct error *error)
 {
     *ret_copy = text ? strdup(text) : NULL;
-    return !text || *ret_copy ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
+    return !text || *ret_copy ? 0 : error_memory(error, NULL);
 }
 
 static int make_spec(struct stores *stores, struct job_request *request, struct job_spec *spec,

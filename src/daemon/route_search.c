@@ -314,7 +314,7 @@ static int gather(struct search *search, struct error *error)
     search->items = calloc(count, sizeof *search->items);
     search->queries = calloc(count, sizeof *search->queries);
     if (!search->vectors || !search->items || !search->queries) {
-        return error_set(error, ERROR_MEMORY, "out of memory for a search");
+        return error_memory(error, "a search");
     }
     for (size_t i = 0; i < count && result == 0; i++) {
         result = request->by == SEARCH_BY_IMAGE ? add_item(search, i, error)

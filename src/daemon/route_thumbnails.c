@@ -47,7 +47,7 @@ static struct model *any_model(struct service *service, struct error *error)
     struct model *best = NULL;
     int best_rank = 0;
     if (models_list(service->models, &models, &count) < 0) {
-        (void)error_set(error, ERROR_MEMORY, "out of memory");
+        (void)error_memory(error, NULL);
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {

@@ -151,7 +151,7 @@ static int copy_rows(struct v2_call *v2, const struct wanted *wanted,
     }
     memory->data = calloc(total ? total : 1, 1);
     if (!memory->data) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     ret_output->data = memory->data;
     ret_output->size_bytes = total;
@@ -309,7 +309,7 @@ static int classify(const struct call *call, const struct wanted *wanted,
     memory->elements = calloc(total, sizeof *memory->elements);
     cleanup_free size_t *lengths = calloc(total, sizeof *lengths);
     if (!memory->elements || !lengths) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     struct classification classification = {.model = call->model,
                                             .output = wanted->output,
@@ -495,7 +495,7 @@ static int choose_outputs(struct call *call, struct v2_call *v2, struct error *e
     v2->wanted = calloc(room + 1, sizeof *v2->wanted);
     v2->memory = calloc(room + 1, sizeof *v2->memory);
     if (!v2->wanted || !v2->memory) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     for (uint32_t i = 0; body->output_count == 0 && i < facts->output_count; i++) {
         v2->wanted[v2->wanted_count++] = (struct wanted){i, 0, body->binary_output};
@@ -537,7 +537,7 @@ static int make_items(struct v2_call *v2, size_t count, struct error *error)
 {
     v2->items = calloc(count, sizeof *v2->items);
     if (!v2->items) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     v2->request.items = v2->items;
     v2->request.item_count = count;
@@ -628,7 +628,7 @@ static int take_tensors(struct call *call, struct v2_call *v2, struct error *err
     }
     v2->tensors = calloc(v2->body->input_count + 1, sizeof *v2->tensors);
     if (!v2->tensors) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     v2->items[0].kind = ITEM_TENSORS;
     v2->items[0].tensors = v2->tensors;

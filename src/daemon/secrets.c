@@ -137,7 +137,7 @@ int secrets_read_tls(const struct config *config, bool again, struct buffer *ret
         buffer_append_char(ret_certificate, '\0');
         buffer_append_char(ret_key, '\0');
         if (buffer_ok(ret_certificate) < 0 || buffer_ok(ret_key) < 0) {
-            result = error_set(error, ERROR_MEMORY, "out of memory");
+            result = error_memory(error, NULL);
         }
     }
     return result;

@@ -203,7 +203,7 @@ static void entry_free(struct entry *entry)
 
 static int no_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "out of memory");
+    return error_memory(error, NULL);
 }
 
 /* A new one, not served yet. */
@@ -469,7 +469,7 @@ int stores_exclude(struct stores *stores, const char *name, char **ret_lines, st
         const struct entry *entry = stores->entries[i];
         if (strcmp(entry->name, name) == 0 && entry->exclude[0] != '\0') {
             *ret_lines = strdup(entry->exclude);
-            return *ret_lines ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
+            return *ret_lines ? 0 : error_memory(error, NULL);
         }
     }
     return 0;

@@ -118,7 +118,7 @@ int tokens_parse(const char *bytes, size_t size, struct tokens **ret_tokens, str
     }
     if (!tokens || !tokens->text || !tokens->all) {
         tokens_free(tokens);
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     if (size > 0) {
         memcpy(tokens->text, bytes, size);

@@ -30,7 +30,7 @@ struct engine_model {
 static int null_open(struct engine **ret_engine, struct error *error)
 {
     *ret_engine = calloc(1, sizeof **ret_engine);
-    return *ret_engine ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
+    return *ret_engine ? 0 : error_memory(error, NULL);
 }
 
 static void null_close(struct engine *engine)
@@ -71,7 +71,7 @@ static int null_load(struct engine *engine, const struct engine_file *file,
     (void)threads;
     struct engine_model *model = calloc(1, sizeof *model);
     if (!model) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     model->crash_from = model->hang_from = model->socket_from = 1e30f;
     model->signature.input_count = model->signature.output_count = 1;

@@ -146,7 +146,7 @@ static int onnxruntime_open(struct engine **ret_engine, struct error *error)
 {
     struct engine *engine = calloc(1, sizeof *engine);
     if (!engine) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     engine->api = OrtGetApiBase()->GetApi(ORT_LEVEL);
     if (!engine->api) {
@@ -210,7 +210,7 @@ static int add_externals(const struct engine *engine, OrtSessionOptions *options
     size_t *sizes = calloc(count, sizeof *sizes);
     int result = 0;
     if (!names || !data || !sizes) {
-        result = error_set(error, ERROR_MEMORY, "out of memory");
+        result = error_memory(error, NULL);
         goto out;
     }
     for (size_t i = 0; i < count; i++) {
@@ -495,7 +495,7 @@ static int onnxruntime_load(struct engine *engine, const struct engine_file *fil
     }
     struct engine_model *model = calloc(1, sizeof *model);
     if (!model) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     model->engine = engine;
     result = ort_check(engine, engine->api->CreateSessionOptions(&options), ERROR_INTERNAL,

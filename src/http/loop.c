@@ -260,7 +260,7 @@ int http_loop_start(struct http_server *server, int fd, bool tls, void *user,
     struct http_loop *loop = calloc(1, sizeof(*loop));
     if (!loop) {
         (void)close(fd);
-        return error_set(error, ERROR_MEMORY, "out of memory for the HTTP listener");
+        return error_memory(error, "the HTTP listener");
     }
     (void)pthread_mutex_init(&loop->lock, NULL);
     loop->server = server;

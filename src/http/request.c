@@ -159,7 +159,7 @@ static int decode_target(struct http_request *request, struct error *error)
 {
     char *raw = strdup(request->text.data + request->head.target); /* the text may move */
     if (!raw) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     int result = target_decode(raw, &request->text, &request->target, error);
     free(raw);

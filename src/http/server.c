@@ -17,7 +17,7 @@ int http_server_new(const struct http_config *config, const struct http_handler 
 {
     struct http_server *server = calloc(1, sizeof(*server));
     if (!server) {
-        return error_set(error, ERROR_MEMORY, "out of memory for the HTTP server");
+        return error_memory(error, "the HTTP server");
     }
     server->config = *config;
     server->handler = *handler;

@@ -116,7 +116,7 @@ int target_decode(const char *raw, struct buffer *text, struct target *ret_targe
         }
     }
     if (buffer_ok(text) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory for the request target");
+        return error_memory(error, "the request target");
     }
     *ret_target = target;
     return 0;

@@ -51,7 +51,7 @@ int http_tls_new(struct http_tls **ret_tls, struct error *error)
 {
     struct http_tls *tls = calloc(1, sizeof(*tls));
     if (!tls) {
-        return error_set(error, ERROR_MEMORY, "out of memory for TLS");
+        return error_memory(error, "TLS");
     }
     (void)pthread_mutex_init(&tls->lock, NULL);
     *ret_tls = tls;
@@ -131,7 +131,7 @@ int http_tls_set(struct http_tls *tls, const char *certificate, const char *key,
         if (pair) {
             pair_free(pair);
         }
-        return error_set(error, ERROR_MEMORY, "out of memory for TLS");
+        return error_memory(error, "TLS");
     }
     int r = pair_fill(pair);
     if (r != GNUTLS_E_SUCCESS) {

@@ -76,7 +76,7 @@ static int append(struct index_batch *batch, const char *key, const float *vecto
     struct op *op = pool_take(&batch->pool, sizeof *op);
     char *copy = pool_take(&batch->pool, name.size + 1);
     if (!op || !copy) {
-        return error_set(error, ERROR_MEMORY, "out of memory for an index's batch");
+        return error_memory(error, "an index's batch");
     }
     memcpy(copy, name.bytes, name.size);
     *op = (struct op){.key = {.bytes = copy, .size = name.size}, .vector = vector};
@@ -116,7 +116,7 @@ int index_batch_put(struct index_batch *batch, const char *key, const float *vec
     }
     float *row = pool_take(&batch->pool, index->rows.vector_bytes);
     if (!row) {
-        return error_set(error, ERROR_MEMORY, "out of memory for an index's batch");
+        return error_memory(error, "an index's batch");
     }
     memcpy(row, vector, index->rows.vector_bytes);
     if (index->shape.metric == INDEX_COSINE) {
@@ -158,7 +158,7 @@ static int take_slot(struct commit *commit, uint32_t *ret_slot)
                          INDEX_ROWS_MAX);
     }
     if (codes_reserve(&index->codes, (uint32_t)commit->head.slots) < 0) {
-        return error_set(commit->error, ERROR_MEMORY, "out of memory for an index's rows");
+        return error_memory(commit->error, "an index's rows");
     }
     *ret_slot = (uint32_t)commit->head.slots++;
     return 0;
@@ -327,7 +327,7 @@ int index_batch_commit(struct index_batch *batch, const void *note, size_t note_
 
     HOLD(&index->writer);
     if (!born || !killed || free_slots_reserve(&index->free, batch->size) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory for an index's batch");
+        return error_memory(error, "an index's batch");
     }
     commit.free_first = index->free.first;
     int result = run(&commit, batch, note, note_size);

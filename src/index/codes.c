@@ -42,7 +42,7 @@ int codes_open(struct codes *codes, const char *path, struct error *error)
                          error_text(errno, text, sizeof text));
     }
     codes->image = malloc(image_bytes(codes));
-    return codes->image ? 0 : error_set(error, ERROR_MEMORY, "out of memory for an index");
+    return codes->image ? 0 : error_memory(error, "an index");
 }
 
 void codes_close(struct codes *codes)

@@ -164,7 +164,7 @@ static int survey_slot(struct survey *survey, uint32_t slot, const struct record
     survey->slots++;
     if (codes_reserve(&index->codes, slot) < 0 ||
         (!record->live && free_slots_reserve(&index->free, 1) < 0)) {
-        return error_set(survey->error, ERROR_MEMORY, "out of memory for an index");
+        return error_memory(survey->error, "an index");
     }
     if (record->live) {
         survey->live++;
@@ -290,7 +290,7 @@ static int load_codes(struct index *index, struct error *error)
     uint64_t rebuilt = 0;
     cleanup_free float *row = malloc(index->shape.dimension * sizeof *row);
     if (!row) {
-        return error_set(error, ERROR_MEMORY, "out of memory for an index");
+        return error_memory(error, "an index");
     }
     struct rebuilding how = {
         .rows = &index->rows, .row = row, .damaged = report_slot, .context = index};
@@ -346,7 +346,7 @@ int index_open(const char *directory, const struct index_options *options, struc
 {
     struct index *index = calloc(1, sizeof *index);
     if (!index) {
-        return error_set(error, ERROR_MEMORY, "out of memory for an index");
+        return error_memory(error, "an index");
     }
     index->options = options ? *options : (struct index_options){.limit_bytes = 0};
     if (index->options.limit_bytes == 0) {

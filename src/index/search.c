@@ -37,7 +37,7 @@ struct search {
 
 static int no_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "out of memory for a search");
+    return error_memory(error, "a search");
 }
 
 static int check_query(const struct index *index, const struct index_query *query,

@@ -33,7 +33,7 @@ static int note_damage(struct verification *verification, uint32_t slot,
 {
     struct found *found = pool_take(&verification->pool, sizeof *found + record->key_size);
     if (!found) {
-        return error_set(verification->error, ERROR_MEMORY, "out of memory for an index's check");
+        return error_memory(verification->error, "an index's check");
     }
     found->slot = slot;
     found->key_size = record->key_size;
@@ -129,7 +129,7 @@ int index_verify(struct index *index, uint64_t *position, uint64_t rows,
 {
     cleanup_free float *row = malloc(index->rows.vector_bytes);
     if (!row) {
-        return error_set(error, ERROR_MEMORY, "out of memory for an index's check");
+        return error_memory(error, "an index's check");
     }
     struct verification verification = {.index = index, .row = row, .error = error};
     int result = verify_locked(&verification, position, rows);

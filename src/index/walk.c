@@ -20,14 +20,12 @@ int index_walk_new(struct index *index, const char *prefix, const char *after,
 {
     struct index_walk *walk = calloc(1, sizeof *walk);
     if (!walk) {
-        return error_set(error, ERROR_MEMORY, "out of memory for a walk");
+        return error_memory(error, "a walk");
     }
     walk->index = index;
     walk->prefix = strdup(prefix);
     walk->after = strdup(after);
-    int result = walk->prefix && walk->after
-                     ? 0
-                     : error_set(error, ERROR_MEMORY, "out of memory for a walk");
+    int result = walk->prefix && walk->after ? 0 : error_memory(error, "a walk");
     if (result == 0) {
         result = snapshot_begin(&index->readers, &index->meta, &walk->snapshot, error);
     }

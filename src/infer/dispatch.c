@@ -439,7 +439,7 @@ int dispatch_new(const struct dispatch_config *config, struct tasks *loads, stru
 {
     struct dispatch *dispatch = calloc(1, sizeof *dispatch);
     if (!dispatch) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     dispatch->config = *config;
     dispatch->config.worker.stop = &dispatch->stop_loading;

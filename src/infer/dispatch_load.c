@@ -53,7 +53,7 @@ static int keep_facts(struct model *model, const struct worker_facts *facts, str
                                "changed in place; start situd again, or add the package anew");
     }
     if (worker_facts_copy(facts, &runtime->facts) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     runtime->primary_output = postprocess_primary_output(model->spec, &runtime->facts);
     runtime->facts_known = true;

@@ -240,7 +240,8 @@ static enum lane_outcome copy_outputs(struct infer_item *item, const struct mess
         if (answers) {
             budget_give(answers, total);
         }
-        (void)error_set(&item->error, ERROR_MEMORY, "no memory for %zu bytes of outputs", total);
+        (void)error_set(&item->error, ERROR_MEMORY, "out of memory for %zu bytes of outputs",
+                        total);
         (void)atomic_fetch_sub(&item->request->output_bytes, total);
         item->output_bytes = 0; /* it may be tried again */
         return total > LARGE_OUTPUT_BYTES ? LANE_STARVED : LANE_DONE;

@@ -102,7 +102,7 @@ static int reserve(struct models *models, const char *name, const char *version,
         size_t capacity = models->capacity ? models->capacity * 2 : 16;
         struct model **all = realloc(models->all, capacity * sizeof(struct model *));
         if (!all) {
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return error_memory(error, NULL);
         }
         models->all = all;
         models->capacity = capacity;
@@ -147,7 +147,7 @@ int models_new(const char *state_directory, struct models **ret_models, struct e
 {
     struct models *models = calloc(1, sizeof *models);
     if (!models) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     (void)pthread_mutex_init(&models->changing, NULL);
     (void)pthread_mutex_init(&models->lock, NULL);
@@ -231,7 +231,7 @@ static int take_in(struct models *models, const char *name, const char *version,
     }
     struct model *model = model_new(name, version, path);
     if (!model) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     model->removable = removable;
     if (model_package_read(path, NULL, &model->spec, &model->broken) < 0) {
@@ -264,7 +264,7 @@ static int scan_name(struct models *models, const char *directory, const char *n
 {
     cleanup_free char *path = join(directory, name);
     if (!path) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     struct stat status;
     if (stat(path, &status) < 0 || !S_ISDIR(status.st_mode)) {
@@ -449,7 +449,7 @@ int models_add_prepare(struct models *models, const char *name, char **ret_direc
     }
     cleanup_free char *path = join(models->directory, ".new-XXXXXX");
     if (!path) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     if (!mkdtemp(path)) {
         return state_error(error, "make", path);
@@ -464,7 +464,7 @@ int models_add_read(struct models *models, const char *name, const char *directo
     (void)models;
     struct model *model = model_new(name, "new", directory);
     if (!model) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     model->removable = true;
     int result = model_package_read(directory, preset, &model->spec, error);
@@ -526,7 +526,7 @@ int models_add_publish(struct models *models, struct model *model, struct error 
     cleanup_free char *parent = join(models->directory, model->name);
     cleanup_free char *path = parent ? join(parent, version) : NULL;
     if (!path) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     result = move_in(models, model, parent, path, error);
     if (result < 0) {
@@ -578,7 +578,7 @@ static int take_named(struct models *models, const char *name, const char *versi
     }
     struct model **taken = calloc(models->count + 1, sizeof(struct model *));
     if (!taken) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     size_t count = 0;
     for (size_t i = models->count; i-- > 0;) {

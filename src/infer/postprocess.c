@@ -217,7 +217,7 @@ int postprocess_row(const struct item_output *output, size_t row, float **ret_va
     count /= rows;
     float *values = malloc(count * sizeof *values);
     if (!values) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     const char *data = (const char *)output->data + row * count * element;
     if (output->datatype == DATATYPE_FP32) {

@@ -285,13 +285,13 @@ int reuse_open(const char *directory, uint64_t limit_bytes, const char *engine,
         .directory = directory, .limit_bytes = limit_bytes, .report = report};
     struct reuse *cache = calloc(1, sizeof *cache);
     if (!cache) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     (void)pthread_mutex_init(&cache->task_lock, NULL);
     int64_t start = clock_now_ns();
     cache->engine = strdup(engine);
-    int result = cache->engine ? cache_open(&options, &cache->results, error)
-                               : error_set(error, ERROR_MEMORY, "out of memory");
+    int result =
+        cache->engine ? cache_open(&options, &cache->results, error) : error_memory(error, NULL);
     if (result < 0) {
         reuse_close(cache);
         return result;

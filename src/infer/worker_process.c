@@ -367,7 +367,7 @@ static int make_room(struct worker_facts *facts, uint32_t inputs, uint32_t outpu
     facts->outputs = calloc((size_t)outputs + 1, sizeof *facts->outputs);
     facts->seen = calloc((size_t)outputs + 1, sizeof *facts->seen);
     if (!facts->inputs || !facts->outputs || !facts->seen) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     facts->input_count = inputs;
     facts->output_count = outputs;
@@ -519,7 +519,7 @@ int worker_process_start(struct spawner *spawner, const struct worker_config *co
     struct worker_process *worker =
         calloc(1, sizeof *worker + config->lane_count * sizeof worker->lanes[0]);
     if (!worker) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     worker->pid = -1;
     worker->control = worker->log = -1;

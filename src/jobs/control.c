@@ -180,7 +180,7 @@ static int exclude_in(struct job *job, enum job_state state, bool by_itself, con
 {
     cleanup_free char *copy = lines ? strdup(lines) : NULL;
     if (lines && !copy) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     swap_defaults(job, &copy);
     int r =
@@ -301,7 +301,7 @@ static int put_aside(const struct jobs *jobs, const struct job *job, char **ret_
     char *path = NULL;
     char text[128];
     if (asprintf(&path, "%s/.old-%s", jobs->directory, job->spec.id) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     if (rename(job->directory, path) < 0 && errno != ENOENT) {
         int errnum = errno;

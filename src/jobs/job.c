@@ -270,7 +270,7 @@ static int open_log(struct job *job, struct job_log **ret_log, bool *ret_loss, s
     }
     cleanup_free char *path = job_path(job, "results.ndjson");
     if (!path) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     struct job_log *log = NULL;
     uint64_t cut = 0;

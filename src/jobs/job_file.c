@@ -214,7 +214,7 @@ static void take_text(struct members *members, const char *name, bool optional, 
     }
     *to = strdup(text);
     if (!*to && members->result == 0) {
-        members->result = error_set(members->error, ERROR_MEMORY, "no memory for " FILE_NAME);
+        members->result = error_memory(members->error, FILE_NAME);
     }
 }
 
@@ -346,7 +346,7 @@ static void take_roots(struct members *members, struct roots *roots)
         int r =
             whole ? roots_add(roots, name, filesystem, json_get_bool(device_only, false)) : -EINVAL;
         if (r == -ENOMEM) {
-            members->result = error_set(members->error, ERROR_MEMORY, "no memory for " FILE_NAME);
+            members->result = error_memory(members->error, FILE_NAME);
         } else if (r < 0) {
             wrong(members, "roots");
         }
@@ -456,7 +456,7 @@ int job_file_write(const char *directory, const struct job_file *file, struct er
     struct job_file again;
     write_file(&text, file);
     if (buffer_ok(&text) < 0) {
-        return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
+        return error_memory(error, FILE_NAME);
     }
     int r = job_file_parse(text.data, text.size, &again, error);
     if (r < 0) {

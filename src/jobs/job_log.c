@@ -63,7 +63,7 @@ static int failed(const struct job_log *log, const char *what, int errnum, struc
 
 static int no_memory(struct error *error)
 {
-    (void)error_set(error, ERROR_MEMORY, "no memory for a job's log");
+    (void)error_memory(error, "a job's log");
     return -ENOMEM;
 }
 

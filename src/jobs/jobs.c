@@ -35,7 +35,7 @@ enum {
 
 static int no_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "out of memory");
+    return error_memory(error, NULL);
 }
 
 /* ---- files ---- */

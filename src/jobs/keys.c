@@ -34,7 +34,7 @@ static int failed(const char *what, int errnum, struct error *error)
 
 static int no_memory(struct error *error)
 {
-    (void)error_set(error, ERROR_MEMORY, "no memory for a list of names");
+    (void)error_memory(error, "a list of names");
     return -ENOMEM;
 }
 

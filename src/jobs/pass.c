@@ -143,7 +143,7 @@ static int open_table(struct pass *pass, struct error *error)
 {
     int r = known_open(pass->directory, 0, &pass->known, error);
     if (r == 0 && known_batch_new(pass->known, &pass->batch) < 0) {
-        r = error_set(error, ERROR_MEMORY, "out of memory");
+        r = error_memory(error, NULL);
     }
     return r;
 }
@@ -274,7 +274,7 @@ static int note_unlisted(struct pass *pass, const char *path, struct error *erro
     buffer_clear(&pass->unlisted);
     buffer_append_text(&pass->unlisted, path);
     if (buffer_ok(&pass->unlisted) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     pass->walked = pass->walked && !is_unlisted(pass, pass->known_key);
     return 0;
@@ -294,7 +294,7 @@ static int find_place(struct pass *pass, struct error *error)
         pass->number = facts.pass;
         pass->after = strdup(key_in(object));
         if (!pass->after) {
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return error_memory(error, NULL);
         }
         size_t size = strlen(pass->after);
         if (size > 0 && pass->after[size - 1] == '/') {
@@ -385,15 +385,14 @@ int pass_new(struct job *job, struct job_log *log, struct pass **ret_pass, struc
 {
     struct pass *pass = calloc(1, sizeof *pass);
     if (!pass) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     pass->job = job;
     pass->log = log;
     pass->patience_ns = PATIENCE_MS * NS_PER_MS;
     pass->takes_all = job->restless >= RESTLESS_MAX;
     pass->directory = job_path(job, TABLE_NAME);
-    int r =
-        pass->directory ? prepare(pass, error) : error_set(error, ERROR_MEMORY, "out of memory");
+    int r = pass->directory ? prepare(pass, error) : error_memory(error, NULL);
     if (r < 0) {
         pass_free(pass);
         return r;
@@ -511,7 +510,7 @@ static int give_gone(struct pass *pass, struct item *ret_item, struct error *err
     buffer_printf(&pass->gone, "%s/%s", pass->job->spec.store, pass->known_key);
     const char *object = buffer_text(&pass->gone);
     if (!object) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     int r = check_there(pass, error);
     if (r < 0) {

@@ -44,7 +44,7 @@ int jobs_reader_new(struct jobs *jobs, const char *id, uint64_t after, void (*wo
     }
     cleanup_free struct jobs_reader *reader = calloc(1, sizeof *reader);
     if (!reader) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     r = job_log_take(job, &reader->log, error);
     if (r < 0) {
@@ -98,7 +98,7 @@ int jobs_reader_read(struct jobs_reader *reader, struct buffer *out, size_t max_
     uint64_t before = reader->place.line;
     int r = job_log_read(reader->log, &reader->place, out, max_bytes, error);
     if (r == 0 && buffer_ok(out) < 0) {
-        r = error_set(error, ERROR_MEMORY, "out of memory");
+        r = error_memory(error, NULL);
     }
     if (r < 0) {
         return r;

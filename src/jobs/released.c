@@ -33,7 +33,7 @@ int released_write(const char *path, const struct released *released, struct err
                   totals->cached, totals->bytes_read, totals->pass);
     seal_append(&text);
     if (buffer_ok(&text) < 0) {
-        return error_set(error, ERROR_MEMORY, "no memory for a job's log");
+        return error_memory(error, "a job's log");
     }
     int r = whole_file_write(path, text.data, text.size);
     return r < 0 ? failed(path, "written", -r, error) : 0;

@@ -47,8 +47,7 @@ static int add_key(void *context, const char *key)
     cleanup_buffer struct buffer object = BUFFER_INIT;
     buffer_printf(&object, "%s/%s", failures->job->spec.store, key);
     const char *text = buffer_text(&object);
-    return text ? add_name(failures, text)
-                : error_set(failures->error, ERROR_MEMORY, "out of memory");
+    return text ? add_name(failures, text) : error_memory(failures->error, NULL);
 }
 
 static int gather(struct job *job, struct failures *failures, uint64_t *ret_left_out,
@@ -81,7 +80,7 @@ static int list_spec(const struct job *job, struct job_spec *ret_spec, struct er
     char *prefix = strdup("");
     if (!prefix || job_spec_copy(&job->spec, &spec) < 0) {
         free(prefix);
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     free(spec.prefix);
     free(take_ptr(spec.store));

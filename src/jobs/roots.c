@@ -278,7 +278,7 @@ int roots_check(struct roots *roots, const char *store, const struct jobs_host *
     size_t known = roots->count;
     if (store && !find(roots, store, strlen(store)) &&
         add(roots, store, strlen(store), &fresh) == -ENOMEM) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     int r = 0;
     for (size_t i = 0; r == 0 && i < roots->count; i++) {
@@ -317,7 +317,7 @@ int roots_meet(struct roots *roots, const char *object, struct store *store, boo
     struct root *root = NULL;
     int r = add(roots, object, strcspn(object, "/"), &root);
     if (r < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     root->store = store;
     r = check(root, true, NULL, ret_new, error);

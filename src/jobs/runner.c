@@ -74,7 +74,7 @@ static void stop_for(struct runner *runner, enum run_end end, const struct error
 static void stop_for_memory(struct runner *runner)
 {
     struct error reason;
-    (void)error_set(&reason, ERROR_MEMORY, "out of memory");
+    (void)error_memory(&reason, NULL);
     stop_for(runner, RUN_PAUSED, &reason);
 }
 
@@ -460,7 +460,7 @@ static int begin_selection(struct runner *runner, struct error *error)
         position = totals.lines;
         runner->keys_path = job_path(job, "keys");
         if (!runner->keys_path) {
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return error_memory(error, NULL);
         }
     } else {
         int r = job_log_last(runner->log, &last, &facts, error);
@@ -606,7 +606,7 @@ enum run_end runner_run(struct job *job, struct error *ret_reason)
 {
     struct runner *runner = calloc(1, sizeof *runner);
     if (!runner) {
-        (void)error_set(ret_reason, ERROR_MEMORY, "out of memory");
+        (void)error_memory(ret_reason, NULL);
         return RUN_PAUSED;
     }
     runner->job = job;

@@ -39,7 +39,7 @@ struct selection {
 
 static int no_memory(struct error *error)
 {
-    (void)error_set(error, ERROR_MEMORY, "no memory for a selection");
+    (void)error_memory(error, "a selection");
     return -ENOMEM;
 }
 

@@ -32,7 +32,7 @@ int jobs_keys_new(struct jobs *jobs, struct jobs_keys **ret_keys, struct error *
     if (!keys || asprintf(&keys->path, "%s/.new-keys-%016llx", jobs->directory,
                           (unsigned long long)name) < 0) {
         free(keys);
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     int r = keys_writer_new(keys->path, &keys->writer, error);
     if (r < 0) {
@@ -69,7 +69,7 @@ int upload_place(struct jobs_keys *keys, const char *directory, struct error *er
     }
     if (asprintf(&path, "%s/keys", directory) < 0) {
         path = NULL;
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     if (rename(keys->path, path) < 0) {
         int errnum = errno;

@@ -174,7 +174,7 @@ int known_open(const char *directory, uint64_t limit_bytes, struct known **ret_k
 {
     struct known *known = calloc(1, sizeof *known);
     if (!known) {
-        return error_set(error, ERROR_MEMORY, "out of memory while opening " WHAT);
+        return error_memory(error, WHAT);
     }
     known->directory_fd = -1;
     (void)pthread_mutex_init(&known->lock, NULL);

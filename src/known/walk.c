@@ -232,7 +232,7 @@ int known_walk_new(struct known *known, const char *prefix, const char *after,
 {
     struct known_walk *walk = calloc(1, sizeof *walk);
     if (!walk) {
-        return error_set(error, ERROR_MEMORY, "out of memory while reading " WHAT);
+        return error_memory(error, WHAT);
     }
     walk->known = known;
     walk->prefix_size = strnlen(prefix, LIMIT_KEY_BYTES + 1);

@@ -533,7 +533,7 @@ int pages_check(int fd, size_t page_size, pages_visit_fn visit, void *context,
 {
     cleanup_free struct check *check = calloc(1, sizeof *check);
     if (!check) {
-        return error_set(error, ERROR_MEMORY, "out of memory while it was checked");
+        return error_memory(error, "its check");
     }
     *check = (struct check){
         .fd = fd, .page_size = page_size, .visit = visit, .context = context, .error = error};
@@ -545,8 +545,7 @@ int pages_check(int fd, size_t page_size, pages_visit_fn visit, void *context,
     free(check->sizes);
     free(check->value);
     free(check->scratch);
-    return result == -ENOMEM ? error_set(error, ERROR_MEMORY, "out of memory while it was checked")
-                             : result;
+    return result == -ENOMEM ? error_memory(error, "its check") : result;
 }
 
 uint64_t pages_overflow_bytes(size_t page_size, size_t key_size, size_t value_size)

@@ -151,7 +151,7 @@ static int make_filtered(const struct axis *axis, struct coefficients **ret, str
     }
     free(scratch);
     if (!c) {
-        return error_set(error, ERROR_MEMORY, "no memory for resampling tables");
+        return error_memory(error, "resampling tables");
     }
     *ret = c;
     return 0;
@@ -167,7 +167,7 @@ static int make_nearest(const struct axis *axis, struct coefficients **ret, stru
     }
     struct coefficients *c = allocate(axis, 1);
     if (!c) {
-        return error_set(error, ERROR_MEMORY, "no memory for resampling tables");
+        return error_memory(error, "resampling tables");
     }
     double scale = (double)axis->in / axis->out;
     double position = scale * 0.5;
@@ -192,7 +192,7 @@ static int make_copy(const struct axis *axis, struct coefficients **ret, struct 
     }
     struct coefficients *c = allocate(axis, 1);
     if (!c) {
-        return error_set(error, ERROR_MEMORY, "no memory for resampling tables");
+        return error_memory(error, "resampling tables");
     }
     for (uint32_t i = 0; i < axis->count; i++) {
         c->start[i] = axis->first + i;

@@ -54,7 +54,7 @@ int codec_scratch(uint8_t **buffer, size_t *capacity, size_t size, struct error 
     *capacity = 0;
     *buffer = malloc(size);
     if (!*buffer) {
-        return error_set(error, ERROR_MEMORY, "no memory for %zu bytes of image rows", size);
+        return error_set(error, ERROR_MEMORY, "out of memory for %zu bytes of image rows", size);
     }
     *capacity = size;
     return 0;
@@ -156,7 +156,7 @@ int decoder_open(struct decoder *decoder, const void *bytes, size_t size,
         decoder->states[index] = calloc(1, codec->state_size);
     }
     if (!decoder->states[index]) {
-        return error_set(error, ERROR_MEMORY, "no memory for a %s decoder", codec->format);
+        return error_set(error, ERROR_MEMORY, "out of memory for a %s decoder", codec->format);
     }
     decoder->codec = codec;
     decoder->state = decoder->states[index];

@@ -163,7 +163,7 @@ static int report(int code, struct error *error)
 {
     switch (code) {
     case SPNG_EMEM:
-        return error_set(error, ERROR_MEMORY, "no memory for a PNG image");
+        return error_memory(error, "a PNG image");
     case SPNG_IO_EOF:
     case SPNG_EIDAT_TOO_SHORT:
     case SPNG_ECHUNK_TYPE:

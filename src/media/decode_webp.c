@@ -117,7 +117,7 @@ static int decode_part(struct webp_state *webp, struct error *error)
         WebPDecode(webp->frame.fragment.bytes, webp->frame.fragment.size, &config);
     WebPFreeDecBuffer(&config.output);
     if (status == VP8_STATUS_OUT_OF_MEMORY) {
-        return error_set(error, ERROR_MEMORY, "no memory for a WebP image");
+        return error_memory(error, "a WebP image");
     }
     if (status != VP8_STATUS_OK) {
         return error_set(error, ERROR_UNDECODABLE, "WebP image is damaged or truncated");

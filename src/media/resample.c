@@ -56,7 +56,7 @@ static int prepare(struct pass *pass, struct error *error)
     }
     if (kernels_prepare_rows(r->kernels, job->across) < 0 ||
         kernels_prepare_columns(r->kernels, job->down) < 0) {
-        return error_set(error, ERROR_MEMORY, "no memory for resampling tables");
+        return error_memory(error, "resampling tables");
     }
     size_t pointers = kernels_round_up(pass->slots, 4) * sizeof(const uint8_t *);
     int err = scratch_reserve(&r->ring, (size_t)ring_size, error);

@@ -42,7 +42,7 @@ must_check static inline int scratch_reserve(struct scratch *scratch, size_t siz
     size = (size + SCRATCH_ALIGNMENT - 1) / SCRATCH_ALIGNMENT * SCRATCH_ALIGNMENT;
     scratch->data = aligned_alloc(SCRATCH_ALIGNMENT, size);
     if (!scratch->data) {
-        return error_set(error, ERROR_MEMORY, "no memory for %zu bytes of image rows", size);
+        return error_set(error, ERROR_MEMORY, "out of memory for %zu bytes of image rows", size);
     }
     scratch->size = size;
     return 0;

@@ -36,7 +36,7 @@ static int decode(const uint8_t *jpeg, size_t size, uint8_t *rgb, struct error *
     struct image_info info;
     const struct image_window window = {0, 0, WIDTH, HEIGHT};
     if (decoder_new(&decoder) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     int result = decoder_open(decoder, jpeg, size, &info, error);
     if (result == 0) {

@@ -22,7 +22,7 @@ int thumbnail_make(struct media *media, uint32_t edge, const void *bytes, size_t
     struct media_tensor room = {.size = (size_t)3 * edge * edge};
     room.data = malloc(room.size);
     if (!room.data) {
-        return error_set(error, ERROR_MEMORY, "no memory for a thumbnail");
+        return error_memory(error, "a thumbnail");
     }
     int r = media_image_to_pixels(media, edge, bytes, size, &room, error);
     if (r == 0) {

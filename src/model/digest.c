@@ -77,7 +77,7 @@ int digest_files(int root, const struct model_spec *spec, uint8_t ret_digest[MOD
     cleanup_hash EVP_MD_CTX *hash = EVP_MD_CTX_new();
     cleanup_free char *chunk = malloc(READ_SIZE);
     if (!hash || !chunk) {
-        return error_set(error, ERROR_MEMORY, "out of memory while reading a model package");
+        return error_memory(error, "a model package");
     }
     if (EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1 ||
         EVP_DigestUpdate(hash, prefix, sizeof prefix) != 1) {

@@ -163,7 +163,7 @@ int directory_read(int root, const char *path, uint64_t limit, struct buffer *ou
     }
     char *room = buffer_reserve(out, (size_t)size);
     if (!room && size > 0) {
-        return model_out_of_memory(error);
+        return error_memory(error, "a model package");
     }
     size_t done = 0;
     while (done < size) {
@@ -216,12 +216,12 @@ static int push_directory(struct listing *listing, const char *path)
     }
     char **pending = reallocarray(listing->pending, listing->pending_count + 1, sizeof *pending);
     if (!pending) {
-        return model_out_of_memory(listing->error);
+        return error_memory(listing->error, "a model package");
     }
     listing->pending = pending;
     char *copy = strdup(path);
     if (!copy) {
-        return model_out_of_memory(listing->error);
+        return error_memory(listing->error, "a model package");
     }
     listing->pending[listing->pending_count++] = copy;
     listing->directory_count++;
@@ -237,13 +237,13 @@ static int add_file(struct listing *listing, const char *path, off_t size)
     }
     struct model_file *files = reallocarray(spec->files, spec->file_count + 1, sizeof *files);
     if (!files) {
-        return model_out_of_memory(listing->error);
+        return error_memory(listing->error, "a model package");
     }
     spec->files = files;
     struct model_file *file = &files[spec->file_count];
     *file = (struct model_file){.path = strdup(path), .size_bytes = (uint64_t)size};
     if (!file->path) {
-        return model_out_of_memory(listing->error);
+        return error_memory(listing->error, "a model package");
     }
     spec->file_count++;
     if (__builtin_add_overflow(spec->size_bytes, file->size_bytes, &spec->size_bytes)) {
@@ -321,7 +321,7 @@ static int list_one(struct listing *listing, const char *path)
     cleanup_dir DIR *stream = fdopendir(opened);
     if (!stream) {
         (void)close(opened);
-        return model_out_of_memory(listing->error);
+        return error_memory(listing->error, "a model package");
     }
     for (;;) {
         errno = 0;

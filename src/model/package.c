@@ -44,7 +44,7 @@ static int read_text(int root, const struct model_spec *spec, const char *file,
     }
     const char *text = buffer_text(buffer);
     if (!text) {
-        return model_out_of_memory(error);
+        return error_memory(error, "a model package");
     }
     *ret_text = (struct model_text){text, buffer->size};
     return 0;
@@ -155,7 +155,7 @@ int model_package_read(const char *path, const char *preset, struct model_spec *
     cleanup_fd int root = -1;
     cleanup_spec struct model_spec *spec = calloc(1, sizeof *spec);
     if (!spec) {
-        return model_out_of_memory(error);
+        return error_memory(error, "a model package");
     }
     int result = directory_open(path, &root, error);
     if (result == 0) {

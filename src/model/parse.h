@@ -83,7 +83,6 @@ must_check int spec_label_set(struct model_spec *spec, size_t index, const char 
                               const char *file, struct error *error);
 /* "LABEL_i" where a label is still NULL. */
 must_check int spec_labels_fill(struct model_spec *spec, struct error *error);
-must_check int model_out_of_memory(struct error *error);
 
 /* Path of an ONNX file or other file of a package: relative, no empty, `.` or `..` component, no
  * control byte, shorter than PACKAGE_PATH_SIZE. */

@@ -11,16 +11,11 @@
 
 #include "model/parse.h"
 
-int model_out_of_memory(struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory while reading a model package");
-}
-
 int spec_set_text(char **field, const char *text, struct error *error)
 {
     char *copy = strdup(text);
     if (!copy) {
-        return model_out_of_memory(error);
+        return error_memory(error, "a model package");
     }
     free(*field);
     *field = copy;
@@ -31,7 +26,7 @@ int spec_note(struct model_spec *spec, struct error *error, const char *format, 
 {
     char **notes = realloc(spec->notes, (spec->note_count + 1) * sizeof *notes);
     if (!notes) {
-        return model_out_of_memory(error);
+        return error_memory(error, "a model package");
     }
     spec->notes = notes;
     va_list arguments;
@@ -40,7 +35,7 @@ int spec_note(struct model_spec *spec, struct error *error, const char *format, 
     int length = vasprintf(&note, format, arguments);
     va_end(arguments);
     if (length < 0) {
-        return model_out_of_memory(error);
+        return error_memory(error, "a model package");
     }
     spec->notes[spec->note_count++] = note;
     return 0;
@@ -58,7 +53,7 @@ int spec_labels_reserve(struct model_spec *spec, size_t count, const char *file,
     }
     char **labels = reallocarray(spec->labels, count, sizeof *labels);
     if (!labels) {
-        return model_out_of_memory(error);
+        return error_memory(error, "a model package");
     }
     memset(labels + spec->label_count, 0, (count - spec->label_count) * sizeof *labels);
     spec->labels = labels;
@@ -84,7 +79,7 @@ int spec_labels_fill(struct model_spec *spec, struct error *error)
     for (size_t i = 0; i < spec->label_count; i++) {
         if (!spec->labels[i] && asprintf(&spec->labels[i], "LABEL_%zu", i) < 0) {
             spec->labels[i] = NULL;
-            return model_out_of_memory(error);
+            return error_memory(error, "a model package");
         }
     }
     return 0;

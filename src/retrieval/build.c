@@ -90,7 +90,7 @@ static int open_at(struct build *build, const char *path, struct error *error)
     }
     r = feed_read_note(build, index, error);
     if (r == 0 && index_batch_new(index, &batch) < 0) {
-        r = error_set(error, ERROR_MEMORY, "out of memory");
+        r = error_memory(error, NULL);
     }
     if (r < 0) {
         index_close(index);
@@ -108,7 +108,7 @@ int build_open(struct build *build, struct error *error)
     cleanup_free char *path = build_path(build);
     struct error fault = {.code = ERROR_NONE};
     if (!path) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     int r = open_at(build, path, &fault);
     if (r < 0 && fault.code == ERROR_NOT_FOUND && spec_is_fed(&build->spec)) {
@@ -131,7 +131,7 @@ int build_make(struct build *build, uint32_t dimension, struct error *error)
                          build->spec.model, dimension, INDEX_DIMENSION_MAX);
     }
     if (!path) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     int r = index_create(path, &shape, error);
     return r == 0 ? open_at(build, path, error) : r;

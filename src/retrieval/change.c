@@ -19,7 +19,7 @@ enum { RETRY_MS = 2000 };
 
 static int no_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "out of memory");
+    return error_memory(error, NULL);
 }
 
 /* `control` is held. Writes which fillings there are; `next` may be NULL. */

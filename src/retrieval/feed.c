@@ -186,7 +186,7 @@ static int take_node(struct build *build, const struct jobs_line *line, const st
     const char *object = NULL;
     int r = object_name_read(root, "object", pool, &object);
     if (r == -ENOMEM) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     const char *key = object ? build_key(build, object) : NULL;
     if (!key) {

@@ -25,7 +25,7 @@ struct retrieval_import {
 
 static int no_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "out of memory");
+    return error_memory(error, NULL);
 }
 
 static void close_index(struct retrieval_import *import)

@@ -130,7 +130,7 @@ static void take_text(struct members *members, const char *name, size_t longest,
     }
     *to = strdup(text);
     if (!*to && members->result == 0) {
-        members->result = error_set(members->error, ERROR_MEMORY, "no memory for " FILE_NAME);
+        members->result = error_memory(members->error, FILE_NAME);
     }
 }
 
@@ -267,7 +267,7 @@ int index_json_write(const char *directory, const struct index_json *file, struc
     struct index_json again;
     write_file(&text, file);
     if (buffer_ok(&text) < 0) {
-        return error_set(error, ERROR_MEMORY, "no memory for " FILE_NAME);
+        return error_memory(error, FILE_NAME);
     }
     int r = index_json_parse(text.data, text.size, &again, error);
     if (r < 0) {

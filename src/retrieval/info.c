@@ -161,7 +161,7 @@ int retrieval_get(struct retrieval *retrieval, const char *name, struct retrieva
     cleanup_entry struct entry *entry = NULL;
     int r = retrieval_find(retrieval, name, &entry, error);
     if (r == 0 && fill_info(entry, ret_info) < 0) {
-        r = error_set(error, ERROR_MEMORY, "out of memory");
+        r = error_memory(error, NULL);
     }
     return r;
 }

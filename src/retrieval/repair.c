@@ -84,7 +84,7 @@ static int put_again(struct build *build, const char *key, struct error *error)
     buffer_printf(&object, "%s/%s", build->spec.store, key);
     const char *name = buffer_text(&object);
     if (!name) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     struct retrieval_wanted wanted = {
         .spec = &build->spec, .object = name, .is_given_up = is_given_up, .owner = build->entry};

@@ -21,7 +21,7 @@ enum { DEFAULT_VERIFY_MS = 5000, DEFAULT_INTERVAL_S = 60 };
 
 static int no_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "out of memory");
+    return error_memory(error, NULL);
 }
 
 /* ---- the table ---- */

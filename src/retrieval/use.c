@@ -35,7 +35,7 @@ int retrieval_use(struct retrieval *retrieval, const char *name, struct retrieva
     }
     cleanup_free struct retrieval_use *use = calloc(1, sizeof *use);
     if (!use) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     (void)pthread_mutex_lock(&retrieval->lock);
     if (entry->current && entry->current->index) {

@@ -103,7 +103,7 @@ static int refuse_open(struct dir_store *store, const char *key, int errnum, str
                          "object '%s' is held by another program (a lease) or keeps being renamed",
                          key);
     case ENOMEM:
-        return error_set(error, ERROR_MEMORY, "out of memory opening object '%s'", key);
+        return error_set(error, ERROR_MEMORY, "out of memory for opening object '%s'", key);
     case EMFILE: /* it says nothing of the object */
     case ENFILE:
         return error_set(error, ERROR_UNAVAILABLE, "object '%s' cannot be opened for now: %s", key,
@@ -449,7 +449,7 @@ int dir_open_root(int root, const char *path, struct store **ret_store, struct e
 {
     struct dir_store *store = calloc(1, sizeof *store);
     if (!store) {
-        return error_set(error, ERROR_MEMORY, "out of memory opening store '%s'", path);
+        return error_set(error, ERROR_MEMORY, "out of memory for opening store '%s'", path);
     }
     *store = (struct dir_store){.base = {.ops = &dir_ops},
                                 .root = root,
@@ -471,7 +471,7 @@ int dir_open_root(int root, const char *path, struct store **ret_store, struct e
     }
     if (r != 0) {
         free(store);
-        return error_set(error, ERROR_MEMORY, "out of memory opening store '%s'", path);
+        return error_set(error, ERROR_MEMORY, "out of memory for opening store '%s'", path);
     }
     *ret_store = &store->base;
     return 0;

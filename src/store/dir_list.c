@@ -60,7 +60,7 @@ static int refuse_directory(const struct walk *walk, int errnum, struct error *e
     const char *path = walk->path;
     dir_note_failure(walk->store, errnum);
     if (errnum == -ENOMEM) {
-        return error_set(error, ERROR_MEMORY, "out of memory listing directory '%s'", path);
+        return error_set(error, ERROR_MEMORY, "out of memory for listing directory '%s'", path);
     }
     return error_set(error, ERROR_UNREADABLE, "directory '%s' cannot be listed: %s",
                      path[0] == '\0' ? "/" : path, error_text(errnum, text, sizeof text));
@@ -477,7 +477,7 @@ int dir_list(struct store *store, const struct store_list_query *query, struct s
 {
     struct walk *walk = malloc(sizeof *walk);
     if (!walk) {
-        return error_set(error, ERROR_MEMORY, "out of memory for a listing");
+        return error_memory(error, "a listing");
     }
     walk->store = dir_store(store);
     walk->query = query;

@@ -417,7 +417,7 @@ int dir_watch(struct store *store, const char *prefix, const struct exclusion *e
     char text[128];
     struct dir_watch *watch = calloc(1, sizeof *watch);
     if (!watch) {
-        return error_set(error, ERROR_MEMORY, "out of memory for a watch");
+        return error_memory(error, "a watch");
     }
     watch->base.ops = &dir_watch_ops;
     watch->store = dir_store(store);

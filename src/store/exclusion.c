@@ -42,7 +42,7 @@ struct exclusion {
 
 static int no_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "no memory for patterns");
+    return error_memory(error, "patterns");
 }
 
 int exclusion_check(const char *pattern, struct error *error)

@@ -202,7 +202,7 @@ int glob_new(const char *pattern, struct glob **ret_glob, struct error *error)
     }
     if (!glob || !glob->tokens || !glob->ranges || !glob->head || !glob->tail) {
         glob_free(glob);
-        return error_set(error, ERROR_MEMORY, "no memory for a glob");
+        return error_memory(error, "a glob");
     }
     take_pattern(glob, pattern);
     find_ends(glob, pattern);

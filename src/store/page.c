@@ -44,7 +44,7 @@ int page_builder_finish(const struct page_builder *builder, bool more, struct st
     if (!memory || buffer_ok(&builder->keys) < 0 || buffer_ok(&builder->sizes) < 0 ||
         buffer_ok(&builder->flaws) < 0) {
         free(memory);
-        return error_set(error, ERROR_MEMORY, "out of memory for a page of a listing");
+        return error_memory(error, "a page of a listing");
     }
     struct store_entry *entries = memory;
     char *keys = (char *)memory + table_size;

@@ -320,7 +320,8 @@ int place_new(const struct place_options *options, struct store **ret_store, str
         if (place) {
             destroy(place);
         }
-        return error_set(error, ERROR_MEMORY, "out of memory opening store '%s'", options->name);
+        return error_set(error, ERROR_MEMORY, "out of memory for opening store '%s'",
+                         options->name);
     }
     int64_t until_ns = clock_now_ns() + FIRST_LOOK_MS * NS_PER_MS;
     HOLD(&place->lock);

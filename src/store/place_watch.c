@@ -172,7 +172,7 @@ int place_watch_new(struct store *store, const char *prefix, const struct exclus
     if (!watch || !copy) {
         free(copy);
         free(watch);
-        return error_set(error, ERROR_MEMORY, "out of memory for a watch");
+        return error_memory(error, "a watch");
     }
     *watch = (struct place_watch){
         .base = {.ops = &place_watch_ops}, .place = place, .prefix = copy, .exclusion = exclusion};

@@ -93,7 +93,7 @@ static int read_key(struct job_request *request, size_t index, bool encoded, str
     int result = object_name_read_element(json_element(request->keys, index), encoded,
                                           &request->names_pool, &key);
     if (result == -ENOMEM) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     if (result < 0 || !key) {
         return error_set(error, ERROR_MALFORMED,
@@ -123,7 +123,7 @@ static int read_keys(struct job_request *request, bool encoded, struct error *er
     }
     request->key_names = pool_take(&request->names_pool, count * sizeof *request->key_names);
     if (!request->key_names) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     for (size_t i = 0; i < count; i++) {
         int result = read_key(request, i, encoded, error);

@@ -56,7 +56,7 @@ int member_object_name(const struct json *object, const char *name, size_t longe
     }
     result = object_name_read(object, name, pool, &bytes);
     if (result < 0) {
-        return result == -ENOMEM ? error_set(error, ERROR_MEMORY, "out of memory")
+        return result == -ENOMEM ? error_memory(error, NULL)
                                  : error_set(error, ERROR_MALFORMED,
                                              "\"%s\" is marked as encoded, and has a '%%' without "
                                              "two hexadecimal digits, or %%00",

@@ -154,7 +154,7 @@ static int malformed(const char *what, struct error *error)
 
 static int out_of_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "out of memory for a result");
+    return error_memory(error, "a result");
 }
 
 /* A number, or null for one that was not finite. */

@@ -33,7 +33,7 @@ static int read_name(struct search_request *request, size_t index, const struct 
     bool encoded = json_get_bool(json_member(request->body, "encoded"), false);
     int result = object_name_read_element(node, encoded, &request->names_pool, &name);
     if (result == -ENOMEM) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     if (result < 0 || !name || name[0] == '\0') {
         return error_set(error, ERROR_MALFORMED, "an object's name, \"STORE/KEY\", is wanted");
@@ -71,7 +71,7 @@ static int read_objects(struct search_request *request, struct error *error)
     request->objects =
         pool_take(&request->names_pool, request->query_count * sizeof *request->objects);
     if (!request->objects) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     for (size_t i = 0; i < request->query_count && result == 0; i++) {
         const struct json *node = request->list ? json_element(request->node, i) : request->node;
@@ -133,7 +133,7 @@ static int read_vectors(struct search_request *request, struct error *error)
     request->dimension = (uint32_t)dimension;
     request->vectors = calloc(request->query_count * dimension, sizeof *request->vectors);
     if (!request->vectors) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     for (size_t i = 0; i < request->query_count && result == 0; i++) {
         result = read_vector(vector_node(request, i), request->dimension,

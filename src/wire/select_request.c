@@ -43,7 +43,7 @@ static int read_exclude(const struct json *patterns, char **ret_lines, struct er
     }
     const char *text = buffer_text(&lines);
     *ret_lines = text && count > 0 ? strdup(text) : NULL;
-    return text && (count == 0 || *ret_lines) ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
+    return text && (count == 0 || *ret_lines) ? 0 : error_memory(error, NULL);
 }
 
 int select_request_read(const struct json *select, struct select_request *request,

@@ -112,7 +112,7 @@ int tar_write_header(struct buffer *out, const struct tar_entry *entry, struct e
     }
     write_block(out, &header, entry->directory ? '5' : '0',
                 entry->directory ? 0 : entry->size_bytes);
-    return buffer_ok(out) < 0 ? error_set(error, ERROR_MEMORY, "out of memory for an archive") : 0;
+    return buffer_ok(out) < 0 ? error_memory(error, "an archive") : 0;
 }
 
 void tar_write_padding(struct buffer *out, uint64_t size_bytes)

@@ -19,7 +19,7 @@ enum { LENGTH_SIZE = 4 };
 
 static int out_of_memory(struct error *error)
 {
-    return error_set(error, ERROR_MEMORY, "out of memory for a request");
+    return error_memory(error, "a request");
 }
 
 static int wrong_count(const struct v2_input *input, struct error *error)

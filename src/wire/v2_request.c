@@ -237,7 +237,7 @@ static int parse_inputs(struct parsed *parsed, struct v2_source *source, struct 
     struct v2_request *request = &parsed->request;
     request->inputs = pool_take(&parsed->memory, count * sizeof *request->inputs);
     if (!request->inputs) {
-        return error_set(error, ERROR_MEMORY, "out of memory for a request");
+        return error_memory(error, "a request");
     }
     request->input_count = count;
     for (size_t i = 0; i < count; i++) {
@@ -311,7 +311,7 @@ static int parse_outputs(struct parsed *parsed, struct error *error)
     struct v2_request *request = &parsed->request;
     request->outputs = pool_take(&parsed->memory, count * sizeof *request->outputs);
     if (!request->outputs) {
-        return error_set(error, ERROR_MEMORY, "out of memory for a request");
+        return error_memory(error, "a request");
     }
     request->output_count = count;
     for (size_t i = 0; r == 0 && i < count; i++) {
@@ -353,7 +353,7 @@ int v2_request_parse(const void *body, size_t size, const char *json_size, bool 
     }
     struct parsed *parsed = calloc(1, sizeof *parsed);
     if (!parsed) {
-        return error_set(error, ERROR_MEMORY, "out of memory for a request");
+        return error_memory(error, "a request");
     }
     const char *text = size > 0 ? body : "";
     struct v2_source source = {

@@ -185,7 +185,7 @@ int v2_response_write(const struct v2_response *response, struct buffer *json,
     }
     buffer_append_text(json, "]}");
     if (buffer_ok(json) < 0 || buffer_ok(binary) < 0) {
-        return error_set(error, ERROR_MEMORY, "out of memory for an answer");
+        return error_memory(error, "an answer");
     }
     return 0;
 }

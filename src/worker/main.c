@@ -113,7 +113,7 @@ static int load(struct worker *worker)
     struct message_load request = worker->message.load;
     int outcome = program_load(&worker->program, &request, &error);
     if (outcome == 0 && start_lanes(worker) < 0) {
-        outcome = error_set(&error, ERROR_MEMORY, "no memory for the worker's lanes");
+        outcome = error_memory(&error, "the worker's lanes");
     }
     fill_loaded(worker, outcome, &error);
     bool slow = outcome == 0 && request.cores > 1 && worker->program.run_ns >= request.slow_run_ns;

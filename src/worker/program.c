@@ -34,13 +34,13 @@ int program_add_file(struct program *program, const struct message_file *file, i
     if (file->size_bytes > 0) {
         data = mmap(NULL, file->size_bytes, PROT_READ, MAP_PRIVATE, owned, 0);
         if (data == MAP_FAILED) {
-            return error_set(error, ERROR_MEMORY, "%s: no memory to map %llu bytes", file->path,
-                             (unsigned long long)file->size_bytes);
+            return error_set(error, ERROR_MEMORY, "%s: out of memory for a map of %llu bytes",
+                             file->path, (unsigned long long)file->size_bytes);
         }
     }
     char *path = strdup(file->path);
     if (!path) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     *place = (struct engine_file){path, data ? data : nothing, file->size_bytes};
     if (!file->is_model) {
@@ -220,7 +220,7 @@ static int make_blank(const struct program *program, struct engine_tensor *input
         inputs[i].size = count * width;
         inputs[i].data = calloc(inputs[i].size ? inputs[i].size : 1, 1);
         if (!inputs[i].data) {
-            return error_set(error, ERROR_MEMORY, "out of memory");
+            return error_memory(error, NULL);
         }
     }
     return 0;
@@ -303,7 +303,7 @@ static int trial_run(struct program *program, struct error *error)
     void *area = mmap(NULL, TRIAL_AREA_BYTES, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (area == MAP_FAILED) {
-        return error_set(error, ERROR_MEMORY, "out of memory");
+        return error_memory(error, NULL);
     }
     run.area = area;
     int result = make_blank(program, inputs, &open, error);
