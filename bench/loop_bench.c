@@ -71,11 +71,11 @@ static int run_photo(struct loop *loop, const char *name, size_t *ret_best, stru
 {
     const void *tensor = NULL;
     size_t size = 0;
-    int result = read_photo(loop, name, &size, error);
-    if (result == 0) {
-        result = plain_model_decode(loop->model, loop->bytes, size, &tensor, &size, error);
+    int r = read_photo(loop, name, &size, error);
+    if (r == 0) {
+        r = plain_model_decode(loop->model, loop->bytes, size, &tensor, &size, error);
     }
-    return result < 0 ? result : plain_model_run(loop->model, ret_best, error);
+    return r < 0 ? r : plain_model_run(loop->model, ret_best, error);
 }
 
 /* ---- rounds ---- */
@@ -86,9 +86,9 @@ static int run_round(struct loop *loop, struct error *error)
     int64_t cpu_start = cpu_ns();
     for (size_t i = 0; i < loop->count; i++) {
         int64_t start = clock_now_ns();
-        int result = run_photo(loop, loop->names[i], &loop->best[i], error);
-        if (result < 0) {
-            return result;
+        int r = run_photo(loop, loop->names[i], &loop->best[i], error);
+        if (r < 0) {
+            return r;
         }
         loop->spent_ns[i] = clock_now_ns() - start;
     }
@@ -165,17 +165,17 @@ static int serve(struct loop *loop, const char *package, const char *directory, 
                  struct error *error)
 {
     char line[256];
-    int result = loop_prepare(loop, error);
-    if (result == 0) {
-        result = list_photos(loop, directory, error);
+    int r = loop_prepare(loop, error);
+    if (r == 0) {
+        r = list_photos(loop, directory, error);
     }
-    if (result == 0) {
-        result = plain_model_new(package, threads, &loop->model, error);
+    if (r == 0) {
+        r = plain_model_new(package, threads, &loop->model, error);
     }
-    while (result == 0 && fgets(line, sizeof line, stdin)) {
-        result = run_round(loop, error);
+    while (r == 0 && fgets(line, sizeof line, stdin)) {
+        r = run_round(loop, error);
     }
-    return result;
+    return r;
 }
 
 int main(int argc, char **argv)
@@ -198,10 +198,10 @@ int main(int argc, char **argv)
     }
     struct loop loop = {.directory = -1};
     struct error error = {0};
-    int result = serve(&loop, places[0], places[1], (unsigned)threads, &error);
-    if (result < 0) {
+    int r = serve(&loop, places[0], places[1], (unsigned)threads, &error);
+    if (r < 0) {
         (void)fprintf(stderr, "loop_bench: %s\n", error.message);
     }
     loop_done(&loop);
-    return result < 0 ? 1 : 0;
+    return r < 0 ? 1 : 0;
 }

@@ -30,9 +30,9 @@ static int add_file(struct plain_model *model, const char *package, const char *
     struct message_file message = {.is_model = !name};
     struct stat status;
     int fd = -1;
-    int result = model_package_open(package, path, &fd, error);
-    if (result < 0) {
-        return result;
+    int r = model_package_open(package, path, &fd, error);
+    if (r < 0) {
+        return r;
     }
     if (fstat(fd, &status) < 0) {
         (void)close(fd);
@@ -47,31 +47,31 @@ static int load_model(struct plain_model *model, const char *package, unsigned t
                       struct error *error)
 {
     struct model_spec *spec = NULL;
-    int result = model_package_read(package, NULL, &spec, error);
-    if (result < 0) {
-        return result;
+    int r = model_package_read(package, NULL, &spec, error);
+    if (r < 0) {
+        return r;
     }
-    result = add_file(model, package, spec->onnx_path, NULL, error);
-    for (size_t i = 0; i < spec->file_count && result == 0; i++) {
+    r = add_file(model, package, spec->onnx_path, NULL, error);
+    for (size_t i = 0; i < spec->file_count && r == 0; i++) {
         if (spec->files[i].data_path) {
-            result = add_file(model, package, spec->files[i].path, spec->files[i].data_path, error);
+            r = add_file(model, package, spec->files[i].path, spec->files[i].data_path, error);
         }
     }
     struct message_load load = {.has_pipeline = spec->task != MODEL_TENSOR,
                                 .cores = threads,
                                 .slow_run_ns = 0,
                                 .pipeline = spec->pipeline};
-    if (result == 0 && !load.has_pipeline) {
-        result = error_set(error, ERROR_UNFIT, "%s takes tensors, not images", package);
+    if (r == 0 && !load.has_pipeline) {
+        r = error_set(error, ERROR_UNFIT, "%s takes tensors, not images", package);
     }
-    if (result == 0) {
-        result = program_load(model->program, &load, error);
+    if (r == 0) {
+        r = program_load(model->program, &load, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         program_load_all_cores(model->program, &load);
     }
     model_spec_free(spec);
-    return result;
+    return r;
 }
 
 /* The first row of an output as float32: where it lies, or converted. */
@@ -109,11 +109,11 @@ int plain_model_decode(struct plain_model *model, const void *bytes, size_t size
     struct program *program = model->program;
     uint32_t height = 0;
     uint32_t width = 0;
-    int result = media_image_to_tensor(model->media, &program->pipeline, bytes, size, model->tensor,
-                                       program->image_bytes, &height, &width, error);
+    int r = media_image_to_tensor(model->media, &program->pipeline, bytes, size, model->tensor,
+                                  program->image_bytes, &height, &width, error);
     *ret_tensor = model->tensor;
     *ret_size = program->image_bytes;
-    return result;
+    return r;
 }
 
 int plain_model_values(struct plain_model *model, const float **ret_values, size_t *ret_count,
@@ -135,22 +135,22 @@ int plain_model_values(struct plain_model *model, const float **ret_values, size
                              .area = model->outputs,
                              .area_size = LIMIT_LANE_OUTPUT_BYTES};
     struct engine_model *all_cores = atomic_load(&program->all_cores);
-    int result = program->engine->run(all_cores ? all_cores : program->model, &run, error);
-    result = result < 0 ? result : take_values(model, &run.outputs[0], ret_count, error);
+    int r = program->engine->run(all_cores ? all_cores : program->model, &run, error);
+    r = r < 0 ? r : take_values(model, &run.outputs[0], ret_count, error);
     *ret_values = model->values;
-    return result;
+    return r;
 }
 
 int plain_model_run(struct plain_model *model, size_t *ret_best, struct error *error)
 {
     const float *values = NULL;
     size_t count = 0;
-    int result = plain_model_values(model, &values, &count, error);
+    int r = plain_model_values(model, &values, &count, error);
     *ret_best = 0;
-    for (size_t i = 1; result == 0 && i < count; i++) {
+    for (size_t i = 1; r == 0 && i < count; i++) {
         *ret_best = values[i] > values[*ret_best] ? i : *ret_best;
     }
-    return result;
+    return r;
 }
 
 static int prepare(struct plain_model *model, struct error *error)
@@ -173,18 +173,18 @@ int plain_model_new(const char *package, unsigned threads, struct plain_model **
     if (!model) {
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
-    int result = prepare(model, error);
-    if (result == 0) {
-        result = load_model(model, package, threads, error);
+    int r = prepare(model, error);
+    if (r == 0) {
+        r = load_model(model, package, threads, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         size_t batch = (size_t)model->program->image_shape.dims[0];
         model->tensor = aligned_alloc(64, (batch * model->program->image_bytes + 64) / 64 * 64);
-        result = model->tensor ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
+        r = model->tensor ? 0 : error_set(error, ERROR_MEMORY, "out of memory");
     }
-    if (result < 0) {
+    if (r < 0) {
         plain_model_free(model);
-        return result;
+        return r;
     }
     *ret_model = model;
     return 0;

@@ -111,14 +111,14 @@ static int run_round(struct client *client)
     client->received = 0;
     for (size_t i = 0; i < client->count; i++) {
         int64_t before = clock_now_ns();
-        int result = client->reconnect || client->socket < 0 ? connect_to(client) : 0;
-        if (result == 0) {
-            result = ask(client, client->requests[i]);
+        int r = client->reconnect || client->socket < 0 ? connect_to(client) : 0;
+        if (r == 0) {
+            r = ask(client, client->requests[i]);
         }
-        if (result < 0) {
+        if (r < 0) {
             (void)fprintf(stderr, "request_bench: %.200s\n%.600s\n", client->requests[i],
-                          result == -EBADMSG ? client->answer : "the connection is lost");
-            return result;
+                          r == -EBADMSG ? client->answer : "the connection is lost");
+            return r;
         }
         client->spent_ns[i] = clock_now_ns() - before;
     }
@@ -159,11 +159,11 @@ static int serve(struct client *client, const char *paths)
     if (!client->requests || !client->spent_ns || !client->answer) {
         return -ENOMEM;
     }
-    int result = read_paths(client, paths);
-    while (result == 0 && fgets(line, sizeof line, stdin)) {
-        result = run_round(client);
+    int r = read_paths(client, paths);
+    while (r == 0 && fgets(line, sizeof line, stdin)) {
+        r = run_round(client);
     }
-    return result;
+    return r;
 }
 
 static void client_done(struct client *client)
@@ -191,11 +191,11 @@ int main(int argc, char **argv)
     }
     struct client client = {
         .port = (uint16_t)port, .reconnect = reconnect, .poll = poll, .socket = -1};
-    int result = serve(&client, argv[first + 1]);
-    if (result < 0) {
+    int r = serve(&client, argv[first + 1]);
+    if (r < 0) {
         char text[128];
-        (void)fprintf(stderr, "request_bench: %s\n", error_text(result, text, sizeof text));
+        (void)fprintf(stderr, "request_bench: %s\n", error_text(r, text, sizeof text));
     }
     client_done(&client);
-    return result < 0 ? 1 : 0;
+    return r < 0 ? 1 : 0;
 }

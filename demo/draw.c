@@ -179,9 +179,9 @@ static int parse_options(int argc, char **argv, struct options *options, struct 
         if (option < 0) {
             break;
         }
-        int result = parse_option(option, optarg, options, error);
-        if (result != 0) {
-            return result;
+        int r = parse_option(option, optarg, options, error);
+        if (r != 0) {
+            return r;
         }
     }
     if (optind < argc) {
@@ -247,13 +247,13 @@ static int draw_one(const struct options *options, uint64_t number, FILE *labels
     if (length < 0 || (size_t)length >= sizeof(path)) {
         return error_set(error, ERROR_MALFORMED, "--out: the path is too long");
     }
-    int result = picture_draw(&options->plan, number, &bytes, &size, error);
-    if (result != 0) {
-        return result;
+    int r = picture_draw(&options->plan, number, &bytes, &size, error);
+    if (r != 0) {
+        return r;
     }
-    result = write_file(path, bytes, size, error);
-    if (result != 0 || !labels) {
-        return result;
+    r = write_file(path, bytes, size, error);
+    if (r != 0 || !labels) {
+        return r;
     }
     const char *kind = kind_at(picture_kind(&options->plan, number))->name;
     return fprintf(labels, "%s\t%s\n", name, kind) < 0 ? io_error(error, options->labels) : 0;
@@ -261,9 +261,9 @@ static int draw_one(const struct options *options, uint64_t number, FILE *labels
 
 static int make_folders(const struct options *options, struct error *error)
 {
-    int result = make_folder(options->out, error);
+    int r = make_folder(options->out, error);
 
-    for (int i = 0; result == 0 && options->folders && i < KIND_COUNT; i++) {
+    for (int i = 0; r == 0 && options->folders && i < KIND_COUNT; i++) {
         char path[PATH_SIZE];
         int length = snprintf(path, sizeof(path), "%s/%s", options->out, kind_at(i)->name);
 
@@ -271,30 +271,30 @@ static int make_folders(const struct options *options, struct error *error)
             return error_set(error, ERROR_MALFORMED, "--out: the path is too long");
         }
         if (options->plan.kind < 0 || options->plan.kind == i) {
-            result = make_folder(path, error);
+            r = make_folder(path, error);
         }
     }
-    return result;
+    return r;
 }
 
 static int draw_all(const struct options *options, struct error *error)
 {
     FILE *labels = NULL;
-    int result = make_folders(options, error);
+    int r = make_folders(options, error);
 
-    if (result == 0 && options->labels) {
+    if (r == 0 && options->labels) {
         labels = fopen(options->labels, "we");
         if (!labels) {
-            result = io_error(error, options->labels);
+            r = io_error(error, options->labels);
         }
     }
-    for (uint64_t number = 0; result == 0 && number < options->count; number++) {
-        result = draw_one(options, number, labels, error);
+    for (uint64_t number = 0; r == 0 && number < options->count; number++) {
+        r = draw_one(options, number, labels, error);
     }
-    if (labels && fclose(labels) != 0 && result == 0) {
-        result = io_error(error, options->labels);
+    if (labels && fclose(labels) != 0 && r == 0) {
+        r = io_error(error, options->labels);
     }
-    return result;
+    return r;
 }
 
 int main(int argc, char **argv)
@@ -305,17 +305,17 @@ int main(int argc, char **argv)
         .out = "pictures",
     };
     struct error error = {0};
-    int result = parse_options(argc, argv, &options, &error);
+    int r = parse_options(argc, argv, &options, &error);
 
-    if (result == 0) {
-        result = draw_all(&options, &error);
-        if (result == 0) {
+    if (r == 0) {
+        r = draw_all(&options, &error);
+        if (r == 0) {
             return EXIT_SUCCESS;
         }
         (void)fprintf(stderr, "situ-draw: %s\n", error.message);
         return EXIT_FAILURE;
     }
-    if (result < 0) {
+    if (r < 0) {
         (void)fprintf(stderr, "situ-draw: %s\n", error.message);
         return EXIT_USAGE;
     }

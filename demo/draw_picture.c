@@ -73,10 +73,10 @@ static int encode_large(const struct canvas *canvas, uint8_t **ret_bytes, size_t
         struct jpeg_choice choice = {.quality = (low + high + 1) / 2, .subsampling = true};
         uint8_t *bytes = NULL;
         size_t size = 0;
-        int result = jpeg_encode(pixels, canvas->width, canvas->height, &choice, &bytes, &size);
+        int r = jpeg_encode(pixels, canvas->width, canvas->height, &choice, &bytes, &size);
 
-        if (result != 0) {
-            return result;
+        if (r != 0) {
+            return r;
         }
         bool fits = size >= PICTURE_LARGE_BYTES_MIN && size <= PICTURE_LARGE_BYTES_MAX;
         if (fits || low >= high) {
@@ -101,9 +101,9 @@ static int finish_large(struct canvas *canvas, struct rng *rng, uint8_t **ret_by
         size_t size = 0;
 
         light_detail(canvas, rng, 0.25F);
-        int result = encode_large(canvas, &bytes, &size);
-        if (result != 0) {
-            return result;
+        int r = encode_large(canvas, &bytes, &size);
+        if (r != 0) {
+            return r;
         }
         if (size >= PICTURE_LARGE_BYTES_MIN || round == DETAIL_ROUNDS) {
             *ret_bytes = bytes;
@@ -123,17 +123,17 @@ int picture_draw(const struct picture_plan *plan, uint64_t number, uint8_t **ret
     int height;
 
     choose_size(plan, &rng, &width, &height);
-    int result = canvas_init(&canvas, width, height);
-    if (result != 0) {
+    int r = canvas_init(&canvas, width, height);
+    if (r != 0) {
         return error_set(error, ERROR_MEMORY, "no memory for a picture of %d x %d pixels", width,
                          height);
     }
     kind_at(picture_kind(plan, number))->draw(&canvas, &rng);
     light_apply(&canvas, &rng, !plan->large);
-    result = plan->large ? finish_large(&canvas, &rng, ret_bytes, ret_size)
-                         : encode_small(&canvas, &rng, ret_bytes, ret_size);
+    r = plan->large ? finish_large(&canvas, &rng, ret_bytes, ret_size)
+                    : encode_small(&canvas, &rng, ret_bytes, ret_size);
     canvas_done(&canvas);
-    if (result != 0) {
+    if (r != 0) {
         return error_set(error, ERROR_IO, "picture %d x %d: JPEG compression failed", width,
                          height);
     }

@@ -286,9 +286,9 @@ int json_each_member(const struct json *object,
     /* jansson's iterator takes a mutable object but changes nothing. */
     json_t *mutable = (json_t *)(uintptr_t)object;
     for (void *i = json_object_iter(mutable); i; i = json_object_iter_next(mutable, i)) {
-        int result = visit(context, json_object_iter_key(i), wrap(json_object_iter_value(i)));
-        if (result) {
-            return result;
+        int r = visit(context, json_object_iter_key(i), wrap(json_object_iter_value(i)));
+        if (r) {
+            return r;
         }
     }
     return 0;

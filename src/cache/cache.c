@@ -67,10 +67,10 @@ int cache_open(const struct cache_options *options, struct cache **ret_cache, st
     if (!results) {
         return error_memory(error, "the result cache");
     }
-    int result = options->directory ? map_lmdb_open(&filled, &results->map, error)
-                                    : map_none_open(&results->map, error);
-    if (result < 0) {
-        return result;
+    int r = options->directory ? map_lmdb_open(&filled, &results->map, error)
+                               : map_none_open(&results->map, error);
+    if (r < 0) {
+        return r;
     }
     *ret_cache = take_ptr(results);
     return 0;
@@ -136,9 +136,9 @@ int cache_put_answer(struct cache *results, const struct cache_digest *content,
 {
     struct map_key key = answer_key(content, task);
     cleanup_buffer struct buffer payload = BUFFER_INIT;
-    int result = value_encode(&payload, value);
-    if (result < 0) {
-        return result;
+    int r = value_encode(&payload, value);
+    if (r < 0) {
+        return r;
     }
     return results->map->ops->put(results->map, &key, payload.data, payload.size);
 }

@@ -82,9 +82,9 @@ static int survey_file(struct lmdb_map *map, uint64_t *ret_needed_bytes, struct 
 {
     struct survey survey = {.map = map};
     struct pages_summary summary;
-    int result = datafile_survey(map->directory, survey_entry, &survey, &summary, error);
-    if (result < 0) {
-        return result;
+    int r = datafile_survey(map->directory, survey_entry, &survey, &summary, error);
+    if (r < 0) {
+        return r;
     }
     if (survey.entries == 0) {
         return -ENOENT; /* ended between making the file and its first commit */
@@ -148,9 +148,9 @@ static int map_file(struct lmdb_map *map, uint64_t needed_bytes, struct error *e
         .needed_bytes = needed_bytes,
         .readers = map->options.readers,
     };
-    int result = datafile_map(&options, &env, error);
-    if (result < 0) {
-        return result;
+    int r = datafile_map(&options, &env, error);
+    if (r < 0) {
+        return r;
     }
     int code = open_database(env, needed_bytes == 0, &dbi);
     if (code != 0) {
@@ -183,38 +183,38 @@ int environment_open(struct lmdb_map *map, bool afresh, struct error *error)
     uses_init(&map->account.uses, map_capacity(map), 1);
 
     cleanup_fd int lock = -1;
-    int result = files_lock(map->directory, WHAT, &lock, error);
-    if (result == 0 && afresh) {
-        result = files_remove(map->directory, WHAT, error);
+    int r = files_lock(map->directory, WHAT, &lock, error);
+    if (r == 0 && afresh) {
+        r = files_remove(map->directory, WHAT, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
-    result = survey_file(map, &needed_bytes, &why);
-    if (result == -EBADMSG) {
+    r = survey_file(map, &needed_bytes, &why);
+    if (r == -EBADMSG) {
         environment_set_aside(map, why.message);
         memset(&map->account, 0, sizeof map->account);
         uses_init(&map->account.uses, map_capacity(map), 1);
         (void)close(take_fd(&lock));
-        result = files_lock(map->directory, WHAT, &lock, error);
-        if (result < 0) {
-            return result;
+        r = files_lock(map->directory, WHAT, &lock, error);
+        if (r < 0) {
+            return r;
         }
-        result = -ENOENT;
+        r = -ENOENT;
     }
-    bool is_new = result == -ENOENT;
-    if (!is_new && result < 0) {
+    bool is_new = r == -ENOENT;
+    if (!is_new && r < 0) {
         return error_set(error, why.code, "%s", why.message);
     }
-    result = is_new ? files_remove(map->directory, WHAT, error) : 0;
-    if (result == 0) {
-        result = files_reserve_lock(map->directory, WHAT, map->options.readers + 1, error);
+    r = is_new ? files_remove(map->directory, WHAT, error) : 0;
+    if (r == 0) {
+        r = files_reserve_lock(map->directory, WHAT, map->options.readers + 1, error);
     }
-    if (result == 0) {
-        result = map_file(map, needed_bytes, error);
+    if (r == 0) {
+        r = map_file(map, needed_bytes, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     map->directory_fd = take_fd(&lock);
     atomic_store(&map->broken, false);

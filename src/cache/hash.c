@@ -24,11 +24,11 @@ int cache_hash(const void *bytes, size_t size, struct cache_digest *ret_digest)
 int cache_store_id(const char *name, uint64_t *ret_id)
 {
     struct cache_digest digest;
-    int result = cache_hash(name, strlen(name), &digest);
-    if (result == 0) {
+    int r = cache_hash(name, strlen(name), &digest);
+    if (r == 0) {
         *ret_id = bytes_get_u64(digest.bytes);
     }
-    return result;
+    return r;
 }
 
 static void cleanup_hash_function(EVP_MD_CTX **hash)

@@ -71,11 +71,11 @@ static int lmdb_get(struct map *base, const struct map_key *key, map_read_fn rea
         return -ENOENT;
     }
     int code = mdb_get(txn, map->dbi, &name, &value);
-    int result = -ENOENT;
+    int r = -ENOENT;
     if (code == 0) {
-        result = record_open(copy.bytes, copy.size, value.mv_data, value.mv_size, &record);
-        if (result == 0) {
-            result = read(context, record.payload, record.size);
+        r = record_open(copy.bytes, copy.size, value.mv_data, value.mv_size, &record);
+        if (r == 0) {
+            r = read(context, record.payload, record.size);
         }
     }
     readers_give(map, txn);
@@ -84,24 +84,24 @@ static int lmdb_get(struct map *base, const struct map_key *key, map_read_fn rea
         HOLD(&map->queue_lock);
         (void)pthread_cond_signal(&map->queue_changed);
     }
-    if (result == -EBADMSG) {
+    if (r == -EBADMSG) {
         add_to(&map->damaged, 1);
         lmdb_remove(base, key);
-    } else if (result == 0 &&
+    } else if (r == 0 &&
                uses_age(atomic_load(&map->generation), record.generation) >= USES_RENEW_AGE) {
         (void)enqueue(map, OP_RENEW, key, NULL, 0);
     }
-    return result;
+    return r;
 }
 
 static int lmdb_put(struct map *base, const struct map_key *key, const void *payload, size_t size)
 {
     struct lmdb_map *map = lmdb_map_of(base);
-    int result = enqueue(map, OP_PUT, key, payload, size);
-    if (result < 0) {
+    int r = enqueue(map, OP_PUT, key, payload, size);
+    if (r < 0) {
         add_to(&map->dropped, 1);
     }
-    return result;
+    return r;
 }
 
 /* Waits until the writer has done all that was asked before. Lock held. */
@@ -238,12 +238,12 @@ int map_lmdb_open(const struct cache_options *options, struct map **ret_map, str
     map->options.directory = map->directory;
 
     struct error why = {.code = ERROR_NONE};
-    int result = environment_open(map, false, &why);
-    if (result < 0 && (why.code == ERROR_CONFLICT || why.code == ERROR_MEMORY)) {
+    int r = environment_open(map, false, &why);
+    if (r < 0 && (why.code == ERROR_CONFLICT || why.code == ERROR_MEMORY)) {
         release(map);
         return error_set(error, why.code, "%s", why.message);
     }
-    if (result < 0) {
+    if (r < 0) {
         map->paused = true;
         map->paused_until_ns = clock_now_ns() + options->retry_ms * NS_PER_MS;
         map_report(map, CACHE_EVENT_OFF, "the result cache is off: %.400s", why.message);

@@ -95,9 +95,9 @@ static int encode_tensors(struct buffer *out, const struct cache_value *value)
     append_head(out, CACHE_TENSORS, value->tensor_count);
     for (size_t i = 0; i < value->tensor_count; i++) {
         const struct cache_tensor *tensor = &value->tensors[i];
-        int result = check_tensor(tensor);
-        if (result < 0) {
-            return result;
+        int r = check_tensor(tensor);
+        if (r < 0) {
+            return r;
         }
         total += tensor->size_bytes;
         if (total > CACHE_VALUE_BYTES_MAX) {
@@ -137,22 +137,22 @@ static int encode_failure(struct buffer *out, const struct cache_value *value)
 
 int value_encode(struct buffer *out, const struct cache_value *value)
 {
-    int result = -EINVAL;
+    int r = -EINVAL;
     switch (value->kind) {
     case CACHE_CLASSES:
-        result = encode_classes(out, value);
+        r = encode_classes(out, value);
         break;
     case CACHE_EMBEDDING:
-        result = encode_embedding(out, value);
+        r = encode_embedding(out, value);
         break;
     case CACHE_TENSORS:
-        result = encode_tensors(out, value);
+        r = encode_tensors(out, value);
         break;
     case CACHE_FAILURE:
-        result = encode_failure(out, value);
+        r = encode_failure(out, value);
         break;
     }
-    return result < 0 ? result : buffer_ok(out);
+    return r < 0 ? r : buffer_ok(out);
 }
 
 static int decode_classes(const uint8_t *body, size_t size, size_t count, struct cache_value *value)
@@ -233,9 +233,9 @@ static int decode_tensors(const uint8_t *body, size_t size, size_t count, struct
     size_t at = 0;
     size_t total = 0;
     for (size_t i = 0; i < count; i++) {
-        int result = decode_tensor(memory + table, size, &at, &tensors[i]);
-        if (result < 0) {
-            return result;
+        int r = decode_tensor(memory + table, size, &at, &tensors[i]);
+        if (r < 0) {
+            return r;
         }
         total += tensors[i].size_bytes;
     }
@@ -272,22 +272,22 @@ int value_decode(const uint8_t *bytes, size_t size, struct cache_value *ret_valu
     const uint8_t *body = bytes + HEAD;
     size_t count = bytes_get_u16(bytes + 2);
     struct cache_value value = {.kind = CACHE_CLASSES};
-    int result = -EBADMSG;
+    int r = -EBADMSG;
     size -= HEAD;
     if (bytes[1] == CACHE_CLASSES) {
-        result = decode_classes(body, size, count, &value);
+        r = decode_classes(body, size, count, &value);
     } else if (bytes[1] == CACHE_TENSORS) {
-        result = decode_tensors(body, size, count, &value);
+        r = decode_tensors(body, size, count, &value);
     } else if (bytes[1] == CACHE_EMBEDDING && count == 0) {
-        result = decode_embedding(body, size, &value);
+        r = decode_embedding(body, size, &value);
     } else if (bytes[1] == CACHE_FAILURE && count == 0) {
-        result = decode_failure(body, size, &value);
+        r = decode_failure(body, size, &value);
     }
-    if (result == 0) {
+    if (r == 0) {
         value.kind = (enum cache_kind)bytes[1];
         *ret_value = value;
     }
-    return result;
+    return r;
 }
 
 void value_encode_content(uint8_t out[VALUE_CONTENT_SIZE], const struct cache_identity *identity,

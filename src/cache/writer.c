@@ -376,11 +376,11 @@ static int reopen(struct lmdb_map *map, bool afresh, struct error *error)
 {
     environment_close(map);
     map->hand.size = 0;
-    int result = environment_open(map, afresh, error);
-    if (result < 0) {
+    int r = environment_open(map, afresh, error);
+    if (r < 0) {
         pause_writing(map, error->message);
     }
-    return result;
+    return r;
 }
 
 /* The map had no page left: makes a good deal of room and tries once more. */
@@ -475,12 +475,12 @@ void writer_publish(struct lmdb_map *map, uint64_t done)
 static void clear_all(struct lmdb_map *map)
 {
     struct error error = {.code = ERROR_NONE};
-    int result = reopen(map, true, &error);
-    if (result == 0) {
+    int r = reopen(map, true, &error);
+    if (r == 0) {
         resume_writing(map);
     }
     HOLD(&map->queue_lock);
-    map->clear_result = result;
+    map->clear_result = r;
     map->clear_error = error;
 }
 

@@ -189,8 +189,8 @@ static bool asked_to_leave(void)
 static void cancel(struct follow *follow, const char *id)
 {
     struct situ_error error;
-    int result = situ_job_cancel(follow->cli->array, id, NULL, &error);
-    if (result == 0) {
+    int r = situ_job_cancel(follow->cli->array, id, NULL, &error);
+    if (r == 0) {
         cli_say("job %s is cancelled", id);
     } else if (error.code != SITU_CONFLICT) {
         cli_say("job %s could not be cancelled: %s", id, error.message);
@@ -289,15 +289,15 @@ void follow_results(struct follow *follow, struct situ_results *results, bool ow
     (void)snprintf(job.id, sizeof job.id, "%s", situ_results_job(results));
     follow->results = results;
     follow->others_first = !owned;
-    int result = drain(follow, &error);
+    int r = drain(follow, &error);
     add_figures(follow, &job);
     follow->results = NULL;
     situ_results_free(results);
-    follow->closing.read_partly |= result != 0;
-    if (result == 1) {
+    follow->closing.read_partly |= r != 0;
+    if (r == 1) {
         interrupted(follow, &job);
-    } else if (result != 0) {
-        left_over(follow, &job, result < 0 ? &error : NULL);
+    } else if (r != 0) {
+        left_over(follow, &job, r < 0 ? &error : NULL);
     }
 }
 

@@ -68,11 +68,11 @@ static int print_table(const struct situ_indexes *indexes)
                                         "ROWS", "FAILED", "STATE",     "SIZE"};
     struct table table;
     char text[TEXT_SIZE];
-    int result = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; result == 0 && i < sizeof heads / sizeof heads[0]; i++) {
+    int r = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
+    for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
         table_cell(&table, heads[i]);
     }
-    for (size_t i = 0; result == 0 && i < indexes->count; i++) {
+    for (size_t i = 0; r == 0 && i < indexes->count; i++) {
         const struct situ_index *index = indexes->indexes[i];
         table_cell(&table, index->name);
         table_cell(&table, describe_model(index, text));

@@ -125,29 +125,29 @@ static int read_names(const struct index_verb *verb, const char *path, struct ro
     char beside[4096];
     char text[128] = "";
     const char *from = verb->names;
-    int result = 0;
+    int r = 0;
     if (!from) {
-        result = name_beside(path, beside, sizeof beside);
+        r = name_beside(path, beside, sizeof beside);
         from = beside;
     }
-    FILE *stream = result ? NULL : fopen(from, "re");
-    if (!result && !stream) {
-        result = -errno;
+    FILE *stream = r ? NULL : fopen(from, "re");
+    if (!r && !stream) {
+        r = -errno;
     }
-    if (!result) {
-        result = names_read_escaped(&rows->names, stream, verb->delimiter);
+    if (!r) {
+        r = names_read_escaped(&rows->names, stream, verb->delimiter);
     }
     if (stream) {
         (void)fclose(stream);
     }
-    if (result) {
-        cli_say("cannot read names from '%s': %s", from, strerror_r(-result, text, sizeof text));
+    if (r) {
+        cli_say("cannot read names from '%s': %s", from, strerror_r(-r, text, sizeof text));
     } else if (rows->names.count != rows->reader.count) {
         cli_say("'%s' has %" PRIu64 " rows, '%s' %zu names", path, rows->reader.count, from,
                 rows->names.count);
-        result = -EINVAL;
+        r = -EINVAL;
     }
-    return result;
+    return r;
 }
 
 static int send_rows(const struct index_verb *verb, const char *name, const char *path,

@@ -277,18 +277,18 @@ static int read_names(struct infer *infer, int count, char **names)
     }
     infer->model = names[0];
     for (int i = 1; i < count; i++) {
-        int result;
+        int r;
         if (strcmp(names[i], "-") == 0) {
-            result = stdin_read ? 0 : names_read(&infer->names, stdin, infer->follow.delimiter);
+            r = stdin_read ? 0 : names_read(&infer->names, stdin, infer->follow.delimiter);
             stdin_read = true;
         } else if (!names[i][0]) {
             return cli_misused("infer", "a name is empty");
         } else {
-            result = names_add(&infer->names, names[i], strlen(names[i]));
+            r = names_add(&infer->names, names[i], strlen(names[i]));
         }
-        if (result) {
+        if (r) {
             char text[128] = "";
-            cli_say("reading names: %s", strerror_r(-result, text, sizeof text));
+            cli_say("reading names: %s", strerror_r(-r, text, sizeof text));
             return STATUS_NOTHING;
         }
     }

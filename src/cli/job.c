@@ -54,11 +54,11 @@ static int print_table(const struct situ_jobs *jobs)
                                         "RESULTS", "FAILED", "CACHED",    "CREATED"};
     struct table table;
     char text[SELECTION_SIZE];
-    int result = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; result == 0 && i < sizeof heads / sizeof heads[0]; i++) {
+    int r = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
+    for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
         table_cell(&table, heads[i]);
     }
-    for (size_t i = 0; result == 0 && i < jobs->count; i++) {
+    for (size_t i = 0; r == 0 && i < jobs->count; i++) {
         const struct situ_job *job = jobs->jobs[i];
         table_cell(&table, job->id);
         (void)snprintf(text, sizeof text, "%.64s@%.32s", job->model, job->version);

@@ -73,9 +73,9 @@ int local_file_read(const char *path, char **ret_bytes, size_t *ret_size, struct
     if (fd < 0) {
         return fail_errno(error);
     }
-    int result = read_open_file(fd, ret_bytes, ret_size, error);
+    int r = read_open_file(fd, ret_bytes, ret_size, error);
     (void)close(fd);
-    return result;
+    return r;
 }
 
 bool local_file_exists(const char *path)

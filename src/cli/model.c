@@ -85,11 +85,11 @@ static int print_models(const struct situ_models *models)
 {
     static const char *const heads[] = {"NAME", "VERSION", "TASK", "STATE", "LABELS", "SIZE"};
     struct table table;
-    int result = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; result == 0 && i < sizeof heads / sizeof heads[0]; i++) {
+    int r = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
+    for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
         table_cell(&table, heads[i]);
     }
-    for (size_t i = 0; result == 0 && i < models->count; i++) {
+    for (size_t i = 0; r == 0 && i < models->count; i++) {
         const struct situ_model *model = models->models[i];
         char text[FIGURE_SIZE];
         table_cell(&table, model->name);

@@ -85,12 +85,12 @@ static int read_all(struct names *names, FILE *stream, int delimiter, bool escap
 {
     char *line = NULL;
     size_t capacity = 0;
-    int result = 0;
-    while (result == 0) {
+    int r = 0;
+    while (r == 0) {
         errno = 0;
         ssize_t length = getdelim(&line, &capacity, delimiter, stream);
         if (length < 0) {
-            result = ferror(stream) ? -(errno ? errno : EIO) : 0;
+            r = ferror(stream) ? -(errno ? errno : EIO) : 0;
             break;
         }
         if (length > 0 && line[length - 1] == (char)delimiter) {
@@ -101,11 +101,11 @@ static int read_all(struct names *names, FILE *stream, int delimiter, bool escap
         }
         if (length > 0) {
             size_t size = escaped ? unescape(line, (size_t)length) : (size_t)length;
-            result = names_add(names, line, size);
+            r = names_add(names, line, size);
         }
     }
     free(line);
-    return result;
+    return r;
 }
 
 int names_read(struct names *names, FILE *stream, int delimiter)

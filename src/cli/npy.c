@@ -68,11 +68,11 @@ int npy_open(struct npy *npy, const char *path, int delimiter)
     size_t length = strlen(path);
     size_t stem = length > 4 && strcmp(path + length - 4, ".npy") == 0 ? length - 4 : length;
     *npy = (struct npy){.delimiter = delimiter};
-    int result = open_part(npy, &npy->rows, strdup(path));
-    if (result == 0) {
-        result = open_part(npy, &npy->names, with_suffix(path, stem, ".names"));
+    int r = open_part(npy, &npy->rows, strdup(path));
+    if (r == 0) {
+        r = open_part(npy, &npy->names, with_suffix(path, stem, ".names"));
     }
-    return result ? result : write_header(npy);
+    return r ? r : write_header(npy);
 }
 
 static bool write_row(FILE *stream, const float *values, size_t count)
@@ -117,16 +117,16 @@ static int sync_and_close(struct npy *npy, struct npy_file *file)
     if (!file->stream) {
         return 0;
     }
-    int result = 0;
+    int r = 0;
     if (fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0) {
         /* Pipes and devices cannot be synced, and need not. */
-        result = errno == EINVAL ? 0 : fail(npy, file->part, errno);
+        r = errno == EINVAL ? 0 : fail(npy, file->part, errno);
     }
-    if (fclose(file->stream) != 0 && result == 0) {
-        result = fail(npy, file->part, errno);
+    if (fclose(file->stream) != 0 && r == 0) {
+        r = fail(npy, file->part, errno);
     }
     file->stream = NULL;
-    return result;
+    return r;
 }
 
 static int set_name(struct npy *npy, const struct npy_file *file)
@@ -143,19 +143,19 @@ static void file_done(struct npy_file *file)
 
 int npy_close(struct npy *npy, bool whole)
 {
-    int result = npy->rows.stream && npy->names.stream ? write_header(npy) : 0;
+    int r = npy->rows.stream && npy->names.stream ? write_header(npy) : 0;
     int closed = sync_and_close(npy, &npy->rows);
-    result = result ? result : closed;
+    r = r ? r : closed;
     closed = sync_and_close(npy, &npy->names);
-    result = result ? result : closed;
-    if (whole && result == 0 && !npy->fault[0]) {
-        result = set_name(npy, &npy->names);
-        result = result ? result : set_name(npy, &npy->rows);
+    r = r ? r : closed;
+    if (whole && r == 0 && !npy->fault[0]) {
+        r = set_name(npy, &npy->names);
+        r = r ? r : set_name(npy, &npy->rows);
     } else if (npy->count == 0) {
         (void)unlink(npy->rows.part ? npy->rows.part : "");
         (void)unlink(npy->names.part ? npy->names.part : "");
     }
     file_done(&npy->rows);
     file_done(&npy->names);
-    return result;
+    return r;
 }

@@ -107,11 +107,11 @@ static int read_header(struct npy_reader *reader)
     if (!header) {
         return fail(reader, ENOMEM, "out of memory");
     }
-    int result = length == 0 || fread(header, length, 1, reader->stream) == 1
-                     ? read_dictionary(reader, header)
-                     : fail(reader, EINVAL, "is no NumPy file");
+    int r = length == 0 || fread(header, length, 1, reader->stream) == 1
+                ? read_dictionary(reader, header)
+                : fail(reader, EINVAL, "is no NumPy file");
     free(header);
-    return result;
+    return r;
 }
 
 int npy_reader_open(struct npy_reader *reader, const char *path)
@@ -120,9 +120,9 @@ int npy_reader_open(struct npy_reader *reader, const char *path)
     if (!reader->stream) {
         return fail_errno(reader, errno);
     }
-    int result = read_header(reader);
-    if (result) {
-        return result;
+    int r = read_header(reader);
+    if (r) {
+        return r;
     }
     reader->row = calloc(reader->width, sizeof *reader->row);
     reader->bytes = calloc(reader->width, reader->value_size);

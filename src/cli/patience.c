@@ -53,12 +53,12 @@ static void *watch(void *context)
 {
     struct patience *patience = context;
     struct timespec until;
-    int result = 0;
+    int r = 0;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += WAITS_MS / SECOND_MS;
     (void)pthread_mutex_lock(&patience->lock);
-    while (!patience->over && result != ETIMEDOUT) {
-        result = pthread_cond_timedwait(&patience->ended, &patience->lock, &until);
+    while (!patience->over && r != ETIMEDOUT) {
+        r = pthread_cond_timedwait(&patience->ended, &patience->lock, &until);
     }
     bool over = patience->over;
     (void)pthread_mutex_unlock(&patience->lock);

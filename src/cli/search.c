@@ -73,15 +73,15 @@ static int search(struct search_verb *verb, struct situ_hits **ret_hits, struct 
     if (verb->upload || !can_be_object(verb->query)) {
         return search_file(verb, ret_hits, error);
     }
-    int result =
+    int r =
         situ_search(verb->cli->array, verb->index, verb->query, &verb->options, ret_hits, error);
-    if (result && error->code == SITU_NOT_FOUND && local_file_exists(verb->query)) {
+    if (r && error->code == SITU_NOT_FOUND && local_file_exists(verb->query)) {
         if (!store_is_known(verb)) {
             return search_file(verb, ret_hits, error);
         }
         cli_say("there is a file '%s' on this machine: --upload searches by it", verb->query);
     }
-    return result;
+    return r;
 }
 
 /* ---- Telling --------------------------------------------------------------------------------- */
@@ -96,13 +96,13 @@ static int print_table(const struct situ_hits *hits)
 {
     struct table table;
     char text[32];
-    int result = table_init(&table, stdout, 3);
-    if (result == 0) {
+    int r = table_init(&table, stdout, 3);
+    if (r == 0) {
         table_cell(&table, "OBJECT");
         table_cell_number(&table, "SCORE");
         table_cell_number(&table, "DISTANCE");
     }
-    for (size_t i = 0; result == 0 && i < hits->count; i++) {
+    for (size_t i = 0; r == 0 && i < hits->count; i++) {
         table_cell(&table, hits->hits[i].object);
         print_value(text, hits->hits[i].score);
         table_cell_number(&table, text);

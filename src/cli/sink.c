@@ -287,27 +287,27 @@ static void give_npy(struct sink *sink, const struct situ_result *result)
 
 int sink_open_file(struct sink *sink, const char *path, int delimiter)
 {
-    int result = npy_open(&sink->npy, path, delimiter);
-    if (result) {
+    int r = npy_open(&sink->npy, path, delimiter);
+    if (r) {
         cli_say("%s", sink->npy.fault);
         (void)npy_close(&sink->npy, false);
     }
-    return result;
+    return r;
 }
 
 static int close_npy(struct sink *sink, bool whole)
 {
     uint64_t rows = sink->npy.count;
     whole = whole && !sink->broken;
-    int result = npy_close(&sink->npy, whole);
-    if (result && !sink->broken) {
+    int r = npy_close(&sink->npy, whole);
+    if (r && !sink->broken) {
         cli_say("%s", sink->npy.fault);
     } else if (!whole && rows > 0) {
         cli_say("the %" PRIu64 " embeddings that came stand in the files with .part behind their "
                 "names",
                 rows);
     }
-    return sink->broken ? -EIO : result;
+    return sink->broken ? -EIO : r;
 }
 
 /* ---- All ------------------------------------------------------------------------------------- */

@@ -12,11 +12,11 @@ static int print_stores(const struct situ_stores *stores)
 {
     static const char *const heads[] = {"NAME", "KIND", "STATE", "SINCE", "REASON"};
     struct table table;
-    int result = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; result == 0 && i < sizeof heads / sizeof heads[0]; i++) {
+    int r = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
+    for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
         table_cell(&table, heads[i]);
     }
-    for (size_t i = 0; result == 0 && i < stores->count; i++) {
+    for (size_t i = 0; r == 0 && i < stores->count; i++) {
         const char *reason = "";
         const char *since = "";
         int available = situ_stores_available(stores, i, &reason, &since);

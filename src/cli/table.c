@@ -217,7 +217,7 @@ int table_done(struct table *table)
     free(table->fitted);
     free(table->right);
     free(table->cells);
-    int result = table->failed || !usable ? -ENOMEM : 0;
+    int r = table->failed || !usable ? -ENOMEM : 0;
     *table = (struct table){0};
-    return result;
+    return r;
 }

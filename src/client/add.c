@@ -17,9 +17,9 @@ struct upload {
 static int read_upload(void *context, char *bytes, size_t size, size_t *ret_size)
 {
     struct upload *upload = context;
-    int result = pack_read(&upload->pack, bytes, size, ret_size);
-    if (result) {
-        return result;
+    int r = pack_read(&upload->pack, bytes, size, ret_size);
+    if (r) {
+        return r;
     }
     upload->sent += *ret_size;
     if (upload->options.progress &&
@@ -47,11 +47,11 @@ static int send_pack(struct situ *array, const struct model_name *name, struct u
         return client_fail_memory(error);
     }
     upload->pack.fault.code = SITU_OK;
-    int result = model_request(array, &request, ret_model, error);
-    if (result && upload->pack.fault.code != SITU_OK && error) {
+    int r = model_request(array, &request, ret_model, error);
+    if (r && upload->pack.fault.code != SITU_OK && error) {
         *error = upload->pack.fault;
     }
-    return result;
+    return r;
 }
 
 int situ_model_add(struct situ *array, const char *name, const char *path,
@@ -68,12 +68,12 @@ int situ_model_add(struct situ *array, const char *name, const char *path,
     if (!array || !path) {
         return -EINVAL;
     }
-    int result = client_options(&upload.options, sizeof upload.options, options, error);
-    if (result == 0) {
-        result = model_name_parse(name, &model_name, error);
+    int r = client_options(&upload.options, sizeof upload.options, options, error);
+    if (r == 0) {
+        r = model_name_parse(name, &model_name, error);
     }
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     if (model_name.version[0]) {
         return client_fail(
@@ -81,15 +81,15 @@ int situ_model_add(struct situ *array, const char *name, const char *path,
             "model '%s': a package becomes the next version by itself, leave out '@%s'", name,
             model_name.version);
     }
-    result = pack_open(&upload.pack, path, error);
-    if (result == 0) {
-        result = send_pack(array, &model_name, &upload, &model, error);
+    r = pack_open(&upload.pack, path, error);
+    if (r == 0) {
+        r = send_pack(array, &model_name, &upload, &model, error);
     }
     pack_done(&upload.pack);
-    if (result == 0 && ret_model) {
+    if (r == 0 && ret_model) {
         *ret_model = model;
     } else {
         situ_model_free(model);
     }
-    return result;
+    return r;
 }

@@ -152,15 +152,13 @@ int address_parse(const char *text, struct address *ret_address, struct situ_err
         }
     }
     struct address address = {0};
-    int result =
-        is_socket ? parse_socket(text, &address, error) : parse_host(text, &address, error);
-    if (result == 0 &&
-        (!address.text || !address.base_url || (is_socket && !address.socket_path))) {
-        result = client_fail_memory(error);
+    int r = is_socket ? parse_socket(text, &address, error) : parse_host(text, &address, error);
+    if (r == 0 && (!address.text || !address.base_url || (is_socket && !address.socket_path))) {
+        r = client_fail_memory(error);
     }
-    if (result != 0) {
+    if (r != 0) {
         address_done(&address);
-        return result;
+        return r;
     }
     *ret_address = address;
     return 0;

@@ -44,10 +44,10 @@ static int take_classes(struct answer *answer, const struct situ_label_table *ta
 {
     const struct result *wire = &answer->wire;
     void *memory = answer->classes;
-    int result = grow(&memory, &answer->class_capacity, wire->class_count, sizeof *answer->classes);
+    int r = grow(&memory, &answer->class_capacity, wire->class_count, sizeof *answer->classes);
     answer->classes = memory;
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     for (size_t i = 0; i < wire->class_count; i++) {
         const struct result_class *class = &wire->classes[i];
@@ -69,11 +69,10 @@ static int take_outputs(struct answer *answer)
 {
     const struct result *wire = &answer->wire;
     void *memory = answer->outputs;
-    int result =
-        grow(&memory, &answer->output_capacity, wire->output_count, sizeof *answer->outputs);
+    int r = grow(&memory, &answer->output_capacity, wire->output_count, sizeof *answer->outputs);
     answer->outputs = memory;
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     for (size_t i = 0; i < wire->output_count; i++) {
         const struct result_output *output = &wire->outputs[i];
@@ -143,9 +142,9 @@ static int take_gone(struct answer *answer, struct situ_error *error)
     const char *name = NULL;
     pool_done(&answer->gone_name);
     answer->result.gone = 1;
-    int result = name_read(answer->root, "object", &answer->gone_name, &name, error);
-    if (result) {
-        return result;
+    int r = name_read(answer->root, "object", &answer->gone_name, &name, error);
+    if (r) {
+        return r;
     }
     return put_name(answer, name ? name : "") ? client_fail_memory(error) : 0;
 }
@@ -159,8 +158,8 @@ int answer_take(struct answer *answer, struct json *root, const struct situ_labe
     if (json_get_bool(json_member(root, "gone"), false)) {
         return take_gone(answer, error);
     }
-    int result = result_parse_node(root, &answer->wire, &reason);
-    if (result) {
+    int r = result_parse_node(root, &answer->wire, &reason);
+    if (r) {
         return client_fail_answer(error, &reason);
     }
     answer->wire_set = true;
@@ -172,20 +171,20 @@ int answer_take(struct answer *answer, struct json *root, const struct situ_labe
         answer->result.message = wire->error_message ? wire->error_message : "";
         break;
     case RESULT_CLASSES:
-        result = take_classes(answer, table);
+        r = take_classes(answer, table);
         break;
     case RESULT_EMBEDDING:
         answer->result.embedding = wire->embedding;
         answer->result.embedding_size = wire->embedding_size;
         break;
     case RESULT_OUTPUTS:
-        result = take_outputs(answer);
+        r = take_outputs(answer);
         break;
     }
-    if (result == 0) {
-        result = put_name(answer, wire->object ? wire->object : "");
+    if (r == 0) {
+        r = put_name(answer, wire->object ? wire->object : "");
     }
-    return result ? client_fail_memory(error) : 0;
+    return r ? client_fail_memory(error) : 0;
 }
 
 int answer_refuse(struct answer *answer, const char *object, const char *message,

@@ -57,10 +57,10 @@ int situ_cache_status(struct situ *array, struct situ_cache **ret_cache, struct 
     }
     cleanup_buffer struct buffer target = BUFFER_INIT;
     buffer_append_text(&target, "/v1/cache");
-    int result = document_get(&cache->document, array, &target, error);
-    if (result) {
+    int r = document_get(&cache->document, array, &target, error);
+    if (r) {
         situ_cache_free(&cache->public);
-        return result;
+        return r;
     }
     fill(cache);
     *ret_cache = &cache->public;

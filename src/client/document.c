@@ -19,14 +19,14 @@ struct document_block {
 int document_request(struct document *document, struct situ *array, const struct request *request,
                      struct situ_error *error)
 {
-    int result = request_perform(array, request, &document->text, error);
-    if (result) {
-        return result;
+    int r = request_perform(array, request, &document->text, error);
+    if (r) {
+        return r;
     }
     struct error reason;
     struct buffer *text = &document->text;
-    result = json_parse(text->data, text->size, "answer", &document->root, &reason);
-    if (result) {
+    r = json_parse(text->data, text->size, "answer", &document->root, &reason);
+    if (r) {
         return client_fail_answer(error, &reason);
     }
     while (text->size > 0 && text->data[text->size - 1] == '\n') {

@@ -31,9 +31,9 @@ static int write_target(struct situ_groups *groups, const char *index, double mi
     if (!isfinite(min_score)) {
         return client_fail(error, SITU_USAGE, "min_score is no finite number");
     }
-    int result = index_target(target, index, "/duplicates", error);
-    if (result) {
-        return result;
+    int r = index_target(target, index, "/duplicates", error);
+    if (r) {
+        return r;
     }
     if (plain_numbers_begin(&plain)) {
         return client_fail_memory(error);
@@ -63,21 +63,21 @@ int situ_duplicates(struct situ *array, const char *index, double min_score,
     if (!groups) {
         return client_fail_memory(error);
     }
-    int result = client_options(&groups->options, sizeof groups->options, options, error);
-    if (result == 0) {
-        result = lines_init(&groups->lines, array, error);
+    int r = client_options(&groups->options, sizeof groups->options, options, error);
+    if (r == 0) {
+        r = lines_init(&groups->lines, array, error);
     }
-    if (result == 0) {
-        result = write_target(groups, index, min_score, error);
+    if (r == 0) {
+        r = write_target(groups, index, min_score, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         groups->lines.stream.on_wait = groups->options.on_wait;
         groups->lines.stream.context = groups->options.context;
-        result = lines_begin(&groups->lines, error);
+        r = lines_begin(&groups->lines, error);
     }
-    if (result) {
+    if (r) {
         situ_groups_free(groups);
-        return result;
+        return r;
     }
     *ret_groups = groups;
     return 0;
@@ -105,9 +105,9 @@ static int read_group(struct situ_groups *groups, const struct json *list, struc
     pool_done(&groups->names);
     for (size_t i = 0; i < count; i++) {
         const struct json *node = json_element(list, i);
-        int result = name_read(node, "object", &groups->names, &groups->raw_names[i], error);
-        if (result) {
-            return result;
+        int r = name_read(node, "object", &groups->names, &groups->raw_names[i], error);
+        if (r) {
+            return r;
         }
         groups->objects[i] = (struct situ_duplicate){
             .object = json_get_string(json_member(node, "object"), ""),
@@ -124,19 +124,19 @@ int situ_group_next(struct situ_groups *groups, const struct situ_group **ret_gr
         return -EINVAL;
     }
     for (;;) {
-        int result = lines_next(&groups->lines, error);
+        int r = lines_next(&groups->lines, error);
         const struct json *root = groups->lines.root;
-        const struct json *told = json_member(root, result > 0 ? "progress" : "done");
+        const struct json *told = json_member(root, r > 0 ? "progress" : "done");
         int64_t looked_at = json_get_integer(json_member(told, "objects"), 0);
         groups->looked_at = looked_at > 0 ? (uint64_t)looked_at : groups->looked_at;
-        if (result <= 0) {
-            return result;
+        if (r <= 0) {
+            return r;
         }
         const struct json *list = json_member(root, "group");
         if (list) {
-            result = read_group(groups, list, error);
+            r = read_group(groups, list, error);
             *ret_group = &groups->group;
-            return result;
+            return r;
         }
         if (told && groups->options.on_wait && groups->options.on_wait(groups->options.context)) {
             return client_fail(error, SITU_CANCELLED, "stopped by the caller");

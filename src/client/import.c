@@ -89,11 +89,11 @@ static int take_row(struct import *import)
         return more == 0 ? 0
                          : client_fail(&import->fault, SITU_CANCELLED, "the import was stopped");
     }
-    int result = check(import, &vector);
-    result = result ? result : write_line(import, &vector);
+    int r = check(import, &vector);
+    r = r ? r : write_line(import, &vector);
     import->dimension = vector.count;
     import->count++;
-    return result;
+    return r;
 }
 
 static int read_lines(void *context, char *bytes, size_t size, size_t *ret_size)
@@ -103,9 +103,9 @@ static int read_lines(void *context, char *bytes, size_t size, size_t *ret_size)
     while (done < size) {
         size_t left = import->text.size - import->offset;
         if (left == 0) {
-            int result = import->ended ? 0 : take_row(import);
-            if (result) {
-                return result;
+            int r = import->ended ? 0 : take_row(import);
+            if (r) {
+                return r;
             }
             if (import->ended) {
                 break;
@@ -125,12 +125,12 @@ static int write_target(struct buffer *target, const char *index,
                         const struct situ_import_options *options, struct situ_error *error)
 {
     struct model_name name;
-    int result = index_target(target, index, "/vectors", error);
-    if (result == 0 && options->model) {
-        result = model_name_parse(options->model, &name, error);
+    int r = index_target(target, index, "/vectors", error);
+    if (r == 0 && options->model) {
+        r = model_name_parse(options->model, &name, error);
     }
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     url_append_query(target, "metric", options->metric ? options->metric : "cosine");
     if (options->model) {
@@ -155,26 +155,26 @@ int situ_index_import(struct situ *array, const char *index,
     if (!array || !next) {
         return -EINVAL;
     }
-    int result = client_options(&known, sizeof known, options, error);
-    if (result == 0) {
-        result = write_target(&target, index, &known, error);
+    int r = client_options(&known, sizeof known, options, error);
+    if (r == 0) {
+        r = write_target(&target, index, &known, error);
     }
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     struct body_source source = {.read = read_lines, .context = &import, .size = BODY_SIZE_UNKNOWN};
     struct request request = {
         .method = "PUT", .target = target.data, .content = CONTENT_OCTETS, .source = &source};
-    result = index_request_perform(array, &request, ret_index, error);
-    if (result && import.fault.code != SITU_OK) {
-        result = client_code_errno(import.fault.code);
+    r = index_request_perform(array, &request, ret_index, error);
+    if (r && import.fault.code != SITU_OK) {
+        r = client_code_errno(import.fault.code);
         if (error) {
             *error = import.fault;
         }
     }
     buffer_done(&import.bytes);
     buffer_done(&import.text);
-    return result;
+    return r;
 }
 
 struct rows {

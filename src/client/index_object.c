@@ -85,20 +85,20 @@ int index_request_perform(struct situ *array, const struct request *request,
     if (!index) {
         return client_fail_memory(error);
     }
-    int result = document_request(&index->document, array, request, error);
-    if (result == 0) {
+    int r = document_request(&index->document, array, request, error);
+    if (r == 0) {
         index_fill(&index->public, index->document.root);
         index->public.json = document_text(&index->document);
         if (!index->public.name[0]) {
-            result = client_fail(error, SITU_PROTOCOL, "the array's index cannot be read");
+            r = client_fail(error, SITU_PROTOCOL, "the array's index cannot be read");
         }
     }
-    if (result == 0 && ret_index) {
+    if (r == 0 && ret_index) {
         *ret_index = &index->public;
     } else {
         situ_index_free(&index->public);
     }
-    return result;
+    return r;
 }
 
 void situ_index_free(struct situ_index *index)

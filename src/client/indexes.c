@@ -22,13 +22,13 @@ static int write_model(struct buffer *out, const char *comma, const char *model,
                        struct situ_error *error)
 {
     struct model_name name;
-    int result = model_name_parse(model, &name, error);
-    if (result == 0) {
+    int r = model_name_parse(model, &name, error);
+    if (r == 0) {
         buffer_append_text(out, comma);
         buffer_append_text(out, "\"model\":");
         json_write_string(out, model);
     }
-    return result;
+    return r;
 }
 
 /* What follows the index's name. */
@@ -43,12 +43,12 @@ static int write_create(const struct situ *array, struct buffer *body, const cha
     if (options->metric && !text_is_utf8(options->metric)) {
         return client_fail(error, SITU_USAGE, "options: metric is not UTF-8");
     }
-    int result = write_model(body, ",", model, error);
-    if (result) {
-        return result;
+    int r = write_model(body, ",", model, error);
+    if (r) {
+        return r;
     }
-    result = selection_of_prefix(&chosen, selection, error);
-    if (result == 0) {
+    r = selection_of_prefix(&chosen, selection, error);
+    if (r == 0) {
         buffer_append_char(body, ',');
         chosen.members = array->select_members;
         selection_write(&chosen, options->glob, body);
@@ -62,7 +62,7 @@ static int write_create(const struct situ *array, struct buffer *body, const cha
         buffer_printf(body, ",\"interval_s\":%" PRIu32, options->interval_s);
     }
     buffer_append_char(body, '}');
-    return result;
+    return r;
 }
 
 static int post(struct situ *array, struct buffer *target, struct buffer *body,
@@ -94,18 +94,18 @@ int situ_index_create(struct situ *array, const char *index, const char *model,
     if (!array) {
         return -EINVAL;
     }
-    int result = client_options(&known, sizeof known, options, error);
-    if (result == 0) {
-        result = index_target(&target, index, "", error); /* for the name's sake */
+    int r = client_options(&known, sizeof known, options, error);
+    if (r == 0) {
+        r = index_target(&target, index, "", error); /* for the name's sake */
     }
-    if (result == 0) {
+    if (r == 0) {
         buffer_append_text(&body, "{\"name\":");
         json_write_string(&body, index);
-        result = write_create(array, &body, model, selection, &known, error);
+        r = write_create(array, &body, model, selection, &known, error);
     }
     buffer_clear(&target);
     buffer_append_text(&target, "/v1/indexes");
-    return result ? result : post(array, &target, &body, ret_index, error);
+    return r ? r : post(array, &target, &body, ret_index, error);
 }
 
 int situ_index_rebuild(struct situ *array, const char *index, const char *model,
@@ -119,13 +119,13 @@ int situ_index_rebuild(struct situ *array, const char *index, const char *model,
     if (!array) {
         return -EINVAL;
     }
-    int result = index_target(&target, index, "/rebuild", error);
+    int r = index_target(&target, index, "/rebuild", error);
     buffer_append_char(&body, '{');
-    if (result == 0) {
-        result = write_model(&body, "", model, error);
+    if (r == 0) {
+        r = write_model(&body, "", model, error);
     }
     buffer_append_char(&body, '}');
-    return result ? result : post(array, &target, &body, ret_index, error);
+    return r ? r : post(array, &target, &body, ret_index, error);
 }
 
 int situ_index_show(struct situ *array, const char *index, struct situ_index **ret_index,
@@ -138,9 +138,9 @@ int situ_index_show(struct situ *array, const char *index, struct situ_index **r
     if (!array || !ret_index) {
         return -EINVAL;
     }
-    int result = index_target(&target, index, "", error);
+    int r = index_target(&target, index, "", error);
     struct request request = {.method = "GET", .target = target.data};
-    return result ? result : index_request_perform(array, &request, ret_index, error);
+    return r ? r : index_request_perform(array, &request, ret_index, error);
 }
 
 int situ_index_remove(struct situ *array, const char *index, struct situ_error *error)
@@ -150,9 +150,9 @@ int situ_index_remove(struct situ *array, const char *index, struct situ_error *
     if (!array) {
         return -EINVAL;
     }
-    int result = index_target(&target, index, "", error);
+    int r = index_target(&target, index, "", error);
     struct request request = {.method = "DELETE", .target = target.data};
-    return result ? result : request_perform(array, &request, &answer, error);
+    return r ? r : request_perform(array, &request, &answer, error);
 }
 
 /* ---- Listing --------------------------------------------------------------------------------- */
@@ -195,13 +195,13 @@ int situ_index_list(struct situ *array, struct situ_indexes **ret_indexes, struc
     }
     cleanup_buffer struct buffer target = BUFFER_INIT;
     buffer_append_text(&target, "/v1/indexes");
-    int result = document_get(&indexes->document, array, &target, error);
-    if (result == 0) {
-        result = fill(indexes, error);
+    int r = document_get(&indexes->document, array, &target, error);
+    if (r == 0) {
+        r = fill(indexes, error);
     }
-    if (result) {
+    if (r) {
         situ_indexes_free(&indexes->public);
-        return result;
+        return r;
     }
     *ret_indexes = &indexes->public;
     return 0;

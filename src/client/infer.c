@@ -22,9 +22,9 @@ static int order_read(struct order *order, const struct situ *array, const char 
     if (!array) {
         return -EINVAL;
     }
-    int result = client_options(&order->options, sizeof order->options, options, error);
-    if (result) {
-        return result;
+    int r = client_options(&order->options, sizeof order->options, options, error);
+    if (r) {
+        return r;
     }
     if (order->options.top > LIMIT_TOP) {
         return client_fail(error, SITU_USAGE, "options: top is above %u", LIMIT_TOP);
@@ -58,9 +58,9 @@ static int finish(struct situ *array, struct buffer *target, struct request *req
     if (!request->target) {
         return client_fail_memory(error);
     }
-    int result = request_perform(array, request, &text, error);
-    if (result) {
-        return result;
+    int r = request_perform(array, request, &text, error);
+    if (r) {
+        return r;
     }
     struct json *root = NULL;
     struct error reason;
@@ -72,14 +72,13 @@ static int finish(struct situ *array, struct buffer *target, struct request *req
         json_free(root);
         return client_fail_memory(error);
     }
-    result = answer_take(answer, root, NULL, error);
-    if (result == 0 && answer->result.code != SITU_OK) {
-        result =
-            client_fail(error, (enum situ_code)answer->result.code, "%s", answer->result.message);
+    r = answer_take(answer, root, NULL, error);
+    if (r == 0 && answer->result.code != SITU_OK) {
+        r = client_fail(error, (enum situ_code)answer->result.code, "%s", answer->result.message);
     }
-    if (result) {
+    if (r) {
         situ_result_free(&answer->result);
-        return result;
+        return r;
     }
     *ret_result = &answer->result;
     return 0;
@@ -95,9 +94,9 @@ int situ_infer(struct situ *array, const char *model, const char *object,
         return client_fail(error, SITU_USAGE, "situ_infer: no place for the result");
     }
     *ret_result = NULL;
-    int result = order_read(&order, array, model, options, error);
-    if (result) {
-        return result;
+    int r = order_read(&order, array, model, options, error);
+    if (r) {
+        return r;
     }
     const char *key = "";
     if (!object || name_split(object, &key) == 0 || !key[0]) {
@@ -125,9 +124,9 @@ int situ_infer_bytes(struct situ *array, const char *model, const char *name, co
         return client_fail(error, SITU_USAGE, "situ_infer_bytes: no place for the result");
     }
     *ret_result = NULL;
-    int result = order_read(&order, array, model, options, error);
-    if (result) {
-        return result;
+    int r = order_read(&order, array, model, options, error);
+    if (r) {
+        return r;
     }
     if (!bytes && size > 0) {
         return client_fail(error, SITU_USAGE, "situ_infer_bytes: no bytes");

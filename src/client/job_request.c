@@ -170,12 +170,12 @@ int job_request_make(struct job_request *job, const struct job_order *order,
     char token[TOKEN_SIZE] = "";
     bool as_text = order->selection->as_text;
     *job = (struct job_request){.target = BUFFER_INIT};
-    int result = job_options_check(order->options, order->selection->by_name, error);
-    if (result == 0) {
-        result = make_token(token, error);
+    int r = job_options_check(order->options, order->selection->by_name, error);
+    if (r == 0) {
+        r = make_token(token, error);
     }
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     buffer_append_text(&job->target, "/v1/jobs");
     if (order->follow) {

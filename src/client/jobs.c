@@ -27,17 +27,17 @@ int job_request_perform(struct situ *array, const struct request *request,
     if (!job) {
         return client_fail_memory(error);
     }
-    int result = document_request(&job->document, array, request, error);
-    if (result == 0) {
+    int r = document_request(&job->document, array, request, error);
+    if (r == 0) {
         job_fill(&job->public, job->document.root);
         job->public.json = document_text(&job->document);
         if (job_id_check(job->public.id, NULL)) {
-            result = client_fail(error, SITU_PROTOCOL, "the array's job cannot be read");
+            r = client_fail(error, SITU_PROTOCOL, "the array's job cannot be read");
         }
     }
-    if (result) {
+    if (r) {
         situ_job_free(&job->public);
-        return result;
+        return r;
     }
     *ret_job = &job->public;
     return 0;
@@ -61,24 +61,24 @@ static int start(struct situ *array, const char *model, const struct selection *
     struct model_name name;
     struct situ_run_options known;
     struct job_request job;
-    int result = client_options(&known, sizeof known, options, error);
-    if (result == 0) {
-        result = model_name_parse(model, &name, error);
+    int r = client_options(&known, sizeof known, options, error);
+    if (r == 0) {
+        r = model_name_parse(model, &name, error);
     }
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     struct job_order order = {.model = &name,
                               .selection = selection,
                               .options = &known,
                               .keep = true,
                               .labels = known.labels == SITU_LABELS_INLINE};
-    result = job_request_make(&job, &order, error);
-    if (result == 0) {
-        result = job_request_perform(array, &job.request, ret_job, error);
+    r = job_request_make(&job, &order, error);
+    if (r == 0) {
+        r = job_request_perform(array, &job.request, ret_job, error);
     }
     job_request_done(&job);
-    return result;
+    return r;
 }
 
 int situ_job_start(struct situ *array, const char *model, const char *selection,
@@ -92,13 +92,13 @@ int situ_job_start(struct situ *array, const char *model, const char *selection,
     if (!array || !ret_job) {
         return -EINVAL;
     }
-    int result = selection_of_prefix(&chosen, selection, error);
-    if (result == 0) {
+    int r = selection_of_prefix(&chosen, selection, error);
+    if (r == 0) {
         chosen.members = array->select_members;
-        result = start(array, model, &chosen, options, ret_job, error);
+        r = start(array, model, &chosen, options, ret_job, error);
     }
     selection_done(&chosen);
-    return result;
+    return r;
 }
 
 /* A job that nobody follows has nobody who could be told of a name that was never sent. */
@@ -128,15 +128,15 @@ int situ_job_start_objects(struct situ *array, const char *model, const char *co
     if (!array || !ret_job) {
         return -EINVAL;
     }
-    int result = selection_of_names(&chosen, objects, count, error);
-    if (result == 0) {
-        result = all_sent(&chosen, error);
+    int r = selection_of_names(&chosen, objects, count, error);
+    if (r == 0) {
+        r = all_sent(&chosen, error);
     }
-    if (result == 0) {
-        result = start(array, model, &chosen, options, ret_job, error);
+    if (r == 0) {
+        r = start(array, model, &chosen, options, ret_job, error);
     }
     selection_done(&chosen);
-    return result;
+    return r;
 }
 
 /* ---- Listing --------------------------------------------------------------------------------- */
@@ -179,13 +179,13 @@ int situ_job_list(struct situ *array, struct situ_jobs **ret_jobs, struct situ_e
     }
     cleanup_buffer struct buffer target = BUFFER_INIT;
     buffer_append_text(&target, "/v1/jobs");
-    int result = document_get(&jobs->document, array, &target, error);
-    if (result == 0) {
-        result = fill(jobs, error);
+    int r = document_get(&jobs->document, array, &target, error);
+    if (r == 0) {
+        r = fill(jobs, error);
     }
-    if (result) {
+    if (r) {
         situ_jobs_free(&jobs->public);
-        return result;
+        return r;
     }
     *ret_jobs = &jobs->public;
     return 0;
@@ -224,9 +224,9 @@ static int ask(struct situ *array, const char *id, const char *action, struct si
     if (!array) {
         return -EINVAL;
     }
-    int result = job_id_check(id, error);
-    if (result) {
-        return result;
+    int r = job_id_check(id, error);
+    if (r) {
+        return r;
     }
     buffer_printf(&target, "/v1/jobs/%s%s%s", id, action ? "/" : "", action ? action : "");
     struct request request = {.method = action ? "POST" : "GET",
@@ -235,13 +235,13 @@ static int ask(struct situ *array, const char *id, const char *action, struct si
     if (!request.target) {
         return client_fail_memory(error);
     }
-    result = job_request_perform(array, &request, &job, error);
-    if (result == 0 && ret_job) {
+    r = job_request_perform(array, &request, &job, error);
+    if (r == 0 && ret_job) {
         *ret_job = job;
     } else {
         situ_job_free(job);
     }
-    return result;
+    return r;
 }
 
 int situ_job_show(struct situ *array, const char *id, struct situ_job **ret_job,
@@ -301,6 +301,6 @@ int situ_job_remove(struct situ *array, const char *id, struct situ_error *error
     if (!array) {
         return -EINVAL;
     }
-    int result = job_id_check(id, error);
-    return result ? result : job_remove(array, id, false, error);
+    int r = job_id_check(id, error);
+    return r ? r : job_remove(array, id, false, error);
 }

@@ -25,9 +25,9 @@ static int fetch(struct situ *array, const struct model_name *model, struct tabl
     if (model->version[0]) {
         url_append_query(&target, "version", model->version);
     }
-    int result = document_get(&table->document, array, &target, error);
-    if (result) {
-        return result;
+    int r = document_get(&table->document, array, &target, error);
+    if (r) {
+        return r;
     }
     const struct json *labels = json_member(table->document.root, "labels");
     size_t count = json_length(labels);
@@ -54,10 +54,10 @@ static int fetch_new(struct situ *array, const struct model_name *model,
     if (!table) {
         return client_fail_memory(error);
     }
-    int result = fetch(array, model, table, error);
-    if (result) {
+    int r = fetch(array, model, table, error);
+    if (r) {
         situ_label_table_free(&table->public);
-        return result;
+        return r;
     }
     *ret_table = &table->public;
     return 0;
@@ -74,8 +74,8 @@ int situ_labels(struct situ *array, const char *model, struct situ_label_table *
         return -EINVAL;
     }
     struct model_name name;
-    int result = model_name_parse(model, &name, error);
-    return result ? result : fetch_new(array, &name, ret_table, error);
+    int r = model_name_parse(model, &name, error);
+    return r ? r : fetch_new(array, &name, ret_table, error);
 }
 
 void situ_label_table_free(struct situ_label_table *table)
@@ -107,16 +107,16 @@ static int is_there(struct situ *array, const struct model_name *model, const ch
                     struct situ_error *error)
 {
     struct situ_models *models = NULL;
-    int result = situ_model_list(array, &models, error);
-    for (size_t i = 0; result == 0 && i < models->count; i++) {
+    int r = situ_model_list(array, &models, error);
+    for (size_t i = 0; r == 0 && i < models->count; i++) {
         const struct situ_model *one = models->models[i];
         if (strcmp(one->name, model->name) == 0 && strcmp(one->version, model->version) == 0 &&
             strcmp(one->digest, digest) == 0) {
-            result = 1;
+            r = 1;
         }
     }
     situ_models_free(models);
-    return result;
+    return r;
 }
 
 /* Keeps a table, which it takes over, also where it fails. */
@@ -155,19 +155,19 @@ int labels_of(struct situ *array, const struct model_name *model, const char *di
             return there;
         }
     }
-    int result = fetch_new(array, model, &table, &fault);
-    if (result == client_code_errno(SITU_NOT_FOUND)) {
+    int r = fetch_new(array, model, &table, &fault);
+    if (r == client_code_errno(SITU_NOT_FOUND)) {
         return 0;
     }
-    if (result) {
+    if (r) {
         if (error) {
             *error = fault;
         }
-        return result;
+        return r;
     }
-    result = keep(array, table, digest, error);
-    *ret_table = result == 0 ? table : NULL;
-    return result;
+    r = keep(array, table, digest, error);
+    *ret_table = r == 0 ? table : NULL;
+    return r;
 }
 
 void known_labels_free(struct known_labels *list)

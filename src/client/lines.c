@@ -30,9 +30,9 @@ int lines_begin(struct lines *lines, struct situ_error *error)
     for (uint32_t count = 0;; count++) {
         long status = 0;
         long asked_s = 0;
-        int result = stream_begin(&lines->stream, &lines->request, &status, &asked_s, error);
-        if (result || (status >= 200 && status <= 299)) {
-            return result;
+        int r = stream_begin(&lines->stream, &lines->request, &status, &asked_s, error);
+        if (r || (status >= 200 && status <= 299)) {
+            return r;
         }
         if (!retry_wanted(status, asked_s) || count >= retry_limit(array, status)) {
             return answer_fail(array, status, &lines->stream.bytes, error);
@@ -59,11 +59,11 @@ static int read_line(struct lines *lines, struct situ_error *error)
     struct error reason;
     json_free(lines->root);
     lines->root = NULL;
-    int result = stream_line(&lines->stream, &line, &size, error);
-    if (result < 0) {
-        return result;
+    int r = stream_line(&lines->stream, &line, &size, error);
+    if (r < 0) {
+        return r;
     }
-    if (result == 0) {
+    if (r == 0) {
         return client_fail(error, SITU_UNREACHABLE, "the array at %s ended its answer early",
                            lines->stream.array->address.text);
     }
@@ -86,17 +86,17 @@ static int read_line(struct lines *lines, struct situ_error *error)
 
 int lines_next(struct lines *lines, struct situ_error *error)
 {
-    int result = lines->failed ? lines->result : lines->ended ? 0 : 2;
-    while (result == 2) {
-        result = read_line(lines, &lines->fault);
+    int r = lines->failed ? lines->result : lines->ended ? 0 : 2;
+    while (r == 2) {
+        r = read_line(lines, &lines->fault);
     }
-    if (result < 0) {
-        bool stopped = result == client_code_errno(SITU_CANCELLED);
+    if (r < 0) {
+        bool stopped = r == client_code_errno(SITU_CANCELLED);
         lines->failed = !stopped; /* by the caller, who may go on */
-        lines->result = result;
+        lines->result = r;
         if (error) {
             *error = lines->fault;
         }
     }
-    return result;
+    return r;
 }

@@ -171,15 +171,15 @@ static int read_pipeline(struct document *document, const struct json *node,
     if (!list.properties) {
         return -ENOMEM;
     }
-    int result = 0;
+    int r = 0;
     if (object) {
-        result = json_each_member(node, add_property, &list);
+        r = json_each_member(node, add_property, &list);
     } else if (json_type_of(node) != JSON_TYPE_NULL) {
-        result = add_property(&list, "steps", node);
+        r = add_property(&list, "steps", node);
     }
     model->pipeline = list.properties;
     model->pipeline_count = list.count;
-    return result;
+    return r;
 }
 
 /* Fills *model from one model object; its strings are the document's. */
@@ -196,21 +196,20 @@ static int read_model(struct document *document, const struct json *node, struct
                                  .label_count = count_of(node, "labels"),
                                  .family = text_of(node, "family"),
                                  .json = ""};
-    int result = read_texts(document, json_member(node, "versions"), &model->versions,
-                            &model->version_count);
-    if (result == 0) {
-        result =
-            read_texts(document, json_member(node, "notes"), &model->notes, &model->note_count);
+    int r = read_texts(document, json_member(node, "versions"), &model->versions,
+                       &model->version_count);
+    if (r == 0) {
+        r = read_texts(document, json_member(node, "notes"), &model->notes, &model->note_count);
     }
-    if (result == 0) {
-        result = read_tensors(document, json_member(node, "inputs"), &model->inputs,
-                              &model->input_count);
+    if (r == 0) {
+        r = read_tensors(document, json_member(node, "inputs"), &model->inputs,
+                         &model->input_count);
     }
-    if (result == 0) {
-        result = read_tensors(document, json_member(node, "outputs"), &model->outputs,
-                              &model->output_count);
+    if (r == 0) {
+        r = read_tensors(document, json_member(node, "outputs"), &model->outputs,
+                         &model->output_count);
     }
-    return result ? result : read_pipeline(document, json_member(node, "pipeline"), model);
+    return r ? r : read_pipeline(document, json_member(node, "pipeline"), model);
 }
 
 static int fill_models(struct models *models, struct situ_error *error)
@@ -251,13 +250,13 @@ int situ_model_list(struct situ *array, struct situ_models **ret_models, struct 
     }
     cleanup_buffer struct buffer target = BUFFER_INIT;
     buffer_append_text(&target, "/v1/models");
-    int result = document_get(&models->document, array, &target, error);
-    if (result == 0) {
-        result = fill_models(models, error);
+    int r = document_get(&models->document, array, &target, error);
+    if (r == 0) {
+        r = fill_models(models, error);
     }
-    if (result) {
+    if (r) {
         situ_models_free(&models->public);
-        return result;
+        return r;
     }
     *ret_models = &models->public;
     return 0;
@@ -279,16 +278,16 @@ int model_request(struct situ *array, const struct request *request, struct situ
     if (!model) {
         return client_fail_memory(error);
     }
-    int result = document_request(&model->document, array, request, error);
-    if (result == 0 && json_type_of(model->document.root) != JSON_TYPE_OBJECT) {
-        result = client_fail(error, SITU_PROTOCOL, "the array's model object cannot be read");
+    int r = document_request(&model->document, array, request, error);
+    if (r == 0 && json_type_of(model->document.root) != JSON_TYPE_OBJECT) {
+        r = client_fail(error, SITU_PROTOCOL, "the array's model object cannot be read");
     }
-    if (result == 0 && read_model(&model->document, model->document.root, &model->public)) {
-        result = client_fail_memory(error);
+    if (r == 0 && read_model(&model->document, model->document.root, &model->public)) {
+        r = client_fail_memory(error);
     }
-    if (result) {
+    if (r) {
         situ_model_free(&model->public);
-        return result;
+        return r;
     }
     model->public.json = document_text(&model->document);
     *ret_model = &model->public;
@@ -298,9 +297,9 @@ int model_request(struct situ *array, const struct request *request, struct situ
 static int model_target(struct buffer *target, const char *model, struct situ_error *error)
 {
     struct model_name name;
-    int result = model_name_parse(model, &name, error);
-    if (result) {
-        return result;
+    int r = model_name_parse(model, &name, error);
+    if (r) {
+        return r;
     }
     buffer_append_text(target, "/v1/models/");
     url_append(target, name.name, false);
@@ -320,9 +319,9 @@ int situ_model_show(struct situ *array, const char *model, struct situ_model **r
         return -EINVAL;
     }
     cleanup_buffer struct buffer target = BUFFER_INIT;
-    int result = model_target(&target, model, error);
-    if (result) {
-        return result;
+    int r = model_target(&target, model, error);
+    if (r) {
+        return r;
     }
     struct request request = {.method = "GET", .target = target.data};
     return model_request(array, &request, ret_model, error);
@@ -344,9 +343,9 @@ int situ_model_remove(struct situ *array, const char *model, struct situ_error *
     }
     cleanup_buffer struct buffer target = BUFFER_INIT;
     cleanup_buffer struct buffer answer = BUFFER_INIT;
-    int result = model_target(&target, model, error);
-    if (result) {
-        return result;
+    int r = model_target(&target, model, error);
+    if (r) {
+        return r;
     }
     struct request request = {.method = "DELETE", .target = target.data};
     return request_perform(array, &request, &answer, error);

@@ -62,12 +62,11 @@ bool text_is_utf8(const char *text)
 int name_read(const struct json *node, const char *member, struct pool *pool, const char **ret_name,
               struct situ_error *error)
 {
-    int result = object_name_read(node, member, pool, ret_name);
-    if (result == -ENOMEM) {
+    int r = object_name_read(node, member, pool, ret_name);
+    if (r == -ENOMEM) {
         return client_fail_memory(error);
     }
-    return result ? client_fail(error, SITU_PROTOCOL, "the array gives a name that cannot be read")
-                  : 0;
+    return r ? client_fail(error, SITU_PROTOCOL, "the array gives a name that cannot be read") : 0;
 }
 
 void url_append(struct buffer *out, const char *text, bool path)

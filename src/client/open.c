@@ -126,9 +126,9 @@ static int configure(struct situ *array, const struct situ_options *options,
         return client_fail(error, SITU_USAGE, "options: token and token_file exclude each other");
     }
     if (options->token_file) {
-        int result = read_token_file(options->token_file, token, error);
-        if (result) {
-            return result;
+        int r = read_token_file(options->token_file, token, error);
+        if (r) {
+            return r;
         }
     }
     if (options->ca_file) {
@@ -155,9 +155,9 @@ int situ_open(const char *address, const struct situ_options *options, struct si
     }
     *ret_array = NULL;
     struct situ_options known;
-    int result = client_options(&known, sizeof known, options, error);
-    if (result) {
-        return result;
+    int r = client_options(&known, sizeof known, options, error);
+    if (r) {
+        return r;
     }
     struct situ *array = calloc(1, sizeof *array);
     if (!array) {
@@ -169,13 +169,13 @@ int situ_open(const char *address, const struct situ_options *options, struct si
     }
     (void)pthread_mutex_init(&array->idle_lock, NULL);
     (void)pthread_mutex_init(&array->labels_lock, NULL);
-    result = address_parse(address ? address : address_default(), &array->address, error);
-    if (result == 0) {
-        result = configure(array, &known, error);
+    r = address_parse(address ? address : address_default(), &array->address, error);
+    if (r == 0) {
+        r = configure(array, &known, error);
     }
-    if (result) {
+    if (r) {
         situ_close(array);
-        return result;
+        return r;
     }
     *ret_array = array;
     return 0;

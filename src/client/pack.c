@@ -42,8 +42,8 @@ static int make_headers(struct pack *pack, struct situ_error *error)
 int pack_open(struct pack *pack, const char *path, struct situ_error *error)
 {
     *pack = (struct pack){.fd = -1};
-    int result = pack_list(pack, path, error);
-    return result ? result : make_headers(pack, error);
+    int r = pack_list(pack, path, error);
+    return r ? r : make_headers(pack, error);
 }
 
 void pack_done(struct pack *pack)
@@ -148,12 +148,12 @@ int pack_read(struct pack *pack, char *bytes, size_t size, size_t *ret_size)
         if (last) {
             return 0;
         }
-        int result = open_content(pack);
-        if (result == 0 && pack->left == 0) {
-            result = close_content(pack); /* an empty file */
+        int r = open_content(pack);
+        if (r == 0 && pack->left == 0) {
+            r = close_content(pack); /* an empty file */
         }
-        if (result) {
-            return result;
+        if (r) {
+            return r;
         }
     }
 }

@@ -137,34 +137,34 @@ static int read_directory(struct pack *pack, struct walk *walk, const char *dire
     if (!stream) {
         return fail_path(error, path);
     }
-    int result = 0;
-    while (result == 0) {
+    int r = 0;
+    while (r == 0) {
         errno = 0;
         /* NOLINTNEXTLINE(concurrency-mt-unsafe): each stream has one thread */
         const struct dirent *entry = readdir(stream);
         if (!entry) {
-            result = errno ? fail_path(error, path) : 0;
+            r = errno ? fail_path(error, path) : 0;
             break;
         }
-        result = visit(pack, walk, directory, entry->d_name, error);
+        r = visit(pack, walk, directory, entry->d_name, error);
     }
     (void)closedir(stream);
-    return result;
+    return r;
 }
 
 static int list_directory(struct pack *pack, const char *path, struct situ_error *error)
 {
     struct walk walk = {.root = path};
-    int result = push(&walk, strdup(""), error);
-    while (result == 0 && walk.count > 0) {
+    int r = push(&walk, strdup(""), error);
+    while (r == 0 && walk.count > 0) {
         cleanup_free char *directory = walk.names[--walk.count];
-        result = read_directory(pack, &walk, directory, error);
+        r = read_directory(pack, &walk, directory, error);
     }
     while (walk.count > 0) {
         free(walk.names[--walk.count]);
     }
     free(walk.names);
-    return result;
+    return r;
 }
 
 /* model.onnx, and beside it what exporters call its external data. */
@@ -172,10 +172,10 @@ static int list_model_file(struct pack *pack, const char *path, uint64_t size_by
                            struct situ_error *error)
 {
     static const char *const suffixes[] = {"_data", ".data"};
-    int result = add_file(pack, strdup(path), strdup("model.onnx"), size_bytes, error);
+    int r = add_file(pack, strdup(path), strdup("model.onnx"), size_bytes, error);
     const char *slash = strrchr(path, '/');
     const char *base = slash ? slash + 1 : path;
-    for (size_t i = 0; result == 0 && i < sizeof suffixes / sizeof suffixes[0]; i++) {
+    for (size_t i = 0; r == 0 && i < sizeof suffixes / sizeof suffixes[0]; i++) {
         struct stat status;
         char *data = NULL;
         char *name = NULL;
@@ -184,13 +184,13 @@ static int list_model_file(struct pack *pack, const char *path, uint64_t size_by
             return client_fail_memory(error);
         }
         if (stat(data, &status) == 0 && S_ISREG(status.st_mode)) {
-            result = add_file(pack, data, name, (uint64_t)status.st_size, error);
+            r = add_file(pack, data, name, (uint64_t)status.st_size, error);
         } else {
             free(data);
             free(name);
         }
     }
-    return result;
+    return r;
 }
 
 static int by_name(const void *left, const void *right)
@@ -209,10 +209,10 @@ int pack_list(struct pack *pack, const char *path, struct situ_error *error)
         return client_fail(error, SITU_USAGE,
                            "%s: give the directory of a model package, or an .onnx file", path);
     }
-    int result = model_file ? list_model_file(pack, path, (uint64_t)status.st_size, error)
-                            : list_directory(pack, path, error);
-    if (result) {
-        return result;
+    int r = model_file ? list_model_file(pack, path, (uint64_t)status.st_size, error)
+                       : list_directory(pack, path, error);
+    if (r) {
+        return r;
     }
     bool found = false;
     for (size_t i = 0; i < pack->count; i++) {

@@ -272,10 +272,10 @@ static int perform_once(struct situ *array, const struct request *request, struc
         return client_fail_memory(error);
     }
     struct exchange exchange;
-    int result = exchange_prepare(&exchange, curl, array, request, error);
-    if (result) {
+    int r = exchange_prepare(&exchange, curl, array, request, error);
+    if (r) {
         connection_give(array, curl);
-        return result;
+        return r;
     }
     long idle_s = (long)((array->idle_timeout_ms + UINT64_C(999)) / 1000);
     CURLcode code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_answer);
@@ -289,18 +289,18 @@ static int perform_once(struct situ *array, const struct request *request, struc
         (void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &asked);
         attempt->asked_s = asked < RETRY_AFTER_MAX_S ? (long)asked : RETRY_AFTER_MAX_S;
     } else if (exchange.source_result) {
-        result = exchange.source_result; /* its message stands with the source */
+        r = exchange.source_result; /* its message stands with the source */
     } else if (buffer_ok(answer) != 0) {
-        result = client_fail_memory(error);
+        r = client_fail_memory(error);
     } else if (code == CURLE_WRITE_ERROR) {
-        result = client_fail(error, SITU_PROTOCOL, "the array's answer is longer than %u MiB",
-                             (unsigned)(ANSWER_BYTES_MAX / MIB));
+        r = client_fail(error, SITU_PROTOCOL, "the array's answer is longer than %u MiB",
+                        (unsigned)(ANSWER_BYTES_MAX / MIB));
     } else {
-        result = exchange_fail(&exchange, curl, code, error);
+        r = exchange_fail(&exchange, curl, code, error);
         attempt->cut = exchange.sent > 0;
     }
     connection_give(array, curl);
-    return result;
+    return r;
 }
 
 /* Whether to try again after the attempt, which failed with `result` or has a status. */
@@ -323,14 +323,14 @@ int request_perform(struct situ *array, const struct request *request, struct bu
     for (uint32_t count = 0;; count++) {
         struct attempt attempt = {.status = 0};
         buffer_clear(answer);
-        int result = perform_once(array, request, answer, &attempt, error);
-        reached |= attempt.cut || result == 0;
-        if (result == 0 && attempt.status >= 200 && attempt.status <= 299) {
+        int r = perform_once(array, request, answer, &attempt, error);
+        reached |= attempt.cut || r == 0;
+        if (r == 0 && attempt.status >= 200 && attempt.status <= 299) {
             return 0;
         }
-        if (!again_wanted(request, &attempt, result, reached) ||
+        if (!again_wanted(request, &attempt, r, reached) ||
             count >= retry_limit(array, attempt.status)) {
-            return result ? result : answer_fail(array, attempt.status, answer, error);
+            return r ? r : answer_fail(array, attempt.status, answer, error);
         }
         retry_sleep(retry_wait_ms(array, count, attempt.asked_s));
     }

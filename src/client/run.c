@@ -100,17 +100,17 @@ static int start(struct situ_results *results, struct situ_error *error)
     results->passing = false;
     results->asked_s = 0;
     results->attempts_max = results->array->retries;
-    int result = known ? write_follow(results, error) : 0;
-    if (result) {
-        return result;
+    int r = known ? write_follow(results, error) : 0;
+    if (r) {
+        return r;
     }
     results->begun_ns = clock_now_ns();
-    result = stream_begin(&results->stream, known ? &results->follow : &results->post.request,
-                          &status, &results->asked_s, error);
+    r = stream_begin(&results->stream, known ? &results->follow : &results->post.request, &status,
+                     &results->asked_s, error);
     results->reached |= results->stream.exchange.sent > 0;
-    if (result) {
-        results->passing = results->reached && result == client_code_errno(SITU_UNREACHABLE);
-        return result;
+    if (r) {
+        results->passing = results->reached && r == client_code_errno(SITU_UNREACHABLE);
+        return r;
     }
     if (status >= 200 && status <= 299) {
         results->streaming = true;
@@ -239,14 +239,14 @@ static int look_up(struct situ_results *results, struct situ_error *error)
     uint64_t before[2];
     uint64_t after[2];
     situ_traffic(results->array, &before[0], &before[1]);
-    int result = labels_of(results->array, &results->model, results->digest, results->check_model,
-                           &results->table, error);
+    int r = labels_of(results->array, &results->model, results->digest, results->check_model,
+                      &results->table, error);
     situ_traffic(results->array, &after[0], &after[1]);
     results->label_sent += after[0] - before[0];
     results->label_received += after[1] - before[1];
-    results->lookup = result != 0;
-    results->passing = result == client_code_errno(SITU_UNREACHABLE);
-    return result;
+    results->lookup = r != 0;
+    results->passing = r == client_code_errno(SITU_UNREACHABLE);
+    return r;
 }
 
 static int give(struct situ_results *results)
@@ -265,23 +265,22 @@ static int give(struct situ_results *results)
 /* A result object, which it takes over. */
 static int take_result(struct situ_results *results, struct json *root, struct situ_error *error)
 {
-    int result = 0;
+    int r = 0;
     if (!results->id[0]) {
-        result = client_fail(error, SITU_PROTOCOL, "the array did not name the job");
+        r = client_fail(error, SITU_PROTOCOL, "the array did not name the job");
     } else if (results->selection.by_name &&
                results->progress.cursor >= selection_sent(&results->selection)) {
-        result =
-            client_fail(error, SITU_PROTOCOL, "the array gives more results than it was asked for");
+        r = client_fail(error, SITU_PROTOCOL, "the array gives more results than it was asked for");
     } else if (results->lookup && json_member(root, "classes")) {
-        result = look_up(results, error);
+        r = look_up(results, error);
     }
-    if (result) {
+    if (r) {
         json_free(root);
-        return result;
+        return r;
     }
-    result = answer_take(&results->answer, root, results->table, error);
-    if (result) {
-        return result;
+    r = answer_take(&results->answer, root, results->table, error);
+    if (r) {
+        return r;
     }
     results->progress.cursor++;
     selection_advance(&results->selection);
@@ -295,13 +294,13 @@ static int take_line(struct situ_results *results, struct situ_error *error)
     size_t size;
     struct error reason;
     struct json *root = NULL;
-    int result = stream_line(&results->stream, &line, &size, error);
-    results->passing = result == client_code_errno(SITU_UNREACHABLE);
+    int r = stream_line(&results->stream, &line, &size, error);
+    results->passing = r == client_code_errno(SITU_UNREACHABLE);
     results->asked_s = 0;
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
-    if (result == 0) {
+    if (r == 0) {
         results->passing = true;
         return client_fail(error, SITU_UNREACHABLE, "the array at %s ended the run early",
                            results->array->address.text);
@@ -315,9 +314,9 @@ static int take_line(struct situ_results *results, struct situ_error *error)
     if (json_member(root, "object")) {
         return take_result(results, root, error);
     }
-    result = take_other(results, root, error);
+    r = take_other(results, root, error);
     json_free(root);
-    return result;
+    return r;
 }
 
 /* ---- Going on -------------------------------------------------------------------------------- */
@@ -381,16 +380,16 @@ static int recover(struct situ_results *results, int result)
  * fault. */
 static int step(struct situ_results *results)
 {
-    int result =
+    int r =
         results->streaming ? take_line(results, &results->fault) : start(results, &results->fault);
-    if (result < 0 && !results->stopped) {
-        result = recover(results, result);
+    if (r < 0 && !results->stopped) {
+        r = recover(results, r);
     }
     if (results->stopped && !results->streaming) {
         stream_end(&results->stream);
     }
     results->stopped = false;
-    return result;
+    return r;
 }
 
 static int give_fault(const struct situ_results *results, int result, struct situ_error *error)
@@ -404,13 +403,13 @@ static int give_fault(const struct situ_results *results, int result, struct sit
 /* 1 where results->answer is a result, 0 at the end, or the fault. */
 static int next(struct situ_results *results)
 {
-    int result = results->failed;
-    while (result == 0) {
+    int r = results->failed;
+    while (r == 0) {
         const struct refused_name *refused = selection_refused(&results->selection);
         if (refused) {
-            result = answer_refuse(&results->answer, refused->name, refused->why, &results->fault);
-            if (result < 0) {
-                results->failed = result;
+            r = answer_refuse(&results->answer, refused->name, refused->why, &results->fault);
+            if (r < 0) {
+                results->failed = r;
                 break;
             }
             selection_advance(&results->selection);
@@ -419,9 +418,9 @@ static int next(struct situ_results *results)
         if (results->ended) {
             return 0;
         }
-        result = step(results);
+        r = step(results);
     }
-    return result;
+    return r;
 }
 
 int situ_next(struct situ_results *results, const struct situ_result **ret_result,
@@ -430,11 +429,11 @@ int situ_next(struct situ_results *results, const struct situ_result **ret_resul
     if (!results || !ret_result) {
         return -EINVAL;
     }
-    int result = next(results);
-    if (result > 0) {
+    int r = next(results);
+    if (r > 0) {
         *ret_result = &results->answer.result;
     }
-    return result < 0 ? give_fault(results, result, error) : result;
+    return r < 0 ? give_fault(results, r, error) : r;
 }
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
@@ -468,12 +467,12 @@ static int prepare(struct situ_results *results, const char *model,
                    const struct situ_run_options *options, struct situ_error *error)
 {
     struct situ_run_options known;
-    int result = client_options(&known, sizeof known, options, error);
-    if (result == 0) {
-        result = model_name_parse(model, &results->model, error);
+    int r = client_options(&known, sizeof known, options, error);
+    if (r == 0) {
+        r = model_name_parse(model, &results->model, error);
     }
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     take_options(results, &known);
     results->owned = known.keep == SITU_KEEP_NOT;
@@ -484,18 +483,18 @@ static int prepare(struct situ_results *results, const char *model,
                               .follow = true,
                               .keep = known.keep == SITU_KEEP_JOB,
                               .labels = labels};
-    result = job_request_make(&results->post, &order, error);
-    if (result) {
-        return result;
+    r = job_request_make(&results->post, &order, error);
+    if (r) {
+        return r;
     }
     results->progress.selected = results->selection.count;
     results->ended = results->selection.by_name && selection_sent(&results->selection) == 0;
-    while (result == 0 && !results->ended && !results->id[0]) {
-        result = step(results);
+    while (r == 0 && !results->ended && !results->id[0]) {
+        r = step(results);
     }
     selection_forget_names(&results->selection);
     job_request_done(&results->post);
-    return result < 0 ? give_fault(results, result, error) : 0;
+    return r < 0 ? give_fault(results, r, error) : 0;
 }
 
 /* A run without a selection yet; NULL where `error` says why. */
@@ -528,14 +527,14 @@ int situ_run(struct situ *array, const char *model, const char *selection,
     if (!results) {
         return -ENOMEM;
     }
-    int result = selection_of_prefix(&results->selection, selection, error);
-    if (result == 0) {
+    int r = selection_of_prefix(&results->selection, selection, error);
+    if (r == 0) {
         results->selection.members = array->select_members;
-        result = prepare(results, model, options, error);
+        r = prepare(results, model, options, error);
     }
-    if (result) {
+    if (r) {
         situ_results_free(results);
-        return result;
+        return r;
     }
     *ret_results = results;
     return 0;
@@ -557,13 +556,13 @@ int situ_run_objects(struct situ *array, const char *model, const char *const *o
     if (!results) {
         return -ENOMEM;
     }
-    int result = selection_of_names(&results->selection, objects, count, error);
-    if (result == 0) {
-        result = prepare(results, model, options, error);
+    int r = selection_of_names(&results->selection, objects, count, error);
+    if (r == 0) {
+        r = prepare(results, model, options, error);
     }
-    if (result) {
+    if (r) {
         situ_results_free(results);
-        return result;
+        return r;
     }
     *ret_results = results;
     return 0;
@@ -575,12 +574,12 @@ static int join(struct situ_results *results, const char *id,
 {
     struct situ_run_options known;
     struct situ_job *job = NULL;
-    int result = client_options(&known, sizeof known, options, error);
-    if (result == 0) {
-        result = situ_job_show(results->array, id, &job, error);
+    int r = client_options(&known, sizeof known, options, error);
+    if (r == 0) {
+        r = situ_job_show(results->array, id, &job, error);
     }
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     take_options(results, &known);
     results->lookup = !job->labels && known.labels != SITU_LABELS_NONE;
@@ -594,10 +593,10 @@ static int join(struct situ_results *results, const char *id,
     results->progress.cached = job->cached;
     (void)snprintf(results->state, sizeof results->state, "%s", job->state);
     situ_job_free(job);
-    while (result == 0 && !results->streaming) {
-        result = step(results);
+    while (r == 0 && !results->streaming) {
+        r = step(results);
     }
-    return result < 0 ? give_fault(results, result, error) : 0;
+    return r < 0 ? give_fault(results, r, error) : 0;
 }
 
 /* The last two parameters are those of every call. */
@@ -616,10 +615,10 @@ int situ_job_follow(struct situ *array, const char *id, uint64_t after,
         return -ENOMEM;
     }
     results->progress.cursor = after;
-    int result = join(results, id, options, error);
-    if (result) {
+    int r = join(results, id, options, error);
+    if (r) {
         situ_results_free(results);
-        return result;
+        return r;
     }
     *ret_results = results;
     return 0;

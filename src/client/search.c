@@ -30,10 +30,10 @@ struct batch {
 static int options_read(struct situ_search_options *known,
                         const struct situ_search_options *options, struct situ_error *error)
 {
-    int result = client_options(known, sizeof *known, options, error);
+    int r = client_options(known, sizeof *known, options, error);
     const char *fault = NULL;
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     if (known->k > LIMIT_SEARCH_HITS) {
         fault = "k is above 1000";
@@ -129,9 +129,9 @@ static int hits_read(struct document *document, const struct json *node, struct 
         if (!memory[i].object) {
             return client_fail(error, SITU_PROTOCOL, "the array gives a hit without an object");
         }
-        int result = document_name(document, hit, "object", &raw_names[i], error);
-        if (result) {
-            return result;
+        int r = document_name(document, hit, "object", &raw_names[i], error);
+        if (r) {
+            return r;
         }
     }
     *hits = (struct situ_hits){.hits = memory, .count = count, .json = ""};
@@ -162,13 +162,13 @@ static int ask(struct situ *array, const struct request *request, struct situ_hi
     if (!hits) {
         return client_fail_memory(error);
     }
-    int result = document_request(&hits->document, array, request, error);
-    if (result == 0) {
-        result = hits_read(&hits->document, hits->document.root, &hits->public, error);
+    int r = document_request(&hits->document, array, request, error);
+    if (r == 0) {
+        r = hits_read(&hits->document, hits->document.root, &hits->public, error);
     }
-    if (result) {
+    if (r) {
         situ_hits_free(&hits->public);
-        return result;
+        return r;
     }
     hits->public.damaged = damaged_of(hits->document.root);
     hits->public.json = document_text(&hits->document);
@@ -192,12 +192,12 @@ int situ_search(struct situ *array, const char *index, const char *object,
     if (!array || !ret_hits) {
         return -EINVAL;
     }
-    int result = options_read(&known, options, error);
-    if (result == 0) {
-        result = index_target(&target, index, "/search", error);
+    int r = options_read(&known, options, error);
+    if (r == 0) {
+        r = index_target(&target, index, "/search", error);
     }
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     if (!object || name_split(object, &key) == 0 || !key[0]) {
         return client_fail(error, SITU_USAGE, "object '%.200s': give STORE/KEY",
@@ -230,15 +230,15 @@ int situ_search_bytes(struct situ *array, const char *index, const void *bytes, 
     if (!array || !ret_hits) {
         return -EINVAL;
     }
-    int result = options_read(&known, options, error);
-    if (result == 0 && !bytes) {
-        result = client_fail(error, SITU_USAGE, "situ_search_bytes: no bytes");
+    int r = options_read(&known, options, error);
+    if (r == 0 && !bytes) {
+        r = client_fail(error, SITU_USAGE, "situ_search_bytes: no bytes");
     }
-    if (result == 0) {
-        result = index_target(&target, index, "/search", error);
+    if (r == 0) {
+        r = index_target(&target, index, "/search", error);
     }
-    if (result == 0) {
-        result = write_query(&target, &known, error);
+    if (r == 0) {
+        r = write_query(&target, &known, error);
     }
     struct request request = {.method = "POST",
                               .target = target.data,
@@ -247,7 +247,7 @@ int situ_search_bytes(struct situ *array, const char *index, const void *bytes, 
                               .body_size = size,
                               .compressed = true,
                               .repeatable = true};
-    return result ? result : ask(array, &request, ret_hits, error);
+    return r ? r : ask(array, &request, ret_hits, error);
 }
 
 void situ_hits_free(struct situ_hits *hits)
@@ -284,18 +284,17 @@ static int ask_some(struct situ *array, struct batch *batch, size_t first, size_
     if (!request->target || !request->body) {
         return client_fail_memory(error);
     }
-    int result = document_request(document, array, request, error);
+    int r = document_request(document, array, request, error);
     const struct json *results = json_member(document->root, "results");
-    if (result == 0 &&
-        (json_type_of(results) != JSON_TYPE_ARRAY || json_length(results) != count)) {
-        result = client_fail(error, SITU_PROTOCOL, "the array's hits cannot be read");
+    if (r == 0 && (json_type_of(results) != JSON_TYPE_ARRAY || json_length(results) != count)) {
+        r = client_fail(error, SITU_PROTOCOL, "the array's hits cannot be read");
     }
-    for (size_t i = 0; result == 0 && i < count; i++) {
+    for (size_t i = 0; r == 0 && i < count; i++) {
         struct situ_hits *hits = &batch->queries[first + i];
-        result = hits_read(document, json_element(results, i), hits, error);
+        r = hits_read(document, json_element(results, i), hits, error);
         hits->damaged = damaged_of(document->root);
     }
-    return result;
+    return r;
 }
 
 static struct batch *batch_new(size_t count)
@@ -328,8 +327,8 @@ static int search_all(struct situ *array, const char *index, const struct querie
     cleanup_buffer struct buffer body = BUFFER_INIT;
     size_t count = batch->public.count;
     size_t dimension = queries->dimension;
-    int result = index_target(&target, index, "/search", error);
-    for (size_t first = 0; result == 0 && first < count; first += LIMIT_SEARCH_QUERIES) {
+    int r = index_target(&target, index, "/search", error);
+    for (size_t first = 0; r == 0 && first < count; first += LIMIT_SEARCH_QUERIES) {
         size_t some = count - first;
         struct plain_numbers plain;
         some = some < LIMIT_SEARCH_QUERIES ? some : LIMIT_SEARCH_QUERIES;
@@ -337,13 +336,13 @@ static int search_all(struct situ *array, const char *index, const struct querie
         if (plain_numbers_begin(&plain)) {
             return client_fail_memory(error);
         }
-        result = write_vectors(&body, queries->vectors + first * dimension, some, dimension, error);
+        r = write_vectors(&body, queries->vectors + first * dimension, some, dimension, error);
         write_options(&body, NULL, queries->options);
         plain_numbers_end(&plain);
         struct request request = body_request(&target, &body);
-        result = result ? result : ask_some(array, batch, first, some, &request, error);
+        r = r ? r : ask_some(array, batch, first, some, &request, error);
     }
-    return result;
+    return r;
 }
 
 /* The vectors are three parameters, and the last two are those of every call. */
@@ -359,9 +358,9 @@ int situ_search_vectors(struct situ *array, const char *index, const float *vect
     if (!array || !ret_batch) {
         return -EINVAL;
     }
-    int result = options_read(&known, options, error);
-    if (result) {
-        return result;
+    int r = options_read(&known, options, error);
+    if (r) {
+        return r;
     }
     if (!vectors || count == 0 || dimension == 0 || dimension > LIMIT_SEARCH_DIMENSION ||
         count > SIZE_MAX / 2 / dimension / sizeof(float)) {
@@ -374,10 +373,10 @@ int situ_search_vectors(struct situ *array, const char *index, const float *vect
         return client_fail_memory(error);
     }
     struct queries queries = {.vectors = vectors, .dimension = dimension, .options = &known};
-    result = search_all(array, index, &queries, batch, error);
-    if (result) {
+    r = search_all(array, index, &queries, batch, error);
+    if (r) {
         situ_batch_free(&batch->public);
-        return result;
+        return r;
     }
     *ret_batch = &batch->public;
     return 0;

@@ -43,12 +43,12 @@ int situ_select(struct situ *array, const struct situ_select_options *options,
     if (!array) {
         return -EINVAL;
     }
-    int result = client_options(&known, sizeof known, options, error);
-    if (result == 0) {
-        result = write_patterns(&members, &known, error);
+    int r = client_options(&known, sizeof known, options, error);
+    if (r == 0) {
+        r = write_patterns(&members, &known, error);
     }
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     buffer_append_text(&members, known.no_exclude_defaults ? ",\"exclude_defaults\":false" : "");
     buffer_append_text(&members, known.sniff ? ",\"sniff\":true" : "");
@@ -76,12 +76,12 @@ int situ_index_exclude_defaults(struct situ *array, const char *index, const cha
     if (!array) {
         return -EINVAL;
     }
-    int result = index_target(&target, index, "/rebuild", error);
-    if (result == 0 && model) {
-        result = model_name_parse(model, &name, error);
+    int r = index_target(&target, index, "/rebuild", error);
+    if (r == 0 && model) {
+        r = model_name_parse(model, &name, error);
     }
-    if (result) {
-        return result;
+    if (r) {
+        return r;
     }
     buffer_append_text(&body, "{\"exclude_defaults\":true");
     if (model) {

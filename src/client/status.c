@@ -58,10 +58,10 @@ int situ_status(struct situ *array, struct situ_array_status **ret_status, struc
     }
     cleanup_buffer struct buffer target = BUFFER_INIT;
     buffer_append_text(&target, "/v1/status");
-    int result = document_get(&status->document, array, &target, error);
-    if (result) {
+    int r = document_get(&status->document, array, &target, error);
+    if (r) {
         situ_array_status_free(&status->public);
-        return result;
+        return r;
     }
     fill(status);
     *ret_status = &status->public;

@@ -71,13 +71,13 @@ int situ_store_list(struct situ *array, struct situ_stores **ret_stores, struct 
     }
     cleanup_buffer struct buffer target = BUFFER_INIT;
     buffer_append_text(&target, "/v1/stores");
-    int result = document_get(&stores->document, array, &target, error);
-    if (result == 0) {
-        result = fill_stores(stores, error);
+    int r = document_get(&stores->document, array, &target, error);
+    if (r == 0) {
+        r = fill_stores(stores, error);
     }
-    if (result) {
+    if (r) {
         situ_stores_free(&stores->public);
-        return result;
+        return r;
     }
     *ret_stores = &stores->public;
     return 0;
@@ -167,9 +167,9 @@ static int fetch_page(struct situ_objects *objects, struct situ_error *error)
     }
     url_append_query(&target, "unlisted", "1");
     document_done(&objects->page);
-    int result = document_get(&objects->page, objects->array, &target, error);
-    if (result) {
-        return result;
+    int r = document_get(&objects->page, objects->array, &target, error);
+    if (r) {
+        return r;
     }
     const struct json *root = objects->page.root;
     const struct json *list = json_member(root, "objects");
@@ -189,9 +189,9 @@ static int make(struct situ *array, const char *selection, const struct situ_lis
                 struct situ_objects *objects, struct situ_error *error)
 {
     struct situ_list_options known;
-    int result = client_options(&known, sizeof known, options, error);
-    if (result) {
-        return result;
+    int r = client_options(&known, sizeof known, options, error);
+    if (r) {
+        return r;
     }
     if (!selection || !selection[0] || selection[0] == '/') {
         return client_fail(error, SITU_USAGE, "objects '%.200s': give STORE or STORE/PREFIX",
@@ -227,10 +227,10 @@ int situ_object_list(struct situ *array, const char *selection,
     if (!objects) {
         return client_fail_memory(error);
     }
-    int result = make(array, selection, options, objects, error);
-    if (result) {
+    int r = make(array, selection, options, objects, error);
+    if (r) {
         situ_objects_free(objects);
-        return result;
+        return r;
     }
     *ret_objects = objects;
     return 0;
@@ -248,9 +248,9 @@ int situ_object_next(struct situ_objects *objects, const struct situ_object **re
         if (!objects->more) {
             return 0;
         }
-        int result = fetch_page(objects, error);
-        if (result) {
-            return result;
+        int r = fetch_page(objects, error);
+        if (r) {
+            return r;
         }
         list = json_member(objects->page.root, "objects");
         if (json_length(list) == 0) {

@@ -128,9 +128,9 @@ static int await_answer(struct stream *stream, long *ret_status, struct situ_err
 {
     int64_t waited_ms = 0;
     for (;;) {
-        int result = pump(stream, &waited_ms, error);
-        if (result) {
-            return result;
+        int r = pump(stream, &waited_ms, error);
+        if (r) {
+            return r;
         }
         (void)curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, ret_status);
         bool accepted = *ret_status >= 200 && *ret_status <= 299;
@@ -148,9 +148,9 @@ int stream_begin(struct stream *stream, const struct request *request, long *ret
 {
     stream_end(stream);
     curl_easy_reset(stream->curl);
-    int result = exchange_prepare(&stream->exchange, stream->curl, stream->array, request, error);
-    if (result) {
-        return result;
+    int r = exchange_prepare(&stream->exchange, stream->curl, stream->array, request, error);
+    if (r) {
+        return r;
     }
     CURLcode code = curl_easy_setopt(stream->curl, CURLOPT_WRITEFUNCTION, keep_bytes);
     code = code ? code : curl_easy_setopt(stream->curl, CURLOPT_WRITEDATA, &stream->bytes);
@@ -159,11 +159,11 @@ int stream_begin(struct stream *stream, const struct request *request, long *ret
     }
     stream->active = true;
     *ret_status = 0;
-    result = await_answer(stream, ret_status, error);
+    r = await_answer(stream, ret_status, error);
     curl_off_t asked = 0;
     (void)curl_easy_getinfo(stream->curl, CURLINFO_RETRY_AFTER, &asked);
     *ret_retry_after_s = asked > 3600 ? 3600 : (long)asked;
-    return result;
+    return r;
 }
 
 int stream_line(struct stream *stream, const char **ret_line, size_t *ret_size,
@@ -200,9 +200,9 @@ int stream_line(struct stream *stream, const char **ret_line, size_t *ret_size,
             stream->scanned -= stream->offset;
             stream->offset = 0;
         }
-        int result = pump(stream, &waited_ms, error);
-        if (result) {
-            return result;
+        int r = pump(stream, &waited_ms, error);
+        if (r) {
+            return r;
         }
     }
 }
@@ -211,9 +211,9 @@ void stream_drain(struct stream *stream)
 {
     int64_t waited_ms = 0;
     int64_t end_ns = clock_now_ns() + DRAIN_MS * NS_PER_MS;
-    int result = 0;
-    while (result == 0 && !stream->ended && clock_now_ns() < end_ns) {
-        result = pump(stream, &waited_ms, NULL);
+    int r = 0;
+    while (r == 0 && !stream->ended && clock_now_ns() < end_ns) {
+        r = pump(stream, &waited_ms, NULL);
         buffer_clear(&stream->bytes);
     }
 }

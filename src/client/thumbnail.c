@@ -39,9 +39,9 @@ int situ_thumbnail(struct situ *array, const char *object, uint32_t edge, void *
     if (!request.target) {
         return client_fail_memory(error);
     }
-    int result = request_perform(array, &request, &answer, error);
-    if (result) {
-        return result;
+    int r = request_perform(array, &request, &answer, error);
+    if (r) {
+        return r;
     }
     if (answer.size == 0) {
         return client_fail(error, SITU_PROTOCOL, "the array's thumbnail is empty");

@@ -33,16 +33,16 @@ int situ_index_export(struct situ *array, const char *index, struct situ_vectors
     if (!vectors) {
         return client_fail_memory(error);
     }
-    int result = lines_init(&vectors->lines, array, error);
-    if (result == 0) {
-        result = index_target(&vectors->lines.target, index, "/vectors", error);
+    int r = lines_init(&vectors->lines, array, error);
+    if (r == 0) {
+        r = index_target(&vectors->lines.target, index, "/vectors", error);
     }
-    if (result == 0) {
-        result = lines_begin(&vectors->lines, error);
+    if (r == 0) {
+        r = lines_begin(&vectors->lines, error);
     }
-    if (result) {
+    if (r) {
         situ_vectors_free(vectors);
-        return result;
+        return r;
     }
     *ret_vectors = vectors;
     return 0;
@@ -84,9 +84,9 @@ int situ_vector_next(struct situ_vectors *vectors, const struct situ_vector **re
         return -EINVAL;
     }
     for (;;) {
-        int result = lines_next(&vectors->lines, error);
-        if (result <= 0) {
-            return result;
+        int r = lines_next(&vectors->lines, error);
+        if (r <= 0) {
+            return r;
         }
         const struct json *root = vectors->lines.root;
         vectors->vector.object = json_get_string(json_member(root, "object"), NULL);
@@ -94,15 +94,15 @@ int situ_vector_next(struct situ_vectors *vectors, const struct situ_vector **re
             continue; /* a line that we do not know */
         }
         pool_done(&vectors->names);
-        result = name_read(root, "object", &vectors->names, &vectors->raw_name, error);
-        if (result) {
-            return result;
+        r = name_read(root, "object", &vectors->names, &vectors->raw_name, error);
+        if (r) {
+            return r;
         }
-        result = read_row(vectors, json_member(root, "embedding"), error);
-        if (result > 0) {
+        r = read_row(vectors, json_member(root, "embedding"), error);
+        if (r > 0) {
             *ret_vector = &vectors->vector;
         }
-        return result;
+        return r;
     }
 }
 

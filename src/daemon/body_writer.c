@@ -89,8 +89,8 @@ static void write_behind(void *argument)
     struct body_writer *writer = argument;
     struct call *call = writer->call;
     struct buffer piece = BUFFER_INIT;
-    for (int result = 0; take(writer, &piece, result);) {
-        result = writer->write(writer->context, piece.data, piece.size);
+    for (int r = 0; take(writer, &piece, r);) {
+        r = writer->write(writer->context, piece.data, piece.size);
     }
     buffer_done(&piece);
     call_unref(call); /* which may have been the last one: the writer is gone */

@@ -61,9 +61,9 @@ static void await_model(struct call *call, void (*go)(struct call *call, const s
     call->waiter.owner = call_ref(call_ref(call)); /* one of them until this function ends */
     call->loaded = go;
     atomic_store(&call->client_gone, stop_waiting);
-    int result = dispatch_await(call->service->dispatch, &call->waiter, &error);
-    if (result != DISPATCH_WAIT) {
-        model_loaded(&call->waiter, result < 0 ? &error : NULL);
+    int r = dispatch_await(call->service->dispatch, &call->waiter, &error);
+    if (r != DISPATCH_WAIT) {
+        model_loaded(&call->waiter, r < 0 ? &error : NULL);
     } else if (atomic_load(&call->gone)) { /* maybe before there was a wait to end */
         stop_waiting(call);
     }

@@ -231,17 +231,17 @@ static int find_store(struct config *config, const char *name, struct config_sto
         return error_set(error, ERROR_TOO_LARGE, "more than %d stores", CONFIG_LIST_MAX);
     }
     *ret_store = &config->stores[config->store_count];
-    int result = set_text(&(*ret_store)->name, name, error);
-    config->store_count += result == 0;
-    return result;
+    int r = set_text(&(*ret_store)->name, name, error);
+    config->store_count += r == 0;
+    return r;
 }
 
 static int add_store(struct config *config, const char *name, const char *path, struct error *error)
 {
     struct config_store *store = NULL;
-    int result = find_store(config, name, &store, error);
-    if (result < 0 || !store) {
-        return result;
+    int r = find_store(config, name, &store, error);
+    if (r < 0 || !store) {
+        return r;
     }
     if (store->path) {
         return error_set(error, ERROR_CONFLICT, "store '%s' is given twice", name);
@@ -268,11 +268,11 @@ static int add_exclude(struct config_store *store, const char *pattern, struct e
         all = NULL;
         return error_memory(error, NULL);
     }
-    int result = exclusion_new(all, NULL, &exclusion, &reason); /* are there too many? */
+    int r = exclusion_new(all, NULL, &exclusion, &reason); /* are there too many? */
     exclusion_free(exclusion);
-    return result == 0 ? 0
-                       : error_set(error, ERROR_MALFORMED, "store '%s': exclude: %.200s",
-                                   store->name, reason.message);
+    return r == 0 ? 0
+                  : error_set(error, ERROR_MALFORMED, "store '%s': exclude: %.200s", store->name,
+                              reason.message);
 }
 
 /* Settings of a section [store NAME]. */
@@ -291,14 +291,14 @@ static int set_store(struct config *config, const char *store_name, const char *
                          "[store %.60s] %.60s is not a setting; see situd.conf(5)", store_name,
                          name);
     }
-    int result = find_store(config, store_name, &store, error);
-    if (result == 0 && exclude) {
-        result = add_exclude(store, value, error);
-    } else if (result == 0) {
-        result = set_flag(&defaults, &setting, value, error);
+    int r = find_store(config, store_name, &store, error);
+    if (r == 0 && exclude) {
+        r = add_exclude(store, value, error);
+    } else if (r == 0) {
+        r = set_flag(&defaults, &setting, value, error);
         store->keeps_defaults = !defaults;
     }
-    return result;
+    return r;
 }
 
 int config_set(struct config *config, const char *section, const char *name, const char *value,
@@ -505,7 +505,7 @@ static enum config_outcome read_arguments(int argc, char **argv, struct reading 
         if (c == -1) {
             break;
         }
-        int result = 0;
+        int r = 0;
         if (c == OPTION_HELP) {
             print_help();
             return CONFIG_EXIT_OK;
@@ -516,20 +516,20 @@ static enum config_outcome read_arguments(int argc, char **argv, struct reading 
         }
         if (c == OPTION_STORE) {
             reading->stores_on_command_line = true;
-            result = add_store_argument(config, optarg, reading->error);
+            r = add_store_argument(config, optarg, reading->error);
         } else if (c == OPTION_CONFIG) {
             *ret_file = optarg;
         } else if (c == OPTION_CHECK) {
             config->check_only = true;
         } else if (c >= 0 && c < SETTING_COUNT) {
             on_command_line[c] = true;
-            result = apply(config, &settings[c], optarg ? optarg : "yes", reading->error);
+            r = apply(config, &settings[c], optarg ? optarg : "yes", reading->error);
         } else {
-            result = error_set(reading->error, ERROR_MALFORMED,
-                               "unknown or incomplete option %.100s; see situd --help",
-                               argv[optind - 1]);
+            r = error_set(reading->error, ERROR_MALFORMED,
+                          "unknown or incomplete option %.100s; see situd --help",
+                          argv[optind - 1]);
         }
-        if (result < 0) {
+        if (r < 0) {
             return CONFIG_EXIT_USAGE;
         }
     }
@@ -611,34 +611,34 @@ int config_check(const struct config *config, struct error *error)
     if (config->listen_count > LISTEN_MAX) {
         return error_set(error, ERROR_MALFORMED, "at most %d addresses to listen on", LISTEN_MAX);
     }
-    int result = 0;
+    int r = 0;
     if (config->check_only) {
         warn_of_stores(config);
     }
-    for (size_t i = 0; i < config->model_count && result == 0; i++) {
-        result = check_readable(config->models[i], "model directory", error);
+    for (size_t i = 0; i < config->model_count && r == 0; i++) {
+        r = check_readable(config->models[i], "model directory", error);
     }
-    if (result == 0) {
-        result = check_readable(config->tls_certificate, "TLS certificate", error);
+    if (r == 0) {
+        r = check_readable(config->tls_certificate, "TLS certificate", error);
     }
-    if (result == 0) {
-        result = check_readable(config->tls_key, "TLS key", error);
+    if (r == 0) {
+        r = check_readable(config->tls_key, "TLS key", error);
     }
-    if (result == 0) {
-        result = check_readable(config->token_file, "token file", error);
+    if (r == 0) {
+        r = check_readable(config->token_file, "token file", error);
     }
-    if (result == 0 && access(config->worker, X_OK) < 0) {
-        result = error_set(error, ERROR_NOT_FOUND, "worker program %s is not there: give --worker",
-                           config->worker);
+    if (r == 0 && access(config->worker, X_OK) < 0) {
+        r = error_set(error, ERROR_NOT_FOUND, "worker program %s is not there: give --worker",
+                      config->worker);
     }
-    if (result == 0 && !config->tls_certificate != !config->tls_key) {
-        result = error_set(error, ERROR_MALFORMED,
-                           "tls_certificate and tls_key go together: one of them is missing");
+    if (r == 0 && !config->tls_certificate != !config->tls_key) {
+        r = error_set(error, ERROR_MALFORMED,
+                      "tls_certificate and tls_key go together: one of them is missing");
     }
-    for (size_t i = 0; i < config->listen_count && result == 0; i++) {
-        result = listen_check(config, config->listen[i], error);
+    for (size_t i = 0; i < config->listen_count && r == 0; i++) {
+        r = listen_check(config, config->listen[i], error);
     }
-    return result;
+    return r;
 }
 
 static bool same_text(const char *a, const char *b)

@@ -134,9 +134,9 @@ static int make_room(struct groups *groups)
 static int find(struct groups *groups, const char *name, size_t *ret_member)
 {
     uint64_t hash = groups_hash(name, strlen(name), groups->seed);
-    int result = make_room(groups);
-    if (result < 0) {
-        return result;
+    int r = make_room(groups);
+    if (r < 0) {
+        return r;
     }
     size_t mask = groups->slot_count - 1;
     for (size_t at = hash & mask; groups->names[at].member > 0; at = (at + 1) & mask) {
@@ -172,17 +172,17 @@ int groups_join(struct groups *groups, const char *a, const char *b)
 {
     size_t first = 0;
     size_t second = 0;
-    int result = find(groups, a, &first);
-    if (result == 0) {
-        result = find(groups, b, &second);
+    int r = find(groups, a, &first);
+    if (r == 0) {
+        r = find(groups, b, &second);
     }
-    if (result == 0) {
+    if (r == 0) {
         size_t one = root_of(groups, first);
         size_t other = root_of(groups, second);
         /* The older one stays the root: groups are found from their early members mostly. */
         groups->members[one > other ? one : other].parent = one > other ? other : one;
     }
-    return result;
+    return r;
 }
 
 int groups_note(struct groups *groups, uint64_t hash, const char *name)
@@ -191,12 +191,12 @@ int groups_note(struct groups *groups, uint64_t hash, const char *name)
     if (groups_noted(groups, hash)) {
         return 0;
     }
-    int result = find(groups, name, &member);
-    if (result == 0) {
+    int r = find(groups, name, &member);
+    if (r == 0) {
         put(groups->notes, groups->slot_count, (struct note){hash, member + 1});
         groups->note_count++;
     }
-    return result;
+    return r;
 }
 
 const char *groups_noted(const struct groups *groups, uint64_t hash)
@@ -260,10 +260,10 @@ static struct placed *place(struct groups *groups)
 int groups_each(struct groups *groups, groups_visit visit, void *context)
 {
     struct placed *all = place(groups);
-    int result = all ? 0 : -ENOMEM;
-    for (size_t i = 0; i < groups->count && result == 0; i++) {
-        result = visit(context, all[i].name, all[i].root);
+    int r = all ? 0 : -ENOMEM;
+    for (size_t i = 0; i < groups->count && r == 0; i++) {
+        r = visit(context, all[i].name, all[i].root);
     }
     free(all);
-    return result;
+    return r;
 }

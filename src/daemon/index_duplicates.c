@@ -98,9 +98,9 @@ static int take_row(struct duplicates *duplicates, const char *key, const float 
     size_t size = duplicates->dimension * sizeof *vector;
     uint64_t hash = groups_hash(vector, size, 0);
     bool same = false;
-    int result = join_same(duplicates, key, vector, hash, &same);
-    if (result < 0 || same) {
-        return result;
+    int r = join_same(duplicates, key, vector, hash, &same);
+    if (r < 0 || same) {
+        return r;
     }
     char *copy = strdup(key);
     free(duplicates->keys[duplicates->count]);
@@ -120,28 +120,28 @@ static int take_rows(struct duplicates *duplicates, struct error *error)
     if (!after) {
         return -ENOMEM;
     }
-    int result = index_walk_new(duplicates->index, "", after, &walk, error);
-    if (result < 0) {
-        return result;
+    int r = index_walk_new(duplicates->index, "", after, &walk, error);
+    if (r < 0) {
+        return r;
     }
     bool more = true;
-    while (result == 0 && more && duplicates->count < INDEX_QUERIES_MAX) {
+    while (r == 0 && more && duplicates->count < INDEX_QUERIES_MAX) {
         const char *key = NULL;
         float *vector = duplicates->vectors + duplicates->count * duplicates->dimension;
         int next = index_walk_next(walk, &key, vector, error);
         if (next == 0 || (next < 0 && next != -EBADMSG)) {
             more = false;
-            result = next;
+            r = next;
             continue;
         }
         buffer_clear(&duplicates->after);
         buffer_append_text(&duplicates->after, key);
         duplicates->objects += next == 1;
         duplicates->damaged += next == -EBADMSG;
-        result = next == 1 ? take_row(duplicates, key, vector) : 0;
+        r = next == 1 ? take_row(duplicates, key, vector) : 0;
     }
     index_walk_free(walk);
-    return result < 0 ? result : duplicates->count > 0;
+    return r < 0 ? r : duplicates->count > 0;
 }
 
 /* ---- searches ---- */
@@ -152,16 +152,15 @@ static int join_hits(struct duplicates *duplicates, size_t row, const struct ind
 {
     const char *key = duplicates->keys[row];
     bool near = false;
-    int result = 0;
-    for (size_t i = 0; i < hits->count && result == 0; i++) {
+    int r = 0;
+    for (size_t i = 0; i < hits->count && r == 0; i++) {
         if (strcmp(hits->hits[i].key, key) != 0) {
-            result = groups_join(duplicates->groups, key, hits->hits[i].key);
+            r = groups_join(duplicates->groups, key, hits->hits[i].key);
             near = true;
         }
     }
     *ret_more = hits->count == k && k < INDEX_K_MAX;
-    return result == 0 && near ? groups_note(duplicates->groups, duplicates->hashes[row], key)
-                               : result;
+    return r == 0 && near ? groups_note(duplicates->groups, duplicates->hashes[row], key) : r;
 }
 
 /* Of what is asked for again, the rows that go to the front. */
@@ -190,21 +189,21 @@ static int search_rows(struct duplicates *duplicates, size_t k, struct error *er
                                 .threads = service->cores,
                                 .lend = search_pool_lend,
                                 .lender = service->search_pool};
-    int result = index_search(duplicates->index, &query, &answer, error);
-    if (result < 0) {
-        return result;
+    int r = index_search(duplicates->index, &query, &answer, error);
+    if (r < 0) {
+        return r;
     }
     size_t again = 0;
-    for (size_t i = 0; i < answer.query_count && result == 0; i++) {
+    for (size_t i = 0; i < answer.query_count && r == 0; i++) {
         bool more = false;
-        result = join_hits(duplicates, i, &answer.queries[i], k, &more);
+        r = join_hits(duplicates, i, &answer.queries[i], k, &more);
         if (more) {
             keep_row(duplicates, again++, i);
         }
     }
     index_answer_done(&answer);
     duplicates->count = again;
-    return result;
+    return r;
 }
 
 static int tell_progress(struct duplicates *duplicates)
@@ -224,18 +223,18 @@ static int tell_progress(struct duplicates *duplicates)
 
 static int find_groups(struct duplicates *duplicates, struct error *error)
 {
-    int result = 0;
-    while ((result = take_rows(duplicates, error)) > 0) {
-        result = 0;
-        for (size_t k = FIRST_HITS; duplicates->count > 0 && result == 0; k *= MORE_HITS) {
-            result = search_rows(duplicates, k < INDEX_K_MAX ? k : INDEX_K_MAX, error);
-            result = result < 0 ? result : tell_progress(duplicates);
+    int r = 0;
+    while ((r = take_rows(duplicates, error)) > 0) {
+        r = 0;
+        for (size_t k = FIRST_HITS; duplicates->count > 0 && r == 0; k *= MORE_HITS) {
+            r = search_rows(duplicates, k < INDEX_K_MAX ? k : INDEX_K_MAX, error);
+            r = r < 0 ? r : tell_progress(duplicates);
         }
-        if (result < 0) {
-            return result;
+        if (r < 0) {
+            return r;
         }
     }
-    return result;
+    return r;
 }
 
 /* ---- groups ---- */
@@ -301,11 +300,11 @@ static int on_member(void *context, const char *key, size_t group)
     struct duplicates *duplicates = context;
     struct error ignored;
     bool found = false;
-    int result = group != duplicates->group ? end_group(duplicates) : 0;
+    int r = group != duplicates->group ? end_group(duplicates) : 0;
     duplicates->group = group;
-    if (result < 0 || index_get(duplicates->index, key, duplicates->other, &found, &ignored) < 0 ||
+    if (r < 0 || index_get(duplicates->index, key, duplicates->other, &found, &ignored) < 0 ||
         !found) {
-        return result;
+        return r;
     }
     if (duplicates->written == 0) {
         memcpy(duplicates->first, duplicates->other,
@@ -325,12 +324,12 @@ static uint64_t count_damaged(const struct duplicates *duplicates)
 static int write_groups(struct duplicates *duplicates)
 {
     duplicates->group = SIZE_MAX;
-    int result = groups_each(duplicates->groups, on_member, duplicates);
-    if (result == 0) {
-        result = end_group(duplicates);
+    int r = groups_each(duplicates->groups, on_member, duplicates);
+    if (r == 0) {
+        r = end_group(duplicates);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     uint64_t damaged = count_damaged(duplicates);
     buffer_printf(&duplicates->lines, "{\"done\":{\"objects\":%llu,\"groups\":%llu",
@@ -355,10 +354,9 @@ static int prepare(struct duplicates *duplicates, struct error *error)
         return error_set(error, ERROR_MALFORMED, "min_score=%.40s: a number is wanted", text);
     }
     duplicates->progress = progress && strcmp(progress, "1") == 0;
-    int result =
-        retrieval_use(call->service->retrieval, call->captures[0], &duplicates->use, error);
-    if (result < 0) {
-        return result;
+    int r = retrieval_use(call->service->retrieval, call->captures[0], &duplicates->use, error);
+    if (r < 0) {
+        return r;
     }
     duplicates->index = retrieval_use_index(duplicates->use);
     struct index_shape shape = index_shape(duplicates->index);
@@ -387,14 +385,14 @@ static void run(struct call *call)
         duplicates.told_ns = clock_now_ns();
     }
     if (duplicates.stream) {
-        int result = find_groups(&duplicates, &error);
-        result = result < 0 ? result : write_groups(&duplicates);
-        if (result < 0 && error.code != ERROR_NONE) {
+        int r = find_groups(&duplicates, &error);
+        r = r < 0 ? r : write_groups(&duplicates);
+        if (r < 0 && error.code != ERROR_NONE) {
             char message[ERROR_MESSAGE_SIZE];
             log_event(LOG_LEVEL_WARNING, "duplicates_failed", "index=%s message=%s",
                       call->captures[0], log_quote(message, sizeof message, error.message));
         }
-        line_stream_end(duplicates.stream, result < 0);
+        line_stream_end(duplicates.stream, r < 0);
     }
     duplicates_done(&duplicates);
 }

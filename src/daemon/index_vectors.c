@@ -61,17 +61,17 @@ static int export_rows(struct export *export, struct index_walk *walk)
     for (;;) {
         const char *key = NULL;
         struct error error = {0};
-        int result = index_walk_next(walk, &key, export->row, &error);
-        if (result == -EBADMSG) {
+        int r = index_walk_next(walk, &key, export->row, &error);
+        if (r == -EBADMSG) {
             export->damaged++;
             continue;
         }
-        if (result <= 0) {
-            return result;
+        if (r <= 0) {
+            return r;
         }
-        result = write_row(export, key);
-        if (result < 0) {
-            return result;
+        r = write_row(export, key);
+        if (r < 0) {
+            return r;
         }
     }
 }
@@ -82,17 +82,17 @@ static void stream_rows(struct call *call, struct export *export, struct index_w
     if (!export->stream) {
         return;
     }
-    int result = export_rows(export, walk);
-    if (result == 0) {
+    int r = export_rows(export, walk);
+    if (r == 0) {
         buffer_printf(&export->lines, "{\"done\":{\"objects\":%llu",
                       (unsigned long long)export->objects);
         if (export->damaged > 0) {
             buffer_printf(&export->lines, ",\"damaged\":%llu", (unsigned long long)export->damaged);
         }
         buffer_append_text(&export->lines, "}}\n");
-        result = line_stream_send(export->stream, &export->lines);
+        r = line_stream_send(export->stream, &export->lines);
     }
-    line_stream_end(export->stream, result < 0);
+    line_stream_end(export->stream, r < 0);
 }
 
 void route_index_export(struct call *call)
@@ -107,9 +107,8 @@ void route_index_export(struct call *call)
     struct index *index = retrieval_use_index(export.use);
     export.dimension = index_shape(index).dimension;
     export.row = calloc(export.dimension, sizeof *export.row);
-    int result =
-        export.row ? index_walk_new(index, "", "", &walk, &error) : error_memory(&error, NULL);
-    if (result < 0) {
+    int r = export.row ? index_walk_new(index, "", "", &walk, &error) : error_memory(&error, NULL);
+    if (r < 0) {
         call_respond_error(call, &error);
     } else {
         stream_rows(call, &export, walk);
@@ -182,9 +181,9 @@ static int count_lines(struct import *import, const char *bytes, size_t size)
 static int keep_bytes(void *context, const void *bytes, size_t size)
 {
     struct import *import = context;
-    int result = count_lines(import, bytes, size);
+    int r = count_lines(import, bytes, size);
     const char *rest = bytes;
-    while (result == 0 && size > 0) {
+    while (r == 0 && size > 0) {
         ssize_t written = write(import->fd, rest, size);
         if (written < 0 && errno != EINTR) {
             return disk_error("keep", &import->error);
@@ -192,7 +191,7 @@ static int keep_bytes(void *context, const void *bytes, size_t size)
         rest += written > 0 ? written : 0;
         size -= written > 0 ? (size_t)written : 0;
     }
-    return result;
+    return r;
 }
 
 /* A file that is gone when it is closed, whatever happens until then. */
@@ -213,11 +212,11 @@ static int open_unnamed(const char *directory, struct error *error)
 static int read_metric(struct call *call, struct retrieval_spec *spec, struct error *error)
 {
     const char *metric = "";
-    int result =
+    int r =
         index_request_metric(http_request_query(call->request, "metric"),
                              http_request_query(call->request, "distanceMetric"), &metric, error);
     spec->metric = index_metric_parse(metric);
-    return result;
+    return r;
 }
 
 /* All that can be said before the first byte is sent. */
@@ -226,28 +225,27 @@ static int import_begin(struct call *call, struct import *import, struct error *
     struct retrieval_spec *spec = &import->spec;
     struct retrieval_info info = {.dimension = 0};
     const char *model = http_request_query(call->request, "model");
-    int result = index_request_check_name(call->captures[0], error);
-    if (result == 0) {
+    int r = index_request_check_name(call->captures[0], error);
+    if (r == 0) {
         (void)stpcpy(spec->name, call->captures[0]);
-        result = read_metric(call, spec, error);
+        r = read_metric(call, spec, error);
     }
-    if (result == 0 && model) {
-        result = member_split_model(model, spec->model, spec->version, error);
-        result = result < 0 ? result
-                            : index_check_model(call->service, spec->model, spec->version, error);
+    if (r == 0 && model) {
+        r = member_split_model(model, spec->model, spec->version, error);
+        r = r < 0 ? r : index_check_model(call->service, spec->model, spec->version, error);
     }
-    if (result == 0 && retrieval_get(call->service->retrieval, spec->name, &info, NULL) == 0) {
+    if (r == 0 && retrieval_get(call->service->retrieval, spec->name, &info, NULL) == 0) {
         retrieval_info_done(&info);
-        result = error_set(error, ERROR_CONFLICT, "index '%s' is there already", spec->name);
+        r = error_set(error, ERROR_CONFLICT, "index '%s' is there already", spec->name);
     }
-    if (result == 0) {
+    if (r == 0) {
         import->fd = open_unnamed(call->service->config.state, error);
-        result = import->fd < 0 ? import->fd : 0;
+        r = import->fd < 0 ? import->fd : 0;
     }
-    if (result == 0 && body_writer_new(call, keep_bytes, import, &import->writer) < 0) {
-        result = error_memory(error, NULL);
+    if (r == 0 && body_writer_new(call, keep_bytes, import, &import->writer) < 0) {
+        r = error_memory(error, NULL);
     }
-    return result;
+    return r;
 }
 
 void route_index_import_begin(struct call *call)
@@ -339,29 +337,29 @@ static int import_rows(struct call *call, struct import *import, struct retrieva
                        struct error *error)
 {
     struct retrieval_import *rows = NULL;
-    int result = body_writer_finish(import->writer, error);
-    if (result == 0 && import->error.code != ERROR_NONE) {
+    int r = body_writer_finish(import->writer, error);
+    if (r == 0 && import->error.code != ERROR_NONE) {
         *error = import->error;
-        result = error_code_errno(error->code);
+        r = error_code_errno(error->code);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     FILE *file = lseek(import->fd, 0, SEEK_SET) == 0 ? fdopen(import->fd, "r") : NULL;
     if (!file) {
         return disk_error("read", error);
     }
     import->fd = -1; /* it is the file's */
-    result = retrieval_import_new(call->service->retrieval, &import->spec, &rows, error);
-    if (result == 0) {
-        result = put_lines(import, file, rows, error);
+    r = retrieval_import_new(call->service->retrieval, &import->spec, &rows, error);
+    if (r == 0) {
+        r = put_lines(import, file, rows, error);
     }
-    if (result == 0) {
-        result = retrieval_import_finish(rows, ret_info, error);
+    if (r == 0) {
+        r = retrieval_import_finish(rows, ret_info, error);
     }
     retrieval_import_free(rows);
     (void)fclose(file);
-    return result;
+    return r;
 }
 
 void route_index_import(struct call *call)

@@ -57,13 +57,13 @@ static int pin_model(void *context, const char *name, const char *version,
     if (!model) {
         return -ENOENT;
     }
-    int result = check_task(model, error);
-    if (result == 0) {
+    int r = check_task(model, error);
+    if (r == 0) {
         (void)stpcpy(ret_version, model->version);
         model_digest_hex(model->spec->digest, ret_digest);
     }
     model_unref(model);
-    return result;
+    return r;
 }
 
 static struct store *find_store(void *context, const char *name, size_t length, struct error *error)
@@ -186,13 +186,13 @@ static int run_start(struct jobs_run *run, struct jobs_object *object)
         complete(run, item);
         return 0;
     }
-    int result = dispatch_submit(run->service->dispatch, &run->request, item, 1, &error);
-    if (result == -EBUSY) {
+    int r = dispatch_submit(run->service->dispatch, &run->request, item, 1, &error);
+    if (r == -EBUSY) {
         infer_item_reset(item);
         atomic_store(&run->states[item - run->items].taken, false);
-        return result;
+        return r;
     }
-    if (result < 0) {
+    if (r < 0) {
         item->error = error;
         complete(run, item);
     }

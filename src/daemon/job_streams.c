@@ -263,18 +263,18 @@ static bool move(struct job_stream *stream, int64_t now_ns, bool *ret_more)
     if (http_stream_pending(stream->call->request) > PENDING_HIGH) {
         return true; /* the drain gives it another turn */
     }
-    int result = jobs_reader_read(stream->reader, &stream->out, PIECE_BYTES, &read, &error);
-    if (result < 0) {
+    int r = jobs_reader_read(stream->reader, &stream->out, PIECE_BYTES, &read, &error);
+    if (r < 0) {
         char message[ERROR_MESSAGE_SIZE];
         log_event(LOG_LEVEL_ERROR, "job_results_unreadable", "job=%s message=%s", stream->id,
                   log_quote(message, sizeof message, error.message));
     }
     bool ends = read == JOBS_READ_END || (read == JOBS_READ_WAIT && !stream->options.wait);
-    if (result == 0 && read != JOBS_READ_STOP && !ends) {
+    if (r == 0 && read != JOBS_READ_STOP && !ends) {
         tell_progress(stream, read, now_ns);
     }
-    bool broken = result < 0 || read == JOBS_READ_STOP ||
-                  (ends && !write_last(stream, read == JOBS_READ_END));
+    bool broken =
+        r < 0 || read == JOBS_READ_STOP || (ends && !write_last(stream, read == JOBS_READ_END));
     if (!ends && stream->out.size == 0 && now_ns - stream->sent_ns >= SILENCE_NS) {
         buffer_append_char(&stream->out, '\n');
     }
@@ -421,21 +421,21 @@ void job_streams_follow(struct job_streams *streams, struct call *call, const ch
 int job_streams_new(struct jobs *jobs, struct job_streams **ret_streams)
 {
     struct job_streams *streams = calloc(1, sizeof *streams);
-    int result = streams ? 0 : -ENOMEM;
+    int r = streams ? 0 : -ENOMEM;
     if (!streams) {
-        return result;
+        return r;
     }
     streams->jobs = jobs;
     streams->due_ns = INT64_MAX;
     (void)pthread_mutex_init(&streams->lock, NULL);
     (void)pthread_cond_init(&streams->changed, NULL);
-    for (unsigned i = 0; i < THREADS && result == 0; i++) {
-        result = -pthread_create(&streams->threads[i], NULL, serve, streams);
-        streams->thread_count += result == 0;
+    for (unsigned i = 0; i < THREADS && r == 0; i++) {
+        r = -pthread_create(&streams->threads[i], NULL, serve, streams);
+        streams->thread_count += r == 0;
     }
-    if (result < 0) {
+    if (r < 0) {
         job_streams_free(streams);
-        return result;
+        return r;
     }
     *ret_streams = streams;
     return 0;

@@ -89,15 +89,15 @@ static void wait_for_room(struct line_stream *stream)
 int line_stream_send(struct line_stream *stream, struct buffer *lines)
 {
     wait_for_room(stream);
-    int result = buffer_ok(lines);
-    if (result == 0 && !line_stream_is_open(stream)) {
-        result = -EPIPE;
+    int r = buffer_ok(lines);
+    if (r == 0 && !line_stream_is_open(stream)) {
+        r = -EPIPE;
     }
-    if (result == 0 && lines->size > 0) {
-        result = http_stream_append(stream->call->request, lines->data, lines->size);
+    if (r == 0 && lines->size > 0) {
+        r = http_stream_append(stream->call->request, lines->data, lines->size);
     }
     buffer_clear(lines);
-    return result;
+    return r;
 }
 
 void line_stream_end(struct line_stream *stream, bool aborted)

@@ -70,9 +70,9 @@ static int resolve(const char *address, struct addrinfo **ret_info, struct error
 {
     char host[128];
     char port[16];
-    int result = split_address(address, host, sizeof host, port, sizeof port, error);
-    if (result < 0) {
-        return result;
+    int r = split_address(address, host, sizeof host, port, sizeof port, error);
+    if (r < 0) {
+        return r;
     }
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     int failure = getaddrinfo(host, port, &hints, ret_info);
@@ -110,12 +110,12 @@ int listen_check(const struct config *config, const char *address, struct error 
                                sizeof un.sun_path - 1);
     }
     struct addrinfo *info = NULL;
-    int result = resolve(address, &info, error);
-    if (result == 0) {
-        result = check_guard(config, address, is_loopback(info->ai_addr), error);
+    int r = resolve(address, &info, error);
+    if (r == 0) {
+        r = check_guard(config, address, is_loopback(info->ai_addr), error);
         freeaddrinfo(info);
     }
-    return result;
+    return r;
 }
 
 /* A socket file that nobody listens on any more is removed; one in use is an error. */
@@ -141,9 +141,9 @@ static int open_unix(const struct config *config, const char *address,
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     (void)snprintf(un.sun_path, sizeof un.sun_path, "%s", address + strlen(unix_prefix));
-    int result = clear_stale_socket(&un, address, error);
-    if (result < 0) {
-        return result;
+    int r = clear_stale_socket(&un, address, error);
+    if (r < 0) {
+        return r;
     }
     cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     mode_t old = umask(0777); /* nobody gets in before the mode is set */
@@ -174,36 +174,36 @@ static int open_tcp(const struct config *config, const char *address,
                     struct listen_socket *ret_socket, struct error *error)
 {
     struct addrinfo *info = NULL;
-    int result = resolve(address, &info, error);
-    if (result < 0) {
-        return result;
+    int r = resolve(address, &info, error);
+    if (r < 0) {
+        return r;
     }
     bool loopback = is_loopback(info->ai_addr);
-    result = check_guard(config, address, loopback, error);
+    r = check_guard(config, address, loopback, error);
     cleanup_fd int fd = -1;
-    if (result == 0) {
+    if (r == 0) {
         int on = 1;
         fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
             bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
-            result = system_error(error, address, "bind");
+            r = system_error(error, address, "bind");
         }
     }
     freeaddrinfo(info);
-    if (result == 0) {
+    if (r == 0) {
         ret_socket->guard = loopback ? GUARD_LOOPBACK : GUARD_REMOTE;
         ret_socket->fd = take_fd(&fd);
     }
-    return result;
+    return r;
 }
 
 static int open_one(const struct config *config, const char *address,
                     struct listen_socket *ret_socket, struct error *error)
 {
-    int result = listen_check(config, address, error);
-    if (result < 0) {
-        return result;
+    int r = listen_check(config, address, error);
+    if (r < 0) {
+        return r;
     }
     (void)snprintf(ret_socket->address, sizeof ret_socket->address, "%s", address);
     return strncmp(address, unix_prefix, strlen(unix_prefix)) == 0
@@ -240,9 +240,9 @@ static int take_activated(const struct config *config, struct listen_socket *ret
                       : loopback                 ? GUARD_LOOPBACK
                                                  : GUARD_REMOTE;
         if (sock->guard == GUARD_REMOTE) {
-            int result = check_guard(config, sock->address, false, error);
-            if (result < 0) {
-                return result;
+            int r = check_guard(config, sock->address, false, error);
+            if (r < 0) {
+                return r;
             }
         }
         (*ret_count)++;
@@ -254,26 +254,26 @@ int listen_open(const struct config *config, struct listen_socket *ret_sockets, 
                 struct error *error)
 {
     *ret_count = 0;
-    int result = take_activated(config, ret_sockets, ret_count, error);
-    if (result < 0 || (*ret_count > 0 && config->listen_count == 0)) {
-        return result;
+    int r = take_activated(config, ret_sockets, ret_count, error);
+    if (r < 0 || (*ret_count > 0 && config->listen_count == 0)) {
+        return r;
     }
-    for (size_t i = 0; i < config->listen_count && result == 0 && *ret_count < LISTEN_MAX; i++) {
-        result = open_one(config, config->listen[i], &ret_sockets[*ret_count], error);
-        *ret_count += result == 0;
+    for (size_t i = 0; i < config->listen_count && r == 0 && *ret_count < LISTEN_MAX; i++) {
+        r = open_one(config, config->listen[i], &ret_sockets[*ret_count], error);
+        *ret_count += r == 0;
     }
-    if (config->listen_count > 0 || result < 0) {
-        return result;
+    if (config->listen_count > 0 || r < 0) {
+        return r;
     }
     if (access("/run/situ", W_OK) == 0) {
-        result = open_one(config, "unix:/run/situ/situd.sock", &ret_sockets[*ret_count], error);
-        *ret_count += result == 0;
+        r = open_one(config, "unix:/run/situ/situd.sock", &ret_sockets[*ret_count], error);
+        *ret_count += r == 0;
     }
-    if (result == 0) {
-        result = open_one(config, "127.0.0.1:7433", &ret_sockets[*ret_count], error);
-        *ret_count += result == 0;
+    if (r == 0) {
+        r = open_one(config, "127.0.0.1:7433", &ret_sockets[*ret_count], error);
+        *ret_count += r == 0;
     }
-    return result;
+    return r;
 }
 
 void listen_notify(const char *state)

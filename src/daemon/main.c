@@ -64,9 +64,9 @@ static int open_state(const char *path, int *ret_fd, struct error *error)
 {
     char file[4200];
     char text[16] = "";
-    int result = make_directories(path, error);
-    if (result < 0) {
-        return result;
+    int r = make_directories(path, error);
+    if (r < 0) {
+        return r;
     }
     (void)snprintf(file, sizeof file, "%s/format", path);
     cleanup_fd int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -98,19 +98,19 @@ static int open_state(const char *path, int *ret_fd, struct error *error)
 static int open_models(struct service *service, struct error *error)
 {
     const struct config *config = &service->config;
-    int result = open_state(config->state, &service->state_fd, error);
-    if (result == 0) {
-        result = models_new(config->state, &service->models, error);
+    int r = open_state(config->state, &service->state_fd, error);
+    if (r == 0) {
+        r = models_new(config->state, &service->models, error);
     }
     char path[4200];
     (void)snprintf(path, sizeof path, "%s/models", config->state);
-    if (result == 0) {
-        result = models_scan(service->models, path, true, error);
+    if (r == 0) {
+        r = models_scan(service->models, path, true, error);
     }
-    for (size_t i = 0; i < config->model_count && result == 0; i++) {
-        result = models_scan(service->models, config->models[i], false, error);
+    for (size_t i = 0; i < config->model_count && r == 0; i++) {
+        r = models_scan(service->models, config->models[i], false, error);
     }
-    return result;
+    return r;
 }
 
 static int open_cache(struct service *service, struct error *error)
@@ -121,17 +121,17 @@ static int open_cache(struct service *service, struct error *error)
     if (config->cache_bytes == 0) {
         return 0;
     }
-    int result = reuse_open(path, config->cache_bytes, config->engine, &service->cache, error);
+    int r = reuse_open(path, config->cache_bytes, config->engine, &service->cache, error);
     const char *name = NULL;
     struct store *store = NULL;
-    for (size_t i = 0; result == 0 && stores_at(service->stores, i, &name, &store); i++) {
-        result = reuse_add_store(service->cache, store, name);
-        if (result < 0) {
+    for (size_t i = 0; r == 0 && stores_at(service->stores, i, &name, &store); i++) {
+        r = reuse_add_store(service->cache, store, name);
+        if (r < 0) {
             (void)error_set(error, ERROR_INTERNAL, "store '%s': no place in the result cache",
                             name);
         }
     }
-    return result;
+    return r;
 }
 
 /* What the kernel has for workers; said once, in the log and in /v1/status. */
@@ -216,15 +216,15 @@ static int start_jobs(struct service *service, struct error *error)
                                    .host = job_host_for(service),
                                    .adopt = retrieval_adopt_job,
                                    .keep_s = service->config.keep_jobs_s};
-    int result = jobs_open(&options, &service->jobs, error);
-    if (result == 0) {
+    int r = jobs_open(&options, &service->jobs, error);
+    if (r == 0) {
         stores_listen(service->stores, try_jobs_again, service);
-        result = job_streams_new(service->jobs, &service->job_streams);
-        if (result < 0) {
+        r = job_streams_new(service->jobs, &service->job_streams);
+        if (r < 0) {
             (void)error_set(error, ERROR_MEMORY, "cannot start the daemon's threads");
         }
     }
-    return result;
+    return r;
 }
 
 /* Two threads at least, so that a long search does not hold up the short ones. */
@@ -249,11 +249,11 @@ static int serve_socket(struct service *service, struct listen_socket *listener,
                                  .tls_certificate = tls ? certificate : NULL,
                                  .tls_key = tls ? key : NULL,
                                  .user = listener};
-    int result = http_server_listen(service->http, &http, error);
-    if (result == 0) {
+    int r = http_server_listen(service->http, &http, error);
+    if (r == 0) {
         log_event(LOG_LEVEL_INFO, "listening", "address=%s tls=%d", listener->address, tls);
     }
-    return result;
+    return r;
 }
 
 static int start_http(struct service *service, struct listen_socket *sockets, unsigned count,
@@ -261,11 +261,11 @@ static int start_http(struct service *service, struct listen_socket *sockets, un
 {
     const struct config *config = &service->config;
     uint64_t connections = 0;
-    int result =
+    int r =
         descriptors_for_connections(service->descriptors, service->lane_count, config->store_count,
                                     config->connections, &connections, error);
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     if (connections < config->connections) {
         log_event(LOG_LEVEL_WARNING, "connections_cut", "connections=%llu descriptors=%llu",
@@ -283,14 +283,14 @@ static int start_http(struct service *service, struct listen_socket *sockets, un
     struct http_handler handler = routes_handler(service);
     cleanup_buffer struct buffer certificate = BUFFER_INIT;
     cleanup_buffer struct buffer key = BUFFER_INIT;
-    result = secrets_read_tls(config, false, &certificate, &key, error);
-    if (result == 0) {
-        result = http_server_new(&http, &handler, &service->http, error);
+    r = secrets_read_tls(config, false, &certificate, &key, error);
+    if (r == 0) {
+        r = http_server_new(&http, &handler, &service->http, error);
     }
-    for (unsigned i = 0; i < count && result == 0; i++) {
-        result = serve_socket(service, &sockets[i], certificate.data, key.data, error);
+    for (unsigned i = 0; i < count && r == 0; i++) {
+        r = serve_socket(service, &sockets[i], certificate.data, key.data, error);
     }
-    return result;
+    return r;
 }
 
 /* Models that are to be loaded from the start; the first requests do not wait for them. */
@@ -467,36 +467,36 @@ static int run(struct service *service, int argc, char **argv, struct error *err
 {
     struct listen_socket sockets[LISTEN_MAX];
     unsigned count = 0;
-    int result = check_sandbox(service, error);
-    if (result == 0) {
-        result = secrets_load_tokens(&service->secrets, &service->config, error);
+    int r = check_sandbox(service, error);
+    if (r == 0) {
+        r = secrets_load_tokens(&service->secrets, &service->config, error);
     }
-    if (result == 0) {
-        result = open_models(service, error);
+    if (r == 0) {
+        r = open_models(service, error);
     }
-    if (result == 0) {
-        result = stores_open(&service->config, &service->stores, error);
+    if (r == 0) {
+        r = stores_open(&service->config, &service->stores, error);
     }
-    if (result == 0) {
-        result = open_cache(service, error);
+    if (r == 0) {
+        r = open_cache(service, error);
     }
-    if (result == 0) {
-        result = listen_open(&service->config, sockets, &count, error);
+    if (r == 0) {
+        r = listen_open(&service->config, sockets, &count, error);
     }
-    if (result == 0) {
-        result = start_dispatch(service, error);
+    if (r == 0) {
+        r = start_dispatch(service, error);
     }
-    if (result == 0) {
-        result = start_jobs(service, error);
+    if (r == 0) {
+        r = start_jobs(service, error);
     }
-    if (result == 0) {
-        result = start_indexes(service, error);
+    if (r == 0) {
+        r = start_indexes(service, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         preload(service);
-        result = start_http(service, sockets, count, error);
+        r = start_http(service, sockets, count, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         listen_notify("READY=1");
         log_event(LOG_LEVEL_INFO, "ready", "version=%s lanes=%u stores=%zu", SITU_VERSION,
                   service->lane_count, service->config.store_count);
@@ -508,7 +508,7 @@ static int run(struct service *service, int argc, char **argv, struct error *err
             (void)unlink(sockets[i].address + 5);
         }
     }
-    return result;
+    return r;
 }
 
 static void block_signals(void)
@@ -535,17 +535,17 @@ int main(int argc, char **argv)
     service->descriptors = descriptors_raise();
     enum config_outcome outcome = config_read(argc, argv, &service->config, &error);
     int status = outcome == CONFIG_EXIT_OK ? EXIT_SUCCESS : 2;
-    int result = 0;
+    int r = 0;
     if (outcome == CONFIG_RUN) {
         log_set_level(service->config.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-        result = config_check(&service->config, &error);
-        if (result == 0 && service->config.check_only) {
+        r = config_check(&service->config, &error);
+        if (r == 0 && service->config.check_only) {
             (void)printf("configuration is good: %zu stores, %zu model directories\n",
                          service->config.store_count, service->config.model_count);
             status = EXIT_SUCCESS;
-        } else if (result == 0) {
-            result = run(service, argc, argv, &error);
-            status = result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        } else if (r == 0) {
+            r = run(service, argc, argv, &error);
+            status = r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         }
     }
     if (error.code != ERROR_NONE && status != EXIT_SUCCESS) {

@@ -62,9 +62,9 @@ static int make_parents(struct package_upload *upload, const char *path, struct 
 
 static int begin_file(struct package_upload *upload, const char *path, struct error *error)
 {
-    int result = make_parents(upload, path, error);
-    if (result < 0) {
-        return result;
+    int r = make_parents(upload, path, error);
+    if (r < 0) {
+        return r;
     }
     (void)snprintf(upload->path, sizeof upload->path, "%s", path);
     upload->file = openat(upload->directory_fd, path,
@@ -91,9 +91,9 @@ static int write_all(struct package_upload *upload, const char *bytes, size_t si
 
 static int end_file(struct package_upload *upload, struct error *error)
 {
-    int result = close(upload->file) < 0 ? write_error(error, upload->path) : 0;
+    int r = close(upload->file) < 0 ? write_error(error, upload->path) : 0;
     upload->file = -1;
-    return result;
+    return r;
 }
 
 static int on_entry(void *context, const struct tar_entry *entry, struct error *error)
@@ -102,11 +102,11 @@ static int on_entry(void *context, const struct tar_entry *entry, struct error *
     if (!entry->directory) {
         return begin_file(upload, entry->path, error);
     }
-    int result = make_parents(upload, entry->path, error);
-    if (result == 0 && mkdirat(upload->directory_fd, entry->path, 0700) < 0 && errno != EEXIST) {
-        result = write_error(error, entry->path);
+    int r = make_parents(upload, entry->path, error);
+    if (r == 0 && mkdirat(upload->directory_fd, entry->path, 0700) < 0 && errno != EEXIST) {
+        r = write_error(error, entry->path);
     }
-    return result;
+    return r;
 }
 
 static int on_data(void *context, const void *bytes, size_t size, struct error *error)
@@ -136,9 +136,9 @@ int package_upload_new(char *directory, uint64_t limit_bytes, struct tasks *task
     upload->file = -1;
     upload->directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (upload->directory_fd < 0) {
-        int result = -errno;
+        int r = -errno;
         package_upload_free(upload);
-        return result;
+        return r;
     }
     tar_reader_init(&upload->reader, &receiver, upload, limit_bytes, LIMIT_PACKAGE_FILES * 2);
     *ret_upload = upload;
@@ -182,8 +182,8 @@ int package_upload_feed(struct package_upload *upload, const void *bytes, size_t
 int package_upload_finish(struct package_upload *upload, struct error *error)
 {
     if (upload->error.code == ERROR_NONE) {
-        int result = tar_reader_finish(&upload->reader, &upload->error);
-        if (result == 0) {
+        int r = tar_reader_finish(&upload->reader, &upload->error);
+        if (r == 0) {
             return 0;
         }
     }
@@ -197,19 +197,19 @@ static int copy_file(struct package_upload *upload, const char *directory, const
                      char *piece, struct error *error)
 {
     cleanup_fd int from = -1;
-    int result = model_package_open(directory, path, &from, error);
-    if (result == 0) {
-        result = begin_file(upload, path, error);
+    int r = model_package_open(directory, path, &from, error);
+    if (r == 0) {
+        r = begin_file(upload, path, error);
     }
-    for (ssize_t size = 1; size > 0 && result == 0;) {
+    for (ssize_t size = 1; size > 0 && r == 0;) {
         size = read(from, piece, COPY_BYTES);
         if (size < 0) {
-            result = error_set(error, ERROR_IO, "cannot read %.200s", path);
+            r = error_set(error, ERROR_IO, "cannot read %.200s", path);
         } else {
-            result = write_all(upload, piece, (size_t)size, error);
+            r = write_all(upload, piece, (size_t)size, error);
         }
     }
-    return result == 0 ? end_file(upload, error) : result;
+    return r == 0 ? end_file(upload, error) : r;
 }
 
 static bool is_beneath(const char *path, const char *root)
@@ -228,25 +228,25 @@ int package_upload_copy(struct package_upload *upload, const char *root, const c
                          "%.200s is not beneath the import root; send the package instead", path);
     }
     struct model_spec *spec = NULL;
-    int result = model_package_read(real, "tensor", &spec, error);
-    if (result == -EINVAL) { /* a preset does not go with a package that has its own settings */
-        result = model_package_read(real, NULL, &spec, error);
+    int r = model_package_read(real, "tensor", &spec, error);
+    if (r == -EINVAL) { /* a preset does not go with a package that has its own settings */
+        r = model_package_read(real, NULL, &spec, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     cleanup_free char *piece = malloc(COPY_BYTES);
     if (!piece) {
-        result = error_memory(error, NULL);
+        r = error_memory(error, NULL);
     } else if (spec->size_bytes > upload->limit_bytes) {
-        result = error_set(error, ERROR_TOO_LARGE, "the package is larger than %llu bytes",
-                           (unsigned long long)upload->limit_bytes);
+        r = error_set(error, ERROR_TOO_LARGE, "the package is larger than %llu bytes",
+                      (unsigned long long)upload->limit_bytes);
     }
-    for (size_t i = 0; i < spec->file_count && result == 0; i++) {
-        result = copy_file(upload, real, spec->files[i].path, piece, error);
+    for (size_t i = 0; i < spec->file_count && r == 0; i++) {
+        r = copy_file(upload, real, spec->files[i].path, piece, error);
     }
     model_spec_free(spec);
-    return result;
+    return r;
 }
 
 int package_upload_preset(struct package_upload *upload, const char *preset, struct error *error)
@@ -255,13 +255,13 @@ int package_upload_preset(struct package_upload *upload, const char *preset, str
     buffer_append_text(&text, "{\"preset\": ");
     json_write_string(&text, preset);
     buffer_append_text(&text, "}\n");
-    int result = begin_file(upload, "situ.json", error);
-    if (result < 0) {
+    int r = begin_file(upload, "situ.json", error);
+    if (r < 0) {
         return error_set(error, ERROR_MALFORMED,
                          "the package has a situ.json of its own: leave the preset out");
     }
-    result = write_all(upload, text.data, text.size, error);
-    return result == 0 ? end_file(upload, error) : result;
+    r = write_all(upload, text.data, text.size, error);
+    return r == 0 ? end_file(upload, error) : r;
 }
 
 int package_upload_sync(struct package_upload *upload, struct error *error)

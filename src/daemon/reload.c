@@ -29,9 +29,9 @@ static int reload_certificates(struct service *service, const struct config *fre
 {
     cleanup_buffer struct buffer certificate = BUFFER_INIT;
     cleanup_buffer struct buffer key = BUFFER_INIT;
-    int result = secrets_read_tls(fresh, true, &certificate, &key, error);
-    if (result < 0 || certificate.size == 0) {
-        return result;
+    int r = secrets_read_tls(fresh, true, &certificate, &key, error);
+    if (r < 0 || certificate.size == 0) {
+        return r;
     }
     return http_server_certify(service->http, certificate.data, key.data, error);
 }

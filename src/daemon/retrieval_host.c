@@ -93,16 +93,16 @@ static int waiter_new(struct service *service, const struct retrieval_wanted *wa
     waiter->model =
         models_get_pinned(service->models, spec->model, spec->version, spec->digest, error);
     request->model = waiter->model;
-    int result = waiter->model ? 0 : -ENOENT;
-    if (result == 0 && !waiter->object) {
-        result = error_memory(error, NULL);
+    int r = waiter->model ? 0 : -ENOENT;
+    if (r == 0 && !waiter->object) {
+        r = error_memory(error, NULL);
     }
-    if (result == 0) {
-        result = service_object_find(service, waiter->object, &item->store, &item->key, error);
+    if (r == 0) {
+        r = service_object_find(service, waiter->object, &item->store, &item->key, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         waiter_unref(waiter);
-        return result;
+        return r;
     }
     *ret_waiter = waiter;
     return 0;
@@ -125,10 +125,10 @@ static int run(struct service *service, struct waiter *waiter,
                const struct retrieval_wanted *wanted, struct error *error)
 {
     (void)atomic_fetch_add(&waiter->references, 1);
-    int result = dispatch_submit(service->dispatch, &waiter->request, &waiter->item, 1, error);
-    if (result < 0) {
+    int r = dispatch_submit(service->dispatch, &waiter->request, &waiter->item, 1, error);
+    if (r < 0) {
         (void)atomic_fetch_sub(&waiter->references, 1); /* the caller has the other */
-        return result;
+        return r;
     }
     while (!await_outcome(waiter)) {
         if (wanted->is_given_up(wanted->owner)) {
@@ -164,16 +164,16 @@ static int embed(void *context, const struct retrieval_wanted *wanted, float **r
 {
     struct service *service = context;
     struct waiter *waiter = NULL;
-    int result = waiter_new(service, wanted, &waiter, error);
-    if (result < 0 || !waiter) {
-        return result;
+    int r = waiter_new(service, wanted, &waiter, error);
+    if (r < 0 || !waiter) {
+        return r;
     }
-    result = run(service, waiter, wanted, error);
-    if (result == 0) {
-        result = take_vector(waiter, ret_vector, ret_dimension, error);
+    r = run(service, waiter, wanted, error);
+    if (r == 0) {
+        r = take_vector(waiter, ret_vector, ret_dimension, error);
     }
     waiter_unref(waiter);
-    return result;
+    return r;
 }
 
 struct retrieval_host retrieval_host_for(struct service *service)

@@ -31,18 +31,18 @@ int index_check_model(struct service *service, const char *name, const char *ver
     if (!model) {
         return -ENOENT;
     }
-    int result = 0;
+    int r = 0;
     if (!model->spec) {
-        result = error_set(error, ERROR_UNFIT, "model '%s' version %s cannot be read: %.300s",
-                           model->name, model->version, model->broken.message);
+        r = error_set(error, ERROR_UNFIT, "model '%s' version %s cannot be read: %.300s",
+                      model->name, model->version, model->broken.message);
     } else if (model->spec->task != MODEL_FEATURE_EXTRACTION) {
-        result = error_set(error, ERROR_UNFIT,
-                           "model '%s' gives no embeddings: an index wants a model whose task is "
-                           "feature-extraction",
-                           model->name);
+        r = error_set(error, ERROR_UNFIT,
+                      "model '%s' gives no embeddings: an index wants a model whose task is "
+                      "feature-extraction",
+                      model->name);
     }
     model_unref(model);
-    return result;
+    return r;
 }
 
 /* ---- making ---- */
@@ -85,22 +85,22 @@ static int create(struct call *call, struct retrieval_info *ret_info, struct err
     struct retrieval_spec spec = {.store = NULL};
     size_t size = 0;
     const void *body = http_request_body(call->request, &size);
-    int result = index_request_parse(body, size, &request, error);
-    if (result == 0) {
-        result = index_check_model(service, request.model, request.version, error);
+    int r = index_request_parse(body, size, &request, error);
+    if (r == 0) {
+        r = index_check_model(service, request.model, request.version, error);
     }
-    if (result == 0 && !service_store_find(service, request.store, strlen(request.store), error)) {
-        result = -ENOENT;
+    if (r == 0 && !service_store_find(service, request.store, strlen(request.store), error)) {
+        r = -ENOENT;
     }
-    if (result == 0) {
-        result = make_spec(service->stores, &request, &spec, error);
+    if (r == 0) {
+        r = make_spec(service->stores, &request, &spec, error);
     }
-    if (result == 0) {
-        result = retrieval_create(service->retrieval, &spec, ret_info, error);
+    if (r == 0) {
+        r = retrieval_create(service->retrieval, &spec, ret_info, error);
     }
     spec_free_texts(&spec);
     index_request_done(&request);
-    return result;
+    return r;
 }
 
 void route_index_create(struct call *call)
@@ -163,14 +163,13 @@ static int find_defaults(struct service *service, const char *name, char **ret_l
                          struct error *error)
 {
     struct retrieval_info info = {.dimension = 0};
-    int result = retrieval_get(service->retrieval, name, &info, error);
-    if (result == 0) {
-        result = info.spec.store
-                     ? stores_exclude(service->stores, info.spec.store, ret_lines, error)
-                     : 0; /* the rebuild says that it was imported */
+    int r = retrieval_get(service->retrieval, name, &info, error);
+    if (r == 0) {
+        r = info.spec.store ? stores_exclude(service->stores, info.spec.store, ret_lines, error)
+                            : 0; /* the rebuild says that it was imported */
         retrieval_info_done(&info);
     }
-    return result;
+    return r;
 }
 
 static int rebuild(struct call *call, struct error *error)
@@ -180,26 +179,26 @@ static int rebuild(struct call *call, struct error *error)
     cleanup_free char *defaults = NULL;
     size_t size = 0;
     const void *body = http_request_body(call->request, &size);
-    int result = rebuild_request_parse(body, size, &request, error);
-    if (result == 0 && request.model[0] != '\0') {
-        result = index_check_model(service, request.model, request.version, error);
+    int r = rebuild_request_parse(body, size, &request, error);
+    if (r == 0 && request.model[0] != '\0') {
+        r = index_check_model(service, request.model, request.version, error);
     }
-    if (result == 0 && request.exclude_defaults) {
-        result = find_defaults(service, call->captures[0], &defaults, error);
+    if (r == 0 && request.exclude_defaults) {
+        r = find_defaults(service, call->captures[0], &defaults, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         struct retrieval_change change = {.model = request.model[0] ? request.model : NULL,
                                           .version = request.version,
                                           .exclude_defaults = request.exclude_defaults,
                                           .defaults = defaults};
-        result = retrieval_rebuild_with(service->retrieval, call->captures[0], &change, error);
+        r = retrieval_rebuild_with(service->retrieval, call->captures[0], &change, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         call_log(call, "index_rebuild", "index=%s model=%s version=%s%s", call->captures[0],
                  request.model, request.version,
                  request.exclude_defaults ? " exclude_defaults=yes" : "");
     }
-    return result;
+    return r;
 }
 
 void route_index_rebuild(struct call *call)

@@ -65,20 +65,20 @@ static int keep_names(void *context, const void *bytes, size_t size)
 
 static int begin_streamed(struct call *call, struct creation *creation, struct error *error)
 {
-    int result = job_request_from_query(query_of, call->request, &creation->request, error);
-    if (result == 0) {
-        result = jobs_keys_new(call->service->jobs, &creation->keys, error);
+    int r = job_request_from_query(query_of, call->request, &creation->request, error);
+    if (r == 0) {
+        r = jobs_keys_new(call->service->jobs, &creation->keys, error);
     }
-    if (result == 0 && creation->request.nul_separated) {
+    if (r == 0 && creation->request.nul_separated) {
         jobs_keys_end_with_nul(creation->keys);
     }
-    if (result == 0 && body_writer_new(call, keep_names, creation, &creation->writer) < 0) {
-        result = error_memory(error, NULL);
+    if (r == 0 && body_writer_new(call, keep_names, creation, &creation->writer) < 0) {
+        r = error_memory(error, NULL);
     }
-    if (result == 0) {
+    if (r == 0) {
         http_accept_stream(call->request, UINT64_MAX, body_writer_put, creation->writer);
     }
-    return result;
+    return r;
 }
 
 void route_job_begin(struct call *call)
@@ -101,27 +101,27 @@ void route_job_begin(struct call *call)
 /* The names of a JSON body become the same list that a stream does. */
 static int list_names(struct call *call, struct creation *creation, struct error *error)
 {
-    int result = jobs_keys_new(call->service->jobs, &creation->keys, error);
-    for (size_t i = 0; i < creation->request.key_count && result == 0; i++) {
-        result = jobs_keys_add(creation->keys, job_request_key(&creation->request, i), error);
+    int r = jobs_keys_new(call->service->jobs, &creation->keys, error);
+    for (size_t i = 0; i < creation->request.key_count && r == 0; i++) {
+        r = jobs_keys_add(creation->keys, job_request_key(&creation->request, i), error);
     }
-    return result;
+    return r;
 }
 
 static int read_request(struct call *call, struct creation *creation, struct error *error)
 {
     if (creation->writer) {
-        int result = body_writer_finish(creation->writer, error);
-        if (result == 0 && creation->error.code != ERROR_NONE) {
+        int r = body_writer_finish(creation->writer, error);
+        if (r == 0 && creation->error.code != ERROR_NONE) {
             *error = creation->error;
-            result = error_code_errno(error->code);
+            r = error_code_errno(error->code);
         }
-        return result;
+        return r;
     }
     size_t size = 0;
     const void *body = http_request_body(call->request, &size);
-    int result = job_request_parse(body, size, &creation->request, error);
-    return result == 0 && creation->request.names ? list_names(call, creation, error) : result;
+    int r = job_request_parse(body, size, &creation->request, error);
+    return r == 0 && creation->request.names ? list_names(call, creation, error) : r;
 }
 
 static int copy_text(const char *text, char **ret_copy, struct error *error)
@@ -148,32 +148,32 @@ static int make_spec(struct stores *stores, struct job_request *request, struct 
     (void)stpcpy(spec->token, request->token);
     (void)stpcpy(spec->model, request->model);
     (void)stpcpy(spec->version, request->version);
-    int result = copy_text(request->store, &spec->store, error);
-    if (result == 0) {
-        result = copy_text(request->prefix, &spec->prefix, error);
+    int r = copy_text(request->store, &spec->store, error);
+    if (r == 0) {
+        r = copy_text(request->prefix, &spec->prefix, error);
     }
-    if (result == 0) {
-        result = copy_text(request->glob, &spec->glob, error);
+    if (r == 0) {
+        r = copy_text(request->glob, &spec->glob, error);
     }
-    return result == 0 && !request->names
+    return r == 0 && !request->names
                ? stores_make_rules(stores, request->store, &request->rules, &spec->rules, error)
-               : result;
+               : r;
 }
 
 static int create(struct call *call, struct creation *creation, struct job_info *info,
                   bool *ret_existing, struct error *error)
 {
     struct job_spec spec = {0};
-    int result = read_request(call, creation, error);
-    if (result == 0) {
-        result = make_spec(call->service->stores, &creation->request, &spec, error);
+    int r = read_request(call, creation, error);
+    if (r == 0) {
+        r = make_spec(call->service->stores, &creation->request, &spec, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         struct jobs_keys *keys = take_ptr(creation->keys);
-        result = jobs_create(call->service->jobs, &spec, keys, info, ret_existing, error);
+        r = jobs_create(call->service->jobs, &spec, keys, info, ret_existing, error);
     }
     job_spec_done(&spec);
-    return result;
+    return r;
 }
 
 void route_job_create(struct call *call)
@@ -292,19 +292,19 @@ static int exclude(struct call *call, struct error *error)
     struct service *service = call->service;
     struct job_info info = {0};
     cleanup_free char *lines = NULL;
-    int result = jobs_get(service->jobs, call->captures[0], &info, error);
-    if (result < 0) {
-        return result;
+    int r = jobs_get(service->jobs, call->captures[0], &info, error);
+    if (r < 0) {
+        return r;
     }
     if (job_fills_an_index(&info.spec)) {
-        result = error_set(error, ERROR_CONFLICT,
-                           "job %s fills an index: `situ index rebuild NAME --exclude-defaults`",
-                           info.spec.id);
+        r = error_set(error, ERROR_CONFLICT,
+                      "job %s fills an index: `situ index rebuild NAME --exclude-defaults`",
+                      info.spec.id);
     } else if (info.spec.store) {
-        result = stores_exclude(service->stores, info.spec.store, &lines, error);
+        r = stores_exclude(service->stores, info.spec.store, &lines, error);
     }
     job_info_done(&info);
-    return result == 0 ? jobs_exclude(service->jobs, call->captures[0], lines, error) : result;
+    return r == 0 ? jobs_exclude(service->jobs, call->captures[0], lines, error) : r;
 }
 
 /* A job of an earlier version, or one that is older than the store's setting. */

@@ -134,19 +134,19 @@ static void adopt(struct call *call, const char *preset)
 {
     struct arrival *arrival = call->state;
     struct error error = {0};
-    int result = 0;
+    int r = 0;
     if (preset && *preset) {
-        result = package_upload_preset(arrival->upload, preset, &error);
+        r = package_upload_preset(arrival->upload, preset, &error);
     }
-    if (result == 0) {
-        result = package_upload_sync(arrival->upload, &error);
+    if (r == 0) {
+        r = package_upload_sync(arrival->upload, &error);
     }
-    if (result == 0) {
-        result = models_add_read(call->service->models, call->captures[0],
-                                 package_upload_directory(arrival->upload), NULL, &arrival->model,
-                                 &error);
+    if (r == 0) {
+        r = models_add_read(call->service->models, call->captures[0],
+                            package_upload_directory(arrival->upload), NULL, &arrival->model,
+                            &error);
     }
-    if (result < 0) {
+    if (r < 0) {
         call_respond_error(call, &error);
     } else {
         call_when_tried(call, arrival->model, publish);

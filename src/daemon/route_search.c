@@ -138,12 +138,12 @@ static int search_index(struct search *search, struct buffer *out, struct error 
         .lend = search_pool_lend,
         .lender = service->search_pool,
     };
-    int result = index_search(index, &query, &answer, error);
-    if (result == 0) {
+    int r = index_search(index, &query, &answer, error);
+    if (r == 0) {
         write_answer(search, &answer, out);
         index_answer_done(&answer);
     }
-    return result;
+    return r;
 }
 
 /* All vectors are there. */
@@ -304,7 +304,7 @@ static int gather(struct search *search, struct error *error)
 {
     const struct search_request *request = &search->request;
     size_t count = request->query_count;
-    int result = 0;
+    int r = 0;
     if (request->by == SEARCH_BY_VECTOR) {
         return request->dimension == search->shape.dimension
                    ? 0
@@ -316,11 +316,11 @@ static int gather(struct search *search, struct error *error)
     if (!search->vectors || !search->items || !search->queries) {
         return error_memory(error, "a search");
     }
-    for (size_t i = 0; i < count && result == 0; i++) {
-        result = request->by == SEARCH_BY_IMAGE ? add_item(search, i, error)
-                                                : take_object(search, i, error);
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = request->by == SEARCH_BY_IMAGE ? add_item(search, i, error)
+                                           : take_object(search, i, error);
     }
-    return result;
+    return r;
 }
 
 static const char *query_of(void *context, const char *name)
@@ -344,15 +344,15 @@ static void begin(struct search_work *work)
     struct search *search = (struct search *)(void *)work;
     struct call *call = search->call;
     struct error error = {0};
-    int result = retrieval_use(call->service->retrieval, call->captures[0], &search->use, &error);
-    if (result == 0) {
+    int r = retrieval_use(call->service->retrieval, call->captures[0], &search->use, &error);
+    if (r == 0) {
         search->shape = index_shape(retrieval_use_index(search->use));
-        result = read_request(search, &error);
+        r = read_request(search, &error);
     }
-    if (result == 0) {
-        result = gather(search, &error);
+    if (r == 0) {
+        r = gather(search, &error);
     }
-    if (result < 0) {
+    if (r < 0) {
         answer_error(search, &error);
     } else if (search->item_count > 0) {
         infer(search);

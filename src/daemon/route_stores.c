@@ -29,12 +29,12 @@ int service_object_find(struct service *service, const char *object, struct stor
     if (!store) {
         return error_code_errno(ERROR_NOT_FOUND);
     }
-    int result = store_key_check(object + length + 1, error);
-    if (result == 0) {
+    int r = store_key_check(object + length + 1, error);
+    if (r == 0) {
         *ret_store = store;
         *ret_key = object + length + 1;
     }
-    return result;
+    return r;
 }
 
 void route_store_list(struct call *call)

@@ -99,10 +99,9 @@ static int fill(struct call *call, struct thumbnail_call *thumbnail, struct erro
     struct infer_request *request = &thumbnail->request;
     struct infer_item *item = &thumbnail->item;
     const char *name = http_request_query(call->request, "model");
-    int result =
-        service_object_find(call->service, call->captures[0], &item->store, &item->key, error);
-    if (result < 0) {
-        return result;
+    int r = service_object_find(call->service, call->captures[0], &item->store, &item->key, error);
+    if (r < 0) {
+        return r;
     }
     thumbnail->model = name ? models_get(call->service->models, name, NULL, error)
                             : any_model(call->service, error);

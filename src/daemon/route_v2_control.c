@@ -205,13 +205,12 @@ static int check_body(struct call *call, struct error *error)
     if (size == 0) {
         return 0;
     }
-    int result = json_parse(bytes, size, "request body", &body, error);
-    if (result == 0 && json_type_of(body) != JSON_TYPE_OBJECT) {
-        result = error_set(error, ERROR_MALFORMED, "the request body must be a JSON object");
+    int r = json_parse(bytes, size, "request body", &body, error);
+    if (r == 0 && json_type_of(body) != JSON_TYPE_OBJECT) {
+        r = error_set(error, ERROR_MALFORMED, "the request body must be a JSON object");
     }
     const struct json *parameters = json_member(body, "parameters");
-    return result == 0 && parameters ? json_each_member(parameters, check_parameter, error)
-                                     : result;
+    return r == 0 && parameters ? json_each_member(parameters, check_parameter, error) : r;
 }
 
 static bool prepare(struct call *call, const char *action)

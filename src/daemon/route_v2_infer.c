@@ -230,15 +230,15 @@ static int row_classes(const struct classification *c, const struct infer_item *
         return differs(c->name, error);
     }
     bool image = item->kind != ITEM_TENSORS && c->output == c->model->runtime.primary_output;
-    int result = image ? postprocess_image_row(c->model, output, &values, &count, error)
-                       : postprocess_row(output, row, &values, &count, error);
-    if (result == 0) {
+    int r = image ? postprocess_image_row(c->model, output, &values, &count, error)
+                  : postprocess_row(output, row, &values, &count, error);
+    if (r == 0) {
         bool softmax = c->model->spec->task == MODEL_IMAGE_CLASSIFICATION &&
                        postprocess_wants_softmax(c->model, c->output);
         postprocess_classes(values, count, softmax, c->top, ret_classes, ret_count);
         free(values);
     }
-    return result;
+    return r;
 }
 
 static int classify_row(const struct classification *c, const struct infer_item *item, size_t row,
@@ -247,9 +247,9 @@ static int classify_row(const struct classification *c, const struct infer_item 
     struct result_class classes[LIMIT_TOP];
     const struct model_spec *spec = c->model->spec;
     size_t used = 0;
-    int result = row_classes(c, item, row, classes, &used, error);
-    if (result < 0) {
-        return result;
+    int r = row_classes(c, item, row, classes, &used, error);
+    if (r < 0) {
+        return r;
     }
     if (used != c->top) {
         return differs(c->name, error);
@@ -293,9 +293,9 @@ static int classify(const struct call *call, const struct wanted *wanted,
     const struct v2_call *v2 = call->state;
     size_t rows = 0;
     size_t per_row = 0;
-    int result = measure(v2, wanted, ret_output->name, &rows, &per_row, error);
-    if (result < 0) {
-        return result;
+    int r = measure(v2, wanted, ret_output->name, &rows, &per_row, error);
+    if (r < 0) {
+        return r;
     }
     size_t top = wanted->classification < per_row ? wanted->classification : per_row;
     if (top == 0) {
@@ -321,10 +321,9 @@ static int classify(const struct call *call, const struct wanted *wanted,
         const struct infer_item *item = &v2->items[i];
         bool there = has_answer(item) || find_output(item, wanted->output);
         for (size_t row = 0; there && row < rows; row++) {
-            result =
-                classify_row(&classification, item, row, lengths + (i * rows + row) * top, error);
-            if (result < 0) {
-                return result;
+            r = classify_row(&classification, item, row, lengths + (i * rows + row) * top, error);
+            if (r < 0) {
+                return r;
             }
         }
     }
@@ -402,11 +401,11 @@ static void answer(struct call *call, const struct v2_element_error *errors, siz
     struct v2_call *v2 = call->state;
     struct v2_output outputs[LIMIT_MODEL_TENSORS];
     struct error error = {0};
-    int result = 0;
-    for (size_t i = 0; i < v2->wanted_count && result == 0; i++) {
-        result = make_output(call, &v2->wanted[i], &v2->memory[i], &outputs[i], &error);
+    int r = 0;
+    for (size_t i = 0; i < v2->wanted_count && r == 0; i++) {
+        r = make_output(call, &v2->wanted[i], &v2->memory[i], &outputs[i], &error);
     }
-    if (result < 0) {
+    if (r < 0) {
         call_respond_error(call, &error);
         return;
     }
@@ -562,9 +561,9 @@ static int take_images(struct call *call, struct v2_call *v2, struct error *erro
                          "input 'image' must have shape [n] or [n,1], n from 1 to %u",
                          LIMIT_REQUEST_OBJECTS);
     }
-    int result = make_items(v2, input->count, error);
+    int r = make_items(v2, input->count, error);
     v2->stored = input->stored_object;
-    for (size_t i = 0; i < input->count && result == 0; i++) {
+    for (size_t i = 0; i < input->count && r == 0; i++) {
         struct infer_item *item = &v2->items[i];
         item->kind = input->stored_object ? ITEM_STORED : ITEM_BYTES;
         item->bytes = input->elements[i].data;
@@ -576,7 +575,7 @@ static int take_images(struct call *call, struct v2_call *v2, struct error *erro
             (void)found;
         }
     }
-    return result;
+    return r;
 }
 
 static int check_datatype(const struct v2_input *input, enum datatype wanted, struct error *error)
@@ -622,9 +621,9 @@ static int take_tensors(struct call *call, struct v2_call *v2, struct error *err
                          "request: inputs must name tensors; the first of model '%s' is '%s'",
                          call->model->name, facts->inputs[0].name);
     }
-    int result = make_items(v2, 1, error);
-    if (result < 0) {
-        return result;
+    int r = make_items(v2, 1, error);
+    if (r < 0) {
+        return r;
     }
     v2->tensors = calloc(v2->body->input_count + 1, sizeof *v2->tensors);
     if (!v2->tensors) {
@@ -647,10 +646,10 @@ static int take_tensors(struct call *call, struct v2_call *v2, struct error *err
                                        .shape = input->shape,
                                        .data = input->data,
                                        .size_bytes = input->size_bytes};
-        result = input->stored_object ? take_stored_tensor(call, input, tensor, error)
-                                      : check_datatype(input, facts->inputs[index].datatype, error);
-        if (result < 0) {
-            return result;
+        r = input->stored_object ? take_stored_tensor(call, input, tensor, error)
+                                 : check_datatype(input, facts->inputs[index].datatype, error);
+        if (r < 0) {
+            return r;
         }
     }
     return 0;
@@ -680,25 +679,24 @@ static void submit(struct call *call, struct v2_call *v2)
     }
     atomic_store(&v2->remaining, good + 1);
     atomic_store(&call->client_gone, v2_gone);
-    int result = 0;
-    for (size_t i = 0; i < v2->request.item_count && result == 0;) {
+    int r = 0;
+    for (size_t i = 0; i < v2->request.item_count && r == 0;) {
         size_t end = i;
         while (end < v2->request.item_count && items[end].error.code == ERROR_NONE) {
             end++;
         }
         if (end > i) {
-            result =
-                dispatch_submit(call->service->dispatch, &v2->request, items + i, end - i, &error);
-            good -= result == 0 ? end - i : 0;
+            r = dispatch_submit(call->service->dispatch, &v2->request, items + i, end - i, &error);
+            good -= r == 0 ? end - i : 0;
         }
         i = end + 1;
     }
-    if (result < 0) {
+    if (r < 0) {
         call_respond_error(call, &error); /* wins over what the submitted ones answer */
         dispatch_cancel(call->service->dispatch, &v2->request);
     }
     if (atomic_fetch_sub(&v2->remaining, good + 1) == good + 1) {
-        if (result == 0) {
+        if (r == 0) {
             all_done(call);
         }
         call_unref(call);
@@ -724,13 +722,13 @@ static void infer(struct call *call)
     v2->request.owner = call;
     v2->request.deadline_ns =
         clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
-    int result = v2_request_parse(
-        body, size, http_request_header(call->request, "Inference-Header-Content-Length"),
-        call->model->spec->task == MODEL_TENSOR, &v2->body, &error);
-    if (result == 0) {
-        result = choose_outputs(call, v2, &error);
+    int r = v2_request_parse(body, size,
+                             http_request_header(call->request, "Inference-Header-Content-Length"),
+                             call->model->spec->task == MODEL_TENSOR, &v2->body, &error);
+    if (r == 0) {
+        r = choose_outputs(call, v2, &error);
     }
-    if (result == 0) {
+    if (r == 0) {
         bool image = call->model->spec->task != MODEL_TENSOR && v2->body->input_count == 1 &&
                      strcmp(v2->body->inputs[0].name, image_input) == 0 &&
                      v2->body->inputs[0].datatype == DATATYPE_BYTES;
@@ -738,9 +736,9 @@ static void infer(struct call *call)
             prefer_answer(call, v2);
         }
         v2->request.no_cache = v2->body->no_cache;
-        result = image ? take_images(call, v2, &error) : take_tensors(call, v2, &error);
+        r = image ? take_images(call, v2, &error) : take_tensors(call, v2, &error);
     }
-    if (result < 0) {
+    if (r < 0) {
         call_respond_error(call, &error);
         return;
     }

@@ -129,22 +129,22 @@ int search_pool_new(unsigned threads, size_t limit, struct dispatch *dispatch,
                     struct search_pool **ret_pool)
 {
     struct search_pool *pool = calloc(1, sizeof *pool + threads * sizeof pool->threads[0]);
-    int result = pool ? 0 : -ENOMEM;
+    int r = pool ? 0 : -ENOMEM;
     if (!pool) {
-        return result;
+        return r;
     }
     pool->dispatch = dispatch;
     pool->limit = limit;
     (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_cond_init(&pool->wake, NULL);
     (void)pthread_cond_init(&pool->back, NULL);
-    for (unsigned i = 0; i < threads && result == 0; i++) {
-        result = -pthread_create(&pool->threads[i], NULL, search_main, pool);
-        pool->thread_count += result == 0;
+    for (unsigned i = 0; i < threads && r == 0; i++) {
+        r = -pthread_create(&pool->threads[i], NULL, search_main, pool);
+        pool->thread_count += r == 0;
     }
-    if (result < 0) {
+    if (r < 0) {
         search_pool_free(pool);
-        return result;
+        return r;
     }
     *ret_pool = pool;
     return 0;

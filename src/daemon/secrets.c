@@ -83,15 +83,15 @@ int secrets_load_tokens(struct secrets *secrets, const struct config *config, st
     cleanup_buffer struct buffer text = BUFFER_INIT;
     struct tokens *fresh = NULL;
     struct error cause = {0};
-    int result = read_file(path, secrets_have_tokens(secrets), &text, error);
-    if (result == 0 && tokens_parse(text.data ? text.data : "", text.size, &fresh, &cause) < 0) {
-        result = error_set(error, cause.code, "token file %.300s: %s", path, cause.message);
+    int r = read_file(path, secrets_have_tokens(secrets), &text, error);
+    if (r == 0 && tokens_parse(text.data ? text.data : "", text.size, &fresh, &cause) < 0) {
+        r = error_set(error, cause.code, "token file %.300s: %s", path, cause.message);
     }
     if (text.data) {
         explicit_bzero(text.data, text.size);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     char quoted[512];
     log_event(LOG_LEVEL_INFO, "tokens_read", "file=%s tokens=%zu",
@@ -129,16 +129,16 @@ int secrets_read_tls(const struct config *config, bool again, struct buffer *ret
     if (!config->tls_certificate) {
         return 0;
     }
-    int result = read_file(config->tls_certificate, again, ret_certificate, error);
-    if (result == 0) {
-        result = read_file(config->tls_key, again, ret_key, error);
+    int r = read_file(config->tls_certificate, again, ret_certificate, error);
+    if (r == 0) {
+        r = read_file(config->tls_key, again, ret_key, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         buffer_append_char(ret_certificate, '\0');
         buffer_append_char(ret_key, '\0');
         if (buffer_ok(ret_certificate) < 0 || buffer_ok(ret_key) < 0) {
-            result = error_memory(error, NULL);
+            r = error_memory(error, NULL);
         }
     }
-    return result;
+    return r;
 }

@@ -93,9 +93,9 @@ static int take_lines(struct tokens *tokens, size_t size, struct error *error)
         if (end && length > 0 && line[length - 1] == '\r') {
             length--;
         }
-        int result = take_line(tokens, line, length, number, error);
-        if (result < 0) {
-            return result;
+        int r = take_line(tokens, line, length, number, error);
+        if (r < 0) {
+            return r;
         }
     }
     return tokens->count > 0 ? 0 : error_set(error, ERROR_MALFORMED, "there is no token in it");
@@ -123,10 +123,10 @@ int tokens_parse(const char *bytes, size_t size, struct tokens **ret_tokens, str
     if (size > 0) {
         memcpy(tokens->text, bytes, size);
     }
-    int result = take_lines(tokens, size, error);
-    if (result < 0) {
+    int r = take_lines(tokens, size, error);
+    if (r < 0) {
         tokens_free(tokens);
-        return result;
+        return r;
     }
     *ret_tokens = tokens;
     return 0;

@@ -89,10 +89,10 @@ static int null_load(struct engine *engine, const struct engine_file *file,
         memcpy(line, text + start, length);
         line[length] = '\0';
         start = i + 1;
-        int result = parse_line(model, line, error);
-        if (result < 0) {
+        int r = parse_line(model, line, error);
+        if (r < 0) {
             free(model);
-            return result;
+            return r;
         }
     }
     *ret_model = model;

@@ -123,9 +123,9 @@ static int ort_check(const struct engine *engine, OrtStatus *status, enum error_
     if (!status) {
         return 0;
     }
-    int result = error_set(error, code, "%s: %s", what, engine->api->GetErrorMessage(status));
+    int r = error_set(error, code, "%s: %s", what, engine->api->GetErrorMessage(status));
     engine->api->ReleaseStatus(status);
-    return result;
+    return r;
 }
 
 static void onnxruntime_close(struct engine *engine)
@@ -155,22 +155,21 @@ static int onnxruntime_open(struct engine **ret_engine, struct error *error)
                          "ONNX Runtime %s is too old: 1.18 or newer is needed",
                          OrtGetApiBase()->GetVersionString());
     }
-    int result =
-        ort_check(engine, engine->api->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "situ", &engine->env),
-                  ERROR_INTERNAL, "ONNX Runtime", error);
-    if (result == 0) {
-        result = ort_check(engine, engine->api->DisableTelemetryEvents(engine->env), ERROR_INTERNAL,
-                           "ONNX Runtime", error);
+    int r = ort_check(engine, engine->api->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "situ", &engine->env),
+                      ERROR_INTERNAL, "ONNX Runtime", error);
+    if (r == 0) {
+        r = ort_check(engine, engine->api->DisableTelemetryEvents(engine->env), ERROR_INTERNAL,
+                      "ONNX Runtime", error);
     }
-    if (result == 0) {
-        result = ort_check(engine,
-                           engine->api->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault,
-                                                            &engine->memory),
-                           ERROR_INTERNAL, "ONNX Runtime", error);
+    if (r == 0) {
+        r = ort_check(engine,
+                      engine->api->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault,
+                                                       &engine->memory),
+                      ERROR_INTERNAL, "ONNX Runtime", error);
     }
-    if (result < 0) {
+    if (r < 0) {
         onnxruntime_close(engine);
-        return result;
+        return r;
     }
     *ret_engine = engine;
     return 0;
@@ -181,22 +180,21 @@ static int configure(const struct engine *engine, OrtSessionOptions *options, un
 {
     const OrtApi *api = engine->api;
     const char *what = "ONNX Runtime session options";
-    int result = ort_check(engine, api->SetIntraOpNumThreads(options, (int)threads), ERROR_INTERNAL,
-                           what, error);
-    if (result == 0) {
-        result =
-            ort_check(engine, api->SetInterOpNumThreads(options, 1), ERROR_INTERNAL, what, error);
+    int r = ort_check(engine, api->SetIntraOpNumThreads(options, (int)threads), ERROR_INTERNAL,
+                      what, error);
+    if (r == 0) {
+        r = ort_check(engine, api->SetInterOpNumThreads(options, 1), ERROR_INTERNAL, what, error);
     }
-    if (result == 0) {
-        result = ort_check(
-            engine, api->AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"),
-            ERROR_INTERNAL, what, error);
+    if (r == 0) {
+        r = ort_check(engine,
+                      api->AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"),
+                      ERROR_INTERNAL, what, error);
     }
-    if (result == 0) {
-        result = ort_check(engine, api->SetSessionGraphOptimizationLevel(options, ORT_ENABLE_ALL),
-                           ERROR_INTERNAL, what, error);
+    if (r == 0) {
+        r = ort_check(engine, api->SetSessionGraphOptimizationLevel(options, ORT_ENABLE_ALL),
+                      ERROR_INTERNAL, what, error);
     }
-    return result;
+    return r;
 }
 
 static int add_externals(const struct engine *engine, OrtSessionOptions *options,
@@ -208,9 +206,9 @@ static int add_externals(const struct engine *engine, OrtSessionOptions *options
     const char **names = calloc(count, sizeof *names);
     char **data = calloc(count, sizeof *data);
     size_t *sizes = calloc(count, sizeof *sizes);
-    int result = 0;
+    int r = 0;
     if (!names || !data || !sizes) {
-        result = error_memory(error, NULL);
+        r = error_memory(error, NULL);
         goto out;
     }
     for (size_t i = 0; i < count; i++) {
@@ -218,7 +216,7 @@ static int add_externals(const struct engine *engine, OrtSessionOptions *options
         data[i] = (char *)(uintptr_t)externals[i].data; /* only read */
         sizes[i] = externals[i].size;
     }
-    result = ort_check(
+    r = ort_check(
         engine,
         engine->api->AddExternalInitializersFromFilesInMemory(options, names, data, sizes, count),
         ERROR_UNFIT, "external data", error);
@@ -226,7 +224,7 @@ out:
     free(names);
     free(data);
     free(sizes);
-    return result;
+    return r;
 }
 
 static int read_shape(const struct engine *engine, const OrtTensorTypeAndShapeInfo *info,
@@ -236,14 +234,12 @@ static int read_shape(const struct engine *engine, const OrtTensorTypeAndShapeIn
     const OrtApi *api = engine->api;
     ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
     size_t rank = 0;
-    int result =
-        ort_check(engine, api->GetTensorElementType(info, &type), ERROR_UNFIT, "tensor", error);
-    if (result == 0) {
-        result =
-            ort_check(engine, api->GetDimensionsCount(info, &rank), ERROR_UNFIT, "tensor", error);
+    int r = ort_check(engine, api->GetTensorElementType(info, &type), ERROR_UNFIT, "tensor", error);
+    if (r == 0) {
+        r = ort_check(engine, api->GetDimensionsCount(info, &rank), ERROR_UNFIT, "tensor", error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     if (rank > LIMIT_TENSOR_RANK) {
         return error_set(error, ERROR_UNFIT, "'%s' has %zu dimensions; at most %u are served", name,
@@ -251,14 +247,14 @@ static int read_shape(const struct engine *engine, const OrtTensorTypeAndShapeIn
     }
     *ret_datatype = datatype_from_ort(type);
     *ret_shape = (struct tensor_shape){.rank = (uint32_t)rank};
-    result = ort_check(engine, api->GetDimensions(info, ret_shape->dims, rank), ERROR_UNFIT,
-                       "tensor", error);
+    r = ort_check(engine, api->GetDimensions(info, ret_shape->dims, rank), ERROR_UNFIT, "tensor",
+                  error);
     for (size_t i = 0; i < rank; i++) {
         if (ret_shape->dims[i] < 0) {
             ret_shape->dims[i] = -1;
         }
     }
-    return result;
+    return r;
 }
 
 /* The name of an input or output, by the session's order. */
@@ -270,24 +266,24 @@ static int read_name(struct engine_model *model, size_t index, bool input, struc
     OrtAllocator *allocator = NULL;
     char *name = NULL;
     const char *what = input ? "input" : "output";
-    int result = ort_check(engine, api->GetAllocatorWithDefaultOptions(&allocator), ERROR_INTERNAL,
-                           "ONNX Runtime", error);
-    if (result == 0) {
+    int r = ort_check(engine, api->GetAllocatorWithDefaultOptions(&allocator), ERROR_INTERNAL,
+                      "ONNX Runtime", error);
+    if (r == 0) {
         OrtStatus *status =
             input ? api->SessionGetInputName(model->session, index, allocator, &name)
                   : api->SessionGetOutputName(model->session, index, allocator, &name);
-        result = ort_check(engine, status, ERROR_UNFIT, "model", error);
+        r = ort_check(engine, status, ERROR_UNFIT, "model", error);
     }
-    if (result == 0 && strlen(name) > LIMIT_TENSOR_NAME) {
-        result = error_set(error, ERROR_UNFIT,
-                           "the name of %s %zu has %zu bytes, above the limit "
-                           "of %u",
-                           what, index + 1, strlen(name), LIMIT_TENSOR_NAME);
+    if (r == 0 && strlen(name) > LIMIT_TENSOR_NAME) {
+        r = error_set(error, ERROR_UNFIT,
+                      "the name of %s %zu has %zu bytes, above the limit "
+                      "of %u",
+                      what, index + 1, strlen(name), LIMIT_TENSOR_NAME);
     }
-    if (result == 0 && !utf8_valid(name, strlen(name))) {
-        result = error_set(error, ERROR_UNFIT, "the name of %s %zu is not UTF-8", what, index + 1);
+    if (r == 0 && !utf8_valid(name, strlen(name))) {
+        r = error_set(error, ERROR_UNFIT, "the name of %s %zu is not UTF-8", what, index + 1);
     }
-    if (result == 0) {
+    if (r == 0) {
         (void)snprintf(info->name, sizeof info->name, "%s", name);
     }
     if (name) {
@@ -296,7 +292,7 @@ static int read_name(struct engine_model *model, size_t index, bool input, struc
             api->ReleaseStatus(status);
         }
     }
-    return result;
+    return r;
 }
 
 /* Type and shape of a tensor; *ret_unserved says what it is where that is not served. */
@@ -308,27 +304,25 @@ static int read_type(const struct engine *engine, const OrtTypeInfo *type, struc
     enum ONNXType kind = ONNX_TYPE_UNKNOWN;
     ONNXTensorElementDataType element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
     *ret_unserved = NULL;
-    int result = ort_check(engine, api->GetOnnxTypeFromTypeInfo(type, &kind), ERROR_UNFIT,
-                           info->name, error);
-    if (result == 0 && kind != ONNX_TYPE_TENSOR) {
+    int r = ort_check(engine, api->GetOnnxTypeFromTypeInfo(type, &kind), ERROR_UNFIT, info->name,
+                      error);
+    if (r == 0 && kind != ONNX_TYPE_TENSOR) {
         *ret_unserved = kind_name(kind);
         return 0;
     }
-    if (result == 0) {
-        result = ort_check(engine, api->CastTypeInfoToTensorInfo(type, &tensor), ERROR_UNFIT,
-                           info->name, error);
+    if (r == 0) {
+        r = ort_check(engine, api->CastTypeInfoToTensorInfo(type, &tensor), ERROR_UNFIT, info->name,
+                      error);
     }
-    if (result == 0) {
-        result = ort_check(engine, api->GetTensorElementType(tensor, &element), ERROR_UNFIT,
-                           info->name, error);
+    if (r == 0) {
+        r = ort_check(engine, api->GetTensorElementType(tensor, &element), ERROR_UNFIT, info->name,
+                      error);
     }
-    if (result == 0 && datatype_from_ort(element) == DATATYPE_NONE) {
+    if (r == 0 && datatype_from_ort(element) == DATATYPE_NONE) {
         *ret_unserved = type_name(element);
         return 0;
     }
-    return result < 0
-               ? result
-               : read_shape(engine, tensor, info->name, &info->datatype, &info->shape, error);
+    return r < 0 ? r : read_shape(engine, tensor, info->name, &info->datatype, &info->shape, error);
 }
 
 static int describe(struct engine_model *model, size_t index, bool input, struct tensor_info *info,
@@ -337,19 +331,19 @@ static int describe(struct engine_model *model, size_t index, bool input, struct
     const struct engine *engine = model->engine;
     const OrtApi *api = engine->api;
     OrtTypeInfo *type = NULL;
-    int result = read_name(model, index, input, info, error);
-    if (result == 0) {
+    int r = read_name(model, index, input, info, error);
+    if (r == 0) {
         OrtStatus *status = input ? api->SessionGetInputTypeInfo(model->session, index, &type)
                                   : api->SessionGetOutputTypeInfo(model->session, index, &type);
-        result = ort_check(engine, status, ERROR_UNFIT, info->name, error);
+        r = ort_check(engine, status, ERROR_UNFIT, info->name, error);
     }
-    if (result == 0) {
-        result = read_type(engine, type, info, ret_unserved, error);
+    if (r == 0) {
+        r = read_type(engine, type, info, ret_unserved, error);
     }
     if (type) {
         api->ReleaseTypeInfo(type);
     }
-    return result;
+    return r;
 }
 
 static int check_names(const struct tensor_info *tensors, uint32_t count, const char *what,
@@ -381,9 +375,9 @@ static int read_inputs(struct engine_model *model, size_t count, struct error *e
     for (size_t i = 0; i < count; i++) {
         const char *unserved = NULL;
         struct tensor_info *info = &signature->inputs[i];
-        int result = describe(model, i, true, info, &unserved, error);
-        if (result < 0) {
-            return result;
+        int r = describe(model, i, true, info, &unserved, error);
+        if (r < 0) {
+            return r;
         }
         if (unserved) {
             return error_set(error, ERROR_UNFIT, "input '%s' is %s, which is not served",
@@ -421,9 +415,9 @@ static int read_outputs(struct engine_model *model, size_t count, struct error *
     for (size_t i = 0; i < count; i++) {
         const char *unserved = NULL;
         struct tensor_info *info = &signature->outputs[signature->output_count];
-        int result = describe(model, i, false, info, &unserved, error);
-        if (result < 0) {
-            return result;
+        int r = describe(model, i, false, info, &unserved, error);
+        if (r < 0) {
+            return r;
         }
         if (unserved) {
             leave_out(signature, info->name, unserved);
@@ -443,16 +437,16 @@ static int read_signature(struct engine_model *model, struct error *error)
     const struct engine *engine = model->engine;
     size_t inputs = 0;
     size_t outputs = 0;
-    int result = ort_check(engine, engine->api->SessionGetInputCount(model->session, &inputs),
-                           ERROR_UNFIT, "model", error);
-    if (result == 0) {
-        result = ort_check(engine, engine->api->SessionGetOutputCount(model->session, &outputs),
-                           ERROR_UNFIT, "model", error);
+    int r = ort_check(engine, engine->api->SessionGetInputCount(model->session, &inputs),
+                      ERROR_UNFIT, "model", error);
+    if (r == 0) {
+        r = ort_check(engine, engine->api->SessionGetOutputCount(model->session, &outputs),
+                      ERROR_UNFIT, "model", error);
     }
-    if (result == 0) {
-        result = read_inputs(model, inputs, error);
+    if (r == 0) {
+        r = read_inputs(model, inputs, error);
     }
-    return result < 0 ? result : read_outputs(model, outputs, error);
+    return r < 0 ? r : read_outputs(model, outputs, error);
 }
 
 /* Before a session is made of it. Each initialiser stands for one input at most, so that there are
@@ -489,38 +483,38 @@ static int onnxruntime_load(struct engine *engine, const struct engine_file *fil
                             unsigned threads, struct engine_model **ret_model, struct error *error)
 {
     OrtSessionOptions *options = NULL;
-    int result = check_counts(file, error);
-    if (result < 0) {
-        return result;
+    int r = check_counts(file, error);
+    if (r < 0) {
+        return r;
     }
     struct engine_model *model = calloc(1, sizeof *model);
     if (!model) {
         return error_memory(error, NULL);
     }
     model->engine = engine;
-    result = ort_check(engine, engine->api->CreateSessionOptions(&options), ERROR_INTERNAL,
-                       "ONNX Runtime", error);
-    if (result == 0) {
-        result = configure(engine, options, threads, error);
+    r = ort_check(engine, engine->api->CreateSessionOptions(&options), ERROR_INTERNAL,
+                  "ONNX Runtime", error);
+    if (r == 0) {
+        r = configure(engine, options, threads, error);
     }
-    if (result == 0) {
-        result = add_externals(engine, options, externals, external_count, error);
+    if (r == 0) {
+        r = add_externals(engine, options, externals, external_count, error);
     }
-    if (result == 0) {
-        result = ort_check(engine,
-                           engine->api->CreateSessionFromArray(engine->env, file->data, file->size,
-                                                               options, &model->session),
-                           ERROR_UNFIT, file->path, error);
+    if (r == 0) {
+        r = ort_check(engine,
+                      engine->api->CreateSessionFromArray(engine->env, file->data, file->size,
+                                                          options, &model->session),
+                      ERROR_UNFIT, file->path, error);
     }
-    if (result == 0) {
-        result = read_signature(model, error);
+    if (r == 0) {
+        r = read_signature(model, error);
     }
     if (options) {
         engine->api->ReleaseSessionOptions(options);
     }
-    if (result < 0) {
+    if (r < 0) {
         onnxruntime_unload(model);
-        return result;
+        return r;
     }
     *ret_model = model;
     return 0;
@@ -545,10 +539,10 @@ static int measure_output(const struct engine *engine, const OrtValue *value, co
         output->size = count * datatype_size(output->datatype);
         return 0;
     }
-    int result = ort_check(engine, engine->api->GetStringTensorDataLength(value, &text),
-                           ERROR_UNFIT, name, error);
+    int r = ort_check(engine, engine->api->GetStringTensorDataLength(value, &text), ERROR_UNFIT,
+                      name, error);
     output->size = count * TENSOR_BYTES_HEAD + text;
-    return result;
+    return r;
 }
 
 /* Strings one by one, each behind its length; their lengths add up to what was measured. */
@@ -557,39 +551,39 @@ static int copy_strings(const struct engine *engine, const OrtValue *value,
 {
     size_t count = 0;
     size_t used = 0;
-    int result = tensor_shape_count(&output->shape, &count);
-    for (size_t i = 0; i < count && result == 0; i++) {
+    int r = tensor_shape_count(&output->shape, &count);
+    for (size_t i = 0; i < count && r == 0; i++) {
         size_t length = 0;
-        result = ort_check(engine, engine->api->GetStringTensorElementLength(value, i, &length),
-                           ERROR_UNFIT, name, error);
-        if (result == 0 && (length > UINT32_MAX || used + TENSOR_BYTES_HEAD > output->size ||
-                            length > output->size - used - TENSOR_BYTES_HEAD)) {
-            result = error_set(error, ERROR_UNFIT, "output '%s' has a string of %zu bytes", name,
-                               length);
+        r = ort_check(engine, engine->api->GetStringTensorElementLength(value, i, &length),
+                      ERROR_UNFIT, name, error);
+        if (r == 0 && (length > UINT32_MAX || used + TENSOR_BYTES_HEAD > output->size ||
+                       length > output->size - used - TENSOR_BYTES_HEAD)) {
+            r = error_set(error, ERROR_UNFIT, "output '%s' has a string of %zu bytes", name,
+                          length);
         }
-        if (result == 0) {
+        if (r == 0) {
             char *at = (char *)output->data + used;
             tensor_bytes_put(at, (uint32_t)length);
-            result = ort_check(
+            r = ort_check(
                 engine,
                 engine->api->GetStringTensorElement(value, length, i, at + TENSOR_BYTES_HEAD),
                 ERROR_UNFIT, name, error);
             used += TENSOR_BYTES_HEAD + length;
         }
     }
-    return result;
+    return r;
 }
 
 static int copy_numbers(const struct engine *engine, OrtValue *value,
                         const struct engine_tensor *output, const char *name, struct error *error)
 {
     void *data = NULL;
-    int result = ort_check(engine, engine->api->GetTensorMutableData(value, &data), ERROR_UNFIT,
-                           name, error);
-    if (result == 0 && output->size > 0) {
+    int r = ort_check(engine, engine->api->GetTensorMutableData(value, &data), ERROR_UNFIT, name,
+                      error);
+    if (r == 0 && output->size > 0) {
         memcpy(output->data, data, output->size);
     }
-    return result;
+    return r;
 }
 
 /* Copies one output value behind the ones that stand already; advances *used. */
@@ -600,19 +594,19 @@ static int take_output(const struct engine_model *model, OrtValue *value, uint32
     const char *name = model->signature.outputs[index].name;
     struct engine_tensor *output = &run->outputs[run->output_count];
     OrtTensorTypeAndShapeInfo *info = NULL;
-    int result = ort_check(engine, engine->api->GetTensorTypeAndShape(value, &info), ERROR_UNFIT,
-                           name, error);
-    if (result < 0) {
-        return result;
+    int r = ort_check(engine, engine->api->GetTensorTypeAndShape(value, &info), ERROR_UNFIT, name,
+                      error);
+    if (r < 0) {
+        return r;
     }
     output->index = index;
-    result = read_shape(engine, info, name, &output->datatype, &output->shape, error);
+    r = read_shape(engine, info, name, &output->datatype, &output->shape, error);
     engine->api->ReleaseTensorTypeAndShapeInfo(info);
-    if (result == 0) {
-        result = measure_output(engine, value, name, output, error);
+    if (r == 0) {
+        r = measure_output(engine, value, name, output, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     size_t start = (*used + OUTPUT_ALIGNMENT - 1) / OUTPUT_ALIGNMENT * OUTPUT_ALIGNMENT;
     if (start > run->area_size || output->size > run->area_size - start) {
@@ -624,13 +618,13 @@ static int take_output(const struct engine_model *model, OrtValue *value, uint32
                          run->area_size);
     }
     output->data = (char *)run->area + start;
-    result = output->datatype == DATATYPE_BYTES ? copy_strings(engine, value, output, name, error)
-                                                : copy_numbers(engine, value, output, name, error);
-    if (result == 0) {
+    r = output->datatype == DATATYPE_BYTES ? copy_strings(engine, value, output, name, error)
+                                           : copy_numbers(engine, value, output, name, error);
+    if (r == 0) {
         *used = start + output->size;
         run->output_count++;
     }
-    return result;
+    return r;
 }
 
 static int make_strings(const struct engine *engine, const struct engine_tensor *input,
@@ -640,19 +634,18 @@ static int make_strings(const struct engine *engine, const struct engine_tensor 
     OrtAllocator *allocator = NULL;
     struct tensor_bytes bytes = {input->data, input->size};
     size_t count = 0;
-    int result = tensor_shape_count(&input->shape, &count);
-    if (result == 0) {
-        result = ort_check(engine, api->GetAllocatorWithDefaultOptions(&allocator), ERROR_INTERNAL,
-                           "ONNX Runtime", error);
+    int r = tensor_shape_count(&input->shape, &count);
+    if (r == 0) {
+        r = ort_check(engine, api->GetAllocatorWithDefaultOptions(&allocator), ERROR_INTERNAL,
+                      "ONNX Runtime", error);
     }
-    if (result == 0) {
-        result =
-            ort_check(engine,
+    if (r == 0) {
+        r = ort_check(engine,
                       api->CreateTensorAsOrtValue(allocator, input->shape.dims, input->shape.rank,
                                                   ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, ret_value),
                       ERROR_UNFIT, name, error);
     }
-    for (size_t i = 0; i < count && result == 0; i++) {
+    for (size_t i = 0; i < count && r == 0; i++) {
         const char *data = NULL;
         size_t size = 0;
         char *room = NULL;
@@ -660,35 +653,34 @@ static int make_strings(const struct engine *engine, const struct engine_tensor 
             return error_set(error, ERROR_MALFORMED, "input '%s' has fewer elements than its shape",
                              name);
         }
-        result =
-            ort_check(engine, api->GetResizedStringTensorElementBuffer(*ret_value, i, size, &room),
+        r = ort_check(engine, api->GetResizedStringTensorElementBuffer(*ret_value, i, size, &room),
                       ERROR_UNFIT, name, error);
-        if (result == 0 && size > 0) {
+        if (r == 0 && size > 0) {
             memcpy(room, data, size);
         }
     }
-    return result;
+    return r;
 }
 
 static int make_inputs(const struct engine_model *model, const struct engine_run *run,
                        OrtValue **values, const char **names, struct error *error)
 {
     const struct engine *engine = model->engine;
-    int result = 0;
-    for (uint32_t i = 0; i < run->input_count && result == 0; i++) {
+    int r = 0;
+    for (uint32_t i = 0; i < run->input_count && r == 0; i++) {
         const struct engine_tensor *input = &run->inputs[i];
         names[i] = model->signature.inputs[input->index].name;
         if (input->datatype == DATATYPE_BYTES) {
-            result = make_strings(engine, input, names[i], &values[i], error);
+            r = make_strings(engine, input, names[i], &values[i], error);
             continue;
         }
-        result = ort_check(engine,
-                           engine->api->CreateTensorWithDataAsOrtValue(
-                               engine->memory, input->data, input->size, input->shape.dims,
-                               input->shape.rank, datatype_to_ort(input->datatype), &values[i]),
-                           ERROR_UNFIT, names[i], error);
+        r = ort_check(engine,
+                      engine->api->CreateTensorWithDataAsOrtValue(
+                          engine->memory, input->data, input->size, input->shape.dims,
+                          input->shape.rank, datatype_to_ort(input->datatype), &values[i]),
+                      ERROR_UNFIT, names[i], error);
     }
-    return result;
+    return r;
 }
 
 /* ONNX Runtime has no code for want of memory: its arena and the C++ library say so in words. */
@@ -720,16 +712,16 @@ static int onnxruntime_run(struct engine_model *model, struct engine_run *run, s
         }
     }
     run->output_count = 0;
-    int result = make_inputs(model, run, inputs, input_names, error);
-    if (result == 0) {
+    int r = make_inputs(model, run, inputs, input_names, error);
+    if (r == 0) {
         const OrtValue *const *borrowed = (const OrtValue *const *)inputs;
         OrtStatus *status = engine->api->Run(model->session, NULL, input_names, borrowed,
                                              run->input_count, output_names, wanted, outputs);
-        result = ort_check(engine, status, run_fault(engine, status), "the model's run", error);
+        r = ort_check(engine, status, run_fault(engine, status), "the model's run", error);
     }
     size_t used = 0;
-    for (size_t i = 0; i < wanted && result == 0; i++) {
-        result = take_output(model, outputs[i], output_indexes[i], run, &used, error);
+    for (size_t i = 0; i < wanted && r == 0; i++) {
+        r = take_output(model, outputs[i], output_indexes[i], run, &used, error);
     }
     for (uint32_t i = 0; i < run->input_count; i++) {
         if (inputs[i]) {
@@ -741,7 +733,7 @@ static int onnxruntime_run(struct engine_model *model, struct engine_run *run, s
             engine->api->ReleaseValue(outputs[i]);
         }
     }
-    return result;
+    return r;
 }
 
 const struct engine_ops engine_onnxruntime = {

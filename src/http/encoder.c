@@ -126,7 +126,7 @@ static int gzip_piece(z_stream *gzip, const void *bytes, size_t size, int flush,
 {
     gzip->next_in = bytes;
     gzip->avail_in = (unsigned)size;
-    int result = Z_OK;
+    int r = Z_OK;
     do {
         size_t room = room_for(gzip->avail_in);
         gzip->next_out = (unsigned char *)buffer_reserve(out, room);
@@ -134,12 +134,12 @@ static int gzip_piece(z_stream *gzip, const void *bytes, size_t size, int flush,
             return -ENOMEM;
         }
         gzip->avail_out = (unsigned)room;
-        result = deflate(gzip, flush);
-        if (result == Z_STREAM_ERROR) {
+        r = deflate(gzip, flush);
+        if (r == Z_STREAM_ERROR) {
             return -ENOMEM;
         }
         out->size += room - gzip->avail_out;
-    } while (gzip->avail_out == 0 || (flush == Z_FINISH && result != Z_STREAM_END));
+    } while (gzip->avail_out == 0 || (flush == Z_FINISH && r != Z_STREAM_END));
     return 0;
 }
 

@@ -161,9 +161,9 @@ static int decode_target(struct http_request *request, struct error *error)
     if (!raw) {
         return error_memory(error, NULL);
     }
-    int result = target_decode(raw, &request->text, &request->target, error);
+    int r = target_decode(raw, &request->text, &request->target, error);
     free(raw);
-    return result;
+    return r;
 }
 
 /* False where it was refused. */
@@ -333,12 +333,12 @@ static bool pass_on(struct http_request *request, const char *data, size_t size)
         return true;
     }
     for (;;) {
-        int result = request->sink(request->sink_context, data, size);
-        if (result == 0) {
+        int r = request->sink(request->sink_context, data, size);
+        if (r == 0) {
             request->passed += size;
             return true;
         }
-        if (result != HTTP_SINK_FULL) {
+        if (r != HTTP_SINK_FULL) {
             request->dropping = true;
             request->drop_left = HTTP_DROP_REFUSED_BYTES;
             call_ready(request);

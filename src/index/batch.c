@@ -64,9 +64,9 @@ static int append(struct index_batch *batch, const char *key, const float *vecto
                   struct error *error)
 {
     struct key name;
-    int result = key_of(key, &name, error);
-    if (result < 0) {
-        return result;
+    int r = key_of(key, &name, error);
+    if (r < 0) {
+        return r;
     }
     uint64_t bytes =
         sizeof(struct op) + name.size + 1 + (vector ? batch->index->rows.vector_bytes : 0);
@@ -110,9 +110,9 @@ int index_batch_put(struct index_batch *batch, const char *key, const float *vec
                     struct error *error)
 {
     const struct index *index = batch->index;
-    int result = index_check_vector(vector, index->shape.dimension, "the vector", error);
-    if (result < 0) {
-        return result;
+    int r = index_check_vector(vector, index->shape.dimension, "the vector", error);
+    if (r < 0) {
+        return r;
     }
     float *row = pool_take(&batch->pool, index->rows.vector_bytes);
     if (!row) {
@@ -169,9 +169,9 @@ static int kill_slot(struct commit *commit, uint32_t slot)
 {
     struct index *index = commit->index;
     struct record_slot record = {.live = false, .freed = commit->head.generation};
-    int result = meta_put_slot(&index->meta, commit->txn, slot, &record, commit->error);
-    if (result < 0) {
-        return result;
+    int r = meta_put_slot(&index->meta, commit->txn, slot, &record, commit->error);
+    if (r < 0) {
+        return r;
     }
     codes_kill(&index->codes, slot, commit->head.generation);
     commit->killed[commit->killed_count++] = slot;
@@ -184,44 +184,43 @@ static int put_row(struct commit *commit, const struct op *op)
     struct index *index = commit->index;
     uint32_t slot = NO_SLOT;
     uint64_t tag;
-    int result = take_slot(commit, &slot);
-    if (result < 0) {
-        return result;
+    int r = take_slot(commit, &slot);
+    if (r < 0) {
+        return r;
     }
     /* From here on the slot is in the list of those that a failure gives back. */
     codes_bear(&index->codes, slot, commit->head.generation);
     commit->born[commit->born_count++] = slot;
     commit->head.live++;
-    result =
-        rows_write(&index->rows, slot, commit->head.next_number++, op->vector, &tag, commit->error);
-    if (result < 0) {
-        return result;
+    r = rows_write(&index->rows, slot, commit->head.next_number++, op->vector, &tag, commit->error);
+    if (r < 0) {
+        return r;
     }
     codes_put(&index->codes, slot, tag, op->vector);
     struct record_slot record = {
         .live = true, .tag = tag, .key = op->key.bytes, .key_size = op->key.size};
-    result = meta_put_slot(&index->meta, commit->txn, slot, &record, commit->error);
-    if (result == 0) {
-        result = keys_set(&index->meta, commit->txn, &op->key, slot, &commit->head.next_node,
-                          commit->error);
+    r = meta_put_slot(&index->meta, commit->txn, slot, &record, commit->error);
+    if (r == 0) {
+        r = keys_set(&index->meta, commit->txn, &op->key, slot, &commit->head.next_node,
+                     commit->error);
     }
-    return result;
+    return r;
 }
 
 static int apply(struct commit *commit, const struct op *op)
 {
     const struct meta *meta = &commit->index->meta;
     uint32_t old;
-    int result = keys_find(meta, commit->txn, &op->key, &old, commit->error);
-    if (result == 0) {
-        result = kill_slot(commit, old);
-        if (result == 0 && !op->vector) {
-            result = keys_unset(meta, commit->txn, &op->key, commit->error);
+    int r = keys_find(meta, commit->txn, &op->key, &old, commit->error);
+    if (r == 0) {
+        r = kill_slot(commit, old);
+        if (r == 0 && !op->vector) {
+            r = keys_unset(meta, commit->txn, &op->key, commit->error);
         }
-    } else if (result == -ENOENT) {
-        result = 0;
+    } else if (r == -ENOENT) {
+        r = 0;
     }
-    return result == 0 && op->vector ? put_row(commit, op) : result;
+    return r == 0 && op->vector ? put_row(commit, op) : r;
 }
 
 static int put_note(struct commit *commit, const void *note, size_t size)
@@ -238,21 +237,21 @@ static int fill(struct commit *commit, const struct index_batch *batch, const vo
                 size_t note_size)
 {
     struct index *index = commit->index;
-    int result = 0;
-    for (const struct op *op = batch->first; op && result == 0; op = op->next) {
-        result = apply(commit, op);
+    int r = 0;
+    for (const struct op *op = batch->first; op && r == 0; op = op->next) {
+        r = apply(commit, op);
     }
     codes_seal(&index->codes);
-    if (result == 0 && note) {
-        result = put_note(commit, note, note_size);
+    if (r == 0 && note) {
+        r = put_note(commit, note, note_size);
     }
-    if (result == 0) {
-        result = meta_put_head(&index->meta, commit->txn, &commit->head, commit->error);
+    if (r == 0) {
+        r = meta_put_head(&index->meta, commit->txn, &commit->head, commit->error);
     }
-    if (result == 0 && commit->born_count > 0) {
-        result = rows_sync(&index->rows, commit->error);
+    if (r == 0 && commit->born_count > 0) {
+        r = rows_sync(&index->rows, commit->error);
     }
-    return result;
+    return r;
 }
 
 static void undo(struct commit *commit)
@@ -294,11 +293,11 @@ static int run(struct commit *commit, const struct index_batch *batch, const voi
     if (commit->oldest > index->head.generation) {
         commit->oldest = index->head.generation;
     }
-    int result = fill(commit, batch, note, note_size);
-    if (result < 0) {
+    int r = fill(commit, batch, note, note_size);
+    if (r < 0) {
         mdb_txn_abort(commit->txn);
         undo(commit);
-        return result;
+        return r;
     }
     (void)readers_oldest(&index->readers); /* who sees the commit sees the memory: readers.h */
     code = mdb_txn_commit(commit->txn);
@@ -330,9 +329,9 @@ int index_batch_commit(struct index_batch *batch, const void *note, size_t note_
         return error_memory(error, "an index's batch");
     }
     commit.free_first = index->free.first;
-    int result = run(&commit, batch, note, note_size);
-    if (result < 0) {
-        return result;
+    int r = run(&commit, batch, note, note_size);
+    if (r < 0) {
+        return r;
     }
     if (index->unsaved >= SAVE_AFTER_ROWS) {
         struct error ignored; /* it is tried again after as many rows */

@@ -375,9 +375,9 @@ int codes_save(struct codes *codes, uint64_t slots, struct error *error)
     uint64_t blocks = (slots + SCAN_ROWS - 1) / SCAN_ROWS;
     for (uint64_t block = 0; block < blocks && codes->dirty_blocks > 0; block++) {
         struct place place = place_of(codes, block);
-        int result = place.chunk->dirty[place.at] ? save_block(codes, block, error) : 0;
-        if (result < 0) {
-            return result;
+        int r = place.chunk->dirty[place.at] ? save_block(codes, block, error) : 0;
+        if (r < 0) {
+            return r;
         }
     }
     return 0;

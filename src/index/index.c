@@ -42,9 +42,9 @@ static int remove_files(const char *directory, struct error *error)
     static const char *const names[] = {"rows", "codes"};
     char path[PATH_ROOM];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        int result = file_path(directory, names[i], path, error);
-        if (result < 0) {
-            return result;
+        int r = file_path(directory, names[i], path, error);
+        if (r < 0) {
+            return r;
         }
         if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR) {
             return failed(error, "emptied", errno);
@@ -57,12 +57,12 @@ static int remove_files(const char *directory, struct error *error)
 static int make_files(const char *directory, struct error *error)
 {
     char path[PATH_ROOM];
-    int result = remove_files(directory, error);
-    if (result == 0) {
-        result = file_path(directory, "rows", path, error);
+    int r = remove_files(directory, error);
+    if (r == 0) {
+        r = file_path(directory, "rows", path, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     cleanup_fd int rows = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     cleanup_fd int self = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -90,31 +90,31 @@ int index_create(const char *directory, const struct index_shape *shape, struct 
     if (getrandom(&head.id, sizeof head.id, 0) != (ssize_t)sizeof head.id) {
         return failed(error, "given an id", errno);
     }
-    int result = file_path(directory, "meta", path, error);
-    if (result < 0) {
-        return result;
+    int r = file_path(directory, "meta", path, error);
+    if (r < 0) {
+        return r;
     }
     if (mkdir(directory, 0700) < 0 && errno != EEXIST) {
         return failed(error, "made", errno);
     }
     /* Rows without keys are nothing; keys without rows would be damage. */
-    result = access(path, F_OK) == 0 ? 0 : make_files(directory, error);
-    if (result == 0) {
-        result = meta_create(directory, &head, error);
+    r = access(path, F_OK) == 0 ? 0 : make_files(directory, error);
+    if (r == 0) {
+        r = meta_create(directory, &head, error);
     }
-    return result;
+    return r;
 }
 
 int index_destroy(const char *directory, struct error *error)
 {
-    int result = meta_destroy(directory, error);
-    if (result == 0) {
-        result = remove_files(directory, error);
+    int r = meta_destroy(directory, error);
+    if (r == 0) {
+        r = remove_files(directory, error);
     }
-    if (result == 0 && rmdir(directory) < 0 && errno != ENOENT) {
-        result = failed(error, "removed", errno);
+    if (r == 0 && rmdir(directory) < 0 && errno != ENOENT) {
+        r = failed(error, "removed", errno);
     }
-    return result;
+    return r;
 }
 
 int free_slots_reserve(struct free_slots *slots, size_t more)
@@ -178,11 +178,11 @@ static int survey_slot(struct survey *survey, uint32_t slot, const struct record
 
 static int survey_head(struct survey *survey, const uint8_t *value, size_t size)
 {
-    int result = record_head_decode(value, size, &survey->index->head);
-    if (result == -ENOTSUP) {
+    int r = record_head_decode(value, size, &survey->index->head);
+    if (r == -ENOTSUP) {
         return error_set(survey->error, ERROR_MALFORMED, "the index is of a newer format");
     }
-    if (result < 0) {
+    if (r < 0) {
         return meta_damaged(survey->error);
     }
     struct layout layout = layout_of(&survey->index->head.shape);
@@ -200,37 +200,37 @@ static int survey_entry(void *context, const void *key, size_t key_size, const u
     const uint8_t *note;
     size_t note_size;
     uint32_t number;
-    int result = -EBADMSG;
+    int r = -EBADMSG;
     switch (*(const uint8_t *)key) {
     case RECORD_SPACE_HEAD:
         return survey_head(survey, value, size);
     case RECORD_SPACE_KEY:
-        result = record_entry_decode(key, key_size, value, size, &entry);
-        survey->keys += result == 0 && entry.slot != NO_SLOT;
+        r = record_entry_decode(key, key_size, value, size, &entry);
+        survey->keys += r == 0 && entry.slot != NO_SLOT;
         break;
     case RECORD_SPACE_NOTE:
-        result = record_note_decode(value, size, &note, &note_size);
+        r = record_note_decode(value, size, &note, &note_size);
         break;
     case RECORD_SPACE_SLOT:
-        result = record_slot_decode(key, key_size, value, size, &number, &slot);
-        if (result == 0) {
+        r = record_slot_decode(key, key_size, value, size, &number, &slot);
+        if (r == 0) {
             return survey_slot(survey, number, &slot);
         }
         break;
     default:
         break;
     }
-    return result < 0 ? meta_damaged(survey->error) : 0;
+    return r < 0 ? meta_damaged(survey->error) : 0;
 }
 
 static int open_meta(const char *directory, struct index *index, struct error *error)
 {
     struct error why = {.code = ERROR_NONE};
     struct survey survey = {.index = index, .error = &why};
-    int result = meta_open(directory, index->options.limit_bytes, survey_entry, &survey,
-                           &index->meta, error);
-    if (result < 0) {
-        return why.code == ERROR_NONE ? result : error_set(error, why.code, "%s", why.message);
+    int r = meta_open(directory, index->options.limit_bytes, survey_entry, &survey, &index->meta,
+                      error);
+    if (r < 0) {
+        return why.code == ERROR_NONE ? r : error_set(error, why.code, "%s", why.message);
     }
     if (!survey.has_head || survey.slots != index->head.slots || survey.live != index->head.live ||
         survey.keys != survey.live) {
@@ -261,11 +261,11 @@ void index_report_row(struct index *index, uint32_t slot, const char *key, size_
 int index_read_row(struct index *index, uint32_t slot, const struct record_slot *record,
                    float *ret_vector)
 {
-    int result = rows_read(&index->rows, slot, record->tag, ret_vector);
-    if (result < 0) {
+    int r = rows_read(&index->rows, slot, record->tag, ret_vector);
+    if (r < 0) {
         index_report_row(index, slot, record->key, record->key_size);
     }
-    return result;
+    return r;
 }
 
 /* At the opening only the slot is known to be damaged; the key is looked up. */
@@ -311,23 +311,23 @@ static int load_codes(struct index *index, struct error *error)
 static int open_all(const char *directory, struct index *index, struct error *error)
 {
     char path[PATH_ROOM];
-    int result = open_meta(directory, index, error);
-    if (result == 0) {
-        result = file_path(directory, "rows", path, error);
+    int r = open_meta(directory, index, error);
+    if (r == 0) {
+        r = file_path(directory, "rows", path, error);
     }
-    if (result == 0) {
-        result = rows_open(path, index->shape.dimension, index->head.id, &index->rows, error);
+    if (r == 0) {
+        r = rows_open(path, index->shape.dimension, index->head.id, &index->rows, error);
     }
-    if (result == 0) {
-        result = file_path(directory, "codes", path, error);
+    if (r == 0) {
+        r = file_path(directory, "codes", path, error);
     }
-    if (result == 0) {
-        result = codes_open(&index->codes, path, error);
+    if (r == 0) {
+        r = codes_open(&index->codes, path, error);
     }
-    if (result == 0) {
-        result = load_codes(index, error);
+    if (r == 0) {
+        r = load_codes(index, error);
     }
-    return result;
+    return r;
 }
 
 static void release(struct index *index)
@@ -357,10 +357,10 @@ int index_open(const char *directory, const struct index_options *options, struc
     index->codes.fd = -1;
     readers_init(&index->readers);
     (void)pthread_mutex_init(&index->writer, NULL);
-    int result = open_all(directory, index, error);
-    if (result < 0) {
+    int r = open_all(directory, index, error);
+    if (r < 0) {
         release(index);
-        return result;
+        return r;
     }
     atomic_store(&index->live, index->head.live);
     atomic_store(&index->slots, index->head.slots);
@@ -386,11 +386,11 @@ struct index_shape index_shape(const struct index *index)
 int index_save(struct index *index, struct error *error)
 {
     HOLD(&index->writer);
-    int result = codes_save(&index->codes, index->head.slots, error);
-    if (result == 0) {
+    int r = codes_save(&index->codes, index->head.slots, error);
+    if (r == 0) {
         index->unsaved = 0;
     }
-    return result;
+    return r;
 }
 
 int index_check_vector(const float *vector, uint32_t dimension, const char *what,
@@ -416,30 +416,30 @@ int index_note(struct index *index, void *note, size_t capacity, size_t *ret_siz
     MDB_val value;
     const uint8_t *bytes = NULL;
     size_t size = 0;
-    int result = snapshot_begin(&index->readers, &index->meta, &snapshot, error);
-    if (result < 0) {
-        return result;
+    int r = snapshot_begin(&index->readers, &index->meta, &snapshot, error);
+    if (r < 0) {
+        return r;
     }
     record_note_key(&key);
-    result = meta_get(&index->meta, snapshot.txn, &key, &value, error);
-    if (result == 0 && record_note_decode(value.mv_data, value.mv_size, &bytes, &size) < 0) {
-        result = meta_damaged(error);
+    r = meta_get(&index->meta, snapshot.txn, &key, &value, error);
+    if (r == 0 && record_note_decode(value.mv_data, value.mv_size, &bytes, &size) < 0) {
+        r = meta_damaged(error);
     }
-    if (result == -ENOENT) {
-        result = 0;
+    if (r == -ENOENT) {
+        r = 0;
     }
-    if (result == 0 && size > capacity) {
+    if (r == 0 && size > capacity) {
         (void)error_set(error, ERROR_TOO_LARGE, "the index's note has %zu bytes", size);
-        result = -ENOSPC;
+        r = -ENOSPC;
     }
-    if (result == 0) {
+    if (r == 0) {
         if (size > 0) {
             memcpy(note, bytes, size);
         }
         *ret_size = size;
     }
     snapshot_end(&index->readers, &snapshot);
-    return result;
+    return r;
 }
 
 static int get_row(struct index *index, const struct snapshot *snapshot, const struct key *name,
@@ -447,18 +447,18 @@ static int get_row(struct index *index, const struct snapshot *snapshot, const s
 {
     uint32_t slot = NO_SLOT;
     struct record_slot record;
-    int result = keys_find(&index->meta, snapshot->txn, name, &slot, error);
-    if (result == 0) {
-        result = meta_get_slot(&index->meta, snapshot->txn, slot, &record, error);
+    int r = keys_find(&index->meta, snapshot->txn, name, &slot, error);
+    if (r == 0) {
+        r = meta_get_slot(&index->meta, snapshot->txn, slot, &record, error);
     }
-    if (result == 0 && (!record.live || record.key_size != name->size ||
-                        memcmp(record.key, name->bytes, name->size) != 0)) {
-        result = meta_damaged(error);
+    if (r == 0 && (!record.live || record.key_size != name->size ||
+                   memcmp(record.key, name->bytes, name->size) != 0)) {
+        r = meta_damaged(error);
     }
-    if (result == 0 && index_read_row(index, slot, &record, vector) < 0) {
-        result = error_set(error, ERROR_IO, "the row of '%.200s' is damaged", name->bytes);
+    if (r == 0 && index_read_row(index, slot, &record, vector) < 0) {
+        r = error_set(error, ERROR_IO, "the row of '%.200s' is damaged", name->bytes);
     }
-    return result;
+    return r;
 }
 
 int index_get(struct index *index, const char *key, float *vector, bool *ret_found,
@@ -466,19 +466,19 @@ int index_get(struct index *index, const char *key, float *vector, bool *ret_fou
 {
     struct key name = {.size = 0};
     struct snapshot snapshot = {.txn = NULL};
-    int result = key_of(key, &name, error);
-    if (result == 0) {
-        result = snapshot_begin(&index->readers, &index->meta, &snapshot, error);
+    int r = key_of(key, &name, error);
+    if (r == 0) {
+        r = snapshot_begin(&index->readers, &index->meta, &snapshot, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
-    result = get_row(index, &snapshot, &name, vector, error);
+    r = get_row(index, &snapshot, &name, vector, error);
     snapshot_end(&index->readers, &snapshot);
-    if (result < 0 && result != -ENOENT) {
-        return result;
+    if (r < 0 && r != -ENOENT) {
+        return r;
     }
-    *ret_found = result == 0;
+    *ret_found = r == 0;
     return 0;
 }
 

@@ -34,12 +34,12 @@ static int get_entry(const struct meta *meta, MDB_txn *txn, const struct record_
                      struct record_entry *ret_entry, struct error *error)
 {
     MDB_val value;
-    int result = meta_get(meta, txn, name, &value, error);
-    if (result == 0 &&
+    int r = meta_get(meta, txn, name, &value, error);
+    if (r == 0 &&
         record_entry_decode(name->bytes, name->size, value.mv_data, value.mv_size, ret_entry) < 0) {
         return meta_damaged(error);
     }
-    return result;
+    return r;
 }
 
 static int put_entry(const struct meta *meta, MDB_txn *txn, const struct record_key *name,
@@ -58,9 +58,9 @@ int keys_find(const struct meta *meta, MDB_txn *txn, const struct key *key, uint
         struct record_key name;
         struct record_entry entry = {.slot = NO_SLOT};
         record_entry_key(node, key->bytes + at, piece_size(key, at), &name);
-        int result = get_entry(meta, txn, &name, &entry, error);
-        if (result < 0) {
-            return result;
+        int r = get_entry(meta, txn, &name, &entry, error);
+        if (r < 0) {
+            return r;
         }
         bool last = at + RECORD_PIECE >= key->size;
         if (last ? entry.slot == NO_SLOT : entry.child == 0) {
@@ -82,9 +82,9 @@ int keys_set(const struct meta *meta, MDB_txn *txn, const struct key *key, uint3
         struct record_key name;
         struct record_entry entry = {.slot = NO_SLOT};
         record_entry_key(node, key->bytes + at, piece_size(key, at), &name);
-        int result = get_entry(meta, txn, &name, &entry, error);
-        if (result < 0 && result != -ENOENT) {
-            return result;
+        int r = get_entry(meta, txn, &name, &entry, error);
+        if (r < 0 && r != -ENOENT) {
+            return r;
         }
         if (at + RECORD_PIECE >= key->size) {
             entry.slot = slot;
@@ -92,9 +92,9 @@ int keys_set(const struct meta *meta, MDB_txn *txn, const struct key *key, uint3
         }
         if (entry.child == 0) {
             entry.child = (*next_node)++;
-            result = put_entry(meta, txn, &name, &entry, error);
-            if (result < 0) {
-                return result;
+            r = put_entry(meta, txn, &name, &entry, error);
+            if (r < 0) {
+                return r;
             }
         }
         node = entry.child;
@@ -126,9 +126,9 @@ static int reduce(const struct meta *meta, MDB_txn *txn, const struct record_key
                   bool *ret_gone, struct error *error)
 {
     struct record_entry entry = {.slot = NO_SLOT};
-    int result = get_entry(meta, txn, name, &entry, error);
-    if (result < 0) {
-        return result == -ENOENT ? meta_damaged(error) : result;
+    int r = get_entry(meta, txn, name, &entry, error);
+    if (r < 0) {
+        return r == -ENOENT ? meta_damaged(error) : r;
     }
     if (child) {
         entry.child = 0;
@@ -152,23 +152,23 @@ int keys_unset(const struct meta *meta, MDB_txn *txn, const struct key *key, str
             break;
         }
         struct record_entry entry = {.slot = NO_SLOT};
-        int result = get_entry(meta, txn, &names[depth], &entry, error);
-        if (result < 0 || entry.child == 0) {
-            return result < 0 && result != -ENOENT ? result : meta_damaged(error);
+        int r = get_entry(meta, txn, &names[depth], &entry, error);
+        if (r < 0 || entry.child == 0) {
+            return r < 0 && r != -ENOENT ? r : meta_damaged(error);
         }
         nodes[depth + 1] = entry.child;
     }
     bool gone = false;
-    int result = reduce(meta, txn, &names[depth], false, &gone, error);
-    while (result == 0 && gone && depth > 0) {
-        result = has_entries(meta, txn, nodes[depth], error);
-        if (result != 0) {
-            return result < 0 ? result : 0;
+    int r = reduce(meta, txn, &names[depth], false, &gone, error);
+    while (r == 0 && gone && depth > 0) {
+        r = has_entries(meta, txn, nodes[depth], error);
+        if (r != 0) {
+            return r < 0 ? r : 0;
         }
         depth--;
-        result = reduce(meta, txn, &names[depth], true, &gone, error);
+        r = reduce(meta, txn, &names[depth], true, &gone, error);
     }
-    return result;
+    return r;
 }
 
 int keys_walk_open(const struct meta *meta, MDB_txn *txn, const char *prefix, const char *after,
@@ -233,37 +233,37 @@ static int enter_child(struct keys_walk *walk)
 /* From the end of a node to what comes after its parent's entry. */
 static int leave_nodes(struct keys_walk *walk)
 {
-    int result = 0;
-    while (result == 0 && walk->depth > 0) {
+    int r = 0;
+    while (r == 0 && walk->depth > 0) {
         struct record_key parent;
         walk->depth--;
         record_entry_key(walk->nodes[walk->depth], walk->key + (size_t)walk->depth * RECORD_PIECE,
                          RECORD_PIECE, &parent);
-        result = move(walk, &parent, MDB_SET_KEY);
-        if (result == 1) {
-            result = move(walk, NULL, MDB_NEXT);
-        } else if (result == 0) {
-            result = meta_damaged(walk->error);
+        r = move(walk, &parent, MDB_SET_KEY);
+        if (r == 1) {
+            r = move(walk, NULL, MDB_NEXT);
+        } else if (r == 0) {
+            r = meta_damaged(walk->error);
         }
     }
-    return result;
+    return r;
 }
 
 static int advance(struct keys_walk *walk)
 {
-    int result;
+    int r;
     if (walk->entry.child != 0) {
         struct record_key first;
-        result = enter_child(walk);
-        if (result < 0) {
-            return result;
+        r = enter_child(walk);
+        if (r < 0) {
+            return r;
         }
         record_entry_key(walk->nodes[walk->depth], "", 0, &first);
-        result = move(walk, &first, MDB_SET_RANGE);
+        r = move(walk, &first, MDB_SET_RANGE);
     } else {
-        result = move(walk, NULL, MDB_NEXT);
+        r = move(walk, NULL, MDB_NEXT);
     }
-    return result == 0 ? leave_nodes(walk) : result;
+    return r == 0 ? leave_nodes(walk) : r;
 }
 
 /* To the first entry from `key` on, or behind it. */
@@ -274,9 +274,9 @@ static int seek(struct keys_walk *walk, const struct key *key, bool behind)
         size_t at = (size_t)walk->depth * RECORD_PIECE;
         size_t size = piece_size(key, at);
         record_entry_key(walk->nodes[walk->depth], key->bytes + at, size, &name);
-        int result = move(walk, &name, MDB_SET_RANGE);
-        if (result <= 0) {
-            return result < 0 ? result : leave_nodes(walk);
+        int r = move(walk, &name, MDB_SET_RANGE);
+        if (r <= 0) {
+            return r < 0 ? r : leave_nodes(walk);
         }
         if (walk->size != at + size || memcmp(walk->key + at, key->bytes + at, size) != 0) {
             return 1;
@@ -287,9 +287,9 @@ static int seek(struct keys_walk *walk, const struct key *key, bool behind)
         if (walk->entry.child == 0) {
             return advance(walk);
         }
-        result = enter_child(walk);
-        if (result < 0) {
-            return result;
+        r = enter_child(walk);
+        if (r < 0) {
+            return r;
         }
     }
 }
@@ -310,12 +310,12 @@ static int start(struct keys_walk *walk)
 int keys_walk_next(struct keys_walk *walk, struct error *error)
 {
     walk->error = error;
-    int result = walk->started ? advance(walk) : start(walk);
-    while (result == 1 && walk->entry.slot == NO_SLOT) {
-        result = advance(walk);
+    int r = walk->started ? advance(walk) : start(walk);
+    while (r == 1 && walk->entry.slot == NO_SLOT) {
+        r = advance(walk);
     }
-    if (result == 1 && strncmp(walk->key, walk->prefix, strlen(walk->prefix)) != 0) {
+    if (r == 1 && strncmp(walk->key, walk->prefix, strlen(walk->prefix)) != 0) {
         return 0;
     }
-    return result;
+    return r;
 }

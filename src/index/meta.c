@@ -43,12 +43,12 @@ static int map(const char *path, uint64_t limit_bytes, uint64_t needed_bytes, st
                                        .limit_bytes = limit_bytes,
                                        .needed_bytes = needed_bytes,
                                        .readers = INDEX_READERS_MAX};
-    int result = files_reserve_lock(path, WHAT, options.readers + 1, error);
-    if (result == 0) {
-        result = datafile_map(&options, &meta->env, error);
+    int r = files_reserve_lock(path, WHAT, options.readers + 1, error);
+    if (r == 0) {
+        r = datafile_map(&options, &meta->env, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     MDB_txn *txn = NULL;
     int code = mdb_env_set_flags(meta->env, MDB_NOMETASYNC, 0);
@@ -85,14 +85,14 @@ static int look_at(const char *path, struct survey *survey, uint64_t *ret_needed
                    struct error *error)
 {
     struct pages_summary summary;
-    int result = datafile_survey(path, survey_entry, survey, &summary, error);
-    if (result == 0 && survey->entries == 0) {
-        result = -ENOENT;
+    int r = datafile_survey(path, survey_entry, survey, &summary, error);
+    if (r == 0 && survey->entries == 0) {
+        r = -ENOENT;
     }
-    if (result == 0) {
+    if (r == 0) {
         *ret_needed = summary.needed_bytes;
     }
-    return result;
+    return r;
 }
 
 int meta_open(const char *directory, uint64_t limit_bytes, pages_visit_fn visit, void *context,
@@ -102,28 +102,28 @@ int meta_open(const char *directory, uint64_t limit_bytes, pages_visit_fn visit,
     struct meta made = {.lock_fd = -1};
     struct survey survey = {.visit = visit, .context = context};
     uint64_t needed = 0;
-    int result = meta_path(directory, path, error);
-    if (result < 0) {
-        return result;
+    int r = meta_path(directory, path, error);
+    if (r < 0) {
+        return r;
     }
     if (access(path, F_OK) < 0) {
         return error_set(error, ERROR_NOT_FOUND, "there is no index in '%.300s'",
                          error_file(directory));
     }
-    result = files_lock(path, WHAT, &made.lock_fd, error);
-    if (result == 0) {
-        result = look_at(path, &survey, &needed, error);
+    r = files_lock(path, WHAT, &made.lock_fd, error);
+    if (r == 0) {
+        r = look_at(path, &survey, &needed, error);
     }
-    if (result == -ENOENT) {
-        result = error_set(error, ERROR_NOT_FOUND, "there is no index in '%.300s'",
-                           error_file(directory));
+    if (r == -ENOENT) {
+        r = error_set(error, ERROR_NOT_FOUND, "there is no index in '%.300s'",
+                      error_file(directory));
     }
-    if (result == 0) {
-        result = map(path, needed > limit_bytes ? needed : limit_bytes, needed, &made, error);
+    if (r == 0) {
+        r = map(path, needed > limit_bytes ? needed : limit_bytes, needed, &made, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         meta_close(&made);
-        return result;
+        return r;
     }
     *ret_meta = made;
     return 0;
@@ -136,10 +136,10 @@ static int write_head(const struct meta *meta, const struct record_head *head, s
     if (code != 0) {
         return meta_failed(error, code, "written");
     }
-    int result = meta_put_head(meta, txn, head, error);
-    if (result < 0) {
+    int r = meta_put_head(meta, txn, head, error);
+    if (r < 0) {
         mdb_txn_abort(txn);
-        return result;
+        return r;
     }
     code = mdb_txn_commit(txn);
     return code == 0 ? 0 : meta_failed(error, code, "written");
@@ -151,31 +151,31 @@ int meta_create(const char *directory, const struct record_head *head, struct er
     struct meta made = {.lock_fd = -1};
     struct survey survey = {.visit = NULL};
     uint64_t needed = 0;
-    int result = meta_path(directory, path, error);
-    if (result == 0) {
-        result = files_lock(path, WHAT, &made.lock_fd, error);
+    int r = meta_path(directory, path, error);
+    if (r == 0) {
+        r = files_lock(path, WHAT, &made.lock_fd, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
-    result = look_at(path, &survey, &needed, error);
-    if (result != -ENOENT) {
+    r = look_at(path, &survey, &needed, error);
+    if (r != -ENOENT) {
         meta_close(&made);
         return error_set(error, ERROR_CONFLICT, "there is an index in '%.300s' already",
                          error_file(directory));
     }
-    result = files_remove(path, WHAT, error);
-    if (result == 0) {
-        result = map(path, 64 * MIB, 0, &made, error);
+    r = files_remove(path, WHAT, error);
+    if (r == 0) {
+        r = map(path, 64 * MIB, 0, &made, error);
     }
-    if (result == 0) {
-        result = write_head(&made, head, error);
+    if (r == 0) {
+        r = write_head(&made, head, error);
     }
-    if (result == 0 && fsync(made.lock_fd) < 0) {
-        result = meta_failed(error, errno, "synced");
+    if (r == 0 && fsync(made.lock_fd) < 0) {
+        r = meta_failed(error, errno, "synced");
     }
     meta_close(&made);
-    return result;
+    return r;
 }
 
 void meta_close(struct meta *meta)
@@ -193,18 +193,18 @@ int meta_destroy(const char *directory, struct error *error)
 {
     char path[PATH_ROOM];
     cleanup_fd int lock = -1;
-    int result = meta_path(directory, path, error);
-    if (result < 0 || (access(path, F_OK) < 0 && errno == ENOENT)) {
-        return result;
+    int r = meta_path(directory, path, error);
+    if (r < 0 || (access(path, F_OK) < 0 && errno == ENOENT)) {
+        return r;
     }
-    result = files_lock(path, WHAT, &lock, error);
-    if (result == 0) {
-        result = files_remove(path, WHAT, error);
+    r = files_lock(path, WHAT, &lock, error);
+    if (r == 0) {
+        r = files_remove(path, WHAT, error);
     }
-    if (result == 0 && rmdir(path) < 0) {
-        result = meta_failed(error, errno, "removed");
+    if (r == 0 && rmdir(path) < 0) {
+        r = meta_failed(error, errno, "removed");
     }
-    return result;
+    return r;
 }
 
 int meta_get(const struct meta *meta, MDB_txn *txn, const struct record_key *key,
@@ -247,12 +247,12 @@ int meta_get_head(const struct meta *meta, MDB_txn *txn, struct record_head *ret
     struct record_key key;
     MDB_val value;
     record_head_key(&key);
-    int result = meta_get(meta, txn, &key, &value, error);
-    if (result == -ENOENT ||
-        (result == 0 && record_head_decode(value.mv_data, value.mv_size, ret_head) < 0)) {
+    int r = meta_get(meta, txn, &key, &value, error);
+    if (r == -ENOENT ||
+        (r == 0 && record_head_decode(value.mv_data, value.mv_size, ret_head) < 0)) {
         return meta_damaged(error);
     }
-    return result;
+    return r;
 }
 
 int meta_put_head(const struct meta *meta, MDB_txn *txn, const struct record_head *head,

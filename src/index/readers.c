@@ -35,10 +35,10 @@ int snapshot_begin(struct readers *readers, const struct meta *meta, struct snap
     if (code != 0) {
         return meta_failed(error, code, "read");
     }
-    int result = meta_get_head(meta, made.txn, &made.head, error);
-    if (result < 0) {
+    int r = meta_get_head(meta, made.txn, &made.head, error);
+    if (r < 0) {
         mdb_txn_abort(made.txn);
-        return result;
+        return r;
     }
     readers->generations[made.place] = made.head.generation;
     *ret_snapshot = made;

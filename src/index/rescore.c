@@ -161,10 +161,10 @@ static void sort(struct rescoring *rescoring)
 static int get_key(const struct rescoring *rescoring, struct ranked *item, struct error *error)
 {
     struct record_slot record = {.key = ""};
-    int result = meta_get_slot(&rescoring->index->meta, rescoring->snapshot->txn, item->slot,
-                               &record, error);
+    int r = meta_get_slot(&rescoring->index->meta, rescoring->snapshot->txn, item->slot, &record,
+                          error);
     item->key = (struct key){.bytes = record.key, .size = record.key_size};
-    return result == 0 && !record.live ? meta_damaged(error) : result;
+    return r == 0 && !record.live ? meta_damaged(error) : r;
 }
 
 /* Leaves a row out, and tells of it the first time. */
@@ -174,12 +174,12 @@ static int leave_out(struct rescoring *rescoring, struct ranked *item, struct er
     if (codes_is_damaged(&rescoring->index->codes, item->slot)) {
         return 0;
     }
-    int result = get_key(rescoring, item, error);
-    if (result == 0) {
+    int r = get_key(rescoring, item, error);
+    if (r == 0) {
         rescoring->newly_damaged = true;
         index_report_row(rescoring->index, item->slot, item->key.bytes, item->key.size);
     }
-    return result;
+    return r;
 }
 
 /* Reads and scores a row, and keeps it where it is among the best so far. Its key is looked up only
@@ -200,27 +200,27 @@ static int judge(struct rescoring *rescoring, uint32_t slot, struct error *error
         (rescoring->count == rescoring->k && item.rank < rescoring->best[0].rank)) {
         return 0;
     }
-    int result = get_key(rescoring, &item, error);
-    if (result == 0) {
+    int r = get_key(rescoring, &item, error);
+    if (r == 0) {
         keep(rescoring, &item);
     }
-    return result;
+    return r;
 }
 
 int rescore(struct rescoring *rescoring, const struct candidates *candidates, struct error *error)
 {
     bool squares = rescoring->index->shape.metric == INDEX_EUCLIDEAN;
     double shift = squares ? rescoring->norm * rescoring->norm : 0.0;
-    int result = 0;
-    for (size_t i = 0; i < candidates->count && result == 0; i++) {
+    int r = 0;
+    for (size_t i = 0; i < candidates->count && r == 0; i++) {
         if (rescoring->count == rescoring->k &&
             candidates->items[i].high < rescoring->best[0].rank + shift) {
             break;
         }
-        result = judge(rescoring, candidates->items[i].slot, error);
+        r = judge(rescoring, candidates->items[i].slot, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         sort(rescoring);
     }
-    return result;
+    return r;
 }

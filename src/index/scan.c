@@ -54,8 +54,8 @@ struct sight {
 static int take_rows(const struct sight *sight, uint64_t selected)
 {
     const struct codes *codes = &sight->scan->index->codes;
-    int result = 0;
-    for (; selected != 0 && result == 0; selected &= selected - 1) {
+    int r = 0;
+    for (; selected != 0 && r == 0; selected &= selected - 1) {
         unsigned lane = (unsigned)__builtin_ctzll(selected);
         uint32_t slot = (uint32_t)(sight->block * SCAN_ROWS) + lane;
         if (!codes_visible(codes, slot, sight->scan->generation)) {
@@ -66,10 +66,10 @@ static int take_rows(const struct sight *sight, uint64_t selected)
         double threshold = lift(sight->threshold, candidates_threshold(sight->candidates));
         if (interval.high >= threshold) {
             bool known = !codes_is_damaged(codes, slot) && !isinf(interval.high);
-            result = candidates_add(sight->candidates, slot, &interval, known, threshold);
+            r = candidates_add(sight->candidates, slot, &interval, known, threshold);
         }
     }
-    return result;
+    return r;
 }
 
 static int scan_block(struct scan *scan, struct scan_part *part, uint64_t block)
@@ -106,9 +106,9 @@ static int scan_block(struct scan *scan, struct scan_part *part, uint64_t block)
             double threshold = lift(sight.threshold, candidates_threshold(sight.candidates));
             struct scan_bound bound = quantized_bound(sight.query, threshold, sight.margin);
             uint64_t selected = kernels->select(&sight.lanes, &bound) & wanted;
-            int result = selected ? take_rows(&sight, selected) : 0;
-            if (result < 0) {
-                return result;
+            int r = selected ? take_rows(&sight, selected) : 0;
+            if (r < 0) {
+                return r;
             }
         }
     }

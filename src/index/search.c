@@ -50,10 +50,10 @@ static int check_query(const struct index *index, const struct index_query *quer
                          INDEX_QUERIES_MAX, INDEX_K_MAX);
     }
     for (size_t q = 0; q < query->query_count; q++) {
-        int result = index_check_vector(query->vectors + q * index->shape.dimension,
-                                        index->shape.dimension, "the query", error);
-        if (result < 0) {
-            return result;
+        int r = index_check_vector(query->vectors + q * index->shape.dimension,
+                                   index->shape.dimension, "the query", error);
+        if (r < 0) {
+            return r;
         }
     }
     return 0;
@@ -70,21 +70,20 @@ static int make_filter(struct search *search, struct error *error)
     if (!search->filter) {
         return no_memory(error);
     }
-    int result =
-        keys_walk_open(&search->index->meta, search->snapshot.txn, prefix, "", &walk, error);
-    if (result < 0) {
-        return result;
+    int r = keys_walk_open(&search->index->meta, search->snapshot.txn, prefix, "", &walk, error);
+    if (r < 0) {
+        return r;
     }
-    while ((result = keys_walk_next(&walk, error)) == 1) {
+    while ((r = keys_walk_next(&walk, error)) == 1) {
         uint32_t slot = walk.entry.slot;
         if (slot >= search->snapshot.head.slots) {
-            result = meta_damaged(error);
+            r = meta_damaged(error);
             break;
         }
         search->filter[slot / SCAN_ROWS] |= UINT64_C(1) << slot % SCAN_ROWS;
     }
     keys_walk_close(&walk);
-    return result;
+    return r;
 }
 
 /* Opens the snapshot and gets all memory but that of candidates. */
@@ -92,10 +91,10 @@ static int prepare(struct search *search, struct error *error)
 {
     struct index *index = search->index;
     const struct index_query *query = search->query;
-    int result = snapshot_begin(&index->readers, &index->meta, &search->snapshot, error);
-    if (result < 0) {
+    int r = snapshot_begin(&index->readers, &index->meta, &search->snapshot, error);
+    if (r < 0) {
         search->snapshot.txn = NULL;
-        return result;
+        return r;
     }
     search->blocks = (search->snapshot.head.slots + SCAN_ROWS - 1) / SCAN_ROWS;
     unsigned threads = query->lend && query->threads > 1 ? query->threads : 1;
@@ -145,19 +144,19 @@ static int rescore_query(struct search *search, size_t q, struct candidates *can
         .row = search->row,
         .best = search->best + q * query->k,
     };
-    int result = rescore(&rescoring, candidates, error);
+    int r = rescore(&rescoring, candidates, error);
     search->counts[q] = rescoring.count;
     search->damaged += rescoring.damaged;
     search->again = search->again || rescoring.newly_damaged;
     atomic_fetch_add_explicit(&index->rescored, rescoring.read, memory_order_relaxed);
-    return result;
+    return r;
 }
 
 /* What the threads found, put together and scored. */
 static int gather(struct search *search, struct error *error)
 {
     struct candidates *all = search->parts[0].candidates;
-    int result = 0;
+    int r = 0;
     bool failed = !all;
     for (unsigned part = 0; part < search->part_count; part++) {
         failed = failed || search->parts[part].result < 0;
@@ -165,7 +164,7 @@ static int gather(struct search *search, struct error *error)
     if (failed) {
         return no_memory(error);
     }
-    for (size_t q = 0; q < search->query->query_count && result == 0; q++) {
+    for (size_t q = 0; q < search->query->query_count && r == 0; q++) {
         for (unsigned part = 1; part < search->part_count; part++) {
             if (search->parts[part].candidates &&
                 candidates_merge(&all[q], &search->parts[part].candidates[q]) < 0) {
@@ -175,9 +174,9 @@ static int gather(struct search *search, struct error *error)
         double own = candidates_threshold(&all[q]);
         double shared = atomic_load(&search->thresholds[q]);
         candidates_sort(&all[q], own > shared ? own : shared);
-        result = rescore_query(search, q, &all[q], error);
+        r = rescore_query(search, q, &all[q], error);
     }
-    return result;
+    return r;
 }
 
 static int run_pass(struct search *search, struct error *error)
@@ -208,13 +207,13 @@ static int run_pass(struct search *search, struct error *error)
     if (!search->parts[0].candidates) {
         scan_run(&scan, 0); /* not lent any, or a lender that left it out */
     }
-    int result = gather(search, error);
+    int r = gather(search, error);
     for (unsigned part = 0; part < search->part_count; part++) {
         scan_part_done(&search->parts[part], query->query_count);
     }
     atomic_fetch_add_explicit(&index->scanned, search->snapshot.head.live * query->query_count,
                               memory_order_relaxed);
-    return result;
+    return r;
 }
 
 /* Where the pieces of an answer's one block of memory are. */
@@ -277,9 +276,9 @@ static int make_answer(const struct search *search, struct index_answer *ret_ans
 int index_search(struct index *index, const struct index_query *query,
                  struct index_answer *ret_answer, struct error *error)
 {
-    int result = check_query(index, query, error);
-    if (result < 0) {
-        return result;
+    int r = check_query(index, query, error);
+    if (r < 0) {
+        return r;
     }
     cleanup_free struct search *search = calloc(1, sizeof *search);
     if (!search) {
@@ -287,19 +286,19 @@ int index_search(struct index *index, const struct index_query *query,
     }
     search->index = index;
     search->query = query;
-    result = prepare(search, error);
-    for (unsigned pass = 0; result == 0 && pass < PASSES_MAX; pass++) {
-        result = run_pass(search, error);
+    r = prepare(search, error);
+    for (unsigned pass = 0; r == 0 && pass < PASSES_MAX; pass++) {
+        r = run_pass(search, error);
         if (!search->again) {
             break;
         }
     }
-    if (result == 0) {
-        result = make_answer(search, ret_answer, error);
+    if (r == 0) {
+        r = make_answer(search, ret_answer, error);
     }
     finish(search);
     atomic_fetch_add_explicit(&index->searches, 1, memory_order_relaxed);
-    return result;
+    return r;
 }
 
 void index_answer_done(struct index_answer *answer)

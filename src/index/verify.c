@@ -50,15 +50,15 @@ static int verify_slot(struct verification *verification, uint32_t slot)
     MDB_txn *txn = verification->snapshot.txn;
     struct record_slot record;
     uint32_t back = NO_SLOT;
-    int result = meta_get_slot(&index->meta, txn, slot, &record, verification->error);
-    if (result < 0 || !record.live) {
-        return result;
+    int r = meta_get_slot(&index->meta, txn, slot, &record, verification->error);
+    if (r < 0 || !record.live) {
+        return r;
     }
     struct key key = {.bytes = record.key, .size = record.key_size};
     verification->findings.rows++;
-    result = keys_find(&index->meta, txn, &key, &back, verification->error);
-    if (result < 0 && result != -ENOENT) {
-        return result;
+    r = keys_find(&index->meta, txn, &key, &back, verification->error);
+    if (r < 0 && r != -ENOENT) {
+        return r;
     }
     if (back != slot || codes_chunk(&index->codes, slot)->tags[slot % CHUNK_ROWS] != record.tag) {
         return meta_damaged(verification->error);
@@ -74,38 +74,38 @@ static int verify_slice(struct verification *verification, uint64_t from, uint64
 {
     struct index *index = verification->index;
     struct rebuilding how = {.rows = &index->rows, .row = verification->row};
-    int result = 0;
-    for (uint64_t slot = from; slot < to && result == 0; slot++) {
-        result = verify_slot(verification, (uint32_t)slot);
+    int r = 0;
+    for (uint64_t slot = from; slot < to && r == 0; slot++) {
+        r = verify_slot(verification, (uint32_t)slot);
         bool block_ends = slot % SCAN_ROWS == SCAN_ROWS - 1 || slot + 1 == index->head.slots;
-        if (result == 0 && block_ends && codes_verify(&index->codes, slot / SCAN_ROWS, &how)) {
+        if (r == 0 && block_ends && codes_verify(&index->codes, slot / SCAN_ROWS, &how)) {
             verification->findings.blocks_rebuilt++;
         }
     }
-    return result;
+    return r;
 }
 
 static int verify_locked(struct verification *verification, uint64_t *position, uint64_t rows)
 {
     struct index *index = verification->index;
     HOLD(&index->writer);
-    int result =
+    int r =
         snapshot_begin(&index->readers, &index->meta, &verification->snapshot, verification->error);
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     uint64_t slots = index->head.slots;
     uint64_t from = *position < slots ? *position : slots;
     uint64_t to = rows < slots - from ? from + rows : slots;
-    result = verify_slice(verification, from, to);
+    r = verify_slice(verification, from, to);
     snapshot_end(&index->readers, &verification->snapshot);
-    if (result == 0 && verification->findings.blocks_rebuilt > 0) {
-        result = codes_save(&index->codes, slots, verification->error);
+    if (r == 0 && verification->findings.blocks_rebuilt > 0) {
+        r = codes_save(&index->codes, slots, verification->error);
     }
-    if (result == 0) {
+    if (r == 0) {
         *position = to == slots ? 0 : to;
     }
-    return result;
+    return r;
 }
 
 /* A row found by a search before is told again: whoever was told may have lost it. */
@@ -132,11 +132,11 @@ int index_verify(struct index *index, uint64_t *position, uint64_t rows,
         return error_memory(error, "an index's check");
     }
     struct verification verification = {.index = index, .row = row, .error = error};
-    int result = verify_locked(&verification, position, rows);
+    int r = verify_locked(&verification, position, rows);
     tell(&verification);
     pool_done(&verification.pool);
-    if (result == 0) {
+    if (r == 0) {
         *ret_findings = verification.findings;
     }
-    return result;
+    return r;
 }

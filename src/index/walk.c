@@ -25,20 +25,20 @@ int index_walk_new(struct index *index, const char *prefix, const char *after,
     walk->index = index;
     walk->prefix = strdup(prefix);
     walk->after = strdup(after);
-    int result = walk->prefix && walk->after ? 0 : error_memory(error, "a walk");
-    if (result == 0) {
-        result = snapshot_begin(&index->readers, &index->meta, &walk->snapshot, error);
+    int r = walk->prefix && walk->after ? 0 : error_memory(error, "a walk");
+    if (r == 0) {
+        r = snapshot_begin(&index->readers, &index->meta, &walk->snapshot, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         walk->snapshot.txn = NULL;
         index_walk_free(walk);
-        return result;
+        return r;
     }
-    result = keys_walk_open(&index->meta, walk->snapshot.txn, walk->prefix, walk->after,
-                            &walk->keys, error);
-    if (result < 0) {
+    r = keys_walk_open(&index->meta, walk->snapshot.txn, walk->prefix, walk->after, &walk->keys,
+                       error);
+    if (r < 0) {
         index_walk_free(walk);
-        return result;
+        return r;
     }
     *ret_walk = walk;
     return 0;
@@ -48,21 +48,21 @@ int index_walk_next(struct index_walk *walk, const char **ret_key, float *vector
                     struct error *error)
 {
     struct record_slot record;
-    int result = keys_walk_next(&walk->keys, error);
-    if (result <= 0) {
-        return result;
+    int r = keys_walk_next(&walk->keys, error);
+    if (r <= 0) {
+        return r;
     }
     *ret_key = walk->keys.key;
     if (!vector) {
         return 1;
     }
     uint32_t slot = walk->keys.entry.slot;
-    result = meta_get_slot(&walk->index->meta, walk->snapshot.txn, slot, &record, error);
-    if (result == 0 && !record.live) {
-        result = meta_damaged(error);
+    r = meta_get_slot(&walk->index->meta, walk->snapshot.txn, slot, &record, error);
+    if (r == 0 && !record.live) {
+        r = meta_damaged(error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     if (index_read_row(walk->index, slot, &record, vector) < 0) {
         (void)error_set(error, ERROR_IO, "the row of '%.200s' is damaged", walk->keys.key);

@@ -28,24 +28,24 @@ static int best_classes(const struct infer_item *item, size_t top, struct result
     float *values = NULL;
     size_t count = 0;
     const struct model *model = item->request->model;
-    int result = postprocess_image_row(model, &item->outputs[0], &values, &count, error);
-    if (result == 0) {
+    int r = postprocess_image_row(model, &item->outputs[0], &values, &count, error);
+    if (r == 0) {
         postprocess_classes(values, count, postprocess_wants_softmax(model, item->outputs[0].index),
                             top, ret_classes, ret_count);
         free(values);
     }
-    return result;
+    return r;
 }
 
 static int make_embedding(const struct infer_item *item, float **ret_values, size_t *ret_count,
                           struct error *error)
 {
-    int result = postprocess_image_row(item->request->model, &item->outputs[0], ret_values,
-                                       ret_count, error);
-    if (result == 0 && item->request->model->spec->normalize_embedding) {
+    int r = postprocess_image_row(item->request->model, &item->outputs[0], ret_values, ret_count,
+                                  error);
+    if (r == 0 && item->request->model->spec->normalize_embedding) {
         postprocess_normalize(*ret_values, *ret_count);
     }
-    return result;
+    return r;
 }
 
 void answer_make(struct infer_item *item)

@@ -452,22 +452,22 @@ int dispatch_new(const struct dispatch_config *config, struct tasks *loads, stru
             .dispatch = dispatch, .index = i, .wake = PTHREAD_COND_INITIALIZER};
     }
     dispatch->housekeeper_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int result = dispatch->housekeeper_event < 0 ? -errno : spawner_new(&dispatch->spawner);
-    if (result == 0) {
-        result = -pthread_create(&dispatch->housekeeper, NULL, housekeeper_main, dispatch);
+    int r = dispatch->housekeeper_event < 0 ? -errno : spawner_new(&dispatch->spawner);
+    if (r == 0) {
+        r = -pthread_create(&dispatch->housekeeper, NULL, housekeeper_main, dispatch);
     }
-    if (result < 0) {
+    if (r < 0) {
         spawner_free(dispatch->spawner);
         close_event(dispatch);
         free(dispatch);
         return error_set(error, ERROR_MEMORY, "cannot start the daemon's threads");
     }
-    for (uint32_t i = 0; i < config->worker.lane_count && result == 0; i++) {
+    for (uint32_t i = 0; i < config->worker.lane_count && r == 0; i++) {
         struct dispatch_lane *lane = &dispatch->lanes[i];
-        result = -pthread_create(&lane->thread, NULL, lane_main, lane);
-        dispatch->lane_count += result == 0;
+        r = -pthread_create(&lane->thread, NULL, lane_main, lane);
+        dispatch->lane_count += r == 0;
     }
-    if (result < 0) {
+    if (r < 0) {
         dispatch_stop(dispatch);
         dispatch_free(dispatch);
         return error_set(error, ERROR_MEMORY, "cannot start the daemon's lanes");
@@ -539,11 +539,11 @@ static int submit(struct dispatch *dispatch, struct infer_request *request,
                   struct infer_item *items, size_t count, struct dispatch_lane **ret_lane,
                   struct error *error)
 {
-    int result = request->source.class == QUEUE_INTERACTIVE
-                     ? dispatch_want_loaded(dispatch, request->model, error)
-                     : dispatch_want_loaded_again(dispatch, request->model, error);
-    if (result < 0) {
-        return result;
+    int r = request->source.class == QUEUE_INTERACTIVE
+                ? dispatch_want_loaded(dispatch, request->model, error)
+                : dispatch_want_loaded_again(dispatch, request->model, error);
+    if (r < 0) {
+        return r;
     }
     if (count > dispatch->config.queue_limit) {
         return error_set(error, ERROR_TOO_LARGE, "%zu objects at once; the queue holds %zu", count,
@@ -582,10 +582,10 @@ int dispatch_submit(struct dispatch *dispatch, struct infer_request *request,
 {
     struct dispatch_lane *lane = NULL;
     (void)pthread_mutex_lock(&dispatch->lock);
-    int result = submit(dispatch, request, items, count, &lane, error);
+    int r = submit(dispatch, request, items, count, &lane, error);
     (void)pthread_mutex_unlock(&dispatch->lock);
     wake(lane); /* on this core: under the lock, it would run into that, and have to wait again */
-    return result;
+    return r;
 }
 
 void dispatch_cancel(struct dispatch *dispatch, struct infer_request *request)

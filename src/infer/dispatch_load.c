@@ -155,15 +155,15 @@ static int start_fit_worker(struct dispatch *dispatch, const struct model *model
 {
     struct worker_package package = {model->name, model->path, model->spec, &model->abandoned};
     struct worker_process *worker = NULL;
-    int result =
+    int r =
         worker_process_start(dispatch->spawner, &dispatch->config.worker, &package, &worker, error);
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
-    result = postprocess_check(model->spec, worker_process_facts(worker), error);
-    if (result < 0) {
+    r = postprocess_check(model->spec, worker_process_facts(worker), error);
+    if (r < 0) {
         worker_process_free(worker);
-        return result;
+        return r;
     }
     *ret_worker = worker;
     return 0;
@@ -174,29 +174,28 @@ static int start_fit_worker(struct dispatch *dispatch, const struct model *model
 static int start_worker(struct dispatch *dispatch, struct model *model,
                         struct worker_process **ret_worker, struct error *error)
 {
-    int result = 0;
+    int r = 0;
     if (atomic_load(&model->abandoned)) { /* while it waited for its turn */
         return error_set(error, ERROR_CANCELLED, "nobody waits for it any more");
     }
     if (atomic_load(&dispatch->stop_loading)) {
         return error_set(error, ERROR_UNAVAILABLE, "situd is stopping");
     }
-    result = dispatch_worker_place(dispatch, model, error);
-    if (result < 0) {
-        return result;
+    r = dispatch_worker_place(dispatch, model, error);
+    if (r < 0) {
+        return r;
     }
     for (int attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
-        result = start_fit_worker(dispatch, model, ret_worker, error);
-        if (result == 0 ||
-            (error->code != ERROR_WORKER_CRASHED && error->code != ERROR_UNAVAILABLE) ||
+        r = start_fit_worker(dispatch, model, ret_worker, error);
+        if (r == 0 || (error->code != ERROR_WORKER_CRASHED && error->code != ERROR_UNAVAILABLE) ||
             atomic_load(&model->abandoned) || atomic_load(&dispatch->stop_loading)) {
             break;
         }
     }
-    if (result < 0) {
+    if (r < 0) {
         dispatch_worker_gone(dispatch);
     }
-    return result;
+    return r;
 }
 
 /* Once a worker has taken in the package's files: are they what they were when their digest was
@@ -231,28 +230,28 @@ static void load_task(void *argument)
     bool news = false;
     unsigned times = 0;
     int64_t start = clock_now_ns();
-    int result = start_worker(dispatch, model, &worker, &error);
+    int r = start_worker(dispatch, model, &worker, &error);
     /* Once it is published, others may free the worker at any time. */
-    int pid = result == 0 ? (int)worker_process_pid(worker) : -1;
-    int64_t run_ns = result == 0 ? worker_process_facts(worker)->run_ns : 0;
-    uint64_t memory_bytes = result == 0 ? worker_process_memory(worker) : 0;
-    if (result == 0 && dispatch->config.cache) {
+    int pid = r == 0 ? (int)worker_process_pid(worker) : -1;
+    int64_t run_ns = r == 0 ? worker_process_facts(worker)->run_ns : 0;
+    uint64_t memory_bytes = r == 0 ? worker_process_memory(worker) : 0;
+    if (r == 0 && dispatch->config.cache) {
         check_package(model);
     }
     {
         HOLD(&dispatch->lock);
         unlink_loading(dispatch, model);
-        if (result == 0 && dispatch->stopping) {
-            result = error_set(&error, ERROR_UNAVAILABLE, "situd is stopping");
+        if (r == 0 && dispatch->stopping) {
+            r = error_set(&error, ERROR_UNAVAILABLE, "situd is stopping");
         }
-        if (result == 0 && model->runtime.trial && atomic_load(&model->abandoned)) {
-            result = error_set(&error, ERROR_CANCELLED, "nobody waits for it any more");
+        if (r == 0 && model->runtime.trial && atomic_load(&model->abandoned)) {
+            r = error_set(&error, ERROR_CANCELLED, "nobody waits for it any more");
         }
         model->runtime.trial = false;
-        if (result == 0) {
-            result = keep_facts(model, worker_process_facts(worker), &error);
+        if (r == 0) {
+            r = keep_facts(model, worker_process_facts(worker), &error);
         }
-        if (result == 0) {
+        if (r == 0) {
             publish_worker(dispatch, model, worker, memory_bytes);
             dispatch_resume_model(dispatch, model);
         } else {
@@ -260,7 +259,7 @@ static void load_task(void *argument)
         }
         dispatch_take_waiters(dispatch, model, &outcome);
     }
-    if (result < 0) {
+    if (r < 0) {
         if (news) {
             log_failure(model, version, &error, times);
         }

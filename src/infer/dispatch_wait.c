@@ -47,14 +47,14 @@ int dispatch_await(struct dispatch *dispatch, struct load_waiter *waiter, struct
     struct model *model = waiter->model;
     struct load_outcome outcome;
     model->runtime.trial = waiter->trial;
-    int result = dispatch_want_loaded(dispatch, model, error);
+    int r = dispatch_want_loaded(dispatch, model, error);
     if (model->runtime.state == MODEL_FAILED) {
         outcome_of(model, &outcome);
         *error = error_for(&outcome, waiter);
         return error_code_errno(error->code);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     if (model->runtime.state == MODEL_LOADING) {
         waiter->next = model->runtime.waiters;

@@ -75,15 +75,15 @@ static int read_object(const struct lane_context *context, struct store *store, 
     int64_t start = clock_now_ns();
     atomic_fetch_add_explicit(&metrics->objects_read, 1, memory_order_relaxed);
     reading->context = context;
-    int result = store_read(store, key, &target, &reading->size, &reading->identity, error);
+    int r = store_read(store, key, &target, &reading->size, &reading->identity, error);
     if (reading->waited) {
         context->waiting(context->owner, false);
     }
     metrics_observe(metrics, STAGE_READ, clock_now_ns() - start);
-    if (result == 0) {
+    if (r == 0) {
         atomic_fetch_add_explicit(&metrics->object_bytes, reading->size, memory_order_relaxed);
     }
-    return result;
+    return r;
 }
 
 /* From the lane's own memory to the worker's, unless the content was seen before: that ends the
@@ -118,20 +118,20 @@ static int take_in_stored(const struct lane_context *context, struct infer_item 
     bool covered = context->room && reuse_covers(context->cache, item);
     struct reading reading = {.bytes = covered ? context->room : area,
                               .capacity = LIMIT_LANE_INPUT_BYTES};
-    int result = read_object(context, item->store, item->key, &reading, &item->error);
-    if (result == 0) {
+    int r = read_object(context, item->store, item->key, &reading, &item->error);
+    if (r == 0) {
         item->read_bytes = reading.size;
         item->identity = reading.identity;
         item->has_identity = true;
         run->input_size = reading.size;
     }
-    if (result == 0 && covered) {
+    if (r == 0 && covered) {
         hand_over(context, item, &reading, began_ns, area);
     }
     if (covered) {
-        trim_room(context->room, result == 0 ? reading.size : reading.capacity);
+        trim_room(context->room, r == 0 ? reading.size : reading.capacity);
     }
-    return result;
+    return r;
 }
 
 static int take_in_bytes(struct infer_item *item, void *area, struct message_run *run)
@@ -152,19 +152,19 @@ static int take_in_npy(const struct lane_context *context, struct infer_item *it
     size_t start = (size_t)ret_ref->offset;
     struct reading reading = {.bytes = area + start, .capacity = LIMIT_LANE_INPUT_BYTES - start};
     struct npy npy;
-    int result = read_object(context, tensor->store, tensor->key, &reading, &item->error);
-    if (result == 0) {
+    int r = read_object(context, tensor->store, tensor->key, &reading, &item->error);
+    if (r == 0) {
         item->read_bytes += reading.size;
-        result = npy_parse(area + start, reading.size, &npy, &item->error);
+        r = npy_parse(area + start, reading.size, &npy, &item->error);
     }
-    if (result == 0) {
+    if (r == 0) {
         *ret_ref = (struct tensor_ref){.index = tensor->index,
                                        .datatype = npy.datatype,
                                        .shape = npy.shape,
                                        .offset = start + npy.data_offset,
                                        .size_bytes = npy.data_size};
     }
-    return result;
+    return r;
 }
 
 static int take_in_tensors(const struct lane_context *context, struct infer_item *item, char *area,
@@ -184,9 +184,9 @@ static int take_in_tensors(const struct lane_context *context, struct infer_item
         }
         if (tensor->store) {
             ref->offset = start;
-            int result = take_in_npy(context, item, tensor, area, ref);
-            if (result < 0) {
-                return result;
+            int r = take_in_npy(context, item, tensor, area, ref);
+            if (r < 0) {
+                return r;
             }
         } else {
             memcpy(area + start, tensor->data, tensor->size_bytes);

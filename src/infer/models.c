@@ -155,10 +155,10 @@ int models_new(const char *state_directory, struct models **ret_models, struct e
         models->directory = join(state_directory, "models");
         if (!models->directory || (mkdir(models->directory, 0700) < 0 && errno != EEXIST)) {
             char text[64];
-            int result = error_set(error, ERROR_IO, "cannot make %s/models: %s", state_directory,
-                                   error_text(errno, text, sizeof text));
+            int r = error_set(error, ERROR_IO, "cannot make %s/models: %s", state_directory,
+                              error_text(errno, text, sizeof text));
             models_free(models);
-            return result;
+            return r;
         }
     }
     *ret_models = models;
@@ -239,18 +239,18 @@ static int take_in(struct models *models, const char *name, const char *version,
                   version, path, log_quote(quoted, sizeof quoted, model->broken.message));
     }
     HOLD(&models->lock);
-    int result = reserve(models, name, version, error);
-    if (result == 0) {
+    int r = reserve(models, name, version, error);
+    if (r == 0) {
         insert(models, model);
-    } else if (result == -EEXIST) { /* the one found first stays */
+    } else if (r == -EEXIST) { /* the one found first stays */
         log_event(LOG_LEVEL_ERROR, "model_twice", "model=%s version=%s path=%s", name, version,
                   path);
-        result = 0;
+        r = 0;
         model_unref(model);
     } else {
         model_unref(model);
     }
-    return result;
+    return r;
 }
 
 static bool is_hidden(const struct dirent *entry)
@@ -274,22 +274,22 @@ static int scan_name(struct models *models, const char *directory, const char *n
         return take_in(models, name, "1", path, removable, error);
     }
     DIR *stream = opendir(path);
-    int result = 0;
+    int r = 0;
     if (!stream) {
         return 0;
     }
-    for (struct dirent *entry = NULL; result == 0 && (entry = next_entry(stream));) {
+    for (struct dirent *entry = NULL; r == 0 && (entry = next_entry(stream));) {
         if (is_hidden(entry) || strlen(entry->d_name) >= MODEL_VERSION_SIZE) {
             continue;
         }
         char *inner = join(path, entry->d_name);
         if (inner && has_onnx(inner)) {
-            result = take_in(models, name, entry->d_name, inner, removable, error);
+            r = take_in(models, name, entry->d_name, inner, removable, error);
         }
         free(inner);
     }
     (void)closedir(stream);
-    return result;
+    return r;
 }
 
 static void remove_tree(const char *directory);
@@ -314,22 +314,22 @@ int models_scan(struct models *models, const char *directory, bool removable, st
         return error_set(error, ERROR_NOT_FOUND, "model directory %s: %s", directory,
                          error_text(errno, text, sizeof text));
     }
-    int result = 0;
+    int r = 0;
     bool is_package = has_onnx(real);
     if (is_package) {
-        result = take_in(models, strrchr(real, '/') + 1, "1", real, removable, error);
+        r = take_in(models, strrchr(real, '/') + 1, "1", real, removable, error);
     }
     for (int i = 0; i < count; i++) {
-        bool wanted = !is_package && result == 0;
+        bool wanted = !is_package && r == 0;
         if (wanted && removable && strncmp(entries[i]->d_name, ".new-", 5) == 0) {
             remove_leftover(real, entries[i]->d_name);
         } else if (wanted && !is_hidden(entries[i])) {
-            result = scan_name(models, real, entries[i]->d_name, removable, error);
+            r = scan_name(models, real, entries[i]->d_name, removable, error);
         }
         free(entries[i]);
     }
     free(entries);
-    return result;
+    return r;
 }
 
 /* ---- looking up ---- */
@@ -439,9 +439,9 @@ static int state_error(struct error *error, const char *what, const char *path)
 int models_add_prepare(struct models *models, const char *name, char **ret_directory,
                        struct error *error)
 {
-    int result = model_name_check(name, error);
-    if (result < 0) {
-        return result;
+    int r = model_name_check(name, error);
+    if (r < 0) {
+        return r;
     }
     if (!models->directory) {
         return error_set(error, ERROR_UNAVAILABLE,
@@ -467,10 +467,10 @@ int models_add_read(struct models *models, const char *name, const char *directo
         return error_memory(error, NULL);
     }
     model->removable = true;
-    int result = model_package_read(directory, preset, &model->spec, error);
-    if (result < 0) {
+    int r = model_package_read(directory, preset, &model->spec, error);
+    if (r < 0) {
         model_unref(model);
-        return result;
+        return r;
     }
     *ret_model = model;
     return 0;
@@ -508,9 +508,9 @@ static int move_in(const struct models *models, const struct model *model, const
         return state_error(error, "rename into", path);
     }
     if (whole_file_sync_names(parent) < 0 || whole_file_sync_names(models->directory) < 0) {
-        int result = state_error(error, "sync", path);
+        int r = state_error(error, "sync", path);
         (void)rename(path, model->path);
-        return result;
+        return r;
     }
     return 0;
 }
@@ -519,19 +519,19 @@ int models_add_publish(struct models *models, struct model *model, struct error 
 {
     HOLD(&models->changing);
     char version[MODEL_VERSION_SIZE];
-    int result = next_version(models, model->name, version, error);
-    if (result < 0) {
-        return result;
+    int r = next_version(models, model->name, version, error);
+    if (r < 0) {
+        return r;
     }
     cleanup_free char *parent = join(models->directory, model->name);
     cleanup_free char *path = parent ? join(parent, version) : NULL;
     if (!path) {
         return error_memory(error, NULL);
     }
-    result = move_in(models, model, parent, path, error);
-    if (result < 0) {
+    r = move_in(models, model, parent, path, error);
+    if (r < 0) {
         (void)rmdir(parent);
-        return result;
+        return r;
     }
     HOLD(&models->lock);
     memcpy(model->version, version, sizeof version);
@@ -598,9 +598,9 @@ int models_remove(struct models *models, const char *name, const char *version,
     HOLD(&models->changing);
     cleanup_free struct model **taken = NULL;
     size_t count = 0;
-    int result = take_named(models, name, version, &taken, &count, error);
-    if (result < 0) {
-        return result;
+    int r = take_named(models, name, version, &taken, &count, error);
+    if (r < 0) {
+        return r;
     }
     for (size_t i = 0; i < count; i++) {
         remove_tree(taken[i]->path); /* which a load may be reading: the path stays as it is */

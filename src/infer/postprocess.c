@@ -140,17 +140,16 @@ int postprocess_image_row(const struct model *model, const struct item_output *o
                          "output '%s' is %s for one image: its first dimension is not the batch",
                          name, tensor_shape_text(&output->shape, text, sizeof text));
     }
-    int result = classes ? postprocess_check_classes(name, &output->shape, error) : 0;
-    if (result == 0) {
-        result = postprocess_row(output, 0, ret_values, ret_count, error);
+    int r = classes ? postprocess_check_classes(name, &output->shape, error) : 0;
+    if (r == 0) {
+        r = postprocess_row(output, 0, ret_values, ret_count, error);
     }
-    if (result == 0 && classes && *ret_count == 1 &&
-        postprocess_wants_softmax(model, output->index)) {
+    if (r == 0 && classes && *ret_count == 1 && postprocess_wants_softmax(model, output->index)) {
         free(*ret_values);
         *ret_values = NULL;
-        result = one_class(name, error);
+        r = one_class(name, error);
     }
-    return result;
+    return r;
 }
 
 static float load_value(const char *data, enum datatype datatype, size_t i)

@@ -47,8 +47,8 @@ static int write_task(const struct reuse *cache, const struct model_spec *spec,
                   TASK_REVISION, cache->engine, model_task_name(spec->task), spec->onnx_path,
                   spec->apply_softmax, spec->normalize_embedding);
     pipeline_write_json(&text, &spec->pipeline);
-    int result = buffer_ok(&text);
-    return result < 0 ? result : cache_task_digest(spec->digest, text.data, text.size, ret_task);
+    int r = buffer_ok(&text);
+    return r < 0 ? r : cache_task_digest(spec->digest, text.data, text.size, ret_task);
 }
 
 /* Made at the first use, and constant then. Whether there is a softmax may depend on what a worker
@@ -62,20 +62,20 @@ static int find_task(struct reuse *cache, struct model *model)
     if (atomic_load(&model->task_known)) {
         return 0;
     }
-    int result = write_task(cache, model->spec, &model->task);
-    if (result == 0) {
+    int r = write_task(cache, model->spec, &model->task);
+    if (r == 0) {
         atomic_store_explicit(&model->task_known, true, memory_order_release);
     }
-    return result;
+    return r;
 }
 
 static int task_of(struct reuse *cache, const struct infer_item *item,
                    struct cache_digest *ret_task)
 {
     struct model *model = item->request->model;
-    int result = find_task(cache, model);
-    if (result < 0) {
-        return result;
+    int r = find_task(cache, model);
+    if (r < 0) {
+        return r;
     }
     const struct tensor_set *outputs = &item->request->outputs;
     if (tensor_set_is_empty(outputs)) {
@@ -290,11 +290,11 @@ int reuse_open(const char *directory, uint64_t limit_bytes, const char *engine,
     (void)pthread_mutex_init(&cache->task_lock, NULL);
     int64_t start = clock_now_ns();
     cache->engine = strdup(engine);
-    int result =
+    int r =
         cache->engine ? cache_open(&options, &cache->results, error) : error_memory(error, NULL);
-    if (result < 0) {
+    if (r < 0) {
         reuse_close(cache);
-        return result;
+        return r;
     }
     struct cache_status status;
     cache_status(cache->results, &status);
@@ -312,12 +312,12 @@ int reuse_add_store(struct reuse *cache, const struct store *store, const char *
         return -E2BIG;
     }
     struct cache_store *added = &cache->stores[cache->store_count];
-    int result = cache_store_id(name, &added->id);
-    if (result == 0) {
+    int r = cache_store_id(name, &added->id);
+    if (r == 0) {
         added->store = store;
         cache->store_count++;
     }
-    return result;
+    return r;
 }
 
 void reuse_close(struct reuse *cache)

@@ -43,36 +43,36 @@ static int start(char *const *argv, int control, int log, pid_t *ret_pid)
     posix_spawnattr_t attributes;
     sigset_t none;
     sigset_t all;
-    int result = posix_spawn_file_actions_init(&actions);
-    if (result != 0) {
-        return -result;
+    int r = posix_spawn_file_actions_init(&actions);
+    if (r != 0) {
+        return -r;
     }
-    result = posix_spawnattr_init(&attributes);
-    if (result != 0) {
+    r = posix_spawnattr_init(&attributes);
+    if (r != 0) {
         (void)posix_spawn_file_actions_destroy(&actions);
-        return -result;
+        return -r;
     }
     (void)sigemptyset(&none);
     (void)sigfillset(&all);
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     (void)posix_spawnattr_setsigdefault(&attributes, &all);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    result = posix_spawn_file_actions_adddup2(&actions, log, 2);
-    if (result == 0) {
-        result = posix_spawn_file_actions_adddup2(&actions, control, CONTROL_FD);
+    r = posix_spawn_file_actions_adddup2(&actions, log, 2);
+    if (r == 0) {
+        r = posix_spawn_file_actions_adddup2(&actions, control, CONTROL_FD);
     }
-    if (result == 0) {
-        result = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    if (r == 0) {
+        r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     }
-    if (result == 0) {
-        result = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    if (r == 0) {
+        r = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     }
-    if (result == 0) {
-        result = posix_spawn(ret_pid, argv[0], &actions, &attributes, argv, worker_environment());
+    if (r == 0) {
+        r = posix_spawn(ret_pid, argv[0], &actions, &attributes, argv, worker_environment());
     }
     (void)posix_spawnattr_destroy(&attributes);
     (void)posix_spawn_file_actions_destroy(&actions);
-    return -result;
+    return -r;
 }
 
 static void *spawner_main(void *argument)
@@ -100,10 +100,10 @@ int spawner_new(struct spawner **ret_spawner)
     (void)pthread_mutex_init(&spawner->turn, NULL);
     (void)pthread_mutex_init(&spawner->lock, NULL);
     (void)pthread_cond_init(&spawner->changed, NULL);
-    int result = pthread_create(&spawner->thread, NULL, spawner_main, spawner);
-    if (result != 0) {
+    int r = pthread_create(&spawner->thread, NULL, spawner_main, spawner);
+    if (r != 0) {
         free(spawner);
-        return -result;
+        return -r;
     }
     *ret_spawner = spawner;
     return 0;

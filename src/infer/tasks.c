@@ -92,14 +92,14 @@ static void *reserve_main(void *argument)
 static int start_thread(int state, void *(*function)(void *), void *argument, pthread_t *ret_thread)
 {
     pthread_attr_t attributes;
-    int result = pthread_attr_init(&attributes);
-    if (result == 0) {
+    int r = pthread_attr_init(&attributes);
+    if (r == 0) {
         (void)pthread_attr_setdetachstate(&attributes, state);
         (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-        result = pthread_create(ret_thread, &attributes, function, argument);
+        r = pthread_create(ret_thread, &attributes, function, argument);
         (void)pthread_attr_destroy(&attributes);
     }
-    return -result;
+    return -r;
 }
 
 static void destroy(struct tasks *tasks)
@@ -121,10 +121,10 @@ int tasks_new(unsigned limit, struct tasks **ret_tasks)
     (void)pthread_cond_init(&tasks->handed, NULL);
     tasks->limit = limit;
     tasks->reserve_idle = true;
-    int result = start_thread(PTHREAD_CREATE_JOINABLE, reserve_main, tasks, &tasks->reserve);
-    if (result < 0) {
+    int r = start_thread(PTHREAD_CREATE_JOINABLE, reserve_main, tasks, &tasks->reserve);
+    if (r < 0) {
         destroy(tasks);
-        return result;
+        return r;
     }
     *ret_tasks = tasks;
     return 0;
@@ -159,11 +159,11 @@ static int start(struct tasks *tasks, struct task *task, bool may_wait)
         }
     }
     pthread_t thread;
-    int result = start_thread(PTHREAD_CREATE_DETACHED, task_main, task, &thread);
-    if (result < 0) {
+    int r = start_thread(PTHREAD_CREATE_DETACHED, task_main, task, &thread);
+    if (r < 0) {
         give_place_back(tasks);
     }
-    return result;
+    return r;
 }
 
 static int take_in(struct tasks *tasks, void (*function)(void *argument), void *argument,
@@ -174,11 +174,11 @@ static int take_in(struct tasks *tasks, void (*function)(void *argument), void *
         return -ENOMEM;
     }
     *task = (struct task){.tasks = tasks, .function = function, .argument = argument};
-    int result = start(tasks, task, may_wait);
-    if (result < 0) {
+    int r = start(tasks, task, may_wait);
+    if (r < 0) {
         free(task);
     }
-    return result;
+    return r;
 }
 
 int tasks_start(struct tasks *tasks, void (*function)(void *argument), void *argument)

@@ -261,11 +261,11 @@ static int wait_message(struct worker_process *worker, int64_t deadline_ns, uint
             return system_error(error, "poll");
         }
         has_log = has_log && drain_log(worker);
-        int result = fds[0].revents ? read_control(worker, message) : -EAGAIN;
-        if (result == 0 || (result > 0 && message->header.type != type)) {
+        int r = fds[0].revents ? read_control(worker, message) : -EAGAIN;
+        if (r == 0 || (r > 0 && message->header.type != type)) {
             return ended_early(worker, type != MESSAGE_READY, error);
         }
-        if (result > 0) {
+        if (r > 0) {
             return 0;
         }
     }
@@ -281,9 +281,9 @@ static int hand_over_lanes(struct worker_process *worker, struct error *error)
                                           .input_bytes = LIMIT_LANE_INPUT_BYTES,
                                           .output_bytes = LIMIT_LANE_OUTPUT_BYTES}};
         int fds[2] = {lane->far_socket, lane->memory_fd};
-        int result = send_message(worker, &message, fds, 2, error);
-        if (result < 0) {
-            return result;
+        int r = send_message(worker, &message, fds, 2, error);
+        if (r < 0) {
+            return r;
         }
         close_fd(&lane->far_socket);
     }
@@ -322,14 +322,14 @@ static int hand_over_file(struct worker_process *worker, const char *package_pat
 static int hand_over_files(struct worker_process *worker, const char *package_path,
                            const struct model_spec *spec, struct error *error)
 {
-    int result = hand_over_file(worker, package_path, spec->onnx_path, NULL, error);
-    for (size_t i = 0; i < spec->file_count && result == 0; i++) {
+    int r = hand_over_file(worker, package_path, spec->onnx_path, NULL, error);
+    for (size_t i = 0; i < spec->file_count && r == 0; i++) {
         const struct model_file *file = &spec->files[i];
         if (file->data_path) {
-            result = hand_over_file(worker, package_path, file->path, file->data_path, error);
+            r = hand_over_file(worker, package_path, file->path, file->data_path, error);
         }
     }
-    return result;
+    return r;
 }
 
 /* A worker's word on time, as far as it can be true. */
@@ -380,15 +380,15 @@ static int take_tensors(struct worker_process *worker, int64_t deadline_ns, unio
                         struct error *error)
 {
     struct worker_facts *facts = &worker->facts;
-    int result = make_room(facts, message->loaded.input_count, message->loaded.output_count, error);
+    int r = make_room(facts, message->loaded.input_count, message->loaded.output_count, error);
     uint32_t total = facts->input_count + facts->output_count;
-    for (uint32_t have = 0; have < total && result == 0;) {
-        result = wait_message(worker, deadline_ns, MESSAGE_TENSORS, message, error);
+    for (uint32_t have = 0; have < total && r == 0;) {
+        r = wait_message(worker, deadline_ns, MESSAGE_TENSORS, message, error);
         const struct message_tensors *told = &message->tensors;
-        if (result == 0 && (told->first != have || told->count > total - have)) {
+        if (r == 0 && (told->first != have || told->count > total - have)) {
             return ended_early(worker, true, error);
         }
-        for (uint32_t i = 0; i < told->count && result == 0; i++, have++) {
+        for (uint32_t i = 0; i < told->count && r == 0; i++, have++) {
             if (have < facts->input_count) {
                 facts->inputs[have] = told->tensors[i].info;
             } else {
@@ -397,7 +397,7 @@ static int take_tensors(struct worker_process *worker, int64_t deadline_ns, unio
             }
         }
     }
-    return result;
+    return r;
 }
 
 static int check_sandbox(struct worker_process *worker, const struct message_ready *ready,
@@ -418,37 +418,37 @@ static int converse(struct worker_process *worker, const char *package_path,
 {
     int64_t deadline_ns = clock_now_ns() + worker->config->load_ms * NS_PER_MS;
     union message message = {0};
-    int result = wait_message(worker, deadline_ns, MESSAGE_READY, &message, error);
-    if (result == 0) {
-        result = check_sandbox(worker, &message.ready, error);
+    int r = wait_message(worker, deadline_ns, MESSAGE_READY, &message, error);
+    if (r == 0) {
+        r = check_sandbox(worker, &message.ready, error);
     }
-    if (result == 0) {
-        result = hand_over_lanes(worker, error);
+    if (r == 0) {
+        r = hand_over_lanes(worker, error);
     }
-    if (result == 0) {
-        result = hand_over_files(worker, package_path, spec, error);
+    if (r == 0) {
+        r = hand_over_files(worker, package_path, spec, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         memset(&message, 0, sizeof message);
         message.load = (struct message_load){.header = {MESSAGE_VERSION, MESSAGE_LOAD},
                                              .has_pipeline = spec->task != MODEL_TENSOR,
                                              .cores = worker->config->cores,
                                              .slow_run_ns = worker->config->slow_run_ns,
                                              .pipeline = spec->pipeline};
-        result = send_message(worker, &message, NULL, 0, error);
+        r = send_message(worker, &message, NULL, 0, error);
     }
-    if (result == 0) {
-        result = wait_message(worker, deadline_ns, MESSAGE_LOADED, &message, error);
+    if (r == 0) {
+        r = wait_message(worker, deadline_ns, MESSAGE_LOADED, &message, error);
     }
-    if (result == 0 && message.loaded.code != ERROR_NONE) {
+    if (r == 0 && message.loaded.code != ERROR_NONE) {
         utf8_clean(message.loaded.text);
-        result = error_set(error, (enum error_code)message.loaded.code, "%s", message.loaded.text);
+        r = error_set(error, (enum error_code)message.loaded.code, "%s", message.loaded.text);
     }
-    if (result == 0) {
+    if (r == 0) {
         take_facts(worker, &spec->pipeline, &message.loaded);
-        result = take_tensors(worker, deadline_ns, &message, error);
+        r = take_tensors(worker, deadline_ns, &message, error);
     }
-    return result;
+    return r;
 }
 
 /* Address space: the model several times over (its file, its tensors, an all-cores session), and
@@ -493,20 +493,20 @@ static int spawn(struct worker_process *worker, struct spawner *spawner,
                          strdup("--parent"),
                          strdup(parent),
                          NULL};
-    int result = -ENOMEM;
+    int r = -ENOMEM;
     bool whole = true;
     for (size_t i = 0; i + 1 < sizeof arguments / sizeof arguments[0]; i++) {
         whole = whole && arguments[i];
     }
     if (whole) {
-        result = spawner_start(spawner, arguments, far_control, far_log, &worker->pid);
+        r = spawner_start(spawner, arguments, far_control, far_log, &worker->pid);
     }
     for (size_t i = 0; i + 1 < sizeof arguments / sizeof arguments[0]; i++) {
         free(arguments[i]);
     }
-    if (result < 0) {
+    if (r < 0) {
         worker->pid = -1;
-        errno = -result;
+        errno = -r;
         return system_error(error, worker->config->path);
     }
     return 0;
@@ -529,19 +529,19 @@ int worker_process_start(struct spawner *spawner, const struct worker_config *co
     for (uint32_t i = 0; i < config->lane_count; i++) {
         worker->lanes[i].socket = worker->lanes[i].far_socket = worker->lanes[i].memory_fd = -1;
     }
-    int result = 0;
-    for (uint32_t i = 0; i < config->lane_count && result == 0; i++) {
-        result = make_lane(&worker->lanes[i], config->object_ms, error);
+    int r = 0;
+    for (uint32_t i = 0; i < config->lane_count && r == 0; i++) {
+        r = make_lane(&worker->lanes[i], config->object_ms, error);
     }
-    if (result == 0) {
-        result = spawn(worker, spawner, package->spec, error);
+    if (r == 0) {
+        r = spawn(worker, spawner, package->spec, error);
     }
-    if (result == 0) {
-        result = converse(worker, package->path, package->spec, error);
+    if (r == 0) {
+        r = converse(worker, package->path, package->spec, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         worker_process_free(worker);
-        return result;
+        return r;
     }
     *ret_worker = worker;
     return 0;

@@ -434,9 +434,9 @@ int job_file_parse(const char *text, size_t size, struct job_file *ret_file, str
 {
     cleanup_json struct json *root = NULL;
     struct job_file file = {0};
-    int result = json_parse(text, size, FILE_NAME, &root, error);
-    if (result < 0) {
-        return result;
+    int r = json_parse(text, size, FILE_NAME, &root, error);
+    if (r < 0) {
+        return r;
     }
     struct members members = {.root = root, .error = error};
     take_file(&members, &file);

@@ -140,9 +140,9 @@ static int scan_next(struct scan *scan, const char **ret_line, size_t *ret_size,
             return 1;
         }
         seen = held;
-        int result = held > JOB_LOG_LINE_BYTES ? 0 : scan_fill(scan, error);
-        if (result <= 0) {
-            return result;
+        int r = held > JOB_LOG_LINE_BYTES ? 0 : scan_fill(scan, error);
+        if (r <= 0) {
+            return r;
         }
     }
 }
@@ -222,9 +222,9 @@ static int open_file(struct job_log *log, struct error *error)
             return failed(log, "made", errno, error);
         }
         /* A new file's name is on disk, too, before anything is in the file. */
-        int result = whole_file_sync_parent(log->path);
-        if (result < 0) {
-            return failed(log, "made", -result, error);
+        int r = whole_file_sync_parent(log->path);
+        if (r < 0) {
+            return failed(log, "made", -r, error);
         }
     }
     if (log->fd < 0 || fstat(log->fd, &status) < 0) {
@@ -242,9 +242,9 @@ static int open_file(struct job_log *log, struct error *error)
 static int find_start(struct job_log *log, struct error *error)
 {
     struct released *released = &log->released;
-    int result = released_read(log->released_path, released, error);
-    if (result < 0) {
-        return result;
+    int r = released_read(log->released_path, released, error);
+    if (r < 0) {
+        return r;
     }
     if (released->place.offset > log->synced.offset) {
         return error_set(error, ERROR_IO, "the job's log '%.200s' is shorter than '%.200s' says",
@@ -267,11 +267,11 @@ static int take_in(struct job_log *log, bool ended, uint64_t *ret_cut_bytes, str
         size_t size;
         size_t visible;
         struct record_facts facts;
-        int result = scan_next(&scan, &line, &size, error);
-        if (result < 0) {
-            return result;
+        int r = scan_next(&scan, &line, &size, error);
+        if (r < 0) {
+            return r;
         }
-        if (result == 0 || record_check(line, size, &visible, &facts) < 0) {
+        if (r == 0 || record_check(line, size, &visible, &facts) < 0) {
             break;
         }
         log->last_offset = end.offset;
@@ -316,16 +316,16 @@ static int open_log(const char *path, bool ended, struct job_log **ret_log, uint
     log->released_path = path_beside(path, "released");
     (void)pthread_mutex_init(&log->releasing, NULL);
     (void)pthread_mutex_init(&log->lock, NULL);
-    int result = log->path && log->released_path ? open_file(log, error) : no_memory(error);
-    if (result == 0) {
-        result = find_start(log, error);
+    int r = log->path && log->released_path ? open_file(log, error) : no_memory(error);
+    if (r == 0) {
+        r = find_start(log, error);
     }
-    if (result == 0) {
-        result = take_in(log, ended, &cut_bytes, error);
+    if (r == 0) {
+        r = take_in(log, ended, &cut_bytes, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         job_log_unref(log);
-        return result;
+        return r;
     }
     if (ret_cut_bytes) {
         *ret_cut_bytes = cut_bytes;
@@ -432,14 +432,14 @@ int job_log_sync(struct job_log *log, struct error *error)
     if (pending->size == 0) {
         return 0;
     }
-    int result = cut_tail(log);
-    if (result == 0) {
+    int r = cut_tail(log);
+    if (r == 0) {
         log->tail = true;
-        result = write_all(log);
+        r = write_all(log);
     }
-    if (result < 0) {
+    if (r < 0) {
         (void)cut_tail(log); /* else before the next try */
-        return failed(log, "written", -result, error);
+        return failed(log, "written", -r, error);
     }
     log->tail = false;
     {
@@ -481,14 +481,14 @@ static int read_last(const char *line, size_t size, char **ret_object,
 {
     size_t visible;
     struct record_facts facts;
-    int result = record_check(line, size, &visible, &facts);
-    if (result == 0) {
-        result = record_object(line, size, &facts, ret_object);
+    int r = record_check(line, size, &visible, &facts);
+    if (r == 0) {
+        r = record_object(line, size, &facts, ret_object);
     }
-    if (result == 0) {
+    if (r == 0) {
         *ret_facts = facts;
     }
-    return result;
+    return r;
 }
 
 int job_log_last(struct job_log *log, char **ret_object, struct record_facts *ret_facts,
@@ -509,21 +509,21 @@ int job_log_last(struct job_log *log, char **ret_object, struct record_facts *re
         *ret_facts = (struct record_facts){0};
         return 0;
     }
-    int result = 1;
+    int r = 1;
     if (pending->size > 0) {
         line = pending->data + log->pending_last;
         size = pending->size - log->pending_last - 1;
     } else {
-        result = scan_next(&scan, &line, &size, error);
+        r = scan_next(&scan, &line, &size, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
-    result = result == 0 ? -EBADMSG : read_last(line, size, ret_object, ret_facts);
-    if (result == -EBADMSG) {
+    r = r == 0 ? -EBADMSG : read_last(line, size, ret_object, ret_facts);
+    if (r == -EBADMSG) {
         return record_bad(log, log->totals.lines, error);
     }
-    return result < 0 ? no_memory(error) : 0;
+    return r < 0 ? no_memory(error) : 0;
 }
 
 uint64_t job_log_dropped(struct job_log *log)
@@ -564,11 +564,11 @@ int job_log_find(struct job_log *log, uint64_t line, struct job_log_place *ret_p
     while (place.line < line) {
         const char *text;
         size_t size;
-        int result = scan_next(&scan, &text, &size, error);
-        if (result < 0) {
-            return result;
+        int r = scan_next(&scan, &text, &size, error);
+        if (r < 0) {
+            return r;
         }
-        if (result == 0) {
+        if (r == 0) {
             return record_bad(log, place.line + 1, error);
         }
         place.line++;
@@ -618,17 +618,17 @@ static int each_line(struct job_log *log, struct job_log_place *place, const str
         size_t size;
         size_t visible;
         struct record_facts facts;
-        int result = scan_next(&scan, &line, &size, error);
-        if (result < 0) {
-            return result;
+        int r = scan_next(&scan, &line, &size, error);
+        if (r < 0) {
+            return r;
         }
-        if (result == 0 || record_check(line, size, &visible, &facts) < 0) {
-            result = record_bad(log, place->line + 1, error);
-            return check_there(log, place->line, result, error);
+        if (r == 0 || record_check(line, size, &visible, &facts) < 0) {
+            r = record_bad(log, place->line + 1, error);
+            return check_there(log, place->line, r, error);
         }
-        result = take_line(visit, line, size, visible, &facts);
-        if (result < 0) {
-            return result;
+        r = take_line(visit, line, size, visible, &facts);
+        if (r < 0) {
+            return r;
         }
         place->line++;
         place->offset += size + 1;
@@ -640,8 +640,8 @@ int job_log_read(struct job_log *log, struct job_log_place *place, struct buffer
                  size_t max_bytes, struct error *error)
 {
     struct visit visit = {.out = out, .enough = out->size + max_bytes};
-    int result = each_line(log, place, &visit, error);
-    return result == -ENOMEM ? no_memory(error) : result;
+    int r = each_line(log, place, &visit, error);
+    return r == -ENOMEM ? no_memory(error) : r;
 }
 
 int job_log_each(struct job_log *log, struct job_log_place *place,
@@ -666,11 +666,11 @@ static int add_up(struct job_log *log, uint64_t line, uint64_t end, struct relea
         size_t size;
         size_t visible;
         struct record_facts facts;
-        int result = scan_next(&scan, &text, &size, error);
-        if (result < 0) {
-            return result;
+        int r = scan_next(&scan, &text, &size, error);
+        if (r < 0) {
+            return r;
         }
-        if (result == 0 || record_check(text, size, &visible, &facts) < 0) {
+        if (r == 0 || record_check(text, size, &visible, &facts) < 0) {
             return record_bad(log, released->place.line + 1, error);
         }
         released->place.line++;
@@ -690,13 +690,13 @@ int job_log_drop(struct job_log *log, uint64_t line, struct error *error)
         return 0;
     }
     line = line < end.line ? line : end.line - 1;
-    int result = add_up(log, line, end.offset, &released, error);
-    if (result < 0 || released.place.offset / BLOCK_BYTES == freed_before) {
-        return result;
+    int r = add_up(log, line, end.offset, &released, error);
+    if (r < 0 || released.place.offset / BLOCK_BYTES == freed_before) {
+        return r;
     }
-    result = released_write(log->released_path, &released, error);
-    if (result < 0) {
-        return result;
+    r = released_write(log->released_path, &released, error);
+    if (r < 0) {
+        return r;
     }
     {
         HOLD(&log->lock);

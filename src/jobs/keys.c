@@ -61,9 +61,9 @@ int keys_writer_new(const char *path, struct keys_writer **ret_writer, struct er
     writer->line = 1;
     writer->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (writer->fd < 0) {
-        int result = failed("made", errno, error);
+        int r = failed("made", errno, error);
         keys_writer_free(writer);
-        return result;
+        return r;
     }
     *ret_writer = writer;
     return 0;
@@ -168,12 +168,12 @@ static int append(struct keys_writer *writer, const char *at, size_t size, struc
         if (buffer_ok(pending) < 0) {
             return no_memory(error);
         }
-        int result = feed ? end_line(writer, error) : 0;
-        if (result == 0 && pending->size >= FLUSH_BYTES) {
-            result = flush(writer, error);
+        int r = feed ? end_line(writer, error) : 0;
+        if (r == 0 && pending->size >= FLUSH_BYTES) {
+            r = flush(writer, error);
         }
-        if (result < 0) {
-            return result;
+        if (r < 0) {
+            return r;
         }
         at += part + (feed ? 1 : 0);
         size -= part + (feed ? 1 : 0);
@@ -192,9 +192,9 @@ int keys_writer_append(struct keys_writer *writer, const void *bytes, size_t siz
     if (writer->broken || writer->finished) {
         return broken_before(error);
     }
-    int result = append(writer, bytes, size, error);
-    writer->broken = result < 0;
-    return result;
+    int r = append(writer, bytes, size, error);
+    writer->broken = r < 0;
+    return r;
 }
 
 static int add(struct keys_writer *writer, const char *name, struct error *error)
@@ -221,9 +221,9 @@ int keys_writer_add(struct keys_writer *writer, const char *name, struct error *
     if (writer->broken || writer->finished) {
         return broken_before(error);
     }
-    int result = add(writer, name, error);
-    writer->broken = result < 0;
-    return result;
+    int r = add(writer, name, error);
+    writer->broken = r < 0;
+    return r;
 }
 
 int keys_writer_finish(struct keys_writer *writer, struct error *error)
@@ -234,16 +234,16 @@ int keys_writer_finish(struct keys_writer *writer, struct error *error)
     if (writer->finished) {
         return 0;
     }
-    int result = end_line(writer, error);
-    if (result == 0) {
-        result = flush(writer, error);
+    int r = end_line(writer, error);
+    if (r == 0) {
+        r = flush(writer, error);
     }
-    if (result == 0 && fsync(writer->fd) < 0) {
-        result = failed("synced", errno, error);
+    if (r == 0 && fsync(writer->fd) < 0) {
+        r = failed("synced", errno, error);
     }
-    writer->broken = result < 0;
-    writer->finished = result == 0;
-    return result;
+    writer->broken = r < 0;
+    writer->finished = r == 0;
+    return r;
 }
 
 /* ---- reading ---- */
@@ -295,9 +295,9 @@ static int have_line(struct keys_reader *reader, struct error *error)
     if (reader->left > 0) {
         return 1;
     }
-    int result = reader->all ? 0 : fill(reader, error);
-    if (result < 0) {
-        return result;
+    int r = reader->all ? 0 : fill(reader, error);
+    if (r < 0) {
+        return r;
     }
     if (reader->left > 0 || reader->size == reader->start) {
         return reader->left > 0;
@@ -311,9 +311,9 @@ static int have_line(struct keys_reader *reader, struct error *error)
 static int skip(struct keys_reader *reader, uint64_t count, struct error *error)
 {
     while (count > 0) {
-        int result = have_line(reader, error);
-        if (result <= 0) {
-            return result;
+        int r = have_line(reader, error);
+        if (r <= 0) {
+            return r;
         }
         if (count >= reader->left) {
             const char *feed = memrchr(reader->bytes, '\n', reader->size);
@@ -338,19 +338,19 @@ int keys_reader_new(const char *path, uint64_t position, struct keys_reader **re
     if (!reader) {
         return no_memory(error);
     }
-    int result = 0;
+    int r = 0;
     struct stat status;
     reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (reader->fd < 0 || fstat(reader->fd, &status) < 0) {
-        result = failed("opened", errno, error);
+        r = failed("opened", errno, error);
     } else if (!S_ISREG(status.st_mode)) {
-        result = error_set(error, ERROR_IO, "the list of names is no regular file");
+        r = error_set(error, ERROR_IO, "the list of names is no regular file");
     } else {
-        result = skip(reader, position, error);
+        r = skip(reader, position, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         keys_reader_free(reader);
-        return result;
+        return r;
     }
     *ret_reader = reader;
     return 0;
@@ -399,9 +399,9 @@ static void become_name(char *line, size_t size)
 
 int keys_reader_next(struct keys_reader *reader, const char **ret_name, struct error *error)
 {
-    int result = have_line(reader, error);
-    if (result <= 0) {
-        return result;
+    int r = have_line(reader, error);
+    if (r <= 0) {
+        return r;
     }
     char *name = reader->bytes + reader->start;
     char *feed = memchr(name, '\n', reader->size - reader->start);
@@ -428,14 +428,14 @@ int keys_count(const char *path, const atomic_bool *stop, uint64_t *ret_count, s
 {
     struct keys_reader *reader = NULL;
     uint64_t count = 0;
-    int result = keys_reader_new(path, 0, &reader, error);
-    while (result == 0 && (result = have_line(reader, error)) > 0) {
+    int r = keys_reader_new(path, 0, &reader, error);
+    while (r == 0 && (r = have_line(reader, error)) > 0) {
         count += reader->left;
-        result = stop && atomic_load(stop) ? -ECANCELED : skip(reader, reader->left, error);
+        r = stop && atomic_load(stop) ? -ECANCELED : skip(reader, reader->left, error);
     }
     keys_reader_free(reader);
-    if (result == 0) {
+    if (r == 0) {
         *ret_count = count;
     }
-    return result;
+    return r;
 }

@@ -218,11 +218,11 @@ int record_check(const char *line, size_t size, size_t *ret_visible, struct reco
             return -EBADMSG;
         }
     }
-    int result = read_words(words, sum, ret_facts);
-    if (result == 0) {
+    int r = read_words(words, sum, ret_facts);
+    if (r == 0) {
         *ret_visible = visible;
     }
-    return result;
+    return r;
 }
 
 /* ---- what stands in a line ---- */
@@ -301,9 +301,9 @@ int record_object(const char *line, size_t size, const struct record_facts *fact
     }
     /* Earlier versions did not mark the name, and told of it by the fact alone. */
     bool encoded = facts->flawed || is_at(line, size, OBJECT_HEAD_SIZE - 1 + length, ENCODED_MARK);
-    int result = encoded ? object_name_decode(object) : 0;
-    if (result == 0) {
+    int r = encoded ? object_name_decode(object) : 0;
+    if (r == 0) {
         *ret_object = take_ptr(object);
     }
-    return result;
+    return r;
 }

@@ -81,20 +81,19 @@ static int begin_listing(struct selection *selection, const struct job_spec *spe
     if (!selection->store) {
         return -ENOENT;
     }
-    int result = spec->glob ? glob_new(spec->glob, &selection->glob, error) : 0;
-    if (result == 0) {
-        result =
-            exclusion_new(spec->rules.exclude, spec->rules.defaults, &selection->exclusion, error);
+    int r = spec->glob ? glob_new(spec->glob, &selection->glob, error) : 0;
+    if (r == 0) {
+        r = exclusion_new(spec->rules.exclude, spec->rules.defaults, &selection->exclusion, error);
         selection->sniff = spec->rules.sniff;
     }
-    if (result == 0) {
-        result = take_prefix(selection, spec->prefix ? spec->prefix : "", error);
+    if (r == 0) {
+        r = take_prefix(selection, spec->prefix ? spec->prefix : "", error);
     }
-    if (result == 0) {
+    if (r == 0) {
         selection->after = strdup(after ? after : "");
-        result = selection->after ? 0 : no_memory(error);
+        r = selection->after ? 0 : no_memory(error);
     }
-    return result;
+    return r;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the seam of selection.h. */
@@ -108,18 +107,18 @@ int selection_new(const struct job_spec *spec, const struct jobs_host *host, con
     }
     selection->host = *host;
     /* A name that was taken out of a list finds its room. */
-    int result = buffer_reserve(&selection->object, OBJECT_ROOM) ? 0 : no_memory(error);
-    if (result == 0 && spec->store) {
+    int r = buffer_reserve(&selection->object, OBJECT_ROOM) ? 0 : no_memory(error);
+    if (r == 0 && spec->store) {
         selection->store_name = strdup(spec->store);
-        result = selection->store_name ? 0 : no_memory(error);
+        r = selection->store_name ? 0 : no_memory(error);
     }
-    if (result == 0) {
-        result = keys_path ? keys_reader_new(keys_path, position, &selection->keys, error)
-                           : begin_listing(selection, spec, after, error);
+    if (r == 0) {
+        r = keys_path ? keys_reader_new(keys_path, position, &selection->keys, error)
+                      : begin_listing(selection, spec, after, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         selection_free(selection);
-        return result;
+        return r;
     }
     *ret_selection = selection;
     return 0;
@@ -214,9 +213,9 @@ static int next_page(struct selection *selection, struct error *error)
                                      .sniff = selection->sniff,
                                      .exclusion = selection->exclusion,
                                      .flawed = true};
-    int result = store_list(selection->store, &query, &page, error);
-    if (result < 0) {
-        return result;
+    int r = store_list(selection->store, &query, &page, error);
+    if (r < 0) {
+        return r;
     }
     if (page.count > 0) {
         char *after = strdup(page.entries[page.count - 1].key);
@@ -244,9 +243,9 @@ static int have_entry(struct selection *selection, struct error *error)
         if (is_stopped(selection)) {
             return -ECANCELED;
         }
-        int result = next_page(selection, error);
-        if (result < 0) {
-            return result;
+        int r = next_page(selection, error);
+        if (r < 0) {
+            return r;
         }
     }
     return selection->index < selection->page.count;
@@ -257,14 +256,14 @@ static int next_listed(struct selection *selection, struct selected *ret_selecte
 {
     struct selected selected = {0};
     const char *key = NULL;
-    int result = have_entry(selection, error);
-    if (result <= 0) {
-        return result;
+    int r = have_entry(selection, error);
+    if (r <= 0) {
+        return r;
     }
     const struct store_entry *entry = &selection->page.entries[selection->index];
-    result = put_object(selection, entry->key, &selected.object, &key, error);
-    if (result < 0) {
-        return result;
+    r = put_object(selection, entry->key, &selected.object, &key, error);
+    if (r < 0) {
+        return r;
     }
     if (entry->errnum != 0) {
         judge_unlisted(&selected, entry->errnum);
@@ -306,13 +305,13 @@ static int next_named(struct selection *selection, struct selected *ret_selected
     struct selected selected = {0};
     const char *name = NULL;
     const char *key = NULL;
-    int result = keys_reader_next(selection->keys, &name, error);
-    if (result <= 0) {
-        return result;
+    int r = keys_reader_next(selection->keys, &name, error);
+    if (r <= 0) {
+        return r;
     }
-    result = put_object(selection, name, &selected.object, &key, error);
-    if (result < 0) {
-        return result;
+    r = put_object(selection, name, &selected.object, &key, error);
+    if (r < 0) {
+        return r;
     }
     find_object(selection, &selected);
     *ret_selected = selected;
@@ -352,23 +351,23 @@ int selection_count(const struct job_spec *spec, const struct jobs_host *host,
 {
     struct selection *selection = NULL;
     uint64_t count = 0;
-    int result = keys_path ? keys_count(keys_path, stop, ret_count, error)
-                           : selection_new(spec, host, NULL, NULL, 0, &selection, error);
-    if (result == 0 && keys_path) {
+    int r = keys_path ? keys_count(keys_path, stop, ret_count, error)
+                      : selection_new(spec, host, NULL, NULL, 0, &selection, error);
+    if (r == 0 && keys_path) {
         *ret_left_out = (struct left_out){.skipped = 0};
     }
     if (!selection) {
-        return result;
+        return r;
     }
     selection_stop_on(selection, stop);
-    while ((result = have_entry(selection, error)) > 0) {
+    while ((r = have_entry(selection, error)) > 0) {
         count += selection->page.count - selection->index;
         selection->index = selection->page.count;
     }
-    if (result == 0) {
+    if (r == 0) {
         *ret_count = count;
         *ret_left_out = selection_left_out(selection);
     }
     selection_free(selection);
-    return result;
+    return r;
 }

@@ -51,26 +51,26 @@ static int survey_entry(void *context, const void *name, size_t name_size, const
     struct name_parts parts;
     const uint8_t *bytes = NULL;
     uint64_t group = 0;
-    int result = name_parse(name, name_size, &parts);
+    int r = name_parse(name, name_size, &parts);
     survey->entries++;
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     switch (parts.kind) {
     case NAME_OWN:
-        result = value_read_raw(name, name_size, value, size, &bytes, &size);
-        return result < 0 ? result : survey_own(survey, &parts, bytes, size);
+        r = value_read_raw(name, name_size, value, size, &bytes, &size);
+        return r < 0 ? r : survey_own(survey, &parts, bytes, size);
     case NAME_LINK:
-        result = value_read_link(name, name_size, value, size, &group);
+        r = value_read_link(name, name_size, value, size, &group);
         break;
     case NAME_OBJECT:
-        result = value_read_object(name, name_size, value, size, &object);
+        r = value_read_object(name, name_size, value, size, &object);
         survey->objects++;
         break;
     }
     group = group > parts.group ? group : parts.group;
     survey->last_group = group > survey->last_group ? group : survey->last_group;
-    return result;
+    return r;
 }
 
 /* 0 and the bytes that the file must have, 0 where it is to be made; ERROR_MALFORMED... */
@@ -79,16 +79,16 @@ static int look_at_file(const char *directory, struct survey *survey, uint64_t *
 {
     struct pages_summary summary;
     struct error why = {.code = ERROR_NONE};
-    int result = datafile_survey(directory, survey_entry, survey, &summary, &why);
-    if (result == -EBADMSG) {
+    int r = datafile_survey(directory, survey_entry, survey, &summary, &why);
+    if (r == -EBADMSG) {
         return error_set(error, ERROR_MALFORMED, WHAT " in '%.200s' is damaged: %.200s", directory,
                          why.code == ERROR_NONE ? "an entry's checksum" : why.message);
     }
-    if (result == -ENOENT || (result == 0 && survey->entries == 0)) {
+    if (r == -ENOENT || (r == 0 && survey->entries == 0)) {
         *ret_needed_bytes = 0;
         return 0;
     }
-    if (result < 0) {
+    if (r < 0) {
         return error_set(error, why.code, WHAT " cannot be opened: %.300s", why.message);
     }
     if (survey->format != FORMAT) {
@@ -137,15 +137,15 @@ static int open_file(struct known *known, const char *directory, uint64_t limit_
     struct survey survey = {.entries = 0};
     uint64_t needed = 0;
     uint64_t limit = limit_bytes == 0 ? LIMIT_DEFAULT : limit_bytes;
-    int result = look_at_file(directory, &survey, &needed, error);
-    if (result == 0 && needed == 0) {
-        result = files_remove(directory, WHAT, error);
+    int r = look_at_file(directory, &survey, &needed, error);
+    if (r == 0 && needed == 0) {
+        r = files_remove(directory, WHAT, error);
     }
-    if (result == 0) {
-        result = files_reserve_lock(directory, WHAT, READERS + 1, error);
+    if (r == 0) {
+        r = files_reserve_lock(directory, WHAT, READERS + 1, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     limit = limit < LIMIT_MIN ? LIMIT_MIN : limit;
     limit -= limit % (uint64_t)sysconf(_SC_PAGESIZE);
@@ -156,9 +156,9 @@ static int open_file(struct known *known, const char *directory, uint64_t limit_
         .needed_bytes = needed,
         .readers = READERS,
     };
-    result = datafile_map(&options, &known->env, error);
-    if (result < 0) {
-        return result;
+    r = datafile_map(&options, &known->env, error);
+    if (r < 0) {
+        return r;
     }
     int code = open_database(known, needed == 0);
     if (code != 0) {
@@ -178,13 +178,13 @@ int known_open(const char *directory, uint64_t limit_bytes, struct known **ret_k
     }
     known->directory_fd = -1;
     (void)pthread_mutex_init(&known->lock, NULL);
-    int result = files_lock(directory, WHAT, &known->directory_fd, error);
-    if (result == 0) {
-        result = open_file(known, directory, limit_bytes, error);
+    int r = files_lock(directory, WHAT, &known->directory_fd, error);
+    if (r == 0) {
+        r = open_file(known, directory, limit_bytes, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         known_close(known);
-        return result;
+        return r;
     }
     *ret_known = known;
     return 0;
@@ -221,14 +221,14 @@ int known_remove(const char *directory, struct error *error)
         return 0;
     }
     cleanup_fd int lock = -1;
-    int result = files_lock(directory, WHAT, &lock, error);
-    if (result == 0) {
-        result = files_remove(directory, WHAT, error);
+    int r = files_lock(directory, WHAT, &lock, error);
+    if (r == 0) {
+        r = files_remove(directory, WHAT, error);
     }
-    if (result == 0 && rmdir(directory) < 0 && errno != ENOENT) {
+    if (r == 0 && rmdir(directory) < 0 && errno != ENOENT) {
         return datafile_failed(error, errno, WHAT, "removed");
     }
-    return result;
+    return r;
 }
 
 int known_damaged(struct error *error)
@@ -303,9 +303,9 @@ int known_get(struct known *known, const char *key, bool *ret_found,
         *ret_found = false;
         return 0;
     }
-    int result = known_reader_take(known, &txn, error);
-    if (result < 0) {
-        return result;
+    int r = known_reader_take(known, &txn, error);
+    if (r < 0) {
+        return r;
     }
     int code = find(known, txn, key, ret_object);
     known_reader_give(known, txn);
@@ -327,21 +327,21 @@ int known_note(struct known *known, void *note, size_t capacity, size_t *ret_siz
     MDB_val value;
     const uint8_t *bytes = NULL;
     size_t size = 0;
-    int result = known_reader_take(known, &txn, error);
-    if (result < 0) {
-        return result;
+    int r = known_reader_take(known, &txn, error);
+    if (r < 0) {
+        return r;
     }
     name_make_own("note", &name);
     MDB_val at = {.mv_size = name.size, .mv_data = name.bytes};
     int code = mdb_get(txn, known->dbi, &at, &value);
     if (code == 0) {
-        result = value_read_raw(name.bytes, name.size, value.mv_data, value.mv_size, &bytes, &size);
+        r = value_read_raw(name.bytes, name.size, value.mv_data, value.mv_size, &bytes, &size);
     }
-    if (code == 0 && result == 0 && size > 0) {
+    if (code == 0 && r == 0 && size > 0) {
         memcpy(note, bytes, size < capacity ? size : capacity);
     }
     known_reader_give(known, txn);
-    if (result < 0) {
+    if (r < 0) {
         return known_damaged(error);
     }
     if (code != 0 && code != MDB_NOTFOUND) {

@@ -96,8 +96,8 @@ int value_read_link(const void *name, size_t name_size, const void *bytes, size_
 {
     const uint8_t *at = NULL;
     size_t left = 0;
-    int result = value_read_raw(name, name_size, bytes, size, &at, &left);
-    if (result < 0 || left != sizeof *ret_group) {
+    int r = value_read_raw(name, name_size, bytes, size, &at, &left);
+    if (r < 0 || left != sizeof *ret_group) {
         return -EBADMSG;
     }
     uint64_t group = bytes_get_u64(at);
@@ -113,8 +113,8 @@ int value_read_object(const void *name, size_t name_size, const void *bytes, siz
 {
     const uint8_t *at = NULL;
     size_t left = 0;
-    int result = value_read_raw(name, name_size, bytes, size, &at, &left);
-    if (result < 0 || left < 1 + IDENTITY_SIZE) {
+    int r = value_read_raw(name, name_size, bytes, size, &at, &left);
+    if (r < 0 || left < 1 + IDENTITY_SIZE) {
         return -EBADMSG;
     }
     unsigned flags = *at;

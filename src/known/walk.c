@@ -242,15 +242,15 @@ int known_walk_new(struct known *known, const char *prefix, const char *after,
         return 0;
     }
     memcpy(walk->prefix, prefix, walk->prefix_size);
-    int result = known_reader_take(known, &walk->txn, error);
-    if (result == 0) {
+    int r = known_reader_take(known, &walk->txn, error);
+    if (r == 0) {
         bool behind = strcmp(after, prefix) >= 0 && after[0] != '\0';
         int code = seek(walk, behind ? after : prefix, !behind);
-        result = code == 0 ? 0 : fail(code, error);
+        r = code == 0 ? 0 : fail(code, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         known_walk_free(walk);
-        return result;
+        return r;
     }
     *ret_walk = walk;
     return 0;

@@ -64,9 +64,9 @@ int datafile_survey(const char *directory, pages_visit_fn visit, void *context,
                     struct pages_summary *ret_summary, struct error *error)
 {
     char path[PATH_ROOM];
-    int result = data_path(directory, path, error);
-    if (result < 0) {
-        return result;
+    int r = data_path(directory, path, error);
+    if (r < 0) {
+        return r;
     }
     cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
@@ -80,24 +80,24 @@ int datafile_survey(const char *directory, pages_visit_fn visit, void *context,
         return -ENOENT; /* made, and nothing committed */
     }
     struct error detail = {.code = ERROR_NONE};
-    result = pages_check(fd, (size_t)sysconf(_SC_PAGESIZE), visit, context, ret_summary, &detail);
-    if (result == -EBADMSG || result == -EIO) {
+    r = pages_check(fd, (size_t)sysconf(_SC_PAGESIZE), visit, context, ret_summary, &detail);
+    if (r == -EBADMSG || r == -EIO) {
         (void)error_set(error, ERROR_MALFORMED, "the data file is damaged: %.300s", detail.message);
         return -EBADMSG;
     }
-    if (result < 0) {
+    if (r < 0) {
         *error = detail;
     }
-    return result;
+    return r;
 }
 
 /* Pages at the end that were never written are missing from the file: a touch would be SIGBUS. */
 static int lengthen(const struct datafile_options *options, struct error *error)
 {
     char path[PATH_ROOM];
-    int result = data_path(options->directory, path, error);
-    if (result < 0 || options->needed_bytes == 0) {
-        return result;
+    int r = data_path(options->directory, path, error);
+    if (r < 0 || options->needed_bytes == 0) {
+        return r;
     }
     cleanup_fd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     struct stat status;
@@ -124,13 +124,13 @@ static int check_library(struct error *error)
 int datafile_map(const struct datafile_options *options, MDB_env **ret_env, struct error *error)
 {
     MDB_env *env = NULL;
-    int result = check_library(error);
-    if (result < 0) {
-        return result;
+    int r = check_library(error);
+    if (r < 0) {
+        return r;
     }
-    result = lengthen(options, error);
-    if (result < 0) {
-        return result;
+    r = lengthen(options, error);
+    if (r < 0) {
+        return r;
     }
     int code = mdb_env_create(&env);
     if (code == 0) {

@@ -98,20 +98,20 @@ int files_set_aside(const char *directory, const char *what, struct error *error
     if (aside_path(older, directory, FILES_KEPT_ASIDE) < 0) {
         return error_set(error, ERROR_MALFORMED, "%s's path is too long", what);
     }
-    int result = files_remove(older, what, error);
-    if (result == 0 && rmdir(older) < 0 && errno != ENOENT) {
-        result = failed(error, what, "older directory cannot be removed", errno);
+    int r = files_remove(older, what, error);
+    if (r == 0 && rmdir(older) < 0 && errno != ENOENT) {
+        r = failed(error, what, "older directory cannot be removed", errno);
     }
-    for (int number = FILES_KEPT_ASIDE - 1; result == 0 && number >= 0; number--) {
+    for (int number = FILES_KEPT_ASIDE - 1; r == 0 && number >= 0; number--) {
         if (number > 0) {
-            result = aside_path(newer, directory, number);
+            r = aside_path(newer, directory, number);
         } else {
             (void)snprintf(newer, sizeof newer, "%s", directory);
         }
-        if (result == 0 && rename(newer, older) < 0 && errno != ENOENT) {
-            result = failed(error, what, "directory cannot be set aside", errno);
+        if (r == 0 && rename(newer, older) < 0 && errno != ENOENT) {
+            r = failed(error, what, "directory cannot be set aside", errno);
         }
         memcpy(older, newer, sizeof older);
     }
-    return result == 0 ? 0 : files_remove(directory, what, error);
+    return r == 0 ? 0 : files_remove(directory, what, error);
 }

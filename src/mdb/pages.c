@@ -215,9 +215,9 @@ static int check_nodes(struct check *check, const struct level *level, bool leaf
 static int load_page(struct check *check, size_t depth, uint64_t number, bool leaf)
 {
     struct level *level = &check->levels[depth];
-    int result = take_pages(check, number, 1);
-    if (result < 0) {
-        return result;
+    int r = take_pages(check, number, 1);
+    if (r < 0) {
+        return r;
     }
     if (!level->page) {
         level->page = malloc(check->page_size);
@@ -225,9 +225,9 @@ static int load_page(struct check *check, size_t depth, uint64_t number, bool le
             return -ENOMEM;
         }
     }
-    result = read_at(check, number * check->page_size, level->page, check->page_size);
-    if (result < 0) {
-        return result;
+    r = read_at(check, number * check->page_size, level->page, check->page_size);
+    if (r < 0) {
+        return r;
     }
     const uint8_t *page = level->page;
     size_t lower = bytes_get_u16(page + 12);
@@ -297,9 +297,9 @@ static int read_big(struct check *check, const struct node *node)
         }
         check->value_capacity = size;
     }
-    int result = read_at(check, node->child * check->page_size, check->value, size);
-    if (result < 0) {
-        return result;
+    int r = read_at(check, node->child * check->page_size, check->value, size);
+    if (r < 0) {
+        return r;
     }
     uint64_t count = bytes_get_u32(check->value + 12);
     if (bytes_get_u64(check->value) != node->child ||
@@ -326,9 +326,9 @@ static int check_free_list(struct check *check, const struct level *level, const
         if (page >= before) {
             return damaged(check, level->number, "has a list of free pages out of order");
         }
-        int result = take_pages(check, page, 1);
-        if (result < 0) {
-            return result;
+        int r = take_pages(check, page, 1);
+        if (r < 0) {
+            return r;
         }
         before = page;
     }
@@ -339,9 +339,9 @@ static int check_leaf(struct check *check, const struct level *level)
 {
     for (size_t i = 0; i < level->keys; i++) {
         struct node node = node_at(level->page, i, true);
-        int result = check_key(check, level, &node);
-        if (result < 0) {
-            return result;
+        int r = check_key(check, level, &node);
+        if (r < 0) {
+            return r;
         }
         if (check->floor.size > 0 && compare_keys(check, node.key, node.key_size,
                                                   check->floor.bytes, check->floor.size) < 0) {
@@ -352,16 +352,16 @@ static int check_leaf(struct check *check, const struct level *level)
         keep_key(&check->last, &node);
         const uint8_t *value = node.data;
         if (node.big) {
-            result = read_big(check, &node);
-            value = result == 0 ? check->value + PAGE_HEAD : NULL;
+            r = read_big(check, &node);
+            value = r == 0 ? check->value + PAGE_HEAD : NULL;
         }
-        if (result == 0) {
-            result = check->free_tree ? check_free_list(check, level, &node, value)
-                                      : check->visit(check->context, node.key, node.key_size, value,
-                                                     node.data_size);
+        if (r == 0) {
+            r = check->free_tree
+                    ? check_free_list(check, level, &node, value)
+                    : check->visit(check->context, node.key, node.key_size, value, node.data_size);
         }
-        if (result != 0) {
-            return result;
+        if (r != 0) {
+            return r;
         }
         check->found.entries++;
     }
@@ -374,9 +374,9 @@ static int descend(struct check *check, size_t depth, size_t tree_depth)
     struct level *level = &check->levels[depth];
     struct node node = node_at(level->page, level->next, false);
     if (level->next > 0) {
-        int result = check_key(check, level, &node);
-        if (result < 0) {
-            return result;
+        int r = check_key(check, level, &node);
+        if (r < 0) {
+            return r;
         }
         keep_key(&check->floor, &node);
     }
@@ -392,26 +392,26 @@ static int walk(struct check *check, const struct root *root)
     if (root->depth > DEPTH_MAX || (root->depth == 0) != (root->page == NO_PAGE)) {
         return damaged(check, root->page, "cannot be the root");
     }
-    int result = 0;
+    int r = 0;
     size_t open = 0; /* levels open; the last of tree_depth is a leaf */
     if (root->depth > 0) {
-        result = load_page(check, 0, root->page, root->depth == 1);
+        r = load_page(check, 0, root->page, root->depth == 1);
         open = 1;
     }
-    while (result == 0 && open > 0) {
+    while (r == 0 && open > 0) {
         struct level *level = &check->levels[open - 1];
         if (open == root->depth) {
-            result = check_leaf(check, level);
+            r = check_leaf(check, level);
             open--;
         } else if (level->next == level->keys) {
             open--;
         } else {
-            result = descend(check, open - 1, root->depth);
+            r = descend(check, open - 1, root->depth);
             open++;
         }
     }
-    if (result != 0) {
-        return result;
+    if (r != 0) {
+        return r;
     }
     const struct root *found = &check->found;
     check->used_pages += found->branch_pages + found->leaf_pages + found->overflow_pages;
@@ -453,20 +453,20 @@ static int check_meta(const struct check *check, uint64_t number, const uint8_t 
 /* Reads the meta pages and leaves the newer one, which LMDB will take, in `page`. */
 static int read_meta(struct check *check, uint8_t *page, uint8_t *other)
 {
-    int result = read_at(check, 0, page, check->page_size);
-    if (result == 0) {
-        result = read_at(check, check->page_size, other, check->page_size);
+    int r = read_at(check, 0, page, check->page_size);
+    if (r == 0) {
+        r = read_at(check, check->page_size, other, check->page_size);
     }
-    if (result == 0) {
-        result = check_meta(check, 0, page);
+    if (r == 0) {
+        r = check_meta(check, 0, page);
     }
-    if (result == 0) {
-        result = check_meta(check, 1, other);
+    if (r == 0) {
+        r = check_meta(check, 1, other);
     }
-    if (result == 0 && bytes_get_u64(other + META_TXN_AT) > bytes_get_u64(page + META_TXN_AT)) {
+    if (r == 0 && bytes_get_u64(other + META_TXN_AT) > bytes_get_u64(page + META_TXN_AT)) {
         memcpy(page, other, check->page_size);
     }
-    return result;
+    return r;
 }
 
 /* Brings the file into the page cache in its order, and meets unreadable sectors. */
@@ -474,9 +474,9 @@ static int read_through(struct check *check, uint64_t size)
 {
     for (uint64_t at = 0; at < size; at += READ_AHEAD) {
         size_t part = size - at < READ_AHEAD ? (size_t)(size - at) : READ_AHEAD;
-        int result = read_at(check, at, check->scratch, part);
-        if (result < 0) {
-            return result;
+        int r = read_at(check, at, check->scratch, part);
+        if (r < 0) {
+            return r;
         }
     }
     return 0;
@@ -496,9 +496,9 @@ static int check_file(struct check *check, struct pages_summary *ret_summary)
         return -ENOMEM;
     }
     uint8_t *meta = check->scratch;
-    int result = read_meta(check, meta, meta + check->page_size);
-    if (result < 0) {
-        return result;
+    int r = read_meta(check, meta, meta + check->page_size);
+    if (r < 0) {
+        return r;
     }
     check->file_pages = size / check->page_size;
     uint64_t last = bytes_get_u64(meta + META_LAST_AT);
@@ -513,19 +513,19 @@ static int check_file(struct check *check, struct pages_summary *ret_summary)
     if (!check->used) {
         return -ENOMEM;
     }
-    result = read_through(check, size);
-    if (result == 0) {
-        result = walk(check, &main_root);
+    r = read_through(check, size);
+    if (r == 0) {
+        r = walk(check, &main_root);
     }
-    if (result == 0) {
+    if (r == 0) {
         check->free_tree = true;
-        result = walk(check, &free_root);
+        r = walk(check, &free_root);
     }
-    if (result == 0) {
+    if (r == 0) {
         ret_summary->needed_bytes = check->page_count * check->page_size;
         ret_summary->used_pages = check->used_pages;
     }
-    return result;
+    return r;
 }
 
 int pages_check(int fd, size_t page_size, pages_visit_fn visit, void *context,
@@ -537,7 +537,7 @@ int pages_check(int fd, size_t page_size, pages_visit_fn visit, void *context,
     }
     *check = (struct check){
         .fd = fd, .page_size = page_size, .visit = visit, .context = context, .error = error};
-    int result = check_file(check, ret_summary);
+    int r = check_file(check, ret_summary);
     for (size_t i = 0; i < DEPTH_MAX; i++) {
         free(check->levels[i].page);
     }
@@ -545,7 +545,7 @@ int pages_check(int fd, size_t page_size, pages_visit_fn visit, void *context,
     free(check->sizes);
     free(check->value);
     free(check->scratch);
-    return result == -ENOMEM ? error_memory(error, "its check") : result;
+    return r == -ENOMEM ? error_memory(error, "its check") : r;
 }
 
 uint64_t pages_overflow_bytes(size_t page_size, size_t key_size, size_t value_size)

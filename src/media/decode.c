@@ -161,9 +161,9 @@ int decoder_open(struct decoder *decoder, const void *bytes, size_t size,
     decoder->codec = codec;
     decoder->state = decoder->states[index];
     decoder->info = (struct image_info){.format = codec->format, .orientation = 1};
-    int result = codec->open(decoder->state, bytes, size, &decoder->info, error);
-    if (result < 0) {
-        return end_if_failed(decoder, result);
+    int r = codec->open(decoder->state, bytes, size, &decoder->info, error);
+    if (r < 0) {
+        return end_if_failed(decoder, r);
     }
     decoder->phase = PHASE_OPENED;
     *ret_info = decoder->info;
@@ -178,9 +178,9 @@ int decoder_scale(struct decoder *decoder, unsigned eighths, struct image_info *
         return error_set(error, ERROR_INTERNAL, "decoder_scale(%u) out of turn", eighths);
     }
     if (decoder->codec->scale) {
-        int result = decoder->codec->scale(decoder->state, eighths, &decoder->info, error);
-        if (result < 0) {
-            return end_if_failed(decoder, result);
+        int r = decoder->codec->scale(decoder->state, eighths, &decoder->info, error);
+        if (r < 0) {
+            return end_if_failed(decoder, r);
         }
     }
     *info = decoder->info;
@@ -210,9 +210,9 @@ int decoder_start(struct decoder *decoder, const struct image_window *window, st
                          window->top, window->right, window->bottom, decoder->info.width,
                          decoder->info.height);
     }
-    int result = decoder->codec->start(decoder->state, window, error);
-    if (result < 0) {
-        return end_if_failed(decoder, result);
+    int r = decoder->codec->start(decoder->state, window, error);
+    if (r < 0) {
+        return end_if_failed(decoder, r);
     }
     decoder->row_bytes = 3 * (window->right - window->left);
     decoder->rows_left = window->bottom - window->top;
@@ -227,9 +227,9 @@ int decoder_read(struct decoder *decoder, uint8_t *rows, size_t stride, uint32_t
         (count > 1 && stride < decoder->row_bytes)) {
         return error_set(error, ERROR_INTERNAL, "decoder_read(%u) out of turn", count);
     }
-    int result = decoder->codec->read(decoder->state, rows, stride, count, error);
-    if (result < 0) {
-        return end_if_failed(decoder, result);
+    int r = decoder->codec->read(decoder->state, rows, stride, count, error);
+    if (r < 0) {
+        return end_if_failed(decoder, r);
     }
     decoder->rows_left -= count;
     return 0;
@@ -240,7 +240,7 @@ int decoder_finish(struct decoder *decoder, struct error *error)
     if (decoder->phase != PHASE_STARTED || decoder->rows_left > 0) {
         return error_set(error, ERROR_INTERNAL, "decoder_finish out of turn");
     }
-    int result = decoder->codec->finish(decoder->state, error);
+    int r = decoder->codec->finish(decoder->state, error);
     close_image(decoder);
-    return result;
+    return r;
 }

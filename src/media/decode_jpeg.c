@@ -218,8 +218,8 @@ static int read_header(struct jpeg_state *jpeg, struct error *error)
     }
     make_object(jpeg);
     (void)jpeg_read_header(&jpeg->cinfo, TRUE);
-    int result = codec_check_size("JPEG", jpeg->cinfo.image_width, jpeg->cinfo.image_height, error);
-    return result < 0 ? result : choose_colours(&jpeg->cinfo, error);
+    int r = codec_check_size("JPEG", jpeg->cinfo.image_width, jpeg->cinfo.image_height, error);
+    return r < 0 ? r : choose_colours(&jpeg->cinfo, error);
 }
 
 static int jpeg_open(void *state, const uint8_t *bytes, size_t size, struct image_info *info,
@@ -227,17 +227,17 @@ static int jpeg_open(void *state, const uint8_t *bytes, size_t size, struct imag
 {
     struct jpeg_state *jpeg = state;
     struct jpeg_exif exif;
-    int result = jpeg_markers_head(bytes, size, &exif, error);
-    if (result < 0) {
-        return result;
+    int r = jpeg_markers_head(bytes, size, &exif, error);
+    if (r < 0) {
+        return r;
     }
     jpeg->bytes = bytes;
     jpeg->size = size;
     jpeg->eighths = 0;
     jpeg->plain = false;
-    result = read_header(jpeg, error);
-    if (result < 0) {
-        return result;
+    r = read_header(jpeg, error);
+    if (r < 0) {
+        return r;
     }
     if (!is_plausible(jpeg)) {
         return error_set(error, ERROR_UNDECODABLE,
@@ -266,12 +266,12 @@ static int jpeg_scale(void *state, unsigned eighths, struct image_info *info, st
 {
     struct jpeg_state *jpeg = state;
     jpeg->eighths = eighths;
-    int result = scale(jpeg, error);
-    if (result == 0) {
+    int r = scale(jpeg, error);
+    if (r == 0) {
         info->width = jpeg->cinfo.output_width;
         info->height = jpeg->cinfo.output_height;
     }
-    return result;
+    return r;
 }
 
 /* Progressive data that stops before full precision is smoothed over neighbouring blocks. */
@@ -400,10 +400,10 @@ static int begin(struct jpeg_state *jpeg, struct error *error)
     if (exact) {
         crop_columns(jpeg);
     }
-    int result = codec_scratch(&jpeg->rows, &jpeg->rows_capacity,
-                               (size_t)READ_ROWS * row_bytes(jpeg), error);
-    if (result < 0) {
-        return result;
+    int r = codec_scratch(&jpeg->rows, &jpeg->rows_capacity, (size_t)READ_ROWS * row_bytes(jpeg),
+                          error);
+    if (r < 0) {
+        return r;
     }
     if (exact && window->top > 0) {
         (void)jpeg_skip_scanlines(cinfo, window->top);
@@ -425,11 +425,11 @@ static int begin_again(struct jpeg_state *jpeg, struct error *error)
 {
     jpeg_close(jpeg);
     jpeg->plain = true;
-    int result = read_header(jpeg, error);
-    if (result == 0 && jpeg->eighths > 0) {
-        result = scale(jpeg, error);
+    int r = read_header(jpeg, error);
+    if (r == 0 && jpeg->eighths > 0) {
+        r = scale(jpeg, error);
     }
-    return result < 0 ? result : begin(jpeg, error);
+    return r < 0 ? r : begin(jpeg, error);
 }
 
 static int jpeg_start(void *state, const struct image_window *window, struct error *error)
@@ -437,8 +437,8 @@ static int jpeg_start(void *state, const struct image_window *window, struct err
     struct jpeg_state *jpeg = state;
     jpeg->window = *window;
     jpeg->delivered = 0;
-    int result = begin(jpeg, error);
-    return result == JUMP_UNUSUAL ? begin_again(jpeg, error) : result;
+    int r = begin(jpeg, error);
+    return r == JUMP_UNUSUAL ? begin_again(jpeg, error) : r;
 }
 
 /* Pillow takes all CMYK for inverted, as Adobe writes it, and converts with
@@ -507,14 +507,14 @@ static int jpeg_read(void *state, uint8_t *rows, size_t stride, uint32_t count, 
 {
     struct jpeg_state *jpeg = state;
     uint32_t before = jpeg->delivered;
-    int result = read_until(jpeg, rows, stride, before + count, error);
-    if (result != JUMP_UNUSUAL) {
-        return result;
+    int r = read_until(jpeg, rows, stride, before + count, error);
+    if (r != JUMP_UNUSUAL) {
+        return r;
     }
-    result = begin_again(jpeg, error);
-    return result < 0 ? result
-                      : read_until(jpeg, rows + (size_t)(jpeg->delivered - before) * stride, stride,
-                                   before + count, error);
+    r = begin_again(jpeg, error);
+    return r < 0 ? r
+                 : read_until(jpeg, rows + (size_t)(jpeg->delivered - before) * stride, stride,
+                              before + count, error);
 }
 
 /* Reads on to EOI. To Pillow a file whose rows are all there is whole, also without EOI; which is
@@ -550,13 +550,13 @@ static int jpeg_finish(void *state, struct error *error)
                                   cinfo->unread_marker)) {
             return 0;
         }
-        int result = read_rest(jpeg, error);
-        if (result == JUMP_UNUSUAL) {
-            result = begin_again(jpeg, error);
-            result = result < 0 ? result : read_rest(jpeg, error);
+        int r = read_rest(jpeg, error);
+        if (r == JUMP_UNUSUAL) {
+            r = begin_again(jpeg, error);
+            r = r < 0 ? r : read_rest(jpeg, error);
         }
-        if (result < 0) {
-            return result;
+        if (r < 0) {
+            return r;
         }
     }
     return finish_rows(jpeg, error);

@@ -189,9 +189,9 @@ static int png_open(void *state, const uint8_t *bytes, size_t size, struct image
 {
     struct png_state *png = state;
     struct png_chunks *chunks = &png->chunks;
-    int result = png_chunks_read(bytes, size, chunks, error);
-    if (result < 0) {
-        return result;
+    int r = png_chunks_read(bytes, size, chunks, error);
+    if (r < 0) {
+        return r;
     }
     png->bytes = bytes;
     png->transparency = TRANSPARENCY_NONE;
@@ -200,9 +200,9 @@ static int png_open(void *state, const uint8_t *bytes, size_t size, struct image
         return error_set(error, ERROR_UNDECODABLE, "PNG image of colour type %u with %u bits",
                          chunks->colour_type, chunks->depth);
     }
-    result = codec_check_size("PNG", chunks->width, chunks->height, error);
-    if (result < 0) {
-        return result;
+    r = codec_check_size("PNG", chunks->width, chunks->height, error);
+    if (r < 0) {
+        return r;
     }
     if (chunks->data_size > INT32_MAX) {
         return error_set(error, ERROR_TOO_LARGE, "PNG image of %zu compressed bytes",
@@ -404,9 +404,9 @@ static int begin_rows(struct png_state *png, size_t data_size, struct error *err
 {
     spng_ctx_free(take_ptr(png->spng));
     write_lead(png, data_size);
-    int result = begin_spng(png, error);
-    if (result < 0) {
-        return result;
+    int r = begin_spng(png, error);
+    if (r < 0) {
+        return r;
     }
     int code = spng_decode_image(png->spng, NULL, 0, SPNG_FMT_RAW, SPNG_DECODE_PROGRESSIVE);
     return code == 0 ? 0 : report(code, error);
@@ -439,24 +439,24 @@ static int decode_row(struct png_state *png, struct error *error)
 {
     int code = spng_decode_scanline(png->spng, png->row, png->row_size);
     if (code == SPNG_EIDAT_STREAM && png->next_row == png->chunks.height - 1 && !png->stop_known) {
-        int result = find_stop(png, code, error);
-        if (result == 0) {
-            result = begin_rows(png, png->stop, error);
+        int r = find_stop(png, code, error);
+        if (r == 0) {
+            r = begin_rows(png, png->stop, error);
         }
-        for (uint32_t y = 0; y <= png->next_row && result == 0; y++) {
+        for (uint32_t y = 0; y <= png->next_row && r == 0; y++) {
             code = spng_decode_scanline(png->spng, png->row, png->row_size);
-            result = code == 0 || code == SPNG_EOI ? 0 : report(code, error);
+            r = code == 0 || code == SPNG_EOI ? 0 : report(code, error);
         }
-        return result;
+        return r;
     }
     return code == 0 || code == SPNG_EOI ? 0 : report(code, error);
 }
 
 static int read_row(struct png_state *png, struct error *error)
 {
-    int result = decode_row(png, error);
-    png->next_row += result == 0;
-    return result == 0 && png->next_row == png->chunks.height ? check_end(png, error) : result;
+    int r = decode_row(png, error);
+    png->next_row += r == 0;
+    return r == 0 && png->next_row == png->chunks.height ? check_end(png, error) : r;
 }
 
 /* The first sample of a pass at or behind `edge`, where samples stand at first, first + step, ...
@@ -511,18 +511,18 @@ static int read_passes(struct png_state *png, struct error *error)
 {
     size_t width = png->window.right - png->window.left;
     size_t size = 3 * width * (png->window.bottom - png->window.top);
-    int result = codec_scratch(&png->whole, &png->whole_capacity, size, error);
-    if (result < 0) {
-        return result;
+    int r = codec_scratch(&png->whole, &png->whole_capacity, size, error);
+    if (r < 0) {
+        return r;
     }
     int code = place_rows(png);
     if (code == SPNG_EIDAT_STREAM && !png->stop_known) {
-        result = find_stop(png, code, error);
-        if (result == 0) {
-            result = begin_rows(png, png->stop, error);
+        r = find_stop(png, code, error);
+        if (r == 0) {
+            r = begin_rows(png, png->stop, error);
         }
-        if (result < 0) {
-            return result;
+        if (r < 0) {
+            return r;
         }
         code = place_rows(png);
     }
@@ -535,21 +535,21 @@ static int png_start(void *state, const struct image_window *window, struct erro
     png->window = *window;
     png->next_row = 0;
     png->stop_known = false;
-    int result = codec_scratch(&png->row, &png->row_capacity, png->row_size, error);
-    if (result == 0) {
-        result = begin_rows(png, png->chunks.data_size, error);
+    int r = codec_scratch(&png->row, &png->row_capacity, png->row_size, error);
+    if (r == 0) {
+        r = begin_rows(png, png->chunks.data_size, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     if (png->chunks.interlaced) {
         png->next_row = window->top;
         return read_passes(png, error);
     }
     while (png->next_row < window->top) {
-        result = read_row(png, error);
-        if (result < 0) {
-            return result;
+        r = read_row(png, error);
+        if (r < 0) {
+            return r;
         }
     }
     return 0;
@@ -567,9 +567,9 @@ static int png_read(void *state, uint8_t *rows, size_t stride, uint32_t count, s
             png->next_row++;
             continue;
         }
-        int result = read_row(png, error);
-        if (result < 0) {
-            return result;
+        int r = read_row(png, error);
+        if (r < 0) {
+            return r;
         }
         const struct run run = {png->row, window->left, window->right, to, 3};
         convert_run(png, &run);
@@ -588,9 +588,9 @@ static int png_finish(void *state, struct error *error)
         return 0;
     }
     while (png->next_row < chunks->height) {
-        int result = read_row(png, error);
-        if (result < 0) {
-            return result;
+        int r = read_row(png, error);
+        if (r < 0) {
+            return r;
         }
     }
     return 0;

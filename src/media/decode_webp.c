@@ -60,9 +60,9 @@ static int webp_open(void *state, const uint8_t *bytes, size_t size, struct imag
     }
     info->width = WebPDemuxGetI(webp->demux, WEBP_FF_CANVAS_WIDTH);
     info->height = WebPDemuxGetI(webp->demux, WEBP_FF_CANVAS_HEIGHT);
-    int result = codec_check_size("WebP", info->width, info->height, error);
-    if (result < 0) {
-        return result;
+    int r = codec_check_size("WebP", info->width, info->height, error);
+    if (r < 0) {
+        return r;
     }
     if (!WebPDemuxGetFrame(webp->demux, 1, &webp->frame) || !webp->frame.complete) {
         return error_set(error, ERROR_UNDECODABLE, "WebP file without a whole image");
@@ -100,9 +100,9 @@ static int decode_part(struct webp_state *webp, struct error *error)
     }
     size_t stride = (size_t)webp->pixel * (part->right - part->left);
     size_t size = stride * (part->bottom - part->top);
-    int result = codec_scratch(&webp->rows, &webp->rows_capacity, size, error);
-    if (result < 0) {
-        return result;
+    int r = codec_scratch(&webp->rows, &webp->rows_capacity, size, error);
+    if (r < 0) {
+        return r;
     }
     config.options.use_cropping = 1;
     config.options.crop_left = (int)part->left - webp->frame.x_offset;

@@ -344,9 +344,9 @@ static int read_head(const uint8_t *bytes, size_t size, struct png_chunks *chunk
         if (!is_body_usable(&chunk, chunks)) {
             return refuse(&chunk, "is too short or wrong", error);
         }
-        int result = head_chunk(&chunk, chunks, error);
-        if (result < 0) {
-            return result;
+        int r = head_chunk(&chunk, chunks, error);
+        if (r < 0) {
+            return r;
         }
         *ret_animated = *ret_animated || chunk.name == CHUNK_ACTL;
         read_metadata(&chunk, metadata);
@@ -398,15 +398,15 @@ int png_chunks_read(const uint8_t *bytes, size_t size, struct png_chunks *ret_ch
     struct png_chunks chunks = {0};
     struct metadata before = {0};
     bool animated = false;
-    int result = read_head(bytes, size, &chunks, &before, &animated, error);
-    if (result < 0) {
-        return result;
+    int r = read_head(bytes, size, &chunks, &before, &animated, error);
+    if (r < 0) {
+        return r;
     }
     read_data(bytes, size, &chunks);
     struct metadata all = before;
-    result = read_tail(bytes, size, &chunks, animated, &all, error);
-    if (result < 0) {
-        return result;
+    r = read_tail(bytes, size, &chunks, animated, &all, error);
+    if (r < 0) {
+        return r;
     }
     /* Pillow reads on for EXIF only where none stands before the data. */
     chunks.orientation = metadata_orientation(before.exif ? &before : &all);

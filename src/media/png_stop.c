@@ -85,8 +85,8 @@ static int find(const uint8_t *bytes, z_stream *stream, struct rows *rows, uint8
     struct png_data place = {.chunk = rows->chunks->data_begin};
     size_t filled = 0;
     size_t total = 0;
-    int result = 0;
-    while (result == 0) {
+    int r = 0;
+    while (r == 0) {
         const uint8_t *piece = NULL;
         size_t size = png_chunks_piece(bytes, rows->chunks, &place, PIECE_BYTES, &piece);
         if (size == 0) {
@@ -95,10 +95,10 @@ static int find(const uint8_t *bytes, z_stream *stream, struct rows *rows, uint8
         total += size;
         stream->next_in = (z_const Bytef *)(uintptr_t)piece;
         stream->avail_in = (uInt)size;
-        result = take_piece(stream, rows, row, &filled);
+        r = take_piece(stream, rows, row, &filled);
     }
     *ret_size = total;
-    return result < 0 ? result : 0;
+    return r < 0 ? r : 0;
 }
 
 int png_stop_find(const uint8_t *bytes, const struct png_chunks *chunks, uint32_t bits,
@@ -111,10 +111,10 @@ int png_stop_find(const uint8_t *bytes, const struct png_chunks *chunks, uint32_
     if (!row || inflateInit(&stream) != Z_OK) {
         return -ENOMEM;
     }
-    int result = find(bytes, &stream, &rows, row, &size);
+    int r = find(bytes, &stream, &rows, row, &size);
     (void)inflateEnd(&stream);
-    if (result == 0) {
+    if (r == 0) {
         *ret_size = size;
     }
-    return result;
+    return r;
 }

@@ -38,18 +38,18 @@ static int decode(const uint8_t *jpeg, size_t size, uint8_t *rgb, struct error *
     if (decoder_new(&decoder) < 0) {
         return error_memory(error, NULL);
     }
-    int result = decoder_open(decoder, jpeg, size, &info, error);
-    if (result == 0) {
-        result = decoder_start(decoder, &window, error);
+    int r = decoder_open(decoder, jpeg, size, &info, error);
+    if (r == 0) {
+        r = decoder_start(decoder, &window, error);
     }
-    if (result == 0) {
-        result = decoder_read(decoder, rgb, ROW_BYTES, HEIGHT, error);
+    if (r == 0) {
+        r = decoder_read(decoder, rgb, ROW_BYTES, HEIGHT, error);
     }
-    if (result == 0) {
-        result = decoder_finish(decoder, error);
+    if (r == 0) {
+        r = decoder_finish(decoder, error);
     }
     decoder_free(decoder);
-    return result;
+    return r;
 }
 
 int media_self_test(struct error *error)
@@ -61,14 +61,14 @@ int media_self_test(struct error *error)
     const struct media_pixels pixels = {drawn, WIDTH, HEIGHT, ROW_BYTES};
     size_t size = 0;
     draw(drawn);
-    int result = encode_jpeg(&pixels, QUALITY, jpeg, sizeof jpeg, &size, error);
-    if (result < 0) {
-        return result;
+    int r = encode_jpeg(&pixels, QUALITY, jpeg, sizeof jpeg, &size, error);
+    if (r < 0) {
+        return r;
     }
     jpeg_huffman_allow(false);
-    result = decode(jpeg, size, expected, error);
-    if (result < 0) {
-        return result;
+    r = decode(jpeg, size, expected, error);
+    if (r < 0) {
+        return r;
     }
     jpeg_huffman_allow(true);
     struct error cause = {0};

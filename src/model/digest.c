@@ -40,9 +40,9 @@ static int hash_file(EVP_MD_CTX *hash, int root, const char *path, char *chunk, 
 {
     cleanup_fd int fd = -1;
     uint64_t left = 0;
-    int result = directory_open_file(root, path, &fd, &left, error);
-    if (result < 0) {
-        return result;
+    int r = directory_open_file(root, path, &fd, &left, error);
+    if (r < 0) {
+        return r;
     }
     if (hash_head(hash, path, left) < 0) {
         return hash_error(error);
@@ -84,9 +84,9 @@ int digest_files(int root, const struct model_spec *spec, uint8_t ret_digest[MOD
         return hash_error(error);
     }
     for (size_t i = 0; i < spec->file_count; i++) {
-        int result = hash_file(hash, root, spec->files[i].path, chunk, error);
-        if (result < 0) {
-            return result;
+        int r = hash_file(hash, root, spec->files[i].path, chunk, error);
+        if (r < 0) {
+            return r;
         }
     }
     unsigned size = 0;

@@ -153,9 +153,9 @@ int directory_read(int root, const char *path, uint64_t limit, struct buffer *ou
 {
     cleanup_fd int fd = -1;
     uint64_t size = 0;
-    int result = directory_open_file(root, path, &fd, &size, error);
-    if (result < 0) {
-        return result;
+    int r = directory_open_file(root, path, &fd, &size, error);
+    if (r < 0) {
+        return r;
     }
     if (size > limit) {
         return error_set(error, ERROR_TOO_LARGE, "%s: %llu bytes are above the limit of %llu", path,
@@ -333,9 +333,9 @@ static int list_one(struct listing *listing, const char *path)
         if (entry->d_name[0] == '.') {
             continue;
         }
-        int result = add_entry(listing, opened, path, entry->d_name);
-        if (result < 0) {
-            return result;
+        int r = add_entry(listing, opened, path, entry->d_name);
+        if (r < 0) {
+            return r;
         }
     }
 }
@@ -350,13 +350,13 @@ static int compare_files(const void *a, const void *b)
 int directory_list(int root, struct model_spec *spec, struct error *error)
 {
     cleanup_listing struct listing listing = {.root = root, .spec = spec, .error = error};
-    int result = push_directory(&listing, "");
-    while (result == 0 && listing.pending_count > 0) {
+    int r = push_directory(&listing, "");
+    while (r == 0 && listing.pending_count > 0) {
         cleanup_free char *path = listing.pending[--listing.pending_count];
-        result = list_one(&listing, path);
+        r = list_one(&listing, path);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     if (spec->file_count > 0) {
         qsort(spec->files, spec->file_count, sizeof *spec->files, compare_files);

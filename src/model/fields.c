@@ -95,8 +95,8 @@ int field_edge(const struct fields *from, const char *key, uint32_t *value, stru
     if (!node) {
         return 0;
     }
-    int result = read_edge(from, key, node, value, error);
-    return result < 0 ? result : 1;
+    int r = read_edge(from, key, node, value, error);
+    return r < 0 ? r : 1;
 }
 
 int field_edge_pair(const struct fields *from, const char *key, const struct json *node,
@@ -111,9 +111,9 @@ int field_edge_pair(const struct fields *from, const char *key, const struct jso
     }
     for (size_t i = 0; i < 2; i++) {
         const struct json *edge = list ? json_element(node, i) : node;
-        int result = read_edge(from, key, edge, &pair[i], error);
-        if (result < 0) {
-            return result;
+        int r = read_edge(from, key, edge, &pair[i], error);
+        if (r < 0) {
+            return r;
         }
     }
     ret_pair[0] = pair[0];
@@ -148,9 +148,9 @@ int field_triple(const struct fields *from, const char *key, double value[3], st
 int field_std(const struct fields *from, const char *key, double value[3], struct error *error)
 {
     double triple[3] = {1.0, 1.0, 1.0};
-    int result = field_triple(from, key, triple, error);
-    if (result <= 0) {
-        return result;
+    int r = field_triple(from, key, triple, error);
+    if (r <= 0) {
+        return r;
     }
     /* The kernels work in float32, where a subnormal divisor would end in infinities. */
     for (int c = 0; c < 3; c++) {

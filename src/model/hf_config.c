@@ -131,9 +131,9 @@ static int read_labels(const struct fields *config, struct model_spec *spec, str
                          config->file, json_type_name(json_type_of(labels)));
     }
     struct label_reading reading = {spec, config->file, 0, error};
-    int result = json_each_member(labels, count_label, &reading);
-    if (result < 0) {
-        return result;
+    int r = json_each_member(labels, count_label, &reading);
+    if (r < 0) {
+        return r;
     }
     int64_t stated = json_get_integer(field_node(config, "num_labels"), 0);
     if (stated > (int64_t)LIMIT_LABELS) {
@@ -145,31 +145,31 @@ static int read_labels(const struct fields *config, struct model_spec *spec, str
         holes += (size_t)stated - reading.count;
         reading.count = (size_t)stated;
     }
-    result = spec_labels_reserve(spec, reading.count, config->file, error);
-    if (result == 0) {
-        result = json_each_member(labels, set_label, &reading);
+    r = spec_labels_reserve(spec, reading.count, config->file, error);
+    if (r == 0) {
+        r = json_each_member(labels, set_label, &reading);
     }
-    if (result == 0 && holes > 0) {
-        result = spec_note(spec, error,
-                           "id2label: %zu of %zu labels are not in %s; LABEL_i stands "
-                           "for them",
-                           holes, reading.count, config->file);
+    if (r == 0 && holes > 0) {
+        r = spec_note(spec, error,
+                      "id2label: %zu of %zu labels are not in %s; LABEL_i stands "
+                      "for them",
+                      holes, reading.count, config->file);
     }
-    return result < 0 ? result : spec_labels_fill(spec, error);
+    return r < 0 ? r : spec_labels_fill(spec, error);
 }
 
 int hf_config_parse(const struct json *config, int stated, int fallback, struct model_spec *spec,
                     struct error *error)
 {
     const struct fields fields = {FILE_CONFIG, config};
-    int result = 0;
+    int r = 0;
     if (stated >= 0) {
         spec->task = (enum model_task)stated;
     } else {
-        result = read_task(&fields, fallback, spec, error);
+        r = read_task(&fields, fallback, spec, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     if (spec->task != MODEL_IMAGE_CLASSIFICATION) {
         return 0;
@@ -177,10 +177,10 @@ int hf_config_parse(const struct json *config, int stated, int fallback, struct 
     const char *problem = json_get_string(field_node(&fields, "problem_type"), "");
     if (strcmp(problem, "multi_label_classification") == 0) {
         spec->apply_softmax = 0;
-        result = spec_note(spec, error,
-                           "problem_type: multi_label_classification in %s; scores are the "
-                           "model's outputs as they are, no softmax over the classes",
-                           FILE_CONFIG);
+        r = spec_note(spec, error,
+                      "problem_type: multi_label_classification in %s; scores are the "
+                      "model's outputs as they are, no softmax over the classes",
+                      FILE_CONFIG);
     }
-    return result < 0 ? result : read_labels(&fields, spec, error);
+    return r < 0 ? r : read_labels(&fields, spec, error);
 }

@@ -49,9 +49,9 @@ static int set_longest(const struct fields *from, const uint32_t size[2], struct
                        struct error *error)
 {
     double fill = 0.0;
-    int result = field_number(from, "fill_color", &fill, error);
-    if (result < 0) {
-        return result;
+    int r = field_number(from, "fill_color", &fill, error);
+    if (r < 0) {
+        return r;
     }
     if (size[0] != size[1] || !(fill >= 0.0 && fill <= 255.0)) {
         return error_set(error, ERROR_UNFIT,
@@ -116,15 +116,15 @@ int openclip_parse(const struct fields *openclip, struct model_spec *spec, struc
     spec->task = MODEL_FEATURE_EXTRACTION;
     uint32_t size[2] = {224, 224};
     const char *mode = "RGB";
-    int result = spec_set_text(&spec->family, "OpenCLIP", error);
-    result = result < 0 ? result : fields_check_known(&from, known_fields, error);
-    result = result < 0 ? result : read_size(&from, openclip->object, size, error);
-    result = result < 0 ? result : read_interpolation(&from, p, error);
-    result = result < 0 ? result : field_triple(&from, "mean", p->mean, error);
-    result = result < 0 ? result : field_std(&from, "std", p->std, error);
-    result = result < 0 ? result : field_string(&from, "mode", &mode, error);
-    if (result < 0) {
-        return result;
+    int r = spec_set_text(&spec->family, "OpenCLIP", error);
+    r = r < 0 ? r : fields_check_known(&from, known_fields, error);
+    r = r < 0 ? r : read_size(&from, openclip->object, size, error);
+    r = r < 0 ? r : read_interpolation(&from, p, error);
+    r = r < 0 ? r : field_triple(&from, "mean", p->mean, error);
+    r = r < 0 ? r : field_std(&from, "std", p->std, error);
+    r = r < 0 ? r : field_string(&from, "mode", &mode, error);
+    if (r < 0) {
+        return r;
     }
     if (strcmp(mode, "RGB") != 0) {
         return error_set(error, ERROR_UNFIT, "%s: 'mode' is '%.20s'; only RGB is known", from.file,

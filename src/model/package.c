@@ -38,9 +38,9 @@ static int read_text(int root, const struct model_spec *spec, const char *file,
     if (!find_file(spec, file)) {
         return 0;
     }
-    int result = directory_read(root, file, LIMIT_CONFIG_BYTES, buffer, error);
-    if (result < 0) {
-        return result;
+    int r = directory_read(root, file, LIMIT_CONFIG_BYTES, buffer, error);
+    if (r < 0) {
+        return r;
     }
     const char *text = buffer_text(buffer);
     if (!text) {
@@ -58,22 +58,21 @@ static int read_json(int root, const char *preset, struct model_spec *spec, stru
     cleanup_buffer struct buffer openclip = BUFFER_INIT;
     cleanup_buffer struct buffer preprocess = BUFFER_INIT;
     struct model_texts texts = {0};
-    int result = read_text(root, spec, FILE_PROCESSOR, &processor, &texts.processor, error);
-    if (result == 0) {
-        result = read_text(root, spec, FILE_CONFIG, &config, &texts.config, error);
+    int r = read_text(root, spec, FILE_PROCESSOR, &processor, &texts.processor, error);
+    if (r == 0) {
+        r = read_text(root, spec, FILE_CONFIG, &config, &texts.config, error);
     }
-    if (result == 0) {
-        result = read_text(root, spec, FILE_SITU, &situ, &texts.situ, error);
+    if (r == 0) {
+        r = read_text(root, spec, FILE_SITU, &situ, &texts.situ, error);
     }
-    if (result == 0) {
-        result =
-            read_text(root, spec, FILE_OPENCLIP_CONFIG, &openclip, &texts.openclip_config, error);
+    if (r == 0) {
+        r = read_text(root, spec, FILE_OPENCLIP_CONFIG, &openclip, &texts.openclip_config, error);
     }
-    if (result == 0) {
-        result = read_text(root, spec, FILE_OPENCLIP_PREPROCESS, &preprocess,
-                           &texts.openclip_preprocess, error);
+    if (r == 0) {
+        r = read_text(root, spec, FILE_OPENCLIP_PREPROCESS, &preprocess, &texts.openclip_preprocess,
+                      error);
     }
-    return result < 0 ? result : model_parse(&texts, preset, spec, error);
+    return r < 0 ? r : model_parse(&texts, preset, spec, error);
 }
 
 /* Said before anything about the JSON files: a directory without a model is the wrong one. */
@@ -157,29 +156,29 @@ int model_package_read(const char *path, const char *preset, struct model_spec *
     if (!spec) {
         return error_memory(error, "a model package");
     }
-    int result = directory_open(path, &root, error);
-    if (result == 0) {
-        result = directory_list(root, spec, error);
+    int r = directory_open(path, &root, error);
+    if (r == 0) {
+        r = directory_list(root, spec, error);
     }
-    if (result == 0) {
-        result = check_any_onnx(spec, error);
+    if (r == 0) {
+        r = check_any_onnx(spec, error);
     }
-    if (result == 0) {
-        result = read_json(root, preset, spec, error);
+    if (r == 0) {
+        r = read_json(root, preset, spec, error);
     }
-    if (result == 0) {
-        result = find_onnx(spec, error);
+    if (r == 0) {
+        r = find_onnx(spec, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     if (!spec->onnx_path) {
         return error_set(error, ERROR_INTERNAL, "a model was found and lost again");
     }
     mark_data(spec, spec->onnx_path);
-    result = digest_files(root, spec, spec->digest, error);
-    if (result < 0) {
-        return result;
+    r = digest_files(root, spec, spec->digest, error);
+    if (r < 0) {
+        return r;
     }
     *ret_spec = take_ptr(spec);
     return 0;
@@ -189,14 +188,14 @@ int model_package_digest(const char *path, const struct model_spec *spec,
                          uint8_t ret_digest[MODEL_DIGEST_SIZE], struct error *error)
 {
     cleanup_fd int root = -1;
-    int result = directory_open(path, &root, error);
-    return result < 0 ? result : digest_files(root, spec, ret_digest, error);
+    int r = directory_open(path, &root, error);
+    return r < 0 ? r : digest_files(root, spec, ret_digest, error);
 }
 
 int model_package_open(const char *path, const char *file, int *ret_fd, struct error *error)
 {
     cleanup_fd int root = -1;
     uint64_t size = 0;
-    int result = directory_open(path, &root, error);
-    return result < 0 ? result : directory_open_file(root, file, ret_fd, &size, error);
+    int r = directory_open(path, &root, error);
+    return r < 0 ? r : directory_open_file(root, file, ret_fd, &size, error);
 }

@@ -33,15 +33,15 @@ static int parse_document(const struct model_text *text, const char *file, struc
         return 0;
     }
     struct json *root = NULL;
-    int result = json_parse(text->text, text->size, file, &root, error);
-    if (result < 0) {
-        return result;
+    int r = json_parse(text->text, text->size, file, &root, error);
+    if (r < 0) {
+        return r;
     }
     if (json_type_of(root) != JSON_TYPE_OBJECT) {
-        result = error_set(error, ERROR_MALFORMED, "%s: wants an object, not %s", file,
-                           json_type_name(json_type_of(root)));
+        r = error_set(error, ERROR_MALFORMED, "%s: wants an object, not %s", file,
+                      json_type_name(json_type_of(root)));
         json_free(root);
-        return result;
+        return r;
     }
     *ret_root = root;
     return 0;
@@ -50,22 +50,22 @@ static int parse_document(const struct model_text *text, const char *file, struc
 static int parse_documents(const struct model_texts *texts, struct documents *documents,
                            struct error *error)
 {
-    int result = parse_document(&texts->processor, FILE_PROCESSOR, &documents->processor, error);
-    if (result == 0) {
-        result = parse_document(&texts->config, FILE_CONFIG, &documents->config, error);
+    int r = parse_document(&texts->processor, FILE_PROCESSOR, &documents->processor, error);
+    if (r == 0) {
+        r = parse_document(&texts->config, FILE_CONFIG, &documents->config, error);
     }
-    if (result == 0) {
-        result = parse_document(&texts->situ, FILE_SITU, &documents->situ, error);
+    if (r == 0) {
+        r = parse_document(&texts->situ, FILE_SITU, &documents->situ, error);
     }
-    if (result == 0) {
-        result = parse_document(&texts->openclip_config, FILE_OPENCLIP_CONFIG,
-                                &documents->openclip_config, error);
+    if (r == 0) {
+        r = parse_document(&texts->openclip_config, FILE_OPENCLIP_CONFIG,
+                           &documents->openclip_config, error);
     }
-    if (result == 0) {
-        result = parse_document(&texts->openclip_preprocess, FILE_OPENCLIP_PREPROCESS,
-                                &documents->openclip_preprocess, error);
+    if (r == 0) {
+        r = parse_document(&texts->openclip_preprocess, FILE_OPENCLIP_PREPROCESS,
+                           &documents->openclip_preprocess, error);
     }
-    return result;
+    return r;
 }
 
 /* The file that describes the preprocessing; NULL where there is none. */
@@ -109,9 +109,9 @@ static int parse_preset(const char *name, const struct documents *documents,
                         struct error *error)
 {
     const struct preset *preset = NULL;
-    int result = preset_find(name, &preset, error);
-    if (result < 0) {
-        return result;
+    int r = preset_find(name, &preset, error);
+    if (r < 0) {
+        return r;
     }
     char family[64];
     int length = snprintf(family, sizeof family, "preset %s", preset->name);
@@ -120,11 +120,11 @@ static int parse_preset(const char *name, const struct documents *documents,
     }
     spec->pipeline = preset->pipeline;
     spec->task = preset->task;
-    result = spec_set_text(&spec->family, family, error);
-    if (result == 0 && documents->config && preset->task != MODEL_TENSOR) {
-        result = hf_config_parse(documents->config, options->task, (int)preset->task, spec, error);
+    r = spec_set_text(&spec->family, family, error);
+    if (r == 0 && documents->config && preset->task != MODEL_TENSOR) {
+        r = hf_config_parse(documents->config, options->task, (int)preset->task, spec, error);
     }
-    return result;
+    return r;
 }
 
 /* TimmWrapperImageProcessor keeps timm's configuration in either file. */
@@ -148,9 +148,9 @@ static int parse_hugging_face(const struct documents *documents, const struct si
         return timm_parse(&timm, options->test_size, spec, error);
     }
     const struct fields processor = {FILE_PROCESSOR, documents->processor};
-    int result = hf_processor_parse(&processor, documents->config, spec, error);
-    if (result < 0) {
-        return result;
+    int r = hf_processor_parse(&processor, documents->config, spec, error);
+    if (r < 0) {
+        return r;
     }
     if (documents->config) {
         return hf_config_parse(documents->config, options->task, -1, spec, error);
@@ -261,22 +261,22 @@ int model_parse(const struct model_texts *texts, const char *preset, struct mode
     spec->apply_softmax = -1;
     spec->pipeline.layout = LAYOUT_NCHW;
     spec->pipeline.datatype = DATATYPE_FP32;
-    int result = parse_documents(texts, &documents, error);
-    if (result == 0 && documents.situ) {
+    int r = parse_documents(texts, &documents, error);
+    if (r == 0 && documents.situ) {
         const struct fields situ = {FILE_SITU, documents.situ};
-        result = situ_options_parse(&situ, &options, error);
+        r = situ_options_parse(&situ, &options, error);
     }
-    if (result == 0) {
-        result = choose_preset(&documents, preset, &options, &preset, error);
+    if (r == 0) {
+        r = choose_preset(&documents, preset, &options, &preset, error);
     }
-    if (result == 0) {
-        result = parse_source(&documents, preset, &options, spec, error);
+    if (r == 0) {
+        r = parse_source(&documents, preset, &options, spec, error);
     }
-    if (result == 0 && options.onnx) {
-        result = spec_set_text(&spec->onnx_path, options.onnx, error);
+    if (r == 0 && options.onnx) {
+        r = spec_set_text(&spec->onnx_path, options.onnx, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     apply_options(&options, spec);
     return check_pipeline(spec, error);

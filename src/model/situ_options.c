@@ -58,18 +58,16 @@ int situ_options_parse(const struct fields *situ, struct situ_options *ret_optio
                        struct error *error)
 {
     struct situ_options options = {.decode = -1, .task = -1, .softmax = -1, .exif_transpose = -1};
-    int result = fields_check_known(situ, known_fields, error);
-    result = result < 0 ? result : field_string(situ, "preset", &options.preset, error);
-    result = result < 0 ? result : field_string(situ, "onnx", &options.onnx, error);
-    result = result < 0 ? result : read_decode(situ, &options.decode, error);
-    result = result < 0 ? result : read_task(situ, &options.task, error);
-    result = result < 0 ? result : read_switch(situ, "softmax", &options.softmax, error);
-    result =
-        result < 0 ? result : read_switch(situ, "exif_transpose", &options.exif_transpose, error);
-    result =
-        result < 0 ? result : field_bool(situ, "use_test_input_size", &options.test_size, error);
-    if (result < 0) {
-        return result;
+    int r = fields_check_known(situ, known_fields, error);
+    r = r < 0 ? r : field_string(situ, "preset", &options.preset, error);
+    r = r < 0 ? r : field_string(situ, "onnx", &options.onnx, error);
+    r = r < 0 ? r : read_decode(situ, &options.decode, error);
+    r = r < 0 ? r : read_task(situ, &options.task, error);
+    r = r < 0 ? r : read_switch(situ, "softmax", &options.softmax, error);
+    r = r < 0 ? r : read_switch(situ, "exif_transpose", &options.exif_transpose, error);
+    r = r < 0 ? r : field_bool(situ, "use_test_input_size", &options.test_size, error);
+    if (r < 0) {
+        return r;
     }
     if (options.onnx && !package_path_ok(options.onnx)) {
         return error_set(error, ERROR_MALFORMED,

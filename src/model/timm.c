@@ -90,12 +90,12 @@ static int read_input_size(const struct fields *from, const char *key, struct ti
     }
     uint32_t height[2] = {0, 0};
     uint32_t width[2] = {0, 0};
-    int result = field_edge_pair(from, key, json_element(node, 1), height, error);
-    if (result == 0) {
-        result = field_edge_pair(from, key, json_element(node, 2), width, error);
+    int r = field_edge_pair(from, key, json_element(node, 1), height, error);
+    if (r == 0) {
+        r = field_edge_pair(from, key, json_element(node, 2), width, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     eval->height = height[0];
     eval->width = width[0];
@@ -121,14 +121,14 @@ static int read_crop_pct(const struct fields *from, const char *key, struct timm
 static int read_eval(const struct fields *from, bool test_size, struct timm_eval *eval,
                      struct error *error)
 {
-    int result = read_input_size(from, "input_size", eval, error);
-    result = result < 0 ? result : read_crop_pct(from, "crop_pct", eval, error);
-    if (result >= 0 && test_size) {
-        result = read_input_size(from, "test_input_size", eval, error);
-        result = result < 0 ? result : read_crop_pct(from, "test_crop_pct", eval, error);
+    int r = read_input_size(from, "input_size", eval, error);
+    r = r < 0 ? r : read_crop_pct(from, "crop_pct", eval, error);
+    if (r >= 0 && test_size) {
+        r = read_input_size(from, "test_input_size", eval, error);
+        r = r < 0 ? r : read_crop_pct(from, "test_crop_pct", eval, error);
     }
-    result = result < 0 ? result : field_string(from, "crop_mode", &eval->crop_mode, error);
-    return result < 0 ? result : 0;
+    r = r < 0 ? r : field_string(from, "crop_mode", &eval->crop_mode, error);
+    return r < 0 ? r : 0;
 }
 
 static int set_crop(struct pipeline *p, const struct timm_eval *eval, double scaled_height,
@@ -171,9 +171,9 @@ static int set_geometry(struct pipeline *p, const struct timm_eval *eval, struct
 {
     double height = floor((double)eval->height / eval->crop_pct);
     double width = floor((double)eval->width / eval->crop_pct);
-    int result = set_crop(p, eval, height, width, error);
-    if (result < 0) {
-        return result;
+    int r = set_crop(p, eval, height, width, error);
+    if (r < 0) {
+        return r;
     }
     if (strcmp(eval->crop_mode, "squash") == 0) {
         p->resize = RESIZE_EXACT;
@@ -233,20 +233,20 @@ static int read_pipeline(const struct fields *from, bool test_size, struct model
     p->rescale = true;
     p->rescale_factor = 1.0 / 255.0;
     p->normalize = true;
-    int result = read_interpolation(from, spec, error);
-    result = result < 0 ? result : field_triple(from, "mean", p->mean, error);
-    result = result < 0 ? result : field_std(from, "std", p->std, error);
-    result = result < 0 ? result : read_eval(from, test_size, &eval, error);
-    if (result < 0) {
-        return result;
+    int r = read_interpolation(from, spec, error);
+    r = r < 0 ? r : field_triple(from, "mean", p->mean, error);
+    r = r < 0 ? r : field_std(from, "std", p->std, error);
+    r = r < 0 ? r : read_eval(from, test_size, &eval, error);
+    if (r < 0) {
+        return r;
     }
     if (!test_size && field_node(from, "test_input_size")) {
-        result = spec_note(spec, error,
-                           "test_input_size: not used, as timm's own default; %s takes "
-                           "{\"use_test_input_size\": true} for a model exported at that size",
-                           FILE_SITU);
+        r = spec_note(spec, error,
+                      "test_input_size: not used, as timm's own default; %s takes "
+                      "{\"use_test_input_size\": true} for a model exported at that size",
+                      FILE_SITU);
     }
-    return result < 0 ? result : set_geometry(p, &eval, error);
+    return r < 0 ? r : set_geometry(p, &eval, error);
 }
 
 /* The text of a class: its description where there is one, else its name. */
@@ -266,16 +266,16 @@ static int read_labels(const struct fields *from, struct model_spec *spec, struc
                          from->file, json_type_name(json_type_of(names)));
     }
     const struct json *descriptions = field_node(from, "label_descriptions");
-    int result = spec_labels_reserve(spec, json_length(names), from->file, error);
-    for (size_t i = 0; result == 0 && i < json_length(names); i++) {
+    int r = spec_labels_reserve(spec, json_length(names), from->file, error);
+    for (size_t i = 0; r == 0 && i < json_length(names); i++) {
         const char *name = json_get_string(json_element(names, i), NULL);
         if (!name) {
             return error_set(error, ERROR_MALFORMED, "%s: 'label_names': element %zu is no string",
                              from->file, i);
         }
-        result = spec_label_set(spec, i, label_text(descriptions, name), from->file, error);
+        r = spec_label_set(spec, i, label_text(descriptions, name), from->file, error);
     }
-    return result;
+    return r;
 }
 
 int timm_parse(const struct fields *config, bool test_size, struct model_spec *spec,
@@ -291,11 +291,11 @@ int timm_parse(const struct fields *config, bool test_size, struct model_spec *s
         classes = json_get_integer(field_node(&from, "num_classes"), -1);
     }
     spec->task = classes == 0 ? MODEL_FEATURE_EXTRACTION : MODEL_IMAGE_CLASSIFICATION;
-    int result = spec_set_text(&spec->family, "timm", error);
-    result = result < 0 ? result : fields_check_known(&from, known_fields, error);
-    result = result < 0 ? result : read_pipeline(&from, test_size, spec, error);
-    if (result < 0 || spec->task != MODEL_IMAGE_CLASSIFICATION) {
-        return result;
+    int r = spec_set_text(&spec->family, "timm", error);
+    r = r < 0 ? r : fields_check_known(&from, known_fields, error);
+    r = r < 0 ? r : read_pipeline(&from, test_size, spec, error);
+    if (r < 0 || spec->task != MODEL_IMAGE_CLASSIFICATION) {
+        return r;
     }
     const struct fields *labels = field_node(config, "label_names") ? config : &from;
     return read_labels(labels, spec, error);

@@ -41,81 +41,78 @@ int index_request_metric(const char *metric, const char *distance_metric, const 
 static int parse_object(const void *bytes, size_t size, struct json **ret_body, struct error *error)
 {
     struct json *body = NULL;
-    int result = json_parse(bytes, size, "request body", &body, error);
-    if (result == 0 && json_type_of(body) != JSON_TYPE_OBJECT) {
+    int r = json_parse(bytes, size, "request body", &body, error);
+    if (r == 0 && json_type_of(body) != JSON_TYPE_OBJECT) {
         json_free(body);
         return error_set(error, ERROR_MALFORMED, "the request body wants to be an object");
     }
     *ret_body = body;
-    return result;
+    return r;
 }
 
 static int read_model(const struct json *body, char *model, char *version, struct error *error)
 {
     const struct json *node = NULL;
-    int result = member_get(body, "model", JSON_TYPE_STRING, &node, error);
-    return result == 0 ? member_split_model(json_get_string(node, NULL), model, version, error)
-                       : result;
+    int r = member_get(body, "model", JSON_TYPE_STRING, &node, error);
+    return r == 0 ? member_split_model(json_get_string(node, NULL), model, version, error) : r;
 }
 
 static int read_selection(struct index_request *request, struct error *error)
 {
     const struct json *select = NULL;
-    int result = member_get(request->body, "select", JSON_TYPE_OBJECT, &select, error);
-    if (result == 0) {
-        result = member_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
+    int r = member_get(request->body, "select", JSON_TYPE_OBJECT, &select, error);
+    if (r == 0) {
+        r = member_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
     }
-    if (result == 0) {
-        result = member_object_name(select, "prefix", LIMIT_KEY_BYTES, &request->names_pool,
-                                    &request->prefix, error);
+    if (r == 0) {
+        r = member_object_name(select, "prefix", LIMIT_KEY_BYTES, &request->names_pool,
+                               &request->prefix, error);
     }
-    if (result == 0) {
-        result = member_object_name(select, "glob", LIMIT_KEY_BYTES, &request->names_pool,
-                                    &request->glob, error);
+    if (r == 0) {
+        r = member_object_name(select, "glob", LIMIT_KEY_BYTES, &request->names_pool,
+                               &request->glob, error);
     }
-    if (result == 0) {
-        result = select_request_read(select, &request->rules, error);
+    if (r == 0) {
+        r = select_request_read(select, &request->rules, error);
     }
-    if (result == 0 && (!request->store || json_member(select, "keys"))) {
-        result = error_set(error, ERROR_MALFORMED,
-                           "\"select\" wants \"store\", with \"prefix\" and \"glob\" where not all "
-                           "of it is meant; a list of names cannot be kept up to date");
+    if (r == 0 && (!request->store || json_member(select, "keys"))) {
+        r = error_set(error, ERROR_MALFORMED,
+                      "\"select\" wants \"store\", with \"prefix\" and \"glob\" where not all "
+                      "of it is meant; a list of names cannot be kept up to date");
     }
-    return result;
+    return r;
 }
 
 static int read_metric(struct index_request *request, struct error *error)
 {
     const char *metric = NULL;
     const char *distance_metric = NULL;
-    int result = member_string(request->body, "metric", METRIC_BYTES, &metric, error);
-    if (result == 0) {
-        result =
-            member_string(request->body, "distanceMetric", METRIC_BYTES, &distance_metric, error);
+    int r = member_string(request->body, "metric", METRIC_BYTES, &metric, error);
+    if (r == 0) {
+        r = member_string(request->body, "distanceMetric", METRIC_BYTES, &distance_metric, error);
     }
-    return result == 0 ? index_request_metric(metric, distance_metric, &request->metric, error)
-                       : result;
+    return r == 0 ? index_request_metric(metric, distance_metric, &request->metric, error) : r;
 }
 
 static int read_members(struct index_request *request, struct error *error)
 {
     const struct json *body = request->body;
-    int result = member_string(body, "name", LIMIT_MODEL_NAME, &request->name, error);
-    if (result == 0) {
-        result = index_request_check_name(request->name, error);
+    int r = member_string(body, "name", LIMIT_MODEL_NAME, &request->name, error);
+    if (r == 0) {
+        r = index_request_check_name(request->name, error);
     }
-    if (result == 0) {
-        result = read_model(body, request->model, request->version, error);
+    if (r == 0) {
+        r = read_model(body, request->model, request->version, error);
     }
-    if (result == 0) {
-        result = read_selection(request, error);
+    if (r == 0) {
+        r = read_selection(request, error);
     }
-    if (result == 0) {
-        result = read_metric(request, error);
+    if (r == 0) {
+        r = read_metric(request, error);
     }
-    return result == 0
+    return r == 0
                ? member_number(body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s, error)
-               : result;
+               : r;
 }
 
 int index_request_parse(const void *bytes, size_t size, struct index_request *ret_request,
@@ -125,13 +122,13 @@ int index_request_parse(const void *bytes, size_t size, struct index_request *re
                                     .metric = "cosine",
                                     .interval_s = DEFAULT_INTERVAL_S,
                                     .rules = SELECT_REQUEST_INIT};
-    int result = parse_object(bytes, size, &request.body, error);
-    if (result == 0) {
-        result = read_members(&request, error);
+    int r = parse_object(bytes, size, &request.body, error);
+    if (r == 0) {
+        r = read_members(&request, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         index_request_done(&request);
-        return result;
+        return r;
     }
     *ret_request = request;
     return 0;
@@ -150,16 +147,16 @@ int rebuild_request_parse(const void *bytes, size_t size, struct rebuild_request
 {
     cleanup_json struct json *body = NULL;
     struct rebuild_request request = {.exclude_defaults = false};
-    int result = parse_object(bytes, size, &body, error);
-    if (result < 0) {
-        return result;
+    int r = parse_object(bytes, size, &body, error);
+    if (r < 0) {
+        return r;
     }
-    result = member_bool(body, "exclude_defaults", &request.exclude_defaults, error);
-    if (result == 0 && (json_member(body, "model") || !request.exclude_defaults)) {
-        result = read_model(body, request.model, request.version, error);
+    r = member_bool(body, "exclude_defaults", &request.exclude_defaults, error);
+    if (r == 0 && (json_member(body, "model") || !request.exclude_defaults)) {
+        r = read_model(body, request.model, request.version, error);
     }
-    if (result == 0) {
+    if (r == 0) {
         *ret_request = request;
     }
-    return result;
+    return r;
 }

@@ -90,12 +90,12 @@ static int read_max_failures(const struct json *body, uint64_t *place, struct er
 static int read_key(struct job_request *request, size_t index, bool encoded, struct error *error)
 {
     const char *key = NULL;
-    int result = object_name_read_element(json_element(request->keys, index), encoded,
-                                          &request->names_pool, &key);
-    if (result == -ENOMEM) {
+    int r = object_name_read_element(json_element(request->keys, index), encoded,
+                                     &request->names_pool, &key);
+    if (r == -ENOMEM) {
         return error_memory(error, NULL);
     }
-    if (result < 0 || !key) {
+    if (r < 0 || !key) {
         return error_set(error, ERROR_MALFORMED,
                          "keys[%zu] must be a string, or {\"object\": \"...\", \"encoded\": true} "
                          "with a name that is percent-encoded",
@@ -126,9 +126,9 @@ static int read_keys(struct job_request *request, bool encoded, struct error *er
         return error_memory(error, NULL);
     }
     for (size_t i = 0; i < count; i++) {
-        int result = read_key(request, i, encoded, error);
-        if (result < 0) {
-            return result;
+        int r = read_key(request, i, encoded, error);
+        if (r < 0) {
+            return r;
         }
     }
     request->key_count = count;
@@ -139,26 +139,26 @@ static int read_keys(struct job_request *request, bool encoded, struct error *er
 static int read_selection(struct job_request *request, struct error *error)
 {
     const struct json *select = NULL;
-    int result = member_get(request->body, "select", JSON_TYPE_OBJECT, &select, error);
-    if (result == 0) {
-        result = member_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
+    int r = member_get(request->body, "select", JSON_TYPE_OBJECT, &select, error);
+    if (r == 0) {
+        r = member_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
     }
-    if (result == 0) {
-        result = member_object_name(select, "prefix", LIMIT_KEY_BYTES, &request->names_pool,
-                                    &request->prefix, error);
+    if (r == 0) {
+        r = member_object_name(select, "prefix", LIMIT_KEY_BYTES, &request->names_pool,
+                               &request->prefix, error);
     }
-    if (result == 0) {
-        result = member_object_name(select, "glob", LIMIT_KEY_BYTES, &request->names_pool,
-                                    &request->glob, error);
+    if (r == 0) {
+        r = member_object_name(select, "glob", LIMIT_KEY_BYTES, &request->names_pool,
+                               &request->glob, error);
     }
-    if (result == 0) {
-        result = member_get(select, "keys", JSON_TYPE_ARRAY, &request->keys, error);
+    if (r == 0) {
+        r = member_get(select, "keys", JSON_TYPE_ARRAY, &request->keys, error);
     }
-    if (result == 0) {
-        result = select_request_read(select, &request->rules, error);
+    if (r == 0) {
+        r = select_request_read(select, &request->rules, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     bool listing =
         *request->prefix || request->glob || request->rules.exclude || request->rules.sniff;
@@ -173,16 +173,16 @@ static int read_selection(struct job_request *request, struct error *error)
 
 static int read_standing(struct job_request *request, struct error *error)
 {
-    int result = member_bool(request->body, "standing", &request->standing, error);
-    if (result == 0) {
-        result = member_number(request->body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s,
-                               error);
+    int r = member_bool(request->body, "standing", &request->standing, error);
+    if (r == 0) {
+        r = member_number(request->body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s,
+                          error);
     }
-    if (result == 0 && request->standing && request->names) {
-        result = error_set(error, ERROR_MALFORMED,
-                           "\"standing\" wants a \"store\" to look through, not a list of names");
+    if (r == 0 && request->standing && request->names) {
+        r = error_set(error, ERROR_MALFORMED,
+                      "\"standing\" wants a \"store\" to look through, not a list of names");
     }
-    return result;
+    return r;
 }
 
 static int read_options(struct job_request *request, struct error *error)
@@ -192,42 +192,42 @@ static int read_options(struct job_request *request, struct error *error)
     const struct json *embedding = NULL;
     const struct json *model = NULL;
     const struct json *token = NULL;
-    int result = member_get(body, "model", JSON_TYPE_STRING, &model, error);
-    if (result == 0) {
-        result = member_split_model(json_get_string(model, NULL), request->model, request->version,
-                                    error);
+    int r = member_get(body, "model", JSON_TYPE_STRING, &model, error);
+    if (r == 0) {
+        r = member_split_model(json_get_string(model, NULL), request->model, request->version,
+                               error);
     }
-    if (result == 0) {
-        result = member_number(body, "top", 1, LIMIT_TOP, &request->top, error);
+    if (r == 0) {
+        r = member_number(body, "top", 1, LIMIT_TOP, &request->top, error);
     }
-    if (result == 0) {
-        result = member_get(body, "output", JSON_TYPE_OBJECT, &output, error);
+    if (r == 0) {
+        r = member_get(body, "output", JSON_TYPE_OBJECT, &output, error);
     }
-    if (result == 0) {
-        result = member_bool(output, "labels", &request->labels, error);
+    if (r == 0) {
+        r = member_bool(output, "labels", &request->labels, error);
     }
-    if (result == 0) {
-        result = member_get(output, "embedding", JSON_TYPE_STRING, &embedding, error);
+    if (r == 0) {
+        r = member_get(output, "embedding", JSON_TYPE_STRING, &embedding, error);
     }
-    if (result == 0) {
-        result = set_embedding(request, json_get_string(embedding, NULL), error);
+    if (r == 0) {
+        r = set_embedding(request, json_get_string(embedding, NULL), error);
     }
-    if (result == 0) {
-        result = member_number(body, "priority", 0, LIMIT_JOB_PRIORITY, &request->priority, error);
+    if (r == 0) {
+        r = member_number(body, "priority", 0, LIMIT_JOB_PRIORITY, &request->priority, error);
     }
-    if (result == 0) {
-        result = read_max_failures(body, &request->max_failures, error);
+    if (r == 0) {
+        r = read_max_failures(body, &request->max_failures, error);
     }
-    if (result == 0) {
-        result = member_bool(body, "cache", &request->cache, error);
+    if (r == 0) {
+        r = member_bool(body, "cache", &request->cache, error);
     }
-    if (result == 0) {
-        result = member_bool(body, "keep", &request->keep, error);
+    if (r == 0) {
+        r = member_bool(body, "keep", &request->keep, error);
     }
-    if (result == 0) {
-        result = member_get(body, "token", JSON_TYPE_STRING, &token, error);
+    if (r == 0) {
+        r = member_get(body, "token", JSON_TYPE_STRING, &token, error);
     }
-    return result == 0 ? set_token(request, json_get_string(token, NULL), error) : result;
+    return r == 0 ? set_token(request, json_get_string(token, NULL), error) : r;
 }
 
 int job_request_parse(const void *bytes, size_t size, struct job_request *ret_request,
@@ -239,22 +239,22 @@ int job_request_parse(const void *bytes, size_t size, struct job_request *ret_re
         return error_set(error, ERROR_TOO_LARGE, "the request is larger than %llu bytes",
                          (unsigned long long)LIMIT_JSON_BYTES);
     }
-    int result = json_parse(bytes, size, "request body", &request.body, error);
-    if (result == 0 && json_type_of(request.body) != JSON_TYPE_OBJECT) {
-        result = error_set(error, ERROR_MALFORMED, "the request body wants to be an object");
+    int r = json_parse(bytes, size, "request body", &request.body, error);
+    if (r == 0 && json_type_of(request.body) != JSON_TYPE_OBJECT) {
+        r = error_set(error, ERROR_MALFORMED, "the request body wants to be an object");
     }
-    if (result == 0) {
-        result = read_options(&request, error);
+    if (r == 0) {
+        r = read_options(&request, error);
     }
-    if (result == 0) {
-        result = read_selection(&request, error);
+    if (r == 0) {
+        r = read_selection(&request, error);
     }
-    if (result == 0) {
-        result = read_standing(&request, error);
+    if (r == 0) {
+        r = read_standing(&request, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         job_request_done(&request);
-        return result;
+        return r;
     }
     *ret_request = request;
     return 0;
@@ -288,9 +288,9 @@ static int query_number(const struct query *query, const char *name, uint64_t lo
 static int query_flag(const struct query *query, const char *name, bool *place, struct error *error)
 {
     uint64_t value = *place;
-    int result = query_number(query, name, 0, 1, &value, error);
+    int r = query_number(query, name, 0, 1, &value, error);
     *place = value != 0;
-    return result;
+    return r;
 }
 
 int job_request_from_query(const char *(*get)(void *context, const char *name), void *context,
@@ -301,42 +301,42 @@ int job_request_from_query(const char *(*get)(void *context, const char *name), 
     set_defaults(&request);
     uint64_t top = request.top;
     uint64_t priority = request.priority;
-    int result = member_split_model(get(context, "model"), request.model, request.version, error);
+    int r = member_split_model(get(context, "model"), request.model, request.version, error);
     request.names = true;
     request.store = get(context, "store");
-    if (result == 0 && request.store && strlen(request.store) > LIMIT_STORE_NAME) {
-        result = error_set(error, ERROR_TOO_LARGE, "\"store\" is longer than %u bytes",
-                           LIMIT_STORE_NAME);
+    if (r == 0 && request.store && strlen(request.store) > LIMIT_STORE_NAME) {
+        r = error_set(error, ERROR_TOO_LARGE, "\"store\" is longer than %u bytes",
+                      LIMIT_STORE_NAME);
     }
-    if (result == 0) {
-        result = query_number(&query, "top", 1, LIMIT_TOP, &top, error);
+    if (r == 0) {
+        r = query_number(&query, "top", 1, LIMIT_TOP, &top, error);
     }
-    if (result == 0) {
-        result = query_flag(&query, "labels", &request.labels, error);
+    if (r == 0) {
+        r = query_flag(&query, "labels", &request.labels, error);
     }
-    if (result == 0) {
-        result = set_embedding(&request, get(context, "embedding"), error);
+    if (r == 0) {
+        r = set_embedding(&request, get(context, "embedding"), error);
     }
-    if (result == 0) {
-        result = query_number(&query, "priority", 0, LIMIT_JOB_PRIORITY, &priority, error);
+    if (r == 0) {
+        r = query_number(&query, "priority", 0, LIMIT_JOB_PRIORITY, &priority, error);
     }
-    if (result == 0) {
-        result = query_number(&query, "max_failures", 0, INT64_MAX, &request.max_failures, error);
+    if (r == 0) {
+        r = query_number(&query, "max_failures", 0, INT64_MAX, &request.max_failures, error);
     }
-    if (result == 0) {
-        result = query_flag(&query, "cache", &request.cache, error);
+    if (r == 0) {
+        r = query_flag(&query, "cache", &request.cache, error);
     }
-    if (result == 0) {
-        result = query_flag(&query, "keep", &request.keep, error);
+    if (r == 0) {
+        r = query_flag(&query, "keep", &request.keep, error);
     }
-    if (result == 0) {
-        result = set_separator(&request, get(context, "separator"), error);
+    if (r == 0) {
+        r = set_separator(&request, get(context, "separator"), error);
     }
-    if (result == 0) {
-        result = set_token(&request, get(context, "token"), error);
+    if (r == 0) {
+        r = set_token(&request, get(context, "token"), error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     request.top = (uint32_t)top;
     request.priority = (uint32_t)priority;

@@ -28,13 +28,12 @@ int member_string(const struct json *object, const char *name, size_t longest, c
                   struct error *error)
 {
     const struct json *node = NULL;
-    int result = member_get(object, name, JSON_TYPE_STRING, &node, error);
-    if (result == 0 && json_length(node) > longest) {
-        result =
-            error_set(error, ERROR_TOO_LARGE, "\"%s\" is longer than %zu bytes", name, longest);
+    int r = member_get(object, name, JSON_TYPE_STRING, &node, error);
+    if (r == 0 && json_length(node) > longest) {
+        r = error_set(error, ERROR_TOO_LARGE, "\"%s\" is longer than %zu bytes", name, longest);
     }
-    *place = result == 0 ? json_get_string(node, *place) : *place;
-    return result;
+    *place = r == 0 ? json_get_string(node, *place) : *place;
+    return r;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): as member_string, and the memory. */
@@ -44,23 +43,23 @@ int member_object_name(const struct json *object, const char *name, size_t longe
     const struct json *node = NULL;
     const char *bytes = NULL;
     bool encoded = false;
-    int result = member_get(object, name, JSON_TYPE_STRING, &node, error);
-    if (result == 0) {
-        result = member_bool(object, "encoded", &encoded, error);
+    int r = member_get(object, name, JSON_TYPE_STRING, &node, error);
+    if (r == 0) {
+        r = member_bool(object, "encoded", &encoded, error);
     }
-    if (result < 0 || !node) {
-        return result;
+    if (r < 0 || !node) {
+        return r;
     }
     if (json_length(node) > (encoded ? 3 * longest : longest)) {
         return error_set(error, ERROR_TOO_LARGE, "\"%s\" is longer than %zu bytes", name, longest);
     }
-    result = object_name_read(object, name, pool, &bytes);
-    if (result < 0) {
-        return result == -ENOMEM ? error_memory(error, NULL)
-                                 : error_set(error, ERROR_MALFORMED,
-                                             "\"%s\" is marked as encoded, and has a '%%' without "
-                                             "two hexadecimal digits, or %%00",
-                                             name);
+    r = object_name_read(object, name, pool, &bytes);
+    if (r < 0) {
+        return r == -ENOMEM ? error_memory(error, NULL)
+                            : error_set(error, ERROR_MALFORMED,
+                                        "\"%s\" is marked as encoded, and has a '%%' without "
+                                        "two hexadecimal digits, or %%00",
+                                        name);
     }
     if (strlen(bytes) > longest) {
         return error_set(error, ERROR_TOO_LARGE, "\"%s\" is longer than %zu bytes", name, longest);
@@ -72,9 +71,9 @@ int member_object_name(const struct json *object, const char *name, size_t longe
 int member_bool(const struct json *object, const char *name, bool *place, struct error *error)
 {
     const struct json *node = NULL;
-    int result = member_get(object, name, JSON_TYPE_BOOL, &node, error);
+    int r = member_get(object, name, JSON_TYPE_BOOL, &node, error);
     *place = json_get_bool(node, *place);
-    return result;
+    return r;
 }
 
 int member_bad_number(const char *name, uint64_t lowest, uint64_t highest, struct error *error)

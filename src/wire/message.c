@@ -210,9 +210,9 @@ int message_check_thumbnail(const struct message_done *done, uint64_t area_bytes
                             struct error *error)
 {
     const struct tensor_ref *ref = &done->outputs[0];
-    int result = message_check_tensors(done->outputs, done->output_count, 1, area_bytes, error);
-    if (result < 0) {
-        return result;
+    int r = message_check_tensors(done->outputs, done->output_count, 1, area_bytes, error);
+    if (r < 0) {
+        return r;
     }
     if (done->output_count != 1 || ref->datatype != DATATYPE_UINT8 || ref->shape.rank != 1 ||
         ref->size_bytes == 0 || ref->size_bytes > LIMIT_THUMBNAIL_BYTES) {

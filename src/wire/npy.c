@@ -123,12 +123,12 @@ int npy_parse(const void *bytes, size_t size, struct npy *ret_npy, struct error 
     memcpy(header, file + start, length);
     header[length] = '\0';
     struct npy npy = {.data_offset = start + length, .data_size = size - start - length};
-    int result = parse_type(header, &npy, error);
-    if (result == 0) {
-        result = parse_shape(header, &npy, error);
+    int r = parse_type(header, &npy, error);
+    if (r == 0) {
+        r = parse_shape(header, &npy, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     size_t count = 0;
     if (tensor_shape_count(&npy.shape, &count) < 0 ||

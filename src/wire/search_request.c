@@ -31,11 +31,11 @@ static int read_name(struct search_request *request, size_t index, const struct 
 {
     const char *name = NULL;
     bool encoded = json_get_bool(json_member(request->body, "encoded"), false);
-    int result = object_name_read_element(node, encoded, &request->names_pool, &name);
-    if (result == -ENOMEM) {
+    int r = object_name_read_element(node, encoded, &request->names_pool, &name);
+    if (r == -ENOMEM) {
         return error_memory(error, NULL);
     }
-    if (result < 0 || !name || name[0] == '\0') {
+    if (r < 0 || !name || name[0] == '\0') {
         return error_set(error, ERROR_MALFORMED, "an object's name, \"STORE/KEY\", is wanted");
     }
     if (strlen(name) > NAME_BYTES) {
@@ -63,9 +63,9 @@ static int check_count(const char *name, const struct json *list, struct error *
 static int read_objects(struct search_request *request, struct error *error)
 {
     request->by = SEARCH_BY_OBJECT;
-    int result = request->list ? check_count("objects", request->node, error) : 0;
-    if (result < 0) {
-        return result;
+    int r = request->list ? check_count("objects", request->node, error) : 0;
+    if (r < 0) {
+        return r;
     }
     request->query_count = request->list ? json_length(request->node) : 1;
     request->objects =
@@ -73,11 +73,11 @@ static int read_objects(struct search_request *request, struct error *error)
     if (!request->objects) {
         return error_memory(error, NULL);
     }
-    for (size_t i = 0; i < request->query_count && result == 0; i++) {
+    for (size_t i = 0; i < request->query_count && r == 0; i++) {
         const struct json *node = request->list ? json_element(request->node, i) : request->node;
-        result = read_name(request, i, node, error);
+        r = read_name(request, i, node, error);
     }
-    return result;
+    return r;
 }
 
 /* ---- vectors ---- */
@@ -111,9 +111,9 @@ static const struct json *vector_node(const struct search_request *request, size
 static int read_vectors(struct search_request *request, struct error *error)
 {
     request->by = SEARCH_BY_VECTOR;
-    int result = request->list ? check_count("vectors", request->node, error) : 0;
-    if (result < 0) {
-        return result;
+    int r = request->list ? check_count("vectors", request->node, error) : 0;
+    if (r < 0) {
+        return r;
     }
     request->query_count = request->list ? json_length(request->node) : 1;
     size_t dimension = json_length(vector_node(request, 0));
@@ -135,11 +135,11 @@ static int read_vectors(struct search_request *request, struct error *error)
     if (!request->vectors) {
         return error_memory(error, NULL);
     }
-    for (size_t i = 0; i < request->query_count && result == 0; i++) {
-        result = read_vector(vector_node(request, i), request->dimension,
-                             request->vectors + i * dimension, error);
+    for (size_t i = 0; i < request->query_count && r == 0; i++) {
+        r = read_vector(vector_node(request, i), request->dimension,
+                        request->vectors + i * dimension, error);
     }
-    return result;
+    return r;
 }
 
 /* ---- the body ---- */
@@ -199,21 +199,21 @@ static int read_min_score(struct search_request *request, struct error *error)
 static int read_members(struct search_request *request, struct error *error)
 {
     const struct json *body = request->body;
-    int result = read_what(request, error);
-    if (result == 0) {
-        result = member_number(body, "topK", 1, LIMIT_SEARCH_HITS, &request->k, error);
+    int r = read_what(request, error);
+    if (r == 0) {
+        r = member_number(body, "topK", 1, LIMIT_SEARCH_HITS, &request->k, error);
     }
-    if (result == 0) {
-        result = member_number(body, "k", 1, LIMIT_SEARCH_HITS, &request->k, error);
+    if (r == 0) {
+        r = member_number(body, "k", 1, LIMIT_SEARCH_HITS, &request->k, error);
     }
-    if (result == 0) {
-        result = member_object_name(body, "prefix", NAME_BYTES, &request->names_pool,
-                                    &request->prefix, error);
+    if (r == 0) {
+        r = member_object_name(body, "prefix", NAME_BYTES, &request->names_pool, &request->prefix,
+                               error);
     }
-    if (result == 0) {
-        result = read_min_score(request, error);
+    if (r == 0) {
+        r = read_min_score(request, error);
     }
-    return result == 0 ? member_bool(body, "self", &request->self, error) : result;
+    return r == 0 ? member_bool(body, "self", &request->self, error) : r;
 }
 
 int search_request_parse(const void *bytes, size_t size, struct search_request *ret_request,
@@ -224,16 +224,16 @@ int search_request_parse(const void *bytes, size_t size, struct search_request *
         return error_set(error, ERROR_TOO_LARGE, "the request body has more than %d values",
                          VALUES_MAX);
     }
-    int result = json_parse(bytes, size, "request body", &request.body, error);
-    if (result == 0 && json_type_of(request.body) != JSON_TYPE_OBJECT) {
-        result = error_set(error, ERROR_MALFORMED, "the request body wants to be an object");
+    int r = json_parse(bytes, size, "request body", &request.body, error);
+    if (r == 0 && json_type_of(request.body) != JSON_TYPE_OBJECT) {
+        r = error_set(error, ERROR_MALFORMED, "the request body wants to be an object");
     }
-    if (result == 0) {
-        result = read_members(&request, error);
+    if (r == 0) {
+        r = read_members(&request, error);
     }
-    if (result < 0) {
+    if (r < 0) {
         search_request_done(&request);
-        return result;
+        return r;
     }
     *ret_request = request;
     return 0;
@@ -274,20 +274,20 @@ int search_request_from_query(const char *(*query)(void *context, const char *na
     const char *prefix = query(context, "prefix");
     const char *min_score = query(context, "min_score");
     request.prefix = prefix ? prefix : "";
-    int result = query_k(query(context, "topK"), &request.k, error);
-    if (result == 0) {
-        result = query_k(query(context, "k"), &request.k, error);
+    int r = query_k(query(context, "topK"), &request.k, error);
+    if (r == 0) {
+        r = query_k(query(context, "k"), &request.k, error);
     }
-    if (result == 0 && min_score) {
+    if (r == 0 && min_score) {
         request.has_min_score = true;
         if (!search_request_number(min_score, &request.min_score)) {
-            result = error_set(error, ERROR_MALFORMED, "\"min_score\" wants a number");
+            r = error_set(error, ERROR_MALFORMED, "\"min_score\" wants a number");
         }
     }
-    if (result == 0) {
+    if (r == 0) {
         *ret_request = request;
     }
-    return result;
+    return r;
 }
 
 void search_request_done(struct search_request *request)

@@ -159,9 +159,9 @@ static int begin_entry(struct tar_reader *reader, bool directory, uint64_t size,
     }
     reader->bytes_left -= size;
     const struct tar_entry entry = {reader->path, directory, size};
-    int result = reader->receiver->begin(reader->context, &entry, error);
-    if (result < 0 || directory) {
-        return result;
+    int r = reader->receiver->begin(reader->context, &entry, error);
+    if (r < 0 || directory) {
+        return r;
     }
     expect(reader, TAR_DATA, size);
     if (size == 0) {
@@ -311,9 +311,9 @@ static int finish_extra(struct tar_reader *reader, struct error *error)
     }
     for (size_t at = 0; at < reader->filled;) {
         size_t length = 0;
-        int result = read_record(reader, reader->extra + at, reader->filled - at, &length, error);
-        if (result < 0) {
-            return result;
+        int r = read_record(reader, reader->extra + at, reader->filled - at, &length, error);
+        if (r < 0) {
+            return r;
         }
         at += length;
     }
@@ -325,27 +325,27 @@ static int take_content(struct tar_reader *reader, const char *bytes, size_t siz
                         size_t *ret_taken, struct error *error)
 {
     size_t take = size < reader->left ? size : (size_t)reader->left;
-    int result = 0;
+    int r = 0;
     *ret_taken = take;
     if (reader->state == TAR_DATA) {
-        result = reader->receiver->data(reader->context, bytes, take, error);
+        r = reader->receiver->data(reader->context, bytes, take, error);
     } else if (reader->state == TAR_EXTRA) {
         memcpy(reader->extra + reader->filled, bytes, take);
         reader->filled += take;
     }
     reader->left -= take;
-    if (result < 0 || reader->left > 0) {
-        return result;
+    if (r < 0 || reader->left > 0) {
+        return r;
     }
     enum tar_state done = reader->state;
     reader->state = reader->padding > 0 ? TAR_PADDING : TAR_HEADER;
     if (done == TAR_DATA) {
-        result = reader->receiver->end(reader->context, error);
+        r = reader->receiver->end(reader->context, error);
     } else if (done == TAR_EXTRA) {
-        result = finish_extra(reader, error);
+        r = finish_extra(reader, error);
     }
     reader->filled = 0;
-    return result;
+    return r;
 }
 
 static int take_some(struct tar_reader *reader, const char *bytes, size_t size, size_t *ret_taken,
@@ -389,10 +389,10 @@ int tar_reader_feed(struct tar_reader *reader, const void *bytes, size_t size, s
     }
     while (size > 0) {
         size_t taken = 0;
-        int result = take_some(reader, next, size, &taken, error);
-        if (result < 0) {
-            reader->failed = result;
-            return result;
+        int r = take_some(reader, next, size, &taken, error);
+        if (r < 0) {
+            reader->failed = r;
+            return r;
         }
         next += taken;
         size -= taken;

@@ -52,8 +52,8 @@ int channel_receive(int socket, union message *ret_message, int ret_fds[2])
     }
     take_descriptors(&header, ret_fds);
     struct error error = {0};
-    int result = message_check(ret_message, (size_t)received, &error);
-    if (result < 0 || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+    int r = message_check(ret_message, (size_t)received, &error);
+    if (r < 0 || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
         return -EBADMSG;
     }
     return 1;

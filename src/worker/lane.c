@@ -88,10 +88,10 @@ static int check_inputs(const struct lane *lane, const struct message_run *run, 
         return error_set(error, ERROR_UNFIT, "the model takes %u inputs, not %u",
                          signature->input_count, run->input_count);
     }
-    int result = message_check_tensors(run->inputs, run->input_count, signature->input_count,
-                                       lane->input_bytes, error);
-    if (result < 0) {
-        return result;
+    int r = message_check_tensors(run->inputs, run->input_count, signature->input_count,
+                                  lane->input_bytes, error);
+    if (r < 0) {
+        return r;
     }
     struct tensor_set seen = {{0}};
     for (uint32_t i = 0; i < run->input_count; i++) {
@@ -106,9 +106,9 @@ static int check_inputs(const struct lane *lane, const struct message_run *run, 
                              datatype_name((enum datatype)ref->datatype),
                              tensor_shape_text(&ref->shape, has, sizeof has));
         }
-        result = check_input_data(lane, ref, info->name, error);
-        if (result < 0) {
-            return result;
+        r = check_input_data(lane, ref, info->name, error);
+        if (r < 0) {
+            return r;
         }
         tensor_set_add(&seen, ref->index);
     }
@@ -133,11 +133,11 @@ static int prepare_image(struct lane *lane, const struct message_run *run,
     if (!program->has_pipeline || run->input_size > lane->input_bytes) {
         return error_set(error, ERROR_UNFIT, "this model takes tensors, not images");
     }
-    int result =
+    int r =
         media_image_to_tensor(lane->media, &program->pipeline, lane->input, (size_t)run->input_size,
                               lane->tensor, program->image_bytes, &height, &width, error);
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     size_t batch = (size_t)program->image_shape.dims[0];
     for (size_t i = 1; i < batch; i++) {
@@ -211,16 +211,16 @@ static int make_thumbnail(struct lane *lane, struct error *error)
         return error_set(error, ERROR_MALFORMED, "the image is larger than its buffer");
     }
     int64_t start = clock_now_ns();
-    int result = thumbnail_make(lane->media, run->edge, lane->input, (size_t)run->input_size,
-                                &thumbnail, error);
+    int r = thumbnail_make(lane->media, run->edge, lane->input, (size_t)run->input_size, &thumbnail,
+                           error);
     done->decode_ns = clock_now_ns() - start;
-    if (result == 0) {
+    if (r == 0) {
         done->outputs[0] = (struct tensor_ref){.datatype = DATATYPE_UINT8,
                                                .shape = {1, {(int64_t)thumbnail.size}},
                                                .size_bytes = thumbnail.size};
         done->output_count = 1;
     }
-    return result;
+    return r;
 }
 
 static int handle_run(struct lane *lane, struct error *error)
@@ -234,31 +234,31 @@ static int handle_run(struct lane *lane, struct error *error)
     engine_run->area = lane->output;
     engine_run->area_size = lane->output_bytes;
     int64_t start = clock_now_ns();
-    int result = 0;
+    int r = 0;
     if (run->kind == RUN_IMAGE) {
-        result = prepare_image(lane, run, &lane->inputs[0], error);
+        r = prepare_image(lane, run, &lane->inputs[0], error);
         engine_run->input_count = 1;
     } else {
-        result = check_inputs(lane, run, error);
-        if (result == 0) {
+        r = check_inputs(lane, run, error);
+        if (r == 0) {
             engine_run->input_count = prepare_tensors(lane, run, lane->inputs);
         }
     }
     int64_t prepared = clock_now_ns();
     done->decode_ns = prepared - start;
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     struct engine_model *model = NULL;
     if (run->all_cores) {
         model = atomic_load(&program->all_cores);
     }
-    result = program->engine->run(model ? model : program->model, engine_run, error);
+    r = program->engine->run(model ? model : program->model, engine_run, error);
     done->run_ns = clock_now_ns() - prepared;
-    if (result == 0) {
+    if (r == 0) {
         take_outputs(lane, engine_run, run->kind == RUN_IMAGE, done);
     }
-    return result;
+    return r;
 }
 
 static void answer_request(struct lane *lane)
@@ -307,9 +307,9 @@ static void *lane_main(void *argument)
 int lane_start(struct lane *lane, struct program *program)
 {
     lane->program = program;
-    int result = media_new(&lane->media);
-    if (result < 0) {
-        return result;
+    int r = media_new(&lane->media);
+    if (r < 0) {
+        return r;
     }
     if (program->has_pipeline) {
         size_t bytes = (size_t)program->image_shape.dims[0] * program->image_bytes;
@@ -320,9 +320,9 @@ int lane_start(struct lane *lane, struct program *program)
         }
     }
     pthread_t thread;
-    result = pthread_create(&thread, NULL, lane_main, lane);
-    if (result == 0) {
+    r = pthread_create(&thread, NULL, lane_main, lane);
+    if (r == 0) {
         (void)pthread_detach(thread);
     }
-    return -result;
+    return -r;
 }

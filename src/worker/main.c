@@ -78,8 +78,8 @@ static int send_tensors(struct worker *worker)
     const struct engine_signature *signature = worker->program.signature;
     struct message_tensors *told = &worker->message.tensors;
     uint32_t total = signature->input_count + signature->output_count;
-    int result = 0;
-    for (uint32_t first = 0; first < total && result == 0; first += told->count) {
+    int r = 0;
+    for (uint32_t first = 0; first < total && r == 0; first += told->count) {
         told->header = (struct message_header){MESSAGE_VERSION, MESSAGE_TENSORS};
         told->first = first;
         told->count = total - first < MESSAGE_TENSORS_MAX ? total - first : MESSAGE_TENSORS_MAX;
@@ -91,17 +91,17 @@ static int send_tensors(struct worker *worker)
                                    : (struct message_tensor){.info = signature->outputs[output],
                                                              .seen = worker->program.seen[output]};
         }
-        result = channel_send(CONTROL_FD, &worker->message);
+        r = channel_send(CONTROL_FD, &worker->message);
     }
-    return result;
+    return r;
 }
 
 static int start_lanes(struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->lane_count; i++) {
-        int result = lane_start(worker->lanes[i], &worker->program);
-        if (result < 0) {
-            return result;
+        int r = lane_start(worker->lanes[i], &worker->program);
+        if (r < 0) {
+            return r;
         }
     }
     return 0;
@@ -118,57 +118,55 @@ static int load(struct worker *worker)
     fill_loaded(worker, outcome, &error);
     bool slow = outcome == 0 && request.cores > 1 && worker->program.run_ns >= request.slow_run_ns;
     worker->message.loaded.all_cores = slow;
-    int result = channel_send(CONTROL_FD, &worker->message);
-    if (result == 0 && outcome == 0) {
-        result = send_tensors(worker);
+    int r = channel_send(CONTROL_FD, &worker->message);
+    if (r == 0 && outcome == 0) {
+        r = send_tensors(worker);
     }
-    if (result == 0 && slow) {
+    if (r == 0 && slow) {
         program_load_all_cores(&worker->program, &request);
     }
     program_release_files(&worker->program);
-    return result;
+    return r;
 }
 
 static int handle_message(struct worker *worker, int fds[2])
 {
     struct error error = {0};
-    int result = 0;
+    int r = 0;
     switch (worker->message.header.type) {
     case MESSAGE_LANE:
         if (worker->lane_count == LIMIT_LANES || fds[0] < 0 || fds[1] < 0) {
             return -1;
         }
-        result =
-            lane_new(&worker->message.lane, fds[0], fds[1], &worker->lanes[worker->lane_count]);
-        worker->lane_count += result == 0;
-        return result;
+        r = lane_new(&worker->message.lane, fds[0], fds[1], &worker->lanes[worker->lane_count]);
+        worker->lane_count += r == 0;
+        return r;
     case MESSAGE_FILE:
-        result = fds[0] < 0
-                     ? -1
-                     : program_add_file(&worker->program, &worker->message.file, fds[0], &error);
+        r = fds[0] < 0 ? -1
+                       : program_add_file(&worker->program, &worker->message.file, fds[0], &error);
         break;
     case MESSAGE_LOAD:
         return load(worker);
     default:
         return -1;
     }
-    if (result < 0) {
+    if (r < 0) {
         (void)say(error.message);
     }
-    return result;
+    return r;
 }
 
 static int serve(struct worker *worker)
 {
     int fds[2];
-    int result = 0;
-    while ((result = channel_receive(CONTROL_FD, &worker->message, fds)) > 0) {
-        result = handle_message(worker, fds);
-        if (result < 0) {
+    int r = 0;
+    while ((r = channel_receive(CONTROL_FD, &worker->message, fds)) > 0) {
+        r = handle_message(worker, fds);
+        if (r < 0) {
             break;
         }
     }
-    return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* ONNX Runtime's StringNormalizer compares by this locale, and opens it when a session is made,

@@ -106,9 +106,9 @@ static int find_image_input(struct program *program, struct error *error)
 
 static int match_pipeline(struct program *program, struct error *error)
 {
-    int result = find_image_input(program, error);
-    if (result < 0) {
-        return result;
+    int r = find_image_input(program, error);
+    if (r < 0) {
+        return r;
     }
     const struct tensor_info *input = &program->signature->inputs[program->image_input];
     const struct pipeline *pipeline = &program->pipeline;
@@ -244,13 +244,13 @@ static void note_untried(struct program *program, uint32_t open, const struct er
 /* Twice: the first run also pays for what is made once. */
 static int run_twice(struct program *program, struct engine_run *run, struct error *error)
 {
-    int result = 0;
-    for (int i = 0; i < 2 && result == 0; i++) {
+    int r = 0;
+    for (int i = 0; i < 2 && r == 0; i++) {
         int64_t start = clock_now_ns();
-        result = program->engine->run(program->model, run, error);
+        r = program->engine->run(program->model, run, error);
         program->run_ns = clock_now_ns() - start;
     }
-    return result;
+    return r;
 }
 
 /* A picture that is not blank: a model may find nothing in one that is, and stumble over that. */
@@ -278,18 +278,18 @@ static int try_model(struct program *program, struct engine_run *run, struct eng
                      uint32_t open, struct error *error)
 {
     struct error first = {0};
-    int result = run_twice(program, run, &first);
+    int r = run_twice(program, run, &first);
     *error = first;
-    if (result < 0 && first.code == ERROR_UNFIT && program->has_pipeline) {
+    if (r < 0 && first.code == ERROR_UNFIT && program->has_pipeline) {
         fill_with_pattern(&inputs[program->image_input]);
-        result = run_twice(program, run, error);
+        r = run_twice(program, run, error);
     }
-    if (result < 0 && error->code == ERROR_UNFIT) {
+    if (r < 0 && error->code == ERROR_UNFIT) {
         note_untried(program, open, &first);
         run->output_count = 0;
-        result = 0;
+        r = 0;
     }
-    return result;
+    return r;
 }
 
 static int trial_run(struct program *program, struct error *error)
@@ -306,11 +306,11 @@ static int trial_run(struct program *program, struct error *error)
         return error_memory(error, NULL);
     }
     run.area = area;
-    int result = make_blank(program, inputs, &open, error);
-    if (result == 0) {
-        result = try_model(program, &run, inputs, open, error);
+    int r = make_blank(program, inputs, &open, error);
+    if (r == 0) {
+        r = try_model(program, &run, inputs, open, error);
     }
-    for (uint32_t i = 0; i < run.output_count && result == 0; i++) {
+    for (uint32_t i = 0; i < run.output_count && r == 0; i++) {
         program->seen[run.outputs[i].index] = run.outputs[i].shape;
         if (sums_to_one(&run.outputs[i])) {
             tensor_set_add(&program->probabilities, run.outputs[i].index);
@@ -320,7 +320,7 @@ static int trial_run(struct program *program, struct error *error)
         free(inputs[i].data);
     }
     (void)munmap(area, TRIAL_AREA_BYTES);
-    return result;
+    return r;
 }
 
 int program_load(struct program *program, const struct message_load *load, struct error *error)
@@ -328,21 +328,21 @@ int program_load(struct program *program, const struct message_load *load, struc
     if (!program->onnx.path) {
         return error_set(error, ERROR_INTERNAL, "no model file was handed over");
     }
-    int result = program->engine->load(program->environment, &program->onnx, program->files,
-                                       program->file_count, 1, &program->model, error);
-    if (result < 0) {
-        return result;
+    int r = program->engine->load(program->environment, &program->onnx, program->files,
+                                  program->file_count, 1, &program->model, error);
+    if (r < 0) {
+        return r;
     }
     program->signature = program->engine->signature(program->model);
     program->has_pipeline = load->has_pipeline != 0;
     program->pipeline = load->pipeline;
     if (program->has_pipeline) {
-        result = match_pipeline(program, error);
+        r = match_pipeline(program, error);
     }
-    if (result == 0) {
-        result = trial_run(program, error);
+    if (r == 0) {
+        r = trial_run(program, error);
     }
-    return result;
+    return r;
 }
 
 void program_load_all_cores(struct program *program, const struct message_load *load)

@@ -55,17 +55,17 @@ static int set_limit(__rlimit_resource_t resource, uint64_t value, struct error 
 
 static int set_limits(const struct sandbox_options *options, struct error *error)
 {
-    int result = set_limit(RLIMIT_CORE, 0, error);
-    if (result == 0) {
-        result = set_limit(RLIMIT_FSIZE, 0, error);
+    int r = set_limit(RLIMIT_CORE, 0, error);
+    if (r == 0) {
+        r = set_limit(RLIMIT_FSIZE, 0, error);
     }
-    if (result == 0) {
-        result = set_limit(RLIMIT_NOFILE, OPEN_FILES, error);
+    if (r == 0) {
+        r = set_limit(RLIMIT_NOFILE, OPEN_FILES, error);
     }
-    if (result == 0 && options->memory_bytes > 0 && !UNDER_SANITIZER) {
-        result = set_limit(RLIMIT_AS, options->memory_bytes, error);
+    if (r == 0 && options->memory_bytes > 0 && !UNDER_SANITIZER) {
+        r = set_limit(RLIMIT_AS, options->memory_bytes, error);
     }
-    return result;
+    return r;
 }
 
 /* A worker of a root daemon becomes nobody: it needs nothing that root may do. */
@@ -122,36 +122,35 @@ static int deny_file_system(int *ret_abi, struct error *error)
         return error_set(error, ERROR_INTERNAL, "Landlock: %s",
                          error_text(errno, text, sizeof text));
     }
-    int result = 0;
+    int r = 0;
     if (syscall(SYS_landlock_restrict_self, (int)ruleset, 0) < 0) {
-        result =
-            error_set(error, ERROR_INTERNAL, "Landlock: %s", error_text(errno, text, sizeof text));
+        r = error_set(error, ERROR_INTERNAL, "Landlock: %s", error_text(errno, text, sizeof text));
     }
     (void)close((int)ruleset);
     *ret_abi = (int)abi;
-    return result;
+    return r;
 }
 
 int sandbox_enter(const struct sandbox_options *options, struct sandbox_state *ret_state,
                   struct error *error)
 {
     (void)setsid();
-    int result = set_limits(options, error);
-    if (result == 0) {
-        result = drop_root(error);
+    int r = set_limits(options, error);
+    if (r == 0) {
+        r = drop_root(error);
     }
-    if (result == 0) {
-        result = die_with_parent(options->parent, error); /* setuid clears it, so after that */
+    if (r == 0) {
+        r = die_with_parent(options->parent, error); /* setuid clears it, so after that */
     }
-    if (result == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-        result = error_set(error, ERROR_INTERNAL, "worker: no_new_privs is refused");
+    if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+        r = error_set(error, ERROR_INTERNAL, "worker: no_new_privs is refused");
     }
-    if (result == 0) {
-        result = deny_file_system(&ret_state->landlock_abi, error);
+    if (r == 0) {
+        r = deny_file_system(&ret_state->landlock_abi, error);
     }
     ret_state->seccomp = false;
-    if (result == 0 && !UNDER_SANITIZER) {
-        result = syscall_filter_install(options->control_fd, &ret_state->seccomp, error);
+    if (r == 0 && !UNDER_SANITIZER) {
+        r = syscall_filter_install(options->control_fd, &ret_state->seccomp, error);
     }
-    return result;
+    return r;
 }

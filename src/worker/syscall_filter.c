@@ -101,10 +101,10 @@ static void look_up_names(void)
 static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        int result = seccomp_rule_add(filter, action, calls[i], 0);
+        int r = seccomp_rule_add(filter, action, calls[i], 0);
         /* A call that this architecture does not have needs no rule. */
-        if (result < 0 && result != -EDOM && result != -EINVAL) {
-            return result;
+        if (r < 0 && r != -EDOM && r != -EINVAL) {
+            return r;
         }
     }
     return 0;
@@ -113,46 +113,46 @@ static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, 
 /* Calls that are fine with certain arguments only. */
 static int add_conditional(scmp_filter_ctx filter)
 {
-    int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
-    if (result == 0) { /* memory that can be executed is not to be had */
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
+                             SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
+    if (r == 0) { /* memory that can be executed is not to be had */
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     }
-    if (result == 0) {
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    if (r == 0) {
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     }
-    if (result == 0) { /* threads, never processes */
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    if (r == 0) { /* threads, never processes */
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                             SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
     }
-    if (result == 0) { /* glibc then falls back to clone, whose flags a filter can see */
-        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    if (r == 0) { /* glibc then falls back to clone, whose flags a filter can see */
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     }
-    if (result == 0) { /* abort() */
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+    if (r == 0) { /* abort() */
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
     }
-    if (result == 0) {
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+    if (r == 0) {
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+                             SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
     }
-    return result;
+    return r;
 }
 
 static int build_filter(scmp_filter_ctx filter)
 {
-    int result = add_calls(filter, SCMP_ACT_ALLOW, allowed_calls,
-                           sizeof allowed_calls / sizeof allowed_calls[0]);
-    if (result == 0) {
-        result = add_calls(filter, SCMP_ACT_ERRNO(EACCES), path_calls,
-                           sizeof path_calls / sizeof path_calls[0]);
+    int r = add_calls(filter, SCMP_ACT_ALLOW, allowed_calls,
+                      sizeof allowed_calls / sizeof allowed_calls[0]);
+    if (r == 0) {
+        r = add_calls(filter, SCMP_ACT_ERRNO(EACCES), path_calls,
+                      sizeof path_calls / sizeof path_calls[0]);
     }
-    if (result == 0) {
-        result = add_conditional(filter);
+    if (r == 0) {
+        r = add_conditional(filter);
     }
-    return result;
+    return r;
 }
 
 /* A kernel without filters, or a container that lets nobody set one. */
@@ -174,21 +174,20 @@ int syscall_filter_install(int control_fd, bool *ret_installed, struct error *er
     if (!filter) {
         return error_set(error, ERROR_MEMORY, "seccomp: out of memory");
     }
-    int result = build_filter(filter);
+    int r = build_filter(filter);
     bool refused = false;
-    if (result == 0) {
+    if (r == 0) {
         errno = 0; /* the kernel's word: what libseccomp returns is one for all, by its version */
-        result = seccomp_load(filter);
-        refused = result < 0 && is_refused(errno);
+        r = seccomp_load(filter);
+        refused = r < 0 && is_refused(errno);
     }
     seccomp_release(filter);
     if (refused) {
         return 0;
     }
-    if (result < 0) {
+    if (r < 0) {
         char text[64];
-        return error_set(error, ERROR_INTERNAL, "seccomp: %s",
-                         error_text(result, text, sizeof text));
+        return error_set(error, ERROR_INTERNAL, "seccomp: %s", error_text(r, text, sizeof text));
     }
     *ret_installed = true;
     return 0;

@@ -28,12 +28,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int fd = memfd_create("npy", MFD_CLOEXEC);
     require(fd >= 0 && write(fd, data, size) == (ssize_t)size);
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int result = npy_reader_open(&reader, path);
-    while (result == 0 && rows < reader.count) {
-        result = npy_reader_next(&reader);
-        rows += result == 0;
+    int r = npy_reader_open(&reader, path);
+    while (r == 0 && rows < reader.count) {
+        r = npy_reader_next(&reader);
+        rows += r == 0;
     }
-    require((result != 0) == (reader.fault[0] != '\0'));
+    require((r != 0) == (reader.fault[0] != '\0'));
     require(rows == 0 || rows * reader.width * reader.value_size <= size);
     npy_reader_close(&reader);
     (void)close(fd);

@@ -67,8 +67,8 @@ static void run_once(struct worker_process *worker, enum run_kind kind)
     const struct message_done *done = NULL;
     const char *output = NULL;
     struct error error = {0};
-    int result = worker_process_run(worker, 0, &run, &done, &output, &error);
-    if (result == 0) {
+    int r = worker_process_run(worker, 0, &run, &done, &output, &error);
+    if (r == 0) {
         check_outputs(done, output);
         if (kind == RUN_THUMBNAIL &&
             (done->output_count != 1 || done->outputs[0].size_bytes > LIMIT_THUMBNAIL_BYTES)) {
@@ -127,8 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (wait_message(worker, clock_now_ns() + NS_PER_S, MESSAGE_LOADED, &message, &error) ==
             0) {
             take_facts(worker, &pipeline, &message.loaded);
-            int result = take_tensors(worker, clock_now_ns() + NS_PER_S, &message, &error);
-            (void)result; /* whatever is there is used below */
+            int r = take_tensors(worker, clock_now_ns() + NS_PER_S, &message, &error);
+            (void)r; /* whatever is there is used below */
         }
     }
     worker->facts.output_count = worker->facts.output_count ? worker->facts.output_count : 3;

@@ -59,9 +59,9 @@ static int decode(struct decoder *decoder, const struct input *input,
                   struct error *error)
 {
     *ret_rows = NULL;
-    int result = decoder_open(decoder, input->bytes, input->size, info, error);
-    if (result < 0) {
-        return result;
+    int r = decoder_open(decoder, input->bytes, input->size, info, error);
+    if (r < 0) {
+        return r;
     }
     if (strcmp(info->format, FUZZ_FORMAT) != 0 ||
         (uint64_t)info->width * info->height > PIXELS_MAX) {
@@ -76,20 +76,20 @@ static int decode(struct decoder *decoder, const struct input *input,
     if (!rows) {
         abort();
     }
-    result = input->on_white ? decoder_flatten(decoder, error) : 0;
-    result = result < 0 ? result : decoder_start(decoder, &part, error);
+    r = input->on_white ? decoder_flatten(decoder, error) : 0;
+    r = r < 0 ? r : decoder_start(decoder, &part, error);
     uint32_t first = height / 2;
-    if (result == 0) {
-        result = decoder_read(decoder, rows, stride, first, error);
+    if (r == 0) {
+        r = decoder_read(decoder, rows, stride, first, error);
     }
-    if (result == 0) {
-        result = decoder_read(decoder, rows + first * stride, stride, height - first, error);
+    if (r == 0) {
+        r = decoder_read(decoder, rows + first * stride, stride, height - first, error);
     }
-    if (result == 0) {
-        result = decoder_finish(decoder, error);
+    if (r == 0) {
+        r = decoder_finish(decoder, error);
     }
     *ret_rows = rows;
-    return result;
+    return r;
 }
 
 static void compare(const struct image_info *info, const uint8_t *whole,
@@ -116,12 +116,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct error error = {0};
     struct image_info info = {0};
     uint8_t *whole = NULL;
-    int result = decode(decoder, &input, NULL, &info, &whole, &error);
-    if (result < 0) {
+    int r = decode(decoder, &input, NULL, &info, &whole, &error);
+    if (r < 0) {
         require(error.code != ERROR_NONE && error.message[0], "a fault has words", &error);
         require(error.code != ERROR_INTERNAL, "the input is at fault", &error);
     }
-    if (result == 0) {
+    if (r == 0) {
         struct image_window window = draw_window(bytes, size, &info);
         uint8_t *part = NULL;
         require(decode(decoder, &input, &window, &info, &part, &error) == 0,

@@ -96,12 +96,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error error = {0};
     struct tar_reader reader;
     tar_reader_init(&reader, &receiver, &heard, LIMIT_BYTES, LIMIT_ENTRIES);
-    int result = 0;
-    for (size_t at = 0; at < length && result == 0; at += piece) {
+    int r = 0;
+    for (size_t at = 0; at < length && r == 0; at += piece) {
         size_t left = length - at;
-        result = tar_reader_feed(&reader, bytes + at, left < piece ? left : piece, &error);
+        r = tar_reader_feed(&reader, bytes + at, left < piece ? left : piece, &error);
     }
-    if (result == 0 && tar_reader_finish(&reader, &error) == 0 && heard.open) {
+    if (r == 0 && tar_reader_finish(&reader, &error) == 0 && heard.open) {
         abort();
     }
     free(bytes);

@@ -59,11 +59,11 @@ struct cache *fixture_open(struct fixture *fixture, uint64_t limit_bytes)
     struct cache_options options = fixture_options(fixture, limit_bytes);
     struct cache *results = NULL;
     struct error error = {.code = ERROR_NONE};
-    int result = cache_open(&options, &results, &error);
-    if (result < 0) {
+    int r = cache_open(&options, &results, &error);
+    if (r < 0) {
         print_error("%s\n", error.message);
     }
-    assert_int_equal(result, 0);
+    assert_int_equal(r, 0);
     return results;
 }
 

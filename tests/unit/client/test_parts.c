@@ -47,13 +47,13 @@ static void addresses_that_are_taken(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct address address;
         struct situ_error error = {.message = ""};
-        int result = address_parse(cases[i].text, &address, &error);
+        int r = address_parse(cases[i].text, &address, &error);
         if (!cases[i].url) {
-            assert_int_equal(result, -EINVAL);
+            assert_int_equal(r, -EINVAL);
             continue;
         }
         assert_string_equal(error.message, "");
-        assert_int_equal(result, 0);
+        assert_int_equal(r, 0);
         assert_string_equal(address.base_url, cases[i].url);
         assert_int_equal(address.loopback, cases[i].loopback);
         if (cases[i].socket) {
@@ -255,10 +255,10 @@ static int make(const struct situ_run_options *options, struct selection *select
     struct model_name model = {.name = "cnn", .version = "2"};
     struct job_order order = {
         .model = &model, .selection = selection, .options = options, .follow = true};
-    int result = job_request_make(&job, &order, NULL);
+    int r = job_request_make(&job, &order, NULL);
     buffer_clear(target);
     buffer_clear(body);
-    if (result == 0) {
+    if (r == 0) {
         buffer_append_text(target, job.request.target);
         buffer_append_text(body, job.request.body);
         /* The token is never the same. */
@@ -270,7 +270,7 @@ static int make(const struct situ_run_options *options, struct selection *select
         assert_true(job.request.repeatable && job.request.compressed);
     }
     job_request_done(&job);
-    return result;
+    return r;
 }
 
 static void options_become_members(void **state)

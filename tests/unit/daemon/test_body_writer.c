@@ -117,9 +117,9 @@ static int take_down(void **state)
 static int put(struct bench *bench, const void *bytes, size_t size)
 {
     for (unsigned seen = atomic_load(&resumed);; seen++) {
-        int result = body_writer_put(bench->writer, bytes, size);
-        if (result != HTTP_SINK_FULL) {
-            return result;
+        int r = body_writer_put(bench->writer, bytes, size);
+        if (r != HTTP_SINK_FULL) {
+            return r;
         }
         for (int i = 0; i < 5000 && atomic_load(&resumed) == seen; i++) {
             (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -165,12 +165,12 @@ static void test_a_disk_that_takes_nothing_holds_the_client_and_not_the_listener
     assert_non_null(piece);
     (void)pthread_mutex_lock(&bench->disk);
     size_t taken = 0;
-    int result = 0;
-    while (result == 0 && taken < 64 * MIB) {
-        result = body_writer_put(bench->writer, piece, PIECE);
-        taken += result == 0 ? PIECE : 0;
+    int r = 0;
+    while (r == 0 && taken < 64 * MIB) {
+        r = body_writer_put(bench->writer, piece, PIECE);
+        taken += r == 0 ? PIECE : 0;
     }
-    assert_int_equal(result, HTTP_SINK_FULL);
+    assert_int_equal(r, HTTP_SINK_FULL);
     assert_in_range(taken, LIMIT_BODY_WAITING_BYTES, 2 * LIMIT_BODY_WAITING_BYTES);
     (void)pthread_mutex_unlock(&bench->disk);
     assert_int_equal(put(bench, piece, PIECE), 0);
@@ -185,11 +185,11 @@ static void test_a_fault_ends_the_writing(void **state)
     cleanup_free uint32_t *piece = calloc(1, PIECE);
     assert_non_null(piece);
     bench->fault = -ENOSPC;
-    int result = 0;
-    for (int i = 0; i < 2000 && result == 0; i++) {
-        result = put(bench, piece, PIECE);
+    int r = 0;
+    for (int i = 0; i < 2000 && r == 0; i++) {
+        r = put(bench, piece, PIECE);
     }
-    assert_int_equal(result, -ENOSPC);
+    assert_int_equal(r, -ENOSPC);
     assert_int_equal(body_writer_finish(bench->writer, &error), 0);
     assert_int_equal(error.code, ERROR_NONE); /* it is for the writing side to tell */
     assert_in_range(bench->written.size, 1, LIMIT_BODY_WAITING_BYTES + PIECE);
@@ -201,11 +201,11 @@ static void test_without_a_task_the_body_is_refused_as_busy(void **state)
     struct error error = {0};
     cleanup_free uint32_t *piece = calloc(1, PIECE);
     assert_non_null(piece);
-    int result = 0;
-    for (int i = 0; i < 8 && result == 0; i++) {
-        result = body_writer_put(bench->writer, piece, PIECE);
+    int r = 0;
+    for (int i = 0; i < 8 && r == 0; i++) {
+        r = body_writer_put(bench->writer, piece, PIECE);
     }
-    assert_int_equal(result, -EBUSY);
+    assert_int_equal(r, -EBUSY);
     assert_int_equal(body_writer_finish(bench->writer, &error), -EBUSY);
     assert_int_equal(error.code, ERROR_BUSY);
     assert_int_equal(bench->written.size, 0);

@@ -18,9 +18,9 @@
 static int set(struct config *config, const char *section, const char *name, const char *value)
 {
     struct error error = {0};
-    int result = config_set(config, section, name, value, &error);
-    assert_int_equal(result < 0, error.code != ERROR_NONE);
-    return result;
+    int r = config_set(config, section, name, value, &error);
+    assert_int_equal(r < 0, error.code != ERROR_NONE);
+    return r;
 }
 
 static void values_have_units(void **state)

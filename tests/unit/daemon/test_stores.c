@@ -76,7 +76,7 @@ static int reload(struct bench *bench, struct error *error, char *text, size_t s
     assert_true(file >= 0 && before >= 0);
     assert_true(dup2(file, STDERR_FILENO) >= 0);
     bench->calls = 0;
-    int result = stores_reload(bench->stores, &bench->config, &hooks, error);
+    int r = stores_reload(bench->stores, &bench->config, &hooks, error);
     assert_true(dup2(before, STDERR_FILENO) >= 0);
     ssize_t got = pread(file, text, size - 1, 0);
     assert_true(got >= 0);
@@ -84,7 +84,7 @@ static int reload(struct bench *bench, struct error *error, char *text, size_t s
     (void)close(before);
     (void)close(file);
     (void)unlink(name);
-    return result;
+    return r;
 }
 
 static bool is_served(struct bench *bench, const char *name)

@@ -20,8 +20,8 @@ static struct tokens *parse(const char *text, size_t size, struct error *error)
 {
     struct tokens *tokens = NULL;
     *error = (struct error){0};
-    int result = tokens_parse(text, size, &tokens, error);
-    assert_int_equal(result < 0, tokens == NULL);
+    int r = tokens_parse(text, size, &tokens, error);
+    assert_int_equal(r < 0, tokens == NULL);
     return tokens;
 }
 

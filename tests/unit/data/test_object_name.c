@@ -95,13 +95,13 @@ static int read_member(const char *text, char *ret_name)
     struct json *root = NULL;
     const char *got = NULL;
     assert_int_equal(json_parse(text, strlen(text), "test", &root, NULL), 0);
-    int result = object_name_read(root, "key", &pool, &got);
-    if (result == 0) {
+    int r = object_name_read(root, "key", &pool, &got);
+    if (r == 0) {
         (void)strcpy(ret_name, got ? got : "(none)");
     }
     json_free(root);
     pool_done(&pool);
-    return result;
+    return r;
 }
 
 static void what_cannot_be_decoded_is_refused(void **state)

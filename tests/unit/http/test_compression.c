@@ -87,11 +87,11 @@ static void decode(struct decoder *decoder, void *bytes, size_t size)
     decoder->gzip.avail_in = (unsigned)size;
     decoder->gzip.next_out = (unsigned char *)decoder->out + decoder->size;
     decoder->gzip.avail_out = (unsigned)(decoder->room - decoder->size);
-    int result = inflate(&decoder->gzip, Z_SYNC_FLUSH);
-    assert_true(result == Z_OK || result == Z_STREAM_END);
+    int r = inflate(&decoder->gzip, Z_SYNC_FLUSH);
+    assert_true(r == Z_OK || r == Z_STREAM_END);
     assert_int_equal(decoder->gzip.avail_in, 0);
     decoder->size = decoder->room - decoder->gzip.avail_out;
-    decoder->ended = result == Z_STREAM_END;
+    decoder->ended = r == Z_STREAM_END;
 }
 
 static void expect_coding(const struct answer *answer, const char *coding)

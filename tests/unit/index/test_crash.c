@@ -60,16 +60,16 @@ static void commit_step(struct index_batch *batch, uint64_t step)
     for (int i = 0; i < BATCH; i++) {
         uint64_t random = fixture_random(&seed);
         unsigned key = (unsigned)(random % KEYS);
-        int result;
+        int r;
         /* Some keys are of several pieces. */
         (void)snprintf(name, sizeof name, key % 10 == 0 ? "%0550u" : "%05u", key);
         if (random >> 62 == 0) {
-            result = index_batch_remove(batch, name, &error);
+            r = index_batch_remove(batch, name, &error);
         } else {
             make_vector(key, (uint32_t)step, vector);
-            result = index_batch_put(batch, name, vector, &error);
+            r = index_batch_put(batch, name, vector, &error);
         }
-        if (result < 0) {
+        if (r < 0) {
             _exit(3);
         }
     }

@@ -312,8 +312,8 @@ static void damaged_keys_are_refused(void **state)
         struct error error = {.code = ERROR_NONE};
         off_t at = (off_t)(i * 104729ul % (unsigned long)file.st_size);
         flip(path, at, i % 8);
-        int result = index_open(fixture->directory, NULL, &index, &error);
-        if (result == 0) { /* a page that is in no tree */
+        int r = index_open(fixture->directory, NULL, &index, &error);
+        if (r == 0) { /* a page that is in no tree */
             check_answers(index);
             index_close(index);
         } else {

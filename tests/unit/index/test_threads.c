@@ -69,31 +69,31 @@ static void *write_rows(void *arg)
     struct error error = {.code = ERROR_NONE};
     float vector[DIMENSION];
     char name[16];
-    int result = index_batch_new(scene->index, &batch);
-    for (uint64_t step = 1; step <= COMMITS && result == 0; step++) {
+    int r = index_batch_new(scene->index, &batch);
+    for (uint64_t step = 1; step <= COMMITS && r == 0; step++) {
         uint64_t seed = step * 7919 + 1;
-        for (int i = 0; i < BATCH && result == 0; i++) {
+        for (int i = 0; i < BATCH && r == 0; i++) {
             uint64_t random = fixture_random(&seed);
             unsigned key = (unsigned)(random % KEYS);
             (void)snprintf(name, sizeof name, "%05u", key);
             make_vector(key, (uint32_t)step, vector);
-            result = random >> 62 == 0 ? index_batch_remove(batch, name, &error)
-                                       : index_batch_put(batch, name, vector, &error);
+            r = random >> 62 == 0 ? index_batch_remove(batch, name, &error)
+                                  : index_batch_put(batch, name, vector, &error);
         }
-        if (result == 0) {
-            result = index_batch_commit(batch, NULL, 0, &error);
+        if (r == 0) {
+            r = index_batch_commit(batch, NULL, 0, &error);
         }
         if (step % 16 == 0) {
             await_searches(scene, READERS);
         }
-        if (result == 0 && step % 50 == 0) {
+        if (r == 0 && step % 50 == 0) {
             uint64_t position = 0;
             struct index_findings findings = {.rows = 0};
-            result = index_verify(scene->index, &position, UINT64_MAX, &findings, &error);
+            r = index_verify(scene->index, &position, UINT64_MAX, &findings, &error);
             atomic_fetch_add(&scene->wrong, findings.rows_damaged + findings.blocks_rebuilt > 0);
         }
     }
-    atomic_fetch_add(&scene->wrong, result < 0);
+    atomic_fetch_add(&scene->wrong, r < 0);
     index_batch_free(batch);
     atomic_store(&scene->stop, true);
     return NULL;

@@ -57,9 +57,9 @@ static int remove_tree(void **state)
     struct tree *tree = *state;
     char command[128];
     (void)snprintf(command, sizeof command, "rm -r %s", tree->root);
-    int result = system(command); // NOLINT(cert-env33-c): a name of our own
+    int r = system(command); // NOLINT(cert-env33-c): a name of our own
     free(tree);
-    return result;
+    return r;
 }
 
 static void without_quota_the_limit_stands(void **state)

@@ -117,13 +117,13 @@ static int add(struct table *table, const char *name)
     assert_int_equal(models_add_prepare(table->models, name, &directory, &error), 0);
     write_file(directory, "model.onnx", "nobody looks into it here");
     assert_int_equal(models_add_read(table->models, name, directory, "tensor", &model, &error), 0);
-    int result = models_add_publish(table->models, model, &error);
-    if (result < 0) {
+    int r = models_add_publish(table->models, model, &error);
+    if (r < 0) {
         model_unref(model);
         models_add_discard(directory);
     }
     free(directory);
-    return result;
+    return r;
 }
 
 static size_t count_of(struct table *table)
@@ -151,13 +151,13 @@ static int remove_named(struct table *table, const char *version, size_t *ret_co
     struct error error = {0};
     struct model **removed = NULL;
     *ret_count = 0;
-    int result = models_remove(table->models, "any", version, &removed, ret_count, &error);
+    int r = models_remove(table->models, "any", version, &removed, ret_count, &error);
     for (size_t i = 0; i < *ret_count; i++) {
         assert_string_equal(removed[i]->name, "any");
         model_unref(removed[i]);
     }
     free(removed);
-    return result;
+    return r;
 }
 
 static void test_a_look_up_waits_for_no_addition_and_no_removal(void **state)

@@ -250,11 +250,11 @@ static int check(struct tensor_shape output, int64_t batch, int softmax)
     struct worker_facts facts = {
         .input_count = 1, .output_count = 1, .inputs = &input, .outputs = &told};
     struct error error = {0};
-    int result = postprocess_check(&spec, &facts, &error);
-    assert_true(result == 0 ? error.code == ERROR_NONE : error.code == ERROR_UNFIT);
+    int r = postprocess_check(&spec, &facts, &error);
+    assert_true(r == 0 ? error.code == ERROR_NONE : error.code == ERROR_UNFIT);
     spec.task = MODEL_FEATURE_EXTRACTION;
     assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
-    return result;
+    return r;
 }
 
 static void outputs_that_cannot_be_rows_of_classes_are_refused(void **state)

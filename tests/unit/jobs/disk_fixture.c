@@ -45,9 +45,9 @@ int disk_teardown(void **state)
     if (directory) {
         (void)closedir(directory);
     }
-    int result = rmdir(fixture->root);
+    int r = rmdir(fixture->root);
     free(fixture);
-    return result;
+    return r;
 }
 
 char *disk_read(const char *path, size_t *ret_size)

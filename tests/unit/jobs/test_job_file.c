@@ -191,13 +191,13 @@ static int read_text(const struct disk_fixture *fixture, const char *text, struc
     char path[128];
     (void)snprintf(path, sizeof path, "%s/job.json", fixture->root);
     disk_write(path, text, strlen(text));
-    int result = job_file_read(fixture->root, &file, error);
-    if (result == 0) {
+    int r = job_file_read(fixture->root, &file, error);
+    if (r == 0) {
         job_file_done(&file);
     } else {
         assert_int_equal(file.state, JOB_DONE); /* not touched */
     }
-    return result;
+    return r;
 }
 
 /* The text with the first `old` replaced; the caller frees it. */

@@ -27,27 +27,26 @@ static char *sent(const struct disk_fixture *fixture, const char *bytes, size_t 
 {
     struct keys_writer *writer;
     size_t written;
-    int result = 0;
+    int r = 0;
     (void)unlink(fixture->path);
     assert_int_equal(keys_writer_new(fixture->path, &writer, error), 0);
-    for (size_t at = 0; at < size && result == 0; at += piece) {
-        result =
-            keys_writer_append(writer, bytes + at, piece < size - at ? piece : size - at, error);
+    for (size_t at = 0; at < size && r == 0; at += piece) {
+        r = keys_writer_append(writer, bytes + at, piece < size - at ? piece : size - at, error);
     }
-    if (result == 0) {
-        result = keys_writer_finish(writer, error);
+    if (r == 0) {
+        r = keys_writer_finish(writer, error);
     } else {
         assert_true(keys_writer_append(writer, "a\n", 2, NULL) < 0);
         assert_true(keys_writer_finish(writer, NULL) < 0);
     }
-    if (result == 0) {
+    if (r == 0) {
         assert_int_equal(keys_writer_finish(writer, error), 0);
         uint64_t count;
         assert_int_equal(keys_count(fixture->path, NULL, &count, NULL), 0);
         assert_int_equal(count, keys_writer_count(writer));
     }
     keys_writer_free(writer);
-    return result == 0 ? disk_read(fixture->path, &written) : NULL;
+    return r == 0 ? disk_read(fixture->path, &written) : NULL;
 }
 
 static void becomes(const struct disk_fixture *fixture, const char *bytes, const char *wanted)
@@ -115,9 +114,9 @@ static void a_name_of_line_feeds_has_the_same_limit(void **state)
         (void)unlink(fixture->path);
         assert_int_equal(keys_writer_new(fixture->path, &writer, NULL), 0);
         keys_writer_end_with_nul(writer);
-        int result = keys_writer_append(writer, list, size, NULL);
-        result = result < 0 ? result : keys_writer_finish(writer, NULL);
-        assert_int_equal(result<0, size> NAME_BYTES);
+        int r = keys_writer_append(writer, list, size, NULL);
+        r = r < 0 ? r : keys_writer_finish(writer, NULL);
+        assert_int_equal(r<0, size> NAME_BYTES);
         keys_writer_free(writer);
     }
 }
@@ -164,13 +163,13 @@ static void a_disk_that_takes_no_more_is_told(void **state)
     for (size_t at = 99; at < sizeof bytes; at += 100) {
         bytes[at] = '\n';
     }
-    int result = keys_writer_new(fixture->path, &writer, NULL);
+    int r = keys_writer_new(fixture->path, &writer, NULL);
     disk_limit(100000);
-    for (int i = 0; i < 100 && result == 0; i++) {
-        result = keys_writer_append(writer, bytes, sizeof bytes, &error);
+    for (int i = 0; i < 100 && r == 0; i++) {
+        r = keys_writer_append(writer, bytes, sizeof bytes, &error);
     }
     disk_limit(0);
-    assert_true(result < 0);
+    assert_true(r < 0);
     assert_int_equal(error.code, ERROR_IO);
     assert_true(keys_writer_finish(writer, NULL) < 0);
     keys_writer_free(writer);

@@ -162,8 +162,8 @@ static char *all_keys(struct stores *stores, const struct job_spec *spec, const 
     uint64_t count = 0;
     uint64_t left = 0;
     bool last = false;
-    int result;
-    while ((result = selection_next(selection, &selected, NULL)) > 0) {
+    int r;
+    while ((r = selection_next(selection, &selected, NULL)) > 0) {
         assert_int_equal(selected.fault.code, ERROR_NONE);
         assert_false(selected.flawed);
         assert_true(selected.store == stores->mem);
@@ -178,7 +178,7 @@ static char *all_keys(struct stores *stores, const struct job_spec *spec, const 
         last = selection_is_last_page(selection, &left);
         assert_true(!was_last || (last && left == before - 1));
     }
-    assert_int_equal(result, 0);
+    assert_int_equal(r, 0);
     assert_int_equal(selection_next(selection, &selected, NULL), 0);
     assert_true(selection_is_last_page(selection, &left));
     assert_int_equal(left, 0);
@@ -348,12 +348,12 @@ static void a_listing_that_fails_may_be_asked_again(void **state)
     uint32_t next = 0;
     for (;;) {
         struct error error = {0};
-        int result = selection_next(selection, &selected, &error);
-        if (result == 0) {
+        int r = selection_next(selection, &selected, &error);
+        if (r == 0) {
             break;
         }
-        if (result < 0) {
-            assert_int_equal(result, error_code_errno(ERROR_UNREADABLE));
+        if (r < 0) {
+            assert_int_equal(r, error_code_errno(ERROR_UNREADABLE));
             assert_int_equal(error.code, ERROR_UNREADABLE);
             assert_int_equal(next, 2000);
             failures++;

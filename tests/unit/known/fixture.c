@@ -85,11 +85,11 @@ void fixture_put(struct known_batch *batch, const char *key, uint64_t number)
 void fixture_commit(struct known_batch *batch, const char *note)
 {
     struct error error = {.code = ERROR_NONE};
-    int result = known_batch_commit(batch, note, note ? strlen(note) : 0, &error);
-    if (result < 0) {
+    int r = known_batch_commit(batch, note, note ? strlen(note) : 0, &error);
+    if (r < 0) {
         print_error("%s\n", error.message);
     }
-    assert_int_equal(result, 0);
+    assert_int_equal(r, 0);
 }
 
 uint64_t fixture_random(uint64_t *state)

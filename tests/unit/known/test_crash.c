@@ -64,14 +64,14 @@ static void look_at_all(struct fixture *fixture, uint64_t told)
     uint64_t number = note_number(known);
     struct known_object wanted = fixture_object(number);
     unsigned seen = 0;
-    int result = 0;
+    int r = 0;
     assert_true(number >= told);
     assert_int_equal(known_walk_new(known, "", "", &walk, NULL), 0);
-    while ((result = known_walk_next(walk, &key, &object, NULL)) == 1) {
+    while ((r = known_walk_next(walk, &key, &object, NULL)) == 1) {
         assert_true(fixture_same(&object, &wanted));
         seen++;
     }
-    assert_int_equal(result, 0);
+    assert_int_equal(r, 0);
     assert_int_equal(seen, number == 0 ? 0 : BATCH + 1);
     assert_int_equal(known_count(known), seen);
     known_walk_free(walk);

@@ -51,14 +51,14 @@ static void walk_all(struct known *known, const char *prefix, const char *after,
     struct known_object object;
     const char *key = NULL;
     size_t size = 0;
-    int result = 0;
+    int r = 0;
     text[0] = '\0';
     assert_int_equal(known_walk_new(known, prefix, after, &walk, NULL), 0);
-    while ((result = known_walk_next(walk, &key, &object, NULL)) == 1) {
+    while ((r = known_walk_next(walk, &key, &object, NULL)) == 1) {
         size += (size_t)snprintf(text + size, capacity - size, "%s%s", size > 0 ? "," : "", key);
         assert_true(size < capacity);
     }
-    assert_int_equal(result, 0);
+    assert_int_equal(r, 0);
     assert_int_equal(known_walk_next(walk, &key, &object, NULL), 0);
     known_walk_free(walk);
 }

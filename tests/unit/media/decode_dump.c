@@ -54,7 +54,7 @@ static int read_file(const char *path, struct file *ret_file)
     if (!file) {
         return -errno;
     }
-    int result = -EIO;
+    int r = -EIO;
     uint8_t *bytes = NULL;
     if (fseek(file, 0, SEEK_END) == 0) {
         long size = ftell(file);
@@ -63,12 +63,12 @@ static int read_file(const char *path, struct file *ret_file)
         bytes = malloc(size > 0 ? (size_t)size : 1);
         if (bytes && size >= 0 && fread(bytes, 1, (size_t)size, file) == (size_t)size) {
             *ret_file = (struct file){take_ptr(bytes), (size_t)size};
-            result = 0;
+            r = 0;
         }
     }
     free(bytes);
     (void)fclose(file);
-    return result;
+    return r;
 }
 
 static int decode_rows(struct decoder *decoder, struct picture *picture, struct error *error)
@@ -88,9 +88,9 @@ static int decode_rows(struct decoder *decoder, struct picture *picture, struct 
     while (row < picture->height) {
         uint32_t left = picture->height - row;
         uint32_t count = left < READ_ROWS ? left : READ_ROWS;
-        int result = decoder_read(decoder, picture->rows + row * stride, stride, count, error);
-        if (result < 0) {
-            return result;
+        int r = decoder_read(decoder, picture->rows + row * stride, stride, count, error);
+        if (r < 0) {
+            return r;
         }
         row += count;
     }
@@ -101,12 +101,12 @@ static int decode_image(struct decoder *decoder, const struct order *order, cons
                         struct picture *picture, struct error *error)
 {
     struct image_info *info = &picture->info;
-    int result = decoder_open(decoder, file->bytes, file->size, info, error);
-    if (result == 0 && order->eighths) {
-        result = decoder_scale(decoder, order->eighths, info, error);
+    int r = decoder_open(decoder, file->bytes, file->size, info, error);
+    if (r == 0 && order->eighths) {
+        r = decoder_scale(decoder, order->eighths, info, error);
     }
-    if (result < 0) {
-        return result;
+    if (r < 0) {
+        return r;
     }
     struct image_window window = {0, 0, info->width, info->height};
     if (order->has_window) {
@@ -114,8 +114,8 @@ static int decode_image(struct decoder *decoder, const struct order *order, cons
     }
     picture->width = window.right - window.left;
     picture->height = window.bottom - window.top;
-    result = decoder_start(decoder, &window, error);
-    return result < 0 ? result : decode_rows(decoder, picture, error);
+    r = decoder_start(decoder, &window, error);
+    return r < 0 ? r : decode_rows(decoder, picture, error);
 }
 
 static bool parse_window(char *const *words, struct image_window *window)
@@ -162,14 +162,14 @@ static void print_image(struct decoder *decoder, const struct order *order, unsi
         (void)printf("error\tunreadable\t%s\n", order->path);
         return;
     }
-    int result = 0;
+    int r = 0;
     int64_t begin = clock_now_ns();
-    for (unsigned i = 0; i < (repeat ? repeat : 1) && result == 0; i++) {
-        result = decode_image(decoder, order, &file, picture, &error);
+    for (unsigned i = 0; i < (repeat ? repeat : 1) && r == 0; i++) {
+        r = decode_image(decoder, order, &file, picture, &error);
     }
     double milliseconds = (double)(clock_now_ns() - begin) / (double)NS_PER_MS;
     free(file.bytes);
-    if (result < 0) {
+    if (r < 0) {
         (void)printf("error\t%s\t%s\n", error_code_name(error.code), error.message);
         return;
     }
@@ -204,20 +204,20 @@ static int dump_file(struct decoder *decoder, const struct order *order)
     struct file file = {0};
     struct error error = {0};
     struct picture picture = {0};
-    int result = read_file(order->path, &file);
-    if (result < 0) {
+    int r = read_file(order->path, &file);
+    if (r < 0) {
         (void)fprintf(stderr, "decode_dump: %s cannot be read\n", order->path);
-        return result;
+        return r;
     }
-    result = decode_image(decoder, order, &file, &picture, &error);
-    if (result < 0) {
+    r = decode_image(decoder, order, &file, &picture, &error);
+    if (r < 0) {
         (void)fprintf(stderr, "decode_dump: %s\n", error.message);
     } else {
         (void)fwrite(picture.rows, (size_t)picture.width * 3, picture.height, stdout);
     }
     free(picture.rows);
     free(file.bytes);
-    return result;
+    return r;
 }
 
 int main(int argc, char **argv)
@@ -226,23 +226,23 @@ int main(int argc, char **argv)
     if (decoder_new(&decoder) < 0) {
         return EXIT_FAILURE;
     }
-    int result = -EINVAL;
+    int r = -EINVAL;
     if (argc >= 2 && strcmp(argv[1], "--list") == 0) {
         unsigned repeat = argc == 4 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
-        result = print_list(decoder, repeat);
+        r = print_list(decoder, repeat);
     } else if (argc == 2 || argc == 6) {
         struct order order = {.path = argv[1], .has_window = argc == 6};
         if (!order.has_window || parse_window(argv + 2, &order.window)) {
-            result = dump_file(decoder, &order);
+            r = dump_file(decoder, &order);
         }
     } else if (argc == 4 && strcmp(argv[1], "--scale") == 0) {
         struct order order = {.path = argv[3], .eighths = (unsigned)strtoul(argv[2], NULL, 10)};
-        result = dump_file(decoder, &order);
+        r = dump_file(decoder, &order);
     } else {
         (void)fprintf(stderr,
                       "usage: decode_dump FILE [LEFT TOP RIGHT BOTTOM] | --scale EIGHTHS FILE | "
                       "--list [--repeat N]\n");
     }
     decoder_free(decoder);
-    return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -54,19 +54,19 @@ static int file_read(const char *path, size_t padding, struct file *ret)
     if (!stream) {
         return -errno;
     }
-    int result = -EIO;
+    int r = -EIO;
     if (fseek(stream, 0, SEEK_END) == 0) {
         long size = ftell(stream);
         rewind(stream);
         uint8_t *bytes = size >= 0 ? calloc(1, (size_t)size + padding + (size == 0)) : NULL;
         if (bytes && fread(bytes, 1, (size_t)size, stream) == (size_t)size) {
             *ret = (struct file){take_ptr(bytes), (size_t)size};
-            result = 0;
+            r = 0;
         }
         free(bytes);
     }
     (void)fclose(stream);
-    return result;
+    return r;
 }
 
 static bool parse_size(const char *text, uint32_t *width, uint32_t *height)

@@ -150,22 +150,22 @@ static enum error_code decode(struct decoder *decoder, const uint8_t *bytes, siz
 {
     struct error error = {0};
     struct image_info info = {0};
-    int result = decoder_open(decoder, bytes, size, &info, &error);
-    if (result == 0) {
+    int r = decoder_open(decoder, bytes, size, &info, &error);
+    if (r == 0) {
         struct image_window all = {0, 0, info.width, info.height};
-        result = decoder_start(decoder, &all, &error);
+        r = decoder_start(decoder, &all, &error);
     }
     uint8_t *row = malloc((size_t)info.width * 3 + 1);
     assert_non_null(row);
-    for (uint32_t y = 0; y < info.height && result == 0; y++) {
-        result = decoder_read(decoder, row, 0, 1, &error);
+    for (uint32_t y = 0; y < info.height && r == 0; y++) {
+        r = decoder_read(decoder, row, 0, 1, &error);
     }
     free(row);
-    if (result == 0) {
-        result = decoder_finish(decoder, &error);
+    if (r == 0) {
+        r = decoder_finish(decoder, &error);
     }
-    assert_int_equal(result, error_code_errno(error.code));
-    assert_true((result < 0) == (error.message[0] != 0));
+    assert_int_equal(r, error_code_errno(error.code));
+    assert_true((r < 0) == (error.message[0] != 0));
     return error.code;
 }
 

@@ -58,21 +58,20 @@ static int make(struct media *media, uint32_t edge, const struct file *file, con
     if (!pixels.data || !thumbnail.jpeg) {
         abort();
     }
-    int result = media_image_to_pixels(media, edge, file->bytes, file->size, &pixels, error);
-    if (result == 0) {
+    int r = media_image_to_pixels(media, edge, file->bytes, file->size, &pixels, error);
+    if (r == 0) {
         (void)snprintf(head, sizeof head, "P6\n%u %u\n255\n", pixels.width, pixels.height);
-        result =
-            write_file(out, ".ppm", head, pixels.data, (size_t)3 * pixels.width * pixels.height);
+        r = write_file(out, ".ppm", head, pixels.data, (size_t)3 * pixels.width * pixels.height);
     }
-    if (result == 0) {
-        result = thumbnail_make(media, edge, file->bytes, file->size, &thumbnail, error);
+    if (r == 0) {
+        r = thumbnail_make(media, edge, file->bytes, file->size, &thumbnail, error);
     }
-    if (result == 0) {
-        result = write_file(out, ".jpg", "", thumbnail.jpeg, thumbnail.size);
+    if (r == 0) {
+        r = write_file(out, ".jpg", "", thumbnail.jpeg, thumbnail.size);
     }
     free(pixels.data);
     free(thumbnail.jpeg);
-    return result;
+    return r;
 }
 
 static size_t held(void)

@@ -70,9 +70,9 @@ int package_read_texts(const char *processor, const char *config, const char *pr
         package_write(&package, "config.json", config);
     }
     *ret_spec = NULL;
-    int result = model_package_read(package.path, preset, ret_spec, error);
+    int r = model_package_read(package.path, preset, ret_spec, error);
     package_remove(&package);
-    return result;
+    return r;
 }
 
 static void assert_numbers(const char *field, double actual, double expected)

@@ -24,8 +24,8 @@ static void read_refused(const char *processor, const char *config, const char *
 {
     struct model_spec *spec = NULL;
     struct error error = {0};
-    int result = package_read_texts(processor, config, preset, &spec, &error);
-    assert_true(result < 0);
+    int r = package_read_texts(processor, config, preset, &spec, &error);
+    assert_true(r < 0);
     assert_message(&error, code, text);
 }
 
@@ -201,9 +201,9 @@ static int read_situ(const char *situ, const char *processor, const char *preset
         package_write(&package, "config.json", "{" CLASSIFIER ",\"id2label\":{\"0\":\"a\"}}");
     }
     *ret_spec = NULL;
-    int result = model_package_read(package.path, preset, ret_spec, error);
+    int r = model_package_read(package.path, preset, ret_spec, error);
     package_remove(&package);
-    return result;
+    return r;
 }
 
 static void situ_json_overrides(void **state)
@@ -268,8 +268,8 @@ static void situ_json_is_read_strictly(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct model_spec *spec = NULL;
         struct error error = {0};
-        int result = read_situ(cases[i].situ, NULL, cases[i].preset, &spec, &error);
-        if (result >= 0) {
+        int r = read_situ(cases[i].situ, NULL, cases[i].preset, &spec, &error);
+        if (r >= 0) {
             fail_msg("accepted: %s", cases[i].situ);
         }
         assert_message(&error, cases[i].code, cases[i].text);

@@ -265,12 +265,12 @@ static void what_cannot_be_followed_is_refused_by_name(void **state)
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct model_spec *spec = NULL;
         struct error error = {0};
-        int result = package_read_texts(refusals[i].processor, MODEL_CONFIG, NULL, &spec, &error);
-        if (result >= 0) {
+        int r = package_read_texts(refusals[i].processor, MODEL_CONFIG, NULL, &spec, &error);
+        if (r >= 0) {
             fail_msg("accepted: %s", refusals[i].processor);
         }
         assert_null(spec);
-        assert_int_equal(result, error_code_errno(refusals[i].code));
+        assert_int_equal(r, error_code_errno(refusals[i].code));
         assert_message(&error, refusals[i].code, refusals[i].text);
     }
 }

@@ -98,9 +98,9 @@ static int read_file(const char *file, const char *text, const char *situ,
         package_write(&package, "situ.json", situ);
     }
     *ret_spec = NULL;
-    int result = model_package_read(package.path, NULL, ret_spec, error);
+    int r = model_package_read(package.path, NULL, ret_spec, error);
     package_remove(&package);
-    return result;
+    return r;
 }
 
 static struct model_spec *read_ok(const char *file, const char *text, const char *situ)

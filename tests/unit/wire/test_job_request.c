@@ -226,10 +226,10 @@ static void too_much_is_refused(void **state)
             buffer_append_text(&body, ",\"p/a\"");
         }
         buffer_append_text(&body, "]}}");
-        int result = job_request_parse(body.data, body.size, &request, &error);
+        int r = job_request_parse(body.data, body.size, &request, &error);
         assert_int_equal(error.code, extra ? ERROR_TOO_LARGE : ERROR_NONE);
         assert_int_equal(request.key_count, extra ? 0 : LIMIT_RUN_KEYS);
-        assert_true(extra ? result < 0 : result == 0);
+        assert_true(extra ? r < 0 : r == 0);
         job_request_done(&request);
 
         buffer_clear(&body);
@@ -239,9 +239,9 @@ static void too_much_is_refused(void **state)
         }
         buffer_append_text(&body, "\"}}");
         error = (struct error){0};
-        result = job_request_parse(body.data, body.size, &request, &error);
+        r = job_request_parse(body.data, body.size, &request, &error);
         assert_int_equal(error.code, extra ? ERROR_TOO_LARGE : ERROR_NONE);
-        assert_true(extra ? result < 0 : result == 0);
+        assert_true(extra ? r < 0 : r == 0);
         job_request_done(&request);
     }
 }

@@ -121,9 +121,9 @@ static int parse_many(const char *head, const char *piece, size_t count, const c
         buffer_append_text(&body, piece);
     }
     buffer_append_text(&body, tail);
-    int result = search_request_parse(body.data, body.size, &request, error);
+    int r = search_request_parse(body.data, body.size, &request, error);
     search_request_done(&request);
-    return result;
+    return r;
 }
 
 static void sizes_have_limits(void **state)

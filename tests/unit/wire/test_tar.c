@@ -64,13 +64,12 @@ static int read_archive(const struct buffer *archive, size_t piece, struct heard
     tar_reader_init(&reader, &receiver, heard, 1 << 20, 64);
     for (size_t at = 0; at < archive->size; at += piece) {
         size_t left = archive->size - at;
-        int result =
-            tar_reader_feed(&reader, archive->data + at, left < piece ? left : piece, error);
-        if (result < 0) {
+        int r = tar_reader_feed(&reader, archive->data + at, left < piece ? left : piece, error);
+        if (r < 0) {
             /* Once refused, always refused. */
             assert_true(tar_reader_feed(&reader, "", 0, NULL) < 0);
             assert_true(tar_reader_finish(&reader, NULL) < 0);
-            return result;
+            return r;
         }
     }
     return tar_reader_finish(&reader, error);
@@ -275,11 +274,11 @@ static void limits_are_kept(void **state)
     make_archive(&archive);
     patch(&archive, 0, 156, "g", 1);
     tar_reader_init(&reader, &receiver, &heard, 15, 2);
-    int result = 0;
-    for (int i = 0; i < 100 && result == 0; i++) {
-        result = tar_reader_feed(&reader, archive.data, (size_t)2 * TAR_BLOCK, &error);
+    int r = 0;
+    for (int i = 0; i < 100 && r == 0; i++) {
+        r = tar_reader_feed(&reader, archive.data, (size_t)2 * TAR_BLOCK, &error);
     }
-    assert_int_equal(result, -EFBIG);
+    assert_int_equal(r, -EFBIG);
     buffer_done(&heard.text);
 }
 
@@ -320,9 +319,9 @@ static void pax_headers_are_read_with_care(void **state)
         patch(&archive, 0, 156, "x", 1);
         write_file(&archive, "file", "content");
         tar_write_end(&archive);
-        int result = read_archive(&archive, 4096, &heard, &error);
-        if ((result == 0) != (cases[i].heard != NULL)) {
-            fail_msg("case %zu: %d %s", i, result, error.message);
+        int r = read_archive(&archive, 4096, &heard, &error);
+        if ((r == 0) != (cases[i].heard != NULL)) {
+            fail_msg("case %zu: %d %s", i, r, error.message);
         }
         if (cases[i].heard) {
             assert_string_equal(buffer_text(&heard.text), cases[i].heard);

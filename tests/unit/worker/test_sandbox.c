@@ -242,11 +242,11 @@ static void test_root_becomes_nobody(void **state)
         struct sandbox_state sandbox = {0};
         struct error error = {0};
         char word = 'x';
-        int result = sandbox_enter(&options, &sandbox, &error);
+        int r = sandbox_enter(&options, &sandbox, &error);
         ssize_t ignored = send(pair[1], &word, 1, 0);
         ignored = recv(pair[1], &word, 1, 0);
         (void)ignored;
-        _exit(result < 0 ? EXIT_NO_SANDBOX : 0);
+        _exit(r < 0 ? EXIT_NO_SANDBOX : 0);
     }
     char word = 0;
     char path[64];
