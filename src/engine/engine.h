@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Running a model: environment -> loaded model -> runs. A back end is a const `struct engine_ops`
- * plus an instance: onnxruntime.c, and null.c for tests. Lives in the worker; ONNX files are
+ * plus an instance: onnxruntime/, and null/ for tests. Lives in the worker; ONNX files are
  * hostile, so a load may fail in any way, and its memory is bounded from outside.
  *
  * engine_new() and engine_load() are for one thread; engine_run() may be called by many at once.

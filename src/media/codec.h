@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What one image format gives to the decoder (decode.c): a const table of functions over a state
- * of its own. decode.c keeps the order of the calls and checks window, scale and row counts before
+ * What one image format gives to the decoder (decoder.c): a const table of functions over a state
+ * of its own. decoder.c keeps the order of the calls and checks window, scale and row counts before
  * it passes them on, so a codec only ever sees open, [scale], [flatten], start, read..., finish,
  * and close after any of them. Not part of the room's contract; for the files of the decoders only.
  */
@@ -14,7 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "media/decode.h"
+#include "media/decoder.h"
 
 struct codec {
     const char *format;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "media/decode.h"
+#include "media/decoder.h"
 #include "media/geometry.h"
 #include "media/normalize.h"
 #include "media/resample.h"

@@ -4,9 +4,9 @@
  */
 #include <string.h>
 
-#include "media/decode.h"
-#include "media/encode_jpeg.h"
-#include "media/jpeg_huffman.h"
+#include "media/decoder.h"
+#include "media/jpeg/encode.h"
+#include "media/jpeg/huffman.h"
 #include "media/media.h"
 
 enum {

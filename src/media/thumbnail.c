@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "media/encode_jpeg.h"
+#include "media/jpeg/encode.h"
 
 enum { QUALITY = 80 };
 

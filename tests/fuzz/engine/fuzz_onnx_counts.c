@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "engine/onnx_counts.h"
+#include "engine/onnxruntime/onnx_counts.h"
 
 #include <stdint.h>
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "media/decode.h"
+#include "media/decoder.h"
 
 enum { PIXELS_MAX = 1 << 18 }; /* larger ones cost time and show nothing more */
 

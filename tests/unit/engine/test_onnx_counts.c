@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "engine/onnx_counts.h"
+#include "engine/onnxruntime/onnx_counts.h"
 
 /* ir_version 8; producer "x"; a graph of a node, a name, an initialiser, two inputs, one output and
  * fields of 8 and 4 bytes that no version has. */

@@ -25,7 +25,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "media/decode.h"
+#include "media/decoder.h"
 
 enum { LINE_SIZE = 4096, FIELD_COUNT = 6, READ_ROWS = 37 };
 

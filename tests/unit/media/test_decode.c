@@ -18,7 +18,7 @@
 #include <zlib.h>
 
 #include "base/limits.h"
-#include "media/decode.h"
+#include "media/decoder.h"
 
 struct file {
     uint8_t *bytes; /* owned */

@@ -16,7 +16,7 @@
 
 #include <jpegint.h>
 
-#include "media/jpeg_huffman.h"
+#include "media/jpeg/huffman.h"
 #include "media/media.h"
 
 static bool broken;

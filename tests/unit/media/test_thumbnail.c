@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "media/decode.h"
-#include "media/encode_jpeg.h"
+#include "media/decoder.h"
+#include "media/jpeg/encode.h"
 #include "media/thumbnail.h"
 
 enum { WIDTH = 50, HEIGHT = 40, ROOM = 1 << 16, GUARD = 0x5a };

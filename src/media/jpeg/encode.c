@@ -3,7 +3,7 @@
  * JPEG by libjpeg-turbo's compressor, into a piece of memory of fixed size. Runs on the worker's
  * lane threads, on pixels of our own making.
  */
-#include "media/encode_jpeg.h"
+#include "media/jpeg/encode.h"
 
 #include <setjmp.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * PNG by libspng. The file's chunks are judged as Pillow judges them (png_chunks.h); libspng is
+ * PNG by libspng. The file's chunks are judged as Pillow judges them (chunks.h); libspng is
  * given a stream of just the header, a palette and the image data, and returns the samples as they
  * are stored, which are then turned to RGB as Pillow does: alpha and tRNS dropped, 16-bit colour by
  * its high byte, 16-bit grey clipped at 255, a colour beyond the palette as the grey of its index.
  * Rows behind the window are not inflated where all the data's checksums are right.
  *
- * What follows the last row counts as it does for Pillow (png_stop.h).
+ * What follows the last row counts as it does for Pillow (stop.h).
  *
  * Where accepting or refusing a file differs from Pillow: compressed data that ends well formed
  * before the last row is refused here (Pillow leaves the rest black), as is an animation whose
@@ -24,8 +24,8 @@
 
 #include "base/limits.h"
 #include "media/codec.h"
-#include "media/png_chunks.h"
-#include "media/png_stop.h"
+#include "media/png/chunks.h"
+#include "media/png/stop.h"
 
 enum {
     IHDR_SIZE = 13,

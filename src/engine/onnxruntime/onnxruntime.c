@@ -17,7 +17,7 @@
 #include "base/utf8.h"
 #include "data/tensor_bytes.h"
 #include "engine/engine.h"
-#include "engine/onnx_counts.h"
+#include "engine/onnxruntime/onnx_counts.h"
 
 enum { ORT_LEVEL = 18, OUTPUT_ALIGNMENT = 64 };
 

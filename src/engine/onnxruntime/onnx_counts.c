@@ -2,7 +2,7 @@
  *
  * Fields of ModelProto and GraphProto (onnx.proto), of which only the numbers and lengths are read.
  */
-#include "engine/onnx_counts.h"
+#include "engine/onnxruntime/onnx_counts.h"
 
 #include <errno.h>
 #include <stdbool.h>

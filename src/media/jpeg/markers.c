@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The marker structure of a JPEG file (ITU-T T.81, annex B), see jpeg_markers.h. Runs wherever the
+ * The marker structure of a JPEG file (ITU-T T.81, annex B), see markers.h. Runs wherever the
  * JPEG decoder runs.
  */
-#include "media/jpeg_markers.h"
+#include "media/jpeg/markers.h"
 
 #include <string.h>
 

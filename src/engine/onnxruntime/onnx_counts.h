@@ -3,8 +3,8 @@
  * How many inputs, outputs and initialisers the graph of an ONNX file lists, read without anything
  * being made of it: a session over a graph of many thousand outputs takes minutes. Pure.
  */
-#ifndef SITU_ENGINE_ONNX_COUNTS_H
-#define SITU_ENGINE_ONNX_COUNTS_H
+#ifndef SITU_ENGINE_ONNXRUNTIME_ONNX_COUNTS_H
+#define SITU_ENGINE_ONNXRUNTIME_ONNX_COUNTS_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Huffman-coded JPEG data to coefficients: see jpeg_huffman.h.
+ * Huffman-coded JPEG data to coefficients: see huffman.h.
  *
  * What makes it fast: bits are taken in eight bytes at a time wherever none of them is 0xFF, and
  * one look at a table gives runs, values and length of up to two coefficients at once, where the
@@ -8,7 +8,7 @@
  *
  * The form of the data: ITU-T T.81, annex F.2.2 (decoding), C (codes), B.1.1.5 (stuffed bytes).
  */
-#include "media/jpeg_huffman.h"
+#include "media/jpeg/huffman.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@
 #if !defined(LIBJPEG_TURBO_VERSION_NUMBER) || LIBJPEG_TURBO_VERSION_NUMBER < 2000000 ||            \
     LIBJPEG_TURBO_VERSION_NUMBER >= 4000000
 #error                                                                                             \
-    "jpeg_huffman.c knows libjpeg-turbo 2.0 to 3.x only: compare jpegint.h, then widen this range"
+    "media/jpeg/huffman.c knows libjpeg-turbo 2.0 to 3.x only: compare jpegint.h, then widen this range"
 #endif
 
 enum {

@@ -5,8 +5,8 @@
  * it needs and takes its rows from top to bottom; a decoder does no more work than that takes, but
  * refuses all that Pillow would refuse of the whole file (a truncated tail included).
  */
-#ifndef SITU_MEDIA_DECODE_H
-#define SITU_MEDIA_DECODE_H
+#ifndef SITU_MEDIA_DECODER_H
+#define SITU_MEDIA_DECODER_H
 
 #include <stddef.h>
 #include <stdint.h>

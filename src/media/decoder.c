@@ -4,7 +4,7 @@
  * (open, scale, start, read, finish) and hands the work to the format's codec. Runs on the worker's
  * lane threads, one decoder a thread.
  */
-#include "media/decode.h"
+#include "media/decoder.h"
 
 #include <errno.h>
 #include <inttypes.h>

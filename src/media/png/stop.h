@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
-#include "media/png_chunks.h"
+#include "media/png/chunks.h"
 
 /* Inflates all of it, as Pillow does. 0, and how many compressed bytes the pieces have in which the
  * last row is complete; -EBADMSG where Pillow reports a broken or a truncated file before; -ENOMEM.

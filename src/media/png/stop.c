@@ -3,7 +3,7 @@
  * Pillow's reading of PNG data, without the pixels: ImageFile.load, PngImageFile.load_read and
  * ZipDecode.c of Pillow 9.4, which 11.1 has unchanged.
  */
-#include "media/png_stop.h"
+#include "media/png/stop.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  * the picture. An image that is grey all over is stored as grey. Writes to memory of the caller's,
  * keeps none of its own. One thread each.
  */
-#ifndef SITU_MEDIA_ENCODE_JPEG_H
-#define SITU_MEDIA_ENCODE_JPEG_H
+#ifndef SITU_MEDIA_JPEG_ENCODE_H
+#define SITU_MEDIA_JPEG_ENCODE_H
 
 #include <stddef.h>
 

@@ -5,7 +5,7 @@
  * pixels aligned to iMCUs (fancy upsampling looks one sample aside), rows without one. The rows
  * behind the window are not decoded where a look at the markers shows that the file has its end.
  *
- * Huffman codes are read by jpeg_huffman.c. Where it meets what it leaves to libjpeg, the image is
+ * Huffman codes are read by huffman.c. Where it meets what it leaves to libjpeg, the image is
  * begun again with libjpeg's own reader, which goes on behind the rows that are out already.
  *
  * Where accepting or refusing a file differs from Pillow: a file with more than LIMIT_JPEG_SCANS
@@ -23,8 +23,8 @@
 #include "base/limits.h"
 #include "media/codec.h"
 #include "media/exif.h"
-#include "media/jpeg_huffman.h"
-#include "media/jpeg_markers.h"
+#include "media/jpeg/huffman.h"
+#include "media/jpeg/markers.h"
 
 enum {
     READ_ROWS = 16,     /* scanlines asked of libjpeg at once: an iMCU row of 4:2:0 */
