@@ -7,6 +7,7 @@ import importlib.util
 import os
 import unittest
 
+import circles
 import layers
 import size
 import symbols
@@ -87,6 +88,20 @@ class Symbols(unittest.TestCase):
     def test_only_prefixed_names_are_exported(self):
         self.assertEqual(["buffer_add"], symbols.foreign_exports(
             "0000 T situ_open\n0000 T buffer_add@@SITU_0.1\n0000 A SITU_0.1\n"))
+
+
+class Circles(unittest.TestCase):
+    ONE_WAY = "lib.p/a.c.o: a_make T 0 4\nlib.p/a.c.o: b_find U\nlib.p/b.c.o: b_find T 0 4\nlib.p/b.c.o: free U\n"
+
+    def test_files_that_call_each_other_are_found(self):
+        self.assertEqual([], list(circles.judge("x", circles.calls(circles.parse(self.ONE_WAY)))))
+        both = self.ONE_WAY + "lib.p/b.c.o: a_make U\n"
+        self.assertEqual(["src/x:1: a circle of calls among 2 files: a -> b (b_find); b -> a (a_make)"],
+                         list(circles.judge("x", circles.calls(circles.parse(both)))))
+
+    def test_a_static_function_of_the_same_name_is_no_call(self):
+        local = self.ONE_WAY + "lib.p/b.c.o: a_make t 0 4\n"
+        self.assertEqual([], list(circles.judge("x", circles.calls(circles.parse(local)))))
 
 
 class Counting(unittest.TestCase):
