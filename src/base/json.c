@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON on top of jansson: strict parsing, forgiving getters, and a writer for the answer path.
+ * JSON on top of jansson: strict parsing and forgiving getters.
  */
 #include "base/json.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -292,84 +288,4 @@ int json_each_member(const struct json *object,
         }
     }
     return 0;
-}
-
-void json_write_bytes(struct buffer *out, const char *text, size_t size)
-{
-    buffer_append_char(out, '"');
-    size_t start = 0;
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
-        size_t length = c < 0x80 ? 1 : utf8_length(text + i, size - i);
-        bool high_control = length == 2 && c == 0xc2 && (unsigned char)text[i + 1] < 0xa0;
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && length > 0 && !high_control) {
-            i += length - 1;
-            continue;
-        }
-        buffer_append(out, text + start, i - start);
-        if (high_control) { /* U+0080 to U+009F, which terminals may obey */
-            c = (unsigned char)text[++i];
-        }
-        start = i + 1;
-        if (length == 0) {
-            buffer_printf(out, "%%%02X", c);
-        } else if (c == '"' || c == '\\') {
-            buffer_append_char(out, '\\');
-            buffer_append_char(out, (char)c);
-        } else if (c == '\n') {
-            buffer_append_text(out, "\\n");
-        } else {
-            buffer_printf(out, "\\u%04x", c);
-        }
-    }
-    buffer_append(out, text + start, size - start);
-    buffer_append_char(out, '"');
-}
-
-void json_write_string(struct buffer *out, const char *text)
-{
-    json_write_bytes(out, text, strlen(text));
-}
-
-void json_write_integer(struct buffer *out, int64_t value)
-{
-    buffer_printf(out, "%" PRId64, value);
-}
-
-/* What printf would not write as JSON that reads back the same: -0 would read as an integer. */
-static bool write_special(struct buffer *out, double value)
-{
-    bool minus_zero = value == 0 && signbit(value);
-    if (isfinite(value) && !minus_zero) {
-        return false;
-    }
-    buffer_append_text(out, minus_zero ? "-0.0" : "null");
-    return true;
-}
-
-void json_write_float(struct buffer *out, float value)
-{
-    if (write_special(out, (double)value)) {
-        return;
-    }
-    char text[32];
-    for (int digits = 6; digits <= 9; digits++) {
-        int length = snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if (length > 0 && (digits == 9 || strtof(text, NULL) == value)) {
-            buffer_append(out, text, (size_t)length);
-            return;
-        }
-    }
-}
-
-void json_write_double(struct buffer *out, double value)
-{
-    if (write_special(out, value)) {
-        return;
-    }
-    char text[40];
-    int length = snprintf(text, sizeof text, "%.17g", value);
-    if (length > 0) {
-        buffer_append(out, text, (size_t)length);
-    }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON, read into a tree and written straight into a buffer. The one room that knows the library
- * underneath; everybody else reads through these getters. Any thread; a tree is not shared.
+ * JSON, read into a tree. The one file that knows the library underneath; every other reads through
+ * these getters. Any thread; a tree is not shared.
  */
 #ifndef SITU_BASE_JSON_H
 #define SITU_BASE_JSON_H
@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/json_write.h"
 
 struct json; /* a borrowed node of a tree; the root owns it all */
 
@@ -62,16 +63,6 @@ const char *json_get_string(const struct json *node, const char *fallback); /* N
 int json_each_member(const struct json *object,
                      int (*visit)(void *context, const char *key, const struct json *value),
                      void *context);
-
-/* Writing: appends to a buffer; commas and colons are the caller's. A byte that is not UTF-8 is
- * written as %XX: a message for people may quote any bytes. Names are written by object_name.h,
- * which marks those. */
-void json_write_string(struct buffer *out, const char *text);             /* quoted, escaped */
-void json_write_bytes(struct buffer *out, const char *text, size_t size); /* quoted, escaped */
-void json_write_integer(struct buffer *out, int64_t value);
-/* Shortest decimal that reads back as the same float32; null for a value that is not finite. */
-void json_write_float(struct buffer *out, float value);
-void json_write_double(struct buffer *out, double value);
 
 static inline void cleanup_json_function(struct json **root)
 {
