@@ -4,8 +4,8 @@
  * with it. A job goes on where that is there, and waits otherwise: a mount point without its file
  * system looks like a store from which nearly everything was removed.
  *
- * A number that outlives a reboot says whether it is the same (store/filesystem.h). Where it is no
- * more than a device's number, the objects that were answered last say so.
+ * A number that outlives a reboot says whether it is the same (store/dir/filesystem.h). Where it is
+ * no more than a device's number, the objects that were answered last say so.
  *
  * Belongs to the job's thread, or to whoever holds the job's `control` while it has none.
  */

@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "store/dir.h"
+#include "store/dir/dir.h"
 #include "store/place_parts.h"
 
 enum {

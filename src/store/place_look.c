@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "store/dir.h"
+#include "store/dir/dir.h"
 #include "store/place_parts.h"
 
 /* A root is listed from memory after its device is gone, and after its file system was shut down

@@ -4,8 +4,8 @@
  * Calls block and come from lanes (stat, read) and request threads (list); any number of threads
  * may use one store at once.
  *
- * A back end is a const `struct store_ops` plus an instance: dir.c (a directory tree), place.c (one
- * that may go away and come back), mem.c (tests). Block volumes, Ceph pools and S3 buckets are
+ * A back end is a const `struct store_ops` plus an instance: dir/ (a directory tree), place.c (one
+ * that may go away and come back), mem/ (tests). Block volumes, Ceph pools and S3 buckets are
  * meant to fit behind the same calls.
  */
 #ifndef SITU_STORE_STORE_H

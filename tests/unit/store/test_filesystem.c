@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "store/filesystem.h"
+#include "store/dir/filesystem.h"
 
 enum { EXT4 = 0xef53 };
 

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "store/dir.h"
+#include "store/dir/dir.h"
 
 enum { KEYS_MAX = 4096 };
 

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "store/dir.h"
+#include "store/dir/dir.h"
 
 /* An event is there when the call that caused it returns. */
 enum { SOON_MS = 2000, QUIET_MS = 30 };

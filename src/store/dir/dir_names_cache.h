@@ -4,8 +4,8 @@
  * a million files is not read and sorted again for each thousand. Names are shared by reference; a
  * listing that is through with a directory makes the cache forget it. Any thread.
  */
-#ifndef SITU_STORE_NAMES_CACHE_H
-#define SITU_STORE_NAMES_CACHE_H
+#ifndef SITU_STORE_DIR_DIR_NAMES_CACHE_H
+#define SITU_STORE_DIR_DIR_NAMES_CACHE_H
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -14,13 +14,13 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "store/names.h"
+#include "store/dir/dir_names.h"
 
-struct names_cache {
+struct dir_names_cache {
     pthread_mutex_t lock; /* guards all below */
-    struct names_slot {
+    struct dir_names_slot {
         char *path; /* owned; NULL for a free slot */
-        struct names *names;
+        struct dir_names *names;
         struct stat directory; /* before it was read */
         bool doubtful;         /* it had changed within the tick in which it was read */
         int64_t read_ns;       /* when (monotonic) */
@@ -31,7 +31,7 @@ struct names_cache {
 };
 
 /* What belongs to names that go into the cache. */
-struct names_origin {
+struct dir_names_origin {
     const char *path;      /* borrowed */
     struct stat directory; /* fstat before reading */
     int64_t begun_ns;      /* monotonic */
@@ -39,25 +39,25 @@ struct names_origin {
     bool doubtful; /* the directory had changed just before */
 };
 
-must_check int names_cache_init(struct names_cache *cache);
-void names_cache_done(struct names_cache *cache);
+must_check int dir_names_cache_init(struct dir_names_cache *cache);
+void dir_names_cache_done(struct dir_names_cache *cache);
 
 /* Names of the directory at `path`, as `directory` (fstat of now) has it, that reach from `from`
  * on; NULL where there are none. Where a listing goes on within a large directory (`going_on`) that
  * keeps changing, names that are not older than ten times what reading them took are good enough.
  * The caller gets a reference. */
-struct names *names_cache_get(struct names_cache *cache, const char *path,
-                              const struct stat *directory, const char *from, bool going_on,
-                              int64_t now_ns);
+struct dir_names *dir_names_cache_get(struct dir_names_cache *cache, const char *path,
+                                      const struct stat *directory, const char *from, bool going_on,
+                                      int64_t now_ns);
 
 /* Keeps names that were just read for the next page, in place of older ones of that path; takes a
  * reference of its own. Few names are not worth it and are not kept. */
-void names_cache_put(struct names_cache *cache, const struct names_origin *origin,
-                     struct names *names);
+void dir_names_cache_put(struct dir_names_cache *cache, const struct dir_names_origin *origin,
+                         struct dir_names *names);
 
 /* The listing is through with a directory. */
-void names_cache_forget(struct names_cache *cache, const char *path);
+void dir_names_cache_forget(struct dir_names_cache *cache, const char *path);
 
-void names_unref(struct names_cache *cache, struct names *names); /* NULL is fine */
+void dir_names_unref(struct dir_names_cache *cache, struct dir_names *names); /* NULL is fine */
 
 #endif

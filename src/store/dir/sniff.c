@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/file_kind.h"
-#include "store/dir.h"
+#include "store/dir/dir.h"
 
 bool dir_is_decodable(int directory, const char *name)
 {

@@ -3,7 +3,7 @@
  * The cache of directory names between pages: few slots, searched one by one, the longest unused
  * thrown out first.
  */
-#include "store/names_cache.h"
+#include "store/dir/dir_names_cache.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,41 +12,42 @@
 #include "base/clock.h"
 
 enum {
-    SLOT_COUNT = sizeof((struct names_cache *)0)->slots / sizeof((struct names_cache *)0)->slots[0],
+    SLOT_COUNT =
+        sizeof((struct dir_names_cache *)0)->slots / sizeof((struct dir_names_cache *)0)->slots[0],
     WORTH_KEEPING = 256, /* names: fewer are read as fast as found */
     LARGE = 10000,       /* names: so many that reading them for each page would hurt */
     PATIENCE = 10,       /* times what reading cost, for large ones that keep changing */
 };
-#define KEPT_BYTES_MAX NAMES_BUDGET_BYTES
+#define KEPT_BYTES_MAX DIR_NAMES_BUDGET_BYTES
 #define STALE_MAX_NS (30 * NS_PER_S)
 #define UNUSED_MAX_NS (60 * NS_PER_S)
 
-static size_t names_bytes(const struct names *names)
+static size_t names_bytes(const struct dir_names *names)
 {
     return names->text_size + names->count * sizeof *names->starts;
 }
 
-static void unref_locked(struct names *names)
+static void unref_locked(struct dir_names *names)
 {
     if (--names->references == 0) {
-        names_free(names);
+        dir_names_free(names);
     }
 }
 
-static void clear(struct names_cache *cache, struct names_slot *slot)
+static void clear(struct dir_names_cache *cache, struct dir_names_slot *slot)
 {
     cache->bytes -= names_bytes(slot->names);
     unref_locked(slot->names);
     free(slot->path);
-    *slot = (struct names_slot){0};
+    *slot = (struct dir_names_slot){0};
 }
 
 /* Throws out the longest unused; false where nothing is left. */
-static bool evict(struct names_cache *cache)
+static bool evict(struct dir_names_cache *cache)
 {
-    struct names_slot *oldest = NULL;
+    struct dir_names_slot *oldest = NULL;
     for (unsigned i = 0; i < SLOT_COUNT; i++) {
-        struct names_slot *slot = &cache->slots[i];
+        struct dir_names_slot *slot = &cache->slots[i];
         if (slot->path && (!oldest || slot->used_ns < oldest->used_ns)) {
             oldest = slot;
         }
@@ -57,7 +58,7 @@ static bool evict(struct names_cache *cache)
     return oldest != NULL;
 }
 
-static struct names_slot *find(struct names_cache *cache, const char *path)
+static struct dir_names_slot *find(struct dir_names_cache *cache, const char *path)
 {
     for (unsigned i = 0; i < SLOT_COUNT; i++) {
         if (cache->slots[i].path && strcmp(cache->slots[i].path, path) == 0) {
@@ -67,7 +68,7 @@ static struct names_slot *find(struct names_cache *cache, const char *path)
     return NULL;
 }
 
-static struct names_slot *find_free(struct names_cache *cache)
+static struct dir_names_slot *find_free(struct dir_names_cache *cache)
 {
     for (unsigned i = 0; i < SLOT_COUNT; i++) {
         if (!cache->slots[i].path) {
@@ -82,16 +83,16 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-static bool usable(const struct names_slot *slot, const struct stat *directory, const char *from,
-                   bool going_on, int64_t now_ns)
+static bool usable(const struct dir_names_slot *slot, const struct stat *directory,
+                   const char *from, bool going_on, int64_t now_ns)
 {
-    const struct names *names = slot->names;
+    const struct dir_names *names = slot->names;
     if (slot->directory.st_dev != directory->st_dev ||
         slot->directory.st_ino != directory->st_ino || strcmp(names->from, from) > 0) {
         return false;
     }
     if (!names->complete &&
-        (names->count == 0 || strcmp(names_at(names, names->count - 1), from) < 0)) {
+        (names->count == 0 || strcmp(dir_names_at(names, names->count - 1), from) < 0)) {
         return false;
     }
     if (!slot->doubtful && same_time(&slot->directory.st_mtim, &directory->st_mtim) &&
@@ -103,31 +104,31 @@ static bool usable(const struct names_slot *slot, const struct stat *directory, 
            age_ns / PATIENCE < slot->cost_ns;
 }
 
-int names_cache_init(struct names_cache *cache)
+int dir_names_cache_init(struct dir_names_cache *cache)
 {
-    *cache = (struct names_cache){0};
+    *cache = (struct dir_names_cache){0};
     return -pthread_mutex_init(&cache->lock, NULL);
 }
 
-void names_cache_done(struct names_cache *cache)
+void dir_names_cache_done(struct dir_names_cache *cache)
 {
     while (evict(cache)) {
     }
     (void)pthread_mutex_destroy(&cache->lock);
 }
 
-struct names *names_cache_get(struct names_cache *cache, const char *path,
-                              const struct stat *directory, const char *from, bool going_on,
-                              int64_t now_ns)
+struct dir_names *dir_names_cache_get(struct dir_names_cache *cache, const char *path,
+                                      const struct stat *directory, const char *from, bool going_on,
+                                      int64_t now_ns)
 {
     HOLD(&cache->lock);
     for (unsigned i = 0; i < SLOT_COUNT; i++) {
-        struct names_slot *slot = &cache->slots[i];
+        struct dir_names_slot *slot = &cache->slots[i];
         if (slot->path && now_ns - slot->used_ns > UNUSED_MAX_NS) {
             clear(cache, slot); /* of a listing that somebody gave up */
         }
     }
-    struct names_slot *slot = find(cache, path);
+    struct dir_names_slot *slot = find(cache, path);
     if (!slot || !usable(slot, directory, from, going_on, now_ns)) {
         return NULL;
     }
@@ -136,8 +137,8 @@ struct names *names_cache_get(struct names_cache *cache, const char *path,
     return slot->names;
 }
 
-void names_cache_put(struct names_cache *cache, const struct names_origin *origin,
-                     struct names *names)
+void dir_names_cache_put(struct dir_names_cache *cache, const struct dir_names_origin *origin,
+                         struct dir_names *names)
 {
     size_t bytes = names_bytes(names);
     if (names->count < WORTH_KEEPING || bytes > KEPT_BYTES_MAX) {
@@ -148,7 +149,7 @@ void names_cache_put(struct names_cache *cache, const struct names_origin *origi
         return; /* then the next page reads it again */
     }
     HOLD(&cache->lock);
-    struct names_slot *slot = find(cache, path);
+    struct dir_names_slot *slot = find(cache, path);
     if (slot) {
         clear(cache, slot);
     }
@@ -162,27 +163,27 @@ void names_cache_put(struct names_cache *cache, const struct names_origin *origi
         free(path);
         return;
     }
-    *slot = (struct names_slot){.path = path,
-                                .names = names,
-                                .directory = origin->directory,
-                                .doubtful = origin->doubtful,
-                                .read_ns = origin->done_ns,
-                                .cost_ns = origin->done_ns - origin->begun_ns,
-                                .used_ns = origin->done_ns};
+    *slot = (struct dir_names_slot){.path = path,
+                                    .names = names,
+                                    .directory = origin->directory,
+                                    .doubtful = origin->doubtful,
+                                    .read_ns = origin->done_ns,
+                                    .cost_ns = origin->done_ns - origin->begun_ns,
+                                    .used_ns = origin->done_ns};
     names->references++;
     cache->bytes += bytes;
 }
 
-void names_cache_forget(struct names_cache *cache, const char *path)
+void dir_names_cache_forget(struct dir_names_cache *cache, const char *path)
 {
     HOLD(&cache->lock);
-    struct names_slot *slot = find(cache, path);
+    struct dir_names_slot *slot = find(cache, path);
     if (slot) {
         clear(cache, slot);
     }
 }
 
-void names_unref(struct names_cache *cache, struct names *names)
+void dir_names_unref(struct dir_names_cache *cache, struct dir_names *names)
 {
     if (names) {
         HOLD(&cache->lock);

@@ -7,8 +7,8 @@
  * at the next boot, and each object would be another one, or worse, one of another disk. There the
  * UUID counts, which Linux tells since 6.9; where it does not, the number as it is, else st_dev.
  */
-#ifndef SITU_STORE_FILESYSTEM_H
-#define SITU_STORE_FILESYSTEM_H
+#ifndef SITU_STORE_DIR_FILESYSTEM_H
+#define SITU_STORE_DIR_FILESYSTEM_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,7 +8,7 @@
  * Asked for is what changes a listing or an object's identity; content counts when the descriptor
  * that wrote it is closed. One thread waits; any may cancel.
  */
-#include "store/dir.h"
+#include "store/dir/dir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,9 +26,9 @@
 #include <sys/vfs.h>
 
 #include "base/clock.h"
+#include "store/dir/watched.h"
 #include "store/exclusion.h"
 #include "store/watch.h"
-#include "store/watched.h"
 
 enum {
     EVENTS_SIZE = 16 << 10,

@@ -3,8 +3,8 @@
  * The directories that a watch has its eyes on: the kernel's number of each, and its path. Used by
  * one thread at a time.
  */
-#ifndef SITU_STORE_WATCHED_H
-#define SITU_STORE_WATCHED_H
+#ifndef SITU_STORE_DIR_WATCHED_H
+#define SITU_STORE_DIR_WATCHED_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
  * those are equal: a million names sort in a fraction of a second. Where the budget is used up, the
  * upper half is dropped, and from then on everything above the last kept name.
  */
-#include "store/names.h"
+#include "store/dir/dir_names.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -201,9 +201,9 @@ static int collect(struct collector *c, int fd)
 }
 
 /* Takes the collector's text over. */
-static int finish(struct collector *c, struct names **ret_names)
+static int finish(struct collector *c, struct dir_names **ret_names)
 {
-    struct names *names = calloc(1, sizeof *names);
+    struct dir_names *names = calloc(1, sizeof *names);
     uint32_t *starts = malloc((c->count + 1) * sizeof *starts);
     char *from = strdup(c->from);
     if (!names || !starts || !from) {
@@ -216,19 +216,19 @@ static int finish(struct collector *c, struct names **ret_names)
         starts[i] = c->entries[i].start;
     }
     char *shrunk = realloc(c->text.data, c->text.size + 1);
-    *names = (struct names){.text = shrunk ? shrunk : c->text.data,
-                            .text_size = c->text.size,
-                            .starts = starts,
-                            .count = c->count,
-                            .from = from,
-                            .complete = !c->limited,
-                            .references = 1};
+    *names = (struct dir_names){.text = shrunk ? shrunk : c->text.data,
+                                .text_size = c->text.size,
+                                .starts = starts,
+                                .count = c->count,
+                                .from = from,
+                                .complete = !c->limited,
+                                .references = 1};
     c->text = BUFFER_INIT;
     *ret_names = names;
     return 0;
 }
 
-int names_read(int fd, const char *from, size_t budget_bytes, struct names **ret_names)
+int dir_names_read(int fd, const char *from, size_t budget_bytes, struct dir_names **ret_names)
 {
     struct collector c = {.from = from, .budget = budget_bytes};
     int r = collect(&c, fd);
@@ -241,13 +241,13 @@ int names_read(int fd, const char *from, size_t budget_bytes, struct names **ret
     return r;
 }
 
-size_t names_find(const struct names *names, const char *wanted, bool beyond)
+size_t dir_names_find(const struct dir_names *names, const char *wanted, bool beyond)
 {
     size_t low = 0;
     size_t high = names->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = strcmp(names_at(names, middle), wanted);
+        int order = strcmp(dir_names_at(names, middle), wanted);
         if (order < 0 || (beyond && order == 0)) {
             low = middle + 1;
         } else {
@@ -257,7 +257,7 @@ size_t names_find(const struct names *names, const char *wanted, bool beyond)
     return low;
 }
 
-void names_free(struct names *names)
+void dir_names_free(struct dir_names *names)
 {
     if (names) {
         free(names->text);

@@ -4,7 +4,7 @@
  * ones come at the end. Paths are searched one by one, which happens for changes of directories
  * only.
  */
-#include "store/watched.h"
+#include "store/dir/watched.h"
 
 #include <errno.h>
 #include <stdlib.h>

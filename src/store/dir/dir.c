@@ -11,7 +11,7 @@
  * O_NONBLOCK. (A device node moved there in that microsecond would be opened, though not read;
  * making one takes root.)
  */
-#include "store/dir.h"
+#include "store/dir/dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "store/filesystem.h"
+#include "store/dir/filesystem.h"
 
 enum {
     OPEN_TRIES = 100,       /* a lease that Samba or NFS holds is given up within milliseconds */
@@ -410,7 +410,7 @@ static void dir_free(struct store *store)
 {
     (void)close(dir_store(store)->root);
     (void)pthread_mutex_destroy(&dir_store(store)->filesystems_lock);
-    names_cache_done(&dir_store(store)->names);
+    dir_names_cache_done(&dir_store(store)->names);
     free(store);
 }
 
@@ -453,7 +453,7 @@ int dir_open_root(int root, const char *path, struct store **ret_store, struct e
     }
     *store = (struct dir_store){.base = {.ops = &dir_ops},
                                 .root = root,
-                                .names_budget_bytes = NAMES_BUDGET_BYTES,
+                                .names_budget_bytes = DIR_NAMES_BUDGET_BYTES,
                                 .watches_max = LIMIT_WATCHES};
     atomic_init(&store->closing, false);
     atomic_init(&store->device_failed, false);
@@ -464,7 +464,7 @@ int dir_open_root(int root, const char *path, struct store **ret_store, struct e
     }
     r = pthread_mutex_init(&store->filesystems_lock, NULL);
     if (r == 0) {
-        r = -names_cache_init(&store->names);
+        r = -dir_names_cache_init(&store->names);
         if (r != 0) {
             (void)pthread_mutex_destroy(&store->filesystems_lock);
         }

@@ -8,7 +8,7 @@
  * cannot confuse it. No symbolic link is followed, so there are no loops, and as a key has at most
  * LIMIT_KEY_BYTES, depth is limited too.
  */
-#include "store/dir.h"
+#include "store/dir/dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,9 +25,9 @@
 enum { DEPTH_MAX = LIMIT_KEY_BYTES / 2 + 1 }; /* a component takes two bytes at least */
 
 struct frame {
-    struct names *names; /* a reference */
-    size_t next;         /* index of the name to be looked at */
-    size_t path_size;    /* bytes of walk.path that name this directory */
+    struct dir_names *names; /* a reference */
+    size_t next;             /* index of the name to be looked at */
+    size_t path_size;        /* bytes of walk.path that name this directory */
 };
 
 struct walk {
@@ -136,22 +136,23 @@ static void find_start(const struct walk *walk, struct start *start)
 
 /* Reads the directory's names from `from` on, and leaves them in the cache for the next page. */
 static int read_names(struct walk *walk, int fd, const struct stat *info, const char *from,
-                      struct names **ret_names)
+                      struct dir_names **ret_names)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     struct object_identity identity = {.mtime_ns = dir_time_ns(info->st_mtim),
                                        .ctime_ns = dir_time_ns(info->st_ctim)};
-    struct names_origin origin = {.path = walk->path,
-                                  .directory = *info,
-                                  .begun_ns = clock_now_ns(),
-                                  .doubtful = store_identity_is_fresh(&identity, dir_time_ns(now))};
-    int r = names_read(fd, from, walk->store->names_budget_bytes, ret_names);
+    struct dir_names_origin origin = {.path = walk->path,
+                                      .directory = *info,
+                                      .begun_ns = clock_now_ns(),
+                                      .doubtful =
+                                          store_identity_is_fresh(&identity, dir_time_ns(now))};
+    int r = dir_names_read(fd, from, walk->store->names_budget_bytes, ret_names);
     if (r < 0) {
         return r;
     }
     origin.done_ns = clock_now_ns();
-    names_cache_put(&walk->store->names, &origin, *ret_names);
+    dir_names_cache_put(&walk->store->names, &origin, *ret_names);
     return 0;
 }
 
@@ -170,7 +171,7 @@ bool dir_is_lost_and_found(const char *path)
  * `more` than what is there. *ret_names is NULL where the directory is gone. A negative errno where
  * it cannot be listed. */
 static int load(struct walk *walk, const char *from, bool going_on, bool more,
-                struct names **ret_names)
+                struct dir_names **ret_names)
 {
     cleanup_fd int fd = open_directory(walk);
     *ret_names = NULL;
@@ -182,8 +183,8 @@ static int load(struct walk *walk, const char *from, bool going_on, bool more,
     struct stat info;
     int r = fd < 0 ? fd : (fstat(fd, &info) < 0 ? -errno : 0);
     if (r == 0 && !more) {
-        *ret_names =
-            names_cache_get(&walk->store->names, walk->path, &info, from, going_on, clock_now_ns());
+        *ret_names = dir_names_cache_get(&walk->store->names, walk->path, &info, from, going_on,
+                                         clock_now_ns());
     }
     if (r == 0 && !*ret_names) {
         r = read_names(walk, fd, &info, from, ret_names);
@@ -204,7 +205,7 @@ static int enter(struct walk *walk, size_t path_size, struct error *error)
 {
     struct start start;
     find_start(walk, &start);
-    struct names *names = NULL;
+    struct dir_names *names = NULL;
     int r = start.nothing ? 0 : load(walk, start.name, start.going_on, false, &names);
     if (r < 0) {
         r = find_unlisted(walk, r, error);
@@ -216,7 +217,7 @@ static int enter(struct walk *walk, size_t path_size, struct error *error)
     close_directory(walk);
     walk->frames[walk->depth++] =
         (struct frame){.names = names,
-                       .next = names_find(names, start.name, start.beyond),
+                       .next = dir_names_find(names, start.name, start.beyond),
                        .path_size = path_size};
     return 0;
 }
@@ -226,9 +227,9 @@ static void leave(struct walk *walk)
     struct frame *frame = &walk->frames[--walk->depth];
     close_directory(walk);
     if (!walk->looking_ahead) {
-        names_cache_forget(&walk->store->names, walk->path);
+        dir_names_cache_forget(&walk->store->names, walk->path);
     }
-    names_unref(&walk->store->names, frame->names);
+    dir_names_unref(&walk->store->names, frame->names);
     walk->path[walk->depth > 0 ? walk->frames[walk->depth - 1].path_size : 0] = '\0';
 }
 
@@ -241,12 +242,12 @@ static int advance(struct walk *walk, struct error *error)
         return 0;
     }
     char last[LIMIT_KEY_BYTES + 1] = "";
-    const char *name = names_at(frame->names, frame->names->count - 1);
+    const char *name = dir_names_at(frame->names, frame->names->count - 1);
     if (strlen(name) >= sizeof last) {
         return refuse_directory(walk, -ENAMETOOLONG, error);
     }
     memcpy(last, name, strlen(name) + 1);
-    struct names *names = NULL;
+    struct dir_names *names = NULL;
     int r = load(walk, last, true, true, &names);
     if (r < 0) {
         return refuse_directory(walk, r, error);
@@ -255,9 +256,9 @@ static int advance(struct walk *walk, struct error *error)
         leave(walk);
         return 0;
     }
-    names_unref(&walk->store->names, frame->names);
+    dir_names_unref(&walk->store->names, frame->names);
     frame->names = names;
-    frame->next = names_find(names, last, true);
+    frame->next = dir_names_find(names, last, true);
     return 0;
 }
 
@@ -379,11 +380,11 @@ static int next_key(struct walk *walk, struct error *error)
             r = advance(walk, error);
             continue;
         }
-        const char *name = names_at(frame->names, frame->next++);
+        const char *name = dir_names_at(frame->names, frame->next++);
         size_t size = strlen(name);
         if (walk->depth == 1 && !starts_with(name, walk->name_prefix)) {
             leave(walk); /* names are sorted: all with the prefix are behind us */
-        } else if (names_is_link(name, size)) {
+        } else if (dir_names_is_link(name, size)) {
             walk->left_out.links++;
         } else if (name[size - 1] == '/') {
             r = take_directory(walk, name, size, error);
@@ -420,10 +421,10 @@ static void forget_path(struct walk *walk, char *key)
 {
     for (char *slash = strrchr(key, '/'); slash; slash = strrchr(key, '/')) {
         slash[1] = '\0';
-        names_cache_forget(&walk->store->names, key);
+        dir_names_cache_forget(&walk->store->names, key);
         slash[0] = '\0';
     }
-    names_cache_forget(&walk->store->names, "");
+    dir_names_cache_forget(&walk->store->names, "");
 }
 
 /* Whether a page follows; what is passed over on the way to its first key is counted there. */

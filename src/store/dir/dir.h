@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the parts of the directory store share: dir.c opens and reads objects, dir_list.c lists
- * them, dir_watch.c waits for changes. Any thread.
+ * What the parts of the directory store share: dir.c opens and reads objects, list.c lists
+ * them, watch.c waits for changes. Any thread.
  */
-#ifndef SITU_STORE_DIR_H
-#define SITU_STORE_DIR_H
+#ifndef SITU_STORE_DIR_DIR_H
+#define SITU_STORE_DIR_DIR_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "store/names_cache.h"
+#include "store/dir/dir_names_cache.h"
 #include "store/store.h"
 
 struct dir_store {
@@ -29,8 +29,8 @@ struct dir_store {
     unsigned filesystem_count;
     unsigned filesystem_next; /* to be replaced when the table is full */
 
-    struct names_cache names;
-    size_t names_budget_bytes; /* NAMES_BUDGET_BYTES but in tests */
+    struct dir_names_cache names;
+    size_t names_budget_bytes; /* DIR_NAMES_BUDGET_BYTES but in tests */
     size_t watches_max;        /* LIMIT_WATCHES but in tests */
 };
 

@@ -2,7 +2,7 @@
  *
  * Which file system an object is in: see filesystem.h. Called from lanes, once for each device.
  */
-#include "store/filesystem.h"
+#include "store/dir/filesystem.h"
 
 #include <errno.h>
 #include <fcntl.h>
