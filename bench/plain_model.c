@@ -75,8 +75,8 @@ static int load_model(struct plain_model *model, const char *package, unsigned t
 }
 
 /* The first row of an output as float32: where it lies, or converted. */
-static int take_values(struct plain_model *model, const struct engine_tensor *output,
-                       size_t *ret_count, struct error *error)
+static int take_values(struct plain_model *model, const struct tensor *output, size_t *ret_count,
+                       struct error *error)
 {
     size_t count = 0;
     if ((output->datatype != DATATYPE_FP16 && output->datatype != DATATYPE_FP32) ||
@@ -124,11 +124,11 @@ int plain_model_values(struct plain_model *model, const float **ret_values, size
     for (size_t i = 1; i < batch; i++) {
         memcpy(model->tensor + i * program->image_bytes, model->tensor, program->image_bytes);
     }
-    struct engine_tensor input = {.index = program->image_input,
-                                  .datatype = program->pipeline.datatype,
-                                  .shape = program->image_shape,
-                                  .data = model->tensor,
-                                  .size = batch * program->image_bytes};
+    struct tensor input = {.index = program->image_input,
+                           .datatype = program->pipeline.datatype,
+                           .shape = program->image_shape,
+                           .data = model->tensor,
+                           .size_bytes = batch * program->image_bytes};
     struct engine_run run = {.inputs = &input,
                              .input_count = 1,
                              .wanted = tensor_set_of(0),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tensor types and shapes, in the words of the Open Inference Protocol. Pure.
+ * Tensors, their types and shapes, in the words of the Open Inference Protocol. Pure.
  */
 #ifndef SITU_DATA_TENSOR_H
 #define SITU_DATA_TENSOR_H
@@ -41,6 +41,17 @@ struct tensor_info {
     char name[LIMIT_TENSOR_NAME + 1];
     enum datatype datatype;
     struct tensor_shape shape;
+};
+
+/* A tensor with its data. Everything it points to is borrowed: whoever made it says from where. */
+struct tensor {
+    const char *name; /* of the model's input or output; NULL where `index` is enough */
+    uint32_t index;   /* of the model's input or output; below LIMIT_MODEL_TENSORS */
+    enum datatype datatype;
+    struct tensor_shape shape; /* without open dimensions */
+    const void *data;          /* numbers: little-endian, row by row, any alignment; BYTES: in the
+                                  form of tensor_bytes.h */
+    size_t size_bytes;
 };
 
 /* "FP32" and so on; "NONE" for a value out of range. */

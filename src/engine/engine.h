@@ -38,24 +38,17 @@ struct engine_signature {
     struct tensor_info outputs[LIMIT_MODEL_TENSORS];
 };
 
-struct engine_tensor {
-    uint32_t index; /* of the input or output in the signature */
-    enum datatype datatype;
-    struct tensor_shape shape;
-    void *data; /* borrowed; BYTES in the form of tensor_bytes.h */
-    size_t size;
-};
-
 /* One run. Inputs must be all of the model's, each of its type and of a shape it allows. Wanted
- * outputs are written one after the other, each aligned to 64 bytes, into `area`. */
+ * outputs are written one after the other, each aligned to 64 bytes, into `area`. Tensors are known
+ * by their index in the signature; they have no names. */
 struct engine_run {
-    const struct engine_tensor *inputs;
+    const struct tensor *inputs; /* borrowed */
     uint32_t input_count;
     struct tensor_set wanted; /* outputs */
-    void *area;
+    void *area;               /* borrowed */
     size_t area_size;
-    uint32_t output_count;                             /* filled */
-    struct engine_tensor outputs[LIMIT_MODEL_TENSORS]; /* filled; data points into `area` */
+    uint32_t output_count;                      /* filled */
+    struct tensor outputs[LIMIT_MODEL_TENSORS]; /* filled; data points into `area` */
 };
 
 struct engine_ops {

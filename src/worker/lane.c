@@ -33,7 +33,7 @@ struct lane {
     struct media *media;     /* owned */
     char *tensor;            /* owned; one batch of the image input */
     struct program *program; /* borrowed */
-    struct engine_tensor inputs[LIMIT_MODEL_TENSORS];
+    struct tensor inputs[LIMIT_MODEL_TENSORS];
     struct engine_run engine_run; /* the one at work */
     union message request;
     union message answer;
@@ -124,8 +124,8 @@ static int check_inputs(const struct lane *lane, const struct message_run *run, 
 }
 
 /* A model of a fixed batch gets the image in every place; only the first answer is taken. */
-static int prepare_image(struct lane *lane, const struct message_run *run,
-                         struct engine_tensor *ret_input, struct error *error)
+static int prepare_image(struct lane *lane, const struct message_run *run, struct tensor *ret_input,
+                         struct error *error)
 {
     const struct program *program = lane->program;
     uint32_t height = 0;
@@ -143,38 +143,38 @@ static int prepare_image(struct lane *lane, const struct message_run *run,
     for (size_t i = 1; i < batch; i++) {
         memcpy(lane->tensor + i * program->image_bytes, lane->tensor, program->image_bytes);
     }
-    *ret_input = (struct engine_tensor){.index = program->image_input,
-                                        .datatype = program->pipeline.datatype,
-                                        .shape = program->image_shape,
-                                        .data = lane->tensor,
-                                        .size = batch * program->image_bytes};
+    *ret_input = (struct tensor){.index = program->image_input,
+                                 .datatype = program->pipeline.datatype,
+                                 .shape = program->image_shape,
+                                 .data = lane->tensor,
+                                 .size_bytes = batch * program->image_bytes};
     return 0;
 }
 
 static uint32_t prepare_tensors(struct lane *lane, const struct message_run *run,
-                                struct engine_tensor *inputs)
+                                struct tensor *inputs)
 {
     for (uint32_t i = 0; i < run->input_count; i++) {
         const struct tensor_ref *ref = &run->inputs[i];
-        inputs[i] = (struct engine_tensor){.index = ref->index,
-                                           .datatype = (enum datatype)ref->datatype,
-                                           .shape = ref->shape,
-                                           .data = lane->input + ref->offset,
-                                           .size = (size_t)ref->size_bytes};
+        inputs[i] = (struct tensor){.index = ref->index,
+                                    .datatype = (enum datatype)ref->datatype,
+                                    .shape = ref->shape,
+                                    .data = lane->input + ref->offset,
+                                    .size_bytes = (size_t)ref->size_bytes};
     }
     return run->input_count;
 }
 
 /* The size of the first row of `batch`. */
-static uint64_t row_size(const struct engine_tensor *output, uint64_t batch)
+static uint64_t row_size(const struct tensor *output, uint64_t batch)
 {
     size_t count = 0;
     size_t used = 0;
     if (output->datatype != DATATYPE_BYTES) {
-        return output->size / batch;
+        return output->size_bytes / batch;
     }
     bool whole = tensor_shape_count(&output->shape, &count) == 0 &&
-                 tensor_bytes_measure(output->data, output->size, count / batch, &used) == 0;
+                 tensor_bytes_measure(output->data, output->size_bytes, count / batch, &used) == 0;
     return whole ? used : 0;
 }
 
@@ -182,13 +182,13 @@ static void take_outputs(const struct lane *lane, const struct engine_run *run, 
                          struct message_done *done)
 {
     for (uint32_t i = 0; i < run->output_count; i++) {
-        const struct engine_tensor *output = &run->outputs[i];
+        const struct tensor *output = &run->outputs[i];
         struct tensor_ref *ref = &done->outputs[i];
         *ref = (struct tensor_ref){.index = output->index,
                                    .datatype = output->datatype,
                                    .shape = output->shape,
-                                   .offset = (uint64_t)((char *)output->data - lane->output),
-                                   .size_bytes = output->size};
+                                   .offset = (uint64_t)((const char *)output->data - lane->output),
+                                   .size_bytes = output->size_bytes};
         int64_t batch = lane->program->has_pipeline ? lane->program->image_shape.dims[0] : 1;
         if (first_only && batch > 1 && ref->shape.rank > 0 && ref->shape.dims[0] == batch) {
             ref->shape.dims[0] = 1;

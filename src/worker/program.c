@@ -144,7 +144,7 @@ static int match_pipeline(struct program *program, struct error *error)
     return 0;
 }
 
-static double element(const struct engine_tensor *tensor, size_t i)
+static double element(const struct tensor *tensor, size_t i)
 {
     if (tensor->datatype == DATATYPE_BF16) {
         return (double)bf16_to_float(((const uint16_t *)tensor->data)[i]);
@@ -159,7 +159,7 @@ static double element(const struct engine_tensor *tensor, size_t i)
 }
 
 /* Probabilities: nothing negative, and a sum of 1 for the first of the batch. */
-static bool sums_to_one(const struct engine_tensor *tensor)
+static bool sums_to_one(const struct tensor *tensor)
 {
     if (tensor->datatype != DATATYPE_FP32 && tensor->datatype != DATATYPE_FP16 &&
         tensor->datatype != DATATYPE_FP64 && tensor->datatype != DATATYPE_BF16) {
@@ -191,16 +191,16 @@ static int too_large(const struct tensor_info *info, struct error *error)
                      (unsigned long long)LIMIT_LANE_INPUT_BYTES);
 }
 
-/* Blank tensors for every input; open dimensions become 1 (an image input is closed already).
- * *ret_open: 0, or index + 1 of an input that has some. */
-static int make_blank(const struct program *program, struct engine_tensor *inputs,
+/* Blank tensors for every input, whose memory is the caller's to free, also after an error; open
+ * dimensions become 1 (an image input is closed already). *ret_open: 0, or index + 1 of an input
+ * that has some. */
+static int make_blank(const struct program *program, struct tensor *inputs, void **ret_memory,
                       uint32_t *ret_open, struct error *error)
 {
     const struct engine_signature *signature = program->signature;
     for (uint32_t i = 0; i < signature->input_count; i++) {
         const struct tensor_info *info = &signature->inputs[i];
-        inputs[i] =
-            (struct engine_tensor){.index = i, .datatype = info->datatype, .shape = info->shape};
+        inputs[i] = (struct tensor){.index = i, .datatype = info->datatype, .shape = info->shape};
         if (program->has_pipeline) {
             inputs[i].shape = program->image_shape;
         }
@@ -217,9 +217,10 @@ static int make_blank(const struct program *program, struct engine_tensor *input
             count > LIMIT_LANE_INPUT_BYTES / width) {
             return too_large(info, error);
         }
-        inputs[i].size = count * width;
-        inputs[i].data = calloc(inputs[i].size ? inputs[i].size : 1, 1);
-        if (!inputs[i].data) {
+        inputs[i].size_bytes = count * width;
+        ret_memory[i] = calloc(inputs[i].size_bytes ? inputs[i].size_bytes : 1, 1);
+        inputs[i].data = ret_memory[i];
+        if (!ret_memory[i]) {
             return error_memory(error, NULL);
         }
     }
@@ -254,11 +255,10 @@ static int run_twice(struct program *program, struct engine_run *run, struct err
 }
 
 /* A picture that is not blank: a model may find nothing in one that is, and stumble over that. */
-static void fill_with_pattern(struct engine_tensor *input)
+static void fill_with_pattern(const struct tensor *input, unsigned char *bytes)
 {
-    unsigned char *bytes = input->data;
     size_t width = datatype_size(input->datatype);
-    for (size_t i = 0; i < input->size / width; i++) {
+    for (size_t i = 0; i < input->size_bytes / width; i++) {
         float value = (float)(i * 37 % 256) / 255;
         uint16_t half = float_to_half(value);
         if (input->datatype == DATATYPE_FP32) {
@@ -274,14 +274,14 @@ static void fill_with_pattern(struct engine_tensor *input)
 /* Inputs may be shapes, sizes or divisors, of which zeros make no sense, and open dimensions are
  * guessed: a model that the engine does not run on them may be fine all the same. Want of memory is
  * another error than its "unfit". */
-static int try_model(struct program *program, struct engine_run *run, struct engine_tensor *inputs,
-                     uint32_t open, struct error *error)
+static int try_model(struct program *program, struct engine_run *run, void **memory, uint32_t open,
+                     struct error *error)
 {
     struct error first = {0};
     int r = run_twice(program, run, &first);
     *error = first;
     if (r < 0 && first.code == ERROR_UNFIT && program->has_pipeline) {
-        fill_with_pattern(&inputs[program->image_input]);
+        fill_with_pattern(&run->inputs[program->image_input], memory[program->image_input]);
         r = run_twice(program, run, error);
     }
     if (r < 0 && error->code == ERROR_UNFIT) {
@@ -294,7 +294,8 @@ static int try_model(struct program *program, struct engine_run *run, struct eng
 
 static int trial_run(struct program *program, struct error *error)
 {
-    struct engine_tensor inputs[LIMIT_MODEL_TENSORS] = {0};
+    struct tensor inputs[LIMIT_MODEL_TENSORS] = {0};
+    void *memory[LIMIT_MODEL_TENSORS] = {0};
     struct engine_run run = {.inputs = inputs,
                              .input_count = program->signature->input_count,
                              .area_size = TRIAL_AREA_BYTES};
@@ -306,9 +307,9 @@ static int trial_run(struct program *program, struct error *error)
         return error_memory(error, NULL);
     }
     run.area = area;
-    int r = make_blank(program, inputs, &open, error);
+    int r = make_blank(program, inputs, memory, &open, error);
     if (r == 0) {
-        r = try_model(program, &run, inputs, open, error);
+        r = try_model(program, &run, memory, open, error);
     }
     for (uint32_t i = 0; i < run.output_count && r == 0; i++) {
         program->seen[run.outputs[i].index] = run.outputs[i].shape;
@@ -317,7 +318,7 @@ static int trial_run(struct program *program, struct error *error)
         }
     }
     for (uint32_t i = 0; i < LIMIT_MODEL_TENSORS; i++) {
-        free(inputs[i].data);
+        free(memory[i]);
     }
     (void)munmap(area, TRIAL_AREA_BYTES);
     return r;

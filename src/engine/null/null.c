@@ -111,12 +111,12 @@ static const struct engine_signature *null_signature(const struct engine_model *
 
 static int null_run(struct engine_model *model, struct engine_run *run, struct error *error)
 {
-    const struct engine_tensor *input = &run->inputs[0];
+    const struct tensor *input = &run->inputs[0];
     size_t batch = (size_t)input->shape.dims[0];
     size_t image = (size_t)3 * EDGE * EDGE;
     size_t quarter = image / CLASSES;
     if (run->area_size < batch * CLASSES * sizeof(float) ||
-        input->size != batch * image * sizeof(float)) {
+        input->size_bytes != batch * image * sizeof(float)) {
         return error_set(error, ERROR_UNFIT, "null model: sizes do not fit");
     }
     const float *values = input->data;
@@ -147,11 +147,11 @@ static int null_run(struct engine_model *model, struct engine_run *run, struct e
         }
     }
     run->output_count = 1;
-    run->outputs[0] = (struct engine_tensor){.index = 0,
-                                             .datatype = DATATYPE_FP32,
-                                             .shape = {2, {(int64_t)batch, CLASSES}},
-                                             .data = sums,
-                                             .size = batch * CLASSES * sizeof(float)};
+    run->outputs[0] = (struct tensor){.index = 0,
+                                      .datatype = DATATYPE_FP32,
+                                      .shape = {2, {(int64_t)batch, CLASSES}},
+                                      .data = sums,
+                                      .size_bytes = batch * CLASSES * sizeof(float)};
     return 0;
 }
 

@@ -527,7 +527,7 @@ static const struct engine_signature *onnxruntime_signature(const struct engine_
 
 /* The bytes that an output's elements take. */
 static int measure_output(const struct engine *engine, const OrtValue *value, const char *name,
-                          struct engine_tensor *output, struct error *error)
+                          struct tensor *output, struct error *error)
 {
     size_t count = 0;
     size_t text = 0;
@@ -536,18 +536,19 @@ static int measure_output(const struct engine *engine, const OrtValue *value, co
                          datatype_name(output->datatype));
     }
     if (output->datatype != DATATYPE_BYTES) {
-        output->size = count * datatype_size(output->datatype);
+        output->size_bytes = count * datatype_size(output->datatype);
         return 0;
     }
     int r = ort_check(engine, engine->api->GetStringTensorDataLength(value, &text), ERROR_UNFIT,
                       name, error);
-    output->size = count * TENSOR_BYTES_HEAD + text;
+    output->size_bytes = count * TENSOR_BYTES_HEAD + text;
     return r;
 }
 
 /* Strings one by one, each behind its length; their lengths add up to what was measured. */
 static int copy_strings(const struct engine *engine, const OrtValue *value,
-                        const struct engine_tensor *output, const char *name, struct error *error)
+                        const struct tensor *output, char *to, const char *name,
+                        struct error *error)
 {
     size_t count = 0;
     size_t used = 0;
@@ -556,13 +557,13 @@ static int copy_strings(const struct engine *engine, const OrtValue *value,
         size_t length = 0;
         r = ort_check(engine, engine->api->GetStringTensorElementLength(value, i, &length),
                       ERROR_UNFIT, name, error);
-        if (r == 0 && (length > UINT32_MAX || used + TENSOR_BYTES_HEAD > output->size ||
-                       length > output->size - used - TENSOR_BYTES_HEAD)) {
+        if (r == 0 && (length > UINT32_MAX || used + TENSOR_BYTES_HEAD > output->size_bytes ||
+                       length > output->size_bytes - used - TENSOR_BYTES_HEAD)) {
             r = error_set(error, ERROR_UNFIT, "output '%s' has a string of %zu bytes", name,
                           length);
         }
         if (r == 0) {
-            char *at = (char *)output->data + used;
+            char *at = to + used;
             tensor_bytes_put(at, (uint32_t)length);
             r = ort_check(
                 engine,
@@ -574,14 +575,14 @@ static int copy_strings(const struct engine *engine, const OrtValue *value,
     return r;
 }
 
-static int copy_numbers(const struct engine *engine, OrtValue *value,
-                        const struct engine_tensor *output, const char *name, struct error *error)
+static int copy_numbers(const struct engine *engine, OrtValue *value, const struct tensor *output,
+                        void *to, const char *name, struct error *error)
 {
     void *data = NULL;
     int r = ort_check(engine, engine->api->GetTensorMutableData(value, &data), ERROR_UNFIT, name,
                       error);
-    if (r == 0 && output->size > 0) {
-        memcpy(output->data, data, output->size);
+    if (r == 0 && output->size_bytes > 0) {
+        memcpy(to, data, output->size_bytes);
     }
     return r;
 }
@@ -592,7 +593,7 @@ static int take_output(const struct engine_model *model, OrtValue *value, uint32
 {
     const struct engine *engine = model->engine;
     const char *name = model->signature.outputs[index].name;
-    struct engine_tensor *output = &run->outputs[run->output_count];
+    struct tensor *output = &run->outputs[run->output_count];
     OrtTensorTypeAndShapeInfo *info = NULL;
     int r = ort_check(engine, engine->api->GetTensorTypeAndShape(value, &info), ERROR_UNFIT, name,
                       error);
@@ -609,30 +610,31 @@ static int take_output(const struct engine_model *model, OrtValue *value, uint32
         return r;
     }
     size_t start = (*used + OUTPUT_ALIGNMENT - 1) / OUTPUT_ALIGNMENT * OUTPUT_ALIGNMENT;
-    if (start > run->area_size || output->size > run->area_size - start) {
+    if (start > run->area_size || output->size_bytes > run->area_size - start) {
         char shape[128];
         return error_set(error, ERROR_TOO_LARGE,
                          "output '%s' is %s %s, %zu bytes: above the limit of %zu for all outputs",
                          name, datatype_name(output->datatype),
-                         tensor_shape_text(&output->shape, shape, sizeof shape), output->size,
+                         tensor_shape_text(&output->shape, shape, sizeof shape), output->size_bytes,
                          run->area_size);
     }
-    output->data = (char *)run->area + start;
-    r = output->datatype == DATATYPE_BYTES ? copy_strings(engine, value, output, name, error)
-                                           : copy_numbers(engine, value, output, name, error);
+    char *to = (char *)run->area + start;
+    output->data = to;
+    r = output->datatype == DATATYPE_BYTES ? copy_strings(engine, value, output, to, name, error)
+                                           : copy_numbers(engine, value, output, to, name, error);
     if (r == 0) {
-        *used = start + output->size;
+        *used = start + output->size_bytes;
         run->output_count++;
     }
     return r;
 }
 
-static int make_strings(const struct engine *engine, const struct engine_tensor *input,
-                        const char *name, OrtValue **ret_value, struct error *error)
+static int make_strings(const struct engine *engine, const struct tensor *input, const char *name,
+                        OrtValue **ret_value, struct error *error)
 {
     const OrtApi *api = engine->api;
     OrtAllocator *allocator = NULL;
-    struct tensor_bytes bytes = {input->data, input->size};
+    struct tensor_bytes bytes = {input->data, input->size_bytes};
     size_t count = 0;
     int r = tensor_shape_count(&input->shape, &count);
     if (r == 0) {
@@ -668,15 +670,16 @@ static int make_inputs(const struct engine_model *model, const struct engine_run
     const struct engine *engine = model->engine;
     int r = 0;
     for (uint32_t i = 0; i < run->input_count && r == 0; i++) {
-        const struct engine_tensor *input = &run->inputs[i];
+        const struct tensor *input = &run->inputs[i];
         names[i] = model->signature.inputs[input->index].name;
         if (input->datatype == DATATYPE_BYTES) {
             r = make_strings(engine, input, names[i], &values[i], error);
             continue;
         }
+        void *data = (void *)(uintptr_t)input->data; /* only read */
         r = ort_check(engine,
                       engine->api->CreateTensorWithDataAsOrtValue(
-                          engine->memory, input->data, input->size, input->shape.dims,
+                          engine->memory, data, input->size_bytes, input->shape.dims,
                           input->shape.rank, datatype_to_ort(input->datatype), &values[i]),
                       ERROR_UNFIT, names[i], error);
     }
