@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "client/answer.h"
 #include "client/names.h"
 #include "client/request.h"
+#include "client/result.h"
 
 /* What both calls take, checked. */
 struct order {
@@ -67,20 +67,20 @@ static int finish(struct situ *array, struct buffer *target, struct request *req
     if (json_parse_large(text.data, text.size, "result", &root, &reason)) {
         return client_fail_answer(error, &reason);
     }
-    struct answer *answer = calloc(1, sizeof *answer);
-    if (!answer) {
+    struct client_result *held = calloc(1, sizeof *held);
+    if (!held) {
         json_free(root);
         return client_fail_memory(error);
     }
-    r = answer_take(answer, root, NULL, error);
-    if (r == 0 && answer->result.code != SITU_OK) {
-        r = client_fail(error, (enum situ_code)answer->result.code, "%s", answer->result.message);
+    r = client_result_take(held, root, NULL, error);
+    if (r == 0 && held->result.code != SITU_OK) {
+        r = client_fail(error, (enum situ_code)held->result.code, "%s", held->result.message);
     }
     if (r) {
-        situ_result_free(&answer->result);
+        situ_result_free(&held->result);
         return r;
     }
-    *ret_result = &answer->result;
+    *ret_result = &held->result;
     return 0;
 }
 

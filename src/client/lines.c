@@ -35,7 +35,7 @@ int lines_begin(struct lines *lines, struct situ_error *error)
             return r;
         }
         if (!retry_wanted(status, asked_s) || count >= retry_limit(array, status)) {
-            return answer_fail(array, status, &lines->stream.bytes, error);
+            return request_fail(array, status, &lines->stream.bytes, error);
         }
         retry_sleep(retry_wait_ms(array, count, asked_s));
     }

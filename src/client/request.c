@@ -199,8 +199,8 @@ static enum situ_code status_code(long status)
     }
 }
 
-int answer_fail(const struct situ *array, long status, const struct buffer *body,
-                struct situ_error *error)
+int request_fail(const struct situ *array, long status, const struct buffer *body,
+                 struct situ_error *error)
 {
     cleanup_json struct json *root = NULL;
     enum situ_code code = status_code(status);
@@ -330,7 +330,7 @@ int request_perform(struct situ *array, const struct request *request, struct bu
         }
         if (!again_wanted(request, &attempt, r, reached) ||
             count >= retry_limit(array, attempt.status)) {
-            return r ? r : answer_fail(array, attempt.status, answer, error);
+            return r ? r : request_fail(array, attempt.status, answer, error);
         }
         retry_sleep(retry_wait_ms(array, count, attempt.asked_s));
     }

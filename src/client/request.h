@@ -62,8 +62,8 @@ int exchange_fail(const struct exchange *exchange, CURL *curl, CURLcode code,
                   struct situ_error *error);
 
 /* The error in a body `{"error": "...", "code": "..."}`, or what the status says. */
-int answer_fail(const struct situ *array, long status, const struct buffer *body,
-                struct situ_error *error);
+int request_fail(const struct situ *array, long status, const struct buffer *body,
+                 struct situ_error *error);
 
 /* How long to wait before attempt number `attempt` (0: the first retry) in milliseconds;
  * `asked_s` is the array's Retry-After, 0 where it gave none. */

@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/answer.h"
 #include "client/job_request.h"
 #include "client/jobs.h"
 #include "client/labels.h"
 #include "client/left_out.h"
+#include "client/result.h"
 #include "client/stream.h"
 
 enum {
@@ -60,7 +60,7 @@ struct situ_results {
     uint32_t attempts_max;
     uint32_t attempts; /* without a result in between */
 
-    struct answer answer;
+    struct client_result held;
     struct situ_progress progress;
     struct situ_left_out left_out;
     uint64_t gone;
@@ -121,7 +121,7 @@ static int start(struct situ_results *results, struct situ_error *error)
     if (!known) {
         results->attempts_max = retry_limit(results->array, status);
     }
-    return answer_fail(results->array, status, &results->stream.bytes, error);
+    return request_fail(results->array, status, &results->stream.bytes, error);
 }
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
@@ -252,11 +252,11 @@ static int look_up(struct situ_results *results, struct situ_error *error)
 static int give(struct situ_results *results)
 {
     results->attempts = 0;
-    if (results->answer.result.gone) {
+    if (results->held.result.gone) {
         return 1;
     }
     results->progress.done++;
-    if (results->answer.result.code != SITU_OK) {
+    if (results->held.result.code != SITU_OK) {
         results->progress.failed++;
     }
     return 1;
@@ -278,7 +278,7 @@ static int take_result(struct situ_results *results, struct json *root, struct s
         json_free(root);
         return r;
     }
-    r = answer_take(&results->answer, root, results->table, error);
+    r = client_result_take(&results->held, root, results->table, error);
     if (r) {
         return r;
     }
@@ -376,7 +376,7 @@ static int recover(struct situ_results *results, int result)
     return result;
 }
 
-/* One step with the array: 1 where results->answer is a result to be given, 0 to go on, or the
+/* One step with the array: 1 where results->held is a result to be given, 0 to go on, or the
  * fault. */
 static int step(struct situ_results *results)
 {
@@ -400,14 +400,14 @@ static int give_fault(const struct situ_results *results, int result, struct sit
     return result;
 }
 
-/* 1 where results->answer is a result, 0 at the end, or the fault. */
+/* 1 where results->held is a result, 0 at the end, or the fault. */
 static int next(struct situ_results *results)
 {
     int r = results->failed;
     while (r == 0) {
         const struct refused_name *refused = selection_refused(&results->selection);
         if (refused) {
-            r = answer_refuse(&results->answer, refused->name, refused->why, &results->fault);
+            r = client_result_refuse(&results->held, refused->name, refused->why, &results->fault);
             if (r < 0) {
                 results->failed = r;
                 break;
@@ -431,7 +431,7 @@ int situ_next(struct situ_results *results, const struct situ_result **ret_resul
     }
     int r = next(results);
     if (r > 0) {
-        *ret_result = &results->answer.result;
+        *ret_result = &results->held.result;
     }
     return r < 0 ? give_fault(results, r, error) : r;
 }
@@ -680,7 +680,7 @@ void situ_results_free(struct situ_results *results)
     remove_rest(results);
     stream_done(&results->stream);
     selection_done(&results->selection);
-    answer_done(&results->answer);
+    client_result_done(&results->held);
     job_request_done(&results->post);
     buffer_done(&results->target);
     free(results);

@@ -2,7 +2,7 @@
  *
  * Result objects, from the wire's form into the public one and back into JSON.
  */
-#include "client/answer.h"
+#include "client/result.h"
 
 #include <errno.h>
 #include <math.h>
@@ -40,12 +40,12 @@ static int grow(void **array, size_t *capacity, size_t count, size_t size)
     return 0;
 }
 
-static int take_classes(struct answer *answer, const struct situ_label_table *table)
+static int take_classes(struct client_result *held, const struct situ_label_table *table)
 {
-    const struct result *wire = &answer->wire;
-    void *memory = answer->classes;
-    int r = grow(&memory, &answer->class_capacity, wire->class_count, sizeof *answer->classes);
-    answer->classes = memory;
+    const struct result *wire = &held->wire;
+    void *memory = held->classes;
+    int r = grow(&memory, &held->class_capacity, wire->class_count, sizeof *held->classes);
+    held->classes = memory;
     if (r) {
         return r;
     }
@@ -55,22 +55,22 @@ static int take_classes(struct answer *answer, const struct situ_label_table *ta
         if (!label && table && class->index < table->count) {
             label = table->labels[class->index];
         }
-        answer->classes[i] = (struct situ_class){
+        held->classes[i] = (struct situ_class){
             .index = class->index, .score = class->score, .label = label ? label : ""};
     }
     if (wire->class_count > 0) {
-        answer->result.classes = answer->classes;
-        answer->result.class_count = wire->class_count;
+        held->result.classes = held->classes;
+        held->result.class_count = wire->class_count;
     }
     return 0;
 }
 
-static int take_outputs(struct answer *answer)
+static int take_outputs(struct client_result *held)
 {
-    const struct result *wire = &answer->wire;
-    void *memory = answer->outputs;
-    int r = grow(&memory, &answer->output_capacity, wire->output_count, sizeof *answer->outputs);
-    answer->outputs = memory;
+    const struct result *wire = &held->wire;
+    void *memory = held->outputs;
+    int r = grow(&memory, &held->output_capacity, wire->output_count, sizeof *held->outputs);
+    held->outputs = memory;
     if (r) {
         return r;
     }
@@ -80,35 +80,35 @@ static int take_outputs(struct answer *answer)
         if (tensor_shape_count(&output->shape, &count) < 0) {
             count = 0; /* cannot be: the reader of results compared it with the data */
         }
-        answer->outputs[i] = (struct situ_tensor){.name = output->name,
-                                                  .datatype = datatype_name(output->datatype),
-                                                  .rank = output->shape.rank,
-                                                  .dims = output->shape.dims,
-                                                  .data = output->data,
-                                                  .size_bytes = output->size_bytes,
-                                                  .count = count};
+        held->outputs[i] = (struct situ_tensor){.name = output->name,
+                                                .datatype = datatype_name(output->datatype),
+                                                .rank = output->shape.rank,
+                                                .dims = output->shape.dims,
+                                                .data = output->data,
+                                                .size_bytes = output->size_bytes,
+                                                .count = count};
     }
-    answer->result.outputs = answer->outputs;
-    answer->result.output_count = wire->output_count;
+    held->result.outputs = held->outputs;
+    held->result.output_count = wire->output_count;
     return 0;
 }
 
-static void forget(struct answer *answer)
+static void forget(struct client_result *held)
 {
-    if (answer->wire_set) {
-        result_done(&answer->wire);
-        answer->wire_set = false;
+    if (held->wire_set) {
+        result_done(&held->wire);
+        held->wire_set = false;
     }
-    json_free(answer->root);
-    answer->root = NULL;
-    answer->result = (struct situ_result){.object = "", .message = "", .classes = &no_class};
+    json_free(held->root);
+    held->root = NULL;
+    held->result = (struct situ_result){.object = "", .message = "", .classes = &no_class};
 }
 
 /* The result's name: as it is, or where it is not UTF-8 encoded, with its bytes behind the text. */
-static int put_name(struct answer *answer, const char *bytes)
+static int put_name(struct client_result *held, const char *bytes)
 {
-    struct buffer *name = &answer->name;
-    struct situ_result *result = &answer->result;
+    struct buffer *name = &held->name;
+    struct situ_result *result = &held->result;
     if (object_name_is_text(bytes)) {
         result->object = bytes;
         return 0;
@@ -137,81 +137,80 @@ const char *situ_result_raw_name(const struct situ_result *result)
     return is_encoded(result) ? result->object + strlen(result->object) + 1 : result->object;
 }
 
-static int take_gone(struct answer *answer, struct situ_error *error)
+static int take_gone(struct client_result *held, struct situ_error *error)
 {
     const char *name = NULL;
-    pool_done(&answer->gone_name);
-    answer->result.gone = 1;
-    int r = name_read(answer->root, "object", &answer->gone_name, &name, error);
+    pool_done(&held->gone_name);
+    held->result.gone = 1;
+    int r = name_read(held->root, "object", &held->gone_name, &name, error);
     if (r) {
         return r;
     }
-    return put_name(answer, name ? name : "") ? client_fail_memory(error) : 0;
+    return put_name(held, name ? name : "") ? client_fail_memory(error) : 0;
 }
 
-int answer_take(struct answer *answer, struct json *root, const struct situ_label_table *table,
-                struct situ_error *error)
+int client_result_take(struct client_result *held, struct json *root,
+                       const struct situ_label_table *table, struct situ_error *error)
 {
-    forget(answer);
-    answer->root = root;
+    forget(held);
+    held->root = root;
     struct error reason;
     if (json_get_bool(json_member(root, "gone"), false)) {
-        return take_gone(answer, error);
+        return take_gone(held, error);
     }
-    int r = result_parse_node(root, &answer->wire, &reason);
+    int r = result_parse_node(root, &held->wire, &reason);
     if (r) {
         return client_fail_answer(error, &reason);
     }
-    answer->wire_set = true;
-    const struct result *wire = &answer->wire;
+    held->wire_set = true;
+    const struct result *wire = &held->wire;
     switch (wire->kind) {
     case RESULT_ERROR:
-        answer->result.code =
-            wire->error_code == ERROR_NONE ? SITU_INTERNAL : (int)wire->error_code;
-        answer->result.message = wire->error_message ? wire->error_message : "";
+        held->result.code = wire->error_code == ERROR_NONE ? SITU_INTERNAL : (int)wire->error_code;
+        held->result.message = wire->error_message ? wire->error_message : "";
         break;
     case RESULT_CLASSES:
-        r = take_classes(answer, table);
+        r = take_classes(held, table);
         break;
     case RESULT_EMBEDDING:
-        answer->result.embedding = wire->embedding;
-        answer->result.embedding_size = wire->embedding_size;
+        held->result.embedding = wire->embedding;
+        held->result.embedding_size = wire->embedding_size;
         break;
     case RESULT_OUTPUTS:
-        r = take_outputs(answer);
+        r = take_outputs(held);
         break;
     }
     if (r == 0) {
-        r = put_name(answer, wire->object ? wire->object : "");
+        r = put_name(held, wire->object ? wire->object : "");
     }
     return r ? client_fail_memory(error) : 0;
 }
 
-int answer_refuse(struct answer *answer, const char *object, const char *message,
-                  struct situ_error *error)
+int client_result_refuse(struct client_result *held, const char *object, const char *message,
+                         struct situ_error *error)
 {
-    forget(answer);
-    answer->result.code = SITU_MALFORMED;
-    answer->result.message = message;
-    return put_name(answer, object) ? client_fail_memory(error) : 0;
+    forget(held);
+    held->result.code = SITU_MALFORMED;
+    held->result.message = message;
+    return put_name(held, object) ? client_fail_memory(error) : 0;
 }
 
-void answer_done(struct answer *answer)
+void client_result_done(struct client_result *held)
 {
-    forget(answer);
-    free(answer->classes);
-    free(answer->outputs);
-    buffer_done(&answer->name);
-    pool_done(&answer->gone_name);
-    *answer = (struct answer){0};
+    forget(held);
+    free(held->classes);
+    free(held->outputs);
+    buffer_done(&held->name);
+    pool_done(&held->gone_name);
+    *held = (struct client_result){0};
 }
 
 void situ_result_free(struct situ_result *result)
 {
     if (result) {
-        struct answer *answer = (struct answer *)(void *)result;
-        answer_done(answer);
-        free(answer);
+        struct client_result *held = (struct client_result *)(void *)result;
+        client_result_done(held);
+        free(held);
     }
 }
 

@@ -3,8 +3,8 @@
  * One result object of the array as the public struct situ_result, with the memory behind it.
  * Reused for result after result. One thread at a time.
  */
-#ifndef SITU_CLIENT_ANSWER_H
-#define SITU_CLIENT_ANSWER_H
+#ifndef SITU_CLIENT_RESULT_H
+#define SITU_CLIENT_RESULT_H
 
 #include <stdbool.h>
 
@@ -15,7 +15,7 @@
 #include "client/fail.h"
 #include "wire/result_line.h"
 
-struct answer {
+struct client_result {
     struct situ_result result; /* first, so that situ_result_free finds the rest */
     struct json *root;         /* owned; what `wire` borrows from */
     struct result wire;
@@ -28,17 +28,17 @@ struct answer {
     size_t output_capacity;
 };
 
-/* Makes *answer the result in `root`, which it takes over also where it fails. Labels that the line
+/* Makes *held the result in `root`, which it takes over also where it fails. Labels that the line
  * leaves out come from `table` (borrowed while the result lives; may be NULL). SITU_PROTOCOL,
  * SITU_MEMORY. */
-must_check int answer_take(struct answer *answer, struct json *root,
-                           const struct situ_label_table *table, struct situ_error *error);
+must_check int client_result_take(struct client_result *held, struct json *root,
+                                  const struct situ_label_table *table, struct situ_error *error);
 
 /* Makes it a failure of an object that was never sent. The texts are borrowed. */
-must_check int answer_refuse(struct answer *answer, const char *object, const char *message,
-                             struct situ_error *error);
+must_check int client_result_refuse(struct client_result *held, const char *object,
+                                    const char *message, struct situ_error *error);
 
 /* Frees what the struct owns; all zero then. */
-void answer_done(struct answer *answer);
+void client_result_done(struct client_result *held);
 
 #endif

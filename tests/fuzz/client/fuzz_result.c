@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/answer.h"
 #include "client/job_object.h"
+#include "client/result.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -55,17 +55,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const labels[] = {"a", "b"};
     static const struct situ_label_table table = {.labels = labels, .count = 2, .json = ""};
-    struct answer answer = {0};
+    struct client_result held = {0};
     struct json *root = NULL;
     struct error error;
     struct situ_error fault;
 
     if (json_parse((const char *)data, size, "line", &root, &error) == 0) {
         look_at_job(root);
-        if (answer_take(&answer, root, &table, &fault) == 0) {
-            look(&answer.result);
+        if (client_result_take(&held, root, &table, &fault) == 0) {
+            look(&held.result);
         }
     }
-    answer_done(&answer);
+    client_result_done(&held);
     return 0;
 }
