@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "base/tree.h"
 #include "base/whole_file.h"
 
 /* Listeners look models up: `lock` is never held over input or output. Whoever adds or removes one
@@ -292,14 +292,12 @@ static int scan_name(struct models *models, const char *directory, const char *n
     return r;
 }
 
-static void remove_tree(const char *directory);
-
 /* Of an addition that was cut off. */
 static void remove_leftover(const char *directory, const char *name)
 {
     cleanup_free char *path = join(directory, name);
     if (path) {
-        remove_tree(path);
+        tree_remove(path);
     }
 }
 
@@ -541,26 +539,9 @@ int models_add_publish(struct models *models, struct model *model, struct error 
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
-{
-    (void)status;
-    (void)type;
-    (void)place;
-    (void)remove(path); /* what stays is tried again at the next start */
-    return 0;
-}
-
-/* Whatever a tar has put there, however deep; links are removed, not followed. */
-static void remove_tree(const char *directory)
-{
-    enum { OPEN_DIRECTORIES = 16 };
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): safe without FTW_CHDIR */
-    (void)nftw(directory, remove_one, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
-}
-
 void models_add_discard(const char *directory)
 {
-    remove_tree(directory);
+    tree_remove(directory);
 }
 
 /* Takes every version that is named out of the table, or none. The caller has their references, and
@@ -603,7 +584,7 @@ int models_remove(struct models *models, const char *name, const char *version,
         return r;
     }
     for (size_t i = 0; i < count; i++) {
-        remove_tree(taken[i]->path); /* which a load may be reading: the path stays as it is */
+        tree_remove(taken[i]->path); /* which a load may be reading: the path stays as it is */
         cleanup_free char *parent = join(models->directory, name);
         if (parent) { /* the name's directory, if that was its last version */
             (void)rmdir(parent);

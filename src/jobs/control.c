@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/tree.h"
 #include "jobs/table.h"
 #include "store/exclusion.h"
 
@@ -351,7 +352,7 @@ int control_remove(struct jobs *jobs, struct job *job, const char *why, struct e
     } else {
         (void)pthread_mutex_unlock(&jobs->lock);
     }
-    jobs_delete_tree(path);
+    tree_remove(path);
     log_event(LOG_LEVEL_INFO, "job_removed", "job=%s why=%s", job->spec.id, why);
     return 0;
 }

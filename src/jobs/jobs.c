@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/tree.h"
 #include "base/whole_file.h"
 #include "jobs/ages.h"
 #include "jobs/job_file.h"
@@ -29,8 +29,7 @@ enum {
     DEFAULT_SYNC_MS = 50,
     DEFAULT_RETRY_MS = 5000,
     DEFAULT_TURN_MS = 10000,
-    DEFAULT_DELIVERED_MS = 60000,
-    OPEN_DIRS = 8
+    DEFAULT_DELIVERED_MS = 60000
 };
 
 static int no_memory(struct error *error)
@@ -52,21 +51,6 @@ int jobs_sync_directory(const char *path, struct error *error)
 {
     int r = whole_file_sync_names(path);
     return r < 0 ? disk_error(path, -r, error) : 0;
-}
-
-static int delete_entry(const char *path, const struct stat *status, int kind, struct FTW *at)
-{
-    (void)status;
-    (void)kind;
-    (void)at;
-    (void)remove(path);
-    return 0;
-}
-
-void jobs_delete_tree(const char *path)
-{
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): it is safe as long as it does not change directory. */
-    (void)nftw(path, delete_entry, OPEN_DIRS, FTW_DEPTH | FTW_PHYS);
 }
 
 /* ---- the table ---- */
@@ -232,7 +216,7 @@ static int scan_entry(struct jobs *jobs, const char *name)
     if (strncmp(name, ".new-", 5) == 0 || strncmp(name, ".old-", 5) == 0) {
         char *path = NULL;
         if (asprintf(&path, "%s/%s", jobs->directory, name) >= 0) {
-            jobs_delete_tree(path);
+            tree_remove(path);
             free(path);
         }
         return 0;
@@ -474,11 +458,11 @@ static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys 
     if (r == 0) {
         r = jobs_sync_directory(jobs->directory, error);
         if (r < 0) {
-            jobs_delete_tree(job->directory);
+            tree_remove(job->directory);
         }
         return r;
     }
-    jobs_delete_tree(path);
+    tree_remove(path);
     return r;
 }
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/tree.h"
 #include "jobs/table.h"
 #include "known/known.h"
 
@@ -133,7 +134,7 @@ static void set_aside(struct pass *pass)
     if (!aside) {
         return;
     }
-    jobs_delete_tree(aside);
+    tree_remove(aside);
     int r = rename(pass->directory, aside);
     log_event(LOG_LEVEL_WARNING, "known_objects_damaged", "job=%s set_aside=%s", pass->job->spec.id,
               r == 0 ? "yes" : "no");

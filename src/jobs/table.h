@@ -219,8 +219,6 @@ must_check int jobs_find(struct jobs *jobs, const char *id, struct job **ret_job
                          struct error *error);
 /* ERROR_IO, ERROR_NO_SPACE. */
 must_check int jobs_sync_directory(const char *path, struct error *error);
-/* Takes a whole directory of files away. */
-void jobs_delete_tree(const char *path);
 
 /* ---- runner.c: the thread of a job that has a place ---- */
 

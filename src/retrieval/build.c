@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/tree.h"
 #include "retrieval/directory.h"
 #include "retrieval/feed.h"
 #include "retrieval/spec.h"
@@ -49,7 +50,7 @@ void build_unref(struct build *build)
     if (atomic_load(&build->discard)) {
         cleanup_free char *path = build_path(build);
         if (path) {
-            directory_remove(path);
+            tree_remove(path);
         }
     }
     repair_done(&build->repair);

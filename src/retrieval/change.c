@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/tree.h"
 #include "retrieval/directory.h"
 #include "retrieval/feed.h"
 #include "retrieval/job.h"
@@ -228,7 +229,7 @@ static int remove_aside(void *context, const char *name)
     if (digits > 0 && strcmp(name + digits, ".damaged") == 0) {
         cleanup_free char *path = directory_path("%s/%s", asides->directory, name);
         if (path) {
-            directory_remove(path);
+            tree_remove(path);
         }
     }
     return 0;

@@ -6,15 +6,12 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/whole_file.h"
-
-enum { OPEN_DIRS = 8 };
 
 static int failed(const char *path, int errnum, struct error *error)
 {
@@ -32,21 +29,6 @@ char *directory_path(const char *format, ...)
     int size = vasprintf(&path, format, arguments);
     va_end(arguments);
     return size < 0 ? NULL : path;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *at)
-{
-    (void)status;
-    (void)kind;
-    (void)at;
-    (void)remove(path);
-    return 0;
-}
-
-void directory_remove(const char *path)
-{
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): safe without FTW_CHDIR */
-    (void)nftw(path, remove_entry, OPEN_DIRS, FTW_DEPTH | FTW_PHYS);
 }
 
 int directory_make(const char *path, struct error *error)

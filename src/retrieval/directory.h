@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Directories of indexes: removed whole, and renamed so that it lasts. Any thread.
+ * Directories of indexes: made, listed, and renamed durably. Any thread.
  */
 #ifndef SITU_RETRIEVAL_DIRECTORY_H
 #define SITU_RETRIEVAL_DIRECTORY_H
@@ -10,9 +10,6 @@
 
 /* A path; the caller frees it. NULL: no memory. */
 char *directory_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Takes a directory away with all that is in it, as far as that can be. */
-void directory_remove(const char *path);
 
 /* Makes it; one that is there is fine. ERROR_IO, ERROR_NO_SPACE. */
 must_check int directory_make(const char *path, struct error *error);

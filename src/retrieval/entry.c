@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/tree.h"
 #include "retrieval/directory.h"
 #include "retrieval/feed.h"
 #include "retrieval/spec.h"
@@ -27,7 +28,7 @@ enum {
 static void entry_free(struct entry *entry)
 {
     if (entry->leaving) {
-        directory_remove(entry->directory);
+        tree_remove(entry->directory);
     }
     (void)pthread_cond_destroy(&entry->wake);
     (void)pthread_mutex_destroy(&entry->waking);

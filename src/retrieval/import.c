@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/tree.h"
 #include "retrieval/directory.h"
 #include "retrieval/spec.h"
 #include "retrieval/table.h"
@@ -41,7 +42,7 @@ void retrieval_import_free(struct retrieval_import *import)
     }
     close_index(import);
     if (import->directory) {
-        directory_remove(import->directory);
+        tree_remove(import->directory);
     }
     index_json_done(&import->file);
     free(import->index_path);
@@ -165,7 +166,7 @@ static int put_in_place(struct retrieval_import *import, struct entry **ret_entr
         r = retrieval_add(retrieval, entry, error);
     }
     if (r < 0) {
-        directory_remove(path);
+        tree_remove(path);
         entry_unref(entry);
         return r;
     }

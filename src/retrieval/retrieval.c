@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/nearest.h"
+#include "base/tree.h"
 #include "retrieval/directory.h"
 #include "retrieval/feed.h"
 #include "retrieval/job.h"
@@ -174,7 +175,7 @@ static int sweep_entry(void *context, const char *name)
     }
     cleanup_free char *path = directory_path("%s/%s", sweep->directory, name);
     if (path) {
-        directory_remove(path);
+        tree_remove(path);
     }
     return 0;
 }
@@ -216,7 +217,7 @@ static int take_in(void *context, const char *name)
         return -ENOMEM;
     }
     if (strncmp(name, ".new-", 5) == 0 || strncmp(name, ".old-", 5) == 0) {
-        directory_remove(path);
+        tree_remove(path);
         return 0;
     }
     if (spec_check_name(name, NULL) < 0) {
@@ -386,7 +387,7 @@ static int write_new(struct retrieval *retrieval, const struct index_json *file,
         r = directory_rename(retrieval->directory, aside, path, error);
     }
     if (r < 0) {
-        directory_remove(aside);
+        tree_remove(aside);
     }
     return r;
 }
@@ -411,7 +412,7 @@ static int create_entry(struct retrieval *retrieval, struct index_json *file, co
     if (r < 0) {
         cleanup_free char *path = directory_path("%s/%s", retrieval->directory, name);
         if (path) {
-            directory_remove(path);
+            tree_remove(path);
         }
         entry_unref(entry);
         return r;

@@ -5,7 +5,6 @@
 #include "host_fixture.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/tree.h"
 #include "data/object_name.h"
 #include "disk_fixture.h"
 
@@ -428,14 +428,6 @@ void fixture_restart(struct fixture *fixture)
     fixture_open(fixture);
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
-{
-    (void)status;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
 void fixture_free(struct fixture *fixture, bool remove_root)
 {
     (void)pthread_mutex_lock(&fixture->lock);
@@ -446,7 +438,7 @@ void fixture_free(struct fixture *fixture, bool remove_root)
         (void)pthread_join(fixture->threads[i], NULL);
     }
     if (remove_root) {
-        (void)nftw(fixture->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        tree_remove(fixture->root);
     }
     store_free(&fixture->shelf->base);
     store_free(fixture->directory);

@@ -6,7 +6,6 @@
 #include "fixture.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/tree.h"
 #include "wire/result_line.h"
 
 enum { STEP_MS = 5, VECTOR_ROOM = 2 * FIXTURE_DIMENSION + 1 };
@@ -314,21 +314,13 @@ int fixture_setup(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *at)
-{
-    (void)status;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
 int fixture_teardown(void **state)
 {
     struct fixture *fixture = *state;
     if (fixture->jobs) {
         fixture_close(fixture);
     }
-    (void)nftw(fixture->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    tree_remove(fixture->root);
     store_free(&fixture->shelf->base);
     free(fixture);
     return 0;

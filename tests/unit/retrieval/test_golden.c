@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "../golden.h"
+#include "base/tree.h"
 #include "base/whole_file.h"
-#include "retrieval/directory.h"
 #include "retrieval/index_json.h"
 
 static void index_json_keeps_its_bytes(void **state)
@@ -45,7 +45,7 @@ static void index_json_keeps_its_bytes(void **state)
     assert_int_equal(index_json_write(root, &file, &error), 0);
     assert_int_equal(whole_file_load(root, "index.json", 65536, &text, &error), 0);
     golden_check_text("index.json", text.data, text.size);
-    directory_remove(root);
+    tree_remove(root);
 }
 
 int main(void)

@@ -11,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/seal.h"
+#include "base/tree.h"
 #include "base/whole_file.h"
-#include "retrieval/directory.h"
 #include "retrieval/index_json.h"
 
 static char store[] = "photos";
@@ -33,7 +34,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    directory_remove(*state);
+    tree_remove(*state);
     free(*state);
     return 0;
 }
@@ -215,7 +216,7 @@ static void what_is_no_such_file_is_refused(void **state)
     assert_int_equal(symlink("/etc/hostname", path), 0);
     assert_int_equal(index_json_read(*state, &got, NULL), error_code_errno(ERROR_IO));
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(directory_make(path, NULL), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
     assert_true(index_json_read(*state, &got, NULL) < 0);
 }
 
