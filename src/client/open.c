@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situ_open and situ_close: the handle, its token and its pool of connections.
+ * situ_open and situ_close: the handle and its token.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,30 +17,6 @@ enum { TOKEN_SIZE_MAX = 4096 };
 const char *situ_version(void)
 {
     return SITU_VERSION;
-}
-
-CURL *connection_take(struct situ *array)
-{
-    {
-        HOLD(&array->idle_lock);
-        if (array->idle_count > 0) {
-            return array->idle[--array->idle_count];
-        }
-    }
-    return curl_easy_init();
-}
-
-void connection_give(struct situ *array, CURL *curl)
-{
-    curl_easy_reset(curl);
-    {
-        HOLD(&array->idle_lock);
-        if (array->idle_count < IDLE_CONNECTIONS_MAX) {
-            array->idle[array->idle_count++] = curl;
-            return;
-        }
-    }
-    curl_easy_cleanup(curl);
 }
 
 /* The first line of the file; the rest is not looked at. */

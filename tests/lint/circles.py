@@ -21,7 +21,6 @@ EXEMPT = {
     "store": "dir.c has the table of functions of its own files",
     "jobs": "to be parted",
     "retrieval": "to be parted",
-    "client": "to be parted",
     "http": "to be parted",
 }
 
