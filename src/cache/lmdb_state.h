@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the parts of the LMDB map share: the environment and its readers (environment.c, readers.c),
- * the queue and the one writer (writer.c). Lookups take `lock` twice for a moment; the writer takes
- * it only to exchange the environment. Private to these files.
+ * What the parts of the LMDB map share: the file (environment.c), the queue and the one writer
+ * (writer.c). Lookups use the pool of the file's readers only. Private to these files.
  */
 #ifndef SITU_CACHE_LMDB_STATE_H
 #define SITU_CACHE_LMDB_STATE_H
 
-#include <lmdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "cache/map.h"
 #include "cache/uses.h"
+#include "mdb/datafile.h"
 
 enum {
     FORMAT = 1, /* of keys and records; kept in the file under VERSION_KEY */
-    PATH_SIZE = 3072,
     WRITE_BATCH_MAX = 1024,
     WRITE_BATCH_MIN = 16,
 };
@@ -44,20 +42,10 @@ struct account {
 
 struct lmdb_map {
     struct map map;
-    struct cache_options options; /* directory: owned, below */
-    char directory[PATH_SIZE];
+    struct cache_options options; /* directory: borrowed while it is opened */
+    struct datafile file;         /* the writer's, but for the readers */
     size_t page_size;
     uint64_t limit_bytes; /* whole pages */
-
-    pthread_mutex_t lock; /* guards what follows, up to `queue_lock` */
-    pthread_cond_t idle_changed;
-    MDB_env *env;     /* owned; NULL: off */
-    int directory_fd; /* locked against other processes; -1 while off */
-    MDB_dbi dbi;
-    bool exchanging; /* no new lookups: the environment is about to go */
-    MDB_txn **idle;  /* owned, room for options.readers */
-    size_t idle_count;
-    size_t made; /* transactions idle or in use */
 
     pthread_mutex_t queue_lock; /* guards what follows, up to `writer` */
     pthread_cond_t queue_changed;
@@ -111,15 +99,8 @@ uint64_t map_capacity(const struct lmdb_map *map);
  * `afresh` they are removed first. Fills the account. Errors: ERROR_CONFLICT, ERROR_IO,
  * ERROR_NO_SPACE, ERROR_MEMORY; the map is off then. Writer thread, or before it runs. */
 must_check int environment_open(struct lmdb_map *map, bool afresh, struct error *error);
-void environment_close(struct lmdb_map *map); /* waits for lookups; off is fine */
-/* Renames the directory; the environment must be closed. */
+/* Closes the file, and renames its directory. */
 void environment_set_aside(struct lmdb_map *map, const char *why);
-
-/* readers.c: a read transaction from the pool, or NULL where the map is off. Waits where all are in
- * use. */
-MDB_txn *readers_take(struct lmdb_map *map);
-void readers_give(struct lmdb_map *map, MDB_txn *txn);
-void readers_drop(struct lmdb_map *map); /* with `exchanging` set: waits, then ends all */
 
 /* writer.c */
 void *writer_run(void *map);

@@ -66,11 +66,11 @@ static int lmdb_get(struct map *base, const struct map_key *key, map_read_fn rea
     MDB_val name = {.mv_size = copy.size, .mv_data = copy.bytes};
     MDB_val value;
     struct record record = {.generation = 0};
-    MDB_txn *txn = readers_take(map);
-    if (!txn) {
+    MDB_txn *txn = NULL;
+    if (readers_take(&map->file.readers, &txn) != 0) {
         return -ENOENT;
     }
-    int code = mdb_get(txn, map->dbi, &name, &value);
+    int code = mdb_get(txn, map->file.dbi, &name, &value);
     int r = -ENOENT;
     if (code == 0) {
         r = record_open(copy.bytes, copy.size, value.mv_data, value.mv_size, &record);
@@ -78,7 +78,7 @@ static int lmdb_get(struct map *base, const struct map_key *key, map_read_fn rea
             r = read(context, record.payload, record.size);
         }
     }
-    readers_give(map, txn);
+    readers_give(&map->file.readers, txn);
 
     if (code != 0 && code != MDB_NOTFOUND && !atomic_exchange(&map->broken, true)) {
         HOLD(&map->queue_lock);
@@ -141,10 +141,7 @@ static int lmdb_clear(struct map *base, struct error *error)
 static void lmdb_status(struct map *base, struct cache_status *status)
 {
     struct lmdb_map *map = lmdb_map_of(base);
-    {
-        HOLD(&map->lock);
-        status->on = map->env != NULL;
-    }
+    status->on = readers_is_open(&map->file.readers);
     status->limit_bytes = map->limit_bytes;
     status->puts = atomic_load(&map->puts);
     status->evictions = atomic_load(&map->evictions);
@@ -161,12 +158,10 @@ static void lmdb_status(struct map *base, struct cache_status *status)
 
 static void release(struct lmdb_map *map)
 {
-    (void)pthread_mutex_destroy(&map->lock);
+    datafile_done(&map->file);
     (void)pthread_mutex_destroy(&map->queue_lock);
-    (void)pthread_cond_destroy(&map->idle_changed);
     (void)pthread_cond_destroy(&map->queue_changed);
     (void)pthread_cond_destroy(&map->progress);
-    free(map->idle);
     free(map);
 }
 
@@ -179,7 +174,6 @@ static void lmdb_close(struct map *base)
         (void)pthread_cond_signal(&map->queue_changed);
     }
     (void)pthread_join(map->writer, NULL);
-    environment_close(map);
     release(map);
 }
 
@@ -194,51 +188,45 @@ static const struct map_ops lmdb_ops = {
     .close = lmdb_close,
 };
 
-static struct lmdb_map *map_new(const struct cache_options *options)
+static int map_new(const struct cache_options *options, struct lmdb_map **ret_map,
+                   struct error *error)
 {
-    struct lmdb_map *map = calloc(1, sizeof *map);
-    MDB_txn **idle = calloc(options->readers, sizeof(void *));
-    if (!map || !idle) {
-        free(map);
-        free(idle);
-        return NULL;
+    const struct datafile_options file = {.directory = options->directory,
+                                          .what = "the result cache",
+                                          .readers = options->readers,
+                                          .readers_wait = true};
+    cleanup_free struct lmdb_map *map = calloc(1, sizeof *map);
+    if (!map) {
+        return error_memory(error, file.what);
+    }
+    int r = datafile_init(&map->file, &file, error);
+    if (r < 0) {
+        return r;
     }
     map->map.ops = &lmdb_ops;
     map->options = *options;
-    map->idle = idle;
-    map->directory_fd = -1;
     map->page_size = (size_t)sysconf(_SC_PAGESIZE);
     map->limit_bytes = options->limit_bytes / map->page_size * map->page_size;
-    (void)pthread_mutex_init(&map->lock, NULL);
     (void)pthread_mutex_init(&map->queue_lock, NULL);
-    (void)pthread_cond_init(&map->idle_changed, NULL);
     (void)pthread_cond_init(&map->progress, NULL);
     pthread_condattr_t monotonic;
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&map->queue_changed, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
-    return map;
+    *ret_map = take_ptr(map);
+    return 0;
 }
 
 int map_lmdb_open(const struct cache_options *options, struct map **ret_map, struct error *error)
 {
-    size_t size = strlen(options->directory);
-    if (size == 0 || size >= PATH_SIZE) {
-        return error_set(error, ERROR_MALFORMED, "the result cache's path is empty or too long");
-    }
-    struct lmdb_map *map = map_new(options);
-    if (!map) {
-        return error_memory(error, "the result cache");
-    }
-    memcpy(map->directory, options->directory, size + 1);
-    while (size > 1 && map->directory[size - 1] == '/') {
-        map->directory[--size] = '\0';
-    }
-    map->options.directory = map->directory;
-
+    struct lmdb_map *map = NULL;
     struct error why = {.code = ERROR_NONE};
-    int r = environment_open(map, false, &why);
+    int r = map_new(options, &map, error);
+    if (r < 0) {
+        return r;
+    }
+    r = environment_open(map, false, &why);
     if (r < 0 && (why.code == ERROR_CONFLICT || why.code == ERROR_MEMORY)) {
         release(map);
         return error_set(error, why.code, "%s", why.message);
@@ -251,7 +239,6 @@ int map_lmdb_open(const struct cache_options *options, struct map **ret_map, str
     writer_publish(map, 0); /* who opened it may ask at once what is in it */
     int failed = pthread_create(&map->writer, NULL, writer_run, map);
     if (failed != 0) {
-        environment_close(map);
         release(map);
         return error_set(error, ERROR_MEMORY, "the result cache's thread cannot be started");
     }

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "cache/lmdb_state.h"
 #include "cache/record.h"
-#include "mdb/datafile.h"
 
 enum {
     SWEEP_STEPS = 4096,   /* entries looked at in one transaction of an eviction */
@@ -103,7 +102,7 @@ static int look_up(struct lmdb_map *map, MDB_txn *txn, struct op *op, MDB_val *r
                    MDB_val *ret_value)
 {
     *ret_key = (MDB_val){.mv_size = op->key_size, .mv_data = op->bytes};
-    return mdb_get(txn, map->dbi, ret_key, ret_value);
+    return mdb_get(txn, map->file.dbi, ret_key, ret_value);
 }
 
 static void account_remove(struct lmdb_map *map, const struct op *op, const MDB_val *old)
@@ -123,7 +122,7 @@ static int write_record(struct lmdb_map *map, MDB_txn *txn, struct op *op)
     uint32_t generation = map->account.uses.current;
     uint64_t cost = map_cost(map, op->key_size, value.mv_size);
     record_seal(op->bytes, op->key_size, generation, bytes, op->payload_size);
-    int code = mdb_put(txn, map->dbi, &key, &value, 0);
+    int code = mdb_put(txn, map->file.dbi, &key, &value, 0);
     if (code == 0) {
         uses_add(&map->account.uses, generation, cost);
         uses_spend(&map->account.uses, cost);
@@ -183,7 +182,7 @@ static int apply_remove(struct lmdb_map *map, MDB_txn *txn, struct op *op)
     int code = look_up(map, txn, op, &key, &old);
     if (code == 0) {
         account_remove(map, op, &old);
-        code = mdb_del(txn, map->dbi, &key, NULL);
+        code = mdb_del(txn, map->file.dbi, &key, NULL);
     }
     return code == MDB_NOTFOUND ? 0 : code;
 }
@@ -213,7 +212,7 @@ static int apply_ops(struct lmdb_map *map, MDB_txn *txn, struct op *op)
 static int commit_ops(struct lmdb_map *map, struct op *ops)
 {
     MDB_txn *txn = NULL;
-    int code = mdb_txn_begin(map->env, NULL, 0, &txn);
+    int code = mdb_txn_begin(map->file.env, NULL, 0, &txn);
     if (code != 0) {
         return code;
     }
@@ -271,12 +270,12 @@ static int commit_sweep(struct lmdb_map *map, uint32_t age, uint64_t goal, size_
 {
     MDB_txn *txn = NULL;
     MDB_cursor *cursor = NULL;
-    int code = mdb_txn_begin(map->env, NULL, 0, &txn);
+    int code = mdb_txn_begin(map->file.env, NULL, 0, &txn);
     if (code != 0) {
         return code;
     }
     struct account before = map->account;
-    code = mdb_cursor_open(txn, map->dbi, &cursor);
+    code = mdb_cursor_open(txn, map->file.dbi, &cursor);
     if (code == 0) {
         code = sweep(map, cursor, age, goal, ret_steps);
         mdb_cursor_close(cursor);
@@ -320,22 +319,13 @@ static int evict(struct lmdb_map *map, uint64_t wanted)
     return 0;
 }
 
-static uint64_t used_bytes(const struct lmdb_map *map)
-{
-    MDB_stat stat;
-    return mdb_env_stat(map->env, &stat) == 0
-               ? (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) *
-                     map->page_size
-               : 0;
-}
-
 static int make_room(struct lmdb_map *map)
 {
     uint64_t capacity = map_capacity(map);
     if (map->account.uses.total > capacity) {
         return evict(map, map->account.uses.total - capacity + capacity / EVICT_PART);
     }
-    if (used_bytes(map) > map->limit_bytes / 100 * CROWDED_PERCENT) {
+    if (datafile_size(&map->file).used_bytes > map->limit_bytes / 100 * CROWDED_PERCENT) {
         return evict(map, capacity / EVICT_PART);
     }
     return 0;
@@ -351,7 +341,7 @@ static void pause_writing(struct lmdb_map *map, const char *why)
         map->paused = true;
     }
     if (!was_paused) {
-        map_report(map, map->env ? CACHE_EVENT_PAUSED : CACHE_EVENT_OFF,
+        map_report(map, map->file.env ? CACHE_EVENT_PAUSED : CACHE_EVENT_OFF,
                    "the result cache is not written for %u s: %.300s", map->options.retry_ms / 1000,
                    why);
     }
@@ -374,7 +364,7 @@ static void resume_writing(struct lmdb_map *map)
 /* Opens the files anew; off for a while where that fails. */
 static int reopen(struct lmdb_map *map, bool afresh, struct error *error)
 {
-    environment_close(map);
+    datafile_close(&map->file);
     map->hand.size = 0;
     int r = environment_open(map, afresh, error);
     if (r < 0) {
@@ -405,7 +395,6 @@ static int write_into_full(struct lmdb_map *map, struct op *ops)
 static void give_file_up(struct lmdb_map *map, const char *why)
 {
     struct error error = {.code = ERROR_NONE};
-    environment_close(map);
     environment_set_aside(map, why);
     (void)reopen(map, true, &error);
 }
@@ -413,7 +402,7 @@ static void give_file_up(struct lmdb_map *map, const char *why)
 static int open_if_needed(struct lmdb_map *map, bool *ret_reopened)
 {
     struct error error = {.code = ERROR_NONE};
-    *ret_reopened = !map->env || atomic_load(&map->broken);
+    *ret_reopened = !map->file.env || atomic_load(&map->broken);
     return *ret_reopened ? reopen(map, false, &error) : 0;
 }
 
@@ -456,18 +445,14 @@ static int write_batch(struct lmdb_map *map, struct op *ops)
 
 void writer_publish(struct lmdb_map *map, uint64_t done)
 {
-    MDB_envinfo info = {.me_last_pgno = 0};
-    uint64_t used = 0;
-    if (map->env) {
-        (void)mdb_env_info(map->env, &info);
-        used = used_bytes(map);
-    }
+    bool on = map->file.env != NULL;
+    struct datafile_size size = datafile_size(&map->file);
     atomic_store(&map->generation, map->account.uses.current);
     HOLD(&map->queue_lock);
-    map->content_entries = map->env ? map->account.content_entries : 0;
-    map->answer_entries = map->env ? map->account.answer_entries : 0;
-    map->used_bytes = used;
-    map->file_bytes = map->env ? (info.me_last_pgno + 1) * map->page_size : 0;
+    map->content_entries = on ? map->account.content_entries : 0;
+    map->answer_entries = on ? map->account.answer_entries : 0;
+    map->used_bytes = size.used_bytes;
+    map->file_bytes = size.file_bytes;
     map->done += done;
     (void)pthread_cond_broadcast(&map->progress);
 }

@@ -283,13 +283,13 @@ static int run(struct commit *commit, const struct index_batch *batch, const voi
                size_t note_size)
 {
     struct index *index = commit->index;
-    int code = mdb_txn_begin(index->meta.env, NULL, 0, &commit->txn);
+    int code = mdb_txn_begin(index->meta.file.env, NULL, 0, &commit->txn);
     if (code != 0) {
-        return meta_failed(commit->error, code, "written");
+        return meta_failed(&index->meta, code, "written", commit->error);
     }
     commit->head = index->head;
     commit->head.generation++;
-    commit->oldest = readers_oldest(&index->readers);
+    commit->oldest = snapshots_oldest(&index->snapshots);
     if (commit->oldest > index->head.generation) {
         commit->oldest = index->head.generation;
     }
@@ -299,11 +299,11 @@ static int run(struct commit *commit, const struct index_batch *batch, const voi
         undo(commit);
         return r;
     }
-    (void)readers_oldest(&index->readers); /* who sees the commit sees the memory: readers.h */
+    (void)snapshots_oldest(&index->snapshots); /* who sees the commit sees the memory: snapshot.h */
     code = mdb_txn_commit(commit->txn);
     if (code != 0) {
         undo(commit);
-        return meta_failed(commit->error, code, "committed");
+        return meta_failed(&index->meta, code, "committed", commit->error);
     }
     finish(commit);
     return 0;

@@ -275,13 +275,13 @@ static void report_slot(void *context, uint32_t slot)
     struct snapshot snapshot;
     struct record_slot record;
     struct error error;
-    if (snapshot_begin(&index->readers, &index->meta, &snapshot, &error) < 0) {
+    if (snapshot_begin(&index->snapshots, &index->meta, &snapshot, &error) < 0) {
         return;
     }
     if (meta_get_slot(&index->meta, snapshot.txn, slot, &record, &error) == 0 && record.live) {
         index_report_row(index, slot, record.key, record.key_size);
     }
-    snapshot_end(&index->readers, &snapshot);
+    snapshot_end(&index->snapshots, &index->meta, &snapshot);
 }
 
 static int load_codes(struct index *index, struct error *error)
@@ -335,7 +335,7 @@ static void release(struct index *index)
     codes_close(&index->codes);
     rows_close(&index->rows);
     meta_close(&index->meta);
-    readers_done(&index->readers);
+    snapshots_done(&index->snapshots);
     (void)pthread_mutex_destroy(&index->writer);
     free(index->free.items);
     free(index);
@@ -352,10 +352,9 @@ int index_open(const char *directory, const struct index_options *options, struc
     if (index->options.limit_bytes == 0) {
         index->options.limit_bytes = LIMIT_BYTES_DEFAULT;
     }
-    index->meta.lock_fd = -1;
     index->rows.fd = -1;
     index->codes.fd = -1;
-    readers_init(&index->readers);
+    snapshots_init(&index->snapshots);
     (void)pthread_mutex_init(&index->writer, NULL);
     int r = open_all(directory, index, error);
     if (r < 0) {
@@ -416,7 +415,7 @@ int index_note(struct index *index, void *note, size_t capacity, size_t *ret_siz
     MDB_val value;
     const uint8_t *bytes = NULL;
     size_t size = 0;
-    int r = snapshot_begin(&index->readers, &index->meta, &snapshot, error);
+    int r = snapshot_begin(&index->snapshots, &index->meta, &snapshot, error);
     if (r < 0) {
         return r;
     }
@@ -438,7 +437,7 @@ int index_note(struct index *index, void *note, size_t capacity, size_t *ret_siz
         }
         *ret_size = size;
     }
-    snapshot_end(&index->readers, &snapshot);
+    snapshot_end(&index->snapshots, &index->meta, &snapshot);
     return r;
 }
 
@@ -468,13 +467,13 @@ int index_get(struct index *index, const char *key, float *vector, bool *ret_fou
     struct snapshot snapshot = {.txn = NULL};
     int r = key_of(key, &name, error);
     if (r == 0) {
-        r = snapshot_begin(&index->readers, &index->meta, &snapshot, error);
+        r = snapshot_begin(&index->snapshots, &index->meta, &snapshot, error);
     }
     if (r < 0) {
         return r;
     }
     r = get_row(index, &snapshot, &name, vector, error);
-    snapshot_end(&index->readers, &snapshot);
+    snapshot_end(&index->snapshots, &index->meta, &snapshot);
     if (r < 0 && r != -ENOENT) {
         return r;
     }

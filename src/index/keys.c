@@ -106,9 +106,9 @@ static int has_entries(const struct meta *meta, MDB_txn *txn, uint64_t node, str
 {
     struct record_key name;
     MDB_cursor *cursor = NULL;
-    int code = mdb_cursor_open(txn, meta->dbi, &cursor);
+    int code = mdb_cursor_open(txn, meta->file.dbi, &cursor);
     if (code != 0) {
-        return meta_failed(error, code, "read");
+        return meta_failed(meta, code, "read", error);
     }
     record_entry_key(node, "", 0, &name);
     MDB_val found = {.mv_size = name.size, .mv_data = name.bytes};
@@ -117,7 +117,7 @@ static int has_entries(const struct meta *meta, MDB_txn *txn, uint64_t node, str
     bool has =
         code == 0 && found.mv_size > name.size && memcmp(found.mv_data, name.bytes, name.size) == 0;
     mdb_cursor_close(cursor);
-    return code == 0 || code == MDB_NOTFOUND ? has : meta_failed(error, code, "read");
+    return code == 0 || code == MDB_NOTFOUND ? has : meta_failed(meta, code, "read", error);
 }
 
 /* Takes the slot, or the child, from an entry, and the entry where nothing is left. *ret_gone tells
@@ -175,8 +175,8 @@ int keys_walk_open(const struct meta *meta, MDB_txn *txn, const char *prefix, co
                    struct keys_walk *ret_walk, struct error *error)
 {
     *ret_walk = (struct keys_walk){.meta = meta, .prefix = prefix, .after = after};
-    int code = mdb_cursor_open(txn, meta->dbi, &ret_walk->cursor);
-    return code == 0 ? 0 : meta_failed(error, code, "read");
+    int code = mdb_cursor_open(txn, meta->file.dbi, &ret_walk->cursor);
+    return code == 0 ? 0 : meta_failed(meta, code, "read", error);
 }
 
 void keys_walk_close(struct keys_walk *walk)
@@ -202,7 +202,7 @@ static int move(struct keys_walk *walk, const struct record_key *to, MDB_cursor_
         return 0;
     }
     if (code != 0) {
-        return meta_failed(walk->error, code, "read");
+        return meta_failed(walk->meta, code, "read", walk->error);
     }
     struct record_key node;
     record_entry_key(walk->nodes[walk->depth], "", 0, &node);

@@ -9,9 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mdb/datafile.h"
-#include "mdb/files.h"
-
 #define WHAT "the index"
 
 enum { PATH_ROOM = 4096 };
@@ -24,9 +21,9 @@ static int meta_path(const char *directory, char path[PATH_ROOM], struct error *
                : error_set(error, ERROR_MALFORMED, WHAT "'s path is too long");
 }
 
-int meta_failed(struct error *error, int code, const char *deed)
+int meta_failed(const struct meta *meta, int code, const char *deed, struct error *error)
 {
-    return datafile_failed(error, code, WHAT, deed);
+    return datafile_failed(&meta->file, code, deed, error);
 }
 
 int meta_damaged(struct error *error)
@@ -34,177 +31,101 @@ int meta_damaged(struct error *error)
     return error_set(error, ERROR_MALFORMED, WHAT "'s keys are damaged: build it anew");
 }
 
-/* The environment of a file that was looked at, or of none. */
-static int map(const char *path, uint64_t limit_bytes, uint64_t needed_bytes, struct meta *meta,
-               struct error *error)
+static int init(const char *directory, struct meta *meta, struct error *error)
 {
-    struct datafile_options options = {.directory = path,
-                                       .what = WHAT,
-                                       .limit_bytes = limit_bytes,
-                                       .needed_bytes = needed_bytes,
-                                       .readers = INDEX_READERS_MAX};
-    int r = files_reserve_lock(path, WHAT, options.readers + 1, error);
-    if (r == 0) {
-        r = datafile_map(&options, &meta->env, error);
-    }
-    if (r < 0) {
-        return r;
-    }
-    MDB_txn *txn = NULL;
-    int code = mdb_env_set_flags(meta->env, MDB_NOMETASYNC, 0);
-    if (code == 0) {
-        code = mdb_txn_begin(meta->env, NULL, 0, &txn);
-    }
-    if (code == 0) {
-        code = mdb_dbi_open(txn, NULL, 0, &meta->dbi);
-        if (code == 0) {
-            code = mdb_txn_commit(txn);
-        } else {
-            mdb_txn_abort(txn);
-        }
-    }
-    return code == 0 ? 0 : meta_failed(error, code, "opened");
+    char path[PATH_ROOM];
+    const struct datafile_options options = {
+        .directory = path, .what = WHAT, .readers = INDEX_READERS_MAX, .durable = true};
+    int r = meta_path(directory, path, error);
+    return r == 0 ? datafile_init(&meta->file, &options, error) : r;
 }
 
-struct survey {
-    pages_visit_fn visit;
-    void *context;
-    uint64_t entries;
-};
-
-static int survey_entry(void *context, const void *key, size_t key_size, const uint8_t *value,
-                        size_t size)
+static int not_there(const char *directory, struct error *error)
 {
-    struct survey *survey = context;
-    survey->entries++;
-    return survey->visit ? survey->visit(survey->context, key, key_size, value, size) : 0;
-}
-
-/* 0, -ENOENT where nothing was committed, or an error. */
-static int look_at(const char *path, struct survey *survey, uint64_t *ret_needed,
-                   struct error *error)
-{
-    struct pages_summary summary;
-    int r = datafile_survey(path, survey_entry, survey, &summary, error);
-    if (r == 0 && survey->entries == 0) {
-        r = -ENOENT;
-    }
-    if (r == 0) {
-        *ret_needed = summary.needed_bytes;
-    }
-    return r;
+    return error_set(error, ERROR_NOT_FOUND, "there is no index in '%.300s'",
+                     error_file(directory));
 }
 
 int meta_open(const char *directory, uint64_t limit_bytes, pages_visit_fn visit, void *context,
-              struct meta *ret_meta, struct error *error)
+              struct meta *meta, struct error *error)
 {
-    char path[PATH_ROOM];
-    struct meta made = {.lock_fd = -1};
-    struct survey survey = {.visit = visit, .context = context};
-    uint64_t needed = 0;
-    int r = meta_path(directory, path, error);
+    int r = init(directory, meta, error);
     if (r < 0) {
         return r;
     }
-    if (access(path, F_OK) < 0) {
-        return error_set(error, ERROR_NOT_FOUND, "there is no index in '%.300s'",
-                         error_file(directory));
+    if (access(meta->file.directory, F_OK) < 0) {
+        return not_there(directory, error);
     }
-    r = files_lock(path, WHAT, &made.lock_fd, error);
-    if (r == 0) {
-        r = look_at(path, &survey, &needed, error);
-    }
-    if (r == -ENOENT) {
-        r = error_set(error, ERROR_NOT_FOUND, "there is no index in '%.300s'",
-                      error_file(directory));
-    }
-    if (r == 0) {
-        r = map(path, needed > limit_bytes ? needed : limit_bytes, needed, &made, error);
-    }
+    r = datafile_lock(&meta->file, error);
     if (r < 0) {
-        meta_close(&made);
         return r;
     }
-    *ret_meta = made;
+    r = datafile_survey(&meta->file, visit, context, error);
+    if (r < 0) {
+        return r == -ENOENT ? not_there(directory, error) : r;
+    }
+    return datafile_map(&meta->file, limit_bytes, NULL, error);
+}
+
+static int visit_nothing(void *context, const void *key, size_t key_size, const uint8_t *value,
+                         size_t size)
+{
+    (void)context;
+    (void)key;
+    (void)key_size;
+    (void)value;
+    (void)size;
     return 0;
 }
 
-static int write_head(const struct meta *meta, const struct record_head *head, struct error *error)
+static int create(const char *directory, const struct record_head *head, struct meta *meta,
+                  struct error *error)
 {
-    MDB_txn *txn = NULL;
-    int code = mdb_txn_begin(meta->env, NULL, 0, &txn);
-    if (code != 0) {
-        return meta_failed(error, code, "written");
-    }
-    int r = meta_put_head(meta, txn, head, error);
+    struct record_key key;
+    struct record_value value;
+    int r = init(directory, meta, error);
     if (r < 0) {
-        mdb_txn_abort(txn);
         return r;
     }
-    code = mdb_txn_commit(txn);
-    return code == 0 ? 0 : meta_failed(error, code, "written");
+    r = datafile_lock(&meta->file, error);
+    if (r < 0) {
+        return r;
+    }
+    if (datafile_survey(&meta->file, visit_nothing, NULL, error) != -ENOENT) {
+        return error_set(error, ERROR_CONFLICT, "there is an index in '%.300s' already",
+                         error_file(directory));
+    }
+    record_head_key(&key);
+    record_head_encode(head, &value);
+    const struct datafile_entry first = {
+        .name = {.mv_size = key.size, .mv_data = key.bytes},
+        .value = {.mv_size = value.size, .mv_data = value.bytes},
+    };
+    r = datafile_map(&meta->file, 64 * MIB, &first, error);
+    if (r < 0) {
+        return r;
+    }
+    return fsync(meta->file.lock_fd) < 0 ? meta_failed(meta, errno, "synced", error) : 0;
 }
 
 int meta_create(const char *directory, const struct record_head *head, struct error *error)
 {
-    char path[PATH_ROOM];
-    struct meta made = {.lock_fd = -1};
-    struct survey survey = {.visit = NULL};
-    uint64_t needed = 0;
-    int r = meta_path(directory, path, error);
-    if (r == 0) {
-        r = files_lock(path, WHAT, &made.lock_fd, error);
-    }
-    if (r < 0) {
-        return r;
-    }
-    r = look_at(path, &survey, &needed, error);
-    if (r != -ENOENT) {
-        meta_close(&made);
-        return error_set(error, ERROR_CONFLICT, "there is an index in '%.300s' already",
-                         error_file(directory));
-    }
-    r = files_remove(path, WHAT, error);
-    if (r == 0) {
-        r = map(path, 64 * MIB, 0, &made, error);
-    }
-    if (r == 0) {
-        r = write_head(&made, head, error);
-    }
-    if (r == 0 && fsync(made.lock_fd) < 0) {
-        r = meta_failed(error, errno, "synced");
-    }
-    meta_close(&made);
+    struct meta meta = {.file = {.env = NULL}};
+    int r = create(directory, head, &meta, error);
+    meta_close(&meta);
     return r;
 }
 
 void meta_close(struct meta *meta)
 {
-    if (meta->env) {
-        mdb_env_close(meta->env);
-        meta->env = NULL;
-    }
-    if (meta->lock_fd >= 0) {
-        (void)close(take_fd(&meta->lock_fd));
-    }
+    datafile_done(&meta->file);
 }
 
 int meta_destroy(const char *directory, struct error *error)
 {
     char path[PATH_ROOM];
-    cleanup_fd int lock = -1;
     int r = meta_path(directory, path, error);
-    if (r < 0 || (access(path, F_OK) < 0 && errno == ENOENT)) {
-        return r;
-    }
-    r = files_lock(path, WHAT, &lock, error);
-    if (r == 0) {
-        r = files_remove(path, WHAT, error);
-    }
-    if (r == 0 && rmdir(path) < 0) {
-        r = meta_failed(error, errno, "removed");
-    }
-    return r;
+    return r == 0 ? datafile_destroy(path, WHAT, error) : r;
 }
 
 int meta_get(const struct meta *meta, MDB_txn *txn, const struct record_key *key,
@@ -212,11 +133,11 @@ int meta_get(const struct meta *meta, MDB_txn *txn, const struct record_key *key
 {
     struct record_key copy = *key;
     MDB_val name = {.mv_size = copy.size, .mv_data = copy.bytes};
-    int code = mdb_get(txn, meta->dbi, &name, ret_value);
+    int code = mdb_get(txn, meta->file.dbi, &name, ret_value);
     if (code == MDB_NOTFOUND) {
         return -ENOENT;
     }
-    return code == 0 ? 0 : meta_failed(error, code, "read");
+    return code == 0 ? 0 : meta_failed(meta, code, "read", error);
 }
 
 int meta_put(const struct meta *meta, MDB_txn *txn, const struct record_key *key,
@@ -228,8 +149,8 @@ int meta_put(const struct meta *meta, MDB_txn *txn, const struct record_key *key
     } name_bytes = {.from = key->bytes}, value_bytes = {.from = value->bytes};
     MDB_val name = {.mv_size = key->size, .mv_data = name_bytes.data};
     MDB_val data = {.mv_size = value->size, .mv_data = value_bytes.data};
-    int code = mdb_put(txn, meta->dbi, &name, &data, 0);
-    return code == 0 ? 0 : meta_failed(error, code, "written");
+    int code = mdb_put(txn, meta->file.dbi, &name, &data, 0);
+    return code == 0 ? 0 : meta_failed(meta, code, "written", error);
 }
 
 int meta_remove(const struct meta *meta, MDB_txn *txn, const struct record_key *key,
@@ -237,8 +158,8 @@ int meta_remove(const struct meta *meta, MDB_txn *txn, const struct record_key *
 {
     struct record_key copy = *key;
     MDB_val name = {.mv_size = copy.size, .mv_data = copy.bytes};
-    int code = mdb_del(txn, meta->dbi, &name, NULL);
-    return code == 0 ? 0 : meta_failed(error, code, "written");
+    int code = mdb_del(txn, meta->file.dbi, &name, NULL);
+    return code == 0 ? 0 : meta_failed(meta, code, "written", error);
 }
 
 int meta_get_head(const struct meta *meta, MDB_txn *txn, struct record_head *ret_head,
@@ -275,13 +196,13 @@ int meta_get_slot(const struct meta *meta, MDB_txn *txn, uint32_t slot,
     MDB_val name = {.mv_size = sizeof bytes, .mv_data = bytes};
     MDB_val value;
     uint32_t number;
-    int code = mdb_get(txn, meta->dbi, &name, &value);
+    int code = mdb_get(txn, meta->file.dbi, &name, &value);
     if (code == MDB_NOTFOUND ||
         (code == 0 && record_slot_decode(bytes, sizeof bytes, value.mv_data, value.mv_size, &number,
                                          ret_slot) < 0)) {
         return meta_damaged(error);
     }
-    return code == 0 ? 0 : meta_failed(error, code, "read");
+    return code == 0 ? 0 : meta_failed(meta, code, "read", error);
 }
 
 int meta_put_slot(const struct meta *meta, MDB_txn *txn, uint32_t slot,
@@ -296,10 +217,5 @@ int meta_put_slot(const struct meta *meta, MDB_txn *txn, uint32_t slot,
 
 uint64_t meta_used_bytes(const struct meta *meta)
 {
-    MDB_envinfo info;
-    MDB_stat stat;
-    if (mdb_env_info(meta->env, &info) != 0 || mdb_env_stat(meta->env, &stat) != 0) {
-        return 0;
-    }
-    return (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+    return datafile_size(&meta->file).file_bytes;
 }

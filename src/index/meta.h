@@ -1,43 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The index's meta database: one LMDB environment in the subdirectory `meta`, looked at before it
- * is mapped. Its commit is the index's. Transactions are plain LMDB ones; here stands what gets,
- * puts and tells errors in the index's words. Read transactions belong to whoever has them.
+ * The index's meta database: one LMDB file in the subdirectory `meta`. Its commit is the index's.
+ * Transactions are LMDB's; the functions here get, put and fill errors.
  */
 #ifndef SITU_INDEX_META_H
 #define SITU_INDEX_META_H
 
-#include <lmdb.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "index/records.h"
-#include "mdb/pages.h"
+#include "mdb/datafile.h"
 
 struct meta {
-    MDB_env *env; /* owned */
-    MDB_dbi dbi;
-    int lock_fd; /* owned; the directory, locked against other processes */
+    struct datafile file;
 };
 
 /* Opens what is there after its check, calling `visit` for each entry. -ENOENT (ERROR_NOT_FOUND):
  * there is nothing, or nothing was ever committed; ERROR_CONFLICT, ERROR_MALFORMED, ERROR_IO,
  * ERROR_NO_SPACE, ERROR_MEMORY. */
 must_check int meta_open(const char *directory, uint64_t limit_bytes, pages_visit_fn visit,
-                         void *context, struct meta *ret_meta, struct error *error);
+                         void *context, struct meta *meta, struct error *error);
 
 /* Makes a database with the head and nothing else; ERROR_CONFLICT where there is one. */
 must_check int meta_create(const char *directory, const struct record_head *head,
                            struct error *error);
-void meta_close(struct meta *meta);
+void meta_close(struct meta *meta); /* zeros are fine */
 
 /* Removes the files, where no process has them open. */
 must_check int meta_destroy(const char *directory, struct error *error);
 
 /* Fills *error from LMDB's code. */
-int meta_failed(struct error *error, int code, const char *deed);
+int meta_failed(const struct meta *meta, int code, const char *deed, struct error *error);
 
 /* The one message for records that are not what they were: ERROR_MALFORMED. */
 int meta_damaged(struct error *error);

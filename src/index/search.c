@@ -91,7 +91,7 @@ static int prepare(struct search *search, struct error *error)
 {
     struct index *index = search->index;
     const struct index_query *query = search->query;
-    int r = snapshot_begin(&index->readers, &index->meta, &search->snapshot, error);
+    int r = snapshot_begin(&index->snapshots, &index->meta, &search->snapshot, error);
     if (r < 0) {
         search->snapshot.txn = NULL;
         return r;
@@ -120,7 +120,7 @@ static void finish(struct search *search)
         quantized_query_done(&search->queries[q]);
     }
     if (search->snapshot.txn) {
-        snapshot_end(&search->index->readers, &search->snapshot);
+        snapshot_end(&search->index->snapshots, &search->index->meta, &search->snapshot);
     }
     free(search->filter);
     free(search->parts);

@@ -11,8 +11,8 @@
 #include "index/codes.h"
 #include "index/keys.h"
 #include "index/meta.h"
-#include "index/readers.h"
 #include "index/rows.h"
+#include "index/snapshot.h"
 
 /* A slot without row, and the generation from which on nobody sees what was there. */
 struct free_slot {
@@ -35,13 +35,13 @@ struct index {
     struct rows rows;
     struct codes codes;
 
-    pthread_mutex_t writer;  /* taken before readers.lock; guards the head, the free slots and what
-                                is the writer's of codes */
+    pthread_mutex_t writer; /* taken before snapshots.lock; guards the head, the free slots and what
+                               is the writer's of codes */
     struct record_head head; /* of the last commit */
     struct free_slots free;
     uint64_t unsaved; /* rows put since the int8 copy was saved */
 
-    struct readers readers;
+    struct snapshots snapshots;
 
     /* Of the last commit, for whoever asks without the lock. */
     atomic_uint_fast64_t live;

@@ -89,8 +89,8 @@ static int verify_locked(struct verification *verification, uint64_t *position, 
 {
     struct index *index = verification->index;
     HOLD(&index->writer);
-    int r =
-        snapshot_begin(&index->readers, &index->meta, &verification->snapshot, verification->error);
+    int r = snapshot_begin(&index->snapshots, &index->meta, &verification->snapshot,
+                           verification->error);
     if (r < 0) {
         return r;
     }
@@ -98,7 +98,7 @@ static int verify_locked(struct verification *verification, uint64_t *position, 
     uint64_t from = *position < slots ? *position : slots;
     uint64_t to = rows < slots - from ? from + rows : slots;
     r = verify_slice(verification, from, to);
-    snapshot_end(&index->readers, &verification->snapshot);
+    snapshot_end(&index->snapshots, &index->meta, &verification->snapshot);
     if (r == 0 && verification->findings.blocks_rebuilt > 0) {
         r = codes_save(&index->codes, slots, verification->error);
     }

@@ -27,7 +27,7 @@ int index_walk_new(struct index *index, const char *prefix, const char *after,
     walk->after = strdup(after);
     int r = walk->prefix && walk->after ? 0 : error_memory(error, "a walk");
     if (r == 0) {
-        r = snapshot_begin(&index->readers, &index->meta, &walk->snapshot, error);
+        r = snapshot_begin(&index->snapshots, &index->meta, &walk->snapshot, error);
     }
     if (r < 0) {
         walk->snapshot.txn = NULL;
@@ -83,7 +83,7 @@ void index_walk_free(struct index_walk *walk)
     }
     keys_walk_close(&walk->keys);
     if (walk->snapshot.txn) {
-        snapshot_end(&walk->index->readers, &walk->snapshot);
+        snapshot_end(&walk->index->snapshots, &walk->index->meta, &walk->snapshot);
     }
     free(walk->prefix);
     free(walk->after);

@@ -10,8 +10,6 @@
 
 #include "base/limits.h"
 #include "known/state.h"
-#include "mdb/datafile.h"
-#include "mdb/files.h"
 
 /* One change; the key with its NUL follows, padded to 8 bytes. */
 struct change {
@@ -112,7 +110,7 @@ static int put_entry(const struct writing *writing, struct name *name, struct va
 {
     MDB_val key = {.mv_size = name->size, .mv_data = name->bytes};
     MDB_val data = {.mv_size = value->size, .mv_data = value->bytes};
-    return mdb_put(writing->txn, writing->known->dbi, &key, &data, flags);
+    return mdb_put(writing->txn, writing->known->file.dbi, &key, &data, flags);
 }
 
 /* The group behind a link. MDB_NOTFOUND where there is no link. */
@@ -120,7 +118,7 @@ static int get_link(const struct writing *writing, struct name *name, uint64_t *
 {
     MDB_val key = {.mv_size = name->size, .mv_data = name->bytes};
     MDB_val data;
-    int code = mdb_get(writing->txn, writing->known->dbi, &key, &data);
+    int code = mdb_get(writing->txn, writing->known->file.dbi, &key, &data);
     if (code != 0) {
         return code;
     }
@@ -171,7 +169,7 @@ static int group_is_empty(MDB_cursor *cursor, uint64_t group, bool *ret_empty)
 static int remove_entry(const struct writing *writing, struct name *name)
 {
     MDB_val key = {.mv_size = name->size, .mv_data = name->bytes};
-    return mdb_del(writing->txn, writing->known->dbi, &key, NULL);
+    return mdb_del(writing->txn, writing->known->file.dbi, &key, NULL);
 }
 
 /* Takes the links out whose groups have become empty, the deepest first. */
@@ -180,7 +178,7 @@ static int remove_links(const struct writing *writing, struct name *names, const
 {
     MDB_cursor *cursor = NULL;
     bool empty = true;
-    int code = mdb_cursor_open(writing->txn, writing->known->dbi, &cursor);
+    int code = mdb_cursor_open(writing->txn, writing->known->file.dbi, &cursor);
     if (code != 0) {
         return code;
     }
@@ -253,7 +251,7 @@ int known_batch_commit(struct known_batch *batch, const void *note, size_t note_
     if (batch->count == 0 && !note) {
         return 0;
     }
-    int code = mdb_txn_begin(known->env, NULL, 0, &writing.txn);
+    int code = mdb_txn_begin(known->file.env, NULL, 0, &writing.txn);
     if (code == 0) {
         code = apply(&writing, batch);
         if (code == 0 && note) {
@@ -268,11 +266,11 @@ int known_batch_commit(struct known_batch *batch, const void *note, size_t note_
     if (code == MDB_CORRUPTED) {
         return known_damaged(error);
     }
-    if (code == EIO && files_disk_is_full(known->directory_fd)) {
+    if (code == EIO && datafile_disk_is_full(&known->file)) {
         code = ENOSPC;
     }
     if (code != 0) {
-        return datafile_failed(error, code, WHAT, "written");
+        return datafile_failed(&known->file, code, "written", error);
     }
     known->next_group = writing.next_group;
     (void)atomic_fetch_add(&known->count, (uint64_t)writing.added);

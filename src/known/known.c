@@ -12,17 +12,14 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "known/state.h"
-#include "mdb/datafile.h"
-#include "mdb/files.h"
 
-enum { FORMAT = 1 };
+enum { FORMAT = 1, READERS = 254 };
 
 #define LIMIT_DEFAULT (UINT64_C(16) << 30)
 #define LIMIT_MIN (UINT64_C(1) << 20)
 
 /* What the look at the file finds. */
 struct survey {
-    uint64_t entries; /* of any kind */
     uint64_t objects;
     uint64_t last_group;
     uint32_t format; /* 0: not found */
@@ -52,7 +49,6 @@ static int survey_entry(void *context, const void *name, size_t name_size, const
     const uint8_t *bytes = NULL;
     uint64_t group = 0;
     int r = name_parse(name, name_size, &parts);
-    survey->entries++;
     if (r < 0) {
         return r;
     }
@@ -73,33 +69,30 @@ static int survey_entry(void *context, const void *name, size_t name_size, const
     return r;
 }
 
-/* 0 and the bytes that the file must have, 0 where it is to be made; ERROR_MALFORMED... */
-static int look_at_file(const char *directory, struct survey *survey, uint64_t *ret_needed_bytes,
-                        struct error *error)
+/* 0 where there is a file, or a new one is to be made; ERROR_MALFORMED... */
+static int look_at_file(struct datafile *file, struct survey *survey, struct error *error)
 {
-    struct pages_summary summary;
     struct error why = {.code = ERROR_NONE};
-    int r = datafile_survey(directory, survey_entry, survey, &summary, &why);
+    int r = datafile_survey(file, survey_entry, survey, &why);
     if (r == -EBADMSG) {
-        return error_set(error, ERROR_MALFORMED, WHAT " in '%.200s' is damaged: %.200s", directory,
-                         why.code == ERROR_NONE ? "an entry's checksum" : why.message);
+        return error_set(error, ERROR_MALFORMED, WHAT " in '%.200s' is damaged: %.200s",
+                         file->directory, why.message);
     }
-    if (r == -ENOENT || (r == 0 && survey->entries == 0)) {
-        *ret_needed_bytes = 0;
+    if (r == -ENOENT) {
         return 0;
     }
     if (r < 0) {
         return error_set(error, why.code, WHAT " cannot be opened: %.300s", why.message);
     }
     if (survey->format != FORMAT) {
-        return error_set(error, ERROR_MALFORMED, WHAT " in '%.200s' is of %s format", directory,
-                         survey->format > FORMAT ? "a newer" : "no");
+        return error_set(error, ERROR_MALFORMED, WHAT " in '%.200s' is of %s format",
+                         file->directory, survey->format > FORMAT ? "a newer" : "no");
     }
-    *ret_needed_bytes = summary.needed_bytes;
     return 0;
 }
 
-static int put_version(MDB_txn *txn, MDB_dbi dbi)
+/* Maps the file, which begins with the version where it is new. */
+static int map_file(struct datafile *file, uint64_t limit_bytes, struct error *error)
 {
     struct name name;
     struct value value;
@@ -107,66 +100,37 @@ static int put_version(MDB_txn *txn, MDB_dbi dbi)
     bytes_put_u32(format, FORMAT);
     name_make_own("version", &name);
     value_make_raw(&name, format, sizeof format, &value);
-    MDB_val key = {.mv_size = name.size, .mv_data = name.bytes};
-    MDB_val data = {.mv_size = value.size, .mv_data = value.bytes};
-    return mdb_put(txn, dbi, &key, &data, 0);
-}
-
-static int open_database(struct known *known, bool is_new)
-{
-    MDB_txn *txn = NULL;
-    int code = mdb_txn_begin(known->env, NULL, 0, &txn);
-    if (code != 0) {
-        return code;
-    }
-    code = mdb_dbi_open(txn, NULL, 0, &known->dbi);
-    if (code == 0 && is_new) {
-        code = put_version(txn, known->dbi);
-    }
-    if (code != 0) {
-        mdb_txn_abort(txn);
-        return code;
-    }
-    return mdb_txn_commit(txn);
-}
-
-/* The file, checked and mapped, into a table that has its lock. */
-static int open_file(struct known *known, const char *directory, uint64_t limit_bytes,
-                     struct error *error)
-{
-    struct survey survey = {.entries = 0};
-    uint64_t needed = 0;
+    const struct datafile_entry version = {
+        .name = {.mv_size = name.size, .mv_data = name.bytes},
+        .value = {.mv_size = value.size, .mv_data = value.bytes},
+    };
     uint64_t limit = limit_bytes == 0 ? LIMIT_DEFAULT : limit_bytes;
-    int r = look_at_file(directory, &survey, &needed, error);
-    if (r == 0 && needed == 0) {
-        r = files_remove(directory, WHAT, error);
-    }
-    if (r == 0) {
-        r = files_reserve_lock(directory, WHAT, READERS + 1, error);
-    }
-    if (r < 0) {
-        return r;
-    }
     limit = limit < LIMIT_MIN ? LIMIT_MIN : limit;
     limit -= limit % (uint64_t)sysconf(_SC_PAGESIZE);
+    return datafile_map(file, limit, &version, error);
+}
+
+static int open_all(struct known *known, const char *directory, uint64_t limit_bytes,
+                    struct error *error)
+{
     const struct datafile_options options = {
-        .directory = directory,
-        .what = WHAT,
-        .limit_bytes = limit < needed ? needed : limit,
-        .needed_bytes = needed,
-        .readers = READERS,
-    };
-    r = datafile_map(&options, &known->env, error);
+        .directory = directory, .what = WHAT, .readers = READERS};
+    struct survey survey = {.objects = 0};
+    int r = datafile_init(&known->file, &options, error);
     if (r < 0) {
         return r;
     }
-    int code = open_database(known, needed == 0);
-    if (code != 0) {
-        return datafile_failed(error, code, WHAT, "opened");
+    r = datafile_lock(&known->file, error);
+    if (r < 0) {
+        return r;
+    }
+    r = look_at_file(&known->file, &survey, error);
+    if (r < 0) {
+        return r;
     }
     known->next_group = survey.last_group + 1;
     atomic_init(&known->count, survey.objects);
-    return 0;
+    return map_file(&known->file, limit_bytes, error);
 }
 
 int known_open(const char *directory, uint64_t limit_bytes, struct known **ret_known,
@@ -176,12 +140,7 @@ int known_open(const char *directory, uint64_t limit_bytes, struct known **ret_k
     if (!known) {
         return error_memory(error, WHAT);
     }
-    known->directory_fd = -1;
-    (void)pthread_mutex_init(&known->lock, NULL);
-    int r = files_lock(directory, WHAT, &known->directory_fd, error);
-    if (r == 0) {
-        r = open_file(known, directory, limit_bytes, error);
-    }
+    int r = open_all(known, directory, limit_bytes, error);
     if (r < 0) {
         known_close(known);
         return r;
@@ -192,43 +151,23 @@ int known_open(const char *directory, uint64_t limit_bytes, struct known **ret_k
 
 void known_close(struct known *known)
 {
-    if (!known) {
-        return;
+    if (known) {
+        if (known->file.env) {
+            (void)!datafile_sync(&known->file, NULL);
+        }
+        datafile_done(&known->file);
+        free(known);
     }
-    while (known->idle_count > 0) {
-        mdb_txn_abort(known->idle[--known->idle_count]);
-    }
-    if (known->env) {
-        (void)mdb_env_sync(known->env, 1);
-        mdb_env_close(known->env);
-    }
-    if (known->directory_fd >= 0) {
-        (void)close(known->directory_fd);
-    }
-    (void)pthread_mutex_destroy(&known->lock);
-    free(known);
 }
 
 int known_sync(struct known *known, struct error *error)
 {
-    int code = mdb_env_sync(known->env, 1);
-    return code == 0 ? 0 : datafile_failed(error, code, WHAT, "synced");
+    return datafile_sync(&known->file, error);
 }
 
 int known_remove(const char *directory, struct error *error)
 {
-    if (access(directory, F_OK) < 0 && errno == ENOENT) {
-        return 0;
-    }
-    cleanup_fd int lock = -1;
-    int r = files_lock(directory, WHAT, &lock, error);
-    if (r == 0) {
-        r = files_remove(directory, WHAT, error);
-    }
-    if (r == 0 && rmdir(directory) < 0 && errno != ENOENT) {
-        return datafile_failed(error, errno, WHAT, "removed");
-    }
-    return r;
+    return datafile_destroy(directory, WHAT, error);
 }
 
 int known_damaged(struct error *error)
@@ -239,34 +178,10 @@ int known_damaged(struct error *error)
 
 /* ---- lookups ---- */
 
-static MDB_txn *take_idle(struct known *known)
+int known_read(struct known *known, MDB_txn **ret_txn, struct error *error)
 {
-    HOLD(&known->lock);
-    return known->idle_count > 0 ? known->idle[--known->idle_count] : NULL;
-}
-
-int known_reader_take(struct known *known, MDB_txn **ret_txn, struct error *error)
-{
-    MDB_txn *txn = take_idle(known);
-    int code = txn ? mdb_txn_renew(txn) : mdb_txn_begin(known->env, NULL, MDB_RDONLY, &txn);
-    if (code != 0) {
-        mdb_txn_abort(txn);
-        return datafile_failed(error, code, WHAT, "read");
-    }
-    *ret_txn = txn;
-    return 0;
-}
-
-void known_reader_give(struct known *known, MDB_txn *txn)
-{
-    mdb_txn_reset(txn);
-    {
-        HOLD(&known->lock);
-        if (known->idle_count < IDLE_READERS) {
-            known->idle[known->idle_count++] = take_ptr(txn);
-        }
-    }
-    mdb_txn_abort(txn);
+    int code = readers_take(&known->file.readers, ret_txn);
+    return code == 0 ? 0 : datafile_failed(&known->file, code, "read", error);
 }
 
 /* Follows the links to the entry that is the object's. LMDB's code, MDB_NOTFOUND among them. */
@@ -278,7 +193,7 @@ static int find(struct known *known, MDB_txn *txn, const char *key, struct known
         bool link = name_make(group, key, &name);
         MDB_val at = {.mv_size = name.size, .mv_data = name.bytes};
         MDB_val value;
-        int code = mdb_get(txn, known->dbi, &at, &value);
+        int code = mdb_get(txn, known->file.dbi, &at, &value);
         if (code != 0) {
             return code;
         }
@@ -303,17 +218,17 @@ int known_get(struct known *known, const char *key, bool *ret_found,
         *ret_found = false;
         return 0;
     }
-    int r = known_reader_take(known, &txn, error);
+    int r = known_read(known, &txn, error);
     if (r < 0) {
         return r;
     }
     int code = find(known, txn, key, ret_object);
-    known_reader_give(known, txn);
+    readers_give(&known->file.readers, txn);
     if (code == MDB_CORRUPTED) {
         return known_damaged(error);
     }
     if (code != 0 && code != MDB_NOTFOUND) {
-        return datafile_failed(error, code, WHAT, "read");
+        return datafile_failed(&known->file, code, "read", error);
     }
     *ret_found = code == 0;
     return 0;
@@ -327,25 +242,25 @@ int known_note(struct known *known, void *note, size_t capacity, size_t *ret_siz
     MDB_val value;
     const uint8_t *bytes = NULL;
     size_t size = 0;
-    int r = known_reader_take(known, &txn, error);
+    int r = known_read(known, &txn, error);
     if (r < 0) {
         return r;
     }
     name_make_own("note", &name);
     MDB_val at = {.mv_size = name.size, .mv_data = name.bytes};
-    int code = mdb_get(txn, known->dbi, &at, &value);
+    int code = mdb_get(txn, known->file.dbi, &at, &value);
     if (code == 0) {
         r = value_read_raw(name.bytes, name.size, value.mv_data, value.mv_size, &bytes, &size);
     }
     if (code == 0 && r == 0 && size > 0) {
         memcpy(note, bytes, size < capacity ? size : capacity);
     }
-    known_reader_give(known, txn);
+    readers_give(&known->file.readers, txn);
     if (r < 0) {
         return known_damaged(error);
     }
     if (code != 0 && code != MDB_NOTFOUND) {
-        return datafile_failed(error, code, WHAT, "read");
+        return datafile_failed(&known->file, code, "read", error);
     }
     *ret_size = size < capacity ? size : capacity;
     return 0;

@@ -6,33 +6,23 @@
 #ifndef SITU_KNOWN_STATE_H
 #define SITU_KNOWN_STATE_H
 
-#include <lmdb.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "known/known.h"
 #include "known/name.h"
 #include "known/value.h"
+#include "mdb/datafile.h"
 
 #define WHAT "the table of known objects"
 
-enum { READERS = 254, IDLE_READERS = 8 };
-
 struct known {
-    MDB_env *env; /* owned */
-    MDB_dbi dbi;
-    int directory_fd;    /* owned; locked against others */
+    struct datafile file;
     uint64_t next_group; /* the writer's */
     atomic_uint_fast64_t count;
-
-    pthread_mutex_t lock;        /* guards what follows */
-    MDB_txn *idle[IDLE_READERS]; /* owned; ended, but with their slot in LMDB's table */
-    size_t idle_count;
 };
 
 /* A read transaction; given back by readers_give. */
-must_check int known_reader_take(struct known *known, MDB_txn **ret_txn, struct error *error);
-void known_reader_give(struct known *known, MDB_txn *txn);
+must_check int known_read(struct known *known, MDB_txn **ret_txn, struct error *error);
 
 /* "damaged: open it anew". */
 int known_damaged(struct error *error);

@@ -10,7 +10,6 @@
 
 #include "base/limits.h"
 #include "known/state.h"
-#include "mdb/datafile.h"
 
 enum { RENEW_AFTER = 4096 };
 
@@ -46,7 +45,7 @@ static int level_seek(struct known_walk *walk, struct level *level, const char *
     int code = 0;
     *ret_group = 0;
     if (!level->cursor) {
-        code = mdb_cursor_open(walk->txn, walk->known->dbi, &level->cursor);
+        code = mdb_cursor_open(walk->txn, walk->known->file.dbi, &level->cursor);
     }
     if (code == 0) {
         code = mdb_cursor_get(level->cursor, &key, &value, MDB_SET_RANGE);
@@ -194,10 +193,10 @@ static int find_next(struct known_walk *walk, struct known_object *ret_object, b
     return 0;
 }
 
-static int fail(int code, struct error *error)
+static int fail(const struct known_walk *walk, int code, struct error *error)
 {
     return code == MDB_CORRUPTED ? known_damaged(error)
-                                 : datafile_failed(error, code, WHAT, "read");
+                                 : datafile_failed(&walk->known->file, code, "read", error);
 }
 
 int known_walk_next(struct known_walk *walk, const char **ret_key, struct known_object *ret_object,
@@ -216,7 +215,7 @@ int known_walk_next(struct known_walk *walk, const char **ret_key, struct known_
     }
     if (code != 0) {
         walk->ended = true;
-        return fail(code, error);
+        return fail(walk, code, error);
     }
     if (!found || strncmp(walk->key, walk->prefix, walk->prefix_size) != 0) {
         walk->ended = true;
@@ -242,11 +241,11 @@ int known_walk_new(struct known *known, const char *prefix, const char *after,
         return 0;
     }
     memcpy(walk->prefix, prefix, walk->prefix_size);
-    int r = known_reader_take(known, &walk->txn, error);
+    int r = known_read(known, &walk->txn, error);
     if (r == 0) {
         bool behind = strcmp(after, prefix) >= 0 && after[0] != '\0';
         int code = seek(walk, behind ? after : prefix, !behind);
-        r = code == 0 ? 0 : fail(code, error);
+        r = code == 0 ? 0 : fail(walk, code, error);
     }
     if (r < 0) {
         known_walk_free(walk);
@@ -267,7 +266,7 @@ void known_walk_free(struct known_walk *walk)
         }
     }
     if (walk->txn) {
-        known_reader_give(walk->known, walk->txn);
+        readers_give(&walk->known->file.readers, walk->txn);
     }
     free(walk);
 }

@@ -14,11 +14,15 @@
 #include <sys/statvfs.h>
 
 enum {
-    PATH_ROOM = 4096,
     LOCK_HEAD = 4096, /* what LMDB takes, generously */
     LOCK_READER = 64,
     ROOM_BYTES_MIN = 1 << 20, /* more than LMDB writes at once */
 };
+
+void files_path(const char *directory, const char *name, char ret_path[FILES_PATH_SIZE])
+{
+    (void)snprintf(ret_path, FILES_PATH_SIZE, "%.*s/%s", FILES_PATH_SIZE - 32, directory, name);
+}
 
 static int failed(struct error *error, const char *what, const char *deed, int errnum)
 {
@@ -48,13 +52,10 @@ int files_lock(const char *directory, const char *what, int *ret_fd, struct erro
 
 int files_remove(const char *directory, const char *what, struct error *error)
 {
-    static const char *const names[] = {"data.mdb", "lock.mdb"};
-    char path[PATH_ROOM];
+    static const char *const names[] = {FILES_DATA, FILES_LOCK};
+    char path[FILES_PATH_SIZE];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        int size = snprintf(path, sizeof path, "%s/%s", directory, names[i]);
-        if (size < 0 || (size_t)size >= sizeof path) {
-            return error_set(error, ERROR_MALFORMED, "%s's path is too long", what);
-        }
+        files_path(directory, names[i], path);
         if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR) {
             return failed(error, what, "files cannot be removed", errno);
         }
@@ -65,11 +66,8 @@ int files_remove(const char *directory, const char *what, struct error *error)
 int files_reserve_lock(const char *directory, const char *what, unsigned readers,
                        struct error *error)
 {
-    char path[PATH_ROOM];
-    int size = snprintf(path, sizeof path, "%s/lock.mdb", directory);
-    if (size < 0 || (size_t)size >= sizeof path) {
-        return error_set(error, ERROR_MALFORMED, "%s's path is too long", what);
-    }
+    char path[FILES_PATH_SIZE];
+    files_path(directory, FILES_LOCK, path);
     cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return failed(error, what, "lock file cannot be made", errno);
@@ -85,33 +83,38 @@ bool files_disk_is_full(int directory_fd)
            (uint64_t)disk.f_bavail * disk.f_frsize < ROOM_BYTES_MIN;
 }
 
-static int aside_path(char path[PATH_ROOM], const char *directory, int number)
+/* DIRECTORY.damaged-N; DIRECTORY itself for 0. */
+static void aside_path(const char *directory, int number, char ret_path[FILES_PATH_SIZE])
 {
-    int size = snprintf(path, PATH_ROOM, "%s.damaged-%d", directory, number);
-    return size > 0 && size < PATH_ROOM - 16 ? 0 : -ENAMETOOLONG;
+    int size = snprintf(ret_path, FILES_PATH_SIZE, "%.*s", FILES_PATH_SIZE - 32, directory);
+    if (number > 0) {
+        (void)snprintf(ret_path + size, 32, ".damaged-%d", number);
+    }
+}
+
+static int rotate(const char *directory, const char *what, struct error *error)
+{
+    char older[FILES_PATH_SIZE];
+    char newer[FILES_PATH_SIZE];
+    aside_path(directory, FILES_KEPT_ASIDE, older);
+    int r = files_remove(older, what, error);
+    if (r < 0) {
+        return r;
+    }
+    if (rmdir(older) < 0 && errno != ENOENT) {
+        return failed(error, what, "older directory cannot be removed", errno);
+    }
+    for (int number = FILES_KEPT_ASIDE - 1; number >= 0; number--) {
+        aside_path(directory, number, newer);
+        if (rename(newer, older) < 0 && errno != ENOENT) {
+            return failed(error, what, "directory cannot be set aside", errno);
+        }
+        memcpy(older, newer, sizeof older);
+    }
+    return 0;
 }
 
 int files_set_aside(const char *directory, const char *what, struct error *error)
 {
-    char older[PATH_ROOM];
-    char newer[PATH_ROOM];
-    if (aside_path(older, directory, FILES_KEPT_ASIDE) < 0) {
-        return error_set(error, ERROR_MALFORMED, "%s's path is too long", what);
-    }
-    int r = files_remove(older, what, error);
-    if (r == 0 && rmdir(older) < 0 && errno != ENOENT) {
-        r = failed(error, what, "older directory cannot be removed", errno);
-    }
-    for (int number = FILES_KEPT_ASIDE - 1; r == 0 && number >= 0; number--) {
-        if (number > 0) {
-            r = aside_path(newer, directory, number);
-        } else {
-            (void)snprintf(newer, sizeof newer, "%s", directory);
-        }
-        if (r == 0 && rename(newer, older) < 0 && errno != ENOENT) {
-            r = failed(error, what, "directory cannot be set aside", errno);
-        }
-        memcpy(older, newer, sizeof older);
-    }
-    return r == 0 ? 0 : files_remove(directory, what, error);
+    return rotate(directory, what, error) == 0 ? 0 : files_remove(directory, what, error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The directory of an LMDB file: making, locking, removing it, and setting it aside. `what` names
- * it in messages ("the result cache"). Any thread, but one at a time a directory.
+ * it in messages ("the result cache"). Private to this room; one thread at a time a directory.
  */
 #ifndef SITU_MDB_FILES_H
 #define SITU_MDB_FILES_H
@@ -11,7 +11,13 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
-enum { FILES_KEPT_ASIDE = 2 };
+#define FILES_DATA "data.mdb"
+#define FILES_LOCK "lock.mdb"
+
+enum { FILES_KEPT_ASIDE = 2, FILES_PATH_SIZE = 4096 };
+
+/* DIRECTORY/NAME; a directory's path has less than FILES_PATH_SIZE - 32 bytes. */
+void files_path(const char *directory, const char *name, char ret_path[FILES_PATH_SIZE]);
 
 /* Makes the directory where absent and locks it: an owned descriptor. Errors: ERROR_CONFLICT where
  * another process holds the lock, ERROR_IO, ERROR_NO_SPACE. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rooms' rows: a room includes only rooms of lower rows, never one of its own row; the CLI sees
-the public header only; and a foreign library's header is included in its own room only.
+the public header only; a foreign library's header is included in its own room only; and functions
+that only one room may call are not called in others.
 
 The rows are in src/rooms; docs/architecture.md draws the same.
 """
@@ -41,11 +42,27 @@ FOREIGN = {
     r"curl/": {"client"},
     r"onnxruntime": {"engine"},
     r"(jpeglib|jerror|turbojpeg|spng|png)\.h|webp/": {"media"},
-    r"lmdb\.h": {"mdb", "cache", "known", "index"},
+    r"lmdb\.h": {"mdb"},
     r"openssl/": {"model", "cache"},
     r"ini\.h": {"daemon"},
     r"seccomp\.h|linux/landlock\.h": {"worker"},
 }
+
+
+# Functions that the headers of a room make visible to others, and that it alone may call: an LMDB
+# file is opened, mapped and closed by mdb.
+CALLS = {r"\b(mdb_env_\w+|mdb_dbi_open)\s*\(": {"mdb"}}
+
+
+def calls(room, text):
+    """(line number, what is wrong) of each call of a function that is another room's."""
+    for pattern, rooms in CALLS.items():
+        if room in rooms:
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            match = re.search(pattern, line)
+            if match:
+                yield number, f"{room} calls {match.group(1)}, which is for {' and '.join(sorted(rooms))} only"
 
 
 def judge(path, room, name):
@@ -83,6 +100,7 @@ def main():
             wrong = judge(path, room, name)
             if wrong:
                 findings.append(f"{path}:{number}: {wrong}")
+        findings += [f"{path}:{number}: {wrong}" for number, wrong in calls(room, tree.text(path))]
     tree.finish(findings, len(paths))
 
 

@@ -48,8 +48,14 @@ class Layers(unittest.TestCase):
 
     def test_foreign_headers_stay_in_their_room(self):
         for room, name in (("daemon", "gnutls/gnutls.h"), ("http", "jansson.h"), ("worker", "onnxruntime_c_api.h"),
-                           ("engine", "jpeglib.h"), ("store", "openssl/evp.h"), ("daemon", "linux/landlock.h")):
+                           ("engine", "jpeglib.h"), ("store", "openssl/evp.h"), ("cache", "lmdb.h"),
+                           ("daemon", "linux/landlock.h")):
             self.assertIn("only", layers.judge("x.c", room, name), (room, name))
+
+    def test_a_room_does_not_call_what_is_another_rooms(self):
+        text = "int f(void)\n{\n    mdb_env_close(env);\n    mdb_get(txn, dbi, &key, &value);\n}\n"
+        self.assertEqual([(3, "cache calls mdb_env_close, which is for mdb only")], list(layers.calls("cache", text)))
+        self.assertEqual([], list(layers.calls("mdb", text)))
 
 
 class Sizes(unittest.TestCase):
