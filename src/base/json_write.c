@@ -144,6 +144,14 @@ void json_end_array(struct json_writer *w)
     end_level(w, ']');
 }
 
+void json_break_line(struct json_writer *w)
+{
+    if (w->comma) {
+        buffer_append_text(w->out, ",\n");
+        w->comma = false;
+    }
+}
+
 void json_put_string(struct json_writer *w, const char *key, const char *text)
 {
     begin_value(w, key);

@@ -36,6 +36,9 @@ void json_end_object(struct json_writer *w);
 void json_begin_array(struct json_writer *w, const char *key);
 void json_end_array(struct json_writer *w);
 
+/* Puts a line feed before the next element, unless it is the first. */
+void json_break_line(struct json_writer *w);
+
 /* A string; null where `text` is NULL. A byte that is not UTF-8 is written as %XX: a message for
  * people may quote any bytes. Names of objects are written by object_name.h, which marks those. */
 void json_put_string(struct json_writer *w, const char *key, const char *text);

@@ -288,7 +288,7 @@ static int write_member(struct duplicates *duplicates, const char *key)
     buffer_append_text(line, duplicates->written > 0 ? ",{" : "{\"group\":[{");
     object_name_write(line, "object", text);
     buffer_append_text(line, ",\"score\":");
-    search_response_number(line, score(duplicates, duplicates->other));
+    search_response_number(&JSON_WRITER(line), NULL, score(duplicates, duplicates->other));
     buffer_append_char(line, '}');
     duplicates->written++;
     return 0;

@@ -89,11 +89,11 @@ static void write_facts(struct buffer *out, struct service *service, struct mode
                       facts->all_cores ? "true" : "false");
         if (spec->task != MODEL_TENSOR) {
             buffer_append_text(out, ",\"pipeline\":");
-            pipeline_write_json(out, &facts->pipeline);
+            pipeline_put_json(&JSON_WRITER(out), NULL, &facts->pipeline);
         }
     } else if (spec->task != MODEL_TENSOR) {
         buffer_append_text(out, ",\"pipeline\":");
-        pipeline_write_json(out, &spec->pipeline);
+        pipeline_put_json(&JSON_WRITER(out), NULL, &spec->pipeline);
     }
     buffer_append_text(out, ",\"family\":");
     json_write_string(out, spec->family ? spec->family : "");

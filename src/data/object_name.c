@@ -42,30 +42,38 @@ void object_name_encode(struct buffer *out, const char *name)
     }
 }
 
-void object_name_write_value(struct buffer *out, const char *name, bool encoded)
+void object_name_put_value(struct json_writer *w, const char *member, const char *name,
+                           bool encoded)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
     if (!encoded) {
-        json_write_string(out, name);
+        json_put_string(w, member, name);
         return;
     }
     object_name_encode(&text, name);
-    const char *value = buffer_text(&text);
-    if (value) {
-        json_write_string(out, value);
-    } else {
-        out->failed = true;
+    json_put_bytes(w, member, text.data, text.size);
+    w->out->failed |= text.failed;
+}
+
+void object_name_put(struct json_writer *w, const char *member, const char *name)
+{
+    bool encoded = !object_name_is_text(name);
+    object_name_put_value(w, member, name, encoded);
+    if (encoded) {
+        json_put_bool(w, "encoded", true);
     }
+}
+
+void object_name_write_value(struct buffer *out, const char *name, bool encoded)
+{
+    struct json_writer w = JSON_WRITER(out);
+    object_name_put_value(&w, NULL, name, encoded);
 }
 
 void object_name_write(struct buffer *out, const char *member, const char *name)
 {
-    bool encoded = !object_name_is_text(name);
-    buffer_printf(out, "\"%s\":", member);
-    object_name_write_value(out, name, encoded);
-    if (encoded) {
-        buffer_append_text(out, ",\"encoded\":true");
-    }
+    struct json_writer w = JSON_WRITER(out);
+    object_name_put(&w, member, name);
 }
 
 /* ---- reading ---- */

@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/pool.h"
 
 /* The name is UTF-8, and so is written as it is. NULL is fine, and true. */
@@ -23,16 +24,20 @@ bool object_name_is_text(const char *name);
 /* Appends the percent-encoded form: of bytes that are not UTF-8, controls and `%`. */
 void object_name_encode(struct buffer *out, const char *name);
 
-/* Turns that form, or any other that has each `%` encoded, back into bytes, in place. -EBADMSG for
- * a
- * `%` without two hexadecimal digits, or a NUL; then the text is spoiled. */
+/* Turns that form, or any other that has each `%` encoded, back into bytes, in place. -EBADMSG
+ * for a `%` without two hexadecimal digits, or a NUL; then the text is spoiled. */
 must_check int object_name_decode(char *text);
 
-/* Appends `"MEMBER":"NAME"`, and `,"encoded":true` where the name is not UTF-8. */
-void object_name_write(struct buffer *out, const char *member, const char *name);
+/* Puts the member `"MEMBER":"NAME"`, and `"encoded":true` where the name is not UTF-8. */
+void object_name_put(struct json_writer *w, const char *member, const char *name);
 
-/* Appends the value alone, in quotes, in the form that the caller marks; for objects with several
- * names, which are encoded together. */
+/* Puts the name alone, in the form that the caller marks; for objects with several names, which are
+ * encoded together. */
+void object_name_put_value(struct json_writer *w, const char *member, const char *name,
+                           bool encoded);
+
+/* The same, appended to a buffer by callers with commas of their own. */
+void object_name_write(struct buffer *out, const char *member, const char *name);
 void object_name_write_value(struct buffer *out, const char *name, bool encoded);
 
 /* The bytes of the name that is `member` of `object`, decoded where `object` says that it is

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json_write.h"
 #include "base/log.h"
 #include "http/state.h"
 
@@ -301,21 +302,6 @@ void http_respond_prepared(struct http_request *request)
     http_answer_give(request, &answer);
 }
 
-static void append_json_text(struct buffer *body, const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') {
-            buffer_append_char(body, '\\');
-            buffer_append_char(body, *text);
-        } else if (c < 0x20 || c >= 0x7f) { /* what a client sent may be no UTF-8 */
-            buffer_printf(body, "\\u%04x", c);
-        } else {
-            buffer_append_char(body, *text);
-        }
-    }
-}
-
 static const char *code_of(unsigned status)
 {
     switch (status) {
@@ -342,11 +328,12 @@ static void make_error(struct http_request *request, unsigned status, const char
         whole.headers = allow;
     }
     struct buffer body = BUFFER_INIT;
-    buffer_append_text(&body, "{\"error\":\"");
-    append_json_text(&body, message);
-    buffer_append_text(&body, "\",\"code\":\"");
-    buffer_append_text(&body, code_of(status));
-    buffer_append_text(&body, "\"}\n");
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "error", message);
+    json_put_string(&w, "code", code_of(status));
+    json_end_object(&w);
+    buffer_append_char(&body, '\n');
     (void)!make_taken(request, &whole, body, ret_answer); /* it is short, and so not counted */
 }
 

@@ -46,7 +46,7 @@ static int write_task(const struct reuse *cache, const struct model_spec *spec,
     buffer_printf(&text, "revision=%d\nengine=%s\ntask=%s\nonnx=%s\nsoftmax=%d\nnormalize=%d\n",
                   TASK_REVISION, cache->engine, model_task_name(spec->task), spec->onnx_path,
                   spec->apply_softmax, spec->normalize_embedding);
-    pipeline_write_json(&text, &spec->pipeline);
+    pipeline_put_json(&JSON_WRITER(&text), NULL, &spec->pipeline);
     int r = buffer_ok(&text);
     return r < 0 ? r : cache_task_digest(spec->digest, text.data, text.size, ret_task);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The words of a pipeline. Every value out of range is written as "unknown", never followed.
+ * The words of a pipeline. A value out of range is written as "unknown".
  */
 #include "wire/pipeline_json.h"
 
@@ -15,116 +15,123 @@ static const char *word(const char *const *words, size_t count, unsigned index)
 #define WORD(words, index) word(words, sizeof(words) / sizeof(words)[0], (unsigned)(index))
 
 /* The shortest decimal that reads back as the same double. */
-static void write_number(struct buffer *out, double value)
+static void put_number(struct json_writer *w, const char *key, double value)
 {
     char text[40];
     if (!isfinite(value)) {
-        buffer_append_text(out, "null");
+        json_put_null(w, key);
         return;
     }
     for (int digits = 6; digits <= 17; digits++) {
-        int length = snprintf(text, sizeof text, "%.*g", digits, value);
-        if (length > 0 && (digits == 17 || strtod(text, NULL) == value)) {
-            buffer_append(out, text, (size_t)length);
-            return;
+        (void)snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) {
+            break;
         }
     }
+    buffer_append_text(json_put_raw(w, key), text);
 }
 
-static void write_triple(struct buffer *out, const char *name, const double values[3])
+static void put_triple(struct json_writer *w, const char *key, const double values[3])
 {
-    buffer_printf(out, "\"%s\":[", name);
+    json_begin_array(w, key);
     for (int c = 0; c < 3; c++) {
-        buffer_append_text(out, c > 0 ? "," : "");
-        write_number(out, values[c]);
+        put_number(w, NULL, values[c]);
     }
-    buffer_append_char(out, ']');
+    json_end_array(w);
 }
 
-static const char *flag(bool value)
-{
-    return value ? "true" : "false";
-}
-
-static void write_resize(struct buffer *out, const struct pipeline *p)
+static void put_resize(struct json_writer *w, const struct pipeline *p)
 {
     static const char *const filters[] = {"nearest", "lanczos", "bilinear",
                                           "bicubic", "box",     "hamming"};
-    const char *filter = WORD(filters, p->resample);
-    switch (p->resize) {
-    case RESIZE_EXACT:
-        buffer_printf(out, "{\"mode\":\"exact\",\"height\":%u,\"width\":%u,\"resample\":\"%s\"}",
-                      p->resize_height, p->resize_width, filter);
-        break;
-    case RESIZE_SHORTEST_EDGE:
-        buffer_printf(out, "{\"mode\":\"shortest_edge\",\"shortest_edge\":%u,\"resample\":\"%s\"}",
-                      p->resize_height, filter);
-        break;
-    case RESIZE_LONGEST_EDGE:
-        buffer_printf(out, "{\"mode\":\"longest_edge\",\"longest_edge\":%u,\"resample\":\"%s\"}",
-                      p->resize_height, filter);
-        break;
-    case RESIZE_NONE:
-    default:
-        buffer_append_text(out, "null");
-        break;
+    if (p->resize != RESIZE_EXACT && p->resize != RESIZE_SHORTEST_EDGE &&
+        p->resize != RESIZE_LONGEST_EDGE) {
+        json_put_null(w, "resize");
+        return;
     }
+    json_begin_object(w, "resize");
+    if (p->resize == RESIZE_EXACT) {
+        json_put_string(w, "mode", "exact");
+        json_put_unsigned(w, "height", p->resize_height);
+        json_put_unsigned(w, "width", p->resize_width);
+    } else {
+        const char *mode = p->resize == RESIZE_SHORTEST_EDGE ? "shortest_edge" : "longest_edge";
+        json_put_string(w, "mode", mode);
+        json_put_unsigned(w, mode, p->resize_height);
+    }
+    json_put_string(w, "resample", WORD(filters, p->resample));
+    json_end_object(w);
 }
 
-static void write_crop_and_pad(struct buffer *out, const struct pipeline *p)
+static void put_crop(struct json_writer *w, const struct pipeline *p)
 {
     static const char *const roundings[] = {"floor", "round"};
-    buffer_append_text(out, ",\"center_crop\":");
-    if (p->center_crop) {
-        buffer_printf(out, "{\"height\":%u,\"width\":%u,\"rounding\":\"%s\"}", p->crop_height,
-                      p->crop_width, WORD(roundings, p->crop_rounding));
-    } else {
-        buffer_append_text(out, "null");
+    if (!p->center_crop) {
+        json_put_null(w, "center_crop");
+        return;
     }
-    buffer_append_text(out, ",\"pad\":");
-    if (p->pad) {
-        buffer_printf(out, "{\"size\":%u,\"value\":[%u,%u,%u]}", p->resize_height, p->pad_value[0],
-                      p->pad_value[1], p->pad_value[2]);
-    } else {
-        buffer_append_text(out, "null");
-    }
+    json_begin_object(w, "center_crop");
+    json_put_unsigned(w, "height", p->crop_height);
+    json_put_unsigned(w, "width", p->crop_width);
+    json_put_string(w, "rounding", WORD(roundings, p->crop_rounding));
+    json_end_object(w);
 }
 
-static void write_values(struct buffer *out, const struct pipeline *p)
+static void put_pad(struct json_writer *w, const struct pipeline *p)
 {
-    buffer_append_text(out, ",\"rescale\":");
-    if (p->rescale) {
-        buffer_append_text(out, "{\"factor\":");
-        write_number(out, p->rescale_factor);
-        buffer_append_text(out, ",\"offset\":");
-        write_number(out, p->rescale_offset);
-        buffer_append_char(out, '}');
-    } else {
-        buffer_append_text(out, "null");
+    if (!p->pad) {
+        json_put_null(w, "pad");
+        return;
     }
-    buffer_append_text(out, ",\"normalize\":");
-    if (p->normalize) {
-        buffer_append_char(out, '{');
-        write_triple(out, "mean", p->mean);
-        buffer_append_char(out, ',');
-        write_triple(out, "std", p->std);
-        buffer_printf(out, ",\"twice\":%s}", flag(p->normalize_twice));
-    } else {
-        buffer_append_text(out, "null");
+    json_begin_object(w, "pad");
+    json_put_unsigned(w, "size", p->resize_height);
+    json_begin_array(w, "value");
+    for (int c = 0; c < 3; c++) {
+        json_put_unsigned(w, NULL, p->pad_value[c]);
     }
+    json_end_array(w);
+    json_end_object(w);
 }
 
-void pipeline_write_json(struct buffer *out, const struct pipeline *p)
+static void put_rescale(struct json_writer *w, const struct pipeline *p)
+{
+    if (!p->rescale) {
+        json_put_null(w, "rescale");
+        return;
+    }
+    json_begin_object(w, "rescale");
+    put_number(w, "factor", p->rescale_factor);
+    put_number(w, "offset", p->rescale_offset);
+    json_end_object(w);
+}
+
+static void put_normalize(struct json_writer *w, const struct pipeline *p)
+{
+    if (!p->normalize) {
+        json_put_null(w, "normalize");
+        return;
+    }
+    json_begin_object(w, "normalize");
+    put_triple(w, "mean", p->mean);
+    put_triple(w, "std", p->std);
+    json_put_bool(w, "twice", p->normalize_twice);
+    json_end_object(w);
+}
+
+void pipeline_put_json(struct json_writer *w, const char *key, const struct pipeline *p)
 {
     static const char *const decodes[] = {"exact", "fast"};
     static const char *const layouts[] = {"NCHW", "NHWC"};
-    buffer_printf(out,
-                  "{\"decode\":\"%s\",\"exif_transpose\":%s,\"resize\":", WORD(decodes, p->decode),
-                  flag(p->exif_transpose));
-    write_resize(out, p);
-    write_crop_and_pad(out, p);
-    write_values(out, p);
-    buffer_printf(out, ",\"channels\":\"%s\",\"layout\":\"%s\",\"datatype\":\"%s\"}",
-                  p->flip_channels ? "BGR" : "RGB", WORD(layouts, p->layout),
-                  datatype_name(p->datatype));
+    json_begin_object(w, key);
+    json_put_string(w, "decode", WORD(decodes, p->decode));
+    json_put_bool(w, "exif_transpose", p->exif_transpose);
+    put_resize(w, p);
+    put_crop(w, p);
+    put_pad(w, p);
+    put_rescale(w, p);
+    put_normalize(w, p);
+    json_put_string(w, "channels", p->flip_channels ? "BGR" : "RGB");
+    json_put_string(w, "layout", WORD(layouts, p->layout));
+    json_put_string(w, "datatype", datatype_name(p->datatype));
+    json_end_object(w);
 }

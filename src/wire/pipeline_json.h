@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A pipeline in words, as `GET /v1/models/M` shows it: the steps in the order they are done, a step
+ * A pipeline in words, as `GET /v1/models/M` shows it: the steps in the order they are done; a step
  * that is not done is null.
  *
  *   {"decode":"exact","exif_transpose":false,
@@ -13,9 +13,9 @@
 #ifndef SITU_WIRE_PIPELINE_JSON_H
 #define SITU_WIRE_PIPELINE_JSON_H
 
-#include "base/buffer.h"
+#include "base/json_write.h"
 #include "wire/pipeline.h"
 
-void pipeline_write_json(struct buffer *out, const struct pipeline *pipeline);
+void pipeline_put_json(struct json_writer *w, const char *key, const struct pipeline *pipeline);
 
 #endif

@@ -4,63 +4,69 @@
  */
 #include "wire/search_response.h"
 
-#include <inttypes.h>
 #include <math.h>
 
 #include "data/object_name.h"
 
-void search_response_number(struct buffer *out, double value)
+void search_response_number(struct json_writer *w, const char *key, double value)
 {
     if (value == 0) {
-        buffer_append_char(out, '0'); /* also for the one with a sign */
+        json_put_integer(w, key, 0); /* also for -0.0 */
     } else if (isfinite(value)) {
-        buffer_printf(out, "%.6g", value);
+        buffer_printf(json_put_raw(w, key), "%.6g", value);
     } else {
-        buffer_append_text(out, "null");
+        json_put_null(w, key);
     }
 }
 
 void search_response_begin(struct search_response *response, bool list, struct buffer *out)
 {
-    *response = (struct search_response){.out = out, .list = list};
-    buffer_append_text(out, list ? "{\"results\":[" : "{");
+    *response = (struct search_response){.json = JSON_WRITER(out), .list = list};
+    json_begin_object(&response->json, NULL);
+    if (list) {
+        json_begin_array(&response->json, "results");
+    }
 }
 
 void search_response_open(struct search_response *response)
 {
+    struct json_writer *w = &response->json;
     if (response->list) {
-        buffer_append_text(response->out, response->queries > 0 ? ",\n{" : "{");
+        json_break_line(w);
+        json_begin_object(w, NULL);
     }
-    buffer_append_text(response->out, "\"hits\":[");
-    response->queries++;
+    json_begin_array(w, "hits");
     response->hits = 0;
 }
 
 void search_response_hit(struct search_response *response, const struct search_hit *hit)
 {
-    struct buffer *out = response->out;
-    buffer_append_text(out, response->hits > 0 ? ",{" : "{");
-    object_name_write(out, "object", hit->object);
-    buffer_append_text(out, ",\"score\":");
-    search_response_number(out, hit->score);
-    buffer_append_text(out, ",\"distance\":");
-    search_response_number(out, hit->distance);
-    buffer_append_char(out, '}');
+    struct json_writer *w = &response->json;
+    json_begin_object(w, NULL);
+    object_name_put(w, "object", hit->object);
+    search_response_number(w, "score", hit->score);
+    search_response_number(w, "distance", hit->distance);
+    json_end_object(w);
     response->hits++;
 }
 
 void search_response_close(struct search_response *response)
 {
-    buffer_append_text(response->out, response->list ? "]}" : "]");
+    json_end_array(&response->json);
+    if (response->list) {
+        json_end_object(&response->json);
+    }
 }
 
 void search_response_end(struct search_response *response, uint64_t damaged)
 {
+    struct json_writer *w = &response->json;
     if (response->list) {
-        buffer_append_char(response->out, ']');
+        json_end_array(w);
     }
     if (damaged > 0) {
-        buffer_printf(response->out, ",\"damaged\":%" PRIu64, damaged);
+        json_put_unsigned(w, "damaged", damaged);
     }
-    buffer_append_text(response->out, "}\n");
+    json_end_object(w);
+    buffer_append_char(w->out, '\n');
 }

@@ -186,7 +186,7 @@ static void test_what_a_client_sent_is_told_as_json(void **state)
                                       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
                                       "Content-Encoding: a\"\xff\xc3\r\n\r\nx",
                                       415);
-    assert_non_null(strstr(answer.body, "'a\\\"\\u00ff\\u00c3'"));
+    assert_non_null(strstr(answer.body, "'a\\\"%FF%C3'"));
     answer_done(&answer);
     (void)close(fd);
 }

@@ -19,7 +19,7 @@ static void check(const struct pipeline *pipeline, const char *expected)
     cleanup_buffer struct buffer out = BUFFER_INIT;
     struct json *root = NULL;
     struct error error = {0};
-    pipeline_write_json(&out, pipeline);
+    pipeline_put_json(&JSON_WRITER(&out), NULL, pipeline);
     assert_string_equal(buffer_text(&out), expected);
     assert_int_equal(json_parse(out.data, out.size, "pipeline", &root, &error), 0);
     json_free(root);
