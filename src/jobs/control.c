@@ -3,6 +3,8 @@
  * What is asked of a job from outside: pause, resume, cancel, remove. Each brings the job's thread
  * to its end first, where there is one, and then changes the state, on disk and in memory.
  */
+#include "jobs/control.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +12,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/tree.h"
-#include "jobs/table.h"
+#include "jobs/keeper.h"
+#include "jobs/removal.h"
 #include "store/exclusion.h"
 
 static int conflict(const struct job *job, const char *what, enum job_state state,
@@ -295,68 +297,6 @@ int jobs_cancel(struct jobs *jobs, const char *id, struct error *error)
     return r;
 }
 
-/* The job's directory under the name that the next start deletes. */
-static int put_aside(const struct jobs *jobs, const struct job *job, char **ret_path,
-                     struct error *error)
-{
-    char *path = NULL;
-    char text[128];
-    if (asprintf(&path, "%s/.old-%s", jobs->directory, job->spec.id) < 0) {
-        return error_memory(error, NULL);
-    }
-    if (rename(job->directory, path) < 0 && errno != ENOENT) {
-        int errnum = errno;
-        free(path);
-        return error_set(error, ERROR_IO, "%s: %s", error_file(job->directory),
-                         error_text(errnum, text, sizeof text));
-    }
-    int r = jobs_sync_directory(jobs->directory, error);
-    if (r < 0) {
-        free(path); /* removed again by the next call, or by the next start */
-        return r;
-    }
-    *ret_path = path;
-    return 0;
-}
-
-/* Whoever follows it is told an end, and that of a job which had none is being cancelled. */
-static void mark_removed(struct job *job)
-{
-    HOLD(&job->lock);
-    job->removed = true;
-    if (!job_state_is_end(job->state)) {
-        job->state = JOB_CANCELLED;
-        job->reason = (struct error){.code = ERROR_NONE};
-    }
-}
-
-int control_remove(struct jobs *jobs, struct job *job, const char *why, struct error *error)
-{
-    cleanup_free char *path = NULL;
-    int r = put_aside(jobs, job, &path, error);
-    if (r < 0) {
-        return r;
-    }
-    (void)pthread_mutex_lock(&jobs->lock);
-    size_t at = 0;
-    while (at < jobs->count && jobs->all[at] != job) {
-        at++;
-    }
-    if (at < jobs->count) {
-        memmove(jobs->all + at, jobs->all + at + 1, (jobs->count - at - 1) * sizeof(struct job *));
-        jobs->count--;
-        (void)pthread_mutex_unlock(&jobs->lock);
-        mark_removed(job);
-        job_tell(job);
-        job_unref(job); /* the table's; the caller has one */
-    } else {
-        (void)pthread_mutex_unlock(&jobs->lock);
-    }
-    tree_remove(path);
-    log_event(LOG_LEVEL_INFO, "job_removed", "job=%s why=%s", job->spec.id, why);
-    return 0;
-}
-
 int jobs_remove(struct jobs *jobs, const char *id, struct error *error)
 {
     struct job *job = NULL;
@@ -367,7 +307,7 @@ int jobs_remove(struct jobs *jobs, const char *id, struct error *error)
     bool by_itself = false;
     keeper_halt(jobs, job);
     enum job_state state = job_state_now(job, &by_itself);
-    r = control_remove(jobs, job, "request", error);
+    r = job_remove(jobs, job, "request", error);
     if (r < 0 && !job_state_is_end(state) && (state != JOB_PAUSED || by_itself)) {
         keeper_queue(jobs, job);
     }

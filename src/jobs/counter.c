@@ -7,8 +7,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "jobs/job_table.h"
 #include "jobs/selection.h"
-#include "jobs/table.h"
 
 struct counter {
     struct job *job;       /* borrowed from its thread */

@@ -3,6 +3,8 @@
  * One job: its memory, what is seen of its state, its log for as long as somebody uses it, and the
  * word to its readers. Any thread.
  */
+#include "jobs/job.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,8 +15,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "jobs/job_file.h"
+#include "jobs/job_table.h"
 #include "jobs/reader.h"
-#include "jobs/table.h"
 
 int monotonic_condition(pthread_cond_t *condition)
 {
@@ -293,12 +295,20 @@ static int open_log(struct job *job, struct job_log **ret_log, bool *ret_loss, s
     return 0;
 }
 
+/* It waits for the keeper, which queues it when nobody is at its controls. */
+static void mark_lacking(struct job *job)
+{
+    HOLD(&job->jobs->lock);
+    job->lacking = true;
+    (void)pthread_cond_broadcast(&job->jobs->changed);
+}
+
 int job_log_take(struct job *job, struct job_log **ret_log, struct error *error)
 {
     bool loss = false;
     int r = open_log(job, ret_log, &loss, error);
     if (loss) {
-        keeper_make_up(job->jobs, job);
+        mark_lacking(job);
     }
     return r;
 }

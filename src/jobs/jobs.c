@@ -22,7 +22,8 @@
 #include "base/whole_file.h"
 #include "jobs/ages.h"
 #include "jobs/job_file.h"
-#include "jobs/table.h"
+#include "jobs/job_table.h"
+#include "jobs/keeper.h"
 #include "jobs/upload.h"
 
 enum {
@@ -35,81 +36,6 @@ enum {
 static int no_memory(struct error *error)
 {
     return error_memory(error, NULL);
-}
-
-/* ---- files ---- */
-
-static int disk_error(const char *path, int errnum, struct error *error)
-{
-    char text[128];
-    bool full = errnum == ENOSPC || errnum == EDQUOT;
-    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "%s: %s", error_file(path),
-                     error_text(errnum, text, sizeof text));
-}
-
-int jobs_sync_directory(const char *path, struct error *error)
-{
-    int r = whole_file_sync_names(path);
-    return r < 0 ? disk_error(path, -r, error) : 0;
-}
-
-/* ---- the table ---- */
-
-/* Room for one more; the table is locked. */
-static int reserve(struct jobs *jobs)
-{
-    if (jobs->count < jobs->capacity) {
-        return 0;
-    }
-    size_t capacity = jobs->capacity > 0 ? jobs->capacity * 2 : 16;
-    struct job **all = reallocarray(jobs->all, capacity, sizeof(struct job *));
-    if (!all) {
-        return -ENOMEM;
-    }
-    jobs->all = all;
-    jobs->capacity = capacity;
-    return 0;
-}
-
-static struct job *find_locked(const struct jobs *jobs, const char *id)
-{
-    for (size_t i = 0; i < jobs->count; i++) {
-        if (strcmp(jobs->all[i]->spec.id, id) == 0) {
-            return jobs->all[i];
-        }
-    }
-    return NULL;
-}
-
-static int stopping(struct error *error)
-{
-    return error_set(error, ERROR_UNAVAILABLE, "jobs are stopping");
-}
-
-int jobs_find(struct jobs *jobs, const char *id, struct job **ret_job, struct error *error)
-{
-    HOLD(&jobs->lock);
-    if (jobs->stopping) {
-        return stopping(error);
-    }
-    struct job *job = find_locked(jobs, id);
-    if (!job) {
-        return error_set(error, ERROR_NOT_FOUND, "no job '%s'", id);
-    }
-    *ret_job = job_ref(job);
-    return 0;
-}
-
-/* The job that was made with this token, referenced, or NULL. */
-static struct job *find_token(struct jobs *jobs, const char *token)
-{
-    HOLD(&jobs->lock);
-    for (size_t i = 0; token[0] != '\0' && i < jobs->count; i++) {
-        if (strcmp(jobs->all[i]->spec.token, token) == 0) {
-            return job_ref(jobs->all[i]);
-        }
-    }
-    return NULL;
 }
 
 /* ---- opening ---- */
@@ -224,7 +150,7 @@ static int scan_entry(struct jobs *jobs, const char *name)
     if (!is_id(name)) {
         return 0;
     }
-    int r = reserve(jobs);
+    int r = jobs_reserve(jobs);
     struct job *job = NULL;
     if (r == 0) {
         r = take_in(jobs, name, &job);
@@ -238,14 +164,14 @@ static int scan_entry(struct jobs *jobs, const char *name)
 static int scan(struct jobs *jobs, struct error *error)
 {
     if (mkdir(jobs->directory, 0700) < 0 && errno != EEXIST) {
-        return disk_error(jobs->directory, errno, error);
+        return jobs_disk_error(jobs->directory, errno, error);
     }
     if (ages_read(jobs->directory, &jobs->ages) < 0) {
         return no_memory(error);
     }
     DIR *directory = opendir(jobs->directory);
     if (!directory) {
-        return disk_error(jobs->directory, errno, error);
+        return jobs_disk_error(jobs->directory, errno, error);
     }
     int r = 0;
     const struct dirent *entry = NULL;
@@ -255,7 +181,7 @@ static int scan(struct jobs *jobs, struct error *error)
         if (entry) {
             r = scan_entry(jobs, entry->d_name);
         } else if (errno != 0) {
-            r = disk_error(jobs->directory, errno, error);
+            r = jobs_disk_error(jobs->directory, errno, error);
         }
     } while (r == 0 && entry);
     (void)closedir(directory);
@@ -415,7 +341,7 @@ static int make_id(struct jobs *jobs, char *id, struct error *error)
             id[i] = "abcdefghijklmnopqrstuvwxyz234567"[bytes[i] % 32];
         }
         id[sizeof bytes] = '\0';
-    } while (find_locked(jobs, id));
+    } while (jobs_has(jobs, id));
     return 0;
 }
 
@@ -424,12 +350,12 @@ static int admit(struct jobs *jobs, struct job_spec *spec, struct error *error)
 {
     HOLD(&jobs->lock);
     if (jobs->stopping) {
-        return stopping(error);
+        return error_set(error, ERROR_UNAVAILABLE, "jobs are stopping");
     }
     if (jobs->count >= LIMIT_JOBS) {
         return error_set(error, ERROR_BUSY, "there are %u jobs already: remove some", LIMIT_JOBS);
     }
-    if (reserve(jobs) < 0) {
+    if (jobs_reserve(jobs) < 0) {
         return no_memory(error);
     }
     return make_id(jobs, spec->id, error);
@@ -445,7 +371,7 @@ static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys 
         return no_memory(error);
     }
     if (mkdir(path, 0700) < 0) {
-        return disk_error(path, errno, error);
+        return jobs_disk_error(path, errno, error);
     }
     struct job_file file = {.spec = job->spec, .roots = job->roots, .state = JOB_WAITING};
     int r = keys ? upload_place(keys, path, error) : 0;
@@ -453,14 +379,15 @@ static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys 
         r = job_file_write(path, &file, error);
     }
     if (r == 0 && rename(path, job->directory) < 0) {
-        r = disk_error(job->directory, errno, error);
+        r = jobs_disk_error(job->directory, errno, error);
     }
     if (r == 0) {
-        r = jobs_sync_directory(jobs->directory, error);
+        r = whole_file_sync_names(jobs->directory);
         if (r < 0) {
             tree_remove(job->directory);
+            return jobs_disk_error(jobs->directory, -r, error);
         }
-        return r;
+        return 0;
     }
     tree_remove(path);
     return r;
@@ -507,7 +434,7 @@ static int create(struct jobs *jobs, const struct job_spec *asked, struct jobs_k
     if (!jobs->directory) {
         return error_set(error, ERROR_UNAVAILABLE, "situd has no state directory: jobs need one");
     }
-    *ret_job = find_token(jobs, asked->token);
+    *ret_job = jobs_find_token(jobs, asked->token);
     *ret_existing = *ret_job != NULL;
     if (*ret_job) {
         return 0;
@@ -522,7 +449,7 @@ static int create(struct jobs *jobs, const struct job_spec *asked, struct jobs_k
         return r;
     }
     HOLD(&jobs->create);
-    *ret_job = find_token(jobs, asked->token); /* another may have come first */
+    *ret_job = jobs_find_token(jobs, asked->token); /* another may have come first */
     *ret_existing = *ret_job != NULL;
     if (*ret_job) {
         job_spec_done(&spec);
@@ -555,31 +482,12 @@ int jobs_get(struct jobs *jobs, const char *id, struct job_info *ret_info, struc
     return r;
 }
 
-/* All jobs, each referenced. */
-static int reference_all(struct jobs *jobs, struct job ***ret_all, size_t *ret_count)
-{
-    HOLD(&jobs->lock);
-    if (jobs->stopping) {
-        return error_code_errno(ERROR_UNAVAILABLE);
-    }
-    struct job **all = calloc(jobs->count + 1, sizeof(struct job *));
-    if (!all) {
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < jobs->count; i++) {
-        all[i] = job_ref(jobs->all[i]);
-    }
-    *ret_all = all;
-    *ret_count = jobs->count;
-    return 0;
-}
-
 static int list(struct jobs *jobs, int (*fill)(struct job *job, struct job_info *ret_info),
                 struct job_info **ret_infos, size_t *ret_count)
 {
     struct job **all = NULL;
     size_t count = 0;
-    int r = reference_all(jobs, &all, &count);
+    int r = jobs_reference_all(jobs, &all, &count);
     if (r < 0) {
         return r;
     }
@@ -621,7 +529,7 @@ int jobs_count(struct jobs *jobs, struct job_counts *ret_counts)
     struct job_counts counts = {.stalled = 0};
     struct job **all = NULL;
     size_t count = 0;
-    int r = reference_all(jobs, &all, &count);
+    int r = jobs_reference_all(jobs, &all, &count);
     if (r < 0) {
         return r;
     }

@@ -4,6 +4,8 @@
  * and age, takes them from jobs of a lower priority, starts their threads and joins them, queues
  * again what paused by itself, and removes what has expired.
  */
+#include "jobs/keeper.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,7 +15,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "jobs/ages.h"
-#include "jobs/table.h"
+#include "jobs/removal.h"
+#include "jobs/thread.h"
 
 enum {
     IDLE_MS = 60000, /* the keeper looks around at least so often */
@@ -59,7 +62,7 @@ static void give_place(struct jobs *jobs, struct job *job)
         return;
     }
     job->retry_ns = 0;
-    int r = pthread_create(&job->thread, NULL, runner_thread, job_ref(job));
+    int r = pthread_create(&job->thread, NULL, job_thread, job_ref(job));
     if (r != 0) {
         job_unref(job);
         jobs->placed--;
@@ -218,7 +221,7 @@ static void expire(struct jobs *jobs, struct job *job)
     if (pthread_mutex_trylock(&job->control) == 0) {
         if (job_state_is_end(job_state_now(job, &by_itself))) {
             struct error error = {.code = ERROR_NONE};
-            r = control_remove(jobs, job, delivered ? "delivered" : "expired", &error);
+            r = job_remove(jobs, job, delivered ? "delivered" : "expired", &error);
             if (r < 0) {
                 log_event(LOG_LEVEL_WARNING, "job_not_removed", "job=%s code=%s", job->spec.id,
                           error_code_name(error.code));
@@ -443,13 +446,6 @@ void jobs_try_again(struct jobs *jobs)
     (void)pthread_cond_broadcast(&jobs->changed);
 }
 
-void keeper_make_up(struct jobs *jobs, struct job *job)
-{
-    HOLD(&jobs->lock);
-    job->lacking = true;
-    (void)pthread_cond_broadcast(&jobs->changed);
-}
-
 void keeper_resume(struct jobs *jobs, struct job *job, enum job_state seen)
 {
     (void)pthread_mutex_lock(&jobs->lock);
@@ -472,25 +468,4 @@ void keeper_resume(struct jobs *jobs, struct job *job, enum job_state seen)
     }
     (void)pthread_mutex_unlock(&jobs->lock);
     job_tell(job);
-}
-
-void keeper_rest(struct job *job)
-{
-    struct jobs *jobs = job->jobs;
-    HOLD(&jobs->lock);
-    job->stage = STAGE_RESTING;
-    jobs->placed--;
-    (void)pthread_cond_broadcast(&jobs->changed);
-}
-
-bool keeper_place(struct job *job)
-{
-    struct jobs *jobs = job->jobs;
-    HOLD(&jobs->lock);
-    job->stage = STAGE_QUEUED;
-    (void)pthread_cond_broadcast(&jobs->changed);
-    while (job->stage == STAGE_QUEUED && job_wish(job) == WISH_NONE) {
-        (void)pthread_cond_wait(&jobs->changed, &jobs->lock);
-    }
-    return job_wish(job) == WISH_NONE;
 }

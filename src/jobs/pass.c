@@ -15,7 +15,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/tree.h"
-#include "jobs/table.h"
+#include "jobs/job_table.h"
 #include "known/known.h"
 
 enum { COMMIT_AT = 1024 /* changes in a batch */, LONG_HEAD = 900, NOTE_FORMAT = 1 };

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "jobs/table.h"
+#include "jobs/job_table.h"
 
 static void link_reader(struct job *job, struct jobs_reader *reader)
 {

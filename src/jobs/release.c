@@ -3,7 +3,7 @@
  * Results that nobody needs any more. The job itself goes back to its log for what its table of
  * known objects has not taken in yet, and for the last line: so far back the log stays.
  */
-#include "jobs/table.h"
+#include "jobs/job_table.h"
 
 int jobs_release(struct jobs *jobs, const char *id, uint64_t before, struct error *error)
 {

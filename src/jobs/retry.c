@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jobs/control.h"
 #include "jobs/job_log.h"
 #include "jobs/pass.h"
-#include "jobs/table.h"
 
 /* The list that is being made. */
 struct failures {

@@ -17,9 +17,9 @@
 #include "jobs/counter.h"
 #include "jobs/item.h"
 #include "jobs/job_log.h"
+#include "jobs/job_table.h"
 #include "jobs/pass.h"
 #include "jobs/selection.h"
-#include "jobs/table.h"
 #include "jobs/window.h"
 
 enum {

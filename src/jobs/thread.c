@@ -3,13 +3,15 @@
  * The thread of a job that has got a place: one run, or, for a standing job, one a pass, with a
  * rest between them that a change in the store ends early.
  */
+#include "jobs/thread.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "jobs/job_table.h"
 #include "jobs/runner.h"
-#include "jobs/table.h"
 #include "store/exclusion.h"
 
 enum { DEBOUNCE_MS = 1000 /* changes seldom come alone */ };
@@ -88,12 +90,34 @@ static bool wait_for_change(struct job *job, struct store_watch *watch)
     return sleep_until(job, r > 0 && settled_ns < until_ns ? settled_ns : until_ns);
 }
 
+static void leave_place(struct job *job)
+{
+    struct jobs *jobs = job->jobs;
+    HOLD(&jobs->lock);
+    job->stage = STAGE_RESTING;
+    jobs->placed--;
+    (void)pthread_cond_broadcast(&jobs->changed);
+}
+
+/* Waits for a place again. False: there is a wish. */
+static bool await_place(struct job *job)
+{
+    struct jobs *jobs = job->jobs;
+    HOLD(&jobs->lock);
+    job->stage = STAGE_QUEUED;
+    (void)pthread_cond_broadcast(&jobs->changed);
+    while (job->stage == STAGE_QUEUED && job_wish(job) == WISH_NONE) {
+        (void)pthread_cond_wait(&jobs->changed, &jobs->lock);
+    }
+    return job_wish(job) == WISH_NONE;
+}
+
 /* Between two passes. False: there is a wish. */
 static bool rest(struct job *job, struct store_watch *watch)
 {
-    keeper_rest(job);
+    leave_place(job);
     rest_state(job, true);
-    bool on = wait_for_change(job, watch) && keeper_place(job);
+    bool on = wait_for_change(job, watch) && await_place(job);
     rest_state(job, false);
     return on;
 }
@@ -143,7 +167,7 @@ static void leave(struct job *job, enum run_end end)
     (void)pthread_cond_broadcast(&jobs->changed);
 }
 
-void *runner_thread(void *context)
+void *job_thread(void *context)
 {
     struct job *job = context;
     struct error reason = {.code = ERROR_NONE};

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "jobs/job_table.h"
 #include "jobs/keys.h"
-#include "jobs/table.h"
 #include "jobs/upload.h"
 
 struct jobs_keys {
@@ -61,7 +61,6 @@ int jobs_keys_add(struct jobs_keys *keys, const char *name, struct error *error)
 
 int upload_place(struct jobs_keys *keys, const char *directory, struct error *error)
 {
-    char text[128];
     cleanup_free char *path = NULL;
     int r = keys_writer_finish(keys->writer, error);
     if (r < 0) {
@@ -72,9 +71,7 @@ int upload_place(struct jobs_keys *keys, const char *directory, struct error *er
         return error_memory(error, NULL);
     }
     if (rename(keys->path, path) < 0) {
-        int errnum = errno;
-        return error_set(error, errnum == ENOSPC ? ERROR_NO_SPACE : ERROR_IO, "%s: %s",
-                         error_file(path), error_text(errnum, text, sizeof text));
+        return jobs_disk_error(path, errno, error);
     }
     free(take_ptr(keys->path));
     return 0;

@@ -19,7 +19,6 @@ EXEMPT = {
     "infer": "the dispatcher is one lock in several files",
     "media": "decode.c has the table of codecs, which use its checks",
     "store": "dir.c has the table of functions of its own files",
-    "jobs": "to be parted",
     "retrieval": "to be parted",
     "http": "to be parted",
 }

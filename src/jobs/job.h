@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The room's own view of the table of jobs and of one job: state, locks, and who may do what. The
- * table's thread, the keeper, starts and joins the threads of jobs and removes what has expired.
- *
- * Of a job's files, its thread is the only writer while it has one, and whoever holds `control`
- * while it has none.
+ * One job: its memory, its state, its locks, and which thread may do what. Its thread is the only
+ * writer of its files while it has one; otherwise the holder of `control` is.
  */
-#ifndef SITU_JOBS_TABLE_H
-#define SITU_JOBS_TABLE_H
+#ifndef SITU_JOBS_JOB_H
+#define SITU_JOBS_JOB_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -108,36 +105,6 @@ struct job {
     uint64_t news;               /* counts what readers are told */
 };
 
-struct jobs {
-    char *directory;                      /* owned; constant. NULL: none */
-    struct jobs_host host;                /* constant */
-    void (*adopt)(struct job_spec *spec); /* likewise; NULL: none */
-    uint32_t sync_ms;
-    uint32_t retry_ms;
-    uint32_t turn_ms;
-    uint32_t delivered_ms;
-    uint64_t keep_s;
-    struct ages *ages; /* owned; while the table is opened */
-
-    /* Locks in the order in which they are taken; a job's `control` comes before both. */
-
-    pthread_mutex_t create; /* one creation at a time, so that a token makes one job: held over its
-                             * disk writes, and over jobs_stop(), so that none comes behind that */
-
-    pthread_mutex_t lock;   /* guards all below, and some of each job */
-    pthread_cond_t changed; /* the keeper's, and of those who wait for a stage */
-    struct job **all;       /* owned, one reference each; oldest first */
-    size_t count;
-    size_t capacity;
-    unsigned placed; /* jobs in STAGE_PLACED or on their way out of it */
-    bool stopping;
-    bool keeper_runs;
-    pthread_t keeper;
-    int64_t ages_due_ns; /* the keeper's own: when the ages of ended jobs are written again */
-};
-
-/* ---- job.c: one job's memory and state ---- */
-
 /* Takes over `spec` in any case. */
 must_check int job_new(struct jobs *jobs, struct job_spec *spec, struct job **ret_job);
 struct job *job_ref(struct job *job);
@@ -181,48 +148,6 @@ must_check int job_info_fill_brief(struct job *job, struct job_info *ret_info);
 
 /* A path in the job's directory; the caller frees it. NULL: no memory. */
 char *job_path(const struct job *job, const char *name);
-
-/* ---- keeper.c ---- */
-
-must_check int keeper_start(struct jobs *jobs);
-/* Waits until `job` has no thread, asking it to come to its end; it is not queued any more. */
-void keeper_halt(struct jobs *jobs, struct job *job);
-/* Queues a job without thread, at once or after retry_ms. */
-void keeper_queue(struct jobs *jobs, struct job *job);
-void keeper_retry(struct jobs *jobs, struct job *job);
-/* A job that shows as waiting, though it was done, is queued when nobody is at its controls. */
-void keeper_make_up(struct jobs *jobs, struct job *job);
-/* Queues it, and shows that it waits, unless it goes already: at once, or when its thread is
- * joined, which may have its end before it still. `seen` is the state in which it was found. */
-void keeper_resume(struct jobs *jobs, struct job *job, enum job_state seen);
-/* A standing job's thread: gives its place back, and waits for one again. False: there is a wish.
- */
-void keeper_rest(struct job *job);
-bool keeper_place(struct job *job);
-
-/* ---- control.c ---- */
-
-/* The job, referenced, with its controls in hand. ERROR_NOT_FOUND, ERROR_UNAVAILABLE. */
-must_check int control_take(struct jobs *jobs, const char *id, struct job **ret_job,
-                            struct error *error);
-void control_leave(struct job *job);
-
-/* Takes the job out of the table and off the disk, and logs `why`, one word. Its thread is gone,
- * `control` is held. */
-must_check int control_remove(struct jobs *jobs, struct job *job, const char *why,
-                              struct error *error);
-
-/* ---- jobs.c ---- */
-
-/* The job, referenced. ERROR_NOT_FOUND; ERROR_UNAVAILABLE while stopping. */
-must_check int jobs_find(struct jobs *jobs, const char *id, struct job **ret_job,
-                         struct error *error);
-/* ERROR_IO, ERROR_NO_SPACE. */
-must_check int jobs_sync_directory(const char *path, struct error *error);
-
-/* ---- runner.c: the thread of a job that has a place ---- */
-
-void *runner_thread(void *job);
 
 /* pthread_cond_timedwait until a time of clock_now_ns(); -ETIMEDOUT, or 0. */
 int wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until_ns);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of jobs, as the files of this room see it. Its thread, the keeper, starts and joins the
+ * threads of jobs and removes what has expired.
+ */
+#ifndef SITU_JOBS_JOB_TABLE_H
+#define SITU_JOBS_JOB_TABLE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "jobs/job.h"
+#include "jobs/jobs.h"
+
+struct jobs {
+    char *directory;                      /* owned; constant. NULL: none */
+    struct jobs_host host;                /* constant */
+    void (*adopt)(struct job_spec *spec); /* likewise; NULL: none */
+    uint32_t sync_ms;
+    uint32_t retry_ms;
+    uint32_t turn_ms;
+    uint32_t delivered_ms;
+    uint64_t keep_s;
+    struct ages *ages; /* owned; while the table is opened */
+
+    /* Locks in the order in which they are taken; a job's `control` comes before both. */
+
+    pthread_mutex_t create; /* one creation at a time, so that a token makes one job: held over its
+                             * disk writes, and over jobs_stop(), so that none comes behind that */
+
+    pthread_mutex_t lock;   /* guards all below, and some of each job */
+    pthread_cond_t changed; /* the keeper's, and of those who wait for a stage */
+    struct job **all;       /* owned, one reference each; oldest first */
+    size_t count;
+    size_t capacity;
+    unsigned placed; /* jobs in STAGE_PLACED or on their way out of it */
+    bool stopping;
+    bool keeper_runs;
+    pthread_t keeper;
+    int64_t ages_due_ns; /* the keeper's own: when the ages of ended jobs are written again */
+};
+
+/* The job, referenced. ERROR_NOT_FOUND; ERROR_UNAVAILABLE while stopping. */
+must_check int jobs_find(struct jobs *jobs, const char *id, struct job **ret_job,
+                         struct error *error);
+/* The job that was made with this token, referenced, or NULL. */
+struct job *jobs_find_token(struct jobs *jobs, const char *token);
+/* All jobs, each referenced; the caller frees the array. ERROR_UNAVAILABLE while stopping;
+ * -ENOMEM. */
+must_check int jobs_reference_all(struct jobs *jobs, struct job ***ret_all, size_t *ret_count);
+
+/* With the table locked: */
+bool jobs_has(const struct jobs *jobs, const char *id);
+must_check int jobs_reserve(struct jobs *jobs); /* room for one more; -ENOMEM */
+
+/* Takes the job, and the table's reference to it, out of the table. False: it was not there. */
+bool jobs_drop(struct jobs *jobs, struct job *job);
+
+/* ERROR_NO_SPACE or ERROR_IO, of a file in the jobs' directory. */
+int jobs_disk_error(const char *path, int errnum, struct error *error);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Removing a job: its directory is renamed first, so that the next start deletes it whatever comes
+ * between; then it leaves the table, and its files go.
+ */
+#include "jobs/removal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/tree.h"
+#include "base/whole_file.h"
+
+/* The job's directory under the name that the next start deletes. */
+static int put_aside(const struct jobs *jobs, const struct job *job, char **ret_path,
+                     struct error *error)
+{
+    cleanup_free char *path = NULL;
+    if (asprintf(&path, "%s/.old-%s", jobs->directory, job->spec.id) < 0) {
+        path = NULL;
+        return error_memory(error, NULL);
+    }
+    if (rename(job->directory, path) < 0 && errno != ENOENT) {
+        return jobs_disk_error(job->directory, errno, error);
+    }
+    int r = whole_file_sync_names(jobs->directory);
+    if (r < 0) { /* removed again by the next call, or by the next start */
+        return jobs_disk_error(jobs->directory, -r, error);
+    }
+    *ret_path = take_ptr(path);
+    return 0;
+}
+
+/* Whoever follows it is told an end, and that of a job which had none is being cancelled. */
+static void mark_removed(struct job *job)
+{
+    HOLD(&job->lock);
+    job->removed = true;
+    if (!job_state_is_end(job->state)) {
+        job->state = JOB_CANCELLED;
+        job->reason = (struct error){.code = ERROR_NONE};
+    }
+}
+
+int job_remove(struct jobs *jobs, struct job *job, const char *why, struct error *error)
+{
+    cleanup_free char *path = NULL;
+    int r = put_aside(jobs, job, &path, error);
+    if (r < 0) {
+        return r;
+    }
+    if (jobs_drop(jobs, job)) {
+        mark_removed(job);
+        job_tell(job);
+    }
+    tree_remove(path);
+    log_event(LOG_LEVEL_INFO, "job_removed", "job=%s why=%s", job->spec.id, why);
+    return 0;
+}

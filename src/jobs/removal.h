@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Removing a job. Any thread.
+ */
+#ifndef SITU_JOBS_REMOVAL_H
+#define SITU_JOBS_REMOVAL_H
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "jobs/job_table.h"
+
+/* Takes the job out of the table and off the disk, and logs `why`, one word. Its thread is gone,
+ * `control` is held. */
+must_check int job_remove(struct jobs *jobs, struct job *job, const char *why, struct error *error);
+
+#endif
