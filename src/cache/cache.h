@@ -59,14 +59,6 @@ struct cache_class {
     float probability;
 };
 
-struct cache_tensor {
-    uint32_t index; /* of the model's output; below LIMIT_MODEL_TENSORS */
-    enum datatype datatype;
-    struct tensor_shape shape;
-    const void *data; /* little-endian, row by row, any alignment */
-    size_t size_bytes;
-};
-
 /* An answer. Members that do not belong to `kind` are zero. Pointers are borrowed from the caller
  * when put, and from `memory` when found. */
 struct cache_value {
@@ -78,7 +70,7 @@ struct cache_value {
     const float *embedding;
     size_t embedding_size; /* values; at most CACHE_VALUE_BYTES_MAX / 4 */
 
-    const struct cache_tensor *tensors;
+    const struct tensor *tensors; /* of numbers; without names when found */
     size_t tensor_count;
 
     enum error_code error_code; /* ERROR_UNDECODABLE or ERROR_UNFIT */

@@ -73,7 +73,7 @@ static int encode_embedding(struct buffer *out, const struct cache_value *value)
 }
 
 /* A number type, a closed shape, and a size that is their product. */
-static int check_tensor(const struct cache_tensor *tensor)
+static int check_tensor(const struct tensor *tensor)
 {
     size_t count = 0;
     if (tensor->index >= LIMIT_MODEL_TENSORS || datatype_size(tensor->datatype) == 0 ||
@@ -94,7 +94,7 @@ static int encode_tensors(struct buffer *out, const struct cache_value *value)
     size_t total = 0;
     append_head(out, CACHE_TENSORS, value->tensor_count);
     for (size_t i = 0; i < value->tensor_count; i++) {
-        const struct cache_tensor *tensor = &value->tensors[i];
+        const struct tensor *tensor = &value->tensors[i];
         int r = check_tensor(tensor);
         if (r < 0) {
             return r;
@@ -187,15 +187,14 @@ static int decode_embedding(const uint8_t *body, size_t size, struct cache_value
 }
 
 /* Reads one tensor's head at *at; its data stays where it is. */
-static int decode_tensor(const uint8_t *body, size_t size, size_t *at,
-                         struct cache_tensor *ret_tensor)
+static int decode_tensor(const uint8_t *body, size_t size, size_t *at, struct tensor *ret_tensor)
 {
     if (size - *at < TENSOR_HEAD) {
         return -EBADMSG;
     }
     const uint8_t *head = body + *at;
     *at += TENSOR_HEAD;
-    struct cache_tensor tensor = {.index = head[0], .shape = {.rank = head[2]}};
+    struct tensor tensor = {.index = head[0], .shape = {.rank = head[2]}};
     if (head[1] >= DATATYPE_COUNT || head[2] > LIMIT_TENSOR_RANK || head[3] != 0 ||
         (size - *at) / 8 < head[2]) {
         return -EBADMSG;
@@ -223,13 +222,13 @@ static int decode_tensors(const uint8_t *body, size_t size, size_t count, struct
     if (count == 0 || count > LIMIT_MODEL_TENSORS) {
         return -EBADMSG;
     }
-    size_t table = count * sizeof(struct cache_tensor);
+    size_t table = count * sizeof(struct tensor);
     cleanup_free uint8_t *memory = malloc(table + size);
     if (!memory) {
         return -ENOMEM;
     }
     memcpy(memory + table, body, size);
-    struct cache_tensor *tensors = (void *)memory;
+    struct tensor *tensors = (void *)memory;
     size_t at = 0;
     size_t total = 0;
     for (size_t i = 0; i < count; i++) {

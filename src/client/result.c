@@ -75,7 +75,7 @@ static int take_outputs(struct client_result *held)
         return r;
     }
     for (size_t i = 0; i < wire->output_count; i++) {
-        const struct result_output *output = &wire->outputs[i];
+        const struct tensor *output = &wire->outputs[i];
         size_t count = 0;
         if (tensor_shape_count(&output->shape, &count) < 0) {
             count = 0; /* cannot be: the reader of results compared it with the data */
@@ -224,7 +224,7 @@ static void write_gone(struct buffer *out, const char *object)
 static int write_result(struct buffer *out, const struct situ_result *from, const char *object)
 {
     cleanup_free struct result_class *classes = NULL;
-    cleanup_free struct result_output *outputs = NULL;
+    cleanup_free struct tensor *outputs = NULL;
     struct result wire = {.object = object[0] ? object : NULL, .kind = RESULT_CLASSES};
 
     if (from->gone) {
@@ -244,11 +244,11 @@ static int write_result(struct buffer *out, const struct situ_result *from, cons
     }
     for (size_t i = 0; i < from->output_count; i++) {
         const struct situ_tensor *tensor = &from->outputs[i];
-        outputs[i] = (struct result_output){.name = tensor->name,
-                                            .datatype = datatype_parse(tensor->datatype),
-                                            .shape.rank = tensor->rank,
-                                            .data = tensor->data,
-                                            .size_bytes = tensor->size_bytes};
+        outputs[i] = (struct tensor){.name = tensor->name,
+                                     .datatype = datatype_parse(tensor->datatype),
+                                     .shape.rank = tensor->rank,
+                                     .data = tensor->data,
+                                     .size_bytes = tensor->size_bytes};
         for (uint32_t d = 0; d < tensor->rank && d < LIMIT_TENSOR_RANK; d++) {
             outputs[i].shape.dims[d] = tensor->dims[d];
         }

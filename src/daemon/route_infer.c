@@ -17,7 +17,7 @@ enum { DEFAULT_TOP = 5 };
 struct single {
     struct infer_request request;
     struct infer_item item;
-    struct item_tensor tensor; /* of a tensor model */
+    struct item_input input; /* of a tensor model */
     struct answer_options options;
     const char *name; /* borrowed from the call's path or query */
 };
@@ -118,11 +118,11 @@ void route_infer_stored(struct call *call)
     }
     if (call->model->spec && call->model->spec->task == MODEL_TENSOR) {
         /* The model's one input, stored as .npy; the worker says so where there are more. */
-        single->tensor.store = single->item.store;
-        single->tensor.key = single->item.key;
+        single->input.store = single->item.store;
+        single->input.key = single->item.key;
         single->item.kind = ITEM_TENSORS;
-        single->item.tensors = &single->tensor;
-        single->item.tensor_count = 1;
+        single->item.inputs = &single->input;
+        single->item.input_count = 1;
     }
     single_submit(call, single);
 }

@@ -28,17 +28,16 @@ struct wanted {
 
 /* What one output of the answer is made of, until it is sent. */
 struct output_memory {
-    void *data;                /* owned */
-    size_t budget_bytes;       /* of it, in the budget of all answers */
-    struct v2_bytes *elements; /* owned */
-    struct buffer text;        /* the elements' bytes */
+    void *data;          /* owned */
+    size_t budget_bytes; /* of it, in the budget of all answers */
+    struct buffer text;  /* of a classification, in the form of tensor_bytes.h */
 };
 
 struct v2_call {
     struct v2_request *body; /* owned */
     struct infer_request request;
-    struct infer_item *items;    /* owned */
-    struct item_tensor *tensors; /* owned */
+    struct infer_item *items;  /* owned */
+    struct item_input *inputs; /* owned; of a model that takes tensors */
     atomic_size_t remaining;
     struct wanted *wanted; /* owned */
     size_t wanted_count;
@@ -58,7 +57,6 @@ static void drop_memory(struct v2_call *v2)
     for (size_t i = 0; i < v2->wanted_count; i++) {
         struct output_memory *memory = &v2->memory[i];
         free(memory->data);
-        free(memory->elements);
         buffer_done(&memory->text);
         if (memory->budget_bytes > 0) {
             budget_give(v2->request.answers, memory->budget_bytes);
@@ -73,7 +71,7 @@ static void free_v2(void *state)
     drop_outcomes(v2);
     drop_memory(v2);
     free(v2->items);
-    free(v2->tensors);
+    free(v2->inputs);
     free(v2->wanted);
     free(v2->memory);
     v2_request_free(v2->body);
@@ -82,7 +80,7 @@ static void free_v2(void *state)
 
 /* ---- the answer ---- */
 
-static const struct item_output *find_output(const struct infer_item *item, uint32_t index)
+static const struct tensor *find_output(const struct infer_item *item, uint32_t index)
 {
     for (uint32_t i = 0; i < item->output_count; i++) {
         if (item->outputs[i].index == index) {
@@ -93,10 +91,10 @@ static const struct item_output *find_output(const struct infer_item *item, uint
 }
 
 /* The outcome that tells shape and type: that of the first item that did not fail. */
-static const struct item_output *model_output(const struct v2_call *v2, uint32_t index)
+static const struct tensor *model_output(const struct v2_call *v2, uint32_t index)
 {
     for (size_t i = 0; i < v2->request.item_count; i++) {
-        const struct item_output *output = find_output(&v2->items[i], index);
+        const struct tensor *output = find_output(&v2->items[i], index);
         if (output) {
             return output;
         }
@@ -104,7 +102,7 @@ static const struct item_output *model_output(const struct v2_call *v2, uint32_t
     return NULL;
 }
 
-static bool same_form(const struct item_output *a, const struct item_output *b)
+static bool same_form(const struct tensor *a, const struct tensor *b)
 {
     return a->datatype == b->datatype && tensor_shape_matches(&a->shape, &b->shape) &&
            tensor_shape_matches(&b->shape, &a->shape);
@@ -117,7 +115,7 @@ static int differs(const char *name, struct error *error)
 }
 
 /* What an item adds to the joined rows: its output, or zeros (empty strings) where it failed. */
-static size_t row_bytes(const struct item_output *output, const struct item_output *sample)
+static size_t row_bytes(const struct tensor *output, const struct tensor *sample)
 {
     size_t count = 0;
     if (output) {
@@ -130,16 +128,15 @@ static size_t row_bytes(const struct item_output *output, const struct item_outp
 
 /* One below the other in memory of their own. With the last output that is wanted each item lets go
  * of its own as soon as it is copied, so that there are never two of all. */
-static int copy_rows(struct v2_call *v2, const struct wanted *wanted,
-                     const struct item_output *first, struct output_memory *memory,
-                     struct v2_output *ret_output, struct error *error)
+static int copy_rows(struct v2_call *v2, const struct wanted *wanted, const struct tensor *first,
+                     struct output_memory *memory, struct tensor *ret_output, struct error *error)
 {
-    const struct item_output copy = *first; /* which is an item's, and may go with it */
-    const struct item_output *sample = &copy;
+    const struct tensor copy = *first; /* which is an item's, and may go with it */
+    const struct tensor *sample = &copy;
     bool last = wanted == &v2->wanted[v2->wanted_count - 1];
     size_t total = 0;
     for (size_t i = 0; i < v2->request.item_count; i++) {
-        const struct item_output *output = find_output(&v2->items[i], wanted->output);
+        const struct tensor *output = find_output(&v2->items[i], wanted->output);
         if (output && !same_form(output, sample)) {
             return differs(ret_output->name, error);
         }
@@ -157,7 +154,7 @@ static int copy_rows(struct v2_call *v2, const struct wanted *wanted,
     ret_output->size_bytes = total;
     char *at = memory->data;
     for (size_t i = 0; i < v2->request.item_count; i++) {
-        const struct item_output *output = find_output(&v2->items[i], wanted->output);
+        const struct tensor *output = find_output(&v2->items[i], wanted->output);
         size_t size = row_bytes(output, sample);
         if (!budget_take(v2->request.answers, size, total)) {
             return error_set(error, ERROR_UNAVAILABLE,
@@ -175,9 +172,8 @@ static int copy_rows(struct v2_call *v2, const struct wanted *wanted,
     return 0;
 }
 
-static int join_rows(struct v2_call *v2, const struct wanted *wanted,
-                     const struct item_output *sample, struct output_memory *memory,
-                     struct v2_output *ret_output, struct error *error)
+static int join_rows(struct v2_call *v2, const struct wanted *wanted, const struct tensor *sample,
+                     struct output_memory *memory, struct tensor *ret_output, struct error *error)
 {
     size_t count = v2->request.item_count;
     ret_output->datatype = sample->datatype;
@@ -206,7 +202,7 @@ struct classification {
     uint32_t output;
     size_t top;
     const char *name;
-    const struct item_output *sample; /* NULL where answers tell it all */
+    const struct tensor *sample; /* NULL where answers tell it all */
     struct buffer *text;
 };
 
@@ -223,7 +219,7 @@ static int row_classes(const struct classification *c, const struct infer_item *
         *ret_count = answer_classes(&item->answer, c->top, ret_classes);
         return 0;
     }
-    const struct item_output *output = find_output(item, c->output);
+    const struct tensor *output = find_output(item, c->output);
     float *values = NULL;
     size_t count = 0;
     if (!output || !c->sample || !same_form(output, c->sample)) {
@@ -241,8 +237,23 @@ static int row_classes(const struct classification *c, const struct infer_item *
     return r;
 }
 
+/* What is appended between these two is one element of a BYTES tensor. */
+static size_t begin_string(struct buffer *text)
+{
+    size_t start = text->size;
+    buffer_append(text, "\0\0\0", TENSOR_BYTES_HEAD);
+    return start;
+}
+
+static void end_string(struct buffer *text, size_t start)
+{
+    if (buffer_ok(text) == 0) {
+        tensor_bytes_put(text->data + start, (uint32_t)(text->size - start - TENSOR_BYTES_HEAD));
+    }
+}
+
 static int classify_row(const struct classification *c, const struct infer_item *item, size_t row,
-                        size_t *lengths, struct error *error)
+                        struct error *error)
 {
     struct result_class classes[LIMIT_TOP];
     const struct model_spec *spec = c->model->spec;
@@ -255,11 +266,11 @@ static int classify_row(const struct classification *c, const struct infer_item 
         return differs(c->name, error);
     }
     for (size_t i = 0; i < used; i++) {
-        size_t before = c->text->size;
         const char *label =
             classes[i].index < spec->label_count ? spec->labels[classes[i].index] : NULL;
+        size_t start = begin_string(c->text);
         v2_classification_write(c->text, classes[i].score, classes[i].index, label);
-        lengths[i] = c->text->size - before;
+        end_string(c->text, start);
     }
     return 0;
 }
@@ -275,7 +286,7 @@ static int measure(const struct v2_call *v2, const struct wanted *wanted, const 
             return 0;
         }
     }
-    const struct item_output *sample = model_output(v2, wanted->output);
+    const struct tensor *sample = model_output(v2, wanted->output);
     if (!sample) {
         return error_set(error, ERROR_INTERNAL, "the worker gave no output '%s'", name);
     }
@@ -288,7 +299,7 @@ static int measure(const struct v2_call *v2, const struct wanted *wanted, const 
 }
 
 static int classify(const struct call *call, const struct wanted *wanted,
-                    struct output_memory *memory, struct v2_output *ret_output, struct error *error)
+                    struct output_memory *memory, struct tensor *ret_output, struct error *error)
 {
     const struct v2_call *v2 = call->state;
     size_t rows = 0;
@@ -305,12 +316,6 @@ static int classify(const struct call *call, const struct wanted *wanted,
         return error_set(error, ERROR_TOO_LARGE, "output '%s' has more than %llu classes to tell",
                          ret_output->name, (unsigned long long)LIMIT_JSON_VALUES);
     }
-    size_t total = v2->request.item_count * rows * top;
-    memory->elements = calloc(total, sizeof *memory->elements);
-    cleanup_free size_t *lengths = calloc(total, sizeof *lengths);
-    if (!memory->elements || !lengths) {
-        return error_memory(error, NULL);
-    }
     struct classification classification = {.model = call->model,
                                             .output = wanted->output,
                                             .top = top,
@@ -321,36 +326,32 @@ static int classify(const struct call *call, const struct wanted *wanted,
         const struct infer_item *item = &v2->items[i];
         bool there = has_answer(item) || find_output(item, wanted->output);
         for (size_t row = 0; there && row < rows; row++) {
-            r = classify_row(&classification, item, row, lengths + (i * rows + row) * top, error);
+            r = classify_row(&classification, item, row, error);
             if (r < 0) {
                 return r;
             }
         }
-    }
-    size_t start = 0;
-    for (size_t i = 0; i < total; i++) {
-        memory->elements[i] =
-            (struct v2_bytes){lengths[i] ? memory->text.data + start : "", lengths[i]};
-        start += lengths[i];
+        for (size_t k = 0; !there && k < rows * top; k++) { /* empty strings */
+            end_string(&memory->text, begin_string(&memory->text));
+        }
     }
     ret_output->datatype = DATATYPE_BYTES;
-    ret_output->elements = memory->elements;
+    ret_output->data = memory->text.data;
+    ret_output->size_bytes = memory->text.size;
     ret_output->shape =
         (struct tensor_shape){2, {(int64_t)(v2->request.item_count * rows), (int64_t)top}};
-    return buffer_ok(&memory->text);
+    return buffer_ok(&memory->text) < 0 ? error_memory(error, NULL) : 0;
 }
 
 static int make_output(const struct call *call, const struct wanted *wanted,
-                       struct output_memory *memory, struct v2_output *ret_output,
-                       struct error *error)
+                       struct output_memory *memory, struct tensor *ret_output, struct error *error)
 {
     struct v2_call *v2 = call->state;
-    *ret_output = (struct v2_output){
-        .name = call->model->runtime.facts.outputs[wanted->output].name, .binary = wanted->binary};
+    *ret_output = (struct tensor){.name = call->model->runtime.facts.outputs[wanted->output].name};
     if (wanted->classification > 0) {
         return classify(call, wanted, memory, ret_output, error);
     }
-    const struct item_output *sample = model_output(v2, wanted->output);
+    const struct tensor *sample = model_output(v2, wanted->output);
     if (!sample) {
         return error_set(error, ERROR_INTERNAL, "the worker gave no output '%s'", ret_output->name);
     }
@@ -358,11 +359,11 @@ static int make_output(const struct call *call, const struct wanted *wanted,
 }
 
 /* Tensors of so many bytes are not written at once, but while the client takes them. */
-static bool is_long(const struct v2_output *outputs, size_t count)
+static bool is_long(const struct v2_call *v2, const struct v2_output *outputs)
 {
     size_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        total += outputs[i].elements ? 0 : outputs[i].size_bytes;
+    for (size_t i = 0; i < v2->wanted_count; i++) {
+        total += v2->wanted[i].classification > 0 ? 0 : outputs[i].tensor.size_bytes;
     }
     return total >= PIECE_STREAM_LEAST;
 }
@@ -403,7 +404,8 @@ static void answer(struct call *call, const struct v2_element_error *errors, siz
     struct error error = {0};
     int r = 0;
     for (size_t i = 0; i < v2->wanted_count && r == 0; i++) {
-        r = make_output(call, &v2->wanted[i], &v2->memory[i], &outputs[i], &error);
+        outputs[i] = (struct v2_output){.binary = v2->wanted[i].binary};
+        r = make_output(call, &v2->wanted[i], &v2->memory[i], &outputs[i].tensor, &error);
     }
     if (r < 0) {
         call_respond_error(call, &error);
@@ -416,7 +418,7 @@ static void answer(struct call *call, const struct v2_element_error *errors, siz
                                    .output_count = v2->wanted_count,
                                    .errors = errors,
                                    .error_count = error_count};
-    bool later = is_long(outputs, v2->wanted_count);
+    bool later = is_long(v2, outputs);
     send_answer(call, &response, later);
     if (!later) { /* the answer is a copy */
         drop_memory(v2);
@@ -588,15 +590,14 @@ static int check_datatype(const struct v2_input *input, enum datatype wanted, st
 
 /* An input that is stored as .npy; its type and shape are known when it has been read. */
 static int take_stored_tensor(struct call *call, const struct v2_input *input,
-                              struct item_tensor *tensor, struct error *error)
+                              struct item_input *ret_input, struct error *error)
 {
     if (input->count != 1) {
         return error_set(error, ERROR_MALFORMED, "input '%s': one stored object is wanted, not %zu",
                          input->name, input->count);
     }
-    tensor->size_bytes = 0;
-    return service_object_find(call->service, input->elements[0].data, &tensor->store, &tensor->key,
-                               error);
+    return service_object_find(call->service, input->elements[0].data, &ret_input->store,
+                               &ret_input->key, error);
 }
 
 static int no_such_input(const struct call *call, const char *name, struct error *error)
@@ -625,12 +626,12 @@ static int take_tensors(struct call *call, struct v2_call *v2, struct error *err
     if (r < 0) {
         return r;
     }
-    v2->tensors = calloc(v2->body->input_count + 1, sizeof *v2->tensors);
-    if (!v2->tensors) {
+    v2->inputs = calloc(v2->body->input_count + 1, sizeof *v2->inputs);
+    if (!v2->inputs) {
         return error_memory(error, NULL);
     }
     v2->items[0].kind = ITEM_TENSORS;
-    v2->items[0].tensors = v2->tensors;
+    v2->items[0].inputs = v2->inputs;
     for (size_t i = 0; i < v2->body->input_count; i++) {
         const struct v2_input *input = &v2->body->inputs[i];
         uint32_t index = 0;
@@ -640,14 +641,17 @@ static int take_tensors(struct call *call, struct v2_call *v2, struct error *err
         if (index == facts->input_count) {
             return no_such_input(call, input->name, error);
         }
-        struct item_tensor *tensor = &v2->tensors[v2->items[0].tensor_count++];
-        *tensor = (struct item_tensor){.index = index,
-                                       .datatype = input->datatype,
-                                       .shape = input->shape,
-                                       .data = input->data,
-                                       .size_bytes = input->size_bytes};
-        r = input->stored_object ? take_stored_tensor(call, input, tensor, error)
-                                 : check_datatype(input, facts->inputs[index].datatype, error);
+        struct item_input *taken = &v2->inputs[v2->items[0].input_count++];
+        taken->tensor.index = index;
+        if (input->stored_object) {
+            r = take_stored_tensor(call, input, taken, error);
+        } else {
+            taken->tensor.datatype = input->datatype;
+            taken->tensor.shape = input->shape;
+            taken->tensor.data = input->data;
+            taken->tensor.size_bytes = input->size_bytes;
+            r = check_datatype(input, facts->inputs[index].datatype, error);
+        }
         if (r < 0) {
             return r;
         }

@@ -137,7 +137,7 @@ static void write_embedding(struct buffer *out, struct infer_item *item, const c
 }
 
 /* Strings that JSON cannot have make the whole outcome an error. */
-static bool check_strings(const struct item_output *output, const char *name, struct error *error)
+static bool check_strings(const struct tensor *output, struct error *error)
 {
     struct tensor_bytes left = {output->data, output->size_bytes};
     const char *data = NULL;
@@ -147,7 +147,7 @@ static bool check_strings(const struct item_output *output, const char *name, st
             (void)error_set(error, ERROR_UNFIT,
                             "output '%s' has strings that are not UTF-8, which JSON cannot have: "
                             "ask for binary data under /v2",
-                            name);
+                            output->name);
             return false;
         }
     }
@@ -157,25 +157,17 @@ static bool check_strings(const struct item_output *output, const char *name, st
 static void write_outputs(struct buffer *out, struct infer_item *item, const char *object,
                           struct pieces *later)
 {
-    struct result_output outputs[LIMIT_MODEL_TENSORS];
-    const struct worker_facts *facts = &item->request->model->runtime.facts;
     for (uint32_t i = 0; i < item->output_count; i++) {
-        const struct item_output *output = &item->outputs[i];
-        if (!check_strings(output, facts->outputs[output->index].name, &item->error)) {
+        if (!check_strings(&item->outputs[i], &item->error)) {
             write_error(out, item, object);
             return;
         }
-        outputs[i] = (struct result_output){.name = facts->outputs[output->index].name,
-                                            .datatype = output->datatype,
-                                            .shape = output->shape,
-                                            .data = output->data,
-                                            .size_bytes = output->size_bytes,
-                                            .later = later};
     }
     struct result result = {.object = object,
                             .kind = RESULT_OUTPUTS,
-                            .outputs = outputs,
-                            .output_count = item->output_count};
+                            .outputs = item->outputs,
+                            .output_count = item->output_count,
+                            .later = later};
     result_write_json(out, &result);
 }
 

@@ -174,7 +174,7 @@ void dispatch_discard(struct dispatch *dispatch, struct garbage *garbage)
 static uint64_t rows_of(const struct infer_item *item)
 {
     const struct tensor_shape *shape =
-        item->kind == ITEM_TENSORS && item->tensor_count > 0 ? &item->tensors[0].shape : NULL;
+        item->kind == ITEM_TENSORS && item->input_count > 0 ? &item->inputs[0].tensor.shape : NULL;
     bool rows = shape && shape->rank > 0 && shape->dims[0] > 0 &&
                 item->request->model->runtime.facts_known &&
                 batching_limit(item->request->model) > 0;

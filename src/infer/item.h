@@ -29,22 +29,11 @@ enum item_kind {
     ITEM_THUMBNAIL, /* an object of a store; the model is not run, its one output is a JPEG */
 };
 
-struct item_tensor {
-    uint32_t index; /* of the model's input */
-    enum datatype datatype;
-    struct tensor_shape shape;
-    const void *data; /* borrowed */
-    size_t size_bytes;
-    struct store *store; /* not NULL: the tensor is the .npy object `key`, and tells the rest */
-    const char *key;     /* borrowed */
-};
-
-struct item_output {
-    uint32_t index; /* of the model's output */
-    enum datatype datatype;
-    struct tensor_shape shape;
-    const void *data; /* in the outcome's memory */
-    size_t size_bytes;
+/* An input of the model: a tensor in hand, or a stored one. */
+struct item_input {
+    struct tensor tensor; /* where `store` is set: the index alone; the object has the rest */
+    struct store *store;  /* borrowed; not NULL: the tensor is the .npy object `key` */
+    const char *key;      /* borrowed */
 };
 
 struct infer_request;
@@ -60,8 +49,8 @@ struct infer_item {
     struct store *store;
     const void *bytes; /* ITEM_BYTES; borrowed */
     size_t size_bytes;
-    const struct item_tensor *tensors; /* ITEM_TENSORS; borrowed */
-    uint32_t tensor_count;
+    const struct item_input *inputs; /* ITEM_TENSORS; borrowed */
+    uint32_t input_count;
     uint32_t edge;     /* ITEM_THUMBNAIL: pixels; the request wants output 0 then */
     bool has_identity; /* ITEM_STORED: `identity` was seen by the owner just before */
     bool looked_up;    /* the result cache was asked by that identity already, in vain */
@@ -72,8 +61,9 @@ struct infer_item {
      * the embedding; it is made where the request names no outputs. It may hold fewer classes
      * than the request wants (answer_suffices); then there are outputs. */
     struct error error;
-    struct item_output *outputs; /* owned; data in the same block, or in the answer's memory */
+    const struct tensor *outputs; /* with their data in `output_memory`, or in the answer's */
     uint32_t output_count;
+    void *output_memory;       /* owned */
     size_t output_bytes;       /* what it counts for in the request's */
     size_t budget_bytes;       /* and in the budget of all answers */
     struct cache_value answer; /* owned; kind 0: none */

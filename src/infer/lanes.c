@@ -147,18 +147,18 @@ static int take_in_bytes(struct infer_item *item, void *area, struct message_run
 
 /* A tensor that lies in a store, as .npy: read to `start` of the area, used where it lies. */
 static int take_in_npy(const struct lane_context *context, struct infer_item *item,
-                       const struct item_tensor *tensor, char *area, struct tensor_ref *ret_ref)
+                       const struct item_input *input, char *area, struct tensor_ref *ret_ref)
 {
     size_t start = (size_t)ret_ref->offset;
     struct reading reading = {.bytes = area + start, .capacity = LIMIT_LANE_INPUT_BYTES - start};
     struct npy npy;
-    int r = read_object(context, tensor->store, tensor->key, &reading, &item->error);
+    int r = read_object(context, input->store, input->key, &reading, &item->error);
     if (r == 0) {
         item->read_bytes += reading.size;
         r = npy_parse(area + start, reading.size, &npy, &item->error);
     }
     if (r == 0) {
-        *ret_ref = (struct tensor_ref){.index = tensor->index,
+        *ret_ref = (struct tensor_ref){.index = input->tensor.index,
                                        .datatype = npy.datatype,
                                        .shape = npy.shape,
                                        .offset = start + npy.data_offset,
@@ -172,9 +172,10 @@ static int take_in_tensors(const struct lane_context *context, struct infer_item
 {
     size_t used = 0;
     run->kind = RUN_TENSORS;
-    run->input_count = item->tensor_count;
-    for (uint32_t i = 0; i < item->tensor_count; i++) {
-        const struct item_tensor *tensor = &item->tensors[i];
+    run->input_count = item->input_count;
+    for (uint32_t i = 0; i < item->input_count; i++) {
+        const struct item_input *input = &item->inputs[i];
+        const struct tensor *tensor = &input->tensor;
         struct tensor_ref *ref = &run->inputs[i];
         size_t start = (used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         if (start > LIMIT_LANE_INPUT_BYTES || tensor->size_bytes > LIMIT_LANE_INPUT_BYTES - start) {
@@ -182,9 +183,9 @@ static int take_in_tensors(const struct lane_context *context, struct infer_item
                              "the tensors are larger than %llu bytes",
                              (unsigned long long)LIMIT_LANE_INPUT_BYTES);
         }
-        if (tensor->store) {
+        if (input->store) {
             ref->offset = start;
-            int r = take_in_npy(context, item, tensor, area, ref);
+            int r = take_in_npy(context, item, input, area, ref);
             if (r < 0) {
                 return r;
             }
@@ -203,7 +204,7 @@ static int take_in_tensors(const struct lane_context *context, struct infer_item
 }
 
 /* Looked at in our own copy. Numbers were compared with their shape before. */
-static bool is_whole(const struct item_output *output)
+static bool is_whole(const struct tensor *output)
 {
     size_t count = 0;
     return output->datatype != DATATYPE_BYTES ||
@@ -211,11 +212,18 @@ static bool is_whole(const struct item_output *output)
             tensor_bytes_valid(output->data, output->size_bytes, count));
 }
 
+/* NULL for a thumbnail of a model without outputs. */
+static const char *output_name(const struct model *model, uint32_t index)
+{
+    const struct worker_facts *facts = &model->runtime.facts;
+    return index < facts->output_count ? facts->outputs[index].name : NULL;
+}
+
 /* Out of shared memory into memory that only the daemon writes. */
 static enum lane_outcome copy_outputs(struct infer_item *item, const struct message_done *done,
                                       const char *area, uint64_t *ret_used)
 {
-    size_t total = done->output_count * sizeof *item->outputs;
+    size_t total = done->output_count * sizeof(struct tensor);
     total = (total + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     size_t start = total;
     for (uint32_t i = 0; i < done->output_count; i++) {
@@ -247,17 +255,20 @@ static enum lane_outcome copy_outputs(struct infer_item *item, const struct mess
         return total > LARGE_OUTPUT_BYTES ? LANE_STARVED : LANE_DONE;
     }
     item->budget_bytes = answers ? total : 0;
-    item->outputs = (struct item_output *)(void *)memory;
+    struct tensor *outputs = (struct tensor *)(void *)memory;
+    item->output_memory = memory;
+    item->outputs = outputs;
     item->output_count = done->output_count;
     for (uint32_t i = 0; i < done->output_count; i++) {
         const struct tensor_ref *ref = &done->outputs[i];
-        item->outputs[i] = (struct item_output){.index = ref->index,
-                                                .datatype = (enum datatype)ref->datatype,
-                                                .shape = ref->shape,
-                                                .data = memory + start,
-                                                .size_bytes = (size_t)ref->size_bytes};
+        outputs[i] = (struct tensor){.name = output_name(item->request->model, ref->index),
+                                     .index = ref->index,
+                                     .datatype = (enum datatype)ref->datatype,
+                                     .shape = ref->shape,
+                                     .data = memory + start,
+                                     .size_bytes = (size_t)ref->size_bytes};
         memcpy(memory + start, area + ref->offset, (size_t)ref->size_bytes);
-        if (!is_whole(&item->outputs[i])) {
+        if (!is_whole(&outputs[i])) {
             (void)error_set(&item->error, ERROR_INTERNAL,
                             "the worker gave strings that are not what their tensor's shape says");
         }
@@ -372,7 +383,8 @@ void infer_item_reset(struct infer_item *item)
         budget_give(item->request->answers, item->budget_bytes);
         item->budget_bytes = 0;
     }
-    free(item->outputs);
+    free(item->output_memory);
+    item->output_memory = NULL;
     item->outputs = NULL;
     item->output_count = 0;
     cache_value_done(&item->answer);

@@ -129,7 +129,7 @@ int postprocess_check(const struct model_spec *spec, const struct worker_facts *
     return postprocess_check_classes(output->name, shape, error);
 }
 
-int postprocess_image_row(const struct model *model, const struct item_output *output,
+int postprocess_image_row(const struct model *model, const struct tensor *output,
                           float **ret_values, size_t *ret_count, struct error *error)
 {
     const char *name = model->runtime.facts.outputs[output->index].name;
@@ -199,8 +199,8 @@ static float load_value(const char *data, enum datatype datatype, size_t i)
     }
 }
 
-int postprocess_row(const struct item_output *output, size_t row, float **ret_values,
-                    size_t *ret_count, struct error *error)
+int postprocess_row(const struct tensor *output, size_t row, float **ret_values, size_t *ret_count,
+                    struct error *error)
 {
     size_t count = 0;
     size_t element = datatype_size(output->datatype);

@@ -37,12 +37,12 @@ must_check int postprocess_check_classes(const char *name, const struct tensor_s
 
 /* The one row of an image's output, as postprocess_row(). ERROR_UNFIT also where there are more
  * rows, and for a classification model where it cannot be classes. */
-must_check int postprocess_image_row(const struct model *model, const struct item_output *output,
+must_check int postprocess_image_row(const struct model *model, const struct tensor *output,
                                      float **ret_values, size_t *ret_count, struct error *error);
 
 /* The values of one row (postprocess_rows) as float32: count of them into *ret_values, which the
  * caller frees. ERROR_UNFIT for no such row or a type that is not a number. */
-must_check int postprocess_row(const struct item_output *output, size_t row, float **ret_values,
+must_check int postprocess_row(const struct tensor *output, size_t row, float **ret_values,
                                size_t *ret_count, struct error *error);
 
 /* The best `top` classes of scores in falling order, ties by index; NaN counts as lowest. Applies

@@ -127,26 +127,6 @@ bool reuse_covers(const struct reuse *cache, const struct infer_item *item)
 
 /* ---- from values to outcomes ---- */
 
-static bool accept_tensors(struct infer_item *item, struct cache_value *value)
-{
-    struct item_output *outputs = calloc(value->tensor_count, sizeof *outputs);
-    if (!outputs) {
-        return false;
-    }
-    for (size_t i = 0; i < value->tensor_count; i++) {
-        const struct cache_tensor *tensor = &value->tensors[i];
-        outputs[i] = (struct item_output){.index = tensor->index,
-                                          .datatype = tensor->datatype,
-                                          .shape = tensor->shape,
-                                          .data = tensor->data,
-                                          .size_bytes = tensor->size_bytes};
-    }
-    item->outputs = outputs;
-    item->output_count = (uint32_t)value->tensor_count;
-    item->answer = *value;
-    return true;
-}
-
 /* Makes a value the item's outcome and takes its memory. False where it is not all that the request
  * wants. */
 static bool accept(struct infer_item *item, struct cache_value *value)
@@ -159,14 +139,16 @@ static bool accept(struct infer_item *item, struct cache_value *value)
         cache_value_done(value);
         return true;
     }
-    if (!tensor_set_is_empty(&request->outputs)) {
-        return value->kind == CACHE_TENSORS && accept_tensors(item, value);
+    bool enough = value->kind == CACHE_TENSORS;
+    if (tensor_set_is_empty(&request->outputs)) {
+        enough = task == MODEL_IMAGE_CLASSIFICATION
+                     ? value->kind == CACHE_CLASSES && answer_suffices(value, request->top)
+                     : value->kind == CACHE_EMBEDDING;
     }
-    bool enough = task == MODEL_IMAGE_CLASSIFICATION
-                      ? value->kind == CACHE_CLASSES && answer_suffices(value, request->top)
-                      : value->kind == CACHE_EMBEDDING;
     if (enough) {
         item->answer = *value;
+        item->outputs = value->tensors;
+        item->output_count = (uint32_t)value->tensor_count;
     }
     return enough;
 }
@@ -216,23 +198,13 @@ bool reuse_find_content(struct reuse *cache, struct infer_item *item, const void
 
 /* ---- from outcomes to values ---- */
 
-/* The outputs that were asked for, all of them. */
-static bool make_tensors(const struct infer_item *item, struct cache_tensor *tensors,
-                         struct cache_value *value)
+/* Are there all outputs that were asked for? */
+static bool has_outputs(const struct infer_item *item)
 {
     struct tensor_set missing = item->request->outputs;
     for (uint32_t i = 0; i < item->output_count; i++) {
-        const struct item_output *output = &item->outputs[i];
-        tensors[i] = (struct cache_tensor){.index = output->index,
-                                           .datatype = output->datatype,
-                                           .shape = output->shape,
-                                           .data = output->data,
-                                           .size_bytes = output->size_bytes};
-        tensor_set_remove(&missing, output->index);
+        tensor_set_remove(&missing, item->outputs[i].index);
     }
-    value->kind = CACHE_TENSORS;
-    value->tensors = tensors;
-    value->tensor_count = item->output_count;
     return tensor_set_is_empty(&missing);
 }
 
@@ -243,7 +215,6 @@ void reuse_keep(struct reuse *cache, struct infer_item *item)
     }
     item->keep = false;
     struct cache_digest task;
-    struct cache_tensor tensors[LIMIT_MODEL_TENSORS];
     struct cache_value made = {.kind = CACHE_FAILURE,
                                .error_code = item->error.code,
                                .error_message = item->error.message};
@@ -251,8 +222,9 @@ void reuse_keep(struct reuse *cache, struct infer_item *item)
     if (item->error.code == ERROR_NONE && tensor_set_is_empty(&item->request->outputs)) {
         value = &item->answer;
     } else if (item->error.code == ERROR_NONE) {
-        made = (struct cache_value){0};
-        value = make_tensors(item, tensors, &made) ? &made : NULL;
+        made = (struct cache_value){
+            .kind = CACHE_TENSORS, .tensors = item->outputs, .tensor_count = item->output_count};
+        value = has_outputs(item) ? &made : NULL;
     }
     if (value && value->kind != 0 && task_of(cache, item, &task) == 0) {
         /* One that is too large or comes at a bad time is not kept: counted there. */

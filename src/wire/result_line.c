@@ -93,7 +93,7 @@ static void write_outputs(struct buffer *out, const struct result *result)
 {
     buffer_append_text(out, "\"outputs\":[");
     for (size_t i = 0; i < result->output_count; i++) {
-        const struct result_output *output = &result->outputs[i];
+        const struct tensor *output = &result->outputs[i];
         buffer_append_text(out, i > 0 ? ",{" : "{");
         write_member(out, "name", output->name);
         buffer_append_char(out, ',');
@@ -105,12 +105,12 @@ static void write_outputs(struct buffer *out, const struct result *result)
         buffer_append_text(out, "],\"data\":");
         size_t size = datatype_size(output->datatype);
         size_t count = size > 0 ? output->size_bytes / size : 0;
-        if (output->datatype == DATATYPE_BYTES && output->later) {
-            pieces_add_strings(output->later, output->data, output->size_bytes);
+        if (output->datatype == DATATYPE_BYTES && result->later) {
+            pieces_add_strings(result->later, output->data, output->size_bytes);
         } else if (output->datatype == DATATYPE_BYTES) {
             tensor_json_write_strings(out, output->data, output->size_bytes);
-        } else if (output->later && size > 0) {
-            pieces_add_numbers(output->later, output->datatype, output->data, count);
+        } else if (result->later && size > 0) {
+            pieces_add_numbers(result->later, output->datatype, output->data, count);
         } else {
             tensor_json_write(out, output->datatype, output->data, count);
         }
@@ -277,7 +277,7 @@ static void store_nan(enum datatype datatype, unsigned char *out)
     }
 }
 
-static int parse_values(struct pool *pool, const struct json *array, struct result_output *output,
+static int parse_values(struct pool *pool, const struct json *array, struct tensor *output,
                         struct error *error)
 {
     size_t size = datatype_size(output->datatype);
@@ -301,7 +301,7 @@ static int parse_values(struct pool *pool, const struct json *array, struct resu
     return 0;
 }
 
-static int parse_strings(struct pool *pool, const struct json *array, struct result_output *output,
+static int parse_strings(struct pool *pool, const struct json *array, struct tensor *output,
                          struct error *error)
 {
     size_t count = json_length(array);
@@ -328,7 +328,7 @@ static int parse_strings(struct pool *pool, const struct json *array, struct res
     return 0;
 }
 
-static int parse_output(struct pool *pool, const struct json *node, struct result_output *output,
+static int parse_output(struct pool *pool, const struct json *node, struct tensor *output,
                         struct error *error)
 {
     const struct json *shape = json_member(node, "shape");
@@ -356,7 +356,7 @@ static int parse_outputs(struct pool *pool, const struct json *array, struct res
                          struct error *error)
 {
     size_t count = json_length(array);
-    struct result_output *outputs = pool_take(pool, count * sizeof *outputs);
+    struct tensor *outputs = pool_take(pool, count * sizeof *outputs);
     if (!outputs) {
         return out_of_memory(error);
     }

@@ -25,16 +25,6 @@ struct result_class {
     const char *label; /* NULL where there is none */
 };
 
-struct result_output {
-    const char *name;
-    enum datatype datatype; /* numbers only */
-    struct tensor_shape shape;
-    const void *data; /* little-endian, row by row; when written, any alignment */
-    size_t size_bytes;
-    struct pieces *later; /* when written: the pieces whose text the line is written to; the data is
-                             put there, and must outlive them. NULL: it is written */
-};
-
 /* The members below `kind` that do not belong to it are zero. Pointers are borrowed from the caller
  * when written, and from `memory` after result_parse. */
 struct result {
@@ -52,8 +42,10 @@ struct result {
     size_t embedding_size;  /* values */
     bool embedding_base64;  /* as a string: base64 of the values as little-endian float32 */
 
-    const struct result_output *outputs; /* RESULT_OUTPUTS */
+    const struct tensor *outputs; /* RESULT_OUTPUTS: with names; index unused */
     size_t output_count;
+    struct pieces *later; /* when written: the pieces whose text the line is written to; the data is
+                             put there, and must outlive them. NULL: it is written */
 
     struct result_memory *memory; /* owned; set by result_parse, NULL else */
 };

@@ -15,21 +15,13 @@
 #include "base/error.h"
 #include "data/tensor.h"
 #include "wire/pieces.h"
-#include "wire/v2_request.h"
 
 /* Everything is borrowed for the call. */
 struct v2_output {
-    const char *name;
-    enum datatype datatype;
-    bool binary;                     /* raw bytes behind the JSON */
-    struct tensor_shape shape;       /* closed */
-    const void *data;                /* numbers: little-endian, row by row, any alignment; BYTES
-                                        without `elements`: as in tensor_bytes.h */
-    size_t size_bytes;               /* of data */
-    const struct v2_bytes *elements; /* BYTES: as many as the product of the shape, or NULL */
-    struct pieces
-        *later; /* numbers: the pieces whose text is the buffer that they belong into; they
-                   are put there, not written, and `data` must outlive them. NULL: none */
+    struct tensor tensor; /* with a name; index unused */
+    bool binary;          /* raw bytes behind the JSON */
+    struct pieces *later; /* the pieces whose text is the buffer that the data belong into; they are
+                             put there, not written, and must outlive them. NULL: none */
 };
 
 /* An element that failed, where the request said `on_error: partial`. */

@@ -107,11 +107,11 @@ static void make_tensor(uint64_t number, struct fixture_value *made)
     for (size_t i = 0; i < sizeof made->bytes; i++) {
         made->bytes[i] = (uint8_t)((number * 131 + i * 7) >> 3);
     }
-    made->tensor = (struct cache_tensor){.index = 3,
-                                         .datatype = DATATYPE_FP32,
-                                         .shape = {.rank = 2, .dims = {100, 100}},
-                                         .data = made->bytes,
-                                         .size_bytes = sizeof made->bytes};
+    made->tensor = (struct tensor){.index = 3,
+                                   .datatype = DATATYPE_FP32,
+                                   .shape = {.rank = 2, .dims = {100, 100}},
+                                   .data = made->bytes,
+                                   .size_bytes = sizeof made->bytes};
     made->value.kind = CACHE_TENSORS;
     made->value.tensors = &made->tensor;
     made->value.tensor_count = 1;

@@ -33,7 +33,7 @@ struct fixture_value {
     struct cache_value value;
     float embedding[700];
     uint8_t bytes[40000];
-    struct cache_tensor tensor;
+    struct tensor tensor;
     char message[64];
 };
 void fixture_value_make(uint64_t number, struct fixture_value *ret_value);

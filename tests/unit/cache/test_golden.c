@@ -30,9 +30,9 @@ static void answers_keep_their_bytes(void **state)
     static const float embedding[] = {0.5f, -0.25f, 0.8291562f};
     static const int64_t labels[] = {7, -1};
     static const float scores[] = {0.125f, 2.5f};
-    const struct cache_tensor tensors[] = {
-        {0, DATATYPE_FP32, {.rank = 2, .dims = {1, 2}}, scores, sizeof scores},
-        {2, DATATYPE_INT64, {.rank = 1, .dims = {2}}, labels, sizeof labels},
+    const struct tensor tensors[] = {
+        {"scores", 0, DATATYPE_FP32, {.rank = 2, .dims = {1, 2}}, scores, sizeof scores},
+        {"labels", 2, DATATYPE_INT64, {.rank = 1, .dims = {2}}, labels, sizeof labels},
     };
     check("cache-classes.hex", &(struct cache_value){.kind = CACHE_CLASSES,
                                                      .classes = {{285, 0.5f}, {7, 0.25f}},

@@ -62,10 +62,10 @@ static void what_must_not_be_kept_is_refused(void **state)
     value.embedding_size--;
     assert_int_equal(value_encode(&out, &value), 0);
 
-    struct cache_tensor tensor = {.datatype = DATATYPE_FP32,
-                                  .shape = {.rank = 1, .dims = {CACHE_VALUE_BYTES_MAX / 4 + 1}},
-                                  .data = large,
-                                  .size_bytes = sizeof large};
+    struct tensor tensor = {.datatype = DATATYPE_FP32,
+                            .shape = {.rank = 1, .dims = {CACHE_VALUE_BYTES_MAX / 4 + 1}},
+                            .data = large,
+                            .size_bytes = sizeof large};
     value = (struct cache_value){.kind = CACHE_TENSORS, .tensors = &tensor, .tensor_count = 1};
     assert_int_equal(value_encode(&out, &value), -E2BIG);
     tensor.size_bytes = 8;

@@ -176,10 +176,10 @@ static void normalising_makes_length_one(void **state)
 
 static float second_of_row_one(enum datatype datatype, const void *data)
 {
-    struct item_output output = {.datatype = datatype,
-                                 .shape = {2, {2, 2}},
-                                 .data = data,
-                                 .size_bytes = 4 * datatype_size(datatype)};
+    struct tensor output = {.datatype = datatype,
+                            .shape = {2, {2, 2}},
+                            .data = data,
+                            .size_bytes = 4 * datatype_size(datatype)};
     float *values = NULL;
     size_t count = 0;
     struct error error = {0};
@@ -222,7 +222,7 @@ static void rows_that_are_not_there_are_refused(void **state)
 {
     (void)state;
     static const float data[4] = {0};
-    static const struct item_output outputs[] = {
+    static const struct tensor outputs[] = {
         {.datatype = DATATYPE_FP32, .shape = {2, {1, 4}}, .data = data, .size_bytes = 16},
         {.datatype = DATATYPE_FP32, .shape = {2, {2, 4}}, .data = data, .size_bytes = 16},
         {.datatype = DATATYPE_FP32, .shape = {2, {2, 0}}, .data = data, .size_bytes = 0},
@@ -338,7 +338,7 @@ static void a_vector_is_one_row(void **state)
 {
     (void)state;
     float logits[] = {1, 2, 3};
-    struct item_output output = {
+    struct tensor output = {
         .datatype = DATATYPE_FP32, .shape = {1, {3}}, .data = logits, .size_bytes = sizeof logits};
     float *values = NULL;
     size_t count = 0;

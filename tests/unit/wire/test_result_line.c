@@ -138,7 +138,7 @@ static void outputs_come_back(void **state)
     (void)state;
     const int64_t numbers[] = {INT64_MIN, INT64_MAX};
     const uint16_t halves[] = {0x3555, 0x8000, 0x0001, 0x7bff};
-    const struct result_output outputs[] = {
+    const struct tensor outputs[] = {
         {.name = "n",
          .datatype = DATATYPE_INT64,
          .shape = {.rank = 2, .dims = {1, 2}},

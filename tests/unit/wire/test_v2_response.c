@@ -39,18 +39,19 @@ static void an_answer_is_one_json_object(void **state)
 {
     (void)state;
     const float values[] = {0.5F, -1, 0.1F, NAN};
-    const struct v2_bytes classes[] = {{.data = "0.5:0:a \"b\"", .size = 11},
-                                       {.data = "", .size = 0}};
+    static const char classes[] = "\v\0\0\0"
+                                  "0.5:0:a \"b\"\0\0\0";
     const struct v2_output outputs[] = {
-        {.name = "y",
-         .datatype = DATATYPE_FP32,
-         .shape = {.rank = 2, .dims = {2, 2}},
-         .data = values,
-         .size_bytes = sizeof values},
-        {.name = "c",
-         .datatype = DATATYPE_BYTES,
-         .shape = {.rank = 2, .dims = {1, 2}},
-         .elements = classes},
+        {.tensor.name = "y",
+         .tensor.datatype = DATATYPE_FP32,
+         .tensor.shape = {.rank = 2, .dims = {2, 2}},
+         .tensor.data = values,
+         .tensor.size_bytes = sizeof values},
+        {.tensor.name = "c",
+         .tensor.datatype = DATATYPE_BYTES,
+         .tensor.shape = {.rank = 2, .dims = {1, 2}},
+         .tensor.data = classes,
+         .tensor.size_bytes = sizeof classes},
     };
     const struct v2_response response = {.model_name = "m",
                                          .model_version = "1",
@@ -69,23 +70,24 @@ static void binary_outputs_follow_in_order(void **state)
 {
     (void)state;
     const unsigned char numbers[] = {1, 2, 3, 4};
-    const struct v2_bytes elements[] = {{.data = "ab", .size = 2}, {.data = "\xff", .size = 1}};
+    static const char elements[] = {2, 0, 0, 0, 'a', 'b', 1, 0, 0, 0, '\xff'};
     const struct v2_output outputs[] = {
-        {.name = "b",
-         .datatype = DATATYPE_BYTES,
-         .shape = {.rank = 1, .dims = {2}},
-         .elements = elements,
+        {.tensor.name = "b",
+         .tensor.datatype = DATATYPE_BYTES,
+         .tensor.shape = {.rank = 1, .dims = {2}},
+         .tensor.data = elements,
+         .tensor.size_bytes = sizeof elements,
          .binary = true},
-        {.name = "j",
-         .datatype = DATATYPE_UINT8,
-         .shape = {.rank = 1, .dims = {4}},
-         .data = numbers,
-         .size_bytes = 4},
-        {.name = "n",
-         .datatype = DATATYPE_UINT16,
-         .shape = {.rank = 1, .dims = {2}},
-         .data = numbers,
-         .size_bytes = 4,
+        {.tensor.name = "j",
+         .tensor.datatype = DATATYPE_UINT8,
+         .tensor.shape = {.rank = 1, .dims = {4}},
+         .tensor.data = numbers,
+         .tensor.size_bytes = 4},
+        {.tensor.name = "n",
+         .tensor.datatype = DATATYPE_UINT16,
+         .tensor.shape = {.rank = 1, .dims = {2}},
+         .tensor.data = numbers,
+         .tensor.size_bytes = 4,
          .binary = true},
     };
     const struct v2_response response = {
@@ -153,11 +155,12 @@ static void numbers_are_written_to_the_last_digit(void **state)
 static void what_json_cannot_hold_is_refused(void **state)
 {
     (void)state;
-    const struct v2_bytes bad = {.data = "\xff", .size = 1};
-    struct v2_output output = {.name = "y",
-                               .datatype = DATATYPE_BYTES,
-                               .shape = {.rank = 1, .dims = {1}},
-                               .elements = &bad};
+    static const char bad[] = {1, 0, 0, 0, '\xff'};
+    struct v2_output output = {.tensor.name = "y",
+                               .tensor.datatype = DATATYPE_BYTES,
+                               .tensor.shape = {.rank = 1, .dims = {1}},
+                               .tensor.data = bad,
+                               .tensor.size_bytes = sizeof bad};
     const struct v2_response response = {
         .model_name = "m", .model_version = "1", .outputs = &output, .output_count = 1};
     cleanup_buffer struct buffer json = BUFFER_INIT;
@@ -165,12 +168,12 @@ static void what_json_cannot_hold_is_refused(void **state)
     struct error error;
     assert_int_equal(v2_response_write(&response, &json, &binary, &error), -EDOM);
     assert_non_null(strstr(error.message, "output 'y'"));
-    output.datatype = DATATYPE_FP32;
-    output.data = "1234";
-    output.size_bytes = 3;
+    output.tensor.datatype = DATATYPE_FP32;
+    output.tensor.data = "1234";
+    output.tensor.size_bytes = 3;
     assert_int_equal(v2_response_write(&response, &json, &binary, &error), -EPROTO);
-    output.size_bytes = 4;
-    output.shape.dims[0] = -1;
+    output.tensor.size_bytes = 4;
+    output.tensor.shape.dims[0] = -1;
     assert_int_equal(v2_response_write(&response, &json, &binary, &error), -EPROTO);
 }
 
