@@ -21,11 +21,18 @@
 struct engine;       /* the environment: one a process */
 struct engine_model; /* one session */
 
-/* A file in memory, as the ONNX file names it. Borrowed until engine_load() returns. */
+/* A file in memory, by the name that the model file has for it. */
 struct engine_file {
     const char *path;
     const void *data;
     size_t size;
+};
+
+/* What a model is loaded from. Borrowed until load() returns. */
+struct engine_source {
+    struct engine_file model;
+    const struct engine_file *externals; /* files of tensor data */
+    size_t external_count;
 };
 
 /* What a model takes and gives. Initialisers that stand among the graph's inputs are no inputs.
@@ -55,8 +62,7 @@ struct engine_ops {
     const char *name;
     int (*open)(struct engine **ret_engine, struct error *error);
     void (*close)(struct engine *engine);
-    int (*load)(struct engine *engine, const struct engine_file *model,
-                const struct engine_file *externals, size_t external_count, unsigned threads,
+    int (*load)(struct engine *engine, const struct engine_source *source, unsigned threads,
                 struct engine_model **ret_model, struct error *error);
     void (*unload)(struct engine_model *model);
     const struct engine_signature *(*signature)(const struct engine_model *model);

@@ -5,7 +5,6 @@
  * The main thread then waits for situd to close the control socket.
  */
 #include <getopt.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,15 +168,6 @@ static int serve(struct worker *worker)
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* ONNX Runtime's StringNormalizer compares by this locale, and opens it when a session is made,
- * which the sandbox does not let it. The C library keeps one that is in use; where the system has
- * none, such a model is refused for that. */
-static void keep_locale(void)
-{
-    locale_t kept = newlocale(LC_ALL_MASK, "en_US.UTF-8", (locale_t)0);
-    (void)kept; /* to the end of the process */
-}
-
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -215,7 +205,6 @@ int main(int argc, char **argv)
         free(worker);
         return say("situ-worker: no such engine");
     }
-    keep_locale();
     if (worker->program.engine->open(&worker->program.environment, &error) < 0 ||
         sandbox_enter(&sandbox, &state, &error) < 0) {
         free(worker);

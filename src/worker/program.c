@@ -23,12 +23,13 @@ int program_add_file(struct program *program, const struct message_file *file, i
                      struct error *error)
 {
     cleanup_fd int owned = fd;
-    if (!file->is_model && program->file_count == LIMIT_PACKAGE_FILES) {
+    struct engine_source *source = &program->source;
+    if (!file->is_model && source->external_count == LIMIT_PACKAGE_FILES) {
         return error_set(error, ERROR_TOO_LARGE, "more than %u files in the package",
                          LIMIT_PACKAGE_FILES);
     }
     struct engine_file *place =
-        file->is_model ? &program->onnx : &program->files[program->file_count];
+        file->is_model ? &source->model : &program->externals[source->external_count];
     static const char nothing[1];
     void *data = NULL;
     if (file->size_bytes > 0) {
@@ -44,7 +45,8 @@ int program_add_file(struct program *program, const struct message_file *file, i
     }
     *place = (struct engine_file){path, data ? data : nothing, file->size_bytes};
     if (!file->is_model) {
-        program->file_count++;
+        source->externals = program->externals;
+        source->external_count++;
     }
     return 0;
 }
@@ -60,11 +62,11 @@ static void release_file(struct engine_file *file)
 
 void program_release_files(struct program *program)
 {
-    release_file(&program->onnx);
-    for (size_t i = 0; i < program->file_count; i++) {
-        release_file(&program->files[i]);
+    release_file(&program->source.model);
+    for (size_t i = 0; i < program->source.external_count; i++) {
+        release_file(&program->externals[i]);
     }
-    program->file_count = 0;
+    program->source.external_count = 0;
 }
 
 static bool is_channels(int64_t dim)
@@ -326,11 +328,11 @@ static int trial_run(struct program *program, struct error *error)
 
 int program_load(struct program *program, const struct message_load *load, struct error *error)
 {
-    if (!program->onnx.path) {
+    if (!program->source.model.path) {
         return error_set(error, ERROR_INTERNAL, "no model file was handed over");
     }
-    int r = program->engine->load(program->environment, &program->onnx, program->files,
-                                  program->file_count, 1, &program->model, error);
+    int r =
+        program->engine->load(program->environment, &program->source, 1, &program->model, error);
     if (r < 0) {
         return r;
     }
@@ -339,11 +341,11 @@ int program_load(struct program *program, const struct message_load *load, struc
     program->pipeline = load->pipeline;
     if (program->has_pipeline) {
         r = match_pipeline(program, error);
+        if (r < 0) {
+            return r;
+        }
     }
-    if (r == 0) {
-        r = trial_run(program, error);
-    }
-    return r;
+    return trial_run(program, error);
 }
 
 void program_load_all_cores(struct program *program, const struct message_load *load)
@@ -351,8 +353,8 @@ void program_load_all_cores(struct program *program, const struct message_load *
     struct engine_model *model = NULL;
     struct error ignored;
     if (load->cores > 1 && program->run_ns >= load->slow_run_ns &&
-        program->engine->load(program->environment, &program->onnx, program->files,
-                              program->file_count, load->cores, &model, &ignored) == 0) {
+        program->engine->load(program->environment, &program->source, load->cores, &model,
+                              &ignored) == 0) {
         atomic_store(&program->all_cores, model);
     }
 }

@@ -33,12 +33,11 @@ struct program {
     char reason[MESSAGE_TEXT_SIZE];
     int64_t run_ns;
 
-    struct engine_file files[LIMIT_PACKAGE_FILES]; /* mapped; path owned */
-    size_t file_count;
-    struct engine_file onnx; /* mapped; path owned */
+    struct engine_source source; /* mapped until the model is loaded; the paths are owned */
+    struct engine_file externals[LIMIT_PACKAGE_FILES]; /* those of `source` */
 };
 
-/* Takes the file's descriptor over (maps and closes it). */
+/* Maps the file; takes over its descriptor. */
 must_check int program_add_file(struct program *program, const struct message_file *file, int fd,
                                 struct error *error);
 
@@ -51,7 +50,7 @@ must_check int program_load(struct program *program, const struct message_load *
 /* After LOADED: makes the all-cores session where the model is slow; a failure is not an error. */
 void program_load_all_cores(struct program *program, const struct message_load *load);
 
-/* Lets go of the mapped files. */
+/* Unmaps the files. */
 void program_release_files(struct program *program);
 
 #endif

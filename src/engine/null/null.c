@@ -60,24 +60,9 @@ static int parse_line(struct engine_model *model, const char *line, struct error
     return 0;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the seam's parameters are what a load is made of */
-static int null_load(struct engine *engine, const struct engine_file *file,
-                     const struct engine_file *externals, size_t external_count, unsigned threads,
-                     struct engine_model **ret_model, struct error *error)
+static int parse_text(struct engine_model *model, const struct engine_file *file,
+                      struct error *error)
 {
-    (void)engine;
-    (void)externals;
-    (void)external_count;
-    (void)threads;
-    struct engine_model *model = calloc(1, sizeof *model);
-    if (!model) {
-        return error_memory(error, NULL);
-    }
-    model->crash_from = model->hang_from = model->socket_from = 1e30f;
-    model->signature.input_count = model->signature.output_count = 1;
-    model->signature.inputs[0] =
-        (struct tensor_info){"pixel_values", DATATYPE_FP32, {4, {-1, 3, EDGE, EDGE}}};
-    model->signature.outputs[0] = (struct tensor_info){"logits", DATATYPE_FP32, {2, {-1, CLASSES}}};
     const char *text = file->data;
     size_t start = 0;
     for (size_t i = 0; i <= file->size; i++) {
@@ -91,9 +76,30 @@ static int null_load(struct engine *engine, const struct engine_file *file,
         start = i + 1;
         int r = parse_line(model, line, error);
         if (r < 0) {
-            free(model);
             return r;
         }
+    }
+    return 0;
+}
+
+static int null_load(struct engine *engine, const struct engine_source *source, unsigned threads,
+                     struct engine_model **ret_model, struct error *error)
+{
+    (void)engine;
+    (void)threads;
+    struct engine_model *model = calloc(1, sizeof *model);
+    if (!model) {
+        return error_memory(error, NULL);
+    }
+    model->crash_from = model->hang_from = model->socket_from = 1e30f;
+    model->signature.input_count = model->signature.output_count = 1;
+    model->signature.inputs[0] =
+        (struct tensor_info){"pixel_values", DATATYPE_FP32, {4, {-1, 3, EDGE, EDGE}}};
+    model->signature.outputs[0] = (struct tensor_info){"logits", DATATYPE_FP32, {2, {-1, CLASSES}}};
+    int r = parse_text(model, &source->model, error);
+    if (r < 0) {
+        free(model);
+        return r;
     }
     *ret_model = model;
     return 0;

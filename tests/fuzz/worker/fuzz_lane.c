@@ -16,14 +16,14 @@ static struct program *make_program(void)
 {
     static struct program program;
     static const char text[] = "sleep 0\n";
-    struct engine_file file = {"model.onnx", text, sizeof text - 1};
+    struct engine_source source = {.model = {"model.onnx", text, sizeof text - 1}};
     struct error error = {0};
     if (program.engine) {
         return &program;
     }
     program.engine = &engine_null;
     if (program.engine->open(&program.environment, &error) < 0 ||
-        program.engine->load(program.environment, &file, NULL, 0, 1, &program.model, &error) < 0) {
+        program.engine->load(program.environment, &source, 1, &program.model, &error) < 0) {
         abort();
     }
     program.signature = program.engine->signature(program.model);
