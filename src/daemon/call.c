@@ -127,8 +127,7 @@ void call_respond(struct call *call, unsigned status, const char *content_type, 
         return;
     }
     unsigned sent = http_prepare_buffer(call->request, status, content_type, body, headers);
-    metrics_count_status(call->model ? &call->model->requests : &call->service->other_requests,
-                         sent);
+    metrics_count_status(call->model ? &call->model->requests : &call->api->other_requests, sent);
     http_respond_prepared(call->request);
 }
 
@@ -139,8 +138,7 @@ void call_respond_source(struct call *call, const char *content_type,
         source->free(source->context);
         return;
     }
-    metrics_count_status(call->model ? &call->model->requests : &call->service->other_requests,
-                         200);
+    metrics_count_status(call->model ? &call->model->requests : &call->api->other_requests, 200);
     http_respond_source(call->request, content_type, source, headers);
 }
 
@@ -148,7 +146,7 @@ void call_begin_stream(struct call *call, const char *content_type, size_t low_w
                        http_drained drained, void *context)
 {
     if (!atomic_exchange(&call->answered, true)) {
-        metrics_count_status(call->model ? &call->model->requests : &call->service->other_requests,
+        metrics_count_status(call->model ? &call->model->requests : &call->api->other_requests,
                              200);
     }
     http_stream_begin(call->request, content_type, NULL, low_water, drained, context);

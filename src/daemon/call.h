@@ -13,7 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "daemon/service.h"
+#include "daemon/api.h"
 #include "http/http.h"
 
 enum { CALL_CAPTURES = 4 };
@@ -22,7 +22,8 @@ struct route;
 
 struct call {
     atomic_uint references;
-    struct service *service;      /* borrowed */
+    struct api *api;              /* borrowed */
+    struct service *service;      /* borrowed; the api's */
     struct http_request *request; /* borrowed by HTTP's reference, owned by ours */
     const struct route *route;    /* NULL: none; see routes.h */
     char *path;                   /* owned; cut into pieces */

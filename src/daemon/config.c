@@ -16,7 +16,6 @@
 
 #include "base/limits.h"
 #include "cache/cache.h"
-#include "daemon/listen.h"
 #include "model/package.h"
 #include "store/exclusion.h"
 
@@ -608,9 +607,6 @@ int config_check(const struct config *config, struct error *error)
     if (config->lanes >= LIMIT_LANES) {
         return error_set(error, ERROR_MALFORMED, "lanes: at most %u", LIMIT_LANES - 1);
     }
-    if (config->listen_count > LISTEN_MAX) {
-        return error_set(error, ERROR_MALFORMED, "at most %d addresses to listen on", LISTEN_MAX);
-    }
     int r = 0;
     if (config->check_only) {
         warn_of_stores(config);
@@ -634,9 +630,6 @@ int config_check(const struct config *config, struct error *error)
     if (r == 0 && !config->tls_certificate != !config->tls_key) {
         r = error_set(error, ERROR_MALFORMED,
                       "tls_certificate and tls_key go together: one of them is missing");
-    }
-    for (size_t i = 0; i < config->listen_count && r == 0; i++) {
-        r = listen_check(config, config->listen[i], error);
     }
     return r;
 }

@@ -77,8 +77,8 @@ must_check enum config_outcome config_read(int argc, char **argv, struct config 
 must_check int config_set(struct config *config, const char *section, const char *name,
                           const char *value, struct error *error);
 
-/* What a whole configuration must satisfy: stores exist, files are readable, addresses beyond
- * loopback are guarded. */
+/* What a whole configuration must satisfy, but for its addresses: it serves something, its files
+ * are readable. */
 must_check int config_check(const struct config *config, struct error *error);
 
 /* Writes the names of settings that differ and that a reload does not take (all but stores, tokens

@@ -399,11 +399,11 @@ static void run(struct call *call)
 
 void route_index_duplicates(struct call *call)
 {
-    struct service *service = call->service;
-    if (atomic_fetch_add(&service->duplicates_running, 1) < AT_ONCE) {
+    struct api *api = call->api;
+    if (atomic_fetch_add(&api->duplicates_running, 1) < AT_ONCE) {
         run(call);
     } else {
         call_respond_status(call, 429, "others look for duplicates; try again later");
     }
-    atomic_fetch_sub(&service->duplicates_running, 1);
+    atomic_fetch_sub(&api->duplicates_running, 1);
 }

@@ -19,7 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/config.h"
+#include "daemon/api.h"
 
 enum { BACKLOG = 1024, SYSTEMD_FIRST_FD = 3 };
 
@@ -98,7 +98,7 @@ static int check_guard(const struct config *config, const char *address, bool lo
     return 0;
 }
 
-int listen_check(const struct config *config, const char *address, struct error *error)
+static int check_address(const struct config *config, const char *address, struct error *error)
 {
     if (strncmp(address, unix_prefix, strlen(unix_prefix)) == 0) {
         size_t length = strlen(address) - strlen(unix_prefix);
@@ -114,6 +114,18 @@ int listen_check(const struct config *config, const char *address, struct error 
     if (r == 0) {
         r = check_guard(config, address, is_loopback(info->ai_addr), error);
         freeaddrinfo(info);
+    }
+    return r;
+}
+
+int listen_check_config(const struct config *config, struct error *error)
+{
+    if (config->listen_count > LISTEN_MAX) {
+        return error_set(error, ERROR_MALFORMED, "at most %d addresses to listen on", LISTEN_MAX);
+    }
+    int r = 0;
+    for (size_t i = 0; i < config->listen_count && r == 0; i++) {
+        r = check_address(config, config->listen[i], error);
     }
     return r;
 }
@@ -137,7 +149,7 @@ static int clear_stale_socket(const struct sockaddr_un *un, const char *address,
 }
 
 static int open_unix(const struct config *config, const char *address,
-                     struct listen_socket *ret_socket, struct error *error)
+                     struct api_listener *ret_listener, struct error *error)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     (void)snprintf(un.sun_path, sizeof un.sun_path, "%s", address + strlen(unix_prefix));
@@ -165,13 +177,13 @@ static int open_unix(const struct config *config, const char *address,
     if (chmod(un.sun_path, config->socket_mode) < 0 || listen(fd, BACKLOG) < 0) {
         return system_error(error, address, "listen");
     }
-    ret_socket->guard = GUARD_UNIX;
-    ret_socket->fd = take_fd(&fd);
+    ret_listener->guard = API_GUARD_UNIX;
+    ret_listener->fd = take_fd(&fd);
     return 0;
 }
 
 static int open_tcp(const struct config *config, const char *address,
-                    struct listen_socket *ret_socket, struct error *error)
+                    struct api_listener *ret_listener, struct error *error)
 {
     struct addrinfo *info = NULL;
     int r = resolve(address, &info, error);
@@ -192,27 +204,27 @@ static int open_tcp(const struct config *config, const char *address,
     }
     freeaddrinfo(info);
     if (r == 0) {
-        ret_socket->guard = loopback ? GUARD_LOOPBACK : GUARD_REMOTE;
-        ret_socket->fd = take_fd(&fd);
+        ret_listener->guard = loopback ? API_GUARD_LOOPBACK : API_GUARD_REMOTE;
+        ret_listener->fd = take_fd(&fd);
     }
     return r;
 }
 
 static int open_one(const struct config *config, const char *address,
-                    struct listen_socket *ret_socket, struct error *error)
+                    struct api_listener *ret_listener, struct error *error)
 {
-    int r = listen_check(config, address, error);
+    int r = check_address(config, address, error);
     if (r < 0) {
         return r;
     }
-    (void)snprintf(ret_socket->address, sizeof ret_socket->address, "%s", address);
+    (void)snprintf(ret_listener->address, sizeof ret_listener->address, "%s", address);
     return strncmp(address, unix_prefix, strlen(unix_prefix)) == 0
-               ? open_unix(config, address, ret_socket, error)
-               : open_tcp(config, address, ret_socket, error);
+               ? open_unix(config, address, ret_listener, error)
+               : open_tcp(config, address, ret_listener, error);
 }
 
 /* Sockets from systemd: LISTEN_PID is this process, LISTEN_FDS of them from descriptor 3 on. */
-static int take_activated(const struct config *config, struct listen_socket *ret_sockets,
+static int take_activated(const struct config *config, struct api_listener *ret_listeners,
                           unsigned *ret_count, struct error *error)
 {
     /* NOLINTBEGIN(concurrency-mt-unsafe): before any thread */
@@ -224,7 +236,7 @@ static int take_activated(const struct config *config, struct listen_socket *ret
     }
     long count = strtol(fds, NULL, 10);
     for (long i = 0; i < count && i < LISTEN_MAX; i++) {
-        struct listen_socket *sock = &ret_sockets[*ret_count];
+        struct api_listener *sock = &ret_listeners[*ret_count];
         struct sockaddr_storage bound = {0};
         socklen_t size = sizeof bound;
         int fd = SYSTEMD_FIRST_FD + (int)i;
@@ -236,10 +248,10 @@ static int take_activated(const struct config *config, struct listen_socket *ret
         bool loopback = is_loopback((struct sockaddr *)&bound);
         sock->fd = fd;
         (void)snprintf(sock->address, sizeof sock->address, "systemd:%d", fd);
-        sock->guard = bound.ss_family == AF_UNIX ? GUARD_UNIX
-                      : loopback                 ? GUARD_LOOPBACK
-                                                 : GUARD_REMOTE;
-        if (sock->guard == GUARD_REMOTE) {
+        sock->guard = bound.ss_family == AF_UNIX ? API_GUARD_UNIX
+                      : loopback                 ? API_GUARD_LOOPBACK
+                                                 : API_GUARD_REMOTE;
+        if (sock->guard == API_GUARD_REMOTE) {
             int r = check_guard(config, sock->address, false, error);
             if (r < 0) {
                 return r;
@@ -250,30 +262,39 @@ static int take_activated(const struct config *config, struct listen_socket *ret
     return 0;
 }
 
-int listen_open(const struct config *config, struct listen_socket *ret_sockets, unsigned *ret_count,
-                struct error *error)
+int listen_open(const struct config *config, struct api_listener *ret_listeners,
+                unsigned *ret_count, struct error *error)
 {
     *ret_count = 0;
-    int r = take_activated(config, ret_sockets, ret_count, error);
+    int r = take_activated(config, ret_listeners, ret_count, error);
     if (r < 0 || (*ret_count > 0 && config->listen_count == 0)) {
         return r;
     }
     for (size_t i = 0; i < config->listen_count && r == 0 && *ret_count < LISTEN_MAX; i++) {
-        r = open_one(config, config->listen[i], &ret_sockets[*ret_count], error);
+        r = open_one(config, config->listen[i], &ret_listeners[*ret_count], error);
         *ret_count += r == 0;
     }
     if (config->listen_count > 0 || r < 0) {
         return r;
     }
     if (access("/run/situ", W_OK) == 0) {
-        r = open_one(config, "unix:/run/situ/situd.sock", &ret_sockets[*ret_count], error);
+        r = open_one(config, "unix:/run/situ/situd.sock", &ret_listeners[*ret_count], error);
         *ret_count += r == 0;
     }
     if (r == 0) {
-        r = open_one(config, "127.0.0.1:7433", &ret_sockets[*ret_count], error);
+        r = open_one(config, "127.0.0.1:7433", &ret_listeners[*ret_count], error);
         *ret_count += r == 0;
     }
     return r;
+}
+
+void listen_unlink(const struct api_listener *listeners, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (strncmp(listeners[i].address, unix_prefix, strlen(unix_prefix)) == 0) {
+            (void)unlink(listeners[i].address + strlen(unix_prefix));
+        }
+    }
 }
 
 void listen_notify(const char *state)

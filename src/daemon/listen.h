@@ -10,31 +10,23 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
+struct api_listener;
 struct config;
-
-enum listen_guard {
-    GUARD_UNIX,     /* the socket's mode decides */
-    GUARD_LOOPBACK, /* Host is checked */
-    GUARD_REMOTE,   /* TLS and token, or insecure */
-};
-
-struct listen_socket {
-    int fd;
-    enum listen_guard guard;
-    char address[128]; /* for the log */
-};
 
 enum { LISTEN_MAX = 16, DEFAULT_PORT = 7433 };
 
-/* 0 where the address is well formed and guarded as its kind demands. */
-must_check int listen_check(const struct config *config, const char *address, struct error *error);
+/* Whether each configured address is well formed and guarded as its kind demands. */
+must_check int listen_check_config(const struct config *config, struct error *error);
 
 /* Opens all sockets: those that systemd handed over and the configured ones; where there are
  * neither, the defaults:
  * 127.0.0.1:7433, and unix:/run/situ/situd.sock where /run/situ can be written. The descriptors are
  * the caller's. */
-must_check int listen_open(const struct config *config, struct listen_socket *ret_sockets,
+must_check int listen_open(const struct config *config, struct api_listener *ret_listeners,
                            unsigned *ret_count, struct error *error);
+
+/* Removes the files of unix sockets that listen_open() made. */
+void listen_unlink(const struct api_listener *listeners, unsigned count);
 
 /* Tells systemd: "READY=1", "STOPPING=1". Nothing happens without $NOTIFY_SOCKET. */
 void listen_notify(const char *state);

@@ -7,9 +7,9 @@
 #ifndef SITU_DAEMON_RELOAD_H
 #define SITU_DAEMON_RELOAD_H
 
-#include "daemon/service.h"
+struct api;
 
 /* The arguments of main(): the command line goes before the file again. Main thread. */
-void reload(struct service *service, int argc, char **argv);
+void reload(struct api *api, int argc, char **argv);
 
 #endif

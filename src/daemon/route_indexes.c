@@ -218,7 +218,7 @@ void route_index_remove(struct call *call)
         call_respond_error(call, &error);
         return;
     }
-    index_metrics_drop(&call->service->index_metrics, call->captures[0]);
+    index_metrics_drop(&call->api->index_metrics, call->captures[0]);
     call_log(call, "index_removed", "index=%s", call->captures[0]);
     cleanup_buffer struct buffer empty = BUFFER_INIT;
     call_respond(call, 204, NULL, &empty, NULL);

@@ -79,7 +79,7 @@ static struct single *single_new(struct call *call)
     single->request.items = &single->item;
     single->request.item_count = 1;
     single->request.top = top;
-    single->request.answers = &call->service->answers;
+    single->request.answers = &call->api->answers;
     single->request.no_cache = cache && strcmp(cache, "0") == 0;
     single->request.deadline_ns =
         clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;

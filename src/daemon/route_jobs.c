@@ -198,7 +198,7 @@ void route_job_create(struct call *call)
             .wait = true, .progress = query_is(call, "progress", "1"), .first = &info};
         call->state = NULL;
         creation_free(creation);
-        job_streams_follow(call->service->job_streams, call, info.spec.id, &options);
+        job_streams_follow(call->api->job_streams, call, info.spec.id, &options);
     } else {
         respond_job(call, existing ? 200 : 201, &info);
     }
@@ -252,7 +252,7 @@ void route_job_results(struct call *call)
     size_t after = 0;
     if (call_query_number(call, "after", 0, SIZE_MAX, 0, &after)) {
         options.after = after;
-        job_streams_follow(call->service->job_streams, call, call->captures[0], &options);
+        job_streams_follow(call->api->job_streams, call, call->captures[0], &options);
     }
 }
 

@@ -58,7 +58,7 @@ static void release(struct search *search)
 {
     struct call *call = search->call;
     retrieval_use_free(take_ptr(search->use));
-    index_metrics_observe(&call->service->index_metrics, call->captures[0],
+    index_metrics_observe(&call->api->index_metrics, call->captures[0],
                           clock_now_ns() - search->began_ns);
 }
 

@@ -21,7 +21,7 @@ void route_status(struct call *call)
     struct dispatch_status status;
     struct http_totals totals;
     dispatch_get_status(service->dispatch, &status);
-    http_server_totals(service->http, &totals);
+    http_server_totals(call->api->http, &totals);
     cleanup_buffer struct buffer body = BUFFER_INIT;
     buffer_printf(&body, "{\"version\":\"%s\",\"state\":\"%s\",\"uptime_s\":%.1f", SITU_VERSION,
                   atomic_load(&service->stopping) ? "stopping" : "ready",
@@ -60,14 +60,14 @@ static void write_value(struct buffer *out, const char *name, const char *type, 
                   value);
 }
 
-static void write_requests(struct buffer *out, struct service *service)
+static void write_requests(struct buffer *out, struct api *api)
 {
     struct model **models = NULL;
     size_t count = 0;
     buffer_append_text(out, "# HELP situ_requests_total Answers by model and HTTP status\n"
                             "# TYPE situ_requests_total counter\n");
-    metrics_write_statuses(&service->other_requests, "", out);
-    if (models_list(service->models, &models, &count) == 0) {
+    metrics_write_statuses(&api->other_requests, "", out);
+    if (models_list(api->service->models, &models, &count) == 0) {
         for (size_t i = 0; i < count; i++) {
             char name[LIMIT_MODEL_NAME + MODEL_VERSION_SIZE + 2];
             (void)snprintf(name, sizeof name, "%s@%s", models[i]->name, models[i]->version);
@@ -125,12 +125,12 @@ static uint64_t damaged_of(const struct retrieval_info *info)
     return info->index.damaged;
 }
 
-static void write_indexes(struct buffer *out, struct service *service)
+static void write_indexes(struct buffer *out, struct api *api)
 {
     struct retrieval_info *infos = NULL;
     size_t count = 0;
-    index_metrics_write(&service->index_metrics, out);
-    if (retrieval_list(service->retrieval, &infos, &count) < 0) {
+    index_metrics_write(&api->index_metrics, out);
+    if (retrieval_list(api->service->retrieval, &infos, &count) < 0) {
         return;
     }
     write_gauge(out, "situ_index_rows", "Objects in an index", infos, count, rows_of);
@@ -177,21 +177,21 @@ void route_metrics(struct call *call)
     struct dispatch_status status;
     struct http_totals totals;
     dispatch_get_status(service->dispatch, &status);
-    http_server_totals(service->http, &totals);
+    http_server_totals(call->api->http, &totals);
     cleanup_buffer struct buffer body = BUFFER_INIT;
     write_program(&body, service);
-    write_requests(&body, service);
+    write_requests(&body, call->api);
     write_jobs(&body, service->jobs);
     metrics_write(&service->metrics, &body);
     stores_write_metrics(&body, service->stores);
     write_cache(&body, service->cache);
-    write_indexes(&body, service);
+    write_indexes(&body, call->api);
     write_value(&body, "situ_lanes", "gauge", "Lanes in all", service->lane_count);
     write_value(&body, "situ_queue_length", "gauge", "Objects that wait", status.queued);
     write_value(&body, "situ_load_waiters", "gauge", "Requests that wait for a model to be loaded",
                 status.waiting);
     write_value(&body, "situ_answer_bytes", "gauge", "Answers that are made or wait to be sent",
-                atomic_load(&service->answers.used));
+                atomic_load(&call->api->answers.used));
     write_value(&body, "situ_workers", "gauge", "Worker processes", status.workers);
     write_value(&body, "situ_models_loaded", "gauge", "Models in workers", status.models_loaded);
     write_value(&body, "situ_worker_memory_bytes", "gauge",

@@ -721,7 +721,7 @@ static void infer(struct call *call)
     call->free_state = free_v2;
     queue_source_init(&v2->request.source, QUEUE_INTERACTIVE);
     v2->request.model = call->model;
-    v2->request.answers = &call->service->answers;
+    v2->request.answers = &call->api->answers;
     v2->request.done = v2_item_done;
     v2->request.owner = call;
     v2->request.deadline_ns =

@@ -10,7 +10,6 @@
 
 #include "base/limits.h"
 #include "daemon/access_log.h"
-#include "daemon/listen.h"
 
 enum route_body {
     BODY_NONE,
@@ -186,10 +185,10 @@ static bool is_loopback_name(const char *host)
 
 /* A web page can have a browser send a body to another origin without being asked about where its
  * type is none of JSON and bytes; a browser then says so by Origin, and reaches no unix socket. */
-static bool check_type(struct call *call, const struct listen_socket *listener)
+static bool check_type(struct call *call, const struct api_listener *listener)
 {
     const char *type = http_request_header(call->request, "Content-Type");
-    bool is_unix = listener->guard == GUARD_UNIX;
+    bool is_unix = listener->guard == API_GUARD_UNIX;
     if (call->route->body == BODY_NONE || call_content_type_is(call, "application/json") ||
         call_content_type_is(call, "application/octet-stream")) {
         return true;
@@ -216,16 +215,15 @@ static bool check_type(struct call *call, const struct listen_socket *listener)
 
 static bool check_guards(struct call *call)
 {
-    const struct listen_socket *listener = http_request_listener_user(call->request);
+    const struct api_listener *listener = http_request_listener_user(call->request);
     const char *host = http_request_header(call->request, "Host");
-    if (listener->guard == GUARD_LOOPBACK && (!host || !is_loopback_name(host))) {
+    if (listener->guard == API_GUARD_LOOPBACK && (!host || !is_loopback_name(host))) {
         call_respond_status(call, 403, "Host must be localhost or a loopback address here");
         return false;
     }
     bool health = strncmp(call->route->pattern, "/v2/health/", 11) == 0;
-    if (listener->guard != GUARD_UNIX && !health &&
-        !secrets_admit(&call->service->secrets,
-                       http_request_header(call->request, "Authorization"))) {
+    if (listener->guard != API_GUARD_UNIX && !health &&
+        !secrets_admit(&call->api->secrets, http_request_header(call->request, "Authorization"))) {
         static const char *const challenge[] = {"WWW-Authenticate", "Bearer", NULL};
         cleanup_buffer struct buffer body = BUFFER_INIT;
         buffer_append_text(&body, "{\"error\":\"a token is needed: Authorization: Bearer TOKEN\","
@@ -312,7 +310,7 @@ static void accept_body(struct call *call)
 
 static void on_begin(void *context, struct http_request *request)
 {
-    struct service *service = context;
+    struct api *api = context;
     struct call *call = calloc(1, sizeof *call);
     if (call) {
         call->path = strdup(http_request_path(request));
@@ -323,14 +321,15 @@ static void on_begin(void *context, struct http_request *request)
         return;
     }
     atomic_store(&call->references, 1);
-    call->service = service;
+    call->api = api;
+    call->service = api->service;
     call->request = http_request_ref(request);
     http_request_set_user(request, call);
     bool path_known = false;
     call->route = find_route(call, http_request_method(request), &path_known);
     if (!call->route) {
         refuse_unknown(call, path_known);
-    } else if (atomic_load(&service->stopping)) {
+    } else if (atomic_load(&api->service->stopping)) {
         call_respond_status(call, 503, "situd is stopping");
     } else if (check_guards(call)) {
         accept_body(call);
@@ -398,11 +397,11 @@ static void on_end(void *context, struct http_request *request, bool client_gone
     call_unref(call);
 }
 
-struct http_handler routes_handler(struct service *service)
+struct http_handler routes_handler(struct api *api)
 {
     return (struct http_handler){.begin = on_begin,
                                  .ready = on_ready,
                                  .end = on_end,
-                                 .served = service->config.access_log ? access_log : NULL,
-                                 .context = service};
+                                 .served = api->service->config.access_log ? access_log : NULL,
+                                 .context = api};
 }

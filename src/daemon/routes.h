@@ -9,7 +9,7 @@
 #include "daemon/call.h"
 
 /* The handler for http_server_new(). */
-struct http_handler routes_handler(struct service *service);
+struct http_handler routes_handler(struct api *api);
 
 /* Routes, by room of the interface. */
 void route_infer_stored(struct call *call);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the routes share: the running daemon. Made by main(), constant afterwards but for what the
- * parts guard themselves.
+ * The assembled engine: stores, models, lanes, jobs and indexes, without an interface. The
+ * interface above asks its parts directly; each guards itself, all else is constant once
+ * service_start() has returned.
  */
 #ifndef SITU_DAEMON_SERVICE_H
 #define SITU_DAEMON_SERVICE_H
@@ -13,11 +14,10 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/cleanup.h"
+#include "base/error.h"
 #include "daemon/config.h"
-#include "daemon/index_metrics.h"
-#include "daemon/secrets.h"
 #include "daemon/stores.h"
-#include "http/http.h"
 #include "infer/dispatch.h"
 #include "infer/metrics.h"
 #include "infer/models.h"
@@ -27,46 +27,64 @@
 #include "retrieval/retrieval.h"
 #include "store/store.h"
 
-struct job_streams;
 struct search_pool;
 
 struct service {
-    struct config config;
-    struct stores *stores; /* owned */
-    struct models *models;
+    struct config config;    /* owned */
+    struct models *models;   /* owned, as all down to the search threads; NULL: not started */
+    struct stores *stores;   /* NULL */
+    struct reuse *cache;     /* NULL: none is configured */
     struct tasks *tasks;     /* requests about jobs, indexes and models */
     struct tasks *loads;     /* models on their way into workers */
     struct tasks *trials;    /* the same for models that are being added */
     struct tasks *listings;  /* of stores */
     struct tasks *transfers; /* packages, vectors and large bodies */
-    struct reuse *cache;     /* owned; NULL: none */
     struct dispatch *dispatch;
-    struct jobs *jobs;               /* owned */
-    struct job_streams *job_streams; /* owned */
-    struct retrieval *retrieval;     /* owned */
-    struct search_pool *search_pool; /* owned */
-    struct index_metrics index_metrics;
-    atomic_uint duplicates_running;
-    struct http_server *http;
-    struct budget answers; /* of all requests: what is made or waits to be sent */
+    struct jobs *jobs;
+    struct retrieval *retrieval;
+    struct search_pool *search_pool;
     struct metrics metrics;
-    struct status_counts other_requests; /* those that name no model */
-    struct secrets secrets;
     int state_fd;  /* holds the state directory's lock; -1: none */
     char *warning; /* owned; what the sandbox lacks here, or NULL */
     int landlock_abi;
     bool seccomp;
     uint32_t cores;
     uint32_t lane_count;
-    uint64_t descriptors; /* the hard limit */
+    int lane_cpus[LIMIT_LANES]; /* of each lane; -1: it floats */
     int64_t started_ns;
     struct timespec started_at; /* by the wall clock, as it was then */
     atomic_bool stopping;
+    size_t step_count;      /* steps of the start that were begun; see service.c */
     pthread_t jobs_stopper; /* where it was started: it stops the jobs */
     bool has_jobs_stopper;
     atomic_bool jobs_stopped;
-    atomic_bool halted; /* lanes, jobs and connections are over */
 };
+
+/* Nothing is started. The caller fills in `config` next. */
+void service_init(struct service *service);
+
+/* Opens what is on the disk: the state directory, models, stores, the result cache. ERROR_CONFLICT
+ * where another situd has the state directory. */
+must_check int service_open(struct service *service, struct error *error);
+
+/* Starts what runs: lanes, jobs, indexes, search threads. */
+must_check int service_start(struct service *service, struct error *error);
+
+/* Takes over the stores of another configuration, checked; see stores_reload(). Main thread. */
+must_check int service_reload_stores(struct service *service, const struct config *fresh,
+                                     struct error *error);
+
+/* The end, in this order; each is fine after a start that failed. */
+
+/* Jobs and indexes begin to stop, on a thread of their own. Items still run. */
+void service_begin_stop(struct service *service);
+bool service_jobs_stopped(struct service *service);
+/* Ends the lanes and waits for jobs, which is for ever where a store does not answer. */
+void service_halt(struct service *service);
+/* Waits for tasks and searches, after which nothing calls back into who asked for it. False: a task
+ * does not end; the service must not be freed. */
+must_check bool service_drain(struct service *service);
+void service_done(struct service *service);
 
 /* The store of that name, or NULL with ERROR_NOT_FOUND. */
 struct store *service_store_find(struct service *service, const char *name, size_t length,
