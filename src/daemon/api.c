@@ -6,9 +6,9 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "daemon/descriptors.h"
 #include "daemon/job_streams.h"
 #include "daemon/routes.h"
+#include "service/descriptors.h"
 
 void api_init(struct api *api, struct service *service)
 {

@@ -13,8 +13,8 @@
 #include "base/error.h"
 #include "daemon/index_metrics.h"
 #include "daemon/secrets.h"
-#include "daemon/service.h"
 #include "http/http.h"
+#include "service/service.h"
 
 struct job_streams;
 

@@ -13,11 +13,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "daemon/groups.h"
 #include "daemon/line_stream.h"
 #include "daemon/routes.h"
-#include "daemon/search_pool.h"
 #include "data/object_name.h"
+#include "service/groups.h"
+#include "service/search_pool.h"
 #include "wire/search_request.h"
 #include "wire/search_response.h"
 

@@ -15,9 +15,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/api.h"
-#include "daemon/descriptors.h"
 #include "daemon/listen.h"
 #include "daemon/reload.h"
+#include "service/descriptors.h"
 
 enum { POLL_MS = 10 };
 

@@ -6,7 +6,7 @@
 #define SITU_DAEMON_MODEL_JSON_H
 
 #include "base/buffer.h"
-#include "daemon/service.h"
+#include "service/service.h"
 
 /* The short form, of the list; with `full` also inputs, outputs, pipeline, family and notes. */
 void model_write_json(struct buffer *out, struct service *service, struct model *model, bool full);

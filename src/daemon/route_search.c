@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "daemon/index_metrics.h"
 #include "daemon/routes.h"
-#include "daemon/search_pool.h"
+#include "service/search_pool.h"
 #include "wire/search_request.h"
 #include "wire/search_response.h"
 

@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "daemon/config.h"
+#include "service/config.h"
 
 struct tokens;
 

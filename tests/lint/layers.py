@@ -44,7 +44,7 @@ FOREIGN = {
     r"(jpeglib|jerror|turbojpeg|spng|png)\.h|webp/": {"media"},
     r"lmdb\.h": {"mdb"},
     r"openssl/": {"model", "cache"},
-    r"ini\.h": {"daemon"},
+    r"ini\.h": {"service"},
     r"seccomp\.h|linux/landlock\.h": {"worker"},
 }
 

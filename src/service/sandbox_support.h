@@ -2,8 +2,8 @@
  *
  * What this kernel offers for the sandbox of workers.
  */
-#ifndef SITU_DAEMON_SANDBOX_SUPPORT_H
-#define SITU_DAEMON_SANDBOX_SUPPORT_H
+#ifndef SITU_SERVICE_SANDBOX_SUPPORT_H
+#define SITU_SERVICE_SANDBOX_SUPPORT_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * How the process's descriptors are divided: what stores, models and jobs need comes first, then
  * connections.
  */
-#ifndef SITU_DAEMON_DESCRIPTORS_H
-#define SITU_DAEMON_DESCRIPTORS_H
+#ifndef SITU_SERVICE_DESCRIPTORS_H
+#define SITU_SERVICE_DESCRIPTORS_H
 
 #include <stdint.h>
 

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/search_pool.h"
 #include "infer/dispatch.h"
+#include "service/search_pool.h"
 
 enum { WORKS = 200, THREADS = 4 };
 

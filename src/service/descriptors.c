@@ -2,7 +2,7 @@
  *
  * Runs at the start.
  */
-#include "daemon/descriptors.h"
+#include "service/descriptors.h"
 
 #include <sys/resource.h>
 

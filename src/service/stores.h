@@ -4,8 +4,8 @@
  * and in the log. That objects were seen in a store is kept in the state directory (stores.json),
  * so that an empty mount point is not taken for an empty store after a restart. Any thread.
  */
-#ifndef SITU_DAEMON_STORES_H
-#define SITU_DAEMON_STORES_H
+#ifndef SITU_SERVICE_STORES_H
+#define SITU_SERVICE_STORES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "daemon/config.h"
+#include "service/config.h"
 #include "store/select_rules.h"
 #include "store/store.h"
 #include "wire/select_request.h"

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
-#include "daemon/groups.h"
+#include "service/groups.h"
 
 struct told {
     struct buffer text;

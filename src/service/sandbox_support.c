@@ -2,7 +2,7 @@
  *
  * Asking the kernel, at start.
  */
-#include "daemon/sandbox_support.h"
+#include "service/sandbox_support.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>

@@ -3,7 +3,7 @@
  * Groups as a forest over an array of members, which two hash tables with open addressing lead to:
  * by name, and by the hash that a member was noted with.
  */
-#include "daemon/groups.h"
+#include "service/groups.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
  * Names that belong together: pairs are joined, groups come out. Holds the names of members only.
  * One thread.
  */
-#ifndef SITU_DAEMON_GROUPS_H
-#define SITU_DAEMON_GROUPS_H
+#ifndef SITU_SERVICE_GROUPS_H
+#define SITU_SERVICE_GROUPS_H
 
 #include <stddef.h>
 #include <stdint.h>

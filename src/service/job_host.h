@@ -4,8 +4,8 @@
  * to the dispatcher and one source of the queue; an object that the result cache knows is answered
  * at once, on the job's own thread, all others through the queue and a lane.
  */
-#ifndef SITU_DAEMON_JOB_HOST_H
-#define SITU_DAEMON_JOB_HOST_H
+#ifndef SITU_SERVICE_JOB_HOST_H
+#define SITU_SERVICE_JOB_HOST_H
 
 #include "jobs/jobs.h"
 

@@ -3,8 +3,8 @@
  * situd's configuration: the command line, and situd.conf (INI). The command line wins. A finished
  * configuration is constant.
  */
-#ifndef SITU_DAEMON_CONFIG_H
-#define SITU_DAEMON_CONFIG_H
+#ifndef SITU_SERVICE_CONFIG_H
+#define SITU_SERVICE_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>

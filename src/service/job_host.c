@@ -3,16 +3,16 @@
  * Jobs' objects through the dispatcher. start, cancel, new and free of a run are called by the
  * job's thread; an object is done on a lane's thread, or on that which cancels.
  */
-#include "daemon/job_host.h"
+#include "service/job_host.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/service.h"
 #include "infer/answer.h"
 #include "infer/reuse.h"
+#include "service/service.h"
 
 /* One object on its way. An item is taken by the job's thread, and given back by whoever is done
  * with it. */

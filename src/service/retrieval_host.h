@@ -2,8 +2,8 @@
  *
  * What indexes ask of the daemon: the vector of a stored object.
  */
-#ifndef SITU_DAEMON_RETRIEVAL_HOST_H
-#define SITU_DAEMON_RETRIEVAL_HOST_H
+#ifndef SITU_SERVICE_RETRIEVAL_HOST_H
+#define SITU_SERVICE_RETRIEVAL_HOST_H
 
 #include "retrieval/retrieval.h"
 

@@ -4,7 +4,7 @@
  * and the object's outcome frees the two: a thread that must end does not wait for an object that a
  * worker holds.
  */
-#include "daemon/retrieval_host.h"
+#include "service/retrieval_host.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/service.h"
+#include "service/service.h"
 
 enum { LOOK_MS = 50 /* between two looks at whether it was given up */ };
 

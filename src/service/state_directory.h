@@ -2,8 +2,8 @@
  *
  * The state directory: made where it is missing, locked, its format checked. Main thread.
  */
-#ifndef SITU_DAEMON_STATE_DIRECTORY_H
-#define SITU_DAEMON_STATE_DIRECTORY_H
+#ifndef SITU_SERVICE_STATE_DIRECTORY_H
+#define SITU_SERVICE_STATE_DIRECTORY_H
 
 #include "base/cleanup.h"
 #include "base/error.h"

@@ -4,8 +4,8 @@
  * over a large index. One that has nothing to do is lent to a search that goes on, where a core is
  * free for it. Any thread.
  */
-#ifndef SITU_DAEMON_SEARCH_POOL_H
-#define SITU_DAEMON_SEARCH_POOL_H
+#ifndef SITU_SERVICE_SEARCH_POOL_H
+#define SITU_SERVICE_SEARCH_POOL_H
 
 #include <stddef.h>
 

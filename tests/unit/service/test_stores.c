@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/stores.h"
+#include "service/stores.h"
 
 enum { STORES = 3 };
 

@@ -4,7 +4,7 @@
  * its owner is through with its own piece; what no thread has begun by then is not done at all,
  * since the pieces share the work among themselves.
  */
-#include "daemon/search_pool.h"
+#include "service/search_pool.h"
 
 #include <errno.h>
 #include <pthread.h>

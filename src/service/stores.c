@@ -3,7 +3,7 @@
  * The table of stores. It is made before anything else runs and constant afterwards; what changes
  * is guarded by each store itself, and by the lock over what was told and written.
  */
-#include "daemon/stores.h"
+#include "service/stores.h"
 
 #include <errno.h>
 #include <inttypes.h>

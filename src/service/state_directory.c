@@ -3,7 +3,7 @@
  * The directory carries the version of its format in the file `format`, which is also the file that
  * is locked.
  */
-#include "daemon/state_directory.h"
+#include "service/state_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>

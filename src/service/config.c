@@ -2,7 +2,7 @@
  *
  * Settings by section and name, from the file and from the command line. Main thread.
  */
-#include "daemon/config.h"
+#include "service/config.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -4,8 +4,8 @@
  * interface above asks its parts directly; each guards itself, all else is constant once
  * service_start() has returned.
  */
-#ifndef SITU_DAEMON_SERVICE_H
-#define SITU_DAEMON_SERVICE_H
+#ifndef SITU_SERVICE_SERVICE_H
+#define SITU_SERVICE_SERVICE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,8 +16,6 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "daemon/config.h"
-#include "daemon/stores.h"
 #include "infer/dispatch.h"
 #include "infer/metrics.h"
 #include "infer/models.h"
@@ -25,6 +23,8 @@
 #include "infer/tasks.h"
 #include "jobs/jobs.h"
 #include "retrieval/retrieval.h"
+#include "service/config.h"
+#include "service/stores.h"
 #include "store/store.h"
 
 struct search_pool;

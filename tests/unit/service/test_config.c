@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/config.h"
+#include "service/config.h"
 
 static int set(struct config *config, const char *section, const char *name, const char *value)
 {

@@ -3,7 +3,7 @@
  * Starts and stops the engine, by a table of steps; main thread, but for the thread that stops
  * jobs.
  */
-#include "daemon/service.h"
+#include "service/service.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -14,12 +14,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/job_host.h"
-#include "daemon/retrieval_host.h"
-#include "daemon/sandbox_support.h"
-#include "daemon/search_pool.h"
-#include "daemon/state_directory.h"
 #include "infer/lanes.h"
+#include "service/job_host.h"
+#include "service/retrieval_host.h"
+#include "service/sandbox_support.h"
+#include "service/search_pool.h"
+#include "service/state_directory.h"
 
 enum { SEARCHES_WAITING = 256, SLOW_RUN_MS = 5, PATH_BYTES = 4200 };
 
