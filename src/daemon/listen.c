@@ -19,7 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/api.h"
+#include "api/api.h"
 
 enum { BACKLOG = 1024, SYSTEMD_FIRST_FD = 3 };
 

@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/api.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/api.h"
 #include "daemon/listen.h"
 #include "daemon/reload.h"
 #include "service/descriptors.h"

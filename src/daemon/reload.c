@@ -6,9 +6,9 @@
 
 #include <stdio.h>
 
+#include "api/api.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/api.h"
 #include "daemon/listen.h"
 
 /* A part that takes changes while situd runs. `fresh` is the configuration as it is now, checked;

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Starts and stops the interface; main thread.
+ */
+#include "api/api.h"
+
+#include "api/jobs/job_streams.h"
+#include "api/routes.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "service/descriptors.h"
+
+void api_init(struct api *api, struct service *service)
+{
+    *api = (struct api){.service = service};
+    secrets_init(&api->secrets);
+    search_times_init(&api->search_times);
+}
+
+int api_load_tokens(struct api *api, const struct config *config, struct error *error)
+{
+    return secrets_load_tokens(&api->secrets, config, error);
+}
+
+int api_reload_certificates(struct api *api, const struct config *fresh, struct error *error)
+{
+    cleanup_buffer struct buffer certificate = BUFFER_INIT;
+    cleanup_buffer struct buffer key = BUFFER_INIT;
+    int r = secrets_read_tls(fresh, true, &certificate, &key, error);
+    if (r < 0 || certificate.size == 0) {
+        return r;
+    }
+    return http_server_certify(api->http, certificate.data, key.data, error);
+}
+
+/* ---- the start ---- */
+
+static int serve_socket(struct api *api, struct api_listener *listener, const char *certificate,
+                        const char *key, struct error *error)
+{
+    bool tls = certificate && listener->guard == API_GUARD_REMOTE;
+    struct http_listener http = {.fd = listener->fd,
+                                 .tls_certificate = tls ? certificate : NULL,
+                                 .tls_key = tls ? key : NULL,
+                                 .user = listener};
+    int r = http_server_listen(api->http, &http, error);
+    if (r == 0) {
+        log_event(LOG_LEVEL_INFO, "listening", "address=%s tls=%d", listener->address, tls);
+    }
+    return r;
+}
+
+static int count_connections(const struct service *service, uint64_t descriptors,
+                             unsigned *ret_connections, struct error *error)
+{
+    const struct config *config = &service->config;
+    uint64_t connections = 0;
+    int r = descriptors_for_connections(descriptors, service->lane_count, config->store_count,
+                                        config->connections, &connections, error);
+    if (r < 0) {
+        return r;
+    }
+    if (connections < config->connections) {
+        log_event(LOG_LEVEL_WARNING, "connections_cut", "connections=%llu descriptors=%llu",
+                  (unsigned long long)connections, (unsigned long long)descriptors);
+    }
+    *ret_connections = (unsigned)connections;
+    return 0;
+}
+
+static int start_server(struct api *api, unsigned connections, struct error *error)
+{
+    const struct config *config = &api->service->config;
+    struct http_config http = {.connection_limit = connections,
+                               .header_ms = (int64_t)config->header_ms,
+                               .body_ms = (int64_t)config->body_ms,
+                               .idle_ms = (int64_t)config->idle_ms,
+                               .bodies_bytes = config_bodies_bytes(config),
+                               .answers = &api->answers,
+                               .stall_ms = LIMIT_BODY_STALL_MS,
+                               .identify = true};
+    struct http_handler handler = routes_handler(api);
+    api->answers.limit = config->answer_bytes;
+    return http_server_new(&http, &handler, &api->http, error);
+}
+
+int api_start(struct api *api, struct api_listener *listeners, unsigned count, uint64_t descriptors,
+              struct error *error)
+{
+    cleanup_buffer struct buffer certificate = BUFFER_INIT;
+    cleanup_buffer struct buffer key = BUFFER_INIT;
+    unsigned connections = 0;
+    if (job_streams_new(api->service->jobs, &api->job_streams) < 0) {
+        return error_set(error, ERROR_MEMORY, "cannot start the daemon's threads");
+    }
+    int r = count_connections(api->service, descriptors, &connections, error);
+    if (r == 0) {
+        r = secrets_read_tls(&api->service->config, false, &certificate, &key, error);
+    }
+    if (r == 0) {
+        r = start_server(api, connections, error);
+    }
+    for (unsigned i = 0; i < count && r == 0; i++) {
+        r = serve_socket(api, &listeners[i], certificate.data, key.data, error);
+    }
+    return r;
+}
+
+/* ---- the end ---- */
+
+void api_begin_stop(struct api *api)
+{
+    http_server_quiesce(api->http);
+    job_streams_stop(api->job_streams);
+}
+
+bool api_is_idle(struct api *api)
+{
+    return http_server_active(api->http) == 0;
+}
+
+void api_halt(struct api *api)
+{
+    http_server_free(api->http);
+    api->http = NULL; /* only now: requests ask it for its totals until its threads end */
+}
+
+void api_done(struct api *api)
+{
+    job_streams_free(api->job_streams);
+    search_times_done(&api->search_times);
+    secrets_done(&api->secrets);
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * POST /v1/indexes/INDEX/search. The listener's thread hands the call to a search thread, which
+ * takes what it can out of the index itself; what has to be inferred first goes through the lanes,
+ * and then a search thread goes on.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/indexes/search_times.h"
+#include "api/routes.h"
+#include "base/clock.h"
+#include "service/search_pool.h"
+#include "wire/search_request.h"
+#include "wire/search_response.h"
+
+/* A pass over fewer rows is too short for a second thread to be of use. */
+enum { LEND_ROWS = 100000 };
+
+/* One reference to the call goes along with the search, to the one who answers. */
+struct search {
+    struct search_work work; /* first member: work -> search */
+    struct call *call;       /* borrowed */
+    int64_t began_ns;
+    struct search_request request; /* owned */
+    struct retrieval_use *use;     /* owned; until the search is over */
+    struct index_shape shape;
+    float *vectors; /* owned; NULL: those of the request. query_count x dimension */
+
+    /* What is inferred for it. */
+    struct infer_request infer;
+    struct infer_item *items; /* owned */
+    size_t *queries;          /* owned; whose query it is, by item */
+    size_t item_count;
+    struct model *model; /* owned reference; the call counts for none */
+    atomic_size_t running;
+};
+
+static void free_search(void *state)
+{
+    struct search *search = state;
+    for (size_t i = 0; i < search->item_count; i++) {
+        infer_item_reset(&search->items[i]);
+    }
+    model_unref(search->model);
+    retrieval_use_free(search->use);
+    search_request_done(&search->request);
+    free(search->vectors);
+    free(search->queries);
+    free(search->items);
+    free(search);
+}
+
+/* Lets go of the index before the answer: a client may take its time, and the last to let go of one
+ * that was removed removes its files. */
+static void release(struct search *search)
+{
+    struct call *call = search->call;
+    retrieval_use_free(take_ptr(search->use));
+    search_times_observe(&call->api->search_times, call->captures[0],
+                         clock_now_ns() - search->began_ns);
+}
+
+static void answer_error(struct search *search, const struct error *error)
+{
+    struct call *call = search->call;
+    release(search);
+    call_respond_error(call, error);
+    call_unref(call);
+}
+
+/* ---- the search itself ---- */
+
+static const char *own_key(const struct search *search, size_t query)
+{
+    const struct search_request *request = &search->request;
+    return request->by == SEARCH_BY_OBJECT && !request->self
+               ? retrieval_use_key(search->use, search_request_object(request, query))
+               : NULL;
+}
+
+static void write_hits(const struct search *search, size_t query, const struct index_hits *hits,
+                       struct search_response *response)
+{
+    cleanup_buffer struct buffer name = BUFFER_INIT;
+    const char *self = own_key(search, query);
+    search_response_open(response);
+    for (size_t i = 0; i < hits->count && response->hits < search->request.k; i++) {
+        const struct index_hit *hit = &hits->hits[i];
+        if (self && strcmp(hit->key, self) == 0) {
+            continue;
+        }
+        buffer_clear(&name);
+        retrieval_use_name(search->use, hit->key, &name);
+        const char *text = buffer_text(&name);
+        search_response_hit(response, &(struct search_hit){.object = text ? text : "",
+                                                           .score = hit->score,
+                                                           .distance = hit->distance});
+    }
+    search_response_close(response);
+}
+
+/* `answer` NULL: no object's name begins as asked. */
+static void write_answer(const struct search *search, const struct index_answer *answer,
+                         struct buffer *out)
+{
+    static const struct index_hits none = {0};
+    struct search_response response;
+    search_response_begin(&response, search->request.list, out);
+    for (size_t i = 0; i < search->request.query_count; i++) {
+        write_hits(search, i, answer ? &answer->queries[i] : &none, &response);
+    }
+    search_response_end(&response, answer ? answer->damaged : 0);
+}
+
+static int search_index(struct search *search, struct buffer *out, struct error *error)
+{
+    const struct search_request *request = &search->request;
+    struct service *service = search->call->service;
+    struct index *index = retrieval_use_index(search->use);
+    struct index_answer answer = {0};
+    struct index_status status;
+    const char *prefix = retrieval_use_prefix(search->use, request->prefix);
+    if (!prefix) {
+        write_answer(search, NULL, out);
+        return 0;
+    }
+    index_status(index, &status);
+    struct index_query query = {
+        .vectors = search->vectors ? search->vectors : request->vectors,
+        .query_count = request->query_count,
+        .k = request->k + (request->self ? 0 : 1),
+        .prefix = prefix,
+        .has_min_score = request->has_min_score,
+        .min_score = request->min_score,
+        .threads = status.rows > LEND_ROWS ? service->cores : 1,
+        .lend = search_pool_lend,
+        .lender = service->search_pool,
+    };
+    int r = index_search(index, &query, &answer, error);
+    if (r == 0) {
+        write_answer(search, &answer, out);
+        index_answer_done(&answer);
+    }
+    return r;
+}
+
+/* All vectors are there. */
+static void finish(struct search *search)
+{
+    struct call *call = search->call;
+    struct error error = {0};
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    if (search_index(search, &body, &error) < 0) {
+        answer_error(search, &error);
+        return;
+    }
+    release(search);
+    call_respond_json(call, 200, &body);
+    call_unref(call);
+}
+
+/* ---- inference ---- */
+
+static int unfit(const struct search *search, size_t dimension, const char *of, struct error *error)
+{
+    return error_set(error, ERROR_UNFIT, "index '%s' has vectors of %u values, %s has %zu",
+                     search->call->captures[0], search->shape.dimension, of, dimension);
+}
+
+static int take_embedding(struct search *search, size_t i, struct error *error)
+{
+    const struct infer_item *item = &search->items[i];
+    const struct cache_value *answer = &item->answer;
+    if (item->error.code != ERROR_NONE && search->request.list) {
+        return error_set(error, item->error.code, "'%.300s': %s",
+                         search_request_object(&search->request, search->queries[i]),
+                         item->error.message);
+    }
+    if (item->error.code != ERROR_NONE) {
+        *error = item->error;
+        return error_code_errno(error->code);
+    }
+    if (answer->kind != CACHE_EMBEDDING) {
+        return error_set(error, ERROR_UNFIT, "model '%s' gave no embedding", search->model->name);
+    }
+    if (answer->embedding_size != search->shape.dimension) {
+        return unfit(search, answer->embedding_size, "the model's embedding", error);
+    }
+    memcpy(search->vectors + search->queries[i] * search->shape.dimension, answer->embedding,
+           search->shape.dimension * sizeof(float));
+    return 0;
+}
+
+/* On a search thread, when the last inference is over. */
+static void go_on(struct search_work *work)
+{
+    struct search *search = (struct search *)(void *)work;
+    struct error error = {0};
+    for (size_t i = 0; i < search->item_count; i++) {
+        if (take_embedding(search, i, &error) < 0) {
+            answer_error(search, &error);
+            return;
+        }
+    }
+    finish(search);
+}
+
+static void item_done(struct infer_request *request, struct infer_item *item)
+{
+    struct search *search = request->owner;
+    (void)item;
+    if (atomic_fetch_sub(&search->running, 1) == 1) {
+        search->work.run = go_on;
+        search_pool_continue(search->call->service->search_pool, &search->work);
+    }
+}
+
+static void client_gone(struct call *call)
+{
+    struct search *search = call->state;
+    dispatch_cancel(call->service->dispatch, &search->infer);
+}
+
+/* The model that made the index's vectors; of an imported one, that which was named for it. */
+static int find_model(struct search *search, struct error *error)
+{
+    const struct retrieval_spec *spec = retrieval_use_spec(search->use);
+    struct models *models = search->call->service->models;
+    if (spec->model[0] == '\0') {
+        return error_set(error, ERROR_UNFIT,
+                         "index '%s' was imported without a model: it is searched by its own "
+                         "objects or by vectors",
+                         spec->name);
+    }
+    search->model = spec->digest[0] != '\0'
+                        ? models_get_pinned(models, spec->model, spec->version, spec->digest, error)
+                        : models_get(models, spec->model, spec->version, error);
+    return search->model ? 0 : -ENOENT;
+}
+
+static int add_item(struct search *search, size_t query, struct error *error)
+{
+    struct infer_item *item = &search->items[search->item_count];
+    struct service *service = search->call->service;
+    search->queries[search->item_count++] = query;
+    item->request = &search->infer;
+    if (search->request.by == SEARCH_BY_IMAGE) {
+        item->kind = ITEM_BYTES;
+        item->bytes = http_request_body(search->call->request, &item->size_bytes);
+        return item->size_bytes > 0 ? 0
+                                    : error_set(error, ERROR_MALFORMED,
+                                                "the body is empty: an encoded image is wanted");
+    }
+    item->kind = ITEM_STORED;
+    return service_object_find(service, search_request_object(&search->request, query),
+                               &item->store, &item->key, error);
+}
+
+static void infer(struct search *search)
+{
+    struct call *call = search->call;
+    struct error error = {0};
+    struct infer_request *request = &search->infer;
+    if (find_model(search, &error) < 0) {
+        answer_error(search, &error);
+        return;
+    }
+    queue_source_init(&request->source, QUEUE_INTERACTIVE);
+    request->model = search->model;
+    request->items = search->items;
+    request->item_count = search->item_count;
+    request->deadline_ns = clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
+    request->done = item_done;
+    request->owner = search;
+    atomic_store(&search->running, search->item_count);
+    atomic_store(&call->client_gone, client_gone);
+    if (dispatch_submit(call->service->dispatch, request, search->items, search->item_count,
+                        &error) < 0) {
+        answer_error(search, &error);
+    }
+}
+
+/* ---- where vectors come from ---- */
+
+/* The vector of an object that is in the index; an item for one that is not, or whose row is
+ * damaged. */
+static int take_object(struct search *search, size_t query, struct error *error)
+{
+    const char *key =
+        retrieval_use_key(search->use, search_request_object(&search->request, query));
+    float *vector = search->vectors + query * search->shape.dimension;
+    struct error ignored;
+    bool found = false;
+    if (key && index_get(retrieval_use_index(search->use), key, vector, &found, &ignored) == 0 &&
+        found) {
+        return 0;
+    }
+    return add_item(search, query, error);
+}
+
+static int gather(struct search *search, struct error *error)
+{
+    const struct search_request *request = &search->request;
+    size_t count = request->query_count;
+    int r = 0;
+    if (request->by == SEARCH_BY_VECTOR) {
+        return request->dimension == search->shape.dimension
+                   ? 0
+                   : unfit(search, request->dimension, "the query", error);
+    }
+    search->vectors = calloc(count * search->shape.dimension, sizeof *search->vectors);
+    search->items = calloc(count, sizeof *search->items);
+    search->queries = calloc(count, sizeof *search->queries);
+    if (!search->vectors || !search->items || !search->queries) {
+        return error_memory(error, "a search");
+    }
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = request->by == SEARCH_BY_IMAGE ? add_item(search, i, error)
+                                           : take_object(search, i, error);
+    }
+    return r;
+}
+
+static const char *query_of(void *context, const char *name)
+{
+    return http_request_query(context, name);
+}
+
+static int read_request(struct search *search, struct error *error)
+{
+    struct call *call = search->call;
+    size_t size = 0;
+    const void *body = http_request_body(call->request, &size);
+    return call_content_type_is(call, "application/octet-stream")
+               ? search_request_from_query(query_of, call->request, &search->request, error)
+               : search_request_parse(body, size, &search->request, error);
+}
+
+/* On a search thread. */
+static void begin(struct search_work *work)
+{
+    struct search *search = (struct search *)(void *)work;
+    struct call *call = search->call;
+    struct error error = {0};
+    int r = retrieval_use(call->service->retrieval, call->captures[0], &search->use, &error);
+    if (r == 0) {
+        search->shape = index_shape(retrieval_use_index(search->use));
+        r = read_request(search, &error);
+    }
+    if (r == 0) {
+        r = gather(search, &error);
+    }
+    if (r < 0) {
+        answer_error(search, &error);
+    } else if (search->item_count > 0) {
+        infer(search);
+    } else {
+        finish(search);
+    }
+}
+
+void route_search(struct call *call)
+{
+    struct search *search = calloc(1, sizeof *search);
+    if (!search) {
+        call_respond_status(call, 503, "out of memory");
+        return;
+    }
+    search->work.run = begin;
+    search->began_ns = clock_now_ns();
+    search->call = call;
+    call->state = search;
+    call->free_state = free_search;
+    (void)call_ref(call);
+    if (search_pool_start(call->service->search_pool, &search->work) < 0) {
+        call_respond_status(call, 429, "too many searches at once; try again");
+        call_unref(call);
+    }
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How long searches took, by index. Any thread.
+ */
+#ifndef SITU_API_INDEXES_SEARCH_TIMES_H
+#define SITU_API_INDEXES_SEARCH_TIMES_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "infer/metrics.h"
+
+struct index_searches {
+    char name[LIMIT_MODEL_NAME + 1];
+    struct metrics_histogram seconds;
+};
+
+struct search_times {
+    pthread_mutex_t lock;                      /* guards all below */
+    struct index_searches *all[LIMIT_INDEXES]; /* owned */
+    size_t count;
+};
+
+void search_times_init(struct search_times *metrics);
+void search_times_done(struct search_times *metrics);
+
+/* One search, failed or not: from its request to its answer. */
+void search_times_observe(struct search_times *metrics, const char *name, int64_t duration_ns);
+
+/* The index was removed: a later one of that name begins at zero. */
+void search_times_drop(struct search_times *metrics, const char *name);
+
+void search_times_write(struct search_times *metrics, struct buffer *out);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An index's vectors out, as lines, and in. What is sent for an import is written to a file without
+ * a name first, as it comes, so that a client that sends slowly, or leaves, holds up no index. When
+ * all is there, a task reads it line by line.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/body_writer.h"
+#include "api/indexes/index_object.h"
+#include "api/indexes/indexes.h"
+#include "api/line_stream.h"
+#include "api/routes.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "wire/index_request.h"
+#include "wire/result_line.h"
+
+enum { SEND_BYTES = 64 << 10, METRIC_BYTES = 16 };
+
+/* ---- out ---- */
+
+struct export
+{
+    struct retrieval_use *use;  /* borrowed */
+    struct line_stream *stream; /* borrowed */
+    float *row;                 /* owned */
+    uint32_t dimension;
+    uint64_t objects;
+    uint64_t damaged;
+    struct buffer lines;
+    struct buffer name;
+};
+
+static int write_row(struct export *export, const char *key)
+{
+    buffer_clear(&export->name);
+    retrieval_use_name(export->use, key, &export->name);
+    struct result line = {.object = buffer_text(&export->name),
+                          .kind = RESULT_EMBEDDING,
+                          .embedding = export->row,
+                          .embedding_size = export->dimension,
+                          .embedding_base64 = true};
+    if (!line.object) {
+        return -ENOMEM;
+    }
+    result_write_json(&export->lines, &line);
+    buffer_append_char(&export->lines, '\n');
+    export->objects++;
+    return export->lines.size >= SEND_BYTES ? line_stream_send(export->stream, &export->lines) : 0;
+}
+
+/* A row that is damaged has no line; they are counted in the last one. */
+static int export_rows(struct export *export, struct index_walk *walk)
+{
+    for (;;) {
+        const char *key = NULL;
+        struct error error = {0};
+        int r = index_walk_next(walk, &key, export->row, &error);
+        if (r == -EBADMSG) {
+            export->damaged++;
+            continue;
+        }
+        if (r <= 0) {
+            return r;
+        }
+        r = write_row(export, key);
+        if (r < 0) {
+            return r;
+        }
+    }
+}
+
+static void stream_rows(struct call *call, struct export *export, struct index_walk *walk)
+{
+    export->stream = line_stream_begin(call);
+    if (!export->stream) {
+        return;
+    }
+    int r = export_rows(export, walk);
+    if (r == 0) {
+        buffer_printf(&export->lines, "{\"done\":{\"objects\":%llu",
+                      (unsigned long long)export->objects);
+        if (export->damaged > 0) {
+            buffer_printf(&export->lines, ",\"damaged\":%llu", (unsigned long long)export->damaged);
+        }
+        buffer_append_text(&export->lines, "}}\n");
+        r = line_stream_send(export->stream, &export->lines);
+    }
+    line_stream_end(export->stream, r < 0);
+}
+
+void route_index_export(struct call *call)
+{
+    struct error error = {0};
+    struct export export = {.objects = 0};
+    struct index_walk *walk = NULL;
+    if (retrieval_use(call->service->retrieval, call->captures[0], &export.use, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    struct index *index = retrieval_use_index(export.use);
+    export.dimension = index_shape(index).dimension;
+    export.row = calloc(export.dimension, sizeof *export.row);
+    int r = export.row ? index_walk_new(index, "", "", &walk, &error) : error_memory(&error, NULL);
+    if (r < 0) {
+        call_respond_error(call, &error);
+    } else {
+        stream_rows(call, &export, walk);
+        index_walk_free(walk);
+    }
+    retrieval_use_free(export.use);
+    buffer_done(&export.lines);
+    buffer_done(&export.name);
+    free(export.row);
+}
+
+/* ---- in ---- */
+
+struct import {
+    struct retrieval_spec spec;
+    struct body_writer *writer; /* owned; NULL: the request was refused */
+    int fd;                     /* owned; what has come */
+    uint64_t line;              /* that is coming, from 1 */
+    size_t line_size;           /* of it, until now */
+    struct error error;         /* of what has come */
+    atomic_bool gone;
+};
+
+static void import_free(void *state)
+{
+    struct import *import = state;
+    body_writer_free(import->writer);
+    if (import->fd >= 0) {
+        (void)close(import->fd);
+    }
+    free(import);
+}
+
+static void import_gone(struct call *call)
+{
+    struct import *import = call->state;
+    atomic_store(&import->gone, true);
+}
+
+static int disk_error(const char *what, struct error *error)
+{
+    char text[64];
+    enum error_code code = errno == ENOSPC || errno == EDQUOT ? ERROR_NO_SPACE : ERROR_IO;
+    return error_set(error, code, "cannot %s what is sent: %s", what,
+                     error_text(errno, text, sizeof text));
+}
+
+/* Before it is kept: a line that is too long need not be waited for. */
+static int count_lines(struct import *import, const char *bytes, size_t size)
+{
+    while (size > 0) {
+        const char *end = memchr(bytes, '\n', size);
+        size_t part = end ? (size_t)(end - bytes) + 1 : size;
+        import->line_size += part;
+        if (import->line_size > LIMIT_VECTOR_LINE_BYTES) {
+            return error_set(&import->error, ERROR_MALFORMED, "line %llu is longer than %llu bytes",
+                             (unsigned long long)import->line,
+                             (unsigned long long)LIMIT_VECTOR_LINE_BYTES);
+        }
+        if (end) {
+            import->line++;
+            import->line_size = 0;
+        }
+        bytes += part;
+        size -= part;
+    }
+    return 0;
+}
+
+static int keep_bytes(void *context, const void *bytes, size_t size)
+{
+    struct import *import = context;
+    int r = count_lines(import, bytes, size);
+    const char *rest = bytes;
+    while (r == 0 && size > 0) {
+        ssize_t written = write(import->fd, rest, size);
+        if (written < 0 && errno != EINTR) {
+            return disk_error("keep", &import->error);
+        }
+        rest += written > 0 ? written : 0;
+        size -= written > 0 ? (size_t)written : 0;
+    }
+    return r;
+}
+
+/* A file that is gone when it is closed, whatever happens until then. */
+static int open_unnamed(const char *directory, struct error *error)
+{
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+        char path[4200];
+        (void)snprintf(path, sizeof path, "%s/.import-XXXXXX", directory);
+        fd = mkostemp(path, O_CLOEXEC);
+        if (fd >= 0) {
+            (void)unlink(path);
+        }
+    }
+    return fd < 0 ? disk_error("keep", error) : fd;
+}
+
+static int read_metric(struct call *call, struct retrieval_spec *spec, struct error *error)
+{
+    const char *metric = "";
+    int r =
+        index_request_metric(http_request_query(call->request, "metric"),
+                             http_request_query(call->request, "distanceMetric"), &metric, error);
+    spec->metric = index_metric_parse(metric);
+    return r;
+}
+
+/* All that can be said before the first byte is sent. */
+static int import_begin(struct call *call, struct import *import, struct error *error)
+{
+    struct retrieval_spec *spec = &import->spec;
+    struct retrieval_info info = {.dimension = 0};
+    const char *model = http_request_query(call->request, "model");
+    int r = index_request_check_name(call->captures[0], error);
+    if (r == 0) {
+        (void)stpcpy(spec->name, call->captures[0]);
+        r = read_metric(call, spec, error);
+    }
+    if (r == 0 && model) {
+        r = member_split_model(model, spec->model, spec->version, error);
+        r = r < 0 ? r : index_check_model(call->service, spec->model, spec->version, error);
+    }
+    if (r == 0 && retrieval_get(call->service->retrieval, spec->name, &info, NULL) == 0) {
+        retrieval_info_done(&info);
+        r = error_set(error, ERROR_CONFLICT, "index '%s' is there already", spec->name);
+    }
+    if (r == 0) {
+        import->fd = open_unnamed(call->service->config.state, error);
+        r = import->fd < 0 ? import->fd : 0;
+    }
+    if (r == 0 && body_writer_new(call, keep_bytes, import, &import->writer) < 0) {
+        r = error_memory(error, NULL);
+    }
+    return r;
+}
+
+void route_index_import_begin(struct call *call)
+{
+    struct error error = {0};
+    struct import *import = calloc(1, sizeof *import);
+    if (!import) {
+        call_respond_status(call, 503, "out of memory");
+        return;
+    }
+    import->fd = -1;
+    import->line = 1;
+    call->state = import;
+    call->free_state = import_free;
+    if (!call_content_type_is(call, "application/octet-stream")) {
+        call_respond_status(call, 415, "lines are wanted here, as application/octet-stream");
+    } else if (import_begin(call, import, &error) < 0) {
+        call_respond_error(call, &error);
+    } else {
+        atomic_store(&call->client_gone, import_gone);
+        http_accept_stream(call->request, UINT64_MAX, body_writer_put, import->writer);
+    }
+}
+
+/* The last line of an export, and empty ones, are no rows. */
+static bool is_passed_over(const char *line, size_t size)
+{
+    static const char done[] = "{\"done\":";
+    size_t space = strspn(line, " \t\r\n");
+    return space >= size || (size >= strlen(done) && memcmp(line, done, strlen(done)) == 0);
+}
+
+static int put_line(struct retrieval_import *rows, const char *line, size_t size,
+                    struct error *error)
+{
+    struct result result = {.object = NULL};
+    if (is_passed_over(line, size)) {
+        return 0;
+    }
+    int r = result_parse(line, size, &result, error);
+    if (r < 0) {
+        return r;
+    }
+    if (!result.object || result.kind != RESULT_EMBEDDING) {
+        r = error_set(error, ERROR_MALFORMED,
+                      "{\"object\":\"...\",\"embedding\":...} is wanted on a line");
+    } else if (result.embedding_size > INDEX_DIMENSION_MAX) {
+        r = error_set(error, ERROR_MALFORMED, "a vector has at most %u values",
+                      INDEX_DIMENSION_MAX);
+    } else {
+        r = retrieval_import_put(rows, result.object, result.embedding,
+                                 (uint32_t)result.embedding_size, error);
+    }
+    result_done(&result);
+    return r;
+}
+
+/* What is wrong with a line is told with its number, and as one fault of the body. */
+static int name_line(uint64_t line, struct error *error)
+{
+    struct error plain = *error;
+    bool of_line = plain.code == ERROR_MALFORMED || plain.code == ERROR_UNFIT;
+    return of_line ? error_set(error, ERROR_MALFORMED, "line %llu: %s", (unsigned long long)line,
+                               plain.message)
+                   : error_code_errno(plain.code);
+}
+
+static int put_lines(struct import *import, FILE *file, struct retrieval_import *rows,
+                     struct error *error)
+{
+    cleanup_free char *line = NULL;
+    size_t room = 0;
+    for (uint64_t number = 1;; number++) {
+        errno = 0;
+        ssize_t size = getline(&line, &room, file);
+        if (size < 0) {
+            return feof(file) ? 0 : disk_error("read", error);
+        }
+        if (atomic_load(&import->gone)) {
+            return error_set(error, ERROR_CANCELLED, "the client is gone");
+        }
+        if (put_line(rows, line, (size_t)size, error) < 0) {
+            return name_line(number, error);
+        }
+    }
+}
+
+static int import_rows(struct call *call, struct import *import, struct retrieval_info *ret_info,
+                       struct error *error)
+{
+    struct retrieval_import *rows = NULL;
+    int r = body_writer_finish(import->writer, error);
+    if (r == 0 && import->error.code != ERROR_NONE) {
+        *error = import->error;
+        r = error_code_errno(error->code);
+    }
+    if (r < 0) {
+        return r;
+    }
+    FILE *file = lseek(import->fd, 0, SEEK_SET) == 0 ? fdopen(import->fd, "r") : NULL;
+    if (!file) {
+        return disk_error("read", error);
+    }
+    import->fd = -1; /* it is the file's */
+    r = retrieval_import_new(call->service->retrieval, &import->spec, &rows, error);
+    if (r == 0) {
+        r = put_lines(import, file, rows, error);
+    }
+    if (r == 0) {
+        r = retrieval_import_finish(rows, ret_info, error);
+    }
+    retrieval_import_free(rows);
+    (void)fclose(file);
+    return r;
+}
+
+void route_index_import(struct call *call)
+{
+    struct import *import = call->state;
+    struct retrieval_info info = {.dimension = 0};
+    struct error error = {0};
+    if (import_rows(call, import, &info, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    call_log(call, "index_imported", "index=%s rows=%llu dimension=%u", info.spec.name,
+             (unsigned long long)info.index.rows, info.dimension);
+    index_respond(call, 201, &info);
+    retrieval_info_done(&info);
+}

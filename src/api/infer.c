@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One object, the shortest way: GET /v1/infer/MODEL/STORE/KEY, and POST /v1/infer/MODEL with an
+ * encoded image. Set up on the listener's thread, answered from a lane.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/piece_stream.h"
+#include "api/routes.h"
+#include "base/clock.h"
+#include "infer/answer.h"
+
+enum { DEFAULT_TOP = 5 };
+
+struct single {
+    struct infer_request request;
+    struct infer_item item;
+    struct item_input input; /* of a tensor model */
+    struct answer_options options;
+    const char *name; /* borrowed from the call's path or query */
+};
+
+static void free_single(void *state)
+{
+    struct single *single = state;
+    infer_item_reset(&single->item);
+    free(single);
+}
+
+static void single_done(struct infer_request *request, struct infer_item *item)
+{
+    struct call *call = request->owner;
+    const struct single *single = call->state;
+    struct pieces body = PIECES_INIT;
+    struct pieces none = PIECES_INIT;
+    struct answer_options options = single->options;
+    options.later = item->output_bytes >= PIECE_STREAM_LEAST ? &body : NULL;
+    if (item->error.code == ERROR_NONE) {
+        answer_write(&body.text, item, single->name, &options);
+        buffer_append_char(&body.text, '\n');
+    }
+    if (item->error.code != ERROR_NONE) {
+        call_respond_error(call, &item->error);
+    } else if (body.count > 0) {
+        piece_stream_send(call, &body, &none);
+    } else {
+        call_respond_json(call, 200, &body.text);
+    }
+    pieces_done(&body);
+    call_unref(call);
+}
+
+static void single_gone(struct call *call)
+{
+    struct single *single = call->state;
+    dispatch_cancel(call->service->dispatch, &single->request);
+}
+
+static struct single *single_new(struct call *call)
+{
+    size_t top = 0;
+    if (!call_find_model(call, 0, -1) ||
+        !call_query_number(call, "top", 1, LIMIT_TOP, DEFAULT_TOP, &top)) {
+        return NULL;
+    }
+    struct single *single = calloc(1, sizeof *single);
+    if (!single) {
+        call_respond_status(call, 503, "out of memory");
+        return NULL;
+    }
+    const char *labels = http_request_query(call->request, "labels");
+    const char *cache = http_request_query(call->request, "cache");
+    single->options =
+        (struct answer_options){.top = top, .labels = !labels || strcmp(labels, "0") != 0};
+    queue_source_init(&single->request.source, QUEUE_INTERACTIVE);
+    single->request.model = call->model;
+    single->request.items = &single->item;
+    single->request.item_count = 1;
+    single->request.top = top;
+    single->request.answers = &call->api->answers;
+    single->request.no_cache = cache && strcmp(cache, "0") == 0;
+    single->request.deadline_ns =
+        clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
+    single->request.done = single_done;
+    single->request.owner = call;
+    single->item.request = &single->request;
+    call->state = single;
+    call->free_state = free_single;
+    return single;
+}
+
+static void single_submit(struct call *call, struct single *single)
+{
+    struct error error = {0};
+    atomic_store(&call->client_gone, single_gone);
+    (void)call_ref(call);
+    if (dispatch_submit(call->service->dispatch, &single->request, &single->item, 1, &error) < 0) {
+        call_respond_error(call, &error);
+        call_unref(call);
+    }
+}
+
+void route_infer_stored(struct call *call)
+{
+    struct single *single = single_new(call);
+    struct error error = {0};
+    if (!single) {
+        return;
+    }
+    single->name = call->captures[1];
+    single->item.kind = ITEM_STORED;
+    if (service_object_find(call->service, single->name, &single->item.store, &single->item.key,
+                            &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    if (call->model->spec && call->model->spec->task == MODEL_TENSOR) {
+        /* The model's one input, stored as .npy; the worker says so where there are more. */
+        single->input.store = single->item.store;
+        single->input.key = single->item.key;
+        single->item.kind = ITEM_TENSORS;
+        single->item.inputs = &single->input;
+        single->item.input_count = 1;
+    }
+    single_submit(call, single);
+}
+
+void route_infer_post(struct call *call)
+{
+    const char *type = http_request_header(call->request, "Content-Type");
+    if (type && strncasecmp(type, "application/json", strlen("application/json")) == 0) {
+        call_respond_status(call, 415,
+                            "an encoded image is wanted here, as application/octet-stream; for "
+                            "many objects start a job: POST /v1/jobs");
+        return;
+    }
+    struct single *single = single_new(call);
+    if (!single) {
+        return;
+    }
+    single->name = http_request_query(call->request, "name");
+    single->item.kind = ITEM_BYTES;
+    single->item.bytes = http_request_body(call->request, &single->item.size_bytes);
+    if (single->item.size_bytes == 0) {
+        call_respond_status(call, 400, "the body is empty: an encoded image is wanted");
+        return;
+    }
+    if (call->model->spec && call->model->spec->task == MODEL_TENSOR) {
+        call_respond_status(call, 422, "this model takes tensors, not images: use /v2");
+        return;
+    }
+    single_submit(call, single);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Jobs over HTTP: creating them, from a JSON body or with a list of names that is streamed to disk;
+ * listing, showing, pausing and the like. What blocks runs on task threads.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/body_writer.h"
+#include "api/jobs/job_object.h"
+#include "api/jobs/job_streams.h"
+#include "api/routes.h"
+#include "base/log.h"
+#include "retrieval/job.h"
+#include "wire/job_request.h"
+
+/* ---- answers ---- */
+
+static void respond_job(struct call *call, unsigned status, const struct job_info *info)
+{
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    char location[32] = "/v1/jobs/";
+    const char *const headers[] = {"Location", location, NULL};
+    (void)strncat(location, info->spec.id, sizeof location - strlen(location) - 1);
+    job_write_json(&body, info);
+    buffer_append_char(&body, '\n');
+    call_respond(call, status, "application/json", &body, status == 201 ? headers : NULL);
+}
+
+static bool query_is(struct call *call, const char *name, const char *value)
+{
+    const char *given = http_request_query(call->request, name);
+    return given && strcmp(given, value) == 0;
+}
+
+/* ---- creating ---- */
+
+/* The state of a call that creates a job. */
+struct creation {
+    struct job_request request; /* owned */
+    struct jobs_keys *keys;     /* owned; NULL: no list of names */
+    struct body_writer *writer; /* owned; where the list is the body, and the request the query */
+    struct error error;         /* of the list on its way in */
+};
+
+static void creation_free(void *state)
+{
+    struct creation *creation = state;
+    body_writer_free(creation->writer);
+    job_request_done(&creation->request);
+    jobs_keys_free(creation->keys);
+    free(creation);
+}
+
+static const char *query_of(void *context, const char *name)
+{
+    return http_request_query(context, name);
+}
+
+static int keep_names(void *context, const void *bytes, size_t size)
+{
+    struct creation *creation = context;
+    return jobs_keys_append(creation->keys, bytes, size, &creation->error);
+}
+
+static int begin_streamed(struct call *call, struct creation *creation, struct error *error)
+{
+    int r = job_request_from_query(query_of, call->request, &creation->request, error);
+    if (r == 0) {
+        r = jobs_keys_new(call->service->jobs, &creation->keys, error);
+    }
+    if (r == 0 && creation->request.nul_separated) {
+        jobs_keys_end_with_nul(creation->keys);
+    }
+    if (r == 0 && body_writer_new(call, keep_names, creation, &creation->writer) < 0) {
+        r = error_memory(error, NULL);
+    }
+    if (r == 0) {
+        http_accept_stream(call->request, UINT64_MAX, body_writer_put, creation->writer);
+    }
+    return r;
+}
+
+void route_job_begin(struct call *call)
+{
+    struct error error = {0};
+    struct creation *creation = calloc(1, sizeof *creation);
+    if (!creation) {
+        call_respond_status(call, 503, "out of memory");
+        return;
+    }
+    call->state = creation;
+    call->free_state = creation_free;
+    if (!call_content_type_is(call, "application/octet-stream")) {
+        http_accept_body(call->request, LIMIT_JSON_BYTES);
+    } else if (begin_streamed(call, creation, &error) < 0) {
+        call_respond_error(call, &error);
+    }
+}
+
+/* The names of a JSON body become the same list that a stream does. */
+static int list_names(struct call *call, struct creation *creation, struct error *error)
+{
+    int r = jobs_keys_new(call->service->jobs, &creation->keys, error);
+    for (size_t i = 0; i < creation->request.key_count && r == 0; i++) {
+        r = jobs_keys_add(creation->keys, job_request_key(&creation->request, i), error);
+    }
+    return r;
+}
+
+static int read_request(struct call *call, struct creation *creation, struct error *error)
+{
+    if (creation->writer) {
+        int r = body_writer_finish(creation->writer, error);
+        if (r == 0 && creation->error.code != ERROR_NONE) {
+            *error = creation->error;
+            r = error_code_errno(error->code);
+        }
+        return r;
+    }
+    size_t size = 0;
+    const void *body = http_request_body(call->request, &size);
+    int r = job_request_parse(body, size, &creation->request, error);
+    return r == 0 && creation->request.names ? list_names(call, creation, error) : r;
+}
+
+static int copy_text(const char *text, char **ret_copy, struct error *error)
+{
+    *ret_copy = text ? strdup(text) : NULL;
+    return !text || *ret_copy ? 0 : error_memory(error, NULL);
+}
+
+static int make_spec(struct stores *stores, struct job_request *request, struct job_spec *spec,
+                     struct error *error)
+{
+    *spec = (struct job_spec){.has_keys = request->names,
+                              .top = request->top,
+                              .labels = request->labels,
+                              .binary = request->binary,
+                              .priority = request->priority,
+                              .max_failures = request->max_failures,
+                              .cache = request->cache,
+                              .keep = request->keep,
+                              .standing = request->standing,
+                              .interval_s = request->interval_s};
+    _Static_assert((int)JOB_TOKEN_SIZE >= (int)JOB_REQUEST_TOKEN_SIZE, "tokens fit");
+    _Static_assert((int)JOB_VERSION_SIZE >= (int)JOB_REQUEST_VERSION_SIZE, "versions fit");
+    (void)stpcpy(spec->token, request->token);
+    (void)stpcpy(spec->model, request->model);
+    (void)stpcpy(spec->version, request->version);
+    int r = copy_text(request->store, &spec->store, error);
+    if (r == 0) {
+        r = copy_text(request->prefix, &spec->prefix, error);
+    }
+    if (r == 0) {
+        r = copy_text(request->glob, &spec->glob, error);
+    }
+    return r == 0 && !request->names
+               ? stores_make_rules(stores, request->store, &request->rules, &spec->rules, error)
+               : r;
+}
+
+static int create(struct call *call, struct creation *creation, struct job_info *info,
+                  bool *ret_existing, struct error *error)
+{
+    struct job_spec spec = {0};
+    int r = read_request(call, creation, error);
+    if (r == 0) {
+        r = make_spec(call->service->stores, &creation->request, &spec, error);
+    }
+    if (r == 0) {
+        struct jobs_keys *keys = take_ptr(creation->keys);
+        r = jobs_create(call->service->jobs, &spec, keys, info, ret_existing, error);
+    }
+    job_spec_done(&spec);
+    return r;
+}
+
+void route_job_create(struct call *call)
+{
+    struct creation *creation = call->state;
+    struct error error = {0};
+    struct job_info info = {0};
+    bool existing = false;
+    if (!creation) {
+        return;
+    }
+    if (create(call, creation, &info, &existing, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    if (!existing) {
+        call_log(call, "job_created", "job=%s model=%s version=%s priority=%u", info.spec.id,
+                 info.spec.model, info.spec.version, info.spec.priority);
+    }
+    if (query_is(call, "follow", "1")) {
+        struct job_stream_options options = {
+            .wait = true, .progress = query_is(call, "progress", "1"), .first = &info};
+        call->state = NULL;
+        creation_free(creation);
+        job_streams_follow(call->api->job_streams, call, info.spec.id, &options);
+    } else {
+        respond_job(call, existing ? 200 : 201, &info);
+    }
+    job_info_done(&info);
+}
+
+/* ---- looking at them ---- */
+
+void route_job_list(struct call *call)
+{
+    struct job_info *infos = NULL;
+    size_t count = 0;
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    if (jobs_list(call->service->jobs, &infos, &count) < 0) {
+        call_respond_status(call, 503, "out of memory, or stopping");
+        return;
+    }
+    buffer_append_text(&body, "{\"jobs\":[");
+    for (size_t i = 0; i < count; i++) {
+        buffer_append_text(&body, i ? ",\n" : "");
+        job_write_json(&body, &infos[i]);
+        job_info_done(&infos[i]);
+    }
+    free(infos);
+    buffer_append_text(&body, "]}\n");
+    call_respond_json(call, 200, &body);
+}
+
+/* The job as it is now, after what was asked of it. */
+static void respond_now(struct call *call)
+{
+    struct error error = {0};
+    struct job_info info = {0};
+    if (jobs_get(call->service->jobs, call->captures[0], &info, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    respond_job(call, 200, &info);
+    job_info_done(&info);
+}
+
+void route_job_show(struct call *call)
+{
+    respond_now(call);
+}
+
+void route_job_results(struct call *call)
+{
+    struct job_stream_options options = {.wait = !query_is(call, "wait", "0"),
+                                         .progress = query_is(call, "progress", "1")};
+    size_t after = 0;
+    if (call_query_number(call, "after", 0, SIZE_MAX, 0, &after)) {
+        options.after = after;
+        job_streams_follow(call->api->job_streams, call, call->captures[0], &options);
+    }
+}
+
+/* ---- what is done to them ---- */
+
+typedef int (*job_action)(struct jobs *jobs, const char *id, struct error *error);
+
+static void act(struct call *call, job_action action, const char *event)
+{
+    struct error error = {0};
+    if (action(call->service->jobs, call->captures[0], &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    call_log(call, event, "job=%s", call->captures[0]);
+    respond_now(call);
+}
+
+void route_job_pause(struct call *call)
+{
+    act(call, jobs_pause, "job_paused");
+}
+
+void route_job_resume(struct call *call)
+{
+    bool accepts = query_is(call, "accept_store", "1");
+    act(call, accepts ? jobs_resume_accepting : jobs_resume, "job_resumed");
+}
+
+void route_job_cancel(struct call *call)
+{
+    act(call, jobs_cancel, "job_cancelled");
+}
+
+static int exclude(struct call *call, struct error *error)
+{
+    struct service *service = call->service;
+    struct job_info info = {0};
+    cleanup_free char *lines = NULL;
+    int r = jobs_get(service->jobs, call->captures[0], &info, error);
+    if (r < 0) {
+        return r;
+    }
+    if (job_fills_an_index(&info.spec)) {
+        r = error_set(error, ERROR_CONFLICT,
+                      "job %s fills an index: `situ index rebuild NAME --exclude-defaults`",
+                      info.spec.id);
+    } else if (info.spec.store) {
+        r = stores_exclude(service->stores, info.spec.store, &lines, error);
+    }
+    job_info_done(&info);
+    return r == 0 ? jobs_exclude(service->jobs, call->captures[0], lines, error) : r;
+}
+
+/* A job of an earlier version, or one that is older than the store's setting. */
+void route_job_exclude(struct call *call)
+{
+    struct error error = {0};
+    if (exclude(call, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    call_log(call, "job_exclude_defaults", "job=%s", call->captures[0]);
+    respond_now(call);
+}
+
+void route_job_retry(struct call *call)
+{
+    struct error error = {0};
+    struct job_info info = {0};
+    if (jobs_retry(call->service->jobs, call->captures[0], &info, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    call_log(call, "job_created", "job=%s retry_of=%s", info.spec.id, call->captures[0]);
+    respond_job(call, 201, &info);
+    job_info_done(&info);
+}
+
+void route_job_remove(struct call *call)
+{
+    struct error error = {0};
+    if (jobs_remove(call->service->jobs, call->captures[0], &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    cleanup_buffer struct buffer empty = BUFFER_INIT;
+    call_respond(call, 204, NULL, &empty, NULL);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading is done by the main thread; requests ask from the listeners' threads.
+ */
+#include "api/secrets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/tokens.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+void secrets_init(struct secrets *secrets)
+{
+    *secrets = (struct secrets){.tokens = NULL};
+    (void)pthread_mutex_init(&secrets->lock, NULL);
+}
+
+void secrets_done(struct secrets *secrets)
+{
+    tokens_free(secrets->tokens);
+    (void)pthread_mutex_destroy(&secrets->lock);
+}
+
+/* False where the file is a pipe that gives nothing. */
+static bool gives_something(int fd)
+{
+    struct pollfd from = {.fd = fd, .events = POLLIN};
+    int count = 0;
+    do {
+        count = poll(&from, 1, LIMIT_SECRET_WAIT_MS);
+    } while (count < 0 && errno == EINTR);
+    return count != 0;
+}
+
+/* Symbolic links and pipes are fine: secrets are handed over in both. At the start they are waited
+ * for; at a reload only for a moment, since the thread that reads has signals to take. */
+static int read_file(const char *path, bool again, struct buffer *out, struct error *error)
+{
+    char text[64];
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | (again ? O_NONBLOCK : 0));
+    ssize_t got = fd < 0 ? -1 : 1;
+    while (got > 0 && out->size <= LIMIT_TOKEN_FILE_BYTES) {
+        if (again && !gives_something(fd)) {
+            return error_set(error, ERROR_DEADLINE, "%s: it is a pipe that nobody writes to", path);
+        }
+        char *room = buffer_reserve(out, 4096);
+        if (!room) {
+            return error_set(error, ERROR_MEMORY, "%s: out of memory", path);
+        }
+        got = read(fd, room, 4096);
+        if (got < 0 && errno == EINTR) {
+            got = 1;
+            continue;
+        }
+        out->size += got > 0 ? (size_t)got : 0;
+    }
+    if (got < 0) {
+        return error_set(error, ERROR_NOT_FOUND, "%s: %s", path,
+                         error_text(errno, text, sizeof text));
+    }
+    if (out->size > LIMIT_TOKEN_FILE_BYTES) {
+        return error_set(error, ERROR_TOO_LARGE, "%s: it has more than %llu bytes", path,
+                         (unsigned long long)LIMIT_TOKEN_FILE_BYTES);
+    }
+    return 0;
+}
+
+int secrets_load_tokens(struct secrets *secrets, const struct config *config, struct error *error)
+{
+    const char *path = config->token_file;
+    if (!path) {
+        return secrets_have_tokens(secrets)
+                   ? error_set(error, ERROR_MALFORMED,
+                               "token_file was taken out of the configuration: addresses lose "
+                               "their guard at a restart only")
+                   : 0;
+    }
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    struct tokens *fresh = NULL;
+    struct error cause = {0};
+    int r = read_file(path, secrets_have_tokens(secrets), &text, error);
+    if (r == 0 && tokens_parse(text.data ? text.data : "", text.size, &fresh, &cause) < 0) {
+        r = error_set(error, cause.code, "token file %.300s: %s", path, cause.message);
+    }
+    if (text.data) {
+        explicit_bzero(text.data, text.size);
+    }
+    if (r < 0) {
+        return r;
+    }
+    char quoted[512];
+    log_event(LOG_LEVEL_INFO, "tokens_read", "file=%s tokens=%zu",
+              log_quote(quoted, sizeof quoted, path), tokens_count(fresh));
+    if (tokens_short_line(fresh) > 0) {
+        log_event(LOG_LEVEL_WARNING, "token_short",
+                  "file=%s line=%zu note=\"under %u bytes: it could be guessed\"", quoted,
+                  tokens_short_line(fresh), LIMIT_TOKEN_LEAST_BYTES);
+    }
+    struct tokens *old = NULL;
+    {
+        HOLD(&secrets->lock);
+        old = secrets->tokens;
+        secrets->tokens = fresh;
+    }
+    tokens_free(old);
+    return 0;
+}
+
+bool secrets_have_tokens(struct secrets *secrets)
+{
+    HOLD(&secrets->lock);
+    return secrets->tokens != NULL;
+}
+
+bool secrets_admit(struct secrets *secrets, const char *authorization)
+{
+    HOLD(&secrets->lock);
+    return !secrets->tokens || tokens_admit(secrets->tokens, authorization);
+}
+
+int secrets_read_tls(const struct config *config, bool again, struct buffer *ret_certificate,
+                     struct buffer *ret_key, struct error *error)
+{
+    if (!config->tls_certificate) {
+        return 0;
+    }
+    int r = read_file(config->tls_certificate, again, ret_certificate, error);
+    if (r == 0) {
+        r = read_file(config->tls_key, again, ret_key, error);
+    }
+    if (r == 0) {
+        buffer_append_char(ret_certificate, '\0');
+        buffer_append_char(ret_key, '\0');
+        if (buffer_ok(ret_certificate) < 0 || buffer_ok(ret_key) < 0) {
+            r = error_memory(error, NULL);
+        }
+    }
+    return r;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Stores and their objects, and how names find them.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/routes.h"
+#include "base/json.h"
+#include "data/object_name.h"
+#include "store/exclusion.h"
+#include "store/place.h"
+
+void route_store_list(struct call *call)
+{
+    struct stores *stores = call->service->stores;
+    const char *name = NULL;
+    struct store *store = NULL;
+    const char *comma = "";
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_append_text(&body, "{\"stores\":[");
+    for (size_t i = 0; stores_at(stores, i, &name, &store); i++) {
+        if (store) {
+            buffer_append_text(&body, comma);
+            stores_write_one(&body, name, store);
+            comma = ",";
+        }
+    }
+    buffer_append_text(&body, "]}\n");
+    call_respond_json(call, 200, &body);
+}
+
+/* The store as it is now, after what was asked of it. */
+static void respond_store(struct call *call, struct store *store)
+{
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    stores_write_one(&body, call->captures[0], store);
+    buffer_append_char(&body, '\n');
+    call_respond_json(call, 200, &body);
+}
+
+static bool flag(const struct call *call, const char *name)
+{
+    const char *value = http_request_query(call->request, name);
+    return value && strcmp(value, "0") != 0;
+}
+
+/* Of a directory that cannot be listed. */
+static void write_fault(struct buffer *body, int errnum)
+{
+    char text[128];
+    struct error fault;
+    (void)error_set(&fault, ERROR_UNREADABLE, "the directory cannot be listed: %s",
+                    error_text(errnum, text, sizeof text));
+    buffer_printf(body, ",\"error\":{\"code\":\"%s\",\"message\":", error_code_name(fault.code));
+    json_write_string(body, fault.message);
+    buffer_append_char(body, '}');
+}
+
+static void write_page(struct buffer *body, const struct store_page *page, bool sizes)
+{
+    buffer_append_text(body, "{\"objects\":[");
+    for (size_t i = 0; i < page->count; i++) {
+        buffer_append_text(body, i ? ",{" : "{");
+        object_name_write(body, "key", page->entries[i].key);
+        if (page->entries[i].errnum != 0) {
+            write_fault(body, page->entries[i].errnum);
+        } else if (sizes) {
+            buffer_printf(body, ",\"size\":%" PRIu64, page->entries[i].size_bytes);
+        }
+        buffer_append_char(body, '}');
+    }
+    struct left_out left_out = left_out_of(&page->left_out);
+    buffer_printf(body, "],\"more\":%s", page->more ? "true" : "false");
+    left_out_write_json(body, &left_out);
+    buffer_append_text(body, "}\n");
+}
+
+/* Without what the store excludes, unless all is asked for. */
+static int list_page(const struct call *call, struct store *store, struct store_list_query *query,
+                     struct store_page *ret_page, struct error *error)
+{
+    cleanup_free char *lines = NULL;
+    struct exclusion *exclusion = NULL;
+    const char *defaults = http_request_query(call->request, "exclude_defaults");
+    bool all = !query->images_only || (defaults && strcmp(defaults, "0") == 0);
+    int r = all ? 0 : stores_exclude(call->service->stores, call->captures[0], &lines, error);
+    if (r == 0) {
+        r = exclusion_new(lines, NULL, &exclusion, error);
+    }
+    if (r == 0) {
+        query->exclusion = exclusion;
+        query->sniff = flag(call, "sniff");
+        r = store_list(store, query, ret_page, error);
+        query->exclusion = NULL;
+    }
+    exclusion_free(exclusion);
+    return r;
+}
+
+void route_object_list(struct call *call)
+{
+    struct error error = {0};
+    struct store_page page = {0};
+    size_t limit = 0;
+    const char *prefix = http_request_query(call->request, "prefix");
+    const char *after = http_request_query(call->request, "after");
+    if (!call_query_number(call, "limit", 1, LIMIT_LIST_PAGE, LIMIT_LIST_PAGE, &limit)) {
+        return;
+    }
+    struct store *store =
+        service_store_find(call->service, call->captures[0], strlen(call->captures[0]), &error);
+    struct store_list_query query = {.prefix = prefix ? prefix : "",
+                                     .after = after ? after : "",
+                                     .limit = limit,
+                                     .images_only = !flag(call, "all"),
+                                     .sizes = flag(call, "sizes"),
+                                     .unlisted = flag(call, "unlisted")};
+    if (!store || list_page(call, store, &query, &page, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    write_page(&body, &page, query.sizes);
+    store_page_done(&page);
+    call_respond_json(call, 200, &body);
+}
+
+void route_store_detach(struct call *call)
+{
+    struct error error = {0};
+    struct store *store =
+        service_store_find(call->service, call->captures[0], strlen(call->captures[0]), &error);
+    if (!store || place_detach(store, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    respond_store(call, store);
+}
+
+void route_store_attach(struct call *call)
+{
+    struct error error = {0};
+    struct store *store =
+        service_store_find(call->service, call->captures[0], strlen(call->captures[0]), &error);
+    if (!store || place_attach(store, flag(call, "empty"), &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    respond_store(call, store);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * GET /v1/thumbnails/STORE/KEY: a small picture of a stored one, made where images may be decoded,
+ * in a worker; any model's will do. Set up on the listener's thread, answered from a lane.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/routes.h"
+#include "base/clock.h"
+
+enum { DEFAULT_EDGE = 160 };
+
+struct thumbnail_call {
+    struct infer_request request;
+    struct infer_item item;
+    struct model *model; /* owned reference; the call names none by itself, and counts for none */
+};
+
+static void free_state(void *state)
+{
+    struct thumbnail_call *thumbnail = state;
+    infer_item_reset(&thumbnail->item);
+    model_unref(thumbnail->model);
+    free(thumbnail);
+}
+
+/* How willingly a model is taken: whose worker is there, else one that can probably be loaded. */
+static int rank_of(struct service *service, struct model *model)
+{
+    struct error ignored;
+    if (!model->spec || model->spec->task == MODEL_TENSOR) {
+        return 0;
+    }
+    enum model_state state = dispatch_model_state(service->dispatch, model, &ignored);
+    if (state == MODEL_FAILED) {
+        return 1;
+    }
+    return state == MODEL_LOADED ? 3 : 2;
+}
+
+/* The best of all image models: the first by name, and its newest version. */
+static struct model *any_model(struct service *service, struct error *error)
+{
+    struct model **models = NULL;
+    size_t count = 0;
+    struct model *best = NULL;
+    int best_rank = 0;
+    if (models_list(service->models, &models, &count) < 0) {
+        (void)error_memory(error, NULL);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int rank = rank_of(service, models[i]);
+        if (rank > best_rank ||
+            (rank > 0 && rank == best_rank && strcmp(models[i]->name, best->name) == 0)) {
+            best = models[i];
+            best_rank = rank;
+        }
+    }
+    best = best ? model_ref(best) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        model_unref(models[i]);
+    }
+    free(models);
+    if (!best) {
+        (void)error_set(error, ERROR_NOT_FOUND,
+                        "no model is here whose worker could make it: add an image model");
+    }
+    return best;
+}
+
+/* Of a name that a page of another origin guesses, that page learns nothing: it is not let show the
+ * picture. */
+static const char *const headers[] = {"X-Content-Type-Options", "nosniff",
+                                      "Cross-Origin-Resource-Policy", "same-origin", NULL};
+
+static void thumbnail_done(struct infer_request *request, struct infer_item *item)
+{
+    struct call *call = request->owner;
+    if (item->error.code != ERROR_NONE) {
+        call_respond_error(call, &item->error);
+    } else {
+        cleanup_buffer struct buffer body = BUFFER_INIT;
+        buffer_append(&body, item->outputs[0].data, item->outputs[0].size_bytes);
+        call_respond(call, 200, "image/jpeg", &body, headers);
+    }
+    call_unref(call);
+}
+
+static void thumbnail_gone(struct call *call)
+{
+    struct thumbnail_call *thumbnail = call->state;
+    dispatch_cancel(call->service->dispatch, &thumbnail->request);
+}
+
+static int fill(struct call *call, struct thumbnail_call *thumbnail, struct error *error)
+{
+    struct infer_request *request = &thumbnail->request;
+    struct infer_item *item = &thumbnail->item;
+    const char *name = http_request_query(call->request, "model");
+    int r = service_object_find(call->service, call->captures[0], &item->store, &item->key, error);
+    if (r < 0) {
+        return r;
+    }
+    thumbnail->model = name ? models_get(call->service->models, name, NULL, error)
+                            : any_model(call->service, error);
+    if (!thumbnail->model) {
+        return error_code_errno(error->code);
+    }
+    item->kind = ITEM_THUMBNAIL;
+    item->request = request;
+    queue_source_init(&request->source, QUEUE_INTERACTIVE);
+    request->model = thumbnail->model;
+    request->items = item;
+    request->item_count = 1;
+    request->outputs = tensor_set_of(0);
+    request->deadline_ns = clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
+    request->done = thumbnail_done;
+    request->owner = call;
+    return 0;
+}
+
+void route_thumbnail(struct call *call)
+{
+    struct error error = {0};
+    size_t edge = 0;
+    if (!call_query_number(call, "edge", LIMIT_THUMBNAIL_EDGE_LEAST, LIMIT_THUMBNAIL_EDGE,
+                           DEFAULT_EDGE, &edge)) {
+        return;
+    }
+    struct thumbnail_call *thumbnail = calloc(1, sizeof *thumbnail);
+    if (!thumbnail) {
+        call_respond_status(call, 503, "out of memory");
+        return;
+    }
+    thumbnail->item.edge = (uint32_t)edge;
+    call->state = thumbnail;
+    call->free_state = free_state;
+    if (fill(call, thumbnail, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    atomic_store(&call->client_gone, thumbnail_gone);
+    (void)call_ref(call);
+    if (dispatch_submit(call->service->dispatch, &thumbnail->request, &thumbnail->item, 1, &error) <
+        0) {
+        call_respond_error(call, &error);
+        call_unref(call);
+    }
+}

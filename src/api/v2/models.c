@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The parts of the Open Inference Protocol that tell about server and models.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/models/model_object.h"
+#include "api/routes.h"
+#include "base/json.h"
+
+static void respond_text(struct call *call, const char *text)
+{
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_append_text(&body, text);
+    call_respond_json(call, 200, &body);
+}
+
+void route_v2_server(struct call *call)
+{
+    /* Triton's example programs end with an error where they are told another name. */
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_printf(&body,
+                  "{\"name\":\"%s\",\"version\":\"%s\",\"extensions\":[\"binary_tensor_data\","
+                  "\"classification\",\"model_configuration\",\"model_repository\","
+                  "\"statistics\",\"stored_object\"]}\n",
+                  call_is_by_triton(call) ? "triton" : "situ", SITU_VERSION);
+    call_respond_json(call, 200, &body);
+}
+
+void route_v2_live(struct call *call)
+{
+    respond_text(call, "{\"live\":true}\n");
+}
+
+void route_v2_ready(struct call *call)
+{
+    if (atomic_load(&call->service->stopping)) {
+        call_respond_status(call, 503, "situd is stopping");
+    } else {
+        respond_text(call, "{\"ready\":true}\n");
+    }
+}
+
+/* What a caller must send is the model's own tensors. An image model takes `image`, encoded, in
+ * place of its own: an alternative. */
+static void write_inputs(struct buffer *out, const struct model *model)
+{
+    static const struct tensor_info image = {
+        .name = "image", .datatype = DATATYPE_BYTES, .shape = {1, {-1}}};
+    const struct worker_facts *facts = &model->runtime.facts;
+    buffer_append_text(out, "\"inputs\":");
+    tensors_write_json(out, facts->inputs, facts->input_count);
+    if (model->spec->task != MODEL_TENSOR) {
+        buffer_append_text(out, ",\"parameters\":{\"alternative_inputs\":");
+        tensors_write_json(out, &image, 1);
+        buffer_append_char(out, '}');
+    }
+}
+
+static void describe(struct call *call, const struct error *error)
+{
+    if (error) {
+        call_respond_error(call, error);
+        return;
+    }
+    const struct worker_facts *facts = &call->model->runtime.facts;
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_append_text(&body, "{\"name\":");
+    json_write_string(&body, call->model->name);
+    buffer_append_text(&body, ",\"versions\":[");
+    struct model **models = NULL;
+    size_t count = 0;
+    const char *comma = "";
+    if (models_list(call->service->models, &models, &count) == 0) {
+        for (size_t i = 0; i < count; i++) {
+            if (strcmp(models[i]->name, call->model->name) == 0) {
+                buffer_append_text(&body, comma);
+                json_write_string(&body, models[i]->version);
+                comma = ",";
+            }
+            model_unref(models[i]);
+        }
+        free(models);
+    }
+    buffer_append_text(&body, "],\"platform\":\"onnxruntime_onnx\",");
+    write_inputs(&body, call->model);
+    buffer_append_text(&body, ",\"outputs\":");
+    tensors_write_json(&body, facts->outputs, facts->output_count);
+    buffer_append_text(&body, "}\n");
+    call_respond_json(call, 200, &body);
+}
+
+void route_v2_model(struct call *call)
+{
+    if (call_find_v2_model(call)) {
+        call_when_loaded(call, describe);
+    }
+}
+
+static void say_ready(struct call *call, const struct error *error)
+{
+    if (error) {
+        call_respond_error(call, error);
+        return;
+    }
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_append_text(&body, "{\"name\":");
+    json_write_string(&body, call->model->name);
+    buffer_append_text(&body, ",\"ready\":true}\n");
+    call_respond_json(call, 200, &body);
+}
+
+void route_v2_model_ready(struct call *call)
+{
+    if (!call_find_v2_model(call)) {
+        return;
+    }
+    if (dispatch_was_unloaded(call->service->dispatch, call->model)) {
+        call_respond_status(call, 503,
+                            "the model was unloaded; it is loaded when it is used, or "
+                            "by POST /v2/repository/models/MODEL/load");
+    } else {
+        call_when_loaded(call, say_ready);
+    }
+}
+
+/* {"ready": true} wants those only that can be used. */
+static bool wants_ready(struct call *call)
+{
+    size_t size = 0;
+    struct error ignored;
+    const void *bytes = http_request_body(call->request, &size);
+    cleanup_json struct json *body = NULL;
+    return size > 0 && json_parse(bytes, size, "request body", &body, &ignored) == 0 &&
+           json_get_bool(json_member(body, "ready"), false);
+}
+
+static const char *write_entry(struct buffer *out, struct call *call, struct model *model,
+                               bool only_ready, const char *comma)
+{
+    struct error failure = {0};
+    enum model_state state = dispatch_model_state(call->service->dispatch, model, &failure);
+    bool unloaded = dispatch_was_unloaded(call->service->dispatch, model);
+    bool ready = state != MODEL_FAILED && !unloaded;
+    if (!ready && only_ready) {
+        return comma;
+    }
+    buffer_append_text(out, comma);
+    buffer_append_text(out, "{\"name\":");
+    json_write_string(out, model->name);
+    buffer_append_text(out, ",\"version\":");
+    json_write_string(out, model->version);
+    buffer_printf(out, ",\"state\":\"%s\",\"reason\":", ready ? "READY" : "UNAVAILABLE");
+    json_write_string(out, state != MODEL_FAILED && unloaded ? "unloaded" : failure.message);
+    buffer_append_char(out, '}');
+    return ",";
+}
+
+void route_v2_index(struct call *call)
+{
+    struct model **models = NULL;
+    size_t count = 0;
+    bool only_ready = wants_ready(call);
+    const char *comma = "";
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    buffer_append_char(&body, '[');
+    if (models_list(call->service->models, &models, &count) == 0) {
+        for (size_t i = 0; i < count; i++) {
+            comma = write_entry(&body, call, models[i], only_ready, comma);
+            model_unref(models[i]);
+        }
+        free(models);
+    }
+    buffer_append_text(&body, "]\n");
+    call_respond_json(call, 200, &body);
+}
