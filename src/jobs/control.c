@@ -307,7 +307,7 @@ int jobs_remove(struct jobs *jobs, const char *id, struct error *error)
     bool by_itself = false;
     keeper_halt(jobs, job);
     enum job_state state = job_state_now(job, &by_itself);
-    r = job_remove(jobs, job, "request", error);
+    r = job_delete(jobs, job, "request", error);
     if (r < 0 && !job_state_is_end(state) && (state != JOB_PAUSED || by_itself)) {
         keeper_queue(jobs, job);
     }

@@ -221,7 +221,7 @@ static void expire(struct jobs *jobs, struct job *job)
     if (pthread_mutex_trylock(&job->control) == 0) {
         if (job_state_is_end(job_state_now(job, &by_itself))) {
             struct error error = {.code = ERROR_NONE};
-            r = job_remove(jobs, job, delivered ? "delivered" : "expired", &error);
+            r = job_delete(jobs, job, delivered ? "delivered" : "expired", &error);
             if (r < 0) {
                 log_event(LOG_LEVEL_WARNING, "job_not_removed", "job=%s code=%s", job->spec.id,
                           error_code_name(error.code));

@@ -44,7 +44,7 @@ static void mark_removed(struct job *job)
     }
 }
 
-int job_remove(struct jobs *jobs, struct job *job, const char *why, struct error *error)
+int job_delete(struct jobs *jobs, struct job *job, const char *why, struct error *error)
 {
     cleanup_free char *path = NULL;
     int r = put_aside(jobs, job, &path, error);

@@ -11,6 +11,6 @@
 
 /* Takes the job out of the table and off the disk, and logs `why`, one word. Its thread is gone,
  * `control` is held. */
-must_check int job_remove(struct jobs *jobs, struct job *job, const char *why, struct error *error);
+must_check int job_delete(struct jobs *jobs, struct job *job, const char *why, struct error *error);
 
 #endif

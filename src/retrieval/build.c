@@ -9,9 +9,9 @@
 
 #include "base/log.h"
 #include "base/tree.h"
-#include "retrieval/directory.h"
 #include "retrieval/feed.h"
-#include "retrieval/spec.h"
+#include "retrieval/index_directory.h"
+#include "retrieval/retrieval_spec.h"
 #include "retrieval/table.h"
 
 int build_new(struct entry *entry, struct retrieval_spec *spec, uint64_t number, const char *job,
@@ -19,7 +19,7 @@ int build_new(struct entry *entry, struct retrieval_spec *spec, uint64_t number,
 {
     struct build *build = calloc(1, sizeof *build);
     if (!build) {
-        spec_done(spec);
+        retrieval_spec_done(spec);
         return -ENOMEM;
     }
     build->entry = entry_ref(entry);
@@ -54,7 +54,7 @@ void build_unref(struct build *build)
         }
     }
     repair_done(&build->repair);
-    spec_done(&build->spec);
+    retrieval_spec_done(&build->spec);
     entry_unref(build->entry);
     free(build);
 }
@@ -63,7 +63,7 @@ char *build_path(struct build *build)
 {
     struct entry *entry = build->entry;
     HOLD(&entry->retrieval->lock);
-    return directory_path("%s/%llu", entry->directory, (unsigned long long)build->number);
+    return index_directory_path("%s/%llu", entry->directory, (unsigned long long)build->number);
 }
 
 static void report(void *context, enum index_event event, const char *key, const char *message)
@@ -100,7 +100,7 @@ static int open_at(struct build *build, const char *path, struct error *error)
     build->feed.batch = batch;
     HOLD(&build->entry->retrieval->lock);
     build->index = index;
-    build->filled = build->feed.filled || !spec_is_fed(&build->spec);
+    build->filled = build->feed.filled || !retrieval_spec_is_fed(&build->spec);
     return 0;
 }
 
@@ -112,7 +112,7 @@ int build_open(struct build *build, struct error *error)
         return error_memory(error, NULL);
     }
     int r = open_at(build, path, &fault);
-    if (r < 0 && fault.code == ERROR_NOT_FOUND && spec_is_fed(&build->spec)) {
+    if (r < 0 && fault.code == ERROR_NOT_FOUND && retrieval_spec_is_fed(&build->spec)) {
         r = 0; /* it has no row yet */
     }
     build->opened = r == 0;

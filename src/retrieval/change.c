@@ -10,10 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/tree.h"
-#include "retrieval/directory.h"
 #include "retrieval/feed.h"
-#include "retrieval/job.h"
-#include "retrieval/spec.h"
+#include "retrieval/filling_job.h"
+#include "retrieval/index_directory.h"
+#include "retrieval/retrieval_spec.h"
 #include "retrieval/table.h"
 
 enum { RETRY_MS = 2000 };
@@ -27,7 +27,7 @@ static int no_memory(struct error *error)
 static int write_json(struct entry *entry, const struct build *current, const struct build *next,
                       struct error *error)
 {
-    struct index_json file = {
+    struct index_file file = {
         .spec = current->spec /* borrowed */, .number = current->number, .last = entry->last};
     if (next) {
         file.next_number = next->number;
@@ -36,7 +36,7 @@ static int write_json(struct entry *entry, const struct build *current, const st
         memcpy(file.next_digest, next->spec.digest, sizeof file.next_digest);
         file.next_rules = next->spec.rules; /* borrowed, too */
     }
-    return index_json_write(entry->directory, &file, error);
+    return index_file_write(entry->directory, &file, error);
 }
 
 static bool is_leaving(struct entry *entry)
@@ -72,7 +72,7 @@ static int make_spec(const struct retrieval_spec *like, const struct retrieval_c
         strlen(change->version) >= sizeof spec.version) {
         return error_set(error, ERROR_NOT_FOUND, "no model has so long a name or version");
     }
-    if (spec_copy(like, &spec) < 0) {
+    if (retrieval_spec_copy(like, &spec) < 0) {
         return no_memory(error);
     }
     (void)stpcpy(spec.model, change->model);
@@ -81,7 +81,7 @@ static int make_spec(const struct retrieval_spec *like, const struct retrieval_c
         free(spec.rules.defaults);
         spec.rules.defaults = change->defaults ? strdup(change->defaults) : NULL;
         if (change->defaults && !spec.rules.defaults) {
-            spec_done(&spec);
+            retrieval_spec_done(&spec);
             return no_memory(error);
         }
     }
@@ -101,9 +101,9 @@ static int make_build(struct entry *entry, const struct retrieval_spec *like,
     if (made < 0) {
         return made;
     }
-    int r = job_make_anew(jobs, &spec, entry->last + 1, &info, error);
+    int r = filling_job_make_anew(jobs, &spec, entry->last + 1, &info, error);
     if (r < 0) {
-        spec_done(&spec);
+        retrieval_spec_done(&spec);
         return r;
     }
     memcpy(spec.version, info.spec.version, sizeof spec.version);
@@ -227,7 +227,7 @@ static int remove_aside(void *context, const char *name)
     const struct asides *asides = context;
     size_t digits = strspn(name, "0123456789");
     if (digits > 0 && strcmp(name + digits, ".damaged") == 0) {
-        cleanup_free char *path = directory_path("%s/%s", asides->directory, name);
+        cleanup_free char *path = index_directory_path("%s/%s", asides->directory, name);
         if (path) {
             tree_remove(path);
         }
@@ -242,7 +242,7 @@ int change_set_aside(struct entry *entry, struct build *damaged, struct error *e
     struct asides asides = {.directory = entry->directory};
     struct build *fresh = NULL;
     cleanup_free char *path = build_path(damaged);
-    cleanup_free char *aside = path ? directory_path("%s.damaged", path) : NULL;
+    cleanup_free char *aside = path ? index_directory_path("%s.damaged", path) : NULL;
     if (!aside) {
         return no_memory(error);
     }
@@ -254,9 +254,9 @@ int change_set_aside(struct entry *entry, struct build *damaged, struct error *e
     if (r < 0 || !fresh) {
         return r;
     }
-    r = directory_each(entry->directory, remove_aside, &asides, error);
+    r = index_directory_each(entry->directory, remove_aside, &asides, error);
     if (r == 0) {
-        r = directory_rename(entry->directory, path, aside, error);
+        r = index_directory_rename(entry->directory, path, aside, error);
     }
     if (r == 0) {
         r = write_json(entry, fresh, entry->next, error);

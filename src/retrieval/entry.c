@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/tree.h"
-#include "retrieval/directory.h"
 #include "retrieval/feed.h"
-#include "retrieval/spec.h"
+#include "retrieval/index_directory.h"
+#include "retrieval/retrieval_spec.h"
 #include "retrieval/table.h"
 
 enum {
@@ -65,12 +65,12 @@ static int monotonic_condition(pthread_cond_t *condition)
     return -r;
 }
 
-static int add_builds(struct entry *entry, struct index_json *file)
+static int add_builds(struct entry *entry, struct index_file *file)
 {
     struct retrieval_spec spec;
     int r = 0;
     if (file->next_number > 0) {
-        r = spec_copy(&file->spec, &spec);
+        r = retrieval_spec_copy(&file->spec, &spec);
         if (r == 0) {
             memcpy(spec.model, file->next_model, sizeof spec.model);
             memcpy(spec.version, file->next_version, sizeof spec.version);
@@ -87,12 +87,12 @@ static int add_builds(struct entry *entry, struct index_json *file)
     return r;
 }
 
-int entry_new(struct retrieval *retrieval, const char *name, struct index_json *file,
+int entry_new(struct retrieval *retrieval, const char *name, struct index_file *file,
               const struct error *broken, struct entry **ret_entry)
 {
     struct entry *entry = calloc(1, sizeof *entry);
     if (!entry || monotonic_condition(&entry->wake) < 0) {
-        index_json_done(file);
+        index_file_done(file);
         free(entry);
         return -ENOMEM;
     }
@@ -102,7 +102,7 @@ int entry_new(struct retrieval *retrieval, const char *name, struct index_json *
     (void)pthread_mutex_init(&entry->control, NULL);
     (void)pthread_mutex_init(&entry->joining, NULL);
     (void)pthread_mutex_init(&entry->waking, NULL);
-    entry->directory = directory_path("%s/%s", retrieval->directory, name);
+    entry->directory = index_directory_path("%s/%s", retrieval->directory, name);
     int r = entry->directory ? 0 : -ENOMEM;
     if (broken) {
         entry->broken = *broken;
@@ -110,7 +110,7 @@ int entry_new(struct retrieval *retrieval, const char *name, struct index_json *
         entry->last = file->last;
         r = add_builds(entry, file);
     }
-    index_json_done(file);
+    index_file_done(file);
     if (r < 0) {
         build_unref(entry->current);
         build_unref(entry->next);
@@ -184,7 +184,7 @@ static void open_build(struct entry *entry, struct build *build, bool is_current
         return;
     }
     build->feed.retry_ns = clock_now_ns() + OPEN_RETRY_MS * NS_PER_MS;
-    if (error.code == ERROR_MALFORMED && spec_is_fed(&build->spec)) {
+    if (error.code == ERROR_MALFORMED && retrieval_spec_is_fed(&build->spec)) {
         struct error fault = {.code = ERROR_NONE};
         build_set_fate(build, is_current ? BUILD_STOPPED : BUILD_LOST, &error);
         if (is_current && change_set_aside(entry, build, &fault) < 0 &&
@@ -222,7 +222,7 @@ static void verify(struct build *build)
                   build->spec.name, error_code_name(error.code),
                   log_quote(text, sizeof text, error.message));
     }
-    if (error.code == ERROR_MALFORMED && spec_is_fed(&build->spec)) {
+    if (error.code == ERROR_MALFORMED && retrieval_spec_is_fed(&build->spec)) {
         build_set_fate(build, BUILD_LOST, &error); /* its keys are damaged */
         feed_detach(build);
     }

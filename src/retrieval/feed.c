@@ -14,8 +14,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "data/object_name.h"
-#include "retrieval/job.h"
-#include "retrieval/spec.h"
+#include "retrieval/filling_job.h"
+#include "retrieval/retrieval_spec.h"
 #include "wire/result_line.h"
 
 enum {
@@ -40,7 +40,8 @@ int feed_read_note(struct build *build, struct index *index, struct error *error
     uint8_t note[NOTE_BYTES];
     char job[JOB_ID_SIZE] = "";
     size_t size = 0;
-    int r = spec_is_fed(&build->spec) ? index_note(index, note, sizeof note, &size, error) : 0;
+    int r = retrieval_spec_is_fed(&build->spec) ? index_note(index, note, sizeof note, &size, error)
+                                                : 0;
     if (r == -ENOSPC || (r == 0 && size > 0 && (size != sizeof note || note[0] != NOTE_FORMAT))) {
         return error_set(error, ERROR_MALFORMED, "the index's note is of another format");
     }
@@ -261,7 +262,7 @@ static int read_lines(struct build *build, enum jobs_read *ret_read, struct erro
 static int find_job(struct build *build, struct error *error)
 {
     struct job_info info;
-    int r = job_make(jobs_of(build), &build->spec, build->number, &info, error);
+    int r = filling_job_make(jobs_of(build), &build->spec, build->number, &info, error);
     if (r < 0) {
         return r;
     }
@@ -420,7 +421,7 @@ bool feed_step(struct build *build)
     struct feed *feed = &build->feed;
     struct error error = {.code = ERROR_NONE};
     enum jobs_read read = JOBS_READ_WAIT;
-    if (!build->opened || !spec_is_fed(&build->spec) || build->fate == BUILD_LOST ||
+    if (!build->opened || !retrieval_spec_is_fed(&build->spec) || build->fate == BUILD_LOST ||
         build->fate == BUILD_UNFIT || clock_now_ns() < feed->retry_ns) {
         return false;
     }
@@ -437,7 +438,7 @@ bool feed_step(struct build *build)
 int64_t feed_due(const struct build *build)
 {
     const struct feed *feed = &build->feed;
-    if (!build->opened || !spec_is_fed(&build->spec) || build->fate == BUILD_LOST ||
+    if (!build->opened || !retrieval_spec_is_fed(&build->spec) || build->fate == BUILD_LOST ||
         build->fate == BUILD_UNFIT) {
         return INT64_MAX;
     }

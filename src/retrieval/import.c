@@ -8,15 +8,15 @@
 #include <string.h>
 
 #include "base/tree.h"
-#include "retrieval/directory.h"
-#include "retrieval/spec.h"
+#include "retrieval/index_directory.h"
+#include "retrieval/retrieval_spec.h"
 #include "retrieval/table.h"
 
 enum { BATCH_ROWS = 4096, BATCH_VALUES = 4 << 20 /* 16 MiB of them */ };
 
 struct retrieval_import {
     struct retrieval *retrieval; /* borrowed */
-    struct index_json file;      /* owned */
+    struct index_file file;      /* owned */
     char *directory;             /* owned; removed where it is there in the end */
     char *index_path;            /* owned */
     struct index *index;         /* owned; NULL: no row has come */
@@ -44,7 +44,7 @@ void retrieval_import_free(struct retrieval_import *import)
     if (import->directory) {
         tree_remove(import->directory);
     }
-    index_json_done(&import->file);
+    index_file_done(&import->file);
     free(import->index_path);
     free(import->directory);
     free(import);
@@ -61,20 +61,20 @@ static int prepare(struct retrieval_import *import, const struct retrieval_spec 
     asked.interval_s = 0;
     import->file.number = 1;
     import->file.last = 1;
-    if (spec_copy(&asked, &import->file.spec) < 0) {
+    if (retrieval_spec_copy(&asked, &import->file.spec) < 0) {
         return no_memory(error);
     }
     import->directory = retrieval_aside(import->retrieval, "new", spec->name);
     if (import->directory) {
-        import->index_path = directory_path("%s/1", import->directory);
+        import->index_path = index_directory_path("%s/1", import->directory);
     }
-    return import->index_path ? directory_make(import->directory, error) : no_memory(error);
+    return import->index_path ? index_directory_make(import->directory, error) : no_memory(error);
 }
 
 int retrieval_import_new(struct retrieval *retrieval, const struct retrieval_spec *spec,
                          struct retrieval_import **ret_import, struct error *error)
 {
-    int r = spec_check_name(spec->name, error);
+    int r = retrieval_spec_check_name(spec->name, error);
     if (r == 0) {
         r = retrieval_check_free(retrieval, spec->name, error);
     }
@@ -149,14 +149,14 @@ static int put_in_place(struct retrieval_import *import, struct entry **ret_entr
     struct retrieval *retrieval = import->retrieval;
     char name[sizeof import->file.spec.name];
     memcpy(name, import->file.spec.name, sizeof name);
-    cleanup_free char *path = directory_path("%s/%s", retrieval->directory, name);
+    cleanup_free char *path = index_directory_path("%s/%s", retrieval->directory, name);
     struct entry *entry = NULL;
     int r = path ? retrieval_check_free(retrieval, name, error) : no_memory(error);
     if (r == 0) {
-        r = index_json_write(import->directory, &import->file, error);
+        r = index_file_write(import->directory, &import->file, error);
     }
     if (r == 0) {
-        r = directory_rename(retrieval->directory, import->directory, path, error);
+        r = index_directory_rename(retrieval->directory, import->directory, path, error);
     }
     if (r < 0) {
         return r;

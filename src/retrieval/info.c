@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "retrieval/spec.h"
+#include "retrieval/retrieval_spec.h"
 #include "retrieval/table.h"
 
 void retrieval_info_done(struct retrieval_info *info)
 {
-    spec_done(&info->spec);
+    retrieval_spec_done(&info->spec);
     *info = (struct retrieval_info){.job = ""};
 }
 
@@ -131,7 +131,7 @@ static int fill_info(struct entry *entry, struct retrieval_info *ret_info)
     (void)pthread_mutex_unlock(&retrieval->lock);
     int r = 0;
     if (current.build) {
-        r = spec_copy(&current.build->spec, &info.spec);
+        r = retrieval_spec_copy(&current.build->spec, &info.spec);
     } else {
         (void)snprintf(info.spec.name, sizeof info.spec.name, "%s", entry->name);
         info.spec.metric = INDEX_COSINE;

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "retrieval/feed.h"
-#include "retrieval/spec.h"
+#include "retrieval/retrieval_spec.h"
 #include "retrieval/table.h"
 
 enum { TRIES = 5, RETRY_MS = 1000 /* doubled with each try */ };
@@ -113,7 +113,7 @@ bool repair_step(struct build *build)
 {
     struct repair *repair = &build->repair;
     struct error error = {.code = ERROR_NONE};
-    if (!build->entry->retrieval->host.embed || !spec_is_fed(&build->spec) ||
+    if (!build->entry->retrieval->host.embed || !retrieval_spec_is_fed(&build->spec) ||
         !feed_is_settled(build) || clock_now_ns() < repair->retry_ns) {
         return false;
     }

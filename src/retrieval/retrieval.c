@@ -12,10 +12,10 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "base/tree.h"
-#include "retrieval/directory.h"
 #include "retrieval/feed.h"
-#include "retrieval/job.h"
-#include "retrieval/spec.h"
+#include "retrieval/filling_job.h"
+#include "retrieval/index_directory.h"
+#include "retrieval/retrieval_spec.h"
 #include "retrieval/table.h"
 
 enum { DEFAULT_VERIFY_MS = 5000, DEFAULT_INTERVAL_S = 60 };
@@ -150,15 +150,15 @@ int retrieval_add(struct retrieval *retrieval, struct entry *entry, struct error
 char *retrieval_aside(struct retrieval *retrieval, const char *what, const char *name)
 {
     HOLD(&retrieval->lock);
-    return directory_path("%s/.%s-%s-%llu", retrieval->directory, what, name,
-                          (unsigned long long)++retrieval->removals);
+    return index_directory_path("%s/.%s-%s-%llu", retrieval->directory, what, name,
+                                (unsigned long long)++retrieval->removals);
 }
 
 /* ---- opening ---- */
 
 struct sweep {
     const char *directory;
-    const struct index_json *file;
+    const struct index_file *file;
 };
 
 /* Takes away what index.json does not name, but for what was set aside. */
@@ -173,7 +173,7 @@ static int sweep_entry(void *context, const char *name)
         strcmp(name, next) == 0) {
         return 0;
     }
-    cleanup_free char *path = directory_path("%s/%s", sweep->directory, name);
+    cleanup_free char *path = index_directory_path("%s/%s", sweep->directory, name);
     if (path) {
         tree_remove(path);
     }
@@ -182,10 +182,10 @@ static int sweep_entry(void *context, const char *name)
 
 static int take_in_index(struct retrieval *retrieval, const char *name, const char *path)
 {
-    struct index_json file = {.number = 0};
+    struct index_file file = {.number = 0};
     struct error error = {.code = ERROR_NONE};
     struct entry *entry = NULL;
-    int r = index_json_read(path, &file, &error);
+    int r = index_file_read(path, &file, &error);
     if (r == -ENOMEM) {
         return r;
     }
@@ -195,7 +195,7 @@ static int take_in_index(struct retrieval *retrieval, const char *name, const ch
     }
     if (error.code == ERROR_NONE) {
         struct sweep sweep = {.directory = path, .file = &file};
-        (void)!directory_each(path, sweep_entry, &sweep, NULL);
+        (void)!index_directory_each(path, sweep_entry, &sweep, NULL);
     } else {
         char text[2 * ERROR_MESSAGE_SIZE];
         log_event(LOG_LEVEL_WARNING, "index_not_read", "index=%s reason=%s", name,
@@ -212,7 +212,7 @@ static int take_in_index(struct retrieval *retrieval, const char *name, const ch
 static int take_in(void *context, const char *name)
 {
     struct retrieval *retrieval = context;
-    cleanup_free char *path = directory_path("%s/%s", retrieval->directory, name);
+    cleanup_free char *path = index_directory_path("%s/%s", retrieval->directory, name);
     if (!path) {
         return -ENOMEM;
     }
@@ -220,7 +220,7 @@ static int take_in(void *context, const char *name)
         tree_remove(path);
         return 0;
     }
-    if (spec_check_name(name, NULL) < 0) {
+    if (retrieval_spec_check_name(name, NULL) < 0) {
         return 0;
     }
     if (retrieval->count == LIMIT_INDEXES) {
@@ -233,7 +233,7 @@ static int take_in(void *context, const char *name)
 /* Does it fill this one? Then the build is told so. */
 static bool is_of_build(struct build *build, const struct job_spec *job)
 {
-    bool is = build && job_is_of(job, build->spec.name, build->number);
+    bool is = build && filling_job_is_of(job, build->spec.name, build->number);
     if (is) {
         build_set_job(build, job->id);
     }
@@ -245,7 +245,7 @@ static bool is_needed(const struct retrieval *retrieval, const struct job_spec *
     for (size_t i = 0; i < retrieval->count; i++) {
         const struct entry *entry = retrieval->entries[i];
         if (is_of_build(entry->current, job) || is_of_build(entry->next, job) ||
-            (!entry->current && job_is_of(job, entry->name, 0))) {
+            (!entry->current && filling_job_is_of(job, entry->name, 0))) {
             return true;
         }
     }
@@ -262,7 +262,7 @@ static void remove_orphans(struct retrieval *retrieval)
     }
     for (size_t i = 0; i < count; i++) {
         const struct job_spec *job = &infos[i].spec;
-        if (job_fills_an_index(job) && !is_needed(retrieval, job)) {
+        if (filling_job_is_one(job) && !is_needed(retrieval, job)) {
             log_event(LOG_LEVEL_INFO, "index_job_removed", "job=%s token=%s", job->id, job->token);
             (void)!jobs_remove(retrieval->jobs, job->id, NULL);
         }
@@ -293,9 +293,9 @@ static int open_all(struct retrieval *retrieval, const char *directory, struct e
     if (!retrieval->directory) {
         return no_memory(error);
     }
-    int r = directory_make(directory, error);
+    int r = index_directory_make(directory, error);
     if (r == 0) {
-        r = directory_each(directory, take_in, retrieval, error);
+        r = index_directory_each(directory, take_in, retrieval, error);
     }
     if (r == -ENOMEM) {
         return no_memory(error);
@@ -371,20 +371,20 @@ void retrieval_close(struct retrieval *retrieval)
 /* ---- creating ---- */
 
 /* Writes the index's directory whole, beside its place, and puts it there. */
-static int write_new(struct retrieval *retrieval, const struct index_json *file,
+static int write_new(struct retrieval *retrieval, const struct index_file *file,
                      struct error *error)
 {
     cleanup_free char *aside = retrieval_aside(retrieval, "new", file->spec.name);
-    cleanup_free char *path = directory_path("%s/%s", retrieval->directory, file->spec.name);
+    cleanup_free char *path = index_directory_path("%s/%s", retrieval->directory, file->spec.name);
     if (!aside || !path) {
         return no_memory(error);
     }
-    int r = directory_make(aside, error);
+    int r = index_directory_make(aside, error);
     if (r == 0) {
-        r = index_json_write(aside, file, error);
+        r = index_file_write(aside, file, error);
     }
     if (r == 0) {
-        r = directory_rename(retrieval->directory, aside, path, error);
+        r = index_directory_rename(retrieval->directory, aside, path, error);
     }
     if (r < 0) {
         tree_remove(aside);
@@ -393,7 +393,7 @@ static int write_new(struct retrieval *retrieval, const struct index_json *file,
 }
 
 /* `file` is taken over. */
-static int create_entry(struct retrieval *retrieval, struct index_json *file, const char *job,
+static int create_entry(struct retrieval *retrieval, struct index_file *file, const char *job,
                         struct entry **ret_entry, struct error *error)
 {
     char name[sizeof file->spec.name];
@@ -401,7 +401,7 @@ static int create_entry(struct retrieval *retrieval, struct index_json *file, co
     memcpy(name, file->spec.name, sizeof name);
     int r = write_new(retrieval, file, error);
     if (r < 0) {
-        index_json_done(file);
+        index_file_done(file);
         return r;
     }
     r = entry_new(retrieval, name, file, NULL, &entry) < 0 ? no_memory(error) : 0;
@@ -410,7 +410,7 @@ static int create_entry(struct retrieval *retrieval, struct index_json *file, co
         r = retrieval_add(retrieval, entry, error);
     }
     if (r < 0) {
-        cleanup_free char *path = directory_path("%s/%s", retrieval->directory, name);
+        cleanup_free char *path = index_directory_path("%s/%s", retrieval->directory, name);
         if (path) {
             tree_remove(path);
         }
@@ -421,14 +421,14 @@ static int create_entry(struct retrieval *retrieval, struct index_json *file, co
     return 0;
 }
 
-static int prepare_file(const struct retrieval_spec *spec, struct index_json *ret_file,
+static int prepare_file(const struct retrieval_spec *spec, struct index_file *ret_file,
                         struct error *error)
 {
-    struct index_json file = {.number = 1, .last = 1};
-    if (!spec_is_fed(spec) || spec->model[0] == '\0') {
+    struct index_file file = {.number = 1, .last = 1};
+    if (!retrieval_spec_is_fed(spec) || spec->model[0] == '\0') {
         return error_set(error, ERROR_MALFORMED, "an index wants a store and a model");
     }
-    if (spec_copy(spec, &file.spec) < 0) {
+    if (retrieval_spec_copy(spec, &file.spec) < 0) {
         return no_memory(error);
     }
     if (!file.spec.prefix) {
@@ -436,7 +436,7 @@ static int prepare_file(const struct retrieval_spec *spec, struct index_json *re
     }
     file.spec.interval_s = spec->interval_s > 0 ? spec->interval_s : DEFAULT_INTERVAL_S;
     if (!file.spec.prefix) {
-        index_json_done(&file);
+        index_file_done(&file);
         return no_memory(error);
     }
     *ret_file = file;
@@ -446,11 +446,11 @@ static int prepare_file(const struct retrieval_spec *spec, struct index_json *re
 int retrieval_create(struct retrieval *retrieval, const struct retrieval_spec *spec,
                      struct retrieval_info *ret_info, struct error *error)
 {
-    struct index_json file = {.number = 0};
+    struct index_file file = {.number = 0};
     struct job_info job;
     cleanup_entry struct entry *entry = NULL;
     HOLD(&retrieval->create);
-    int r = spec_check_name(spec->name, error);
+    int r = retrieval_spec_check_name(spec->name, error);
     if (r == 0) {
         r = retrieval_check_free(retrieval, spec->name, error);
     }
@@ -460,9 +460,9 @@ int retrieval_create(struct retrieval *retrieval, const struct retrieval_spec *s
     if (r < 0) {
         return r;
     }
-    r = job_make_anew(retrieval->jobs, &file.spec, file.number, &job, error);
+    r = filling_job_make_anew(retrieval->jobs, &file.spec, file.number, &job, error);
     if (r < 0) {
-        index_json_done(&file);
+        index_file_done(&file);
         return r;
     }
     memcpy(file.spec.version, job.spec.version, sizeof file.spec.version);
@@ -490,7 +490,7 @@ static int put_aside(struct retrieval *retrieval, struct entry *entry, struct er
     entry->leaving = true; /* no search comes to it any more */
     (void)pthread_mutex_unlock(&retrieval->lock);
     int r = leaving ? error_set(error, ERROR_NOT_FOUND, "no index '%s'", entry->name)
-                    : directory_rename(retrieval->directory, entry->directory, aside, error);
+                    : index_directory_rename(retrieval->directory, entry->directory, aside, error);
     (void)pthread_mutex_lock(&retrieval->lock);
     entry->leaving = leaving || r == 0;
     char *unused = r == 0 ? entry->directory : aside;
@@ -560,7 +560,7 @@ int retrieval_rebuild_with(struct retrieval *retrieval, const char *name,
         return error_set(error, ERROR_CONFLICT, "index '%s' cannot be read: %.300s", name,
                          entry->broken.message);
     }
-    if (!spec_is_fed(&current->spec)) {
+    if (!retrieval_spec_is_fed(&current->spec)) {
         return error_set(error, ERROR_CONFLICT,
                          "index '%s' was imported: there is nothing that it could be built from",
                          name);

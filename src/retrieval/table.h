@@ -18,7 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "retrieval/index_json.h"
+#include "retrieval/index_file.h"
 #include "retrieval/repair.h"
 #include "retrieval/retrieval.h"
 
@@ -136,7 +136,7 @@ char *retrieval_aside(struct retrieval *retrieval, const char *what, const char 
 /* ---- entry.c ---- */
 
 /* From index.json, which is taken over in any case; NULL: `broken` says why. */
-must_check int entry_new(struct retrieval *retrieval, const char *name, struct index_json *file,
+must_check int entry_new(struct retrieval *retrieval, const char *name, struct index_file *file,
                          const struct error *broken, struct entry **ret_entry);
 struct entry *entry_ref(struct entry *entry);
 void entry_unref(struct entry *entry); /* NULL is fine */

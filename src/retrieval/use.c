@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "retrieval/spec.h"
+#include "retrieval/retrieval_spec.h"
 #include "retrieval/table.h"
 
 struct retrieval_use {
@@ -78,14 +78,14 @@ void retrieval_use_free(struct retrieval_use *use)
 const char *retrieval_use_key(const struct retrieval_use *use, const char *object)
 {
     const struct build *build = use->build;
-    const char *key = spec_is_fed(&build->spec) ? build_key(build, object) : object;
+    const char *key = retrieval_spec_is_fed(&build->spec) ? build_key(build, object) : object;
     return key && key[0] != '\0' && strnlen(key, INDEX_KEY_MAX + 1) <= INDEX_KEY_MAX ? key : NULL;
 }
 
 const char *retrieval_use_prefix(const struct retrieval_use *use, const char *prefix)
 {
     const struct build *build = use->build;
-    if (!spec_is_fed(&build->spec)) {
+    if (!retrieval_spec_is_fed(&build->spec)) {
         return prefix;
     }
     size_t length = strlen(prefix);
@@ -98,7 +98,7 @@ const char *retrieval_use_prefix(const struct retrieval_use *use, const char *pr
 void retrieval_use_name(const struct retrieval_use *use, const char *key, struct buffer *out)
 {
     const struct retrieval_spec *spec = &use->build->spec;
-    if (spec_is_fed(spec)) {
+    if (retrieval_spec_is_fed(spec)) {
         buffer_append_text(out, spec->store);
         buffer_append_char(out, '/');
     }

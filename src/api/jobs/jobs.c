@@ -11,7 +11,7 @@
 #include "api/jobs/job_streams.h"
 #include "api/routes.h"
 #include "base/log.h"
-#include "retrieval/job.h"
+#include "retrieval/filling_job.h"
 #include "wire/job_request.h"
 
 /* ---- answers ---- */
@@ -296,7 +296,7 @@ static int exclude(struct call *call, struct error *error)
     if (r < 0) {
         return r;
     }
-    if (job_fills_an_index(&info.spec)) {
+    if (filling_job_is_one(&info.spec)) {
         r = error_set(error, ERROR_CONFLICT,
                       "job %s fills an index: `situ index rebuild NAME --exclude-defaults`",
                       info.spec.id);

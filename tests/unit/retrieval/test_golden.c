@@ -15,9 +15,9 @@
 #include "../golden.h"
 #include "base/tree.h"
 #include "base/whole_file.h"
-#include "retrieval/index_json.h"
+#include "retrieval/index_file.h"
 
-static void index_json_keeps_its_bytes(void **state)
+static void index_file_keeps_its_bytes(void **state)
 {
     (void)state;
     char root[] = "/tmp/situ-golden-XXXXXX";
@@ -26,7 +26,7 @@ static void index_json_keeps_its_bytes(void **state)
     char glob[] = "*.jpg";
     struct error error = {0};
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    const struct index_json file = {.spec = {.name = "photos-like",
+    const struct index_file file = {.spec = {.name = "photos-like",
                                              .model = "clip",
                                              .version = "1",
                                              .digest = "82d7",
@@ -42,7 +42,7 @@ static void index_json_keeps_its_bytes(void **state)
                                     .next_version = "2",
                                     .next_digest = "99"};
     assert_non_null(mkdtemp(root));
-    assert_int_equal(index_json_write(root, &file, &error), 0);
+    assert_int_equal(index_file_write(root, &file, &error), 0);
     assert_int_equal(whole_file_load(root, "index.json", 65536, &text, &error), 0);
     golden_check_text("index.json", text.data, text.size);
     tree_remove(root);
@@ -50,6 +50,6 @@ static void index_json_keeps_its_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(index_json_keeps_its_bytes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(index_file_keeps_its_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,8 @@
  * The standing jobs that fill indexes. Each filling of an index has a token of its own, so that a
  * job that was made is found again after a crash.
  */
-#ifndef SITU_RETRIEVAL_JOB_H
-#define SITU_RETRIEVAL_JOB_H
+#ifndef SITU_RETRIEVAL_FILLING_JOB_H
+#define SITU_RETRIEVAL_FILLING_JOB_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,20 +14,21 @@
 #include "retrieval/retrieval.h"
 
 /* `index.NAME.N`; of a long name a hash. */
-void job_token(const char *name, uint64_t number, char ret_token[JOB_TOKEN_SIZE]);
+void filling_job_token(const char *name, uint64_t number, char ret_token[JOB_TOKEN_SIZE]);
 
 /* Makes the job, or finds the one that was made: its id and what is pinned. ERROR_CONFLICT: the
  * token is that of another's job; those of jobs_create. */
-must_check int job_make(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t number,
-                        struct job_info *ret_info, struct error *error);
+must_check int filling_job_make(struct jobs *jobs, const struct retrieval_spec *spec,
+                                uint64_t number, struct job_info *ret_info, struct error *error);
 /* The same, but never one that was there before. */
-must_check int job_make_anew(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t number,
-                             struct job_info *ret_info, struct error *error);
+must_check int filling_job_make_anew(struct jobs *jobs, const struct retrieval_spec *spec,
+                                     uint64_t number, struct job_info *ret_info,
+                                     struct error *error);
 
 /* Is it a job such as are made here, whatever index it fills? */
-bool job_fills_an_index(const struct job_spec *spec);
+bool filling_job_is_one(const struct job_spec *spec);
 
 /* Does it fill the index of this name (`number` 0: any filling of it)? */
-bool job_is_of(const struct job_spec *spec, const char *name, uint64_t number);
+bool filling_job_is_of(const struct job_spec *spec, const char *name, uint64_t number);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "retrieval/index_json.h"
+#include "retrieval/index_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,9 +20,9 @@ static void want(int what)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct index_json file;
+    struct index_file file;
     struct error error = {.code = ERROR_NONE};
-    int r = index_json_parse((const char *)data, size, &file, &error);
+    int r = index_file_parse((const char *)data, size, &file, &error);
     if (r < 0) {
         want(error.code != ERROR_NONE);
         return 0;
@@ -32,6 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     want(file.spec.name[0] != '\0' && !strchr(file.spec.name, '/') && file.spec.name[0] != '.');
     want(file.spec.metric >= INDEX_COSINE && file.spec.metric <= INDEX_EUCLIDEAN);
     want(!file.spec.store || file.spec.model[0] != '\0');
-    index_json_done(&file);
+    index_file_done(&file);
     return 0;
 }

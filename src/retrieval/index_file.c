@@ -3,7 +3,7 @@
  * index.json, written and read. Every member is there, once, and is looked at; what is written is
  * read back before it takes the old one's place.
  */
-#include "retrieval/index_json.h"
+#include "retrieval/index_file.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/whole_file.h"
 #include "data/object_name.h"
-#include "retrieval/spec.h"
+#include "retrieval/retrieval_spec.h"
 
 enum { FORMAT = 1, MEMBERS = 13, NEXT_MEMBERS = 4 };
 
@@ -21,11 +21,11 @@ enum { FORMAT = 1, MEMBERS = 13, NEXT_MEMBERS = 4 };
 static const char *const metrics[] = {
     [INDEX_COSINE] = "cosine", [INDEX_DOT] = "dot", [INDEX_EUCLIDEAN] = "euclidean"};
 
-void index_json_done(struct index_json *file)
+void index_file_done(struct index_file *file)
 {
-    spec_done(&file->spec);
+    retrieval_spec_done(&file->spec);
     select_rules_done(&file->next_rules);
-    *file = (struct index_json){.number = 0};
+    *file = (struct index_file){.number = 0};
 }
 
 /* ---- written ---- */
@@ -55,7 +55,7 @@ static void put_number(struct buffer *out, const char *name, uint64_t value)
     buffer_printf(out, ",\"%s\":%" PRIu64, name, value);
 }
 
-static void write_file(struct buffer *out, const struct index_json *file)
+static void write_file(struct buffer *out, const struct index_file *file)
 {
     const struct retrieval_spec *spec = &file->spec;
     bool known = spec->metric >= INDEX_COSINE && spec->metric <= INDEX_EUCLIDEAN;
@@ -166,7 +166,7 @@ static enum index_metric take_metric(struct members *members)
     return INDEX_COSINE;
 }
 
-static void take_next(struct members *members, struct index_json *file)
+static void take_next(struct members *members, struct index_file *file)
 {
     const struct json *node = json_member(members->object, "next");
     if (node && json_type_of(node) == JSON_TYPE_NULL) {
@@ -210,7 +210,7 @@ static void take_spec(struct members *members, struct retrieval_spec *spec)
     }
 }
 
-static void take_file(struct members *members, struct index_json *file)
+static void take_file(struct members *members, struct index_file *file)
 {
     if (json_type_of(members->object) != JSON_TYPE_OBJECT) {
         members->result = error_set(members->error, ERROR_MALFORMED, FILE_NAME " is no object");
@@ -240,11 +240,11 @@ static void take_file(struct members *members, struct index_json *file)
     }
 }
 
-int index_json_parse(const char *text, size_t size, struct index_json *ret_file,
+int index_file_parse(const char *text, size_t size, struct index_file *ret_file,
                      struct error *error)
 {
     cleanup_json struct json *root = NULL;
-    struct index_json file = {.number = 0};
+    struct index_file file = {.number = 0};
     int r = json_parse(text, size, FILE_NAME, &root, error);
     if (r < 0) {
         return r;
@@ -252,7 +252,7 @@ int index_json_parse(const char *text, size_t size, struct index_json *ret_file,
     struct members members = {.object = root, .error = error};
     take_file(&members, &file);
     if (members.result < 0) {
-        index_json_done(&file);
+        index_file_done(&file);
         return members.result;
     }
     *ret_file = file;
@@ -261,25 +261,25 @@ int index_json_parse(const char *text, size_t size, struct index_json *ret_file,
 
 /* ---- the file ---- */
 
-int index_json_write(const char *directory, const struct index_json *file, struct error *error)
+int index_file_write(const char *directory, const struct index_file *file, struct error *error)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    struct index_json again;
+    struct index_file again;
     write_file(&text, file);
     if (buffer_ok(&text) < 0) {
         return error_memory(error, FILE_NAME);
     }
-    int r = index_json_parse(text.data, text.size, &again, error);
+    int r = index_file_parse(text.data, text.size, &again, error);
     if (r < 0) {
         return r;
     }
-    index_json_done(&again);
+    index_file_done(&again);
     return whole_file_save(directory, FILE_NAME, &text, error);
 }
 
-int index_json_read(const char *directory, struct index_json *ret_file, struct error *error)
+int index_file_read(const char *directory, struct index_file *ret_file, struct error *error)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
     int r = whole_file_load(directory, FILE_NAME, LIMIT_JSON_BYTES, &text, error);
-    return r < 0 ? r : index_json_parse(text.data ? text.data : "", text.size, ret_file, error);
+    return r < 0 ? r : index_file_parse(text.data ? text.data : "", text.size, ret_file, error);
 }

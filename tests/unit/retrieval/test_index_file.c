@@ -19,7 +19,7 @@
 #include "base/seal.h"
 #include "base/tree.h"
 #include "base/whole_file.h"
-#include "retrieval/index_json.h"
+#include "retrieval/index_file.h"
 
 static char store[] = "photos";
 static char prefix[] = "2024/\"caf\xc3\xa9\"\n/";
@@ -27,7 +27,7 @@ static char glob[] = "*.jpg";
 
 static int setup(void **state)
 {
-    char *root = strdup("/tmp/situ-index-json-XXXXXX");
+    char *root = strdup("/tmp/situ-index-file-XXXXXX");
     *state = root;
     return root && mkdtemp(root) ? 0 : -1;
 }
@@ -39,9 +39,9 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct index_json full_file(void)
+static struct index_file full_file(void)
 {
-    return (struct index_json){.spec = {.name = "photos-like",
+    return (struct index_file){.spec = {.name = "photos-like",
                                         .model = "clip",
                                         .version = "1",
                                         .digest = "82d7",
@@ -66,11 +66,11 @@ static void same_text(const char *a, const char *b)
     }
 }
 
-static void reads_back(const char *root, const struct index_json *file)
+static void reads_back(const char *root, const struct index_file *file)
 {
-    struct index_json got;
-    assert_int_equal(index_json_write(root, file, NULL), 0);
-    assert_int_equal(index_json_read(root, &got, NULL), 0);
+    struct index_file got;
+    assert_int_equal(index_file_write(root, file, NULL), 0);
+    assert_int_equal(index_file_read(root, &got, NULL), 0);
     assert_string_equal(got.spec.name, file->spec.name);
     assert_string_equal(got.spec.model, file->spec.model);
     assert_string_equal(got.spec.version, file->spec.version);
@@ -87,12 +87,12 @@ static void reads_back(const char *root, const struct index_json *file)
     assert_string_equal(got.next_model, file->next_model);
     assert_string_equal(got.next_version, file->next_version);
     assert_string_equal(got.next_digest, file->next_digest);
-    index_json_done(&got);
+    index_file_done(&got);
 }
 
 static void what_is_written_reads_back(void **state)
 {
-    struct index_json file = full_file();
+    struct index_file file = full_file();
     reads_back(*state, &file);
     char exclude[] = "*.tmp\nraw/\n";
     char defaults[] = "._*\n";
@@ -105,47 +105,47 @@ static void what_is_written_reads_back(void **state)
     file.number = 5; /* a damaged one was set aside while another was being filled */
     file.next_number = 4;
     reads_back(*state, &file);
-    file = (struct index_json){
+    file = (struct index_file){
         .spec = {.name = "i", .metric = INDEX_COSINE}, .number = 1, .last = INT64_MAX};
     reads_back(*state, &file);
 }
 
 static void values_that_would_not_be_read_leave_the_old_file(void **state)
 {
-    struct index_json file = full_file();
-    struct index_json got;
+    struct index_file file = full_file();
+    struct index_file got;
     struct error error = {.code = ERROR_NONE};
-    assert_int_equal(index_json_write(*state, &file, NULL), 0);
+    assert_int_equal(index_file_write(*state, &file, NULL), 0);
     file.spec.metric = 0;
-    assert_int_equal(index_json_write(*state, &file, &error), -EINVAL);
+    assert_int_equal(index_file_write(*state, &file, &error), -EINVAL);
     file = full_file();
     file.number = 6;
-    assert_int_equal(index_json_write(*state, &file, &error), -EINVAL);
+    assert_int_equal(index_file_write(*state, &file, &error), -EINVAL);
     assert_int_equal(error.code, ERROR_MALFORMED);
-    assert_int_equal(index_json_read(*state, &got, NULL), 0);
+    assert_int_equal(index_file_read(*state, &got, NULL), 0);
     assert_int_equal(got.number, 3);
-    index_json_done(&got);
+    index_file_done(&got);
 }
 
 static void each_flipped_bit_is_seen(void **state)
 {
-    struct index_json file = full_file();
+    struct index_file file = full_file();
     struct buffer text = BUFFER_INIT;
     char path[64];
     (void)snprintf(path, sizeof path, "%s/index.json", (char *)*state);
-    assert_int_equal(index_json_write(*state, &file, NULL), 0);
+    assert_int_equal(index_file_write(*state, &file, NULL), 0);
     assert_int_equal(whole_file_read(path, 4096, &text), 0);
     for (size_t i = 0; i < text.size; i++) {
         struct error error = {.code = ERROR_NONE};
         text.data[i] ^= 4;
         assert_int_equal(whole_file_write(path, text.data, text.size), 0);
         text.data[i] ^= 4;
-        assert_int_equal(index_json_read(*state, &file, &error), error_code_errno(ERROR_MALFORMED));
+        assert_int_equal(index_file_read(*state, &file, &error), error_code_errno(ERROR_MALFORMED));
         assert_non_null(strstr(error.message, "index.json"));
     }
     assert_int_equal(whole_file_write(path, text.data, text.size - SEAL_SIZE), 0);
-    assert_int_equal(index_json_read(*state, &file, NULL), 0); /* an earlier version's */
-    index_json_done(&file);
+    assert_int_equal(index_file_read(*state, &file, NULL), 0); /* an earlier version's */
+    index_file_done(&file);
     buffer_done(&text);
 }
 
@@ -175,16 +175,16 @@ static void what_a_person_broke_is_told(void **state)
         {"\"glob\":", "\"x\":1,\"glob\":"},
         {"}}\n", "}"},
     };
-    struct index_json file = full_file();
+    struct index_file file = full_file();
     struct buffer text = BUFFER_INIT;
     char path[64];
     (void)snprintf(path, sizeof path, "%s/index.json", (char *)*state);
-    assert_int_equal(index_json_write(*state, &file, NULL), 0);
+    assert_int_equal(index_file_write(*state, &file, NULL), 0);
     assert_int_equal(whole_file_read(path, 4096, &text), 0);
     assert_int_equal(seal_take(&text), 0); /* who changes it takes that away, too */
     const char *good = buffer_text(&text);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct index_json got = {.number = 77};
+        struct index_file got = {.number = 77};
         struct error error = {.code = ERROR_NONE};
         struct buffer bad = BUFFER_INIT;
         const char *at = strstr(good, cases[i].old);
@@ -193,7 +193,7 @@ static void what_a_person_broke_is_told(void **state)
         buffer_append_text(&bad, cases[i].new);
         buffer_append_text(&bad, at + strlen(cases[i].old));
         assert_int_equal(whole_file_write(path, bad.data, bad.size), 0);
-        if (index_json_read(*state, &got, &error) != -EINVAL) {
+        if (index_file_read(*state, &got, &error) != -EINVAL) {
             fail_msg("'%s' was taken", cases[i].new);
         }
         assert_int_equal(error.code, ERROR_MALFORMED);
@@ -201,23 +201,23 @@ static void what_a_person_broke_is_told(void **state)
         buffer_done(&bad);
     }
     for (size_t cut = 0; cut + 2 < text.size; cut++) {
-        struct index_json got;
-        assert_int_equal(index_json_parse(good, cut, &got, NULL), -EINVAL);
+        struct index_file got;
+        assert_int_equal(index_file_parse(good, cut, &got, NULL), -EINVAL);
     }
     buffer_done(&text);
 }
 
 static void what_is_no_such_file_is_refused(void **state)
 {
-    struct index_json got;
+    struct index_file got;
     char path[64];
     (void)snprintf(path, sizeof path, "%s/index.json", (char *)*state);
-    assert_int_equal(index_json_read(*state, &got, NULL), -ENOENT);
+    assert_int_equal(index_file_read(*state, &got, NULL), -ENOENT);
     assert_int_equal(symlink("/etc/hostname", path), 0);
-    assert_int_equal(index_json_read(*state, &got, NULL), error_code_errno(ERROR_IO));
+    assert_int_equal(index_file_read(*state, &got, NULL), error_code_errno(ERROR_IO));
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_true(index_json_read(*state, &got, NULL) < 0);
+    assert_true(index_file_read(*state, &got, NULL) < 0);
 }
 
 int main(void)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values of what is asked: see spec.h.
+ * Values of what is asked: see retrieval_spec.h.
  */
-#include "retrieval/spec.h"
+#include "retrieval/retrieval_spec.h"
 
 #include <errno.h>
 #include <string.h>
 
-void spec_done(struct retrieval_spec *spec)
+void retrieval_spec_done(struct retrieval_spec *spec)
 {
     free(spec->store);
     free(spec->prefix);
@@ -23,7 +23,7 @@ static int copy_text(const char *text, char **ret_copy)
     return text && !*ret_copy ? -ENOMEM : 0;
 }
 
-int spec_copy(const struct retrieval_spec *spec, struct retrieval_spec *ret_copy)
+int retrieval_spec_copy(const struct retrieval_spec *spec, struct retrieval_spec *ret_copy)
 {
     struct retrieval_spec copy = *spec;
     copy.store = NULL;
@@ -32,14 +32,14 @@ int spec_copy(const struct retrieval_spec *spec, struct retrieval_spec *ret_copy
     copy.rules = (struct select_rules){.sniff = false};
     if (copy_text(spec->store, &copy.store) < 0 || copy_text(spec->prefix, &copy.prefix) < 0 ||
         copy_text(spec->glob, &copy.glob) < 0 || select_rules_copy(&spec->rules, &copy.rules) < 0) {
-        spec_done(&copy);
+        retrieval_spec_done(&copy);
         return -ENOMEM;
     }
     *ret_copy = copy;
     return 0;
 }
 
-int spec_check_name(const char *name, struct error *error)
+int retrieval_spec_check_name(const char *name, struct error *error)
 {
     static const char letters[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";

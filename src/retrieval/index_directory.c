@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Directories of indexes: see directory.h.
+ * Directories of indexes: see index_directory.h.
  */
-#include "retrieval/directory.h"
+#include "retrieval/index_directory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +21,7 @@ static int failed(const char *path, int errnum, struct error *error)
                      error_text(errnum, text, sizeof text));
 }
 
-char *directory_path(const char *format, ...)
+char *index_directory_path(const char *format, ...)
 {
     char *path = NULL;
     va_list arguments;
@@ -31,12 +31,13 @@ char *directory_path(const char *format, ...)
     return size < 0 ? NULL : path;
 }
 
-int directory_make(const char *path, struct error *error)
+int index_directory_make(const char *path, struct error *error)
 {
     return mkdir(path, 0700) < 0 && errno != EEXIST ? failed(path, errno, error) : 0;
 }
 
-int directory_rename(const char *parent, const char *from, const char *to, struct error *error)
+int index_directory_rename(const char *parent, const char *from, const char *to,
+                           struct error *error)
 {
     if (rename(from, to) < 0) {
         if (errno == EEXIST || errno == ENOTEMPTY) {
@@ -52,8 +53,8 @@ int directory_rename(const char *parent, const char *from, const char *to, struc
     return 0;
 }
 
-int directory_each(const char *path, int (*visit)(void *context, const char *name), void *context,
-                   struct error *error)
+int index_directory_each(const char *path, int (*visit)(void *context, const char *name),
+                         void *context, struct error *error)
 {
     DIR *directory = opendir(path);
     if (!directory) {

@@ -4,8 +4,8 @@
  * synced, renamed; read with care: a file that a person changed is an error with a message, never a
  * crash. One thread at a time an index.
  */
-#ifndef SITU_RETRIEVAL_INDEX_JSON_H
-#define SITU_RETRIEVAL_INDEX_JSON_H
+#ifndef SITU_RETRIEVAL_INDEX_FILE_H
+#define SITU_RETRIEVAL_INDEX_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "retrieval/retrieval.h"
 
-struct index_json {
+struct index_file {
     struct retrieval_spec spec; /* owned */
     uint64_t number;            /* the directory N, from 1 */
     uint64_t last;              /* the highest number that was ever given */
@@ -28,14 +28,14 @@ struct index_json {
 
 /* `directory` is the index's own. ERROR_IO, ERROR_NO_SPACE, ERROR_MEMORY; ERROR_MALFORMED for
  * values that would not be read again: the old file stays. */
-must_check int index_json_write(const char *directory, const struct index_json *file,
+must_check int index_file_write(const char *directory, const struct index_file *file,
                                 struct error *error);
 /* ERROR_NOT_FOUND, ERROR_MALFORMED (of a newer format, too), ERROR_IO, ERROR_MEMORY. */
-must_check int index_json_read(const char *directory, struct index_json *ret_file,
+must_check int index_file_read(const char *directory, struct index_file *ret_file,
                                struct error *error);
 /* The same of the file's text. */
-must_check int index_json_parse(const char *text, size_t size, struct index_json *ret_file,
+must_check int index_file_parse(const char *text, size_t size, struct index_file *ret_file,
                                 struct error *error);
-void index_json_done(struct index_json *file);
+void index_file_done(struct index_file *file);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Jobs that fill indexes: see job.h.
+ * Jobs that fill indexes: see filling_job.h.
  */
-#include "retrieval/job.h"
+#include "retrieval/filling_job.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -27,14 +27,14 @@ static void token_stem(const char *name, char stem[JOB_TOKEN_SIZE])
     (void)snprintf(stem, JOB_TOKEN_SIZE, TOKEN_HEAD ".%016" PRIx64 ".", hash);
 }
 
-void job_token(const char *name, uint64_t number, char ret_token[JOB_TOKEN_SIZE])
+void filling_job_token(const char *name, uint64_t number, char ret_token[JOB_TOKEN_SIZE])
 {
     char stem[JOB_TOKEN_SIZE];
     token_stem(name, stem);
     (void)snprintf(ret_token, JOB_TOKEN_SIZE, "%.44s%" PRIu64, stem, number);
 }
 
-bool job_fills_an_index(const struct job_spec *spec)
+bool filling_job_is_one(const struct job_spec *spec)
 {
     return strncmp(spec->token, TOKEN_HEAD, strlen(TOKEN_HEAD)) == 0 && spec->standing &&
            spec->binary;
@@ -42,18 +42,18 @@ bool job_fills_an_index(const struct job_spec *spec)
 
 void retrieval_adopt_job(struct job_spec *spec)
 {
-    if (job_fills_an_index(spec) && spec->priority < PRIORITY) {
+    if (filling_job_is_one(spec) && spec->priority < PRIORITY) {
         spec->priority = PRIORITY;
     }
 }
 
-bool job_is_of(const struct job_spec *spec, const char *name, uint64_t number)
+bool filling_job_is_of(const struct job_spec *spec, const char *name, uint64_t number)
 {
     char stem[JOB_TOKEN_SIZE];
     char token[JOB_TOKEN_SIZE];
     token_stem(name, stem);
-    job_token(name, number, token);
-    if (!job_fills_an_index(spec) || strncmp(spec->token, stem, strlen(stem)) != 0) {
+    filling_job_token(name, number, token);
+    if (!filling_job_is_one(spec) || strncmp(spec->token, stem, strlen(stem)) != 0) {
         return false;
     }
     const char *rest = spec->token + strlen(stem);
@@ -68,7 +68,7 @@ static bool same_text(const char *a, const char *b)
 
 static bool is_ours(const struct job_spec *job, const struct retrieval_spec *spec)
 {
-    return job_fills_an_index(job) && strcmp(job->model, spec->model) == 0 &&
+    return filling_job_is_one(job) && strcmp(job->model, spec->model) == 0 &&
            (spec->version[0] == '\0' || strcmp(job->version, spec->version) == 0) &&
            same_text(job->store, spec->store) && same_text(job->prefix, spec->prefix) &&
            same_text(job->glob, spec->glob) && select_rules_are_same(&job->rules, &spec->rules);
@@ -93,12 +93,12 @@ static int create(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t
     _Static_assert(sizeof job.version == sizeof spec->version, "versions fit");
     memcpy(job.model, spec->model, sizeof job.model);
     memcpy(job.version, spec->version, sizeof job.version);
-    job_token(spec->name, number, job.token);
+    filling_job_token(spec->name, number, job.token);
     return jobs_create(jobs, &job, NULL, ret_info, ret_existing, error);
 }
 
-int job_make(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t number,
-             struct job_info *ret_info, struct error *error)
+int filling_job_make(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t number,
+                     struct job_info *ret_info, struct error *error)
 {
     bool existing = false;
     int r = create(jobs, spec, number, ret_info, &existing, error);
@@ -111,18 +111,18 @@ int job_make(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t numb
     return r;
 }
 
-int job_make_anew(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t number,
-                  struct job_info *ret_info, struct error *error)
+int filling_job_make_anew(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t number,
+                          struct job_info *ret_info, struct error *error)
 {
     bool existing = false;
     int r = create(jobs, spec, number, ret_info, &existing, error);
     if (r < 0 || !existing) {
         return r;
     }
-    bool fills = job_fills_an_index(&ret_info->spec); /* left over from one that was removed */
+    bool fills = filling_job_is_one(&ret_info->spec); /* left over from one that was removed */
     if (fills) {
         r = jobs_remove(jobs, ret_info->spec.id, error);
     }
     job_info_done(ret_info);
-    return r == 0 || r == -ENOENT ? job_make(jobs, spec, number, ret_info, error) : r;
+    return r == 0 || r == -ENOENT ? filling_job_make(jobs, spec, number, ret_info, error) : r;
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an index is asked to be, as a value: copied, freed, and its name checked. Pure.
+ */
+#ifndef SITU_RETRIEVAL_RETRIEVAL_SPEC_H
+#define SITU_RETRIEVAL_RETRIEVAL_SPEC_H
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "retrieval/retrieval.h"
+
+/* -ENOMEM. */
+must_check int retrieval_spec_copy(const struct retrieval_spec *spec,
+                                   struct retrieval_spec *ret_copy);
+void retrieval_spec_done(struct retrieval_spec *spec);
+
+/* Is it fed by a job? Else it was imported. */
+static inline bool retrieval_spec_is_fed(const struct retrieval_spec *spec)
+{
+    return spec->store != NULL;
+}
+
+/* ERROR_MALFORMED: 1 to 64 of A-Z a-z 0-9 . _ - are wanted, and no dot first. */
+must_check int retrieval_spec_check_name(const char *name, struct error *error);
+
+#endif
