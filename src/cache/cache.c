@@ -32,13 +32,13 @@ static void count(atomic_uint_fast64_t *counter)
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-/* An object has one entry, whatever becomes of it: size and times are in the payload. */
-static struct map_key content_key(const struct cache_identity *identity)
+/* An object has one entry, whatever becomes of it: its state is in the payload. */
+static struct map_key content_key(uint64_t store, const struct identity *identity)
 {
     struct map_key key = {.size = 25, .bytes = {MAP_CONTENT}};
-    bytes_put_u64(key.bytes + 1, identity->store);
-    bytes_put_u64(key.bytes + 9, identity->filesystem);
-    bytes_put_big_u64(key.bytes + 17, identity->inode); /* neighbours lie together */
+    bytes_put_u64(key.bytes + 1, store);
+    bytes_put_u64(key.bytes + 9, identity_word(identity, 0));
+    bytes_put_big_u64(key.bytes + 17, identity_word(identity, 1)); /* neighbours lie together */
     return key;
 }
 
@@ -85,7 +85,7 @@ void cache_close(struct cache *results)
 }
 
 struct content_lookup {
-    const struct cache_identity *identity;
+    const struct identity *identity;
     struct cache_digest *content;
 };
 
@@ -95,10 +95,10 @@ static int read_content(void *context, const uint8_t *payload, size_t size)
     return value_decode_content(payload, size, lookup->identity, lookup->content);
 }
 
-bool cache_find_content(struct cache *results, const struct cache_identity *identity,
+bool cache_find_content(struct cache *results, uint64_t store, const struct identity *identity,
                         struct cache_digest *ret_content)
 {
-    struct map_key key = content_key(identity);
+    struct map_key key = content_key(store, identity);
     struct content_lookup lookup = {.identity = identity, .content = ret_content};
     bool hit = results->map->ops->get(results->map, &key, read_content, &lookup) == 0;
     count(hit ? &results->content_hits : &results->content_misses);
@@ -119,13 +119,13 @@ bool cache_find_answer(struct cache *results, const struct cache_digest *content
     return hit;
 }
 
-void cache_put_content(struct cache *results, const struct cache_identity *identity,
+void cache_put_content(struct cache *results, uint64_t store, const struct identity *identity,
                        const struct cache_digest *content, bool trusted)
 {
     if (!trusted) {
         return;
     }
-    struct map_key key = content_key(identity);
+    struct map_key key = content_key(store, identity);
     uint8_t payload[VALUE_CONTENT_SIZE];
     value_encode_content(payload, identity, content);
     (void)results->map->ops->put(results->map, &key, payload, sizeof payload);

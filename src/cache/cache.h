@@ -26,22 +26,13 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "data/identity.h"
 #include "data/tensor.h"
 
 #define CACHE_CLASSES_MAX 16u                  /* the best classes of an answer that are kept */
 #define CACHE_VALUE_BYTES_MAX UINT64_C(65536)  /* embedding or tensors of one answer */
 #define CACHE_LIMIT_BYTES_MIN (4 * MIB)        /* a smaller cache is made this large */
 #define CACHE_LIMIT_BYTES_DEFAULT (1024 * MIB) /* answers for about 1.7 million photos */
-
-/* What tells whether an object is still the one it was; the members of the store's identity. */
-struct cache_identity {
-    uint64_t store;      /* cache_store_id() of the store's name */
-    uint64_t filesystem; /* an id that survives a reboot */
-    uint64_t inode;
-    uint64_t size_bytes;
-    int64_t mtime_ns;
-    int64_t ctime_ns;
-};
 
 struct cache_digest {
     uint8_t bytes[32]; /* SHA-256 */
@@ -124,8 +115,10 @@ must_check int cache_store_id(const char *name, uint64_t *ret_id);
 must_check int cache_task_digest(const uint8_t model_digest[32], const void *parameters,
                                  size_t size, struct cache_digest *ret_task);
 
-/* The content that an identity stands for: true where it is known. */
-must_check bool cache_find_content(struct cache *results, const struct cache_identity *identity,
+/* The content that an identity stands for in a store (of that cache_store_id()): true where it is
+ * known. */
+must_check bool cache_find_content(struct cache *results, uint64_t store,
+                                   const struct identity *identity,
                                    struct cache_digest *ret_content);
 
 /* The answer to a task about a content: true where it is known, and then *ret_value wants
@@ -136,7 +129,7 @@ must_check bool cache_find_answer(struct cache *results, const struct cache_dige
 /* Remembers what an identity stands for. `trusted` is false where the object was changed so shortly
  * before it was read that another change may have left its identity as it is: then nothing is
  * kept. */
-void cache_put_content(struct cache *results, const struct cache_identity *identity,
+void cache_put_content(struct cache *results, uint64_t store, const struct identity *identity,
                        const struct cache_digest *content, bool trusted);
 
 /* Remembers an answer. A value that is not to be kept (too large, a failure of another code, more

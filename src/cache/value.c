@@ -11,6 +11,7 @@
 
 enum {
     HEAD = 4,
+    STATE_SIZE = IDENTITY_BYTES - IDENTITY_STATE_AT,
     CLASS_SIZE = 8,
     TENSOR_HEAD = 4,
     KIND_CONTENT = 16, /* beside enum cache_kind */
@@ -289,30 +290,26 @@ int value_decode(const uint8_t *bytes, size_t size, struct cache_value *ret_valu
     return r;
 }
 
-void value_encode_content(uint8_t out[VALUE_CONTENT_SIZE], const struct cache_identity *identity,
+void value_encode_content(uint8_t out[VALUE_CONTENT_SIZE], const struct identity *identity,
                           const struct cache_digest *content)
 {
     memset(out, 0, HEAD);
     out[0] = VALUE_FORMAT;
     out[1] = KIND_CONTENT;
-    bytes_put_u64(out + HEAD, identity->size_bytes);
-    bytes_put_u64(out + HEAD + 8, (uint64_t)identity->mtime_ns);
-    bytes_put_u64(out + HEAD + 16, (uint64_t)identity->ctime_ns);
-    memcpy(out + HEAD + 24, content->bytes, sizeof content->bytes);
+    memcpy(out + HEAD, identity->bytes + IDENTITY_STATE_AT, STATE_SIZE);
+    memcpy(out + HEAD + STATE_SIZE, content->bytes, sizeof content->bytes);
 }
 
-int value_decode_content(const uint8_t *bytes, size_t size, const struct cache_identity *identity,
+int value_decode_content(const uint8_t *bytes, size_t size, const struct identity *identity,
                          struct cache_digest *ret_content)
 {
     if (size != VALUE_CONTENT_SIZE || bytes[0] != VALUE_FORMAT || bytes[1] != KIND_CONTENT) {
         return -EBADMSG;
     }
-    if (bytes_get_u64(bytes + HEAD) != identity->size_bytes ||
-        bytes_get_u64(bytes + HEAD + 8) != (uint64_t)identity->mtime_ns ||
-        bytes_get_u64(bytes + HEAD + 16) != (uint64_t)identity->ctime_ns) {
+    if (memcmp(bytes + HEAD, identity->bytes + IDENTITY_STATE_AT, STATE_SIZE) != 0) {
         return -ENOENT;
     }
-    memcpy(ret_content->bytes, bytes + HEAD + 24, sizeof ret_content->bytes);
+    memcpy(ret_content->bytes, bytes + HEAD + STATE_SIZE, sizeof ret_content->bytes);
     return 0;
 }
 

@@ -51,10 +51,10 @@ struct infer_item {
     size_t size_bytes;
     const struct item_input *inputs; /* ITEM_TENSORS; borrowed */
     uint32_t input_count;
-    uint32_t edge;     /* ITEM_THUMBNAIL: pixels; the request wants output 0 then */
-    bool has_identity; /* ITEM_STORED: `identity` was seen by the owner just before */
-    bool looked_up;    /* the result cache was asked by that identity already, in vain */
-    struct object_identity identity; /* from the outcome on: of what was read, or found */
+    uint32_t edge;            /* ITEM_THUMBNAIL: pixels; the request wants output 0 then */
+    bool has_identity;        /* ITEM_STORED: `identity` was seen by the owner just before */
+    bool looked_up;           /* the result cache was asked by that identity already, in vain */
+    struct identity identity; /* from the outcome on: of what was read, or found */
 
     /* The outcome: error.code is the reason, or ERROR_NONE, and then there are outputs, an answer,
      * or both. An answer is what the model's task makes of its primary output: the best classes, or

@@ -28,7 +28,7 @@ struct reading {
     void *bytes;
     size_t capacity;
     size_t size;
-    struct object_identity identity;
+    struct identity identity;
     const struct lane_context *context; /* borrowed; set by read_object */
     bool waited;                        /* for a disk, and it was told */
 };
@@ -46,10 +46,12 @@ static int64_t time_of_day_ns(void)
 static bool find_unread(const struct lane_context *context, struct infer_item *item)
 {
     struct error ignored;
+    struct object_state state;
     if (item->looked_up || !reuse_covers(context->cache, item) ||
-        store_stat(item->store, item->key, &item->identity, &ignored) < 0) {
+        store_stat(item->store, item->key, &state, &ignored) < 0) {
         return false;
     }
+    item->identity = state.identity;
     item->has_identity = true;
     return reuse_find(context->cache, item);
 }
@@ -91,7 +93,7 @@ static int read_object(const struct lane_context *context, struct store *store, 
 static void hand_over(const struct lane_context *context, struct infer_item *item,
                       const struct reading *reading, int64_t began_ns, void *area)
 {
-    bool trusted = !store_identity_is_fresh(&reading->identity, began_ns);
+    bool trusted = !store_is_fresh(item->store, &reading->identity, began_ns);
     int64_t start = clock_now_ns();
     bool found = reuse_find_content(context->cache, item, reading->bytes, reading->size, trusted);
     metrics_observe(context->metrics, STAGE_HASH, clock_now_ns() - start);

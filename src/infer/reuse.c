@@ -105,16 +105,10 @@ static const struct cache_store *find_store(const struct reuse *cache, const str
     return NULL;
 }
 
-static struct cache_identity identity_of(const struct reuse *cache, const struct infer_item *item)
+static uint64_t store_id(const struct reuse *cache, const struct infer_item *item)
 {
     const struct cache_store *store = find_store(cache, item->store);
-    const struct object_identity *identity = &item->identity;
-    return (struct cache_identity){.store = store ? store->id : 0,
-                                   .filesystem = identity->filesystem,
-                                   .inode = identity->inode,
-                                   .size_bytes = identity->size_bytes,
-                                   .mtime_ns = identity->mtime_ns,
-                                   .ctime_ns = identity->ctime_ns};
+    return store ? store->id : 0;
 }
 
 bool reuse_covers(const struct reuse *cache, const struct infer_item *item)
@@ -177,9 +171,8 @@ bool reuse_find(struct reuse *cache, struct infer_item *item)
     if (!item->has_identity || !reuse_covers(cache, item)) {
         return false;
     }
-    struct cache_identity identity = identity_of(cache, item);
     struct cache_digest content;
-    return cache_find_content(cache->results, &identity, &content) &&
+    return cache_find_content(cache->results, store_id(cache, item), &item->identity, &content) &&
            find_answer(cache, item, &content);
 }
 
@@ -190,8 +183,8 @@ bool reuse_find_content(struct reuse *cache, struct infer_item *item, const void
     if (!reuse_covers(cache, item) || cache_hash(bytes, size, &item->content) < 0) {
         return false;
     }
-    struct cache_identity identity = identity_of(cache, item);
-    cache_put_content(cache->results, &identity, &item->content, trusted);
+    cache_put_content(cache->results, store_id(cache, item), &item->identity, &item->content,
+                      trusted);
     item->keep = true;
     return find_answer(cache, item, &item->content);
 }

@@ -47,7 +47,7 @@ bool reuse_covers(const struct reuse *cache, const struct infer_item *item);
 bool reuse_find(struct reuse *cache, struct infer_item *item);
 
 /* After the object was read, `bytes` being its content and item->identity what it was then: hashes,
- * remembers what the identity stands for where that can be `trusted` (store_identity_is_fresh), and
+ * remembers what the identity stands for where that can be `trusted` (store_is_fresh), and
  * looks the content up. True as above; else the item's `keep` is set. */
 bool reuse_find_content(struct reuse *cache, struct infer_item *item, const void *bytes,
                         size_t size, bool trusted);

@@ -16,6 +16,17 @@ bool item_code_pauses(enum error_code code)
            code == ERROR_MEMORY;
 }
 
+int item_look(struct item *item, struct error *error)
+{
+    struct object_state state;
+    int r = store_stat(item->store, item->key, &state, error);
+    if (r == 0) {
+        item->identity = state.identity;
+        item->size_bytes = state.size_bytes;
+    }
+    return r;
+}
+
 int item_next(struct selection *selection, struct item *ret_item, struct error *error)
 {
     struct selected selected;
@@ -29,14 +40,16 @@ int item_next(struct selection *selection, struct item *ret_item, struct error *
     ret_item->flawed = selected.flawed;
     ret_item->unlisted = selected.unlisted;
     ret_item->known = ret_item->failing = false;
-    ret_item->identity = (struct object_identity){0};
+    ret_item->identity = (struct identity){0};
+    ret_item->size_bytes = 0;
     if (!selected.key) {
         ret_item->kind = ITEM_FAULT;
         ret_item->fault = selected.fault;
         return 1;
     }
     ret_item->kind = ITEM_OBJECT;
-    if (store_stat(selected.store, selected.key, &ret_item->identity, &ret_item->fault) < 0) {
+    r = item_look(ret_item, &ret_item->fault);
+    if (r < 0) {
         if (item_code_pauses(ret_item->fault.code)) {
             if (error) {
                 *error = ret_item->fault;
@@ -44,7 +57,6 @@ int item_next(struct selection *selection, struct item *ret_item, struct error *
             return error_code_errno(ret_item->fault.code);
         }
         ret_item->kind = ITEM_FAULT;
-        ret_item->identity = (struct object_identity){0};
     }
     return 1;
 }

@@ -26,7 +26,8 @@ struct item {
     const char *object; /* borrowed until the next one */
     const char *key;    /* in `object`; NULL: the name is no key of any store */
     struct store *store;
-    struct object_identity identity; /* zeros where it could not be looked at */
+    struct identity identity; /* zeros where it could not be looked at */
+    uint64_t size_bytes;      /* likewise */
     bool flawed;
     bool unlisted; /* see struct selected */
     bool known;    /* a standing job's: it has had a result */
@@ -40,6 +41,9 @@ bool item_code_pauses(enum error_code code);
 /* The selection's next, looked at in its store: ITEM_OBJECT or ITEM_FAULT. 1, 0 at the end, or a
  * negative errno: the selection's, or a look that failed for no reason of the object. */
 must_check int item_next(struct selection *selection, struct item *ret_item, struct error *error);
+
+/* Looks at the object in its store; it stays as it is where that fails. */
+must_check int item_look(struct item *item, struct error *error);
 
 /* Appends the line of an object that is gone, and that of one that failed. `flawed`: its name is no
  * key. */

@@ -116,10 +116,10 @@ void job_info_done(struct job_info *info);
 
 /* One object on its way through the host. */
 struct jobs_object {
-    const char *object;              /* "STORE/KEY"; borrowed from the job until it is done */
-    const char *key;                 /* in `object` */
-    struct store *store;             /* borrowed from the host */
-    struct object_identity identity; /* as seen just now */
+    const char *object;       /* "STORE/KEY"; borrowed from the job until it is done */
+    const char *key;          /* in `object` */
+    struct store *store;      /* borrowed from the host */
+    struct identity identity; /* as seen just now */
 
     /* The host's answer, before jobs_object_done(). */
     struct buffer line;   /* the result object, without a line feed */

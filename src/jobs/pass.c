@@ -66,23 +66,6 @@ struct pass {
 
 /* ---- identities and keys ---- */
 
-static struct known_identity to_known(const struct object_identity *identity)
-{
-    return (struct known_identity){.filesystem = identity->filesystem,
-                                   .inode = identity->inode,
-                                   .size_bytes = identity->size_bytes,
-                                   .mtime_ns = identity->mtime_ns,
-                                   .ctime_ns = identity->ctime_ns};
-}
-
-static bool is_same(const struct known_object *known, const struct object_identity *identity)
-{
-    const struct known_identity *before = &known->identity;
-    return known->trusted && before->filesystem == identity->filesystem &&
-           before->inode == identity->inode && before->size_bytes == identity->size_bytes &&
-           before->mtime_ns == identity->mtime_ns && before->ctime_ns == identity->ctime_ns;
-}
-
 /* The key in a name, of a valid one or not: a standing job's names all begin with its store. */
 static const char *key_in(const char *object)
 {
@@ -207,7 +190,7 @@ static int apply(struct pass *pass, const char *key, bool gone, bool failed,
     if (gone) {
         return known_batch_remove(pass->batch, in_table);
     }
-    struct known_object object = {.identity = to_known(&facts->identity),
+    struct known_object object = {.identity = facts->identity,
                                   .state = failed ? KNOWN_FAILED : KNOWN_GOOD,
                                   .trusted = facts->has_identity,
                                   .slot = slot};
@@ -523,7 +506,8 @@ static int give_gone(struct pass *pass, struct item *ret_item, struct error *err
     ret_item->object = object;
     ret_item->key = key_in(object);
     ret_item->store = NULL;
-    ret_item->identity = (struct object_identity){0};
+    ret_item->identity = (struct identity){0};
+    ret_item->size_bytes = 0;
     ret_item->flawed = store_key_check(pass->known_key, NULL) < 0;
     pass->walked = false;
     return 1;
@@ -570,7 +554,7 @@ static int await_settled(struct pass *pass, struct item *item)
 {
     while (!pass->takes_all) {
         struct error ignored;
-        int64_t left_ns = store_settles_in_ns(&item->identity, time_of_day_ns());
+        int64_t left_ns = store_settles_in_ns(item->store, &item->identity, time_of_day_ns());
         if (left_ns == 0) {
             return 1;
         }
@@ -581,7 +565,7 @@ static int await_settled(struct pass *pass, struct item *item)
         if (!doze(pass, left_ns)) {
             return -ECANCELED;
         }
-        if (store_stat(item->store, item->key, &item->identity, &ignored) < 0) {
+        if (item_look(item, &ignored) < 0) {
             pass->restless = true; /* gone again, or renamed: the next pass sees */
             return 0;
         }
@@ -628,7 +612,7 @@ int pass_next(struct pass *pass, struct selection *selection, struct item *ret_i
     *ret_item = pass->item;
     ret_item->known = known;
     ret_item->failing = known && object.state == KNOWN_FAILED;
-    if (known && is_same(&object, &pass->item.identity)) {
+    if (known && object.trusted && identity_is_same(&object.identity, &pass->item.identity)) {
         ret_item->kind = ITEM_KNOWN;
         return 1;
     }
@@ -647,8 +631,9 @@ static bool is_lasting(const struct slot *slot)
     if (slot->object.code == ERROR_NOT_FOUND || slot->object.code == ERROR_CHANGED) {
         return false;
     }
+    const struct jobs_object *object = &slot->object;
     return slot->kind == ITEM_FAULT ||
-           store_settles_in_ns(&slot->object.identity, slot->asked_ns) == 0;
+           store_settles_in_ns(object->store, &object->identity, slot->asked_ns) == 0;
 }
 
 void pass_facts(const struct pass *pass, const struct slot *slot, struct record_facts *facts)

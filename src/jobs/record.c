@@ -105,12 +105,9 @@ static size_t write_words(char words[WORDS_ROOM], const struct record_facts *fac
         *at++ = ' ';
     }
     if (facts->has_identity) {
-        const struct object_identity *identity = &facts->identity;
-        at = put_number(at, identity->filesystem, 16);
-        at = put_number(at, identity->inode, 16);
-        at = put_number(at, identity->size_bytes, 16);
-        at = put_number(at, (uint64_t)identity->mtime_ns, 16);
-        at = put_number(at, (uint64_t)identity->ctime_ns, 16);
+        for (size_t i = 0; i < IDENTITY_WORDS; i++) {
+            at = put_number(at, identity_word(&facts->identity, i), 16);
+        }
     }
     return (size_t)(at - words);
 }
@@ -131,18 +128,14 @@ static int read_words(const char *at, const char *end, struct record_facts *ret_
         return -EBADMSG;
     }
     if (plain || at < end) {
-        uint64_t values[5];
-        for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-            if (!take_number(&at, end, 16, &values[i])) {
+        uint64_t words[IDENTITY_WORDS];
+        for (size_t i = 0; i < IDENTITY_WORDS; i++) {
+            if (!take_number(&at, end, 16, &words[i])) {
                 return -EBADMSG;
             }
         }
         facts.has_identity = true;
-        facts.identity = (struct object_identity){.filesystem = values[0],
-                                                  .inode = values[1],
-                                                  .size_bytes = values[2],
-                                                  .mtime_ns = (int64_t)values[3],
-                                                  .ctime_ns = (int64_t)values[4]};
+        facts.identity = identity_of_words(words);
     }
     if (at != end) {
         return -EBADMSG;

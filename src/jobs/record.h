@@ -31,7 +31,7 @@ struct record_facts {
     uint64_t bytes_read;
     uint64_t pass; /* 0: no standing job */
     bool has_identity;
-    struct object_identity identity;
+    struct identity identity;
 };
 
 /* The most that a stored line is longer than its result object, with its line feed. */

@@ -81,7 +81,7 @@ struct witnesses {
     const struct root *root;
     struct witness {
         char *key; /* owned */
-        struct object_identity identity;
+        struct identity identity;
     } last[ROOTS_WITNESSES];
     size_t next;  /* is overwritten, modulo their number */
     size_t count; /* that have a key */
@@ -108,7 +108,7 @@ static void forget_witness(struct witnesses *witnesses, const char *key)
 }
 
 static int add_witness(struct witnesses *witnesses, const char *key,
-                       const struct object_identity *identity)
+                       const struct identity *identity)
 {
     struct witness *witness = &witnesses->last[witnesses->next++ % ROOTS_WITNESSES];
     char *copy = strdup(key);
@@ -161,11 +161,10 @@ static int find_witnesses(struct job_log *log, struct witnesses *witnesses, stru
 static bool is_there(const struct root *root, const struct witness *witness,
                      struct error *ret_fault)
 {
-    struct object_identity now;
+    struct object_state now;
     *ret_fault = (struct error){.code = ERROR_NONE};
     return store_stat(root->store, witness->key, &now, ret_fault) == 0 &&
-           now.inode == witness->identity.inode && now.size_bytes == witness->identity.size_bytes &&
-           now.mtime_ns == witness->identity.mtime_ns;
+           store_is_same_remounted(root->store, &witness->identity, &now.identity);
 }
 
 static int refuse(const struct root *root, const char *why, struct error *error)

@@ -61,7 +61,7 @@ struct slot *window_put(struct window *window, const struct item *item)
     slot->flawed = item->flawed;
     slot->known = item->known;
     slot->failing = item->failing;
-    slot->size_bytes = item->identity.size_bytes;
+    slot->size_bytes = item->size_bytes;
     slot->asked_ns = 0;
     object->object = slot->name.data;
     object->key = item->key ? slot->name.data + (item->key - item->object) : NULL;

@@ -18,20 +18,12 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-
-/* The members of the store's identity. */
-struct known_identity {
-    uint64_t filesystem;
-    uint64_t inode;
-    uint64_t size_bytes;
-    int64_t mtime_ns;
-    int64_t ctime_ns;
-};
+#include "data/identity.h"
 
 enum known_state { KNOWN_GOOD = 1, KNOWN_FAILED = 2 };
 
 struct known_object {
-    struct known_identity identity;
+    struct identity identity;
     enum known_state state;
     bool trusted;       /* false: changed so shortly before it was read that another change may not
                          * show: to be looked at again */

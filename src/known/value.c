@@ -17,7 +17,6 @@ enum {
     FLAG_SLOT = 0x08,
     FLAG_DIGEST = 0x10,
     FLAG_ALL = FLAG_STATE | FLAG_TRUSTED | FLAG_SLOT | FLAG_DIGEST,
-    IDENTITY_SIZE = 5 * 8,
     SLOT_SIZE = 8,
     DIGEST_SIZE = 32,
 };
@@ -43,12 +42,8 @@ int value_make_object(const struct name *name, const struct known_object *object
     uint8_t *at = ret_value->bytes + VALUE_HEAD;
     *at++ = (uint8_t)((unsigned)object->state | (object->trusted ? FLAG_TRUSTED : 0u) |
                       (object->slot != 0 ? FLAG_SLOT : 0u) | (has_digest ? FLAG_DIGEST : 0u));
-    bytes_put_u64(at, object->identity.filesystem);
-    bytes_put_u64(at + 8, object->identity.inode);
-    bytes_put_u64(at + 16, object->identity.size_bytes);
-    bytes_put_u64(at + 24, (uint64_t)object->identity.mtime_ns);
-    bytes_put_u64(at + 32, (uint64_t)object->identity.ctime_ns);
-    at += IDENTITY_SIZE;
+    memcpy(at, object->identity.bytes, IDENTITY_BYTES);
+    at += IDENTITY_BYTES;
     if (object->slot != 0) {
         bytes_put_u64(at, object->slot);
         at += SLOT_SIZE;
@@ -114,7 +109,7 @@ int value_read_object(const void *name, size_t name_size, const void *bytes, siz
     const uint8_t *at = NULL;
     size_t left = 0;
     int r = value_read_raw(name, name_size, bytes, size, &at, &left);
-    if (r < 0 || left < 1 + IDENTITY_SIZE) {
+    if (r < 0 || left < 1 + IDENTITY_BYTES) {
         return -EBADMSG;
     }
     unsigned flags = *at;
@@ -122,20 +117,16 @@ int value_read_object(const void *name, size_t name_size, const void *bytes, siz
     size_t slot_size = flags & FLAG_SLOT ? SLOT_SIZE : 0;
     size_t digest_size = flags & FLAG_DIGEST ? DIGEST_SIZE : 0;
     if ((flags & ~(unsigned)FLAG_ALL) != 0 || (state != KNOWN_GOOD && state != KNOWN_FAILED) ||
-        left != 1 + IDENTITY_SIZE + slot_size + digest_size) {
+        left != 1 + IDENTITY_BYTES + slot_size + digest_size) {
         return -EBADMSG;
     }
     at++;
     *ret_object = (struct known_object){
-        .identity = {.filesystem = bytes_get_u64(at),
-                     .inode = bytes_get_u64(at + 8),
-                     .size_bytes = bytes_get_u64(at + 16),
-                     .mtime_ns = (int64_t)bytes_get_u64(at + 24),
-                     .ctime_ns = (int64_t)bytes_get_u64(at + 32)},
         .state = (enum known_state)state,
         .trusted = (flags & FLAG_TRUSTED) != 0,
     };
-    at += IDENTITY_SIZE;
+    memcpy(ret_object->identity.bytes, at, IDENTITY_BYTES);
+    at += IDENTITY_BYTES;
     if (slot_size > 0) {
         ret_object->slot = bytes_get_u64(at);
         at += SLOT_SIZE;

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "store/dir/dir.h"
+#include "store/file_identity.h"
 #include "store/place_parts.h"
 
 enum {
@@ -151,7 +152,7 @@ static int list(struct store *base, const struct store_list_query *query,
     }
 }
 
-static int stat_object(struct store *base, const char *key, struct object_identity *ret_identity,
+static int stat_object(struct store *base, const char *key, struct object_state *ret_state,
                        struct error *error)
 {
     struct place *place = place_of(base);
@@ -161,7 +162,7 @@ static int stat_object(struct store *base, const char *key, struct object_identi
         if (!opened) {
             return error_code_errno(ERROR_UNAVAILABLE);
         }
-        int r = store_stat(opened->store, key, ret_identity, &fault);
+        int r = store_stat(opened->store, key, ret_state, &fault);
         bool outdated = r < 0 && failed_with_root(fault.code) &&
                         is_outdated(place, opened, fault.code == ERROR_UNREADABLE);
         place_leave(place, opened);
@@ -175,7 +176,7 @@ static int stat_object(struct store *base, const char *key, struct object_identi
 }
 
 static int read_object(struct store *base, const char *key, const struct store_target *target,
-                       size_t *ret_size, struct object_identity *ret_identity, struct error *error)
+                       size_t *ret_size, struct identity *ret_identity, struct error *error)
 {
     struct place *place = place_of(base);
     for (unsigned try = 1;; try++) {
@@ -284,6 +285,9 @@ static const struct store_ops place_ops = {
     .watch = place_watch_new,
     .condition = tell_condition,
     .generation = tell_generation,
+    .is_fresh = file_identity_is_fresh,
+    .settles_in_ns = file_identity_settles_in_ns,
+    .is_same_remounted = file_identity_is_same_remounted,
     .free = place_free,
 };
 

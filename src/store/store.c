@@ -20,17 +20,6 @@ enum key_fault {
     KEY_FAULT_COUNT
 };
 
-/* Twice the coarsest tick of a kernel's clock (HZ=100), and the coarsest unit of a file system that
- * stores whole seconds only (FAT: two). */
-#define FRESH_NS (INT64_C(20) * 1000 * 1000)
-#define FRESH_WHOLE_SECONDS_NS (INT64_C(2) * 1000 * 1000 * 1000)
-/* No clocks that work together differ by so much. A camera's may, and anybody can set mtime. */
-#define CTIME_AHEAD_NS (INT64_C(24) * 3600 * SECOND_NS)
-#define MTIME_AHEAD_NS (INT64_C(1) * 3600 * SECOND_NS)
-/* A copy over a network stalls for less, as a rule. */
-#define SETTLE_NS (INT64_C(500) * 1000 * 1000)
-#define SECOND_NS (INT64_C(1000) * 1000 * 1000)
-
 static enum key_fault component_fault(const char *component, size_t size)
 {
     if (size == 0) {
@@ -102,30 +91,22 @@ static int key_find_check(const char *key, struct error *error)
     return refuse_key(key, fault, outside ? ERROR_NOT_FOUND : ERROR_MALFORMED, error);
 }
 
-static bool is_fresh(int64_t changed_ns, int64_t now_ns, int64_t ahead_ns)
+bool store_is_fresh(const struct store *store, const struct identity *identity, int64_t now_ns)
 {
-    int64_t fresh_ns = changed_ns % SECOND_NS == 0 ? FRESH_WHOLE_SECONDS_NS : FRESH_NS;
-    return changed_ns > now_ns - fresh_ns && changed_ns < now_ns + ahead_ns;
+    return store->ops->is_fresh && store->ops->is_fresh(identity, now_ns);
 }
 
-bool store_identity_is_fresh(const struct object_identity *identity, int64_t now_ns)
+int64_t store_settles_in_ns(const struct store *store, const struct identity *identity,
+                            int64_t now_ns)
 {
-    return is_fresh(identity->ctime_ns, now_ns, CTIME_AHEAD_NS) ||
-           is_fresh(identity->mtime_ns, now_ns, MTIME_AHEAD_NS);
+    return store->ops->settles_in_ns ? store->ops->settles_in_ns(identity, now_ns) : 0;
 }
 
-static int64_t left_ns(int64_t changed_ns, int64_t now_ns)
+bool store_is_same_remounted(const struct store *store, const struct identity *before,
+                             const struct identity *now)
 {
-    int64_t settle_ns = changed_ns % SECOND_NS == 0 ? FRESH_WHOLE_SECONDS_NS : SETTLE_NS;
-    bool lately = changed_ns > now_ns - settle_ns && changed_ns <= now_ns + FRESH_NS;
-    return lately ? changed_ns + settle_ns - now_ns : 0;
-}
-
-int64_t store_settles_in_ns(const struct object_identity *identity, int64_t now_ns)
-{
-    int64_t by_ctime_ns = left_ns(identity->ctime_ns, now_ns);
-    int64_t by_mtime_ns = left_ns(identity->mtime_ns, now_ns);
-    return by_ctime_ns > by_mtime_ns ? by_ctime_ns : by_mtime_ns;
+    return store->ops->is_same_remounted ? store->ops->is_same_remounted(before, now)
+                                         : identity_is_same(before, now);
 }
 
 void store_free(struct store *store)
@@ -188,15 +169,15 @@ void store_page_done(struct store_page *page)
     *page = (struct store_page){0};
 }
 
-int store_stat(struct store *store, const char *key, struct object_identity *ret_identity,
+int store_stat(struct store *store, const char *key, struct object_state *ret_state,
                struct error *error)
 {
     int r = key_find_check(key, error);
-    return r < 0 ? r : store->ops->stat(store, key, ret_identity, error);
+    return r < 0 ? r : store->ops->stat(store, key, ret_state, error);
 }
 
 int store_read(struct store *store, const char *key, const struct store_target *target,
-               size_t *ret_size, struct object_identity *ret_identity, struct error *error)
+               size_t *ret_size, struct identity *ret_identity, struct error *error)
 {
     int r = key_find_check(key, error);
     return r < 0 ? r : store->ops->read(store, key, target, ret_size, ret_identity, error);

@@ -18,15 +18,14 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "data/identity.h"
 #include "store/left_out.h"
 
-/* What tells whether an object is still the one it was. */
-struct object_identity {
-    uint64_t filesystem; /* a number that survives a reboot, where the file system has one */
-    uint64_t inode;
+/* An object as it is now. */
+struct object_state {
+    struct identity identity;
     uint64_t size_bytes;
-    int64_t mtime_ns;
-    int64_t ctime_ns;
+    int64_t mtime_ns; /* since 1970, UTC */
 };
 
 /* One page of a listing, in order of key bytes. */
@@ -92,15 +91,20 @@ struct store_ops {
     const char *kind; /* "dir", "mem" */
     int (*list)(struct store *store, const struct store_list_query *query,
                 struct store_page *ret_page, struct error *error);
-    int (*stat)(struct store *store, const char *key, struct object_identity *ret_identity,
+    int (*stat)(struct store *store, const char *key, struct object_state *ret_state,
                 struct error *error);
     int (*read)(struct store *store, const char *key, const struct store_target *target,
-                size_t *ret_size, struct object_identity *ret_identity, struct error *error);
+                size_t *ret_size, struct identity *ret_identity, struct error *error);
     int (*watch)(struct store *store, const char *prefix, const struct exclusion *exclusion,
                  struct store_watch **ret_watch, struct error *error); /* NULL: cannot be watched */
     /* Looks again where `look`, else tells what is known. NULL: always available. */
     void (*condition)(struct store *store, bool look, struct store_condition *ret_condition);
     uint64_t (*generation)(struct store *store); /* NULL: always the same */
+    /* Of identities that this store made; see store_is_fresh() and the functions after it. */
+    bool (*is_fresh)(const struct identity *identity, int64_t now_ns);         /* NULL: never */
+    int64_t (*settles_in_ns)(const struct identity *identity, int64_t now_ns); /* NULL: 0 */
+    bool (*is_same_remounted)(const struct identity *before,
+                              const struct identity *now); /* NULL: all bytes are the same */
     void (*free)(struct store *store);
 };
 
@@ -148,15 +152,14 @@ void store_page_done(struct store_page *page);
  * Errors: ERROR_NOT_FOUND (also for keys with `..`, and links that leave the store: the message
  * says which), ERROR_UNFIT (not a regular file), ERROR_UNREADABLE, ERROR_MALFORMED (bad key);
  * ERROR_UNAVAILABLE where situd has no file descriptor left. */
-must_check int store_stat(struct store *store, const char *key,
-                          struct object_identity *ret_identity, struct error *error);
+must_check int store_stat(struct store *store, const char *key, struct object_state *ret_state,
+                          struct error *error);
 
 /* Reads a whole object. The identity before and after is compared: an object that
  * changed while it was read is read once more, then refused (ERROR_CHANGED). More than the
  * target's capacity: ERROR_TOO_LARGE. */
 must_check int store_read(struct store *store, const char *key, const struct store_target *target,
-                          size_t *ret_size, struct object_identity *ret_identity,
-                          struct error *error);
+                          size_t *ret_size, struct identity *ret_identity, struct error *error);
 
 /* Watches what lies below a prefix, to learn early that something may have changed there; the
  * listing is the truth, this only saves waiting for it. Begin the watch before the listing, or what
@@ -200,13 +203,19 @@ must_check int store_key_check(const char *key, struct error *error);
  * leave its identity as it is: time stamps move in ticks of the kernel's clock. Nothing should be
  * remembered under such an identity. A clock that went backwards makes it fresh, too; a time stamp
  * that is far ahead does not, for it may stay so for years, and a change would set it to now. */
-bool store_identity_is_fresh(const struct object_identity *identity, int64_t now_ns);
+bool store_is_fresh(const struct store *store, const struct identity *identity, int64_t now_ns);
 
 /* How long it takes from `now_ns` on until the object counts as settled, where nothing changes it
  * meanwhile: half a second without a change (2 s where time stamps are whole seconds), for who
  * copies a file writes it in pieces. 0: it has settled. A time stamp that is ahead tells nothing of
  * that. */
-int64_t store_settles_in_ns(const struct object_identity *identity, int64_t now_ns);
+int64_t store_settles_in_ns(const struct store *store, const struct identity *identity,
+                            int64_t now_ns);
+
+/* True where both are of one object that did not change, though its file system may have got
+ * another number since (struct store_condition, device_only). */
+bool store_is_same_remounted(const struct store *store, const struct identity *before,
+                             const struct identity *now);
 
 /* True where the key has a foreign suffix, and so is skipped in listings of images; keys without
  * suffix, or with one that nobody knows, are kept. */

@@ -26,6 +26,7 @@
 
 #include "base/clock.h"
 #include "store/dir/filesystem.h"
+#include "store/file_identity.h"
 
 enum {
     OPEN_TRIES = 100,       /* a lease that Samba or NFS holds is given up within milliseconds */
@@ -42,7 +43,7 @@ struct reading {
     const struct store_target *target;
     bool *told; /* that it waits */
     size_t size;
-    struct object_identity identity;
+    struct file_identity identity;
     bool changed; /* while it was read */
 };
 
@@ -170,18 +171,18 @@ int64_t dir_time_ns(struct timespec time)
     return (int64_t)((uint64_t)time.tv_sec * (uint64_t)NS_PER_S + (uint64_t)time.tv_nsec);
 }
 
-static struct object_identity identity_of(const struct stat *info, uint64_t filesystem)
+static struct file_identity identity_of(const struct stat *info, uint64_t filesystem)
 {
-    return (struct object_identity){.filesystem = filesystem,
-                                    .inode = info->st_ino,
-                                    .size_bytes = (uint64_t)info->st_size,
-                                    .mtime_ns = dir_time_ns(info->st_mtim),
-                                    .ctime_ns = dir_time_ns(info->st_ctim)};
+    return (struct file_identity){.filesystem = filesystem,
+                                  .inode = info->st_ino,
+                                  .size_bytes = (uint64_t)info->st_size,
+                                  .mtime_ns = dir_time_ns(info->st_mtim),
+                                  .ctime_ns = dir_time_ns(info->st_ctim)};
 }
 
 /* Opens with O_PATH and tells who it is. Regular files only. A descriptor. */
-static int find_object(struct dir_store *store, const char *key,
-                       struct object_identity *ret_identity, struct error *error)
+static int find_object(struct dir_store *store, const char *key, struct file_identity *ret_identity,
+                       struct error *error)
 {
     cleanup_fd int fd = dir_open_beneath(store, key, O_PATH, 0);
     if (fd < 0) {
@@ -199,7 +200,7 @@ static int find_object(struct dir_store *store, const char *key,
 }
 
 /* True where `fd` is still what `identity` says. */
-static bool unchanged(struct dir_store *store, int fd, const struct object_identity *identity)
+static bool unchanged(struct dir_store *store, int fd, const struct file_identity *identity)
 {
     struct stat info;
     return fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && identity->inode == info.st_ino &&
@@ -272,11 +273,11 @@ static int read_same(int fd, const char *bytes, size_t size)
     return 1;
 }
 
-static bool is_fresh(const struct object_identity *identity)
+static bool is_fresh(const struct file_identity *identity)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    return store_identity_is_fresh(identity, dir_time_ns(now));
+    return file_times_are_fresh(identity->mtime_ns, identity->ctime_ns, dir_time_ns(now));
 }
 
 static int read_once(struct dir_store *store, struct reading *reading, struct error *error)
@@ -321,7 +322,7 @@ static int read_once(struct dir_store *store, struct reading *reading, struct er
 }
 
 static int dir_read(struct store *store, const char *key, const struct store_target *target,
-                    size_t *ret_size, struct object_identity *ret_identity, struct error *error)
+                    size_t *ret_size, struct identity *ret_identity, struct error *error)
 {
     bool told = false;
     for (unsigned try = 0; try < READ_TRIES; try++) {
@@ -332,23 +333,30 @@ static int dir_read(struct store *store, const char *key, const struct store_tar
         }
         if (!reading.changed) {
             *ret_size = reading.size;
-            *ret_identity = reading.identity;
+            *ret_identity = file_identity_pack(&reading.identity);
             return 0;
         }
     }
     return error_set(error, ERROR_CHANGED, "object '%s' changed while it was read, twice", key);
 }
 
-/* By O_PATH: follows links that stay within the store. */
-static int stat_opened(struct dir_store *store, const char *key,
-                       struct object_identity *ret_identity, struct error *error)
+static struct object_state state_of(const struct file_identity *identity)
 {
-    struct object_identity identity;
+    return (struct object_state){.identity = file_identity_pack(identity),
+                                 .size_bytes = identity->size_bytes,
+                                 .mtime_ns = identity->mtime_ns};
+}
+
+/* By O_PATH: follows links that stay within the store. */
+static int stat_opened(struct dir_store *store, const char *key, struct object_state *ret_state,
+                       struct error *error)
+{
+    struct file_identity identity;
     cleanup_fd int fd = find_object(store, key, &identity, error);
     if (fd < 0) {
         return fd;
     }
-    *ret_identity = identity;
+    *ret_state = state_of(&identity);
     return 0;
 }
 
@@ -378,7 +386,7 @@ static int stat_in_directory(const struct dir_store *store, const char *key, str
     return r < 0 ? -errno : 0;
 }
 
-static int dir_stat(struct store *base, const char *key, struct object_identity *ret_identity,
+static int dir_stat(struct store *base, const char *key, struct object_state *ret_state,
                     struct error *error)
 {
     struct dir_store *store = dir_store(base);
@@ -388,7 +396,7 @@ static int dir_stat(struct store *base, const char *key, struct object_identity 
         return refuse_open(store, key, r, error);
     }
     if (S_ISLNK(info.st_mode)) {
-        return stat_opened(store, key, ret_identity, error);
+        return stat_opened(store, key, ret_state, error);
     }
     if (!S_ISREG(info.st_mode)) {
         return refuse_kind(key, info.st_mode, error);
@@ -400,9 +408,10 @@ static int dir_stat(struct store *base, const char *key, struct object_identity 
         known = known_filesystem(store, info.st_dev, &filesystem);
     }
     if (!known) {
-        return stat_opened(store, key, ret_identity, error);
+        return stat_opened(store, key, ret_state, error);
     }
-    *ret_identity = identity_of(&info, filesystem);
+    struct file_identity identity = identity_of(&info, filesystem);
+    *ret_state = state_of(&identity);
     return 0;
 }
 
@@ -420,6 +429,9 @@ static const struct store_ops dir_ops = {
     .stat = dir_stat,
     .read = dir_read,
     .watch = dir_watch,
+    .is_fresh = file_identity_is_fresh,
+    .settles_in_ns = file_identity_settles_in_ns,
+    .is_same_remounted = file_identity_is_same_remounted,
     .free = dir_free,
 };
 

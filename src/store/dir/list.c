@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "store/exclusion.h"
+#include "store/file_identity.h"
 #include "store/page.h"
 
 enum { DEPTH_MAX = LIMIT_KEY_BYTES / 2 + 1 }; /* a component takes two bytes at least */
@@ -140,13 +141,12 @@ static int read_names(struct walk *walk, int fd, const struct stat *info, const 
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    struct object_identity identity = {.mtime_ns = dir_time_ns(info->st_mtim),
-                                       .ctime_ns = dir_time_ns(info->st_ctim)};
     struct dir_names_origin origin = {.path = walk->path,
                                       .directory = *info,
                                       .begun_ns = clock_now_ns(),
-                                      .doubtful =
-                                          store_identity_is_fresh(&identity, dir_time_ns(now))};
+                                      .doubtful = file_times_are_fresh(dir_time_ns(info->st_mtim),
+                                                                       dir_time_ns(info->st_ctim),
+                                                                       dir_time_ns(now))};
     int r = dir_names_read(fd, from, walk->store->names_budget_bytes, ret_names);
     if (r < 0) {
         return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A store in memory, for tests: a sorted array of objects behind one lock. Each put makes a new
- * inode number and a later time, so that identities behave as those of files do.
+ * number and a later time, so that identities behave as those of files do.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 struct mem_object {
     char *key;   /* owned; the bytes lie behind it in the same block */
     char *bytes; /* borrowed from that */
-    struct object_identity identity;
+    struct object_state state;
 };
 
 struct mem_store {
@@ -61,7 +61,7 @@ static int not_found(const char *key, struct error *error)
     return error_set(error, ERROR_NOT_FOUND, "object '%s' is not in the store", key);
 }
 
-static int mem_stat(struct store *store, const char *key, struct object_identity *ret_identity,
+static int mem_stat(struct store *store, const char *key, struct object_state *ret_state,
                     struct error *error)
 {
     HOLD(&mem(store)->lock);
@@ -69,19 +69,19 @@ static int mem_stat(struct store *store, const char *key, struct object_identity
     if (!object) {
         return not_found(key, error);
     }
-    *ret_identity = object->identity;
+    *ret_state = object->state;
     return 0;
 }
 
 static int mem_read(struct store *store, const char *key, const struct store_target *target,
-                    size_t *ret_size, struct object_identity *ret_identity, struct error *error)
+                    size_t *ret_size, struct identity *ret_identity, struct error *error)
 {
     HOLD(&mem(store)->lock);
     const struct mem_object *object = find(mem(store), key);
     if (!object) {
         return not_found(key, error);
     }
-    size_t size = (size_t)object->identity.size_bytes;
+    size_t size = (size_t)object->state.size_bytes;
     if (size > target->capacity) {
         return error_set(error, ERROR_TOO_LARGE, "object '%s' has %zu bytes, the limit is %zu", key,
                          size, target->capacity);
@@ -90,13 +90,13 @@ static int mem_read(struct store *store, const char *key, const struct store_tar
         memcpy(target->bytes, object->bytes, size);
     }
     *ret_size = size;
-    *ret_identity = object->identity;
+    *ret_identity = object->state.identity;
     return 0;
 }
 
 static bool is_decodable(const struct mem_object *object)
 {
-    return file_kind_of(object->bytes, (size_t)object->identity.size_bytes).class == FILE_DECODABLE;
+    return file_kind_of(object->bytes, (size_t)object->state.size_bytes).class == FILE_DECODABLE;
 }
 
 static int mem_list(struct store *store, const struct store_list_query *query,
@@ -139,7 +139,7 @@ static int mem_list(struct store *store, const struct store_list_query *query,
             more = true;
         } else {
             page_builder_add(&builder, object->key, strlen(object->key),
-                             query->sizes ? object->identity.size_bytes : 0, false);
+                             query->sizes ? object->state.size_bytes : 0, false);
             left_out_tally_add(&builder.left_out, &passed);
             passed = (struct left_out_tally){.links = 0};
         }
@@ -235,11 +235,9 @@ int store_mem_put(struct store *store, const char *key, const void *bytes, size_
     mem(store)->objects[at] = (struct mem_object){
         .key = block,
         .bytes = block + key_size,
-        .identity = {.filesystem = 1,
-                     .inode = put,
-                     .size_bytes = size,
-                     .mtime_ns = (int64_t)put,
-                     .ctime_ns = (int64_t)put},
+        .state = {.identity = identity_of_words((const uint64_t[]){1, put, size, put, put}),
+                  .size_bytes = size,
+                  .mtime_ns = (int64_t)put},
     };
     return 0;
 }

@@ -26,7 +26,7 @@ static size_t touch(const struct cache_value *value)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cache_value value;
-    struct cache_identity identity = {.size_bytes = 0};
+    struct identity identity = {.bytes = {0}};
     struct cache_digest digest;
     if (value_decode_content(data, size, &identity, &digest) == 0 && size != VALUE_CONTENT_SIZE) {
         abort();

@@ -83,9 +83,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size -= 1 + sizeof facts.identity;
     facts.cached = flags & 1;
     facts.flawed = flags & 2;
-    facts.pass = flags & 4 ? facts.identity.inode : 0;
+    facts.pass = flags & 4 ? identity_word(&facts.identity, 1) : 0;
     facts.has_identity = facts.pass > 0 && (flags & 8) != 0;
-    facts.bytes_read = flags & 16 ? facts.identity.size_bytes : 0;
+    facts.bytes_read = flags & 16 ? identity_word(&facts.identity, 2) : 0;
 
     const char *bytes = (const char *)data;
     if (record_check(bytes, size, &visible, &got) == 0) {

@@ -67,14 +67,9 @@ struct cache *fixture_open(struct fixture *fixture, uint64_t limit_bytes)
     return results;
 }
 
-struct cache_identity fixture_identity(uint64_t number)
+struct identity fixture_identity(uint64_t number)
 {
-    return (struct cache_identity){.store = 7,
-                                   .filesystem = 11,
-                                   .inode = number,
-                                   .size_bytes = 1000 + number,
-                                   .mtime_ns = (int64_t)number * 3,
-                                   .ctime_ns = (int64_t)number * 5};
+    return identity_of_words((const uint64_t[]){11, number, 1000 + number, number * 3, number * 5});
 }
 
 struct cache_digest fixture_content(uint64_t number)
@@ -143,11 +138,11 @@ void fixture_value_make(uint64_t number, struct fixture_value *ret_value)
 void fixture_put(struct cache *results, uint64_t number)
 {
     struct fixture_value made;
-    struct cache_identity identity = fixture_identity(number);
+    struct identity identity = fixture_identity(number);
     struct cache_digest content = fixture_content(number);
     struct cache_digest task = fixture_task();
     fixture_value_make(number, &made);
-    cache_put_content(results, &identity, &content, true);
+    cache_put_content(results, FIXTURE_STORE, &identity, &content, true);
     (void)cache_put_answer(results, &content, &task, &made.value);
 }
 
@@ -180,11 +175,11 @@ int fixture_look(struct cache *results, uint64_t number)
 {
     struct fixture_value wanted;
     struct cache_value found;
-    struct cache_identity identity = fixture_identity(number);
+    struct identity identity = fixture_identity(number);
     struct cache_digest right = fixture_content(number);
     struct cache_digest content;
     struct cache_digest task = fixture_task();
-    bool known = cache_find_content(results, &identity, &content);
+    bool known = cache_find_content(results, FIXTURE_STORE, &identity, &content);
     if (known && memcmp(&content, &right, sizeof content) != 0) {
         return -1;
     }

@@ -8,6 +8,8 @@
 
 #include "cache/cache.h"
 
+enum { FIXTURE_STORE = 7 }; /* where all of its objects are */
+
 struct fixture {
     char root[64];      /* a new directory beneath /tmp */
     char directory[96]; /* root/results */
@@ -23,7 +25,7 @@ int fixture_teardown(void **state);
 struct cache *fixture_open(struct fixture *fixture, uint64_t limit_bytes);
 struct cache_options fixture_options(struct fixture *fixture, uint64_t limit_bytes);
 
-struct cache_identity fixture_identity(uint64_t number);
+struct identity fixture_identity(uint64_t number);
 struct cache_digest fixture_content(uint64_t number);
 struct cache_digest fixture_task(void);
 

@@ -40,9 +40,9 @@ static void put_all(struct cache *results, uint64_t entries)
     fixture_value_make(0, &made);
     int64_t start_ns = clock_now_ns();
     for (uint64_t i = 0; i < entries; i++) {
-        struct cache_identity identity = fixture_identity(i);
+        struct identity identity = fixture_identity(i);
         struct cache_digest content = digest_of(i);
-        cache_put_content(results, &identity, &content, true);
+        cache_put_content(results, FIXTURE_STORE, &identity, &content, true);
         (void)cache_put_answer(results, &content, &task, &made.value);
         if (i % PUT_BURST == PUT_BURST - 1) {
             cache_flush(results);
@@ -58,9 +58,9 @@ static void look_up(struct cache *results, uint64_t entries)
     uint64_t hits = 0;
     int64_t start_ns = clock_now_ns();
     for (uint64_t i = 0; i < LOOKUPS; i++) {
-        struct cache_identity identity = fixture_identity(i * 7919 % entries);
+        struct identity identity = fixture_identity(i * 7919 % entries);
         struct cache_digest content;
-        hits += cache_find_content(results, &identity, &content);
+        hits += cache_find_content(results, FIXTURE_STORE, &identity, &content);
     }
     double content_us = seconds_since(start_ns) * 1e6 / LOOKUPS;
     start_ns = clock_now_ns();

@@ -63,43 +63,37 @@ static void what_is_in_a_cache_is_told_as_soon_as_it_is_open(void **state)
 static void an_identity_that_changed_is_not_known(void **state)
 {
     struct cache *results = fixture_open(*state, 0);
-    struct cache_identity identity = fixture_identity(5);
+    struct identity identity = fixture_identity(5);
     struct cache_digest content;
     fixture_put(results, 5);
     cache_flush(results);
-    assert_true(cache_find_content(results, &identity, &content));
+    assert_true(cache_find_content(results, FIXTURE_STORE, &identity, &content));
 
-    struct cache_identity changed[6];
-    for (size_t i = 0; i < 6; i++) {
+    assert_false(cache_find_content(results, FIXTURE_STORE + 1, &identity, &content));
+    struct identity changed[IDENTITY_WORDS];
+    for (size_t i = 0; i < IDENTITY_WORDS; i++) {
         changed[i] = identity;
-    }
-    changed[0].store++;
-    changed[1].filesystem++;
-    changed[2].inode++;
-    changed[3].size_bytes++;
-    changed[4].mtime_ns++;
-    changed[5].ctime_ns++;
-    for (size_t i = 0; i < 6; i++) {
-        assert_false(cache_find_content(results, &changed[i], &content));
+        changed[i].bytes[8 * i]++;
+        assert_false(cache_find_content(results, FIXTURE_STORE, &changed[i], &content));
     }
     /* The object's newer state takes the place of the older one. */
     struct cache_digest other = fixture_content(6);
-    cache_put_content(results, &changed[4], &other, true);
+    cache_put_content(results, FIXTURE_STORE, &changed[3], &other, true);
     cache_flush(results);
-    assert_true(cache_find_content(results, &changed[4], &content));
+    assert_true(cache_find_content(results, FIXTURE_STORE, &changed[3], &content));
     assert_memory_equal(&content, &other, sizeof other);
-    assert_false(cache_find_content(results, &identity, &content));
+    assert_false(cache_find_content(results, FIXTURE_STORE, &identity, &content));
     cache_close(results);
 }
 
 static void an_identity_that_is_not_trusted_is_not_kept(void **state)
 {
     struct cache *results = fixture_open(*state, 0);
-    struct cache_identity identity = fixture_identity(5);
+    struct identity identity = fixture_identity(5);
     struct cache_digest content = fixture_content(5);
-    cache_put_content(results, &identity, &content, false);
+    cache_put_content(results, FIXTURE_STORE, &identity, &content, false);
     cache_flush(results);
-    assert_false(cache_find_content(results, &identity, &content));
+    assert_false(cache_find_content(results, FIXTURE_STORE, &identity, &content));
     cache_close(results);
 }
 

@@ -51,8 +51,8 @@ static void an_identity_keeps_its_bytes(void **state)
 {
     (void)state;
     uint8_t bytes[VALUE_CONTENT_SIZE];
-    const struct cache_identity identity = {
-        1, 2, 3, 4096, 1795424400000000001, 1795424400000000002};
+    const struct identity identity =
+        identity_of_words((const uint64_t[]){2, 3, 4096, 1795424400000000001, 1795424400000000002});
     struct cache_digest content;
     memset(content.bytes, 0xA5, sizeof content.bytes);
     value_encode_content(bytes, &identity, &content);

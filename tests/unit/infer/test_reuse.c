@@ -79,16 +79,16 @@ struct spy {
     unsigned stats;
 };
 
-static int spy_stat(struct store *store, const char *key, struct object_identity *ret_identity,
+static int spy_stat(struct store *store, const char *key, struct object_state *ret_state,
                     struct error *error)
 {
     struct spy *spy = (struct spy *)(void *)store;
     spy->stats++;
-    return store_stat(spy->inner, key, ret_identity, error);
+    return store_stat(spy->inner, key, ret_state, error);
 }
 
 static int spy_read(struct store *store, const char *key, const struct store_target *target,
-                    size_t *ret_size, struct object_identity *ret_identity, struct error *error)
+                    size_t *ret_size, struct identity *ret_identity, struct error *error)
 {
     struct spy *spy = (struct spy *)(void *)store;
     spy->read_to = target->bytes;
@@ -266,11 +266,11 @@ static void equal_content_is_read_and_not_run(void **state)
 static void jobs_find_it_by_an_identity_they_know(void **state)
 {
     struct fixture *fixture = *state;
-    struct object_identity identity;
+    struct object_state seen;
     struct error error;
-    assert_int_equal(store_stat(fixture->store.inner, "a.jpg", &identity, &error), 0);
+    assert_int_equal(store_stat(fixture->store.inner, "a.jpg", &seen, &error), 0);
     struct infer_item *item = &fixture->item;
-    item->identity = identity;
+    item->identity = seen.identity;
     item->has_identity = true;
     assert_false(reuse_find(fixture->cache, item));
     assert_true(item->looked_up);
@@ -284,7 +284,7 @@ static void jobs_find_it_by_an_identity_they_know(void **state)
 
     infer_item_reset(item);
     assert_false(item->has_identity || item->looked_up);
-    item->identity = identity;
+    item->identity = seen.identity;
     item->has_identity = true;
     fixture->store.read_to = NULL;
     assert_true(reuse_find(fixture->cache, item));

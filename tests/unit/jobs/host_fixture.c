@@ -58,14 +58,14 @@ static int shelf_list(struct store *store, const struct store_list_query *query,
     return r;
 }
 
-static int shelf_stat(struct store *store, const char *key, struct object_identity *ret_identity,
+static int shelf_stat(struct store *store, const char *key, struct object_state *ret_state,
                       struct error *error)
 {
     struct shelf *shelf = (struct shelf *)(void *)store;
     if (is_hidden(shelf, key) || strstr(key, "vanished")) {
         return error_set(error, ERROR_NOT_FOUND, "object '%s' is not in the store", key);
     }
-    return store_stat(shelf->mem, key, ret_identity, error);
+    return store_stat(shelf->mem, key, ret_state, error);
 }
 
 static void shelf_condition(struct store *store, bool look, struct store_condition *ret_condition)
@@ -211,6 +211,12 @@ static void write_endless_line(struct jobs_object *object)
 }
 
 /* What the model says of the object: nothing but its name. */
+/* In the identity, as both stores here make it. */
+static uint64_t size_of(const struct jobs_object *object)
+{
+    return identity_word(&object->identity, 2);
+}
+
 static void answer(struct jobs_run *run, struct jobs_object *object)
 {
     struct fixture *fixture = run->fixture;
@@ -225,7 +231,7 @@ static void answer(struct jobs_run *run, struct jobs_object *object)
     } else if (strstr(object->key, "endless")) {
         write_endless_line(object);
     } else {
-        object->bytes_read = object->identity.size_bytes;
+        object->bytes_read = size_of(object);
         write_line(object, ",\"classes\":[{\"index\":7,\"score\":1}]}");
     }
     if (object->code != ERROR_CANCELLED && object->code != ERROR_UNAVAILABLE) {
@@ -256,15 +262,14 @@ static int host_run_start(struct jobs_run *run, struct jobs_object *object)
     fixture->queue[fixture->queued].object = object;
     fixture->queue[fixture->queued++].run = run;
     fixture->in_flight++;
-    fixture->bytes += object->identity.size_bytes;
+    fixture->bytes += size_of(object);
     if (fixture->in_flight > fixture->in_flight_most) {
         fixture->in_flight_most = fixture->in_flight;
     }
     if (fixture->bytes > fixture->bytes_most) {
         fixture->bytes_most = fixture->bytes;
     }
-    if (object->identity.size_bytes > LIMIT_JOB_WINDOW_BYTES &&
-        fixture->in_flight > fixture->alone_most) {
+    if (size_of(object) > LIMIT_JOB_WINDOW_BYTES && fixture->in_flight > fixture->alone_most) {
         fixture->alone_most = fixture->in_flight;
     }
     (void)pthread_cond_broadcast(&fixture->changed);
@@ -330,7 +335,7 @@ static void *host_thread(void *context)
         answer(run, object);
         (void)pthread_mutex_lock(&fixture->lock);
         fixture->in_flight--;
-        fixture->bytes -= object->identity.size_bytes;
+        fixture->bytes -= size_of(object);
         (void)pthread_mutex_unlock(&fixture->lock);
         jobs_object_done(object);
         (void)pthread_mutex_lock(&fixture->lock);

@@ -35,7 +35,8 @@ static void lines_keep_their_bytes(void **state)
         &(struct record_facts){.cached = true,
                                .pass = 2,
                                .has_identity = true,
-                               .identity = {1, 2, 4096, 1795424400000000001, 1795424400000000002}});
+                               .identity = identity_of_words((const uint64_t[]){
+                                   1, 2, 4096, 1795424400000000001, 1795424400000000002})});
     add(&out, "{\"object\":\"photos/c.jpg\",\"gone\":true}", &(struct record_facts){.pass = 3});
     add(&out,
         "{\"object\":\"photos/caf%E9.jpg\",\"error\":{\"code\":\"malformed\",\"message\":\"x\"}}",

@@ -45,11 +45,7 @@ static void reads_back(const char *object, const struct record_facts *facts)
     assert_int_equal(got.bytes_read, facts->bytes_read);
     assert_int_equal(got.pass, facts->pass);
     assert_int_equal(got.has_identity, facts->has_identity);
-    assert_int_equal(got.identity.filesystem, facts->identity.filesystem);
-    assert_int_equal(got.identity.inode, facts->identity.inode);
-    assert_int_equal(got.identity.size_bytes, facts->identity.size_bytes);
-    assert_int_equal(got.identity.mtime_ns, facts->identity.mtime_ns);
-    assert_int_equal(got.identity.ctime_ns, facts->identity.ctime_ns);
+    assert_true(identity_is_same(&got.identity, &facts->identity));
 
     /* The stored line is JSON, too. */
     struct json *root;
@@ -74,23 +70,29 @@ static void a_line_reads_back_with_its_facts(void **state)
                           .bytes_read = UINT64_MAX,
                           .pass = UINT64_MAX,
                           .has_identity = true,
-                          .identity = {UINT64_MAX, UINT64_MAX, UINT64_MAX, INT64_MIN, -1},
+                          .identity = identity_of_words((const uint64_t[]){
+                              UINT64_MAX, UINT64_MAX, UINT64_MAX, (uint64_t)INT64_MIN, UINT64_MAX}),
                       });
     reads_back(plain, &(struct record_facts){
-                          .bytes_read = 5, .has_identity = true, .identity = {1, 2, 0, 3, 4}});
+                          .bytes_read = 5,
+                          .has_identity = true,
+                          .identity = identity_of_words((const uint64_t[]){1, 2, 0, 3, 4})});
     reads_back(plain, &(struct record_facts){
-                          .pass = 2, .has_identity = true, .identity = {1, 2, 0, 3, 4}});
+                          .pass = 2,
+                          .has_identity = true,
+                          .identity = identity_of_words((const uint64_t[]){1, 2, 0, 3, 4})});
 }
 
 static void the_form_is_the_one_that_is_documented(void **state)
 {
     (void)state;
     size_t size;
-    struct record_facts facts = {.cached = true,
-                                 .bytes_read = 1204,
-                                 .pass = 12,
-                                 .has_identity = true,
-                                 .identity = {0x9f3c, 0x71, 0x4b4, 0x17e0, 0x17e1}};
+    struct record_facts facts = {
+        .cached = true,
+        .bytes_read = 1204,
+        .pass = 12,
+        .has_identity = true,
+        .identity = identity_of_words((const uint64_t[]){0x9f3c, 0x71, 0x4b4, 0x17e0, 0x17e1})};
     char *line = stored("{\"object\":\"p/a\",\"classes\":[]}", &facts, &size);
     const char *wanted = "{\"object\":\"p/a\",\"classes\":[],"
                          "\"log\":\"c r1204 12 9f3c 71 4b4 17e0 17e1 ";

@@ -47,11 +47,8 @@ struct known *fixture_open(const struct fixture *fixture)
 struct known_object fixture_object(uint64_t number)
 {
     struct known_object object = {
-        .identity = {.filesystem = 0xfeed,
-                     .inode = number + 1,
-                     .size_bytes = number * 7,
-                     .mtime_ns = -(int64_t)number,
-                     .ctime_ns = (int64_t)number * 3},
+        .identity = identity_of_words((const uint64_t[]){0xfeed, number + 1, number * 7,
+                                                         (uint64_t) - (int64_t)number, number * 3}),
         .state = number % 5 == 4 ? KNOWN_FAILED : KNOWN_GOOD,
         .trusted = number % 3 != 0,
         .slot = number % 2 ? number : 0,

@@ -30,7 +30,8 @@ static void entries_keep_their_bytes(void **state)
     struct name name;
     struct value value;
     struct known_object object = {
-        .identity = {1, 2, 4096, 1795424400000000001, 1795424400000000002},
+        .identity = identity_of_words(
+            (const uint64_t[]){1, 2, 4096, 1795424400000000001, 1795424400000000002}),
         .state = KNOWN_GOOD,
         .trusted = true,
         .slot = 77,

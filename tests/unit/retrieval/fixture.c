@@ -54,14 +54,14 @@ static int shelf_list(struct store *store, const struct store_list_query *query,
     return r;
 }
 
-static int shelf_stat(struct store *store, const char *key, struct object_identity *ret_identity,
+static int shelf_stat(struct store *store, const char *key, struct object_state *ret_state,
                       struct error *error)
 {
     struct shelf *shelf = (struct shelf *)(void *)store;
     if (is_hidden(shelf, key)) {
         return error_set(error, ERROR_NOT_FOUND, "object '%s' is not in the store", key);
     }
-    return store_stat(shelf->mem, key, ret_identity, error);
+    return store_stat(shelf->mem, key, ret_state, error);
 }
 
 static void shelf_free(struct store *store)
@@ -134,7 +134,7 @@ static int host_embed(void *context, const struct retrieval_wanted *wanted, floa
 {
     struct fixture *fixture = context;
     const char *object = wanted->object;
-    struct object_identity identity;
+    struct object_state state;
     unsigned fail = atomic_load(&fixture->embed_fail);
     atomic_fetch_add(&fixture->embedded, 1);
     while (atomic_load(&fixture->embed_waits)) {
@@ -150,14 +150,14 @@ static int host_embed(void *context, const struct retrieval_wanted *wanted, floa
     if (strncmp(object, "s/", 2) != 0) {
         return error_set(error, ERROR_NOT_FOUND, "no store of '%s'", object);
     }
-    int r = store_stat(&fixture->shelf->base, object + 2, &identity, error);
+    int r = store_stat(&fixture->shelf->base, object + 2, &state, error);
     if (r < 0) {
         return r;
     }
     float *vector = malloc(VECTOR_ROOM * sizeof *vector);
     assert_non_null(vector);
     *ret_dimension =
-        fixture_vector(wanted->spec->model, object + 2, (size_t)identity.size_bytes, vector);
+        fixture_vector(wanted->spec->model, object + 2, (size_t)state.size_bytes, vector);
     *ret_vector = vector;
     return 0;
 }
@@ -229,8 +229,8 @@ static int host_run_start(struct jobs_run *run, struct jobs_object *object)
         result.class_count = 1;
     } else {
         result.embedding = vector;
-        result.embedding_size =
-            fixture_vector(run->model, object->key, (size_t)object->identity.size_bytes, vector);
+        result.embedding_size = fixture_vector(run->model, object->key,
+                                               (size_t)identity_word(&object->identity, 2), vector);
         result.embedding_base64 = run->binary;
     }
     result_write_json(&object->line, &result);

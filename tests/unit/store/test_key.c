@@ -88,60 +88,6 @@ static void foreign_suffixes_are_known_in_any_case(void **state)
     }
 }
 
-static void an_identity_is_fresh_within_a_clock_tick(void **state)
-{
-    (void)state;
-    const int64_t second = INT64_C(1000000000);
-    struct object_identity identity = {.mtime_ns = 5 * second + 7, .ctime_ns = 9 * second + 7};
-    assert_true(store_identity_is_fresh(&identity, 9 * second + 8));
-    assert_true(store_identity_is_fresh(&identity, 9 * second + 19000000));
-    assert_false(store_identity_is_fresh(&identity, 9 * second + 21000000));
-    assert_true(store_identity_is_fresh(&identity, 8 * second)); /* the clock went back */
-    identity.ctime_ns = 9 * second; /* whole seconds only: a coarse file system */
-    assert_true(store_identity_is_fresh(&identity, 10 * second + 5));
-    assert_false(store_identity_is_fresh(&identity, 11 * second + 5));
-}
-
-/* It would be read again, and told again by every pass of a standing job, for years. */
-static void an_object_from_a_camera_whose_clock_is_ahead_is_not_fresh_for_ever(void **state)
-{
-    (void)state;
-    const int64_t hour = INT64_C(3600) * 1000000000;
-    const int64_t now = INT64_C(500000) * hour;
-    struct object_identity identity = {.mtime_ns = now + 5 * hour, .ctime_ns = now - hour};
-    assert_false(store_identity_is_fresh(&identity, now));
-    identity.ctime_ns = now - 5;
-    assert_true(store_identity_is_fresh(&identity, now));
-    identity.ctime_ns = now + 5 * hour; /* the server's clock is, or ours went back */
-    assert_true(store_identity_is_fresh(&identity, now));
-    identity.ctime_ns = now + 10 * 365 * 24 * hour;
-    assert_false(store_identity_is_fresh(&identity, now));
-    identity = (struct object_identity){.mtime_ns = INT64_MAX, .ctime_ns = INT64_MIN};
-    assert_false(store_identity_is_fresh(&identity, now));
-}
-
-static void what_changed_lately_settles_in_half_a_second(void **state)
-{
-    const int64_t ms = INT64_C(1000000);
-    const int64_t now = INT64_C(1796064010) * 1000 * ms;
-    (void)state;
-    struct object_identity identity = {.mtime_ns = now - 3 * ms, .ctime_ns = now - 2 * ms};
-    assert_int_equal(store_settles_in_ns(&identity, now), 498 * ms);
-    assert_int_equal(store_settles_in_ns(&identity, now + 497 * ms), ms);
-    assert_int_equal(store_settles_in_ns(&identity, now + 498 * ms), 0);
-    /* Copied with its times kept; and by a camera whose clock is ahead. */
-    identity.mtime_ns = now - 5000000 * ms;
-    assert_int_equal(store_settles_in_ns(&identity, now), 498 * ms);
-    identity = (struct object_identity){.mtime_ns = now + 60000 * ms, .ctime_ns = now - 600 * ms};
-    assert_int_equal(store_settles_in_ns(&identity, now), 0);
-    /* Whole seconds. */
-    identity = (struct object_identity){.mtime_ns = now - 1000 * ms, .ctime_ns = now - 1000 * ms};
-    assert_int_equal(store_settles_in_ns(&identity, now), 1000 * ms);
-    /* The clock of the file system's machine is a tick ahead. */
-    identity = (struct object_identity){.mtime_ns = now + 9 * ms, .ctime_ns = now + 9 * ms};
-    assert_int_equal(store_settles_in_ns(&identity, now), 509 * ms);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,9 +95,6 @@ int main(void)
         cmocka_unit_test(bad_keys_are_refused_with_the_reason),
         cmocka_unit_test(length_ends_at_the_limit),
         cmocka_unit_test(foreign_suffixes_are_known_in_any_case),
-        cmocka_unit_test(an_identity_is_fresh_within_a_clock_tick),
-        cmocka_unit_test(what_changed_lately_settles_in_half_a_second),
-        cmocka_unit_test(an_object_from_a_camera_whose_clock_is_ahead_is_not_fresh_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

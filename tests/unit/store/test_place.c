@@ -105,7 +105,7 @@ static int count(const struct fixture *fixture, struct error *error)
 static int read_text(const struct fixture *fixture, const char *key, char text[16],
                      struct error *error)
 {
-    struct object_identity identity;
+    struct identity identity;
     struct store_target target = {.bytes = text, .capacity = 15};
     size_t size = 0;
     int r = store_read(fixture->store, key, &target, &size, &identity, error);

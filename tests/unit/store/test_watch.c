@@ -110,7 +110,8 @@ static void reading_and_listing_are_not_told(void **state)
     struct tree *tree = *state;
     char bytes[16];
     size_t size = 0;
-    struct object_identity identity;
+    struct identity identity;
+    struct object_state now;
     struct store_page page;
     write_file(tree, "a/b.jpg");
     struct store_watch *watch = watch_new(tree, "");
@@ -121,7 +122,7 @@ static void reading_and_listing_are_not_told(void **state)
                                 &(struct store_target){.bytes = bytes, .capacity = sizeof bytes},
                                 &size, &identity, NULL),
                      0);
-    assert_int_equal(store_stat(tree->dir, "a/b.jpg", &identity, NULL), 0);
+    assert_int_equal(store_stat(tree->dir, "a/b.jpg", &now, NULL), 0);
     assert_quiet(watch);
     store_watch_free(watch);
 }
