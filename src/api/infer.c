@@ -111,8 +111,8 @@ void route_infer_stored(struct call *call)
     }
     single->name = call->captures[1];
     single->item.kind = ITEM_STORED;
-    if (service_object_find(call->service, single->name, &single->item.store, &single->item.key,
-                            &error) < 0) {
+    if (stores_find_object(call->service->stores, single->name, &single->item.store,
+                           &single->item.key, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }

@@ -109,7 +109,7 @@ void route_object_list(struct call *call)
         return;
     }
     struct store *store =
-        service_store_find(call->service, call->captures[0], strlen(call->captures[0]), &error);
+        stores_find(call->service->stores, call->captures[0], strlen(call->captures[0]), &error);
     struct store_list_query query = {.prefix = prefix ? prefix : "",
                                      .after = after ? after : "",
                                      .limit = limit,
@@ -130,7 +130,7 @@ void route_store_detach(struct call *call)
 {
     struct error error = {0};
     struct store *store =
-        service_store_find(call->service, call->captures[0], strlen(call->captures[0]), &error);
+        stores_find(call->service->stores, call->captures[0], strlen(call->captures[0]), &error);
     if (!store || place_detach(store, &error) < 0) {
         call_respond_error(call, &error);
         return;
@@ -142,7 +142,7 @@ void route_store_attach(struct call *call)
 {
     struct error error = {0};
     struct store *store =
-        service_store_find(call->service, call->captures[0], strlen(call->captures[0]), &error);
+        stores_find(call->service->stores, call->captures[0], strlen(call->captures[0]), &error);
     if (!store || place_attach(store, flag(call, "empty"), &error) < 0) {
         call_respond_error(call, &error);
         return;

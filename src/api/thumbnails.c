@@ -99,7 +99,8 @@ static int fill(struct call *call, struct thumbnail_call *thumbnail, struct erro
     struct infer_request *request = &thumbnail->request;
     struct infer_item *item = &thumbnail->item;
     const char *name = http_request_query(call->request, "model");
-    int r = service_object_find(call->service, call->captures[0], &item->store, &item->key, error);
+    int r = stores_find_object(call->service->stores, call->captures[0], &item->store, &item->key,
+                               error);
     if (r < 0) {
         return r;
     }

@@ -68,7 +68,8 @@ static int pin_model(void *context, const char *name, const char *version,
 
 static struct store *find_store(void *context, const char *name, size_t length, struct error *error)
 {
-    return service_store_find(context, name, length, error);
+    const struct service *service = context;
+    return stores_find(service->stores, name, length, error);
 }
 
 /* ---- objects ---- */

@@ -98,7 +98,7 @@ static int waiter_new(struct service *service, const struct retrieval_wanted *wa
         r = error_memory(error, NULL);
     }
     if (r == 0) {
-        r = service_object_find(service, waiter->object, &item->store, &item->key, error);
+        r = stores_find_object(service->stores, waiter->object, &item->store, &item->key, error);
     }
     if (r < 0) {
         waiter_unref(waiter);

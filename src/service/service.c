@@ -425,31 +425,3 @@ void service_done(struct service *service)
     }
     config_done(&service->config);
 }
-
-/* ---- names ---- */
-
-struct store *service_store_find(struct service *service, const char *name, size_t length,
-                                 struct error *error)
-{
-    return stores_find(service->stores, name, length, error);
-}
-
-int service_object_find(struct service *service, const char *object, struct store **ret_store,
-                        const char **ret_key, struct error *error)
-{
-    size_t length = strcspn(object, "/");
-    if (object[length] != '/' || length == 0) {
-        return error_set(error, ERROR_MALFORMED, "'%.200s' is no object name: STORE/KEY is wanted",
-                         object);
-    }
-    struct store *store = service_store_find(service, object, length, error);
-    if (!store) {
-        return error_code_errno(ERROR_NOT_FOUND);
-    }
-    int r = store_key_check(object + length + 1, error);
-    if (r == 0) {
-        *ret_store = store;
-        *ret_key = object + length + 1;
-    }
-    return r;
-}

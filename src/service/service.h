@@ -86,13 +86,4 @@ void service_halt(struct service *service);
 must_check bool service_drain(struct service *service);
 void service_done(struct service *service);
 
-/* The store of that name, or NULL with ERROR_NOT_FOUND. */
-struct store *service_store_find(struct service *service, const char *name, size_t length,
-                                 struct error *error);
-
-/* Splits "STORE/KEY" and checks both. *ret_key points into `object`. */
-must_check int service_object_find(struct service *service, const char *object,
-                                   struct store **ret_store, const char **ret_key,
-                                   struct error *error);
-
 #endif

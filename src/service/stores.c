@@ -461,6 +461,26 @@ struct store *stores_find(struct stores *stores, const char *name, size_t length
     return NULL;
 }
 
+int stores_find_object(struct stores *stores, const char *object, struct store **ret_store,
+                       const char **ret_key, struct error *error)
+{
+    size_t length = strcspn(object, "/");
+    if (object[length] != '/' || length == 0) {
+        return error_set(error, ERROR_MALFORMED, "'%.200s' is no object name: STORE/KEY is wanted",
+                         object);
+    }
+    struct store *store = stores_find(stores, object, length, error);
+    if (!store) {
+        return error_code_errno(ERROR_NOT_FOUND);
+    }
+    int r = store_key_check(object + length + 1, error);
+    if (r == 0) {
+        *ret_store = store;
+        *ret_key = object + length + 1;
+    }
+    return r;
+}
+
 int stores_exclude(struct stores *stores, const char *name, char **ret_lines, struct error *error)
 {
     *ret_lines = NULL;

@@ -49,6 +49,12 @@ void stores_listen(struct stores *stores, void (*available)(void *context), void
 struct store *stores_find(struct stores *stores, const char *name, size_t length,
                           struct error *error);
 
+/* Splits "STORE/KEY", finds the store and checks the key. *ret_key points into `object`.
+ * ERROR_MALFORMED, ERROR_NOT_FOUND. */
+must_check int stores_find_object(struct stores *stores, const char *object,
+                                  struct store **ret_store, const char **ret_key,
+                                  struct error *error);
+
 /* The store at `index` and its name, borrowed; *ret_store is NULL where it is not served any more.
  * False behind the last. */
 bool stores_at(struct stores *stores, size_t index, const char **ret_name,

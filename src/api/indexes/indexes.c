@@ -89,7 +89,7 @@ static int create(struct call *call, struct retrieval_info *ret_info, struct err
     if (r == 0) {
         r = index_check_model(service, request.model, request.version, error);
     }
-    if (r == 0 && !service_store_find(service, request.store, strlen(request.store), error)) {
+    if (r == 0 && !stores_find(service->stores, request.store, strlen(request.store), error)) {
         r = -ENOENT;
     }
     if (r == 0) {

@@ -254,8 +254,8 @@ static int add_item(struct search *search, size_t query, struct error *error)
                                                 "the body is empty: an encoded image is wanted");
     }
     item->kind = ITEM_STORED;
-    return service_object_find(service, search_request_object(&search->request, query),
-                               &item->store, &item->key, error);
+    return stores_find_object(service->stores, search_request_object(&search->request, query),
+                              &item->store, &item->key, error);
 }
 
 static void infer(struct search *search)

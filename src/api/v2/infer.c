@@ -572,8 +572,8 @@ static int take_images(struct call *call, struct v2_call *v2, struct error *erro
         item->size_bytes = input->elements[i].size;
         if (input->stored_object) {
             /* A bad name fails its element only, when its turn comes. */
-            int found = service_object_find(call->service, input->elements[i].data, &item->store,
-                                            &item->key, &item->error);
+            int found = stores_find_object(call->service->stores, input->elements[i].data,
+                                           &item->store, &item->key, &item->error);
             (void)found;
         }
     }
@@ -596,8 +596,8 @@ static int take_stored_tensor(struct call *call, const struct v2_input *input,
         return error_set(error, ERROR_MALFORMED, "input '%s': one stored object is wanted, not %zu",
                          input->name, input->count);
     }
-    return service_object_find(call->service, input->elements[0].data, &ret_input->store,
-                               &ret_input->key, error);
+    return stores_find_object(call->service->stores, input->elements[0].data, &ret_input->store,
+                              &ret_input->key, error);
 }
 
 static int no_such_input(const struct call *call, const char *name, struct error *error)
