@@ -22,7 +22,7 @@ struct duplicates {
     struct progress progress;
     uint64_t total;             /* rows of the index; 0: not known */
     struct situ_groups *groups; /* while they come */
-    struct table table;
+    struct columns table;
     bool table_open; /* once there is a group */
     bool lost;       /* out of memory */
     uint64_t group_count;
@@ -33,11 +33,11 @@ struct duplicates {
 
 static void open_table(struct duplicates *verb)
 {
-    verb->lost |= table_init(&verb->table, stdout, 3) != 0;
+    verb->lost |= columns_init(&verb->table, stdout, 3) != 0;
     verb->table_open = true;
-    table_cell_number(&verb->table, "GROUP");
-    table_cell(&verb->table, "OBJECT");
-    table_cell_number(&verb->table, "SCORE");
+    columns_cell_number(&verb->table, "GROUP");
+    columns_cell(&verb->table, "OBJECT");
+    columns_cell_number(&verb->table, "SCORE");
 }
 
 static void give_table(struct duplicates *verb, const struct situ_group *group)
@@ -50,13 +50,13 @@ static void give_table(struct duplicates *verb, const struct situ_group *group)
     for (size_t i = 0; i < group->count; i++) {
         (void)snprintf(number, sizeof number, "%" PRIu64, verb->group_count);
         (void)snprintf(score, sizeof score, "%.4f", group->objects[i].score);
-        table_cell_number(&verb->table, number);
-        table_cell(&verb->table, group->objects[i].object);
-        table_cell_number(&verb->table, score);
+        columns_cell_number(&verb->table, number);
+        columns_cell(&verb->table, group->objects[i].object);
+        columns_cell_number(&verb->table, score);
     }
-    if (table_due(&verb->table)) {
+    if (columns_due(&verb->table)) {
         progress_clear(&verb->progress);
-        table_print(&verb->table);
+        columns_print(&verb->table);
     }
 }
 
@@ -104,9 +104,9 @@ static int on_wait(void *context)
     if (interrupt_seen()) {
         return 1;
     }
-    if (verb->table_open && table_due(&verb->table)) {
+    if (verb->table_open && columns_due(&verb->table)) {
         progress_clear(&verb->progress);
-        table_print(&verb->table);
+        columns_print(&verb->table);
     }
     progress_update(&verb->progress, situ_groups_looked_at(verb->groups), verb->total);
     return 0;
@@ -181,7 +181,7 @@ static int run(struct duplicates *verb, const char *name)
     }
     progress_clear(&verb->progress);
     if (verb->table_open) {
-        verb->lost |= table_done(&verb->table) != 0;
+        verb->lost |= columns_done(&verb->table) != 0;
     }
     int status = verb->lost ? STATUS_NOTHING : tell_end(verb, more, &error);
     situ_groups_free(verb->groups);

@@ -134,9 +134,9 @@ static int on_wait(void *context)
     if (interrupt_seen()) {
         return 1;
     }
-    if (follow->sink.table_open && table_due(&follow->sink.table)) {
+    if (follow->sink.table_open && columns_due(&follow->sink.table)) {
         progress_clear(&follow->progress);
-        table_print(&follow->sink.table);
+        columns_print(&follow->sink.table);
     }
     /* Into a pipe, too: who reads it waits for what is there. A fault shows in ferror(). */
     (void)fflush(stdout);

@@ -3,18 +3,18 @@
  * situ index: create, list, show, rebuild and remove indexes; export and import stand in
  * index_rows.c.
  */
-#include "cli/index.h"
+#include "cli/index_verb.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "cli/columns.h"
 #include "cli/escape.h"
 #include "cli/figures.h"
 #include "cli/interrupt.h"
 #include "cli/left_out.h"
-#include "cli/table.h"
 #include "cli/waits.h"
 
 enum { TEXT_SIZE = 256, POLL_MS = 300 };
@@ -66,24 +66,24 @@ static int print_table(const struct situ_indexes *indexes)
 {
     static const char *const heads[] = {"NAME", "MODEL",  "SELECTION", "METRIC",
                                         "ROWS", "FAILED", "STATE",     "SIZE"};
-    struct table table;
+    struct columns table;
     char text[TEXT_SIZE];
-    int r = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
+    int r = columns_init(&table, stdout, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
-        table_cell(&table, heads[i]);
+        columns_cell(&table, heads[i]);
     }
     for (size_t i = 0; r == 0 && i < indexes->count; i++) {
         const struct situ_index *index = indexes->indexes[i];
-        table_cell(&table, index->name);
-        table_cell(&table, describe_model(index, text));
-        table_cell(&table, describe_selection(index, text));
-        table_cell(&table, index->metric);
-        table_cell_number(&table, describe_rows(index, text));
-        table_cell_count(&table, index->failed);
-        table_cell(&table, index->state);
-        table_cell_number(&table, figure_bytes(text, index->size_bytes));
+        columns_cell(&table, index->name);
+        columns_cell(&table, describe_model(index, text));
+        columns_cell(&table, describe_selection(index, text));
+        columns_cell(&table, index->metric);
+        columns_cell_number(&table, describe_rows(index, text));
+        columns_cell_count(&table, index->failed);
+        columns_cell(&table, index->state);
+        columns_cell_number(&table, figure_bytes(text, index->size_bytes));
     }
-    return table_done(&table);
+    return columns_done(&table);
 }
 
 static int list(const struct index_verb *verb)

@@ -9,16 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/index.h"
-#include "cli/names.h"
-#include "cli/npy.h"
+#include "cli/index_verb.h"
+#include "cli/name_list.h"
 #include "cli/npy_read.h"
+#include "cli/npy_write.h"
 
 /* ---- Export ---------------------------------------------------------------------------------- */
 
 /* 0 at the end; else after telling why, and then the exit status. */
-static int take_rows(const struct index_verb *verb, struct situ_vectors *vectors, struct npy *npy,
-                     uint64_t total)
+static int take_rows(const struct index_verb *verb, struct situ_vectors *vectors,
+                     struct npy_writer *npy, uint64_t total)
 {
     const struct situ_vector *vector;
     struct situ_error error;
@@ -26,7 +26,7 @@ static int take_rows(const struct index_verb *verb, struct situ_vectors *vectors
     int more;
     progress_init(&progress, !verb->no_progress, false);
     while ((more = situ_vector_next(vectors, &vector, &error)) > 0) {
-        if (npy_add(npy, situ_vector_raw_name(vectors), vector->values, vector->count)) {
+        if (npy_writer_add(npy, situ_vector_raw_name(vectors), vector->values, vector->count)) {
             progress_clear(&progress);
             cli_say("%s", npy->fault);
             return STATUS_SOME_FAILED;
@@ -56,7 +56,7 @@ int index_export(const struct index_verb *verb, const char *name, const char *pa
     struct situ_vectors *vectors = NULL;
     struct situ_index *index = NULL;
     struct situ_error error;
-    struct npy npy;
+    struct npy_writer npy;
 
     if (situ_index_show(verb->cli->array, name, &index, &error) ||
         situ_index_export(verb->cli->array, name, &vectors, &error)) {
@@ -67,13 +67,13 @@ int index_export(const struct index_verb *verb, const char *name, const char *pa
     uint64_t total = index->rows;
     situ_index_free(index);
     int status = STATUS_NOTHING;
-    if (npy_open(&npy, path, verb->delimiter)) {
+    if (npy_writer_open(&npy, path, verb->delimiter)) {
         cli_say("%s", npy.fault);
-        (void)npy_close(&npy, false);
+        (void)npy_writer_close(&npy, false);
     } else {
         status = take_rows(verb, vectors, &npy, total);
         uint64_t count = npy.count;
-        if (npy_close(&npy, status == 0) && status == 0) {
+        if (npy_writer_close(&npy, status == 0) && status == 0) {
             cli_say("%s", npy.fault);
             status = STATUS_NOTHING;
         } else if (status == 0) {
@@ -89,7 +89,7 @@ int index_export(const struct index_verb *verb, const char *name, const char *pa
 
 struct rows {
     struct npy_reader reader;
-    struct names names;
+    struct name_list names;
     uint64_t position;
     struct progress progress;
 };
@@ -135,7 +135,7 @@ static int read_names(const struct index_verb *verb, const char *path, struct ro
         r = -errno;
     }
     if (!r) {
-        r = names_read_escaped(&rows->names, stream, verb->delimiter);
+        r = name_list_read_escaped(&rows->names, stream, verb->delimiter);
     }
     if (stream) {
         (void)fclose(stream);
@@ -184,6 +184,6 @@ int index_import(const struct index_verb *verb, const char *name, const char *pa
         status = send_rows(verb, name, path, &rows);
     }
     npy_reader_close(&rows.reader);
-    names_done(&rows.names);
+    name_list_done(&rows.names);
     return status;
 }

@@ -279,12 +279,12 @@ static int read_names(struct infer *infer, int count, char **names)
     for (int i = 1; i < count; i++) {
         int r;
         if (strcmp(names[i], "-") == 0) {
-            r = stdin_read ? 0 : names_read(&infer->names, stdin, infer->follow.delimiter);
+            r = stdin_read ? 0 : name_list_read(&infer->names, stdin, infer->follow.delimiter);
             stdin_read = true;
         } else if (!names[i][0]) {
             return cli_misused("infer", "a name is empty");
         } else {
-            r = names_add(&infer->names, names[i], strlen(names[i]));
+            r = name_list_add(&infer->names, names[i], strlen(names[i]));
         }
         if (r) {
             char text[128] = "";
@@ -372,6 +372,6 @@ int verb_infer(struct cli *cli, int argc, char **argv)
     if (status == 0) {
         status = run(&infer);
     }
-    names_done(&infer.names);
+    name_list_done(&infer.names);
     return status;
 }

@@ -8,13 +8,13 @@
 
 #include "cli/cli.h"
 #include "cli/follow.h"
-#include "cli/names.h"
+#include "cli/name_list.h"
 #include "cli/select.h"
 
 struct infer {
     struct cli *cli; /* borrowed */
     const char *model;
-    struct names names;
+    struct name_list names;
     struct situ_run_options options; /* of every request and job */
     struct select_words select;
     bool upload;
@@ -26,7 +26,7 @@ struct infer {
  * saying so and stopping. */
 void infer_fail(struct infer *infer, const char *object, const struct situ_error *error);
 
-/* upload.c: sends every named local file. */
+/* infer_upload.c: sends every named local file. */
 void infer_upload(struct infer *infer);
 
 #endif

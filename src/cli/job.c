@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/columns.h"
 #include "cli/escape.h"
 #include "cli/follow.h"
-#include "cli/table.h"
 
 enum { OPTION_AFTER = 2000, OPTION_EXCLUDE, OPTION_ACCEPT, SELECTION_SIZE = 256 };
 
@@ -52,30 +52,30 @@ static int print_table(const struct situ_jobs *jobs)
 {
     static const char *const heads[] = {"ID",      "MODEL",  "SELECTION", "STATE",
                                         "RESULTS", "FAILED", "CACHED",    "CREATED"};
-    struct table table;
+    struct columns table;
     char text[SELECTION_SIZE];
-    int r = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
+    int r = columns_init(&table, stdout, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
-        table_cell(&table, heads[i]);
+        columns_cell(&table, heads[i]);
     }
     for (size_t i = 0; r == 0 && i < jobs->count; i++) {
         const struct situ_job *job = jobs->jobs[i];
-        table_cell(&table, job->id);
+        columns_cell(&table, job->id);
         (void)snprintf(text, sizeof text, "%.64s@%.32s", job->model, job->version);
-        table_cell(&table, text);
-        table_cell(&table, describe_selection(job, text));
-        table_cell(&table, describe_state(job, text));
+        columns_cell(&table, text);
+        columns_cell(&table, describe_selection(job, text));
+        columns_cell(&table, describe_state(job, text));
         (void)snprintf(text, sizeof text, "%" PRIu64 "/%" PRIu64, job->results, job->selected);
         if (job->selected_known) {
-            table_cell_number(&table, text);
+            columns_cell_number(&table, text);
         } else {
-            table_cell_count(&table, job->results);
+            columns_cell_count(&table, job->results);
         }
-        table_cell_count(&table, job->failed);
-        table_cell_count(&table, job->cached);
-        table_cell(&table, job->created);
+        columns_cell_count(&table, job->failed);
+        columns_cell_count(&table, job->cached);
+        columns_cell(&table, job->created);
     }
-    return table_done(&table);
+    return columns_done(&table);
 }
 
 static int job_list(const struct job_verb *verb)

@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/columns.h"
 #include "cli/escape.h"
 #include "cli/figures.h"
 #include "cli/patience.h"
 #include "cli/progress.h"
-#include "cli/table.h"
 
 struct model_options {
     const char *preset;
@@ -84,23 +84,23 @@ static void print_model(const struct situ_model *model)
 static int print_models(const struct situ_models *models)
 {
     static const char *const heads[] = {"NAME", "VERSION", "TASK", "STATE", "LABELS", "SIZE"};
-    struct table table;
-    int r = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
+    struct columns table;
+    int r = columns_init(&table, stdout, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
-        table_cell(&table, heads[i]);
+        columns_cell(&table, heads[i]);
     }
     for (size_t i = 0; r == 0 && i < models->count; i++) {
         const struct situ_model *model = models->models[i];
         char text[FIGURE_SIZE];
-        table_cell(&table, model->name);
-        table_cell(&table, model->version);
-        table_cell(&table, model->task);
-        table_cell(&table, model->state);
+        columns_cell(&table, model->name);
+        columns_cell(&table, model->version);
+        columns_cell(&table, model->task);
+        columns_cell(&table, model->state);
         (void)snprintf(text, sizeof text, "%" PRIu64, model->label_count);
-        table_cell_number(&table, model->label_count > 0 ? text : "");
-        table_cell_number(&table, figure_bytes(text, model->size_bytes));
+        columns_cell_number(&table, model->label_count > 0 ? text : "");
+        columns_cell_number(&table, figure_bytes(text, model->size_bytes));
     }
-    return table_done(&table);
+    return columns_done(&table);
 }
 
 static int model_list(struct cli *cli, const struct model_options *options)

@@ -10,8 +10,8 @@
 
 #include "cli/escape.h"
 #include "cli/figures.h"
+#include "cli/html_page.h"
 #include "cli/local_file.h"
-#include "cli/page.h"
 #include "cli/patience.h"
 #include "cli/sink.h"
 
@@ -94,22 +94,22 @@ static void print_value(char text[32], double value)
 
 static int print_table(const struct situ_hits *hits)
 {
-    struct table table;
+    struct columns table;
     char text[32];
-    int r = table_init(&table, stdout, 3);
+    int r = columns_init(&table, stdout, 3);
     if (r == 0) {
-        table_cell(&table, "OBJECT");
-        table_cell_number(&table, "SCORE");
-        table_cell_number(&table, "DISTANCE");
+        columns_cell(&table, "OBJECT");
+        columns_cell_number(&table, "SCORE");
+        columns_cell_number(&table, "DISTANCE");
     }
     for (size_t i = 0; r == 0 && i < hits->count; i++) {
-        table_cell(&table, hits->hits[i].object);
+        columns_cell(&table, hits->hits[i].object);
         print_value(text, hits->hits[i].score);
-        table_cell_number(&table, text);
+        columns_cell_number(&table, text);
         print_value(text, hits->hits[i].distance);
-        table_cell_number(&table, text);
+        columns_cell_number(&table, text);
     }
-    return table_done(&table);
+    return columns_done(&table);
 }
 
 static void print_rows(const struct situ_hits *hits, bool json)
@@ -156,13 +156,13 @@ static int tell(const struct search_verb *verb, const struct situ_hits *hits)
     }
     status = status ? status : cli_finish_output(STATUS_GOOD);
     if (status == STATUS_GOOD && verb->html) {
-        struct page page = {.index = verb->index,
-                            .query = verb->query,
-                            .local = verb->local,
-                            .bytes = verb->bytes,
-                            .size = verb->size,
-                            .hits = hits};
-        status = page_write(verb->cli, &page, verb->html);
+        struct html_page page = {.index = verb->index,
+                                 .query = verb->query,
+                                 .local = verb->local,
+                                 .bytes = verb->bytes,
+                                 .size = verb->size,
+                                 .hits = hits};
+        status = html_page_write(verb->cli, &page, verb->html);
     }
     if (status == STATUS_GOOD) {
         print_closing(verb, hits);

@@ -48,37 +48,37 @@ static enum sink_kind kind_of(const struct situ_result *result)
 static void open_table(struct sink *sink)
 {
     size_t columns = sink->kind == SINK_CLASSES ? 1 + 2 * (size_t)sink->top : 4;
-    sink->lost |= table_init(&sink->table, stdout, columns) != 0;
+    sink->lost |= columns_init(&sink->table, stdout, columns) != 0;
     sink->table_open = true;
-    table_cell(&sink->table, "OBJECT");
+    columns_cell(&sink->table, "OBJECT");
     if (sink->kind == SINK_CLASSES) {
         for (uint32_t i = 0; i < sink->top; i++) {
-            table_cell(&sink->table, "LABEL");
-            table_cell_number(&sink->table, "SCORE");
+            columns_cell(&sink->table, "LABEL");
+            columns_cell_number(&sink->table, "SCORE");
         }
         return;
     }
     bool embeddings = sink->kind == SINK_EMBEDDINGS;
-    table_cell(&sink->table, embeddings ? "DIMENSION" : "OUTPUT");
-    table_cell(&sink->table, embeddings ? "NORM" : "TYPE");
-    table_cell(&sink->table, "VALUES");
+    columns_cell(&sink->table, embeddings ? "DIMENSION" : "OUTPUT");
+    columns_cell(&sink->table, embeddings ? "NORM" : "TYPE");
+    columns_cell(&sink->table, "VALUES");
 }
 
 static void table_classes(struct sink *sink, const struct situ_result *result)
 {
     char text[32];
-    table_cell(&sink->table, result->object);
+    columns_cell(&sink->table, result->object);
     for (size_t i = 0; i < sink->top; i++) {
         if (i >= result->class_count) {
-            table_cell(&sink->table, "");
-            table_cell_number(&sink->table, "");
+            columns_cell(&sink->table, "");
+            columns_cell_number(&sink->table, "");
             continue;
         }
         const struct situ_class *class = &result->classes[i];
         (void)snprintf(text, sizeof text, "%" PRIu32, class->index);
-        table_cell(&sink->table, class->label[0] ? class->label : text);
+        columns_cell(&sink->table, class->label[0] ? class->label : text);
         (void)snprintf(text, sizeof text, "%.4f", (double)class->score);
-        table_cell_number(&sink->table, text);
+        columns_cell_number(&sink->table, text);
     }
 }
 
@@ -89,11 +89,11 @@ static void table_embedding(struct sink *sink, const struct situ_result *result)
     for (size_t i = 0; i < result->embedding_size; i++) {
         squares += (double)result->embedding[i] * (double)result->embedding[i];
     }
-    table_cell(&sink->table, result->object);
+    columns_cell(&sink->table, result->object);
     (void)snprintf(text, sizeof text, "%zu", result->embedding_size);
-    table_cell_number(&sink->table, text);
+    columns_cell_number(&sink->table, text);
     (void)snprintf(text, sizeof text, "%.4f", sqrt(squares));
-    table_cell_number(&sink->table, text);
+    columns_cell_number(&sink->table, text);
     size_t used = 0;
     for (size_t i = 0; i < result->embedding_size && i < SHOWN_VALUES; i++) {
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%.4f", i > 0 ? " " : "",
@@ -101,7 +101,7 @@ static void table_embedding(struct sink *sink, const struct situ_result *result)
     }
     (void)snprintf(text + used, sizeof text - used, "%s",
                    result->embedding_size > SHOWN_VALUES ? " ..." : "");
-    table_cell(&sink->table, text);
+    columns_cell(&sink->table, text);
 }
 
 /* The next string of a tensor of BYTES, where each stands behind its length in four bytes; a copy,
@@ -158,15 +158,15 @@ static void csv_strings(const char *object, const struct situ_tensor *tensor)
 static void table_output(struct sink *sink, const char *object, const struct situ_tensor *tensor)
 {
     char text[256];
-    table_cell(&sink->table, object);
-    table_cell(&sink->table, tensor->name);
+    columns_cell(&sink->table, object);
+    columns_cell(&sink->table, tensor->name);
     size_t used = (size_t)snprintf(text, sizeof text, "%.16s[", tensor->datatype);
     for (uint32_t d = 0; d < tensor->rank && used < sizeof text - 32; d++) {
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRId64, d > 0 ? "," : "",
                                  tensor->dims[d]);
     }
     (void)snprintf(text + used, sizeof text - used, "]");
-    table_cell(&sink->table, text);
+    columns_cell(&sink->table, text);
     used = 0;
     text[0] = '\0';
     for (size_t i = 0; !has_strings(tensor) && i < tensor->count && i < SHOWN_VALUES; i++) {
@@ -179,14 +179,14 @@ static void table_output(struct sink *sink, const char *object, const struct sit
     }
     (void)snprintf(text + used, sizeof text - used, "%s",
                    tensor->count > SHOWN_VALUES ? " ..." : "");
-    table_cell(&sink->table, text);
+    columns_cell(&sink->table, text);
 }
 
 static void give_table(struct sink *sink, const struct situ_result *result)
 {
     enum sink_kind kind = kind_of(result);
     if (sink->table_open && kind != sink->kind) {
-        sink->lost |= table_done(&sink->table) != 0;
+        sink->lost |= columns_done(&sink->table) != 0;
         sink->table_open = false;
     }
     sink->kind = kind;
@@ -201,9 +201,9 @@ static void give_table(struct sink *sink, const struct situ_result *result)
     for (size_t i = 0; i < result->output_count; i++) {
         table_output(sink, result->object, &result->outputs[i]);
     }
-    if (table_due(&sink->table)) {
+    if (columns_due(&sink->table)) {
         progress_clear(sink->progress);
-        table_print(&sink->table);
+        columns_print(&sink->table);
     }
 }
 
@@ -274,8 +274,8 @@ static void give_npy(struct sink *sink, const struct situ_result *result)
     if (!result->embedding) {
         why = "the model gives no embeddings: --format npy takes nothing else";
         sink->unfit = true;
-    } else if (npy_add(&sink->npy, situ_result_raw_name(result), result->embedding,
-                       result->embedding_size)) {
+    } else if (npy_writer_add(&sink->npy, situ_result_raw_name(result), result->embedding,
+                              result->embedding_size)) {
         why = sink->npy.fault;
     }
     if (why) {
@@ -287,10 +287,10 @@ static void give_npy(struct sink *sink, const struct situ_result *result)
 
 int sink_open_file(struct sink *sink, const char *path, int delimiter)
 {
-    int r = npy_open(&sink->npy, path, delimiter);
+    int r = npy_writer_open(&sink->npy, path, delimiter);
     if (r) {
         cli_say("%s", sink->npy.fault);
-        (void)npy_close(&sink->npy, false);
+        (void)npy_writer_close(&sink->npy, false);
     }
     return r;
 }
@@ -299,7 +299,7 @@ static int close_npy(struct sink *sink, bool whole)
 {
     uint64_t rows = sink->npy.count;
     whole = whole && !sink->broken;
-    int r = npy_close(&sink->npy, whole);
+    int r = npy_writer_close(&sink->npy, whole);
     if (r && !sink->broken) {
         cli_say("%s", sink->npy.fault);
     } else if (!whole && rows > 0) {
@@ -380,7 +380,7 @@ void sink_flush(struct sink *sink)
 {
     progress_clear(sink->progress);
     if (sink->table_open) {
-        table_print(&sink->table);
+        columns_print(&sink->table);
     }
     (void)fflush(stdout);
 }
@@ -389,7 +389,7 @@ int sink_done(struct sink *sink, bool whole)
 {
     progress_clear(sink->progress);
     if (sink->table_open) {
-        sink->lost |= table_done(&sink->table) != 0;
+        sink->lost |= columns_done(&sink->table) != 0;
         sink->table_open = false;
     }
     if (sink->format == SINK_NPY) {

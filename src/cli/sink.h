@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli/npy.h"
+#include "cli/columns.h"
+#include "cli/npy_write.h"
 #include "cli/progress.h"
-#include "cli/table.h"
 
 enum sink_format { SINK_TABLE, SINK_JSONL, SINK_CSV, SINK_NPY };
 enum sink_kind { SINK_NOTHING, SINK_CLASSES, SINK_EMBEDDINGS, SINK_OUTPUTS };
@@ -23,9 +23,9 @@ struct sink {
     uint32_t top;
     struct progress *progress; /* borrowed */
     enum sink_kind kind;       /* of the first result that was none of the failures */
-    struct table table;        /* SINK_TABLE, once there is a kind */
+    struct columns table;      /* SINK_TABLE, once there is a kind */
     bool table_open;
-    struct npy npy;          /* SINK_NPY */
+    struct npy_writer npy;   /* SINK_NPY */
     bool broken;             /* results cannot be taken any more; why has been told */
     bool unfit;              /* because the format is not for them */
     bool lost;               /* out of memory */

@@ -6,27 +6,27 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/table.h"
+#include "cli/columns.h"
 
 static int print_stores(const struct situ_stores *stores)
 {
     static const char *const heads[] = {"NAME", "KIND", "STATE", "SINCE", "REASON"};
-    struct table table;
-    int r = table_init(&table, stdout, sizeof heads / sizeof heads[0]);
+    struct columns table;
+    int r = columns_init(&table, stdout, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
-        table_cell(&table, heads[i]);
+        columns_cell(&table, heads[i]);
     }
     for (size_t i = 0; r == 0 && i < stores->count; i++) {
         const char *reason = "";
         const char *since = "";
         int available = situ_stores_available(stores, i, &reason, &since);
-        table_cell(&table, stores->stores[i]->name);
-        table_cell(&table, stores->stores[i]->kind);
-        table_cell(&table, available ? "available" : "unavailable");
-        table_cell(&table, since);
-        table_cell(&table, reason);
+        columns_cell(&table, stores->stores[i]->name);
+        columns_cell(&table, stores->stores[i]->kind);
+        columns_cell(&table, available ? "available" : "unavailable");
+        columns_cell(&table, since);
+        columns_cell(&table, reason);
     }
-    return table_done(&table);
+    return columns_done(&table);
 }
 
 static int list(struct cli *cli, bool json)

@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 
-#include "client/models.h"
-#include "client/names.h"
+#include "client/model.h"
+#include "client/name_check.h"
 #include "client/pack.h"
 
 struct upload {

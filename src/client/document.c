@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/names.h"
+#include "client/name_check.h"
 
 struct document_block {
     struct document_block *next; /* owned */

@@ -9,7 +9,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/pool.h"
-#include "client/request.h"
+#include "client/exchange.h"
 
 struct document {
     struct buffer text;

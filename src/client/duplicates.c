@@ -8,7 +8,7 @@
 
 #include "client/index_object.h"
 #include "client/lines.h"
-#include "client/names.h"
+#include "client/name_check.h"
 #include "client/plain_numbers.h"
 
 struct situ_groups {

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "client/names.h"
+#include "client/name_check.h"
 #include "wire/index_request.h"
 
 struct index {

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "client/names.h"
-#include "client/request.h"
+#include "client/exchange.h"
+#include "client/name_check.h"
 #include "client/result.h"
 
 /* What both calls take, checked. */

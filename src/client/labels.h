@@ -7,7 +7,7 @@
 #define SITU_CLIENT_LABELS_H
 
 #include "client/connection.h"
-#include "client/names.h"
+#include "client/name_check.h"
 
 struct known_labels {
     struct known_labels *next;      /* owned */

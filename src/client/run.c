@@ -10,12 +10,12 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/job_request.h"
-#include "client/jobs.h"
+#include "client/job.h"
+#include "client/job_post.h"
 #include "client/labels.h"
 #include "client/left_out.h"
+#include "client/line_stream.h"
 #include "client/result.h"
-#include "client/stream.h"
 
 enum {
     LOOKUP_PAYS_CLASSES = 2048, /* so many labels cost more than a table of 1,000 */
@@ -27,9 +27,9 @@ enum {
 
 struct situ_results {
     struct situ *array; /* borrowed */
-    struct selection selection;
-    struct job_request post; /* until the job has an id */
-    bool owned;              /* made by this run alone, and not to be kept */
+    struct job_input input;
+    struct job_post post; /* until the job has an id */
+    bool owned;           /* made by this run alone, and not to be kept */
 
     char id[JOB_ID_BYTES_MAX + 1];
     struct model_name model; /* of the job, its version pinned once there is an id */
@@ -137,7 +137,7 @@ static void take_figures(struct situ_results *results, const struct json *node)
 {
     struct situ_progress *progress = &results->progress;
     const struct json *reason = json_member(node, "reason");
-    if (!results->selection.by_name) {
+    if (!results->input.by_name) {
         progress->selected = count_of(node, "selected", progress->selected);
     }
     if (json_member(node, "skipped")) {
@@ -190,11 +190,11 @@ static int take_done(struct situ_results *results, const struct json *done,
     }
     uint64_t cursor = results->progress.cursor;
     if (count_of(done, "objects", cursor) != cursor ||
-        (results->selection.by_name && cursor < selection_sent(&results->selection))) {
+        (results->input.by_name && cursor < job_input_sent(&results->input))) {
         return client_fail(error, SITU_PROTOCOL,
                            "the array left out results that it was asked for");
     }
-    if (!results->selection.by_name) {
+    if (!results->input.by_name) {
         results->progress.selected = count_of(done, "objects", results->progress.cursor);
     }
     results->ended = true;
@@ -268,8 +268,8 @@ static int take_result(struct situ_results *results, struct json *root, struct s
     int r = 0;
     if (!results->id[0]) {
         r = client_fail(error, SITU_PROTOCOL, "the array did not name the job");
-    } else if (results->selection.by_name &&
-               results->progress.cursor >= selection_sent(&results->selection)) {
+    } else if (results->input.by_name &&
+               results->progress.cursor >= job_input_sent(&results->input)) {
         r = client_fail(error, SITU_PROTOCOL, "the array gives more results than it was asked for");
     } else if (results->lookup && json_member(root, "classes")) {
         r = look_up(results, error);
@@ -283,7 +283,7 @@ static int take_result(struct situ_results *results, struct json *root, struct s
         return r;
     }
     results->progress.cursor++;
-    selection_advance(&results->selection);
+    job_input_advance(&results->input);
     return give(results);
 }
 
@@ -405,14 +405,14 @@ static int next(struct situ_results *results)
 {
     int r = results->failed;
     while (r == 0) {
-        const struct refused_name *refused = selection_refused(&results->selection);
+        const struct refused_name *refused = job_input_refused(&results->input);
         if (refused) {
             r = client_result_refuse(&results->held, refused->name, refused->why, &results->fault);
             if (r < 0) {
                 results->failed = r;
                 break;
             }
-            selection_advance(&results->selection);
+            job_input_advance(&results->input);
             return give(results);
         }
         if (results->ended) {
@@ -442,9 +442,9 @@ int situ_next(struct situ_results *results, const struct situ_result **ret_resul
 static bool choose_labels(struct situ_results *results, const struct situ_run_options *options)
 {
     uint32_t mode = options->labels;
-    uint64_t classes = (uint64_t)results->selection.count * (options->top ? options->top : 5);
+    uint64_t classes = (uint64_t)results->input.count * (options->top ? options->top : 5);
     if (mode == SITU_LABELS_AUTO) {
-        bool few = results->selection.by_name && classes < LOOKUP_PAYS_CLASSES;
+        bool few = results->input.by_name && classes < LOOKUP_PAYS_CLASSES;
         mode = few ? SITU_LABELS_INLINE : SITU_LABELS_LOOKUP;
     }
     results->lookup = mode == SITU_LABELS_LOOKUP;
@@ -478,22 +478,22 @@ static int prepare(struct situ_results *results, const char *model,
     results->owned = known.keep == SITU_KEEP_NOT;
     bool labels = choose_labels(results, &known);
     struct job_order order = {.model = &results->model,
-                              .selection = &results->selection,
+                              .input = &results->input,
                               .options = &known,
                               .follow = true,
                               .keep = known.keep == SITU_KEEP_JOB,
                               .labels = labels};
-    r = job_request_make(&results->post, &order, error);
+    r = job_post_make(&results->post, &order, error);
     if (r) {
         return r;
     }
-    results->progress.selected = results->selection.count;
-    results->ended = results->selection.by_name && selection_sent(&results->selection) == 0;
+    results->progress.selected = results->input.count;
+    results->ended = results->input.by_name && job_input_sent(&results->input) == 0;
     while (r == 0 && !results->ended && !results->id[0]) {
         r = step(results);
     }
-    selection_forget_names(&results->selection);
-    job_request_done(&results->post);
+    job_input_forget_names(&results->input);
+    job_post_done(&results->post);
     return r < 0 ? give_fault(results, r, error) : 0;
 }
 
@@ -527,9 +527,9 @@ int situ_run(struct situ *array, const char *model, const char *selection,
     if (!results) {
         return -ENOMEM;
     }
-    int r = selection_of_prefix(&results->selection, selection, error);
+    int r = job_input_of_prefix(&results->input, selection, error);
     if (r == 0) {
-        results->selection.members = array->select_members;
+        results->input.members = array->select_members;
         r = prepare(results, model, options, error);
     }
     if (r) {
@@ -556,7 +556,7 @@ int situ_run_objects(struct situ *array, const char *model, const char *const *o
     if (!results) {
         return -ENOMEM;
     }
-    int r = selection_of_names(&results->selection, objects, count, error);
+    int r = job_input_of_names(&results->input, objects, count, error);
     if (r == 0) {
         r = prepare(results, model, options, error);
     }
@@ -679,9 +679,9 @@ void situ_results_free(struct situ_results *results)
     }
     remove_rest(results);
     stream_done(&results->stream);
-    selection_done(&results->selection);
+    job_input_done(&results->input);
     client_result_done(&results->held);
-    job_request_done(&results->post);
+    job_post_done(&results->post);
     buffer_done(&results->target);
     free(results);
 }

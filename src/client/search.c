@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "client/index_object.h"
-#include "client/names.h"
+#include "client/name_check.h"
 #include "client/plain_numbers.h"
 #include "data/object_name.h"
 

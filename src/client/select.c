@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "client/exchange.h"
 #include "client/fail.h"
 #include "client/index_object.h"
-#include "client/names.h"
-#include "client/request.h"
+#include "client/name_check.h"
 
 static int write_patterns(struct buffer *out, const struct situ_select_options *options,
                           struct situ_error *error)

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "client/names.h"
-#include "client/request.h"
+#include "client/exchange.h"
+#include "client/name_check.h"
 
 int situ_thumbnail(struct situ *array, const char *object, uint32_t edge, void **ret_bytes,
                    size_t *ret_size, struct situ_error *error)

@@ -13,9 +13,9 @@
 #include <string.h>
 
 #include "client/address.h"
-#include "client/job_request.h"
-#include "client/names.h"
-#include "client/selection.h"
+#include "client/job_input.h"
+#include "client/job_post.h"
+#include "client/name_check.h"
 
 static void addresses_that_are_taken(void **state)
 {
@@ -151,21 +151,21 @@ static void targets_are_encoded(void **state)
 static void a_prefix_is_asked_for_as_it_is(void **state)
 {
     (void)state;
-    struct selection selection;
+    struct job_input input;
     struct buffer out = BUFFER_INIT;
-    assert_int_equal(selection_of_prefix(&selection, "photos/2024/", NULL), 0);
-    selection_write(&selection, "*.jp\"g", &out);
+    assert_int_equal(job_input_of_prefix(&input, "photos/2024/", NULL), 0);
+    job_input_write(&input, "*.jp\"g", &out);
     assert_string_equal(buffer_text(&out), "\"select\":{\"store\":\"photos\",\"prefix\":"
                                            "\"2024/\",\"glob\":\"*.jp\\\"g\"}");
-    assert_null(selection_refused(&selection));
-    selection_done(&selection);
+    assert_null(job_input_refused(&input));
+    job_input_done(&input);
     buffer_clear(&out);
-    assert_int_equal(selection_of_prefix(&selection, "photos", NULL), 0);
-    selection_write(&selection, NULL, &out);
+    assert_int_equal(job_input_of_prefix(&input, "photos", NULL), 0);
+    job_input_write(&input, NULL, &out);
     assert_string_equal(buffer_text(&out), "\"select\":{\"store\":\"photos\"}");
-    selection_done(&selection);
-    assert_int_equal(selection_of_prefix(&selection, "/photos", NULL), -EINVAL);
-    selection_done(&selection);
+    job_input_done(&input);
+    assert_int_equal(job_input_of_prefix(&input, "/photos", NULL), -EINVAL);
+    job_input_done(&input);
     buffer_done(&out);
 }
 
@@ -173,34 +173,34 @@ static void names_that_cannot_be_sent_fail_in_their_place(void **state)
 {
     (void)state;
     static const char *const names[] = {"s/a", "s/\"", "s/\xff", "s/b\nc", "", "s/d"};
-    struct selection selection;
+    struct job_input input;
     struct buffer out = BUFFER_INIT;
-    assert_int_equal(selection_of_names(&selection, names, 6, NULL), 0);
-    assert_false(selection.as_text);
-    assert_int_equal(selection_sent(&selection), 5);
-    selection_write(&selection, NULL, &out);
+    assert_int_equal(job_input_of_names(&input, names, 6, NULL), 0);
+    assert_false(input.as_text);
+    assert_int_equal(job_input_sent(&input), 5);
+    job_input_write(&input, NULL, &out);
     assert_string_equal(buffer_text(&out),
                         "\"select\":{\"keys\":[\"s/a\",\"s/\\\"\",{\"object\":\"s/%FF\","
                         "\"encoded\":true},\"s/b\\nc\",\"s/d\"]}");
-    selection_forget_names(&selection);
+    job_input_forget_names(&input);
     static const char *const why[] = {NULL, NULL, NULL, NULL, "the name is empty", NULL, NULL};
     for (size_t i = 0; i < 7; i++) {
-        const struct refused_name *refused = selection_refused(&selection);
+        const struct refused_name *refused = job_input_refused(&input);
         assert_int_equal(refused != NULL, why[i] != NULL);
         if (refused) {
             assert_string_equal(refused->why, why[i]);
             assert_string_equal(refused->name, "");
         }
-        selection_advance(&selection);
+        job_input_advance(&input);
     }
-    selection_done(&selection);
+    job_input_done(&input);
     buffer_done(&out);
 }
 
 /* The text of a list, read in pieces of `piece` bytes. */
-static void read_text(const struct selection *selection, size_t piece, struct buffer *out)
+static void read_text(const struct job_input *input, size_t piece, struct buffer *out)
 {
-    struct names_reader reader = {.selection = selection};
+    struct names_reader reader = {.input = input};
     char bytes[64];
     size_t got;
     buffer_clear(out);
@@ -221,15 +221,15 @@ static void a_long_list_is_text_however_it_is_read(void **state)
     names[17] = "s/\xc3";
     names[18] = "s/cr\r";
     names[COUNT - 1] = "";
-    struct selection selection;
+    struct job_input input;
     struct buffer out = BUFFER_INIT;
-    assert_int_equal(selection_of_names(&selection, names, COUNT, NULL), 0);
-    assert_true(selection.as_text);
-    assert_true(selection.nul_separated);
-    assert_int_equal(selection_sent(&selection), COUNT - 1);
+    assert_int_equal(job_input_of_names(&input, names, COUNT, NULL), 0);
+    assert_true(input.as_text);
+    assert_true(input.nul_separated);
+    assert_int_equal(job_input_sent(&input), COUNT - 1);
     for (size_t piece = 1; piece <= 64; piece += 9) {
-        read_text(&selection, piece, &out);
-        assert_int_equal(out.size, selection.text_bytes);
+        read_text(&input, piece, &out);
+        assert_int_equal(out.size, input.text_bytes);
         assert_memory_equal(out.data, "s/first\nline\0s/key\0s/key\0store/a longer key.jpg\0", 48);
         size_t lines = 0;
         for (size_t i = 0; i < out.size; i++) {
@@ -237,25 +237,24 @@ static void a_long_list_is_text_however_it_is_read(void **state)
         }
         assert_int_equal(lines, COUNT - 1);
     }
-    selection_done(&selection);
+    job_input_done(&input);
     names[0] = "s/first line";
     names[18] = "s/cr\r.jpg";
-    assert_int_equal(selection_of_names(&selection, names, COUNT, NULL), 0);
-    assert_false(selection.nul_separated);
-    read_text(&selection, 64, &out);
+    assert_int_equal(job_input_of_names(&input, names, COUNT, NULL), 0);
+    assert_false(input.nul_separated);
+    read_text(&input, 64, &out);
     assert_memory_equal(out.data, "s/first line\ns/key\n", 19);
-    selection_done(&selection);
+    job_input_done(&input);
     buffer_done(&out);
 }
 
-static int make(const struct situ_run_options *options, struct selection *selection,
+static int make(const struct situ_run_options *options, struct job_input *input,
                 struct buffer *target, struct buffer *body)
 {
-    struct job_request job;
+    struct job_post job;
     struct model_name model = {.name = "cnn", .version = "2"};
-    struct job_order order = {
-        .model = &model, .selection = selection, .options = options, .follow = true};
-    int r = job_request_make(&job, &order, NULL);
+    struct job_order order = {.model = &model, .input = input, .options = options, .follow = true};
+    int r = job_post_make(&job, &order, NULL);
     buffer_clear(target);
     buffer_clear(body);
     if (r == 0) {
@@ -269,19 +268,19 @@ static int make(const struct situ_run_options *options, struct selection *select
         *token = '\0';
         assert_true(job.request.repeatable && job.request.compressed);
     }
-    job_request_done(&job);
+    job_post_done(&job);
     return r;
 }
 
 static void options_become_members(void **state)
 {
     (void)state;
-    struct selection selection;
+    struct job_input input;
     struct buffer target = BUFFER_INIT;
     struct buffer body = BUFFER_INIT;
-    assert_int_equal(selection_of_prefix(&selection, "s/", NULL), 0);
+    assert_int_equal(job_input_of_prefix(&input, "s/", NULL), 0);
     struct situ_run_options options = {.struct_size = sizeof options};
-    assert_int_equal(make(&options, &selection, &target, &body), 0);
+    assert_int_equal(make(&options, &input, &target, &body), 0);
     assert_string_equal(buffer_text(&target), "/v1/jobs?follow=1");
     assert_string_equal(body.data, "{\"model\":\"cnn@2\",\"select\":{\"store\":\"s\"},"
                                    "\"output\":{\"labels\":false,\"embedding\":\"base64\"},"
@@ -294,7 +293,7 @@ static void options_become_members(void **state)
     options.interval_s = 7;
     options.progress = 1;
     options.glob = "**";
-    assert_int_equal(make(&options, &selection, &target, &body), 0);
+    assert_int_equal(make(&options, &input, &target, &body), 0);
     assert_string_equal(buffer_text(&target), "/v1/jobs?follow=1&progress=1");
     assert_string_equal(
         body.data,
@@ -302,16 +301,16 @@ static void options_become_members(void **state)
         "\"output\":{\"labels\":false,\"embedding\":\"base64\"},\"priority\":0,\"max_failures\":0,"
         "\"cache\":false,\"keep\":false,\"standing\":true,\"interval_s\":7,");
     options.interval_s = 86401;
-    assert_int_equal(make(&options, &selection, &target, &body), -EINVAL);
+    assert_int_equal(make(&options, &input, &target, &body), -EINVAL);
     options.interval_s = 0;
     options.priority = 10;
-    assert_int_equal(make(&options, &selection, &target, &body), -EINVAL);
-    selection_done(&selection);
+    assert_int_equal(make(&options, &input, &target, &body), -EINVAL);
+    job_input_done(&input);
     static const char *const names[] = {"s/a"};
     options.priority = 9;
-    assert_int_equal(selection_of_names(&selection, names, 1, NULL), 0);
-    assert_int_equal(make(&options, &selection, &target, &body), -EINVAL);
-    selection_done(&selection);
+    assert_int_equal(job_input_of_names(&input, names, 1, NULL), 0);
+    assert_int_equal(make(&options, &input, &target, &body), -EINVAL);
+    job_input_done(&input);
     buffer_done(&target);
     buffer_done(&body);
 }

@@ -2,7 +2,7 @@
  *
  * Aligned columns.
  */
-#include "cli/table.h"
+#include "cli/columns.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,31 +25,31 @@ static size_t terminal_width(FILE *stream)
     return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-static bool is_usable(const struct table *table)
+static bool is_usable(const struct columns *table)
 {
     return table->widths && table->fitted && table->right && table->cells;
 }
 
-int table_init(struct table *table, FILE *stream, size_t columns)
+int columns_init(struct columns *table, FILE *stream, size_t columns)
 {
-    *table = (struct table){.stream = stream,
-                            .columns = columns,
-                            .widths = calloc(columns, sizeof *table->widths),
-                            .fitted = calloc(columns, sizeof *table->fitted),
-                            .right = calloc(columns, sizeof *table->right),
-                            .cells = calloc(columns * TABLE_ROWS, sizeof *table->cells)};
+    *table = (struct columns){.stream = stream,
+                              .columns = columns,
+                              .widths = calloc(columns, sizeof *table->widths),
+                              .fitted = calloc(columns, sizeof *table->fitted),
+                              .right = calloc(columns, sizeof *table->right),
+                              .cells = calloc(columns * TABLE_ROWS, sizeof *table->cells)};
     table->room = terminal_width(stream);
     (void)clock_gettime(CLOCK_MONOTONIC, &table->since);
     return is_usable(table) ? 0 : -ENOMEM;
 }
 
-void table_cell(struct table *table, const char *text)
+void columns_cell(struct columns *table, const char *text)
 {
     if (!is_usable(table)) {
         return;
     }
     if (table->rows == TABLE_ROWS) {
-        table_print(table);
+        columns_print(table);
     }
     char *escaped = escape_text(text);
     table->failed |= !escaped;
@@ -64,22 +64,22 @@ void table_cell(struct table *table, const char *text)
     }
 }
 
-void table_cell_number(struct table *table, const char *text)
+void columns_cell_number(struct columns *table, const char *text)
 {
     if (table->right) {
         table->right[table->cell] = true;
     }
-    table_cell(table, text);
+    columns_cell(table, text);
 }
 
-void table_cell_count(struct table *table, uint64_t count)
+void columns_cell_count(struct columns *table, uint64_t count)
 {
     char text[24];
     (void)snprintf(text, sizeof text, "%" PRIu64, count);
-    table_cell_number(table, text);
+    columns_cell_number(table, text);
 }
 
-bool table_due(const struct table *table)
+bool columns_due(const struct columns *table)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -90,7 +90,7 @@ bool table_due(const struct table *table)
 
 /* Takes from the widest columns of text what the rows are too wide by. Numbers stay whole, and no
  * column becomes narrower than LEAST_WIDTH. */
-static void fit(struct table *table)
+static void fit(struct columns *table)
 {
     size_t total = GAP * (table->columns - 1);
     for (size_t i = 0; i < table->columns; i++) {
@@ -169,7 +169,7 @@ static void put_space(FILE *stream, size_t columns, size_t *left)
     *left -= columns;
 }
 
-static void print_row(const struct table *table, char **cells)
+static void print_row(const struct columns *table, char **cells)
 {
     size_t left = table->room > 0 ? table->room : SIZE_MAX;
     for (size_t i = 0; i < table->columns; i++) {
@@ -188,7 +188,7 @@ static void print_row(const struct table *table, char **cells)
     (void)fputc('\n', table->stream);
 }
 
-void table_print(struct table *table)
+void columns_print(struct columns *table)
 {
     fit(table);
     for (size_t row = 0; row < table->rows; row++) {
@@ -204,11 +204,11 @@ void table_print(struct table *table)
     (void)fflush(table->stream);
 }
 
-int table_done(struct table *table)
+int columns_done(struct columns *table)
 {
     bool usable = is_usable(table);
     if (usable) {
-        table_print(table);
+        columns_print(table);
         for (size_t i = 0; i < table->cell; i++) {
             free(table->cells[i]);
         }
@@ -218,6 +218,6 @@ int table_done(struct table *table)
     free(table->right);
     free(table->cells);
     int r = table->failed || !usable ? -ENOMEM : 0;
-    *table = (struct table){0};
+    *table = (struct columns){0};
     return r;
 }

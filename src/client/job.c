@@ -2,13 +2,13 @@
  *
  * Jobs of the array: started without being followed, listed, shown, and told what to do.
  */
-#include "client/jobs.h"
+#include "client/job.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/job_request.h"
+#include "client/job_post.h"
 
 struct job {
     struct situ_job public; /* first, so that situ_job_free finds the rest */
@@ -20,8 +20,8 @@ struct jobs {
     struct document document;
 };
 
-int job_request_perform(struct situ *array, const struct request *request,
-                        struct situ_job **ret_job, struct situ_error *error)
+int job_fetch(struct situ *array, const struct request *request, struct situ_job **ret_job,
+              struct situ_error *error)
 {
     struct job *job = calloc(1, sizeof *job);
     if (!job) {
@@ -54,13 +54,13 @@ void situ_job_free(struct situ_job *job)
 
 /* ---- Starting -------------------------------------------------------------------------------- */
 
-static int start(struct situ *array, const char *model, const struct selection *selection,
+static int start(struct situ *array, const char *model, const struct job_input *input,
                  const struct situ_run_options *options, struct situ_job **ret_job,
                  struct situ_error *error)
 {
     struct model_name name;
     struct situ_run_options known;
-    struct job_request job;
+    struct job_post job;
     int r = client_options(&known, sizeof known, options, error);
     if (r == 0) {
         r = model_name_parse(model, &name, error);
@@ -69,15 +69,15 @@ static int start(struct situ *array, const char *model, const struct selection *
         return r;
     }
     struct job_order order = {.model = &name,
-                              .selection = selection,
+                              .input = input,
                               .options = &known,
                               .keep = true,
                               .labels = known.labels == SITU_LABELS_INLINE};
-    r = job_request_make(&job, &order, error);
+    r = job_post_make(&job, &order, error);
     if (r == 0) {
-        r = job_request_perform(array, &job.request, ret_job, error);
+        r = job_fetch(array, &job.request, ret_job, error);
     }
-    job_request_done(&job);
+    job_post_done(&job);
     return r;
 }
 
@@ -85,30 +85,30 @@ int situ_job_start(struct situ *array, const char *model, const char *selection,
                    const struct situ_run_options *options, struct situ_job **ret_job,
                    struct situ_error *error)
 {
-    struct selection chosen;
+    struct job_input chosen;
     if (ret_job) {
         *ret_job = NULL;
     }
     if (!array || !ret_job) {
         return -EINVAL;
     }
-    int r = selection_of_prefix(&chosen, selection, error);
+    int r = job_input_of_prefix(&chosen, selection, error);
     if (r == 0) {
         chosen.members = array->select_members;
         r = start(array, model, &chosen, options, ret_job, error);
     }
-    selection_done(&chosen);
+    job_input_done(&chosen);
     return r;
 }
 
 /* A job that nobody follows has nobody who could be told of a name that was never sent. */
-static int all_sent(const struct selection *selection, struct situ_error *error)
+static int all_sent(const struct job_input *input, struct situ_error *error)
 {
-    if (selection->count == 0) {
+    if (input->count == 0) {
         return client_fail(error, SITU_USAGE, "no names");
     }
-    if (selection->refused_count > 0) {
-        const struct refused_name *name = &selection->refused[0];
+    if (input->refused_count > 0) {
+        const struct refused_name *name = &input->refused[0];
         return client_fail(error, SITU_USAGE, "name %zu, '%.200s': %s", name->position, name->name,
                            name->why);
     }
@@ -121,21 +121,21 @@ int situ_job_start_objects(struct situ *array, const char *model, const char *co
                            size_t count, const struct situ_run_options *options,
                            struct situ_job **ret_job, struct situ_error *error)
 {
-    struct selection chosen;
+    struct job_input chosen;
     if (ret_job) {
         *ret_job = NULL;
     }
     if (!array || !ret_job) {
         return -EINVAL;
     }
-    int r = selection_of_names(&chosen, objects, count, error);
+    int r = job_input_of_names(&chosen, objects, count, error);
     if (r == 0) {
         r = all_sent(&chosen, error);
     }
     if (r == 0) {
         r = start(array, model, &chosen, options, ret_job, error);
     }
-    selection_done(&chosen);
+    job_input_done(&chosen);
     return r;
 }
 
@@ -235,7 +235,7 @@ static int ask(struct situ *array, const char *id, const char *action, struct si
     if (!request.target) {
         return client_fail_memory(error);
     }
-    r = job_request_perform(array, &request, &job, error);
+    r = job_fetch(array, &request, &job, error);
     if (r == 0 && ret_job) {
         *ret_job = job;
     } else {

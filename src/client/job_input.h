@@ -4,8 +4,8 @@
  * is sent, and which names cannot be sent at all and so fail here, each in its place among the
  * results. Pure; belongs to one run.
  */
-#ifndef SITU_CLIENT_SELECTION_H
-#define SITU_CLIENT_SELECTION_H
+#ifndef SITU_CLIENT_JOB_INPUT_H
+#define SITU_CLIENT_JOB_INPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ struct refused_name {
     const char *why; /* static */
 };
 
-struct selection {
+struct job_input {
     bool by_name;
 
     /* A prefix. */
@@ -42,32 +42,32 @@ struct selection {
     size_t position; /* of the next result, in the list */
 };
 
-must_check int selection_of_prefix(struct selection *selection, const char *text,
+must_check int job_input_of_prefix(struct job_input *input, const char *text,
                                    struct situ_error *error);
 
-/* The names themselves must stay until selection_forget_names(). */
-must_check int selection_of_names(struct selection *selection, const char *const *names,
-                                  size_t count, struct situ_error *error);
-void selection_forget_names(struct selection *selection);
-void selection_done(struct selection *selection);
+/* The names themselves must stay until job_input_forget_names(). */
+must_check int job_input_of_names(struct job_input *input, const char *const *names, size_t count,
+                                  struct situ_error *error);
+void job_input_forget_names(struct job_input *input);
+void job_input_done(struct job_input *input);
 
 /* Names that are sent; each has one result of the array. */
-size_t selection_sent(const struct selection *selection);
+size_t job_input_sent(const struct job_input *input);
 
 /* The refused name whose turn it is, or NULL. */
-const struct refused_name *selection_refused(const struct selection *selection);
+const struct refused_name *job_input_refused(const struct job_input *input);
 /* The result at the position has been given. */
-void selection_advance(struct selection *selection);
+void job_input_advance(struct job_input *input);
 
 /* Appends the JSON member "select". `glob` may be NULL. Not for a list that goes as text. */
-void selection_write(const struct selection *selection, const char *glob, struct buffer *out);
+void job_input_write(const struct job_input *input, const char *glob, struct buffer *out);
 
 /* Reads a list as text, piece by piece. */
 struct names_reader {
-    const struct selection *selection; /* borrowed */
-    size_t position;                   /* of the name under way */
-    size_t offset;                     /* in it */
-    size_t refused;                    /* names passed over so far */
+    const struct job_input *input; /* borrowed */
+    size_t position;               /* of the name under way */
+    size_t offset;                 /* in it */
+    size_t refused;                /* names passed over so far */
 };
 /* Up to `size` bytes at `bytes`; fewer only at the end. */
 size_t names_reader_read(struct names_reader *reader, char *bytes, size_t size);

@@ -4,25 +4,25 @@
  * sent. It carries a random token, so that it may be sent again after a cut without starting a
  * second job. One thread at a time.
  */
-#ifndef SITU_CLIENT_JOB_REQUEST_H
-#define SITU_CLIENT_JOB_REQUEST_H
+#ifndef SITU_CLIENT_JOB_POST_H
+#define SITU_CLIENT_JOB_POST_H
 
 #include <stdbool.h>
 
-#include "client/names.h"
-#include "client/request.h"
-#include "client/selection.h"
+#include "client/exchange.h"
+#include "client/job_input.h"
+#include "client/name_check.h"
 
 struct job_order {
     const struct model_name *model;
-    const struct selection *selection; /* borrowed until the request is done */
+    const struct job_input *input; /* borrowed until the request is done */
     const struct situ_run_options *options;
     bool follow; /* the answer is the stream of results */
     bool keep;
     bool labels; /* in each line */
 };
 
-struct job_request {
+struct job_post {
     struct buffer target;
     struct buffer body;
     struct names_reader reader;
@@ -30,11 +30,11 @@ struct job_request {
     struct request request; /* what is to be sent; stays where it is */
 };
 
-/* Checks the options, too. job_request_done also where it fails. SITU_USAGE, SITU_IO (no random
+/* Checks the options, too. job_post_done also where it fails. SITU_USAGE, SITU_IO (no random
  * numbers), SITU_MEMORY. */
-must_check int job_request_make(struct job_request *job, const struct job_order *order,
-                                struct situ_error *error);
-void job_request_done(struct job_request *job);
+must_check int job_post_make(struct job_post *job, const struct job_order *order,
+                             struct situ_error *error);
+void job_post_done(struct job_post *job);
 
 /* Checks what belongs to the selection: SITU_USAGE. */
 must_check int job_options_check(const struct situ_run_options *options, bool by_name,

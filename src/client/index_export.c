@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "client/index_object.h"
 #include "client/lines.h"
-#include "client/names.h"
+#include "client/name_check.h"
 
 struct situ_vectors {
     struct lines lines;

@@ -2,7 +2,7 @@
  *
  * Selections as the array is asked for them.
  */
-#include "client/selection.h"
+#include "client/job_input.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
-#include "client/names.h"
+#include "client/name_check.h"
 #include "data/object_name.h"
 
 enum {
@@ -18,9 +18,9 @@ enum {
     NAME_BYTES_MAX = LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYTES
 };
 
-int selection_of_prefix(struct selection *selection, const char *text, struct situ_error *error)
+int job_input_of_prefix(struct job_input *input, const char *text, struct situ_error *error)
 {
-    *selection = (struct selection){0};
+    *input = (struct job_input){0};
     if (!text || !text[0] || text[0] == '/') {
         return client_fail(error, SITU_USAGE,
                            "selection '%.200s': give STORE, STORE/ or STORE/PREFIX",
@@ -28,9 +28,9 @@ int selection_of_prefix(struct selection *selection, const char *text, struct si
     }
     const char *rest;
     size_t length = name_split(text, &rest);
-    selection->store = strndup(text, length);
-    selection->prefix = strdup(rest);
-    return selection->store && selection->prefix ? 0 : client_fail_memory(error);
+    input->store = strndup(text, length);
+    input->prefix = strdup(rest);
+    return input->store && input->prefix ? 0 : client_fail_memory(error);
 }
 
 static const char *why_refused(const char *name)
@@ -79,31 +79,31 @@ static bool fits_json(const char *const *names, size_t count)
     return total <= JSON_NAMES_BYTES_MAX;
 }
 
-static int refuse(struct selection *selection, size_t position, const char *why)
+static int refuse(struct job_input *input, size_t position, const char *why)
 {
-    size_t count = selection->refused_count;
+    size_t count = input->refused_count;
     /* Room is made in powers of two. */
     if ((count & (count + 1)) == 0) {
         struct refused_name *more =
-            reallocarray(selection->refused, 2 * (count + 1), sizeof *selection->refused);
+            reallocarray(input->refused, 2 * (count + 1), sizeof *input->refused);
         if (!more) {
             return -ENOMEM;
         }
-        selection->refused = more;
+        input->refused = more;
     }
-    char *copy = strdup(selection->names[position]);
+    char *copy = strdup(input->names[position]);
     if (!copy) {
         return -ENOMEM;
     }
-    selection->refused[selection->refused_count++] =
+    input->refused[input->refused_count++] =
         (struct refused_name){.position = position, .name = copy, .why = why};
     return 0;
 }
 
-int selection_of_names(struct selection *selection, const char *const *names, size_t count,
+int job_input_of_names(struct job_input *input, const char *const *names, size_t count,
                        struct situ_error *error)
 {
-    *selection = (struct selection){.by_name = true, .names = names, .count = count};
+    *input = (struct job_input){.by_name = true, .names = names, .count = count};
     if (count > 0 && !names) {
         return client_fail(error, SITU_USAGE, "no names");
     }
@@ -112,61 +112,61 @@ int selection_of_names(struct selection *selection, const char *const *names, si
             return client_fail(error, SITU_USAGE, "name %zu is NULL", i);
         }
     }
-    selection->as_text = !fits_json(names, count);
+    input->as_text = !fits_json(names, count);
     for (size_t i = 0; i < count; i++) {
         const char *why = why_refused(names[i]);
-        selection->nul_separated |= selection->as_text && !why && breaks_lines(names[i]);
-        if (why && refuse(selection, i, why)) {
+        input->nul_separated |= input->as_text && !why && breaks_lines(names[i]);
+        if (why && refuse(input, i, why)) {
             return client_fail_memory(error);
         }
-        selection->text_bytes += why ? 0 : strlen(names[i]) + 1;
+        input->text_bytes += why ? 0 : strlen(names[i]) + 1;
     }
     return 0;
 }
 
-void selection_forget_names(struct selection *selection)
+void job_input_forget_names(struct job_input *input)
 {
-    selection->names = NULL;
+    input->names = NULL;
 }
 
-void selection_done(struct selection *selection)
+void job_input_done(struct job_input *input)
 {
-    for (size_t i = 0; i < selection->refused_count; i++) {
-        free(selection->refused[i].name);
+    for (size_t i = 0; i < input->refused_count; i++) {
+        free(input->refused[i].name);
     }
-    free(selection->refused);
-    free(selection->store);
-    free(selection->prefix);
-    *selection = (struct selection){0};
+    free(input->refused);
+    free(input->store);
+    free(input->prefix);
+    *input = (struct job_input){0};
 }
 
-size_t selection_sent(const struct selection *selection)
+size_t job_input_sent(const struct job_input *input)
 {
-    return selection->count - selection->refused_count;
+    return input->count - input->refused_count;
 }
 
-const struct refused_name *selection_refused(const struct selection *selection)
+const struct refused_name *job_input_refused(const struct job_input *input)
 {
-    if (selection->refused_given == selection->refused_count) {
+    if (input->refused_given == input->refused_count) {
         return NULL;
     }
-    const struct refused_name *next = &selection->refused[selection->refused_given];
-    return next->position == selection->position ? next : NULL;
+    const struct refused_name *next = &input->refused[input->refused_given];
+    return next->position == input->position ? next : NULL;
 }
 
-void selection_advance(struct selection *selection)
+void job_input_advance(struct job_input *input)
 {
-    selection->refused_given += selection_refused(selection) != NULL;
-    selection->position++;
+    input->refused_given += job_input_refused(input) != NULL;
+    input->position++;
 }
 
-static void write_names(const struct selection *selection, struct buffer *out)
+static void write_names(const struct job_input *input, struct buffer *out)
 {
     size_t refused = 0;
     bool first = true;
     buffer_append_text(out, "\"keys\":[");
-    for (size_t i = 0; i < selection->count; i++) {
-        if (refused < selection->refused_count && selection->refused[refused].position == i) {
+    for (size_t i = 0; i < input->count; i++) {
+        if (refused < input->refused_count && input->refused[refused].position == i) {
             refused++;
             continue;
         }
@@ -174,31 +174,31 @@ static void write_names(const struct selection *selection, struct buffer *out)
             buffer_append_char(out, ',');
         }
         first = false;
-        write_element(out, selection->names[i]);
+        write_element(out, input->names[i]);
     }
     buffer_append_char(out, ']');
 }
 
-void selection_write(const struct selection *selection, const char *glob, struct buffer *out)
+void job_input_write(const struct job_input *input, const char *glob, struct buffer *out)
 {
-    bool encoded = !object_name_is_text(selection->prefix) || !object_name_is_text(glob);
+    bool encoded = !object_name_is_text(input->prefix) || !object_name_is_text(glob);
     buffer_append_text(out, "\"select\":{");
-    if (selection->by_name) {
-        write_names(selection, out);
+    if (input->by_name) {
+        write_names(input, out);
     } else {
         buffer_append_text(out, "\"store\":");
-        json_write_string(out, selection->store);
-        if (selection->prefix[0]) {
+        json_write_string(out, input->store);
+        if (input->prefix[0]) {
             buffer_append_text(out, ",\"prefix\":");
-            object_name_write_value(out, selection->prefix, encoded);
+            object_name_write_value(out, input->prefix, encoded);
         }
     }
     if (glob) {
         buffer_append_text(out, ",\"glob\":");
         object_name_write_value(out, glob, encoded);
     }
-    if (selection->members && !selection->by_name) {
-        buffer_append_text(out, selection->members);
+    if (input->members && !input->by_name) {
+        buffer_append_text(out, input->members);
     }
     buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
     buffer_append_char(out, '}');
@@ -206,23 +206,23 @@ void selection_write(const struct selection *selection, const char *glob, struct
 
 size_t names_reader_read(struct names_reader *reader, char *bytes, size_t size)
 {
-    const struct selection *selection = reader->selection;
+    const struct job_input *input = reader->input;
     size_t done = 0;
-    while (done < size && reader->position < selection->count) {
-        if (reader->refused < selection->refused_count &&
-            selection->refused[reader->refused].position == reader->position) {
+    while (done < size && reader->position < input->count) {
+        if (reader->refused < input->refused_count &&
+            input->refused[reader->refused].position == reader->position) {
             reader->refused++;
             reader->position++;
             continue;
         }
-        const char *rest = selection->names[reader->position] + reader->offset;
+        const char *rest = input->names[reader->position] + reader->offset;
         size_t left = strlen(rest);
         size_t part = left < size - done ? left : size - done;
         memcpy(bytes + done, rest, part);
         done += part;
         reader->offset += part;
         if (part == left && done < size) {
-            bytes[done++] = selection->nul_separated ? '\0' : '\n';
+            bytes[done++] = input->nul_separated ? '\0' : '\n';
             reader->offset = 0;
             reader->position++;
         }

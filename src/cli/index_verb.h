@@ -2,8 +2,8 @@
  *
  * What the files of `situ index` share. One thread.
  */
-#ifndef SITU_CLI_INDEX_H
-#define SITU_CLI_INDEX_H
+#ifndef SITU_CLI_INDEX_VERB_H
+#define SITU_CLI_INDEX_VERB_H
 
 #include "cli/cli.h"
 #include "cli/progress.h"

@@ -4,8 +4,8 @@
  * half a second, and columns only grow. Cells are escaped. On a terminal, text that does not fit
  * its width is cut in the middle, the longest first; elsewhere nothing is. One thread.
  */
-#ifndef SITU_CLI_TABLE_H
-#define SITU_CLI_TABLE_H
+#ifndef SITU_CLI_COLUMNS_H
+#define SITU_CLI_COLUMNS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 enum { TABLE_ROWS = 64 };
 
-struct table {
+struct columns {
     FILE *stream;
     size_t columns;
     size_t *widths; /* owned */
@@ -26,22 +26,22 @@ struct table {
     size_t rows;
     size_t cell; /* next in the row under way */
     struct timespec since;
-    bool failed; /* out of memory; said by table_done */
+    bool failed; /* out of memory; said by columns_done */
 };
 
-/* -ENOMEM. table_done in any case. */
-int table_init(struct table *table, FILE *stream, size_t columns);
+/* -ENOMEM. columns_done in any case. */
+int columns_init(struct columns *table, FILE *stream, size_t columns);
 
 /* Adds the next cell of the row; after the last column the row is whole. */
-void table_cell(struct table *table, const char *text);
-void table_cell_number(struct table *table, const char *text); /* aligned to the right */
-void table_cell_count(struct table *table, uint64_t count);    /* the same, of a number */
+void columns_cell(struct columns *table, const char *text);
+void columns_cell_number(struct columns *table, const char *text); /* aligned to the right */
+void columns_cell_count(struct columns *table, uint64_t count);    /* the same, of a number */
 
 /* True where rows wait that should be printed by now. */
-bool table_due(const struct table *table);
-void table_print(struct table *table);
+bool columns_due(const struct columns *table);
+void columns_print(struct columns *table);
 
 /* Prints what waits and frees. -ENOMEM where a cell was lost. */
-int table_done(struct table *table);
+int columns_done(struct columns *table);
 
 #endif

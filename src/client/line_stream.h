@@ -4,13 +4,13 @@
  * only while a line is wanted, so that a slow reader slows the array down instead of filling
  * memory. One connection serves one stream after another. One thread at a time.
  */
-#ifndef SITU_CLIENT_STREAM_H
-#define SITU_CLIENT_STREAM_H
+#ifndef SITU_CLIENT_LINE_STREAM_H
+#define SITU_CLIENT_LINE_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "client/request.h"
+#include "client/exchange.h"
 
 struct stream {
     struct situ *array; /* borrowed */

@@ -4,7 +4,7 @@
  * callback, before it takes chunks and compression away, because its own counters leave out or
  * count twice what heads and bodies share.
  */
-#include "client/request.h"
+#include "client/exchange.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * Checks and percent-encoding of names.
  */
-#include "client/names.h"
+#include "client/name_check.h"
 
 #include <errno.h>
 #include <string.h>

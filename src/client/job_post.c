@@ -2,7 +2,7 @@
  *
  * Writing the request that starts a job.
  */
-#include "client/job_request.h"
+#include "client/job_post.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -72,7 +72,7 @@ static void write_model(struct buffer *out, const struct model_name *model)
     buffer_printf(out, "%s%s%s", model->name, model->version[0] ? "@" : "", model->version);
 }
 
-static void write_json(struct job_request *job, const struct job_order *order, const char *token)
+static void write_json(struct job_post *job, const struct job_order *order, const char *token)
 {
     const struct situ_run_options *options = order->options;
     struct buffer *body = &job->body;
@@ -81,7 +81,7 @@ static void write_json(struct job_request *job, const struct job_order *order, c
     buffer_append_text(body, "{\"model\":");
     json_write_bytes(body, model.data ? model.data : "", model.size);
     buffer_append_char(body, ',');
-    selection_write(order->selection, options->glob, body);
+    job_input_write(order->input, options->glob, body);
     if (options->top) {
         buffer_printf(body, ",\"top\":%" PRIu32, options->top);
     }
@@ -124,10 +124,10 @@ static int read_names(void *context, char *bytes, size_t size, size_t *ret_size)
 static void rewind_names(void *context)
 {
     struct names_reader *reader = context;
-    *reader = (struct names_reader){.selection = reader->selection};
+    *reader = (struct names_reader){.input = reader->input};
 }
 
-static void write_query(struct job_request *job, const struct job_order *order, const char *token)
+static void write_query(struct job_post *job, const struct job_order *order, const char *token)
 {
     const struct situ_run_options *options = order->options;
     cleanup_buffer struct buffer model = BUFFER_INIT;
@@ -153,24 +153,23 @@ static void write_query(struct job_request *job, const struct job_order *order, 
     if (!order->keep) {
         url_append_query(&job->target, "keep", "0");
     }
-    if (order->selection->nul_separated) {
+    if (order->input->nul_separated) {
         url_append_query(&job->target, "separator", "nul");
     }
     url_append_query(&job->target, "token", token);
-    job->reader = (struct names_reader){.selection = order->selection};
+    job->reader = (struct names_reader){.input = order->input};
     job->source = (struct body_source){.read = read_names,
                                        .rewind = rewind_names,
                                        .context = &job->reader,
-                                       .size = order->selection->text_bytes};
+                                       .size = order->input->text_bytes};
 }
 
-int job_request_make(struct job_request *job, const struct job_order *order,
-                     struct situ_error *error)
+int job_post_make(struct job_post *job, const struct job_order *order, struct situ_error *error)
 {
     char token[TOKEN_SIZE] = "";
-    bool as_text = order->selection->as_text;
-    *job = (struct job_request){.target = BUFFER_INIT};
-    int r = job_options_check(order->options, order->selection->by_name, error);
+    bool as_text = order->input->as_text;
+    *job = (struct job_post){.target = BUFFER_INIT};
+    int r = job_options_check(order->options, order->input->by_name, error);
     if (r == 0) {
         r = make_token(token, error);
     }
@@ -200,9 +199,9 @@ int job_request_make(struct job_request *job, const struct job_order *order,
     return job->request.target && job->request.body ? 0 : client_fail_memory(error);
 }
 
-void job_request_done(struct job_request *job)
+void job_post_done(struct job_post *job)
 {
     buffer_done(&job->target);
     buffer_done(&job->body);
-    *job = (struct job_request){.target = BUFFER_INIT};
+    *job = (struct job_post){.target = BUFFER_INIT};
 }

@@ -2,13 +2,13 @@
  *
  * Models of the array: list, show, remove.
  */
-#include "client/models.h"
+#include "client/model.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/names.h"
+#include "client/name_check.h"
 
 struct models {
     struct situ_models public; /* first */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "client/index_object.h"
-#include "client/names.h"
-#include "client/selection.h"
+#include "client/job_input.h"
+#include "client/name_check.h"
 
 enum { INTERVAL_MAX_S = 86400 };
 
@@ -36,7 +36,7 @@ static int write_create(const struct situ *array, struct buffer *body, const cha
                         const char *selection, const struct situ_index_options *options,
                         struct situ_error *error)
 {
-    struct selection chosen;
+    struct job_input chosen;
     if (options->interval_s > INTERVAL_MAX_S) {
         return client_fail(error, SITU_USAGE, "options: interval_s is above %d", INTERVAL_MAX_S);
     }
@@ -47,13 +47,13 @@ static int write_create(const struct situ *array, struct buffer *body, const cha
     if (r) {
         return r;
     }
-    r = selection_of_prefix(&chosen, selection, error);
+    r = job_input_of_prefix(&chosen, selection, error);
     if (r == 0) {
         buffer_append_char(body, ',');
         chosen.members = array->select_members;
-        selection_write(&chosen, options->glob, body);
+        job_input_write(&chosen, options->glob, body);
     }
-    selection_done(&chosen);
+    job_input_done(&chosen);
     if (options->metric) {
         buffer_append_text(body, ",\"metric\":");
         json_write_string(body, options->metric);

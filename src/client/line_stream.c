@@ -3,7 +3,7 @@
  * Streams on curl's multi interface with one transfer in it. Time counts against the idle limit
  * only while this code waits, so that a caller may take as long as it likes between lines.
  */
-#include "client/stream.h"
+#include "client/line_stream.h"
 
 #include <string.h>
 

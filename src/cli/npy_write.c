@@ -3,7 +3,7 @@
  * The NumPy format, version 1.0. The header has a fixed size, so that it can be written anew when
  * the number of rows is known.
  */
-#include "cli/npy.h"
+#include "cli/npy_write.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/names.h"
+#include "cli/name_list.h"
 
-static int fail(struct npy *npy, const char *path, int errnum)
+static int fail(struct npy_writer *npy, const char *path, int errnum)
 {
     char text[128] = "";
     if (!npy->fault[0]) {
@@ -33,7 +33,7 @@ static char *with_suffix(const char *path, size_t length, const char *suffix)
     return text;
 }
 
-static int open_part(struct npy *npy, struct npy_file *file, char *path)
+static int open_part(struct npy_writer *npy, struct npy_file *file, char *path)
 {
     file->path = path;
     file->part = path ? with_suffix(path, strlen(path), ".part") : NULL;
@@ -44,7 +44,7 @@ static int open_part(struct npy *npy, struct npy_file *file, char *path)
     return file->stream ? 0 : fail(npy, file->part, errno);
 }
 
-static int write_header(struct npy *npy)
+static int write_header(struct npy_writer *npy)
 {
     enum { FIXED = 10 }; /* magic, version, length */
     unsigned char header[NPY_HEADER_SIZE];
@@ -63,11 +63,11 @@ static int write_header(struct npy *npy)
     return good ? 0 : fail(npy, npy->rows.part, errno);
 }
 
-int npy_open(struct npy *npy, const char *path, int delimiter)
+int npy_writer_open(struct npy_writer *npy, const char *path, int delimiter)
 {
     size_t length = strlen(path);
     size_t stem = length > 4 && strcmp(path + length - 4, ".npy") == 0 ? length - 4 : length;
-    *npy = (struct npy){.delimiter = delimiter};
+    *npy = (struct npy_writer){.delimiter = delimiter};
     int r = open_part(npy, &npy->rows, strdup(path));
     if (r == 0) {
         r = open_part(npy, &npy->names, with_suffix(path, stem, ".names"));
@@ -89,7 +89,7 @@ static bool write_row(FILE *stream, const float *values, size_t count)
     return true;
 }
 
-int npy_add(struct npy *npy, const char *name, const float *values, size_t count)
+int npy_writer_add(struct npy_writer *npy, const char *name, const float *values, size_t count)
 {
     if (npy->fault[0]) {
         return -EIO;
@@ -104,7 +104,7 @@ int npy_add(struct npy *npy, const char *name, const float *values, size_t count
     if (!write_row(npy->rows.stream, values, count)) {
         return fail(npy, npy->rows.part, errno);
     }
-    names_write(npy->names.stream, name, npy->delimiter);
+    name_list_put(npy->names.stream, name, npy->delimiter);
     if (ferror(npy->names.stream)) {
         return fail(npy, npy->names.part, errno);
     }
@@ -112,7 +112,7 @@ int npy_add(struct npy *npy, const char *name, const float *values, size_t count
     return 0;
 }
 
-static int sync_and_close(struct npy *npy, struct npy_file *file)
+static int sync_and_close(struct npy_writer *npy, struct npy_file *file)
 {
     if (!file->stream) {
         return 0;
@@ -129,7 +129,7 @@ static int sync_and_close(struct npy *npy, struct npy_file *file)
     return r;
 }
 
-static int set_name(struct npy *npy, const struct npy_file *file)
+static int set_name(struct npy_writer *npy, const struct npy_file *file)
 {
     return rename(file->part, file->path) == 0 ? 0 : fail(npy, file->path, errno);
 }
@@ -141,7 +141,7 @@ static void file_done(struct npy_file *file)
     *file = (struct npy_file){.stream = NULL};
 }
 
-int npy_close(struct npy *npy, bool whole)
+int npy_writer_close(struct npy_writer *npy, bool whole)
 {
     int r = npy->rows.stream && npy->names.stream ? write_header(npy) : 0;
     int closed = sync_and_close(npy, &npy->rows);

@@ -3,7 +3,7 @@
  * Writing the page. Names are foreign text: control bytes become visible escapes, and nothing of
  * them is markup. The page allows itself no script and nothing from elsewhere.
  */
-#include "cli/page.h"
+#include "cli/html_page.h"
 
 #include <errno.h>
 #include <math.h>
@@ -139,7 +139,7 @@ static int put_stored(FILE *out, struct cli *cli, const char *object)
     return 0;
 }
 
-static int put_query(FILE *out, struct cli *cli, const struct page *page)
+static int put_query(FILE *out, struct cli *cli, const struct html_page *page)
 {
     int status = 0;
     (void)fputs("<figure class=\"query\">", out);
@@ -154,7 +154,7 @@ static int put_query(FILE *out, struct cli *cli, const struct page *page)
     return status;
 }
 
-static int put_hits(FILE *out, struct cli *cli, const struct page *page)
+static int put_hits(FILE *out, struct cli *cli, const struct html_page *page)
 {
     int status = 0;
     (void)fputs("<ol>\n", out);
@@ -171,7 +171,7 @@ static int put_hits(FILE *out, struct cli *cli, const struct page *page)
     return status;
 }
 
-static int put_page(FILE *out, struct cli *cli, const struct page *page)
+static int put_page(FILE *out, struct cli *cli, const struct html_page *page)
 {
     (void)fputs(head, out);
     (void)fputs("<title>Like ", out);
@@ -195,7 +195,7 @@ static int fail(const char *path, int errnum)
     return STATUS_NOTHING;
 }
 
-int page_write(struct cli *cli, const struct page *page, const char *path)
+int html_page_write(struct cli *cli, const struct html_page *page, const char *path)
 {
     char part[4096];
     int length = snprintf(part, sizeof part, "%s.part", path);

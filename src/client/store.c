@@ -9,7 +9,7 @@
 #include "client/document.h"
 #include "client/fail.h"
 #include "client/left_out.h"
-#include "client/names.h"
+#include "client/name_check.h"
 
 struct stores {
     struct situ_stores public; /* first */

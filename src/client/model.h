@@ -2,8 +2,8 @@
  *
  * The public struct situ_model with the document behind it. Any thread.
  */
-#ifndef SITU_CLIENT_MODELS_H
-#define SITU_CLIENT_MODELS_H
+#ifndef SITU_CLIENT_MODEL_H
+#define SITU_CLIENT_MODEL_H
 
 #include "client/document.h"
 

@@ -11,7 +11,7 @@
 #include "base/base64.h"
 #include "base/bytes.h"
 #include "client/index_object.h"
-#include "client/names.h"
+#include "client/name_check.h"
 #include "data/object_name.h"
 
 struct import {

@@ -3,8 +3,8 @@
  * One HTTP request: prepared on a curl handle (for the streams, too), or done whole, with the
  * retries that a busy array asks for and its error bodies turned into struct situ_error.
  */
-#ifndef SITU_CLIENT_REQUEST_H
-#define SITU_CLIENT_REQUEST_H
+#ifndef SITU_CLIENT_EXCHANGE_H
+#define SITU_CLIENT_EXCHANGE_H
 
 #include <curl/curl.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
  * Names of objects, selections and models as the caller writes them: checked, split, and written
  * into request targets. Pure; any thread.
  */
-#ifndef SITU_CLIENT_NAMES_H
-#define SITU_CLIENT_NAMES_H
+#ifndef SITU_CLIENT_NAME_CHECK_H
+#define SITU_CLIENT_NAME_CHECK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
  * Lists of names. The bytes lie in large blocks, so that a million names cost little more than
  * themselves.
  */
-#include "cli/names.h"
+#include "cli/name_list.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -12,17 +12,17 @@
 
 enum { BLOCK_BYTES = 256 * 1024 };
 
-struct names_block {
-    struct names_block *next; /* owned */
+struct name_list_block {
+    struct name_list_block *next; /* owned */
     char bytes[];
 };
 
 /* Room for so many bytes in the newest block, or in a new one. */
-static char *take_room(struct names *names, size_t size)
+static char *take_room(struct name_list *names, size_t size)
 {
     if (size > names->block_left) {
         size_t bytes = size > BLOCK_BYTES ? size : BLOCK_BYTES;
-        struct names_block *block = malloc(sizeof *block + bytes);
+        struct name_list_block *block = malloc(sizeof *block + bytes);
         if (!block) {
             return NULL;
         }
@@ -37,7 +37,7 @@ static char *take_room(struct names *names, size_t size)
     return room;
 }
 
-int names_add(struct names *names, const char *name, size_t length)
+int name_list_add(struct name_list *names, const char *name, size_t length)
 {
     if (names->count == names->capacity) {
         size_t capacity = names->capacity ? 2 * names->capacity : 64;
@@ -58,11 +58,11 @@ int names_add(struct names *names, const char *name, size_t length)
     return 0;
 }
 
-/* What names_write writes otherwise, and the letters behind a backslash that stand for it. */
+/* What name_list_put writes otherwise, and the letters behind a backslash that stand for it. */
 static const char escaped_bytes[] = "\n\r\\";
 static const char escape_letters[] = "nr\\";
 
-/* Undoes names_write, in place; gives the length. A backslash before anything else is one. */
+/* Undoes name_list_put, in place; gives the length. A backslash before anything else is one. */
 static size_t unescape(char *name, size_t length)
 {
     size_t size = 0;
@@ -81,7 +81,7 @@ static size_t unescape(char *name, size_t length)
     return size;
 }
 
-static int read_all(struct names *names, FILE *stream, int delimiter, bool escaped)
+static int read_all(struct name_list *names, FILE *stream, int delimiter, bool escaped)
 {
     char *line = NULL;
     size_t capacity = 0;
@@ -101,24 +101,24 @@ static int read_all(struct names *names, FILE *stream, int delimiter, bool escap
         }
         if (length > 0) {
             size_t size = escaped ? unescape(line, (size_t)length) : (size_t)length;
-            r = names_add(names, line, size);
+            r = name_list_add(names, line, size);
         }
     }
     free(line);
     return r;
 }
 
-int names_read(struct names *names, FILE *stream, int delimiter)
+int name_list_read(struct name_list *names, FILE *stream, int delimiter)
 {
     return read_all(names, stream, delimiter, false);
 }
 
-int names_read_escaped(struct names *names, FILE *stream, int delimiter)
+int name_list_read_escaped(struct name_list *names, FILE *stream, int delimiter)
 {
     return read_all(names, stream, delimiter, delimiter == '\n');
 }
 
-void names_write(FILE *stream, const char *name, int delimiter)
+void name_list_put(FILE *stream, const char *name, int delimiter)
 {
     for (; *name; name++) {
         const char *byte = delimiter == '\n' ? strchr(escaped_bytes, *name) : NULL;
@@ -132,13 +132,13 @@ void names_write(FILE *stream, const char *name, int delimiter)
     (void)fputc(delimiter, stream);
 }
 
-void names_done(struct names *names)
+void name_list_done(struct name_list *names)
 {
     while (names->blocks) {
-        struct names_block *next = names->blocks->next;
+        struct name_list_block *next = names->blocks->next;
         free(names->blocks);
         names->blocks = next;
     }
     free(names->items);
-    *names = (struct names){0};
+    *names = (struct name_list){0};
 }

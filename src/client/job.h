@@ -2,15 +2,15 @@
  *
  * Requests about jobs, for the rest of the library. Any thread.
  */
-#ifndef SITU_CLIENT_JOBS_H
-#define SITU_CLIENT_JOBS_H
+#ifndef SITU_CLIENT_JOB_H
+#define SITU_CLIENT_JOB_H
 
 #include "client/document.h"
 #include "client/job_object.h"
 
 /* Does a request whose answer is one job object. The caller frees *ret_job. */
-must_check int job_request_perform(struct situ *array, const struct request *request,
-                                   struct situ_job **ret_job, struct situ_error *error);
+must_check int job_fetch(struct situ *array, const struct request *request,
+                         struct situ_job **ret_job, struct situ_error *error);
 
 /* situ_job_remove(); with `once` there is no second try. */
 int job_remove(struct situ *array, const char *id, bool once, struct situ_error *error);

@@ -4,8 +4,8 @@
  * it the objects' names in the same order. Both are written under names with ".part" behind them
  * and get their own when everything is there. One thread.
  */
-#ifndef SITU_CLI_NPY_H
-#define SITU_CLI_NPY_H
+#ifndef SITU_CLI_NPY_WRITE_H
+#define SITU_CLI_NPY_WRITE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ struct npy_file {
     FILE *stream;
 };
 
-struct npy {
+struct npy_writer {
     struct npy_file rows;
     struct npy_file names;
     int delimiter; /* behind each name */
@@ -29,16 +29,16 @@ struct npy {
     char fault[NPY_FAULT_SIZE]; /* why it cannot be written; "" */
 };
 
-/* "x.npy" has its names in "x.names". 0 or a negative errno, with npy->fault; npy_close in any
- * case. */
-int npy_open(struct npy *npy, const char *path, int delimiter);
+/* "x.npy" has its names in "x.names". 0 or a negative errno, with npy->fault; npy_writer_close in
+ * any case. */
+int npy_writer_open(struct npy_writer *npy, const char *path, int delimiter);
 
 /* 0, or a negative errno with npy->fault, and again then. */
-int npy_add(struct npy *npy, const char *name, const float *values, size_t count);
+int npy_writer_add(struct npy_writer *npy, const char *name, const float *values, size_t count);
 
 /* Writes the header, and frees. Where `whole` the files get their names; else they stay as .part
  * with what came, or go where nothing did. 0 or a negative errno with npy->fault, which stays
  * readable. */
-int npy_close(struct npy *npy, bool whole);
+int npy_writer_close(struct npy_writer *npy, bool whole);
 
 #endif
