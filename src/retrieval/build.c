@@ -3,16 +3,18 @@
  * One filling of an index: opened, made, told about, and given up when nobody uses it any more.
  * Its thread alone opens and makes; any thread may hold and drop it.
  */
+#include "retrieval/build.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/tree.h"
-#include "retrieval/feed.h"
+#include "retrieval/feed_note.h"
 #include "retrieval/index_directory.h"
+#include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
-#include "retrieval/table.h"
 
 int build_new(struct entry *entry, struct retrieval_spec *spec, uint64_t number, const char *job,
               struct build **ret_build)
@@ -28,7 +30,7 @@ int build_new(struct entry *entry, struct retrieval_spec *spec, uint64_t number,
     build->number = number;
     atomic_init(&build->references, 1);
     atomic_init(&build->discard, false);
-    repair_init(&build->repair);
+    damaged_rows_init(&build->damaged);
     (void)snprintf(build->job, sizeof build->job, "%s", job);
     *ret_build = build;
     return 0;
@@ -40,12 +42,21 @@ struct build *build_ref(struct build *build)
     return build;
 }
 
+void build_detach(struct build *build)
+{
+    struct feed *feed = &build->feed;
+    jobs_reader_free(feed->reader);
+    index_batch_free(feed->batch);
+    feed->reader = NULL;
+    feed->batch = NULL;
+}
+
 void build_unref(struct build *build)
 {
     if (!build || atomic_fetch_sub(&build->references, 1) > 1) {
         return;
     }
-    feed_detach(build);
+    build_detach(build);
     index_close(build->index);
     if (atomic_load(&build->discard)) {
         cleanup_free char *path = build_path(build);
@@ -53,7 +64,7 @@ void build_unref(struct build *build)
             tree_remove(path);
         }
     }
-    repair_done(&build->repair);
+    damaged_rows_done(&build->damaged);
     retrieval_spec_done(&build->spec);
     entry_unref(build->entry);
     free(build);
@@ -73,11 +84,38 @@ static void report(void *context, enum index_event event, const char *key, const
     if (event == INDEX_COPY_REBUILT) {
         log_event(LOG_LEVEL_WARNING, "index_copy_rebuilt", "index=%s message=%s", build->spec.name,
                   log_quote(text, sizeof text, message));
-    } else if (repair_tell(&build->repair, key)) {
+    } else if (damaged_rows_add(&build->damaged, key)) {
         log_event(LOG_LEVEL_WARNING, "index_row_damaged", "index=%s key=%s", build->spec.name,
                   log_quote(text, sizeof text, key));
         entry_wake(build->entry);
     }
+}
+
+/* Goes on where the last commit was. */
+static int read_note(struct build *build, struct index *index, struct error *error)
+{
+    struct feed *feed = &build->feed;
+    uint8_t bytes[FEED_NOTE_BYTES];
+    struct feed_note note;
+    size_t size = 0;
+    int r = retrieval_spec_is_fed(&build->spec)
+                ? index_note(index, bytes, sizeof bytes, &size, error)
+                : 0;
+    if (r == -ENOSPC || (r == 0 && size > 0 && feed_note_read(bytes, size, &note) < 0)) {
+        return error_set(error, ERROR_MALFORMED, "the index's note is of another format");
+    }
+    if (r < 0 || size == 0) {
+        return r;
+    }
+    build_set_job(build, note.job);
+    feed->noted = true;
+    feed->cursor = note.cursor;
+    feed->committed = note.cursor;
+    feed->released = note.cursor;
+    atomic_store(&build->taken, note.cursor);
+    feed->filled = note.filled;
+    feed->filled_committed = note.filled;
+    return 0;
 }
 
 static int open_at(struct build *build, const char *path, struct error *error)
@@ -89,7 +127,7 @@ static int open_at(struct build *build, const char *path, struct error *error)
     if (r < 0) {
         return r;
     }
-    r = feed_read_note(build, index, error);
+    r = read_note(build, index, error);
     if (r == 0 && index_batch_new(index, &batch) < 0) {
         r = error_memory(error, NULL);
     }

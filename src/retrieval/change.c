@@ -4,17 +4,18 @@
  * a damaged one is set aside. index.json is written before anything else is touched, so that a
  * crash leaves the one or the other; what it does not name goes at the next start.
  */
+#include "retrieval/change.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/tree.h"
-#include "retrieval/feed.h"
 #include "retrieval/filling_job.h"
 #include "retrieval/index_directory.h"
+#include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
-#include "retrieval/table.h"
 
 enum { RETRY_MS = 2000 };
 
@@ -48,7 +49,7 @@ static bool is_leaving(struct entry *entry)
 /* Lets a filling go that nothing names any more, with its job and its files. */
 static void give_up(struct build *build)
 {
-    feed_detach(build);
+    build_detach(build);
     if (build->job[0] != '\0') {
         (void)!jobs_remove(build->entry->retrieval->jobs, build->job, NULL);
     }

@@ -9,12 +9,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "data/object_name.h"
+#include "retrieval/feed_note.h"
 #include "retrieval/filling_job.h"
+#include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
 #include "wire/result_line.h"
 
@@ -22,43 +23,10 @@ enum {
     BATCH_LINES = 512,
     BATCH_MS = 200, /* a line waits at most so long for others */
     RETRY_MS = 1000,
-    RELEASE_LINES = 4096, /* lines that the job is let forget at once */
-
-    /* The note: format, whether it is filled, the job's id, the cursor. */
-    NOTE_FORMAT = 1,
-    NOTE_FILLED = 1,
-    NOTE_JOB = 2,
-    NOTE_CURSOR = NOTE_JOB + JOB_ID_SIZE - 1,
-    NOTE_BYTES = NOTE_CURSOR + 8
+    RELEASE_LINES = 4096 /* lines that the job is let forget at once */
 };
 
-/* ---- the note, and commits ---- */
-
-int feed_read_note(struct build *build, struct index *index, struct error *error)
-{
-    struct feed *feed = &build->feed;
-    uint8_t note[NOTE_BYTES];
-    char job[JOB_ID_SIZE] = "";
-    size_t size = 0;
-    int r = retrieval_spec_is_fed(&build->spec) ? index_note(index, note, sizeof note, &size, error)
-                                                : 0;
-    if (r == -ENOSPC || (r == 0 && size > 0 && (size != sizeof note || note[0] != NOTE_FORMAT))) {
-        return error_set(error, ERROR_MALFORMED, "the index's note is of another format");
-    }
-    if (r < 0 || size == 0) {
-        return r;
-    }
-    memcpy(job, note + NOTE_JOB, JOB_ID_SIZE - 1);
-    build_set_job(build, job);
-    feed->noted = true;
-    feed->cursor = bytes_get_u64(note + NOTE_CURSOR);
-    feed->committed = feed->cursor;
-    feed->released = feed->cursor;
-    atomic_store(&build->taken, feed->committed);
-    feed->filled = note[NOTE_FILLED] != 0;
-    feed->filled_committed = feed->filled;
-    return 0;
-}
+/* ---- commits ---- */
 
 static struct jobs *jobs_of(const struct build *build)
 {
@@ -83,12 +51,12 @@ static void release(struct build *build)
 static int commit_now(struct build *build, struct error *error)
 {
     struct feed *feed = &build->feed;
-    uint8_t note[NOTE_BYTES] = {NOTE_FORMAT};
-    note[NOTE_FILLED] = feed->filled;
-    memcpy(note + NOTE_JOB, build->job, JOB_ID_SIZE - 1);
-    bytes_put_u64(note + NOTE_CURSOR, feed->cursor);
+    struct feed_note note = {.filled = feed->filled, .cursor = feed->cursor};
+    uint8_t bytes[FEED_NOTE_BYTES];
+    memcpy(note.job, build->job, sizeof note.job);
+    feed_note_write(&note, bytes);
     atomic_store(&build->taken, UINT64_MAX); /* who looks at the rows now may see either */
-    int r = index_batch_commit(feed->batch, note, sizeof note, error);
+    int r = index_batch_commit(feed->batch, bytes, sizeof bytes, error);
     if (r == 0) {
         feed->noted = true;
         feed->committed = feed->cursor;
@@ -343,7 +311,7 @@ static int look_at_end(struct build *build, struct error *error)
     struct job_info info;
     int r = look_at_job(build, &info, error);
     if (r == -ENOENT && !build->feed.lost) {
-        feed_detach(build); /* it gave no row: another is made */
+        build_detach(build); /* it gave no row: another is made */
         build->feed.cursor = 0;
     }
     if (r < 0) {
@@ -393,7 +361,7 @@ static void judge(struct build *build, const struct error *error)
         (void)!jobs_pause(jobs_of(build), build->job, NULL); /* nothing that it finds is of use */
     }
     if (fate == BUILD_LOST || fate == BUILD_UNFIT) {
-        feed_detach(build);
+        build_detach(build);
     }
 }
 
@@ -446,13 +414,4 @@ int64_t feed_due(const struct build *build)
         return feed->retry_ns;
     }
     return feed->batch_ns > 0 ? feed->batch_ns + BATCH_MS * NS_PER_MS : INT64_MAX;
-}
-
-void feed_detach(struct build *build)
-{
-    struct feed *feed = &build->feed;
-    jobs_reader_free(feed->reader);
-    index_batch_free(feed->batch);
-    feed->reader = NULL;
-    feed->batch = NULL;
 }

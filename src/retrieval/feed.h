@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "retrieval/table.h"
+#include "retrieval/build.h"
 
 /* Does what there is to do, a batch at most, and settles the build's fate. True: there was
  * something, ask again at once. False: see feed_due(). */
@@ -26,11 +26,5 @@ bool feed_is_settled(const struct build *build);
 /* Commits a row that was put again, with the note as it is. */
 must_check int feed_put(struct build *build, const char *key, const float *vector,
                         struct error *error);
-
-/* What the index's note says. ERROR_MALFORMED: it is none of this room. */
-must_check int feed_read_note(struct build *build, struct index *index, struct error *error);
-
-/* Lets the reader and what is not committed go. */
-void feed_detach(struct build *build);
 
 #endif

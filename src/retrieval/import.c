@@ -9,8 +9,8 @@
 
 #include "base/tree.h"
 #include "retrieval/index_directory.h"
+#include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
-#include "retrieval/table.h"
 
 enum { BATCH_ROWS = 4096, BATCH_VALUES = 4 << 20 /* 16 MiB of them */ };
 
@@ -161,7 +161,8 @@ static int put_in_place(struct retrieval_import *import, struct entry **ret_entr
     if (r < 0) {
         return r;
     }
-    r = entry_new(retrieval, name, &import->file, NULL, &entry) < 0 ? no_memory(error) : 0;
+    r = retrieval_new_entry(retrieval, name, &import->file, NULL, &entry) < 0 ? no_memory(error)
+                                                                              : 0;
     if (r == 0) {
         r = retrieval_add(retrieval, entry, error);
     }

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "retrieval/build.h"
+#include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
-#include "retrieval/table.h"
 
 void retrieval_info_done(struct retrieval_info *info)
 {

@@ -11,54 +11,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "retrieval/feed.h"
+#include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
-#include "retrieval/table.h"
 
 enum { TRIES = 5, RETRY_MS = 1000 /* doubled with each try */ };
 
-void repair_init(struct repair *repair)
+static void drop_first(struct build *build)
 {
-    (void)pthread_mutex_init(&repair->lock, NULL);
-}
-
-void repair_done(struct repair *repair)
-{
-    for (size_t i = 0; i < repair->count; i++) {
-        free(repair->keys[i]);
-    }
-    (void)pthread_mutex_destroy(&repair->lock);
-}
-
-bool repair_tell(struct repair *repair, const char *key)
-{
-    HOLD(&repair->lock);
-    for (size_t i = 0; i < repair->count; i++) {
-        if (strcmp(repair->keys[i], key) == 0) {
-            return false;
-        }
-    }
-    char *copy = repair->count < REPAIR_KEYS ? strdup(key) : NULL;
-    if (copy) {
-        repair->keys[repair->count++] = copy;
-    }
-    return copy != NULL;
-}
-
-/* A copy of the first; the caller frees it. */
-static char *first_key(struct repair *repair)
-{
-    HOLD(&repair->lock);
-    return repair->count > 0 ? strdup(repair->keys[0]) : NULL;
-}
-
-static void drop_first(struct repair *repair)
-{
-    repair->tries = 0;
-    repair->retry_ns = 0;
-    HOLD(&repair->lock);
-    free(repair->keys[0]);
-    repair->count--;
-    memmove(repair->keys, repair->keys + 1, repair->count * sizeof repair->keys[0]);
+    build->repair = (struct repair){.tries = 0};
+    damaged_rows_drop_first(&build->damaged);
 }
 
 /* Is the row there, and cannot be read? */
@@ -117,12 +78,12 @@ bool repair_step(struct build *build)
         !feed_is_settled(build) || clock_now_ns() < repair->retry_ns) {
         return false;
     }
-    cleanup_free char *key = first_key(repair);
+    cleanup_free char *key = damaged_rows_first(&build->damaged);
     if (!key) {
         return false;
     }
     if (!is_damaged(build, key)) {
-        drop_first(repair); /* it has another row by now, or none */
+        drop_first(build); /* it has another row by now, or none */
         return true;
     }
     int r = put_again(build, key, &error);
@@ -135,6 +96,6 @@ bool repair_step(struct build *build)
         return true;
     }
     tell(build, key, &error);
-    drop_first(repair);
+    drop_first(build);
     return true;
 }

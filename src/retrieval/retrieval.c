@@ -10,148 +10,20 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/nearest.h"
 #include "base/tree.h"
-#include "retrieval/feed.h"
+#include "retrieval/build.h"
+#include "retrieval/change.h"
+#include "retrieval/entry_thread.h"
 #include "retrieval/filling_job.h"
 #include "retrieval/index_directory.h"
+#include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
-#include "retrieval/table.h"
 
 enum { DEFAULT_VERIFY_MS = 5000, DEFAULT_INTERVAL_S = 60 };
 
 static int no_memory(struct error *error)
 {
     return error_memory(error, NULL);
-}
-
-/* ---- the table ---- */
-
-/* Where the name stands, or would; the table is locked. */
-static size_t place_of(const struct retrieval *retrieval, const char *name, bool *ret_found)
-{
-    size_t at = 0;
-    while (at < retrieval->count && strcmp(retrieval->entries[at]->name, name) < 0) {
-        at++;
-    }
-    *ret_found = at < retrieval->count && strcmp(retrieval->entries[at]->name, name) == 0;
-    return at;
-}
-
-static int stopping(struct error *error)
-{
-    return error_set(error, ERROR_UNAVAILABLE, "indexes are stopping");
-}
-
-int retrieval_find(struct retrieval *retrieval, const char *name, struct entry **ret_entry,
-                   struct error *error)
-{
-    bool found = false;
-    HOLD(&retrieval->lock);
-    if (retrieval->stopping) {
-        return stopping(error);
-    }
-    size_t at = place_of(retrieval, name, &found);
-    if (!found || retrieval->entries[at]->leaving) {
-        char hint[NEAREST_HINT_SIZE];
-        struct nearest nearest;
-        nearest_init(&nearest, name, strlen(name));
-        for (size_t i = 0; i < retrieval->count; i++) {
-            if (!retrieval->entries[i]->leaving) {
-                nearest_offer(&nearest, retrieval->entries[i]->name);
-            }
-        }
-        return error_set(error, ERROR_NOT_FOUND, "no index '%.64s'%s", name,
-                         nearest_hint(&nearest, hint));
-    }
-    *ret_entry = entry_ref(retrieval->entries[at]);
-    return 0;
-}
-
-int retrieval_check_free(struct retrieval *retrieval, const char *name, struct error *error)
-{
-    bool found = false;
-    if (!retrieval->directory) {
-        return error_set(error, ERROR_UNAVAILABLE,
-                         "situd has no state directory: indexes need one");
-    }
-    HOLD(&retrieval->lock);
-    if (retrieval->stopping) {
-        return stopping(error);
-    }
-    (void)place_of(retrieval, name, &found);
-    if (found) {
-        return error_set(error, ERROR_CONFLICT, "there is an index '%s' already", name);
-    }
-    return retrieval->count < LIMIT_INDEXES
-               ? 0
-               : error_set(error, ERROR_BUSY, "there are %u indexes already: remove some",
-                           LIMIT_INDEXES);
-}
-
-static void insert(struct retrieval *retrieval, struct entry *entry)
-{
-    bool found = false;
-    HOLD(&retrieval->lock);
-    size_t at = place_of(retrieval, entry->name, &found);
-    memmove(retrieval->entries + at + 1, retrieval->entries + at,
-            (retrieval->count - at) * sizeof(struct entry *));
-    retrieval->entries[at] = entry_ref(entry);
-    retrieval->count++;
-}
-
-void retrieval_drop(struct retrieval *retrieval, struct entry *entry)
-{
-    bool found = false;
-    HOLD(&retrieval->lock);
-    size_t at = place_of(retrieval, entry->name, &found);
-    if (found && retrieval->entries[at] == entry) {
-        retrieval->count--;
-        memmove(retrieval->entries + at, retrieval->entries + at + 1,
-                (retrieval->count - at) * sizeof(struct entry *));
-        entry_unref(entry); /* the caller has one */
-    }
-}
-
-static void await_opened(struct retrieval *retrieval, struct entry *entry)
-{
-    HOLD(&retrieval->lock);
-    while (!entry->opened) {
-        (void)pthread_cond_wait(&retrieval->opened, &retrieval->lock);
-    }
-}
-
-/* Ends the thread, and lets the builds go. */
-static void dissolve(struct entry *entry)
-{
-    entry_end(entry);
-    entry_join(entry);
-    (void)pthread_mutex_lock(&entry->retrieval->lock);
-    struct build *current = take_ptr(entry->current);
-    struct build *next = take_ptr(entry->next);
-    (void)pthread_mutex_unlock(&entry->retrieval->lock);
-    build_unref(current);
-    build_unref(next);
-}
-
-int retrieval_add(struct retrieval *retrieval, struct entry *entry, struct error *error)
-{
-    insert(retrieval, entry);
-    int r = entry_start(entry, error);
-    if (r < 0) {
-        retrieval_drop(retrieval, entry);
-        dissolve(entry);
-        return r;
-    }
-    await_opened(retrieval, entry);
-    return 0;
-}
-
-char *retrieval_aside(struct retrieval *retrieval, const char *what, const char *name)
-{
-    HOLD(&retrieval->lock);
-    return index_directory_path("%s/.%s-%s-%llu", retrieval->directory, what, name,
-                                (unsigned long long)++retrieval->removals);
 }
 
 /* ---- opening ---- */
@@ -201,9 +73,10 @@ static int take_in_index(struct retrieval *retrieval, const char *name, const ch
         log_event(LOG_LEVEL_WARNING, "index_not_read", "index=%s reason=%s", name,
                   log_quote(text, sizeof text, error.message));
     }
-    r = entry_new(retrieval, name, &file, error.code == ERROR_NONE ? NULL : &error, &entry);
+    r = retrieval_new_entry(retrieval, name, &file, error.code == ERROR_NONE ? NULL : &error,
+                            &entry);
     if (r == 0) {
-        insert(retrieval, entry);
+        retrieval_insert(retrieval, entry);
         entry_unref(entry);
     }
     return r;
@@ -279,7 +152,7 @@ static int start_all(struct retrieval *retrieval, struct error *error)
         r = entry_start(retrieval->entries[i], error);
     }
     for (size_t i = 0; r == 0 && i < retrieval->count; i++) {
-        await_opened(retrieval, retrieval->entries[i]);
+        retrieval_await_opened(retrieval, retrieval->entries[i]);
     }
     return r;
 }
@@ -358,7 +231,7 @@ void retrieval_close(struct retrieval *retrieval)
         return;
     }
     for (size_t i = 0; i < retrieval->count; i++) {
-        dissolve(retrieval->entries[i]);
+        retrieval_dissolve(retrieval->entries[i]);
         entry_unref(retrieval->entries[i]);
     }
     (void)pthread_cond_destroy(&retrieval->opened);
@@ -404,7 +277,7 @@ static int create_entry(struct retrieval *retrieval, struct index_file *file, co
         index_file_done(file);
         return r;
     }
-    r = entry_new(retrieval, name, file, NULL, &entry) < 0 ? no_memory(error) : 0;
+    r = retrieval_new_entry(retrieval, name, file, NULL, &entry) < 0 ? no_memory(error) : 0;
     if (r == 0) {
         build_set_job(entry->current, job);
         r = retrieval_add(retrieval, entry, error);
@@ -526,7 +399,7 @@ int retrieval_remove(struct retrieval *retrieval, const char *name, struct error
     remove_job(retrieval, entry->current);
     remove_job(retrieval, entry->next);
     retrieval_drop(retrieval, entry);
-    dissolve(entry); /* its files go with whoever uses it last */
+    retrieval_dissolve(entry); /* its files go with whoever uses it last */
     return 0;
 }
 

@@ -5,8 +5,9 @@
  */
 #include <string.h>
 
+#include "retrieval/build.h"
+#include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
-#include "retrieval/table.h"
 
 struct retrieval_use {
     struct build *build; /* referenced */

@@ -19,8 +19,8 @@ EXEMPT = {
     "infer": "the dispatcher is one lock in several files",
     "media": "decode.c has the table of codecs, which use its checks",
     "store": "dir.c has the table of functions of its own files",
-    "retrieval": "to be parted",
     "http": "to be parted",
+    "service": "to be parted",
 }
 
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of indexes, as the files of this room see it.
+ */
+#ifndef SITU_RETRIEVAL_INDEX_TABLE_H
+#define SITU_RETRIEVAL_INDEX_TABLE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "retrieval/entry.h"
+#include "retrieval/index_file.h"
+#include "retrieval/retrieval.h"
+
+struct retrieval {
+    char *directory;   /* owned; constant. NULL: none */
+    struct jobs *jobs; /* borrowed */
+    struct retrieval_host host;
+    uint32_t verify_ms;
+
+    pthread_mutex_t create; /* one creation at a time; taken before every other lock */
+
+    pthread_mutex_t lock;                 /* guards all below, and some of each entry and build */
+    pthread_cond_t opened;                /* an entry was tried */
+    struct entry *entries[LIMIT_INDEXES]; /* referenced; by name */
+    size_t count;
+    uint64_t removals; /* names that what is removed or made lies under meanwhile */
+    bool stopping;
+};
+
+/* The entry, referenced. ERROR_NOT_FOUND; ERROR_UNAVAILABLE while stopping. */
+must_check int retrieval_find(struct retrieval *retrieval, const char *name,
+                              struct entry **ret_entry, struct error *error);
+/* ERROR_CONFLICT: the name is taken; ERROR_BUSY: there are LIMIT_INDEXES; ERROR_UNAVAILABLE. */
+must_check int retrieval_check_free(struct retrieval *retrieval, const char *name,
+                                    struct error *error);
+/* From index.json, which is taken over in any case; where that cannot be read `broken` says why,
+ * otherwise it is NULL. -ENOMEM. */
+must_check int retrieval_new_entry(struct retrieval *retrieval, const char *name,
+                                   struct index_file *file, const struct error *broken,
+                                   struct entry **ret_entry);
+void retrieval_insert(struct retrieval *retrieval,
+                      struct entry *entry); /* its thread is to start */
+/* Puts it into the table, which is checked before, and starts its thread; with `create` held. */
+must_check int retrieval_add(struct retrieval *retrieval, struct entry *entry, struct error *error);
+void retrieval_drop(struct retrieval *retrieval, struct entry *entry); /* out of the table */
+/* Waits until its thread has tried to open it. */
+void retrieval_await_opened(struct retrieval *retrieval, struct entry *entry);
+/* Ends its thread, and releases its builds. */
+void retrieval_dissolve(struct entry *entry);
+/* A path that nothing has yet, in the table's directory: ".new-NAME-7". NULL: no memory. */
+char *retrieval_aside(struct retrieval *retrieval, const char *what, const char *name);
+
+#endif
