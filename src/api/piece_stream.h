@@ -7,7 +7,7 @@
 #define SITU_API_PIECE_STREAM_H
 
 #include "api/call.h"
-#include "wire/pieces.h"
+#include "data/pieces.h"
 
 /* Outputs of so many bytes in all are worth it. */
 enum { PIECE_STREAM_LEAST = 1 << 20 };

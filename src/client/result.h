@@ -13,7 +13,7 @@
 
 #include "base/json.h"
 #include "client/fail.h"
-#include "wire/result_line.h"
+#include "data/result.h"
 
 struct client_result {
     struct situ_result result; /* first, so that situ_result_free finds the rest */

@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
+#include "data/result.h"
 #include "infer/item.h"
-#include "wire/result_line.h"
 
 struct answer_options {
     size_t top;           /* classes */

@@ -11,10 +11,10 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "data/result.h"
 #include "infer/item.h"
 #include "infer/worker_process.h"
 #include "model/package.h"
-#include "wire/result_line.h"
 
 /* The output that a package's answers are made of. Classification: `logits`, else the first.
  * Features: `image_embeds`, `pooler_output`, `embeddings`, `sentence_embedding`, else the first of

@@ -13,11 +13,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "data/object_name.h"
+#include "data/result.h"
 #include "retrieval/feed_note.h"
 #include "retrieval/filling_job.h"
 #include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
-#include "wire/result_line.h"
 
 enum {
     BATCH_LINES = 512,

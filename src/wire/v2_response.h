@@ -13,8 +13,8 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "data/pieces.h"
 #include "data/tensor.h"
-#include "wire/pieces.h"
 
 /* Everything is borrowed for the call. */
 struct v2_output {

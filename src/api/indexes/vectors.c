@@ -18,8 +18,8 @@
 #include "api/routes.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "data/result.h"
 #include "wire/index_request.h"
-#include "wire/result_line.h"
 
 enum { SEND_BYTES = 64 << 10, METRIC_BYTES = 16 };
 

@@ -20,7 +20,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/tree.h"
-#include "wire/result_line.h"
+#include "data/result.h"
 
 enum { STEP_MS = 5, VECTOR_ROOM = 2 * FIXTURE_DIMENSION + 1 };
 

@@ -11,8 +11,8 @@
 
 #include <string.h>
 
+#include "data/pieces.h"
 #include "data/tensor_json.h"
-#include "wire/pieces.h"
 
 enum { COUNT = 20000 };
 

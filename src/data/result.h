@@ -3,8 +3,8 @@
  * One result object: what an inference over one object gave, as one line of JSON. Written by situd
  * into every place where results appear, read by libsitu. Pure; any thread.
  */
-#ifndef SITU_WIRE_RESULT_LINE_H
-#define SITU_WIRE_RESULT_LINE_H
+#ifndef SITU_DATA_RESULT_H
+#define SITU_DATA_RESULT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,8 +14,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "data/pieces.h"
 #include "data/tensor.h"
-#include "wire/pieces.h"
 
 enum result_kind { RESULT_ERROR, RESULT_CLASSES, RESULT_EMBEDDING, RESULT_OUTPUTS };
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/result_line.h"
+#include "data/result.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
  *
  * Texts with tensors in them. Runs on whatever thread sends the text.
  */
-#include "wire/pieces.h"
+#include "data/pieces.h"
 
 #include <errno.h>
 #include <stdint.h>

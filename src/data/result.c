@@ -3,7 +3,7 @@
  * Result objects, written by the array and read by its clients. The reader does not trust the
  * array: every count is that of the JSON at hand.
  */
-#include "wire/result_line.h"
+#include "data/result.h"
 
 #include <errno.h>
 #include <inttypes.h>

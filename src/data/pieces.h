@@ -4,8 +4,8 @@
  * where they are, and their digits are made when they are read. So an answer takes the memory of
  * what it tells of, not several times as much. Not shared between threads.
  */
-#ifndef SITU_WIRE_PIECES_H
-#define SITU_WIRE_PIECES_H
+#ifndef SITU_DATA_PIECES_H
+#define SITU_DATA_PIECES_H
 
 #include <stddef.h>
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "wire/result_line.h"
+#include "data/result.h"
 
 enum { LONG_EMBEDDING = 1000 };
 
