@@ -81,8 +81,7 @@ static void wait_for_room(struct line_stream *stream)
     while (line_stream_is_open(stream) &&
            http_stream_pending(stream->call->request) > PENDING_HIGH) {
         int64_t until_ns = clock_now_ns() + LOOK_MS * NS_PER_MS;
-        struct timespec until = {until_ns / NS_PER_S, until_ns % NS_PER_S};
-        (void)pthread_cond_clockwait(&stream->drained, &stream->lock, CLOCK_MONOTONIC, &until);
+        (void)clock_wait(&stream->drained, &stream->lock, until_ns);
     }
 }
 

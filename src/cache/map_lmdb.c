@@ -209,11 +209,7 @@ static int map_new(const struct cache_options *options, struct lmdb_map **ret_ma
     map->limit_bytes = options->limit_bytes / map->page_size * map->page_size;
     (void)pthread_mutex_init(&map->queue_lock, NULL);
     (void)pthread_cond_init(&map->progress, NULL);
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&map->queue_changed, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_cond_init(&map->queue_changed, NULL);
     *ret_map = take_ptr(map);
     return 0;
 }

@@ -25,11 +25,6 @@ struct batch {
     bool last; /* the map is being closed, and the queue is empty behind this */
 };
 
-static struct timespec time_at(int64_t ns)
-{
-    return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
-}
-
 static size_t batch_count_max(const struct lmdb_map *map)
 {
     uint64_t count = map->limit_bytes / map->page_size / 64;
@@ -41,20 +36,18 @@ static size_t batch_count_max(const struct lmdb_map *map)
 static void wait_for_ops(struct lmdb_map *map)
 {
     while (!map->stop && map->queue_count == 0) {
-        struct timespec pause_end = time_at(map->paused_until_ns);
         if (!atomic_load(&map->broken)) {
             (void)pthread_cond_wait(&map->queue_changed, &map->queue_lock);
         } else if (map->paused_until_ns > clock_now_ns()) {
-            (void)pthread_cond_timedwait(&map->queue_changed, &map->queue_lock, &pause_end);
+            (void)clock_wait(&map->queue_changed, &map->queue_lock, map->paused_until_ns);
         } else {
             break;
         }
     }
     int64_t until_ns = map->oldest_ns + map->options.delay_ms * NS_PER_MS;
-    struct timespec until = time_at(until_ns);
     while (!map->stop && map->hurry == 0 && map->queue_count > 0 &&
            map->queue_count < batch_count_max(map) && clock_now_ns() < until_ns) {
-        (void)pthread_cond_timedwait(&map->queue_changed, &map->queue_lock, &until);
+        (void)clock_wait(&map->queue_changed, &map->queue_lock, until_ns);
     }
 }
 

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/escape.h"
 
 enum { FLUSH_MS = 500, GAP = 2, LEAST_WIDTH = 12 };
@@ -39,7 +40,7 @@ int columns_init(struct columns *table, FILE *stream, size_t columns)
                               .right = calloc(columns, sizeof *table->right),
                               .cells = calloc(columns * TABLE_ROWS, sizeof *table->cells)};
     table->room = terminal_width(stream);
-    (void)clock_gettime(CLOCK_MONOTONIC, &table->since);
+    table->since_ns = clock_now_ns();
     return is_usable(table) ? 0 : -ENOMEM;
 }
 
@@ -81,11 +82,8 @@ void columns_cell_count(struct columns *table, uint64_t count)
 
 bool columns_due(const struct columns *table)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    long waited_ms = (long)(now.tv_sec - table->since.tv_sec) * 1000 +
-                     (now.tv_nsec - table->since.tv_nsec) / 1000000;
-    return table->rows >= TABLE_ROWS || (table->rows > 0 && waited_ms >= FLUSH_MS);
+    return table->rows >= TABLE_ROWS ||
+           (table->rows > 0 && clock_now_ns() - table->since_ns >= FLUSH_MS * NS_PER_MS);
 }
 
 /* Takes from the widest columns of text what the rows are too wide by. Numbers stay whole, and no
@@ -200,7 +198,7 @@ void columns_print(struct columns *table)
         }
     }
     table->rows = 0;
-    (void)clock_gettime(CLOCK_MONOTONIC, &table->since);
+    table->since_ns = clock_now_ns();
     (void)fflush(table->stream);
 }
 

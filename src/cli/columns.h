@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
 
 enum { TABLE_ROWS = 64 };
 
@@ -24,9 +23,9 @@ struct columns {
     char **cells;   /* owned: of the rows that wait */
     size_t room;    /* columns of the terminal, 0 where it is none: then nothing is cut */
     size_t rows;
-    size_t cell; /* next in the row under way */
-    struct timespec since;
-    bool failed; /* out of memory; said by columns_done */
+    size_t cell;      /* next in the row under way */
+    int64_t since_ns; /* clock_now_ns() when the last rows were printed */
+    bool failed;      /* out of memory; said by columns_done */
 };
 
 /* -ENOMEM. columns_done in any case. */

@@ -8,8 +8,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "cli/columns.h"
 #include "cli/escape.h"
 #include "cli/figures.h"
@@ -184,12 +184,6 @@ static int show(const struct index_verb *verb, const char *name)
 
 /* ---- Create and rebuild ---------------------------------------------------------------------- */
 
-static void sleep_ms(long ms)
-{
-    const struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
-}
-
 /* Draws how far it is: true where it goes on. */
 static bool goes_on(struct progress *progress, const struct situ_index *index)
 {
@@ -287,7 +281,7 @@ static int await(const struct index_verb *verb, const char *name)
             status = interrupt_status();
         } else {
             tell_standstill(&still, index, &progress);
-            sleep_ms(POLL_MS);
+            clock_sleep_ms(POLL_MS);
         }
         situ_index_free(index);
     }

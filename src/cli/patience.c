@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "cli/waits.h"
 
-enum { ANSWER_MS = 2000, SECOND_MS = 1000 };
+enum { ANSWER_MS = 2000 };
 
 /* By its name, or by NAME@VERSION. */
 static bool is_named(const struct situ_model *model, const char *name)
@@ -52,13 +52,11 @@ static bool model_is_awaited(const struct patience *patience)
 static void *watch(void *context)
 {
     struct patience *patience = context;
-    struct timespec until;
+    int64_t until_ns = clock_now_ns() + WAITS_MS * NS_PER_MS;
     int r = 0;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += WAITS_MS / SECOND_MS;
     (void)pthread_mutex_lock(&patience->lock);
-    while (!patience->over && r != ETIMEDOUT) {
-        r = pthread_cond_timedwait(&patience->ended, &patience->lock, &until);
+    while (!patience->over && r != -ETIMEDOUT) {
+        r = clock_wait(&patience->ended, &patience->lock, until_ns);
     }
     bool over = patience->over;
     (void)pthread_mutex_unlock(&patience->lock);
@@ -76,15 +74,11 @@ static void *watch(void *context)
 void patience_begin(struct patience *patience, const struct cli *cli, const char *model,
                     const char *doing)
 {
-    pthread_condattr_t monotonic;
     sigset_t all;
     sigset_t before;
     *patience = (struct patience){.cli = cli, .model = model, .doing = doing};
     (void)pthread_mutex_init(&patience->lock, NULL);
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&patience->ended, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_cond_init(&patience->ended, NULL);
     /* Signals are for the thread that makes the call. */
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);

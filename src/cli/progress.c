@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/escape.h"
 #include "cli/figures.h"
 #include "cli/interrupt.h"
@@ -22,9 +22,7 @@ static const char clear_line[] = "\r\033[K";
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_now_ns() / NS_PER_MS;
 }
 
 void progress_init(struct progress *progress, bool wanted, bool bytes)

@@ -7,15 +7,14 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 enum { ASK_MS = 5000, ANSWER_MS = 5000, WHO_SIZE = 128 };
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_now_ns() / NS_PER_MS;
 }
 
 void waits_init(struct waits *waits, const struct cli *cli)

@@ -229,12 +229,6 @@ uint32_t retry_wait_ms(const struct situ *array, uint32_t attempt, long asked_s)
     return (uint32_t)(wait > asked_ms ? wait : asked_ms);
 }
 
-void retry_sleep(uint32_t wait_ms)
-{
-    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * NS_PER_MS};
-    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
-}
-
 bool retry_wanted(long status, long asked_s)
 {
     return status == 429 || (status == 503 && asked_s > 0);
@@ -332,6 +326,6 @@ int request_perform(struct situ *array, const struct request *request, struct bu
             count >= retry_limit(array, attempt.status)) {
             return r ? r : request_fail(array, attempt.status, answer, error);
         }
-        retry_sleep(retry_wait_ms(array, count, attempt.asked_s));
+        clock_sleep_ms(retry_wait_ms(array, count, attempt.asked_s));
     }
 }

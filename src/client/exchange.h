@@ -68,7 +68,6 @@ int request_fail(const struct situ *array, long status, const struct buffer *bod
 /* How long to wait before attempt number `attempt` (0: the first retry) in milliseconds;
  * `asked_s` is the array's Retry-After, 0 where it gave none. */
 uint32_t retry_wait_ms(const struct situ *array, uint32_t attempt, long asked_s);
-void retry_sleep(uint32_t wait_ms);
 
 /* True where the status says that the same request may be answered later. */
 bool retry_wanted(long status, long asked_s);

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
+
 int lines_init(struct lines *lines, struct situ *array, struct situ_error *error)
 {
     return stream_init(&lines->stream, array, error);
@@ -37,7 +39,7 @@ int lines_begin(struct lines *lines, struct situ_error *error)
         if (!retry_wanted(status, asked_s) || count >= retry_limit(array, status)) {
             return request_fail(array, status, &lines->stream.bytes, error);
         }
-        retry_sleep(retry_wait_ms(array, count, asked_s));
+        clock_sleep_ms(retry_wait_ms(array, count, asked_s));
     }
 }
 

@@ -335,7 +335,7 @@ static int sleep_ms(struct situ_results *results, uint32_t wait_ms)
 {
     int64_t end_ns = clock_now_ns() + wait_ms * NS_PER_MS;
     for (int64_t left_ms = wait_ms; left_ms > 0; left_ms = (end_ns - clock_now_ns()) / NS_PER_MS) {
-        retry_sleep((uint32_t)(left_ms < SLEEP_MS ? left_ms : SLEEP_MS));
+        clock_sleep_ms(left_ms < SLEEP_MS ? left_ms : SLEEP_MS);
         if (on_wait(results)) {
             return client_fail(&results->fault, SITU_CANCELLED, "stopped by the caller");
         }

@@ -194,10 +194,9 @@ int tasks_queue(struct tasks *tasks, void (*function)(void *argument), void *arg
 bool tasks_wait(struct tasks *tasks, int64_t limit_ms)
 {
     int64_t until_ns = clock_now_ns() + limit_ms * NS_PER_MS;
-    struct timespec until = {until_ns / NS_PER_S, until_ns % NS_PER_S};
     HOLD(&tasks->lock);
     while (tasks->running > 0) {
-        if (pthread_cond_clockwait(&tasks->ended, &tasks->lock, CLOCK_MONOTONIC, &until) != 0) {
+        if (clock_wait(&tasks->ended, &tasks->lock, until_ns) < 0) {
             break;
         }
     }

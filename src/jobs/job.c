@@ -18,26 +18,6 @@
 #include "jobs/job_table.h"
 #include "jobs/reader.h"
 
-int monotonic_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    int r = pthread_condattr_init(&attributes);
-    if (r != 0) {
-        return -r;
-    }
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    r = pthread_cond_init(condition, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-    return -r;
-}
-
-int wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until_ns)
-{
-    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
-                             .tv_nsec = (long)(until_ns % NS_PER_S)};
-    return -pthread_cond_timedwait(condition, lock, &until);
-}
-
 static void job_free(struct job *job)
 {
     job_log_unref(job->log);
@@ -67,17 +47,12 @@ int job_new(struct jobs *jobs, struct job_spec *spec, struct job **ret_job)
     (void)pthread_mutex_init(&job->control, NULL);
     (void)pthread_mutex_init(&job->opening, NULL);
     (void)pthread_mutex_init(&job->lock, NULL);
-    int r = monotonic_condition(&job->wake);
-    if (r == 0) {
-        r = monotonic_condition(&job->told);
-    }
-    if (r == 0 && asprintf(&job->directory, "%s/%s", jobs->directory, job->spec.id) < 0) {
+    (void)pthread_cond_init(&job->wake, NULL);
+    (void)pthread_cond_init(&job->told, NULL);
+    if (asprintf(&job->directory, "%s/%s", jobs->directory, job->spec.id) < 0) {
         job->directory = NULL;
-        r = -ENOMEM;
-    }
-    if (r < 0) {
         job_free(job);
-        return r;
+        return -ENOMEM;
     }
     cleanup_free char *aside = job_path(job, TABLE_ASIDE);
     job->began_anew = aside && access(aside, F_OK) == 0;

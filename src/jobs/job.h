@@ -149,8 +149,4 @@ must_check int job_info_fill_brief(struct job *job, struct job_info *ret_info);
 /* A path in the job's directory; the caller frees it. NULL: no memory. */
 char *job_path(const struct job *job, const char *name);
 
-/* pthread_cond_timedwait until a time of clock_now_ns(); -ETIMEDOUT, or 0. */
-int wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until_ns);
-must_check int monotonic_condition(pthread_cond_t *condition);
-
 #endif

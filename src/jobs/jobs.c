@@ -209,8 +209,9 @@ int jobs_open(const struct jobs_options *options, struct jobs **ret_jobs, struct
     jobs->keep_s = options->keep_s;
     (void)pthread_mutex_init(&jobs->create, NULL);
     (void)pthread_mutex_init(&jobs->lock, NULL);
-    int r = monotonic_condition(&jobs->changed);
-    if (r == 0 && options->directory) {
+    (void)pthread_cond_init(&jobs->changed, NULL);
+    int r = 0;
+    if (options->directory) {
         jobs->directory = strdup(options->directory);
         r = jobs->directory ? scan(jobs, error) : no_memory(error);
         ages_free(take_ptr(jobs->ages));

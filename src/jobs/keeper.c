@@ -379,7 +379,7 @@ static void *keeper_thread(void *context)
             }
             make_place(jobs, &next_ns);
         }
-        (void)wait_until(&jobs->changed, &jobs->lock, next_ns);
+        (void)clock_wait(&jobs->changed, &jobs->lock, next_ns);
     }
     while (mark_one(jobs)) {
     }

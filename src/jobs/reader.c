@@ -150,7 +150,7 @@ void jobs_reader_wait(struct jobs_reader *reader, int64_t timeout_ms)
     int64_t until_ns = clock_now_ns() + timeout_ms * NS_PER_MS;
     HOLD(&job->lock);
     while (reader->news_seen == job->news && !job->stopped && !job->removed) {
-        if (wait_until(&job->told, &job->lock, until_ns) == -ETIMEDOUT) {
+        if (clock_wait(&job->told, &job->lock, until_ns) == -ETIMEDOUT) {
             return;
         }
     }

@@ -393,7 +393,7 @@ static void wait_for_news(struct runner *runner, const struct window_look *look)
     HOLD(&job->lock);
     runner->window.waiting = true;
     while (runner->window.returns == look->returns && (runner->wished || job->wish == WISH_NONE)) {
-        if (wait_until(&job->wake, &job->lock, until_ns) == -ETIMEDOUT) {
+        if (clock_wait(&job->wake, &job->lock, until_ns) == -ETIMEDOUT) {
             break;
         }
     }

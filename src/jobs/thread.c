@@ -29,7 +29,7 @@ static bool sleep_until(struct job *job, int64_t until_ns)
 {
     HOLD(&job->lock);
     while (job->wish == WISH_NONE) {
-        if (wait_until(&job->wake, &job->lock, until_ns) == -ETIMEDOUT) {
+        if (clock_wait(&job->wake, &job->lock, until_ns) == -ETIMEDOUT) {
             return true;
         }
     }

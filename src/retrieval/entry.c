@@ -42,24 +42,10 @@ void entry_unref(struct entry *entry)
     }
 }
 
-static int monotonic_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    int r = pthread_condattr_init(&attributes);
-    if (r != 0) {
-        return -r;
-    }
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    r = pthread_cond_init(condition, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-    return -r;
-}
-
 int entry_new(struct retrieval *retrieval, const char *name, struct entry **ret_entry)
 {
     struct entry *entry = calloc(1, sizeof *entry);
-    if (!entry || monotonic_condition(&entry->wake) < 0) {
-        free(entry);
+    if (!entry) {
         return -ENOMEM;
     }
     entry->retrieval = retrieval;
@@ -68,6 +54,7 @@ int entry_new(struct retrieval *retrieval, const char *name, struct entry **ret_
     (void)pthread_mutex_init(&entry->control, NULL);
     (void)pthread_mutex_init(&entry->joining, NULL);
     (void)pthread_mutex_init(&entry->waking, NULL);
+    (void)pthread_cond_init(&entry->wake, NULL);
     entry->directory = index_directory_path("%s/%s", retrieval->directory, name);
     if (!entry->directory) {
         entry_unref(entry);
@@ -107,11 +94,9 @@ bool entry_is_ending(struct entry *entry)
 /* What wakes it is forgotten before anything is looked at. */
 bool entry_wait(struct entry *entry, int64_t until_ns)
 {
-    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
-                             .tv_nsec = (long)(until_ns % NS_PER_S)};
     HOLD(&entry->waking);
     while (!entry->woken && !entry->ending && clock_now_ns() < until_ns) {
-        (void)pthread_cond_timedwait(&entry->wake, &entry->waking, &until);
+        (void)clock_wait(&entry->wake, &entry->waking, until_ns);
     }
     entry->woken = false;
     return !entry->ending;

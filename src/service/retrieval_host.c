@@ -52,21 +52,6 @@ static void item_done(struct infer_request *request, struct infer_item *item)
     waiter_unref(waiter);
 }
 
-static int waiter_init(struct waiter *waiter)
-{
-    pthread_condattr_t attributes;
-    int r = pthread_condattr_init(&attributes);
-    if (r != 0) {
-        return -r;
-    }
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    r = pthread_cond_init(&waiter->ended, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-    (void)pthread_mutex_init(&waiter->lock, NULL);
-    atomic_init(&waiter->references, 1);
-    return -r;
-}
-
 /* Its row is missing from every answer, and there is one at a time: it goes before jobs, as what
  * somebody waits for does. */
 static int waiter_new(struct service *service, const struct retrieval_wanted *wanted,
@@ -74,10 +59,12 @@ static int waiter_new(struct service *service, const struct retrieval_wanted *wa
 {
     const struct retrieval_spec *spec = wanted->spec;
     struct waiter *waiter = calloc(1, sizeof *waiter);
-    if (!waiter || waiter_init(waiter) < 0) {
-        free(waiter);
+    if (!waiter) {
         return error_memory(error, NULL);
     }
+    (void)pthread_mutex_init(&waiter->lock, NULL);
+    (void)pthread_cond_init(&waiter->ended, NULL);
+    atomic_init(&waiter->references, 1);
     struct infer_item *item = &waiter->item;
     struct infer_request *request = &waiter->request;
     queue_source_init(&request->source, QUEUE_INTERACTIVE);
@@ -112,11 +99,9 @@ static int waiter_new(struct service *service, const struct retrieval_wanted *wa
 static bool await_outcome(struct waiter *waiter)
 {
     int64_t until_ns = clock_now_ns() + LOOK_MS * NS_PER_MS;
-    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
-                             .tv_nsec = (long)(until_ns % NS_PER_S)};
     HOLD(&waiter->lock);
     while (!waiter->done && clock_now_ns() < until_ns) {
-        (void)pthread_cond_timedwait(&waiter->ended, &waiter->lock, &until);
+        (void)clock_wait(&waiter->ended, &waiter->lock, until_ns);
     }
     return waiter->done;
 }

@@ -70,9 +70,7 @@ void place_leave(struct place *place, struct opened *opened)
 
 int place_wait(struct place *place, int64_t until_ns)
 {
-    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
-                             .tv_nsec = (long)(until_ns % NS_PER_S)};
-    return -pthread_cond_timedwait(&place->news, &place->lock, &until);
+    return clock_wait(&place->news, &place->lock, until_ns);
 }
 
 struct opened *place_drop(struct place *place)
@@ -293,7 +291,6 @@ static const struct store_ops place_ops = {
 
 static int init(struct place *place, const struct place_options *options)
 {
-    pthread_condattr_t attributes;
     place->base.ops = &place_ops;
     place->look_ms = options->look_ms > 0 ? options->look_ms : PLACE_LOOK_MS;
     place->changed = options->changed;
@@ -303,13 +300,8 @@ static int init(struct place *place, const struct place_options *options)
     place->path = strdup(options->path);
     atomic_init(&place->generation, 0);
     (void)pthread_mutex_init(&place->lock, NULL);
-    int r = -pthread_condattr_init(&attributes);
-    if (r == 0) {
-        (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        r = -pthread_cond_init(&place->news, &attributes);
-        (void)pthread_condattr_destroy(&attributes);
-    }
-    return place->name && place->path ? r : -ENOMEM;
+    (void)pthread_cond_init(&place->news, NULL);
+    return place->name && place->path ? 0 : -ENOMEM;
 }
 
 int place_new(const struct place_options *options, struct store **ret_store, struct error *error)

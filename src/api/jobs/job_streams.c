@@ -348,8 +348,7 @@ static void wait_for_work(struct job_streams *streams)
 {
     int64_t until_ns = clock_now_ns() + SILENCE_NS;
     until_ns = streams->due_ns < until_ns ? streams->due_ns : until_ns;
-    struct timespec until = {until_ns / NS_PER_S, until_ns % NS_PER_S};
-    (void)pthread_cond_clockwait(&streams->changed, &streams->lock, CLOCK_MONOTONIC, &until);
+    (void)clock_wait(&streams->changed, &streams->lock, until_ns);
 }
 
 static void *serve(void *argument)
