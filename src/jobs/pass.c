@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/tree.h"
@@ -80,12 +81,8 @@ static const char *table_key(struct pass *pass, const char *key, uint64_t *ret_s
     if (strnlen(key, LIMIT_KEY_BYTES + 1) <= LIMIT_KEY_BYTES) {
         return key;
     }
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (const char *at = key; *at != '\0'; at++) {
-        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
-    }
     (void)snprintf(pass->table_key, sizeof pass->table_key, "%.*s\001%016llx", LONG_HEAD, key,
-                   (unsigned long long)hash);
+                   (unsigned long long)hash_stored_text(key));
     *ret_slot = SLOT_LONG;
     return pass->table_key;
 }

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define TOKEN_HEAD "index."
 
 enum { PRIORITY = 5 /* the default: an even share beside any other job */, NUMBER_DIGITS = 20 };
@@ -20,11 +22,7 @@ static void token_stem(const char *name, char stem[JOB_TOKEN_SIZE])
         (void)snprintf(stem, JOB_TOKEN_SIZE, TOKEN_HEAD "%s.", name);
         return;
     }
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (const char *at = name; *at != '\0'; at++) {
-        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
-    }
-    (void)snprintf(stem, JOB_TOKEN_SIZE, TOKEN_HEAD ".%016" PRIx64 ".", hash);
+    (void)snprintf(stem, JOB_TOKEN_SIZE, TOKEN_HEAD ".%016" PRIx64 ".", hash_stored_text(name));
 }
 
 void filling_job_token(const char *name, uint64_t number, char ret_token[JOB_TOKEN_SIZE])

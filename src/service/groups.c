@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 
 struct member {
     char *name; /* owned */
@@ -35,16 +36,6 @@ struct groups {
 };
 
 enum { FIRST_SLOTS = 1024 };
-
-uint64_t groups_hash(const void *bytes, size_t size, uint64_t seed)
-{
-    const unsigned char *at = bytes;
-    uint64_t hash = seed ^ UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < size; i++) {
-        hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash ^ hash >> 32;
-}
 
 int groups_new(struct groups **ret_groups)
 {
@@ -133,7 +124,7 @@ static int make_room(struct groups *groups)
 /* The member of that name, which becomes one where it is not. */
 static int find(struct groups *groups, const char *name, size_t *ret_member)
 {
-    uint64_t hash = groups_hash(name, strlen(name), groups->seed);
+    uint64_t hash = hash_bytes(name, strlen(name), groups->seed);
     int r = make_room(groups);
     if (r < 0) {
         return r;

@@ -30,7 +30,4 @@ const char *groups_noted(const struct groups *groups, uint64_t hash);
 typedef int (*groups_visit)(void *context, const char *name, size_t group);
 must_check int groups_each(struct groups *groups, groups_visit visit, void *context);
 
-/* FNV-1a, 64 bits. */
-uint64_t groups_hash(const void *bytes, size_t size, uint64_t seed);
-
 #endif

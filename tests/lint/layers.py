@@ -38,7 +38,7 @@ PUBLIC_HEADER = {"situ.h": {"client", "cli"}}
 FOREIGN = {
     r"zstd(_errors)?\.h|gnutls/": {"http"},
     r"zlib\.h": {"http", "media"},
-    r"jansson\.h": {"base"},
+    r"(jansson|xxhash)\.h": {"base"},
     r"curl/": {"client"},
     r"onnxruntime": {"engine"},
     r"(jpeglib|jerror|turbojpeg|spng|png)\.h|webp/": {"media"},

@@ -13,6 +13,7 @@
 #include "api/line_stream.h"
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "data/object_name.h"
@@ -96,7 +97,7 @@ static int join_same(struct duplicates *duplicates, const char *key, const float
 static int take_row(struct duplicates *duplicates, const char *key, const float *vector)
 {
     size_t size = duplicates->dimension * sizeof *vector;
-    uint64_t hash = groups_hash(vector, size, 0);
+    uint64_t hash = hash_bytes(vector, size, 0);
     bool same = false;
     int r = join_same(duplicates, key, vector, hash, &same);
     if (r < 0 || same) {
