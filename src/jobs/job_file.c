@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/json.h"
 #include "base/whole_file.h"
@@ -471,80 +470,4 @@ int job_file_read(const char *directory, struct job_file *ret_file, struct error
     cleanup_buffer struct buffer text = BUFFER_INIT;
     int r = whole_file_load(directory, FILE_NAME, LIMIT_JSON_BYTES, &text, error);
     return r < 0 ? r : job_file_parse(text.data ? text.data : "", text.size, ret_file, error);
-}
-
-/* ---- for clients ---- */
-
-static void put_time(struct buffer *out, const char *name, bool known, int64_t seconds)
-{
-    struct tm parts;
-    char text[40] = "";
-    time_t when = (time_t)seconds;
-    if (known && gmtime_r(&when, &parts)) {
-        (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    }
-    put_text(out, name, text[0] ? text : NULL);
-}
-
-static void put_select(struct buffer *out, const struct job_spec *spec)
-{
-    const char *comma = "";
-    buffer_append_text(out, ",\"select\":{");
-    if (spec->store) {
-        buffer_append_text(out, "\"store\":");
-        json_write_string(out, spec->store);
-        comma = ",";
-    }
-    if (spec->has_keys) {
-        buffer_printf(out, "%s\"keys\":true", comma);
-    } else {
-        bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
-        buffer_printf(out, "%s\"prefix\":", comma);
-        object_name_write_value(out, spec->prefix ? spec->prefix : "", encoded);
-        if (spec->glob) {
-            buffer_append_text(out, ",\"glob\":");
-            object_name_write_value(out, spec->glob, encoded);
-        }
-        buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
-        select_rules_write_select(out, &spec->rules);
-    }
-    buffer_append_char(out, '}');
-}
-
-void job_info_write_json(struct buffer *out, const struct job_info *info)
-{
-    const struct job_spec *spec = &info->spec;
-    buffer_printf(out, "{\"id\":\"%s\"", spec->id);
-    put_text(out, "model", spec->model);
-    put_text(out, "version", spec->version);
-    put_text(out, "digest", spec->digest);
-    put_select(out, spec);
-    put_number(out, "top", spec->top);
-    buffer_printf(out, ",\"output\":{\"labels\":%s", spec->labels ? "true" : "false");
-    if (spec->binary) {
-        put_text(out, "embedding", BINARY);
-    }
-    buffer_append_char(out, '}');
-    put_number(out, "priority", spec->priority);
-    put_number_or_null(out, "max_failures", spec->max_failures != UINT64_MAX, spec->max_failures);
-    put_bool(out, "cache", spec->cache);
-    put_bool(out, "keep", spec->keep);
-    put_bool(out, "standing", spec->standing);
-    put_number(out, "interval_s", spec->interval_s);
-    put_text(out, "state", job_state_name(info->state));
-    put_reason(out, &info->reason);
-    put_time(out, "created", true, spec->created_s);
-    put_time(out, "finished", info->finished_s != 0, info->finished_s);
-    put_number_or_null(out, "selected", info->selected_known, info->selected);
-    left_out_write_json(out, &info->left_out);
-    put_number(out, "results", info->results);
-    put_number(out, "failed", info->failed);
-    put_number(out, "cached", info->cached);
-    put_number(out, "bytes_read", info->bytes_read);
-    if (info->gone > 0) {
-        put_number(out, "gone", info->gone);
-    }
-    put_number(out, "pass", info->pass);
-    put_bool(out, "idle", info->between_passes);
-    buffer_append_char(out, '}');
 }

@@ -37,7 +37,4 @@ must_check int job_file_parse(const char *text, size_t size, struct job_file *re
                               struct error *error);
 void job_file_done(struct job_file *file);
 
-/* The job object of the protocol, for clients. */
-void job_info_write_json(struct buffer *out, const struct job_info *info);
-
 #endif

@@ -129,7 +129,6 @@ struct jobs_object {
     char message[ERROR_MESSAGE_SIZE]; /* of these codes */
     uint64_t bytes_read;
     bool cached;
-    void *host; /* the host's own, kept while the run lasts: freed by run_free through `forget` */
 };
 
 /* Any thread, and from within run_start, too. The object is the job's again. */
@@ -153,9 +152,8 @@ struct jobs_host {
     /* Begins with an object: 0, and jobs_object_done() comes or has come; -EBUSY: the queue is
      * full, ask again in a moment. `object` stays where it is until then. */
     int (*run_start)(struct jobs_run *run, struct jobs_object *object);
-    void (*run_forget)(struct jobs_run *run, struct jobs_object *object); /* frees object->host */
     void (*run_cancel)(struct jobs_run *run); /* what waits comes back soon, ERROR_CANCELLED */
-    void (*run_free)(struct jobs_run *run);   /* when all objects are back and forgotten */
+    void (*run_free)(struct jobs_run *run);   /* when all objects are back */
 };
 
 struct jobs;

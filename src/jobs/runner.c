@@ -583,11 +583,6 @@ static void end(struct runner *runner)
 
 static void runner_free(struct runner *runner)
 {
-    for (unsigned i = 0; runner->run && i < LIMIT_JOB_WINDOW; i++) {
-        if (runner->window.slots[i].object.host) {
-            runner->host->run_forget(runner->run, &runner->window.slots[i].object);
-        }
-    }
     if (runner->run) {
         runner->host->run_free(runner->run);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The objects of one run that are on their way, in a ring in the order of the selection: they come
- * back in any order, from any thread, and leave the ring in that of the selection. The slots stay
- * where they are as long as the run lasts; what the host keeps in one (object.host) stays in it.
+ * back in any order, from any thread, and leave the ring in that of the selection. A slot stays
+ * where it is as long as the run lasts.
  *
  * The job's thread alone puts in and takes out; what others touch is guarded by the job's lock.
  */

@@ -200,12 +200,6 @@ static int run_start(struct jobs_run *run, struct jobs_object *object)
     return 0;
 }
 
-static void run_forget(struct jobs_run *run, struct jobs_object *object)
-{
-    (void)run;
-    object->host = NULL; /* its item was given back when it was done */
-}
-
 static void run_cancel(struct jobs_run *run)
 {
     dispatch_cancel(run->service->dispatch, &run->request);
@@ -226,7 +220,6 @@ struct jobs_host job_host_for(struct service *service)
                               .store_find = find_store,
                               .run_new = run_new,
                               .run_start = run_start,
-                              .run_forget = run_forget,
                               .run_cancel = run_cancel,
                               .run_free = run_free};
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/jobs/job_object.h"
 #include "base/json.h"
 #include "jobs/job_file.h"
 
@@ -36,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     demand(job_spec_copy(&file.spec, &info.spec) == 0);
     struct buffer out = BUFFER_INIT;
     struct json *root;
-    job_info_write_json(&out, &info);
+    job_write_json(&out, &info);
     demand(json_parse(out.data, out.size, "job", &root, NULL) == 0);
     demand(strcmp(json_get_string(json_member(root, "id"), ""), file.spec.id) == 0);
     json_free(root);

@@ -247,10 +247,6 @@ static int host_run_start(struct jobs_run *run, struct jobs_object *object)
         atomic_store(&fixture->busy, busy - 1);
         return -EBUSY;
     }
-    if (!object->host) {
-        object->host = malloc(1);
-        atomic_fetch_add(&fixture->host_memory, 1);
-    }
     if (atomic_load(&fixture->instant)) {
         object->cached = true;
         answer(run, object);
@@ -274,12 +270,6 @@ static int host_run_start(struct jobs_run *run, struct jobs_object *object)
     }
     (void)pthread_cond_broadcast(&fixture->changed);
     return 0;
-}
-
-static void host_run_forget(struct jobs_run *run, struct jobs_object *object)
-{
-    free(take_ptr(object->host));
-    atomic_fetch_sub(&run->fixture->host_memory, 1);
 }
 
 static void host_run_cancel(struct jobs_run *run)
@@ -413,7 +403,6 @@ void fixture_open(struct fixture *fixture)
                                             .store_find = host_store,
                                             .run_new = host_run_new,
                                             .run_start = host_run_start,
-                                            .run_forget = host_run_forget,
                                             .run_cancel = host_run_cancel,
                                             .run_free = host_run_free}};
     assert_int_equal(jobs_open(&options, &fixture->jobs, &error), 0);
@@ -423,7 +412,6 @@ void fixture_stop(struct fixture *fixture)
 {
     jobs_stop(fixture->jobs);
     jobs_close(take_ptr(fixture->jobs));
-    assert_int_equal(atomic_load(&fixture->host_memory), 0);
     assert_int_equal(atomic_load(&fixture->runs), 0);
 }
 

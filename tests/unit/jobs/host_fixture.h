@@ -61,8 +61,7 @@ struct fixture {
 
     /* What was seen. */
     atomic_uint inferred;
-    atomic_uint host_memory; /* object.host that are not forgotten */
-    atomic_uint runs;        /* that are not freed */
+    atomic_uint runs; /* that are not freed */
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;

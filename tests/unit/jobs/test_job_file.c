@@ -333,68 +333,6 @@ static void what_is_no_file_of_a_job_is_refused(void **state)
     assert_int_equal(job_file_read(fixture->root, &file, NULL), error_code_errno(ERROR_MALFORMED));
 }
 
-static void writes(const struct job_info *info, const char *wanted)
-{
-    struct buffer out = BUFFER_INIT;
-    job_info_write_json(&out, info);
-    assert_string_equal(buffer_text(&out), wanted);
-    buffer_done(&out);
-}
-
-static void clients_see_the_job_object(void **state)
-{
-    (void)state;
-    char plain[] = "2024/";
-    char none[] = "";
-    struct job_info info = {.spec = full_spec(),
-                            .state = JOB_RUNNING,
-                            .selected_known = true,
-                            .selected = 128,
-                            .left_out = {.skipped = 2},
-                            .results = 57,
-                            .failed = 1,
-                            .cached = 12,
-                            .bytes_read = 6712345,
-                            .pass = 1};
-    info.spec.prefix = plain;
-    info.spec.priority = 5;
-    info.spec.max_failures = UINT64_MAX;
-    info.spec.standing = false;
-    info.spec.interval_s = 60;
-    writes(&info, "{\"id\":\"k3vq7xa2\",\"model\":\"squeezenet\",\"version\":\"1\","
-                  "\"digest\":\"82d7\",\"select\":{\"store\":\"photos\",\"prefix\":\"2024/\","
-                  "\"glob\":\"*.jpg\",\"exclude_defaults\":false},\"top\":5,\"output\":{\"labels\":"
-                  "true},\"priority\":5,"
-                  "\"max_failures\":null,\"cache\":true,\"keep\":true,\"standing\":false,"
-                  "\"interval_s\":60,\"state\":\"running\",\"reason\":null,"
-                  "\"created\":\"2026-11-23T09:00:00Z\",\"finished\":null,\"selected\":128,"
-                  "\"skipped\":2,\"results\":57,\"failed\":1,\"cached\":12,\"bytes_read\":6712345,"
-                  "\"pass\":1,\"idle\":false}");
-    char exclude[] = "*.tmp\nraw/\n";
-    char defaults[] = "._*\n";
-    info.spec.rules =
-        (struct select_rules){.exclude = exclude, .defaults = defaults, .sniff = true};
-    cleanup_buffer struct buffer out = BUFFER_INIT;
-    job_info_write_json(&out, &info);
-    assert_non_null(strstr(buffer_text(&out), "\"glob\":\"*.jpg\",\"exclude\":[\"*.tmp\",\"raw/\"],"
-                                              "\"sniff\":true},"));
-    info.spec = (struct job_spec){.id = "aaaaaaaa", .has_keys = true, .prefix = none, .top = 1};
-    info.state = JOB_PAUSED;
-    info.reason = (struct error){ERROR_NO_SPACE, "full"};
-    info.selected_known = false;
-    info.finished_s = 1795424400;
-    info.between_passes = true;
-    info.bytes_read = UINT64_MAX;
-    writes(&info, "{\"id\":\"aaaaaaaa\",\"model\":\"\",\"version\":\"\",\"digest\":\"\","
-                  "\"select\":{\"keys\":true},\"top\":1,\"output\":{\"labels\":false},"
-                  "\"priority\":0,\"max_failures\":0,\"cache\":false,\"keep\":false,"
-                  "\"standing\":false,\"interval_s\":0,\"state\":\"paused\","
-                  "\"reason\":{\"code\":\"no_space\",\"message\":\"full\"},"
-                  "\"created\":\"1970-01-01T00:00:00Z\",\"finished\":\"2026-11-23T09:00:00Z\","
-                  "\"selected\":null,\"skipped\":2,\"results\":57,\"failed\":1,\"cached\":12,"
-                  "\"bytes_read\":18446744073709551615,\"pass\":1,\"idle\":true}");
-}
-
 static void specs_are_copied_whole(void **state)
 {
     (void)state;
@@ -437,7 +375,6 @@ int main(void)
         FILE_TEST(a_file_that_a_person_broke_is_told),
         FILE_TEST(each_flipped_bit_is_seen),
         FILE_TEST(what_is_no_file_of_a_job_is_refused),
-        cmocka_unit_test(clients_see_the_job_object),
         cmocka_unit_test(specs_are_copied_whole),
         cmocka_unit_test(states_have_names_and_three_are_ends),
     };

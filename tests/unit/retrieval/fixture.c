@@ -238,12 +238,6 @@ static int host_run_start(struct jobs_run *run, struct jobs_object *object)
     return 0;
 }
 
-static void host_run_forget(struct jobs_run *run, struct jobs_object *object)
-{
-    (void)run;
-    object->host = NULL;
-}
-
 static void host_run_cancel(struct jobs_run *run)
 {
     (void)run;
@@ -269,7 +263,6 @@ void fixture_open(struct fixture *fixture)
                                             .store_find = host_store,
                                             .run_new = host_run_new,
                                             .run_start = host_run_start,
-                                            .run_forget = host_run_forget,
                                             .run_cancel = host_run_cancel,
                                             .run_free = host_run_free}};
     assert_int_equal(jobs_open(&options, &fixture->jobs, &error), 0);
