@@ -5,7 +5,7 @@
  */
 #include <inttypes.h>
 
-#include "api/routes.h"
+#include "api/route.h"
 #include "base/log.h"
 
 static const char *yes_no(bool value)
@@ -13,7 +13,7 @@ static const char *yes_no(bool value)
     return value ? "true" : "false";
 }
 
-void route_cache(struct call *call)
+static void show_cache(struct call *call)
 {
     struct cache_status status;
     cleanup_buffer struct buffer body = BUFFER_INIT;
@@ -34,7 +34,7 @@ void route_cache(struct call *call)
     call_respond_json(call, 200, &body);
 }
 
-void route_cache_clear(struct call *call)
+static void clear_cache(struct call *call)
 {
     struct error error = {0};
     cleanup_buffer struct buffer nothing = BUFFER_INIT;
@@ -45,3 +45,10 @@ void route_cache_clear(struct call *call)
     call_log(call, "cache_cleared", "%s", "reason=asked");
     call_respond(call, 204, NULL, &nothing, NULL);
 }
+
+static const struct route routes[] = {
+    {"GET", "/v1/cache", NULL, TASK_NONE, show_cache},
+    {"DELETE", "/v1/cache", NULL, TASK_CONTROL, clear_cache},
+};
+
+const struct interface cache_interface = INTERFACE(routes);

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/log.h"
 
 /* ---- life ---- */
@@ -190,6 +191,18 @@ void call_log(const struct call *call, const char *event, const char *format, ..
     va_end(arguments);
     log_event(LOG_LEVEL_INFO, event, "%s%srequest=%s", text, text[0] ? " " : "",
               http_request_label(call->request));
+}
+
+/* ---- bodies ---- */
+
+void call_accept_control(struct call *call)
+{
+    http_accept_body(call->request, LIMIT_JSON_BYTES);
+}
+
+void call_accept_data(struct call *call)
+{
+    http_accept_body(call->request, (size_t)call->service->config.body_bytes);
 }
 
 /* ---- what routes ask of a request ---- */

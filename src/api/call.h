@@ -59,6 +59,10 @@ void call_when_loaded(struct call *call, void (*go)(struct call *call, const str
 void call_when_tried(struct call *call, struct model *model,
                      void (*go)(struct call *call, const struct error *error));
 
+/* Accepts a body of a control request's length, or of the configured length of data. */
+void call_accept_control(struct call *call);
+void call_accept_data(struct call *call);
+
 /* The answer, counted by model and status. */
 void call_respond(struct call *call, unsigned status, const char *content_type, struct buffer *body,
                   const char *const *headers);

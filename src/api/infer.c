@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "api/piece_stream.h"
-#include "api/routes.h"
+#include "api/route.h"
 #include "base/clock.h"
 #include "infer/answer.h"
 
@@ -102,7 +102,7 @@ static void single_submit(struct call *call, struct single *single)
     }
 }
 
-void route_infer_stored(struct call *call)
+static void infer_stored(struct call *call)
 {
     struct single *single = single_new(call);
     struct error error = {0};
@@ -127,7 +127,7 @@ void route_infer_stored(struct call *call)
     single_submit(call, single);
 }
 
-void route_infer_post(struct call *call)
+static void infer_post(struct call *call)
 {
     const char *type = http_request_header(call->request, "Content-Type");
     if (type && strncasecmp(type, "application/json", strlen("application/json")) == 0) {
@@ -153,3 +153,10 @@ void route_infer_post(struct call *call)
     }
     single_submit(call, single);
 }
+
+static const struct route routes[] = {
+    {"GET", "/v1/infer/*/**", NULL, TASK_NONE, infer_stored},
+    {"POST", "/v1/infer/*", call_accept_data, TASK_NONE, infer_post},
+};
+
+const struct interface infer_interface = INTERFACE(routes);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/routes.h"
+#include "api/route.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -15,7 +15,7 @@ static const char *yes_no(bool value)
     return value ? "true" : "false";
 }
 
-void route_status(struct call *call)
+static void show_status(struct call *call)
 {
     struct service *service = call->service;
     struct dispatch_status status;
@@ -171,7 +171,7 @@ static void write_program(struct buffer *out, const struct service *service)
                   service->started_at.tv_nsec / 1000000);
 }
 
-void route_metrics(struct call *call)
+static void show_metrics(struct call *call)
 {
     struct service *service = call->service;
     struct dispatch_status status;
@@ -205,3 +205,10 @@ void route_metrics(struct call *call)
                 totals.timeouts);
     call_respond(call, 200, "text/plain; version=0.0.4", &body, NULL);
 }
+
+static const struct route routes[] = {
+    {"GET", "/v1/status", NULL, TASK_NONE, show_status},
+    {"GET", "/metrics", NULL, TASK_NONE, show_metrics},
+};
+
+const struct interface status_interface = INTERFACE(routes);

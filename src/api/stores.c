@@ -5,13 +5,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "api/routes.h"
+#include "api/route.h"
 #include "base/json.h"
 #include "data/object_name.h"
 #include "store/exclusion.h"
 #include "store/place.h"
 
-void route_store_list(struct call *call)
+static void list_stores(struct call *call)
 {
     struct stores *stores = call->service->stores;
     const char *name = NULL;
@@ -98,7 +98,7 @@ static int list_page(const struct call *call, struct store *store, struct store_
     return r;
 }
 
-void route_object_list(struct call *call)
+static void list_objects(struct call *call)
 {
     struct error error = {0};
     struct store_page page = {0};
@@ -126,7 +126,7 @@ void route_object_list(struct call *call)
     call_respond_json(call, 200, &body);
 }
 
-void route_store_detach(struct call *call)
+static void detach_store(struct call *call)
 {
     struct error error = {0};
     struct store *store =
@@ -138,7 +138,7 @@ void route_store_detach(struct call *call)
     respond_store(call, store);
 }
 
-void route_store_attach(struct call *call)
+static void attach_store(struct call *call)
 {
     struct error error = {0};
     struct store *store =
@@ -149,3 +149,12 @@ void route_store_attach(struct call *call)
     }
     respond_store(call, store);
 }
+
+static const struct route routes[] = {
+    {"GET", "/v1/stores", NULL, TASK_NONE, list_stores},
+    {"POST", "/v1/stores/*/detach", call_accept_control, TASK_CONTROL, detach_store},
+    {"POST", "/v1/stores/*/attach", call_accept_control, TASK_CONTROL, attach_store},
+    {"GET", "/v1/stores/*/objects", NULL, TASK_LISTING, list_objects},
+};
+
+const struct interface stores_interface = INTERFACE(routes);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/routes.h"
+#include "api/route.h"
 #include "base/clock.h"
 
 enum { DEFAULT_EDGE = 160 };
@@ -122,7 +122,7 @@ static int fill(struct call *call, struct thumbnail_call *thumbnail, struct erro
     return 0;
 }
 
-void route_thumbnail(struct call *call)
+static void thumbnail(struct call *call)
 {
     struct error error = {0};
     size_t edge = 0;
@@ -150,3 +150,9 @@ void route_thumbnail(struct call *call)
         call_unref(call);
     }
 }
+
+static const struct route routes[] = {
+    {"GET", "/v1/thumbnails/**", NULL, TASK_NONE, thumbnail},
+};
+
+const struct interface thumbnails_interface = INTERFACE(routes);

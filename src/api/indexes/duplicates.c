@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/call.h"
+#include "api/indexes/indexes.h"
 #include "api/line_stream.h"
-#include "api/routes.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -398,7 +399,7 @@ static void run(struct call *call)
     duplicates_done(&duplicates);
 }
 
-void route_index_duplicates(struct call *call)
+void indexes_duplicates(struct call *call)
 {
     struct api *api = call->api;
     if (atomic_fetch_add(&api->duplicates_running, 1) < AT_ONCE) {

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/call.h"
+#include "api/indexes/indexes.h"
 #include "api/indexes/search_times.h"
-#include "api/routes.h"
 #include "base/clock.h"
 #include "service/search_pool.h"
 #include "wire/search_request.h"
@@ -361,7 +362,20 @@ static void begin(struct search_work *work)
     }
 }
 
-void route_search(struct call *call)
+/* A body too large for a place even where no other has one is refused at once. */
+void indexes_accept_search(struct call *call)
+{
+    const struct config *config = &call->service->config;
+    uint64_t most = config_bodies_bytes(config);
+    if (call_content_type_is(call, "application/octet-stream")) {
+        most = config->body_bytes;
+    } else if (most > LIMIT_SEARCH_BYTES) {
+        most = LIMIT_SEARCH_BYTES;
+    }
+    http_accept_body(call->request, (size_t)most);
+}
+
+void indexes_search(struct call *call)
 {
     struct search *search = calloc(1, sizeof *search);
     if (!search) {

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "api/body_writer.h"
+#include "api/call.h"
 #include "api/indexes/index_object.h"
 #include "api/indexes/indexes.h"
 #include "api/line_stream.h"
-#include "api/routes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "data/result.h"
@@ -95,7 +95,7 @@ static void stream_rows(struct call *call, struct export *export, struct index_w
     line_stream_end(export->stream, r < 0);
 }
 
-void route_index_export(struct call *call)
+void indexes_export(struct call *call)
 {
     struct error error = {0};
     struct export export = {.objects = 0};
@@ -232,7 +232,7 @@ static int import_begin(struct call *call, struct import *import, struct error *
     }
     if (r == 0 && model) {
         r = member_split_model(model, spec->model, spec->version, error);
-        r = r < 0 ? r : index_check_model(call->service, spec->model, spec->version, error);
+        r = r < 0 ? r : indexes_check_model(call->service, spec->model, spec->version, error);
     }
     if (r == 0 && retrieval_get(call->service->retrieval, spec->name, &info, NULL) == 0) {
         retrieval_info_done(&info);
@@ -248,7 +248,7 @@ static int import_begin(struct call *call, struct import *import, struct error *
     return r;
 }
 
-void route_index_import_begin(struct call *call)
+void indexes_accept_import(struct call *call)
 {
     struct error error = {0};
     struct import *import = calloc(1, sizeof *import);
@@ -362,7 +362,7 @@ static int import_rows(struct call *call, struct import *import, struct retrieva
     return r;
 }
 
-void route_index_import(struct call *call)
+void indexes_import(struct call *call)
 {
     struct import *import = call->state;
     struct retrieval_info info = {.dimension = 0};
@@ -373,6 +373,6 @@ void route_index_import(struct call *call)
     }
     call_log(call, "index_imported", "index=%s rows=%llu dimension=%u", info.spec.name,
              (unsigned long long)info.index.rows, info.dimension);
-    index_respond(call, 201, &info);
+    indexes_respond(call, 201, &info);
     retrieval_info_done(&info);
 }

@@ -9,7 +9,7 @@
 #include "api/body_writer.h"
 #include "api/jobs/job_object.h"
 #include "api/jobs/job_streams.h"
-#include "api/routes.h"
+#include "api/route.h"
 #include "base/log.h"
 #include "retrieval/filling_job.h"
 #include "wire/job_request.h"
@@ -81,7 +81,7 @@ static int begin_streamed(struct call *call, struct creation *creation, struct e
     return r;
 }
 
-void route_job_begin(struct call *call)
+static void accept_job(struct call *call)
 {
     struct error error = {0};
     struct creation *creation = calloc(1, sizeof *creation);
@@ -176,7 +176,7 @@ static int create(struct call *call, struct creation *creation, struct job_info 
     return r;
 }
 
-void route_job_create(struct call *call)
+static void create_job(struct call *call)
 {
     struct creation *creation = call->state;
     struct error error = {0};
@@ -207,7 +207,7 @@ void route_job_create(struct call *call)
 
 /* ---- looking at them ---- */
 
-void route_job_list(struct call *call)
+static void list_jobs(struct call *call)
 {
     struct job_info *infos = NULL;
     size_t count = 0;
@@ -240,12 +240,12 @@ static void respond_now(struct call *call)
     job_info_done(&info);
 }
 
-void route_job_show(struct call *call)
+static void show_job(struct call *call)
 {
     respond_now(call);
 }
 
-void route_job_results(struct call *call)
+static void job_results(struct call *call)
 {
     struct job_stream_options options = {.wait = !query_is(call, "wait", "0"),
                                          .progress = query_is(call, "progress", "1")};
@@ -271,18 +271,18 @@ static void act(struct call *call, job_action action, const char *event)
     respond_now(call);
 }
 
-void route_job_pause(struct call *call)
+static void pause_job(struct call *call)
 {
     act(call, jobs_pause, "job_paused");
 }
 
-void route_job_resume(struct call *call)
+static void resume_job(struct call *call)
 {
     bool accepts = query_is(call, "accept_store", "1");
     act(call, accepts ? jobs_resume_accepting : jobs_resume, "job_resumed");
 }
 
-void route_job_cancel(struct call *call)
+static void cancel_job(struct call *call)
 {
     act(call, jobs_cancel, "job_cancelled");
 }
@@ -308,7 +308,7 @@ static int exclude(struct call *call, struct error *error)
 }
 
 /* A job of an earlier version, or one that is older than the store's setting. */
-void route_job_exclude(struct call *call)
+static void exclude_defaults(struct call *call)
 {
     struct error error = {0};
     if (exclude(call, &error) < 0) {
@@ -319,7 +319,7 @@ void route_job_exclude(struct call *call)
     respond_now(call);
 }
 
-void route_job_retry(struct call *call)
+static void retry_job(struct call *call)
 {
     struct error error = {0};
     struct job_info info = {0};
@@ -332,7 +332,7 @@ void route_job_retry(struct call *call)
     job_info_done(&info);
 }
 
-void route_job_remove(struct call *call)
+static void remove_job(struct call *call)
 {
     struct error error = {0};
     if (jobs_remove(call->service->jobs, call->captures[0], &error) < 0) {
@@ -342,3 +342,18 @@ void route_job_remove(struct call *call)
     cleanup_buffer struct buffer empty = BUFFER_INIT;
     call_respond(call, 204, NULL, &empty, NULL);
 }
+
+static const struct route routes[] = {
+    {"POST", "/v1/jobs", accept_job, TASK_CONTROL, create_job},
+    {"GET", "/v1/jobs", NULL, TASK_CONTROL, list_jobs},
+    {"GET", "/v1/jobs/*", NULL, TASK_CONTROL, show_job},
+    {"DELETE", "/v1/jobs/*", NULL, TASK_CONTROL, remove_job},
+    {"GET", "/v1/jobs/*/results", NULL, TASK_NONE, job_results},
+    {"POST", "/v1/jobs/*/pause", call_accept_control, TASK_CONTROL, pause_job},
+    {"POST", "/v1/jobs/*/resume", call_accept_control, TASK_CONTROL, resume_job},
+    {"POST", "/v1/jobs/*/cancel", call_accept_control, TASK_CONTROL, cancel_job},
+    {"POST", "/v1/jobs/*/retry", call_accept_control, TASK_CONTROL, retry_job},
+    {"POST", "/v1/jobs/*/exclude-defaults", call_accept_control, TASK_CONTROL, exclude_defaults},
+};
+
+const struct interface jobs_interface = INTERFACE(routes);

@@ -9,11 +9,11 @@
 #include "api/body_writer.h"
 #include "api/models/model_object.h"
 #include "api/models/package_upload.h"
-#include "api/routes.h"
+#include "api/route.h"
 #include "base/json.h"
 #include "base/log.h"
 
-void route_model_list(struct call *call)
+static void list_models(struct call *call)
 {
     struct model **models = NULL;
     size_t count = 0;
@@ -40,14 +40,14 @@ static void show(struct call *call, const struct error *error)
     call_respond_json(call, 200, &body);
 }
 
-void route_model_show(struct call *call)
+static void show_model(struct call *call)
 {
     if (call_find_model(call, 0, -1)) {
         call_when_loaded(call, show);
     }
 }
 
-void route_model_labels(struct call *call)
+static void show_labels(struct call *call)
 {
     if (!call_find_model(call, 0, -1)) {
         return;
@@ -158,7 +158,7 @@ static int write_piece(void *context, const void *bytes, size_t size)
     return package_upload_feed(context, bytes, size);
 }
 
-void route_model_upload_begin(struct call *call)
+static void accept_upload(struct call *call)
 {
     struct arrival *arrival = new_arrival(call);
     if (!arrival) {
@@ -173,7 +173,7 @@ void route_model_upload_begin(struct call *call)
                        arrival->writer);
 }
 
-void route_model_upload(struct call *call)
+static void upload_model(struct call *call)
 {
     struct arrival *arrival = call->state;
     struct error error = {0};
@@ -185,7 +185,7 @@ void route_model_upload(struct call *call)
     adopt(call, http_request_query(call->request, "preset"));
 }
 
-void route_model_import(struct call *call)
+static void import_model(struct call *call)
 {
     struct error error = {0};
     cleanup_json struct json *body = NULL;
@@ -215,7 +215,7 @@ void route_model_import(struct call *call)
 
 /* ---- removing ---- */
 
-void route_model_remove(struct call *call)
+static void remove_model(struct call *call)
 {
     struct service *service = call->service;
     const char *name = call->captures[0];
@@ -236,3 +236,14 @@ void route_model_remove(struct call *call)
     cleanup_buffer struct buffer empty = BUFFER_INIT;
     call_respond(call, 204, NULL, &empty, NULL);
 }
+
+static const struct route routes[] = {
+    {"GET", "/v1/models", NULL, TASK_NONE, list_models},
+    {"GET", "/v1/models/*", NULL, TASK_NONE, show_model},
+    {"GET", "/v1/models/*/labels", NULL, TASK_NONE, show_labels},
+    {"PUT", "/v1/models/*", accept_upload, TASK_TRANSFER, upload_model},
+    {"POST", "/v1/models/*", call_accept_control, TASK_TRANSFER, import_model},
+    {"DELETE", "/v1/models/*", NULL, TASK_CONTROL, remove_model},
+};
+
+const struct interface models_interface = INTERFACE(routes);

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/routes.h"
+#include "api/call.h"
+#include "api/v2/v2.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "infer/batching.h"
@@ -76,7 +77,7 @@ static void configure(struct call *call, const struct error *error)
     call_respond_json(call, 200, &body);
 }
 
-void route_v2_config(struct call *call)
+void v2_config(struct call *call)
 {
     if (call_find_v2_model(call)) {
         call_when_loaded(call, configure);
@@ -141,7 +142,7 @@ static void write_stats(struct buffer *out, struct model *model)
 }
 
 /* Of all models; of all versions of the one that is named; or of one. */
-void route_v2_stats(struct call *call)
+void v2_stats(struct call *call)
 {
     const char *name = call->captures[0];
     const char *version = call->captures[1];
@@ -250,7 +251,7 @@ static void loaded_anew(struct call *call, const struct error *error)
     loaded(call, error);
 }
 
-void route_v2_load(struct call *call)
+void v2_load(struct call *call)
 {
     if (prepare(call, "load")) {
         bool anew = dispatch_keep(call->service->dispatch, call->model);
@@ -258,7 +259,7 @@ void route_v2_load(struct call *call)
     }
 }
 
-void route_v2_unload(struct call *call)
+void v2_unload(struct call *call)
 {
     if (prepare(call, "unload")) {
         dispatch_unload(call->service->dispatch, call->model);
@@ -268,19 +269,19 @@ void route_v2_unload(struct call *call)
 
 /* ---- what is not here ---- */
 
-void route_v2_no_shared_memory(struct call *call)
+void v2_no_shared_memory(struct call *call)
 {
     call_respond_status(call, 501,
                         "shared memory is not supported: send tensors in the request, or name "
                         "stored objects");
 }
 
-void route_v2_no_trace(struct call *call)
+void v2_no_trace(struct call *call)
 {
     call_respond_status(call, 501, "tracing is not supported; GET /metrics has times by stage");
 }
 
-void route_v2_no_logging(struct call *call)
+void v2_no_logging(struct call *call)
 {
     call_respond_status(call, 501, "log settings cannot be changed here; see --debug in situd(8)");
 }

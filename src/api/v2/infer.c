@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/call.h"
 #include "api/piece_stream.h"
-#include "api/routes.h"
+#include "api/v2/v2.h"
 #include "base/clock.h"
 #include "data/tensor_bytes.h"
 #include "infer/answer.h"
@@ -772,7 +773,7 @@ static void loaded(struct call *call, const struct error *error)
     }
 }
 
-void route_v2_infer(struct call *call)
+void v2_infer(struct call *call)
 {
     if (!call_find_v2_model(call)) {
         return;

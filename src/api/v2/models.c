@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/call.h"
 #include "api/models/model_object.h"
-#include "api/routes.h"
+#include "api/v2/v2.h"
 #include "base/json.h"
 
 static void respond_text(struct call *call, const char *text)
@@ -16,7 +17,7 @@ static void respond_text(struct call *call, const char *text)
     call_respond_json(call, 200, &body);
 }
 
-void route_v2_server(struct call *call)
+void v2_server(struct call *call)
 {
     /* Triton's example programs end with an error where they are told another name. */
     cleanup_buffer struct buffer body = BUFFER_INIT;
@@ -28,12 +29,12 @@ void route_v2_server(struct call *call)
     call_respond_json(call, 200, &body);
 }
 
-void route_v2_live(struct call *call)
+void v2_live(struct call *call)
 {
     respond_text(call, "{\"live\":true}\n");
 }
 
-void route_v2_ready(struct call *call)
+void v2_ready(struct call *call)
 {
     if (atomic_load(&call->service->stopping)) {
         call_respond_status(call, 503, "situd is stopping");
@@ -91,7 +92,7 @@ static void describe(struct call *call, const struct error *error)
     call_respond_json(call, 200, &body);
 }
 
-void route_v2_model(struct call *call)
+void v2_model(struct call *call)
 {
     if (call_find_v2_model(call)) {
         call_when_loaded(call, describe);
@@ -111,7 +112,7 @@ static void say_ready(struct call *call, const struct error *error)
     call_respond_json(call, 200, &body);
 }
 
-void route_v2_model_ready(struct call *call)
+void v2_model_ready(struct call *call)
 {
     if (!call_find_v2_model(call)) {
         return;
@@ -157,7 +158,7 @@ static const char *write_entry(struct buffer *out, struct call *call, struct mod
     return ",";
 }
 
-void route_v2_index(struct call *call)
+void v2_index(struct call *call)
 {
     struct model **models = NULL;
     size_t count = 0;

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Before a request's body is taken: where a browser may have been made to send it, or a client has
+ * no right to, it is refused.
+ */
+#include "api/guards.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "api/route.h"
+
+static bool is_loopback_name(const char *host)
+{
+    size_t length = strlen(host);
+    const char *colon = strrchr(host, ':');
+    if (host[0] == '[') {
+        const char *bracket = strchr(host, ']');
+        bool ends = bracket && (bracket[1] == '\0' || bracket[1] == ':');
+        length = ends ? (size_t)(bracket - host) + 1 : length;
+    } else if (colon) {
+        length = (size_t)(colon - host);
+    }
+    if ((length == 9 && strncasecmp(host, "localhost", 9) == 0) ||
+        (length == 5 && strncmp(host, "[::1]", 5) == 0)) {
+        return true;
+    }
+    return length > 4 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == length;
+}
+
+/* A web page can have a browser send a body to another origin without being asked about where its
+ * type is none of JSON and bytes; a browser then says so by Origin, and reaches no unix socket. */
+static bool check_type(struct call *call, const struct api_listener *listener)
+{
+    const char *type = http_request_header(call->request, "Content-Type");
+    bool is_unix = listener->guard == API_GUARD_UNIX;
+    if (!call->route->accept || call_content_type_is(call, "application/json") ||
+        call_content_type_is(call, "application/octet-stream")) {
+        return true;
+    }
+    bool form = call_content_type_is(call, "application/x-www-form-urlencoded");
+    bool origin = http_request_header(call->request, "Origin") != NULL;
+    /* Triton's C++ client sends all but its inferences with libcurl's default type, a form's. No
+     * page can have a browser send its User-Agent without being asked about. */
+    bool triton =
+        form && !origin && call_is_by_triton(call) && strncmp(call->route->pattern, "/v2/", 4) == 0;
+    bool taken = type ? triton || (is_unix && form)
+                      : is_unix || !origin ||
+                            http_request_header(call->request, "Inference-Header-Content-Length");
+    if (!taken) {
+        call_respond_status(call, 415,
+                            form ? "Content-Type must be application/json or "
+                                   "application/octet-stream, and a form's was sent: with curl add "
+                                   "-H 'Content-Type: application/json'"
+                                 : "Content-Type must be application/json or "
+                                   "application/octet-stream");
+    }
+    return taken;
+}
+
+bool guards_admit(struct call *call)
+{
+    const struct api_listener *listener = http_request_listener_user(call->request);
+    const char *host = http_request_header(call->request, "Host");
+    if (listener->guard == API_GUARD_LOOPBACK && (!host || !is_loopback_name(host))) {
+        call_respond_status(call, 403, "Host must be localhost or a loopback address here");
+        return false;
+    }
+    bool health = strncmp(call->route->pattern, "/v2/health/", 11) == 0;
+    if (listener->guard != API_GUARD_UNIX && !health &&
+        !secrets_admit(&call->api->secrets, http_request_header(call->request, "Authorization"))) {
+        static const char *const challenge[] = {"WWW-Authenticate", "Bearer", NULL};
+        cleanup_buffer struct buffer body = BUFFER_INIT;
+        buffer_append_text(&body, "{\"error\":\"a token is needed: Authorization: Bearer TOKEN\","
+                                  "\"code\":\"unauthorized\"}\n");
+        call_respond(call, 401, "application/json", &body, challenge);
+        return false;
+    }
+    return check_type(call, listener);
+}

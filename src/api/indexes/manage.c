@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Indexes over HTTP: made, listed, shown, built anew with another model, removed. What blocks runs
+ * on task threads.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/call.h"
+#include "api/indexes/index_object.h"
+#include "api/indexes/indexes.h"
+#include "base/log.h"
+#include "wire/index_request.h"
+
+void indexes_respond(struct call *call, unsigned status, const struct retrieval_info *info)
+{
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    char location[LIMIT_MODEL_NAME + 16] = "/v1/indexes/";
+    const char *const headers[] = {"Location", location, NULL};
+    (void)strncat(location, info->spec.name, sizeof location - strlen(location) - 1);
+    index_write_json(&body, info);
+    buffer_append_char(&body, '\n');
+    call_respond(call, status, "application/json", &body, status == 201 ? headers : NULL);
+}
+
+int indexes_check_model(struct service *service, const char *name, const char *version,
+                        struct error *error)
+{
+    struct model *model = models_get(service->models, name, version, error);
+    if (!model) {
+        return -ENOENT;
+    }
+    int r = 0;
+    if (!model->spec) {
+        r = error_set(error, ERROR_UNFIT, "model '%s' version %s cannot be read: %.300s",
+                      model->name, model->version, model->broken.message);
+    } else if (model->spec->task != MODEL_FEATURE_EXTRACTION) {
+        r = error_set(error, ERROR_UNFIT,
+                      "model '%s' gives no embeddings: an index wants a model whose task is "
+                      "feature-extraction",
+                      model->name);
+    }
+    model_unref(model);
+    return r;
+}
+
+/* ---- making ---- */
+
+static int copy_text(const char *text, char **ret_copy)
+{
+    *ret_copy = text ? strdup(text) : NULL;
+    return !text || *ret_copy ? 0 : -ENOMEM;
+}
+
+static void spec_free_texts(struct retrieval_spec *spec)
+{
+    free(spec->store);
+    free(spec->prefix);
+    free(spec->glob);
+    select_rules_done(&spec->rules);
+}
+
+static int make_spec(struct stores *stores, struct index_request *request,
+                     struct retrieval_spec *spec, struct error *error)
+{
+    *spec = (struct retrieval_spec){.metric = index_metric_parse(request->metric),
+                                    .interval_s = request->interval_s};
+    _Static_assert((int)JOB_VERSION_SIZE >= (int)MODEL_VERSION_TEXT, "versions fit");
+    (void)stpcpy(spec->name, request->name);
+    (void)stpcpy(spec->model, request->model);
+    (void)stpcpy(spec->version, request->version);
+    if (copy_text(request->store, &spec->store) < 0 ||
+        copy_text(request->prefix, &spec->prefix) < 0 ||
+        copy_text(request->glob, &spec->glob) < 0) {
+        return error_memory(error, NULL);
+    }
+    return stores_make_rules(stores, request->store, &request->rules, &spec->rules, error);
+}
+
+static int create(struct call *call, struct retrieval_info *ret_info, struct error *error)
+{
+    struct service *service = call->service;
+    struct index_request request = {0};
+    struct retrieval_spec spec = {.store = NULL};
+    size_t size = 0;
+    const void *body = http_request_body(call->request, &size);
+    int r = index_request_parse(body, size, &request, error);
+    if (r == 0) {
+        r = indexes_check_model(service, request.model, request.version, error);
+    }
+    if (r == 0 && !stores_find(service->stores, request.store, strlen(request.store), error)) {
+        r = -ENOENT;
+    }
+    if (r == 0) {
+        r = make_spec(service->stores, &request, &spec, error);
+    }
+    if (r == 0) {
+        r = retrieval_create(service->retrieval, &spec, ret_info, error);
+    }
+    spec_free_texts(&spec);
+    index_request_done(&request);
+    return r;
+}
+
+void indexes_create(struct call *call)
+{
+    struct error error = {0};
+    struct retrieval_info info = {.dimension = 0};
+    if (create(call, &info, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    call_log(call, "index_created", "index=%s model=%s version=%s job=%s", info.spec.name,
+             info.spec.model, info.spec.version, info.job);
+    indexes_respond(call, 201, &info);
+    retrieval_info_done(&info);
+}
+
+/* ---- looking at them ---- */
+
+void indexes_list(struct call *call)
+{
+    struct retrieval_info *infos = NULL;
+    size_t count = 0;
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    if (retrieval_list(call->service->retrieval, &infos, &count) < 0) {
+        call_respond_status(call, 503, "out of memory, or stopping");
+        return;
+    }
+    buffer_append_text(&body, "{\"indexes\":[");
+    for (size_t i = 0; i < count; i++) {
+        buffer_append_text(&body, i ? ",\n" : "");
+        index_write_json(&body, &infos[i]);
+        retrieval_info_done(&infos[i]);
+    }
+    free(infos);
+    buffer_append_text(&body, "]}\n");
+    call_respond_json(call, 200, &body);
+}
+
+static void respond_now(struct call *call, unsigned status)
+{
+    struct error error = {0};
+    struct retrieval_info info = {.dimension = 0};
+    if (retrieval_get(call->service->retrieval, call->captures[0], &info, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    indexes_respond(call, status, &info);
+    retrieval_info_done(&info);
+}
+
+void indexes_show(struct call *call)
+{
+    respond_now(call, 200);
+}
+
+/* ---- what is done to them ---- */
+
+/* What the store of that index excludes now. */
+static int find_defaults(struct service *service, const char *name, char **ret_lines,
+                         struct error *error)
+{
+    struct retrieval_info info = {.dimension = 0};
+    int r = retrieval_get(service->retrieval, name, &info, error);
+    if (r == 0) {
+        r = info.spec.store ? stores_exclude(service->stores, info.spec.store, ret_lines, error)
+                            : 0; /* the rebuild says that it was imported */
+        retrieval_info_done(&info);
+    }
+    return r;
+}
+
+static int rebuild(struct call *call, struct error *error)
+{
+    struct service *service = call->service;
+    struct rebuild_request request = {.model = ""};
+    cleanup_free char *defaults = NULL;
+    size_t size = 0;
+    const void *body = http_request_body(call->request, &size);
+    int r = rebuild_request_parse(body, size, &request, error);
+    if (r == 0 && request.model[0] != '\0') {
+        r = indexes_check_model(service, request.model, request.version, error);
+    }
+    if (r == 0 && request.exclude_defaults) {
+        r = find_defaults(service, call->captures[0], &defaults, error);
+    }
+    if (r == 0) {
+        struct retrieval_change change = {.model = request.model[0] ? request.model : NULL,
+                                          .version = request.version,
+                                          .exclude_defaults = request.exclude_defaults,
+                                          .defaults = defaults};
+        r = retrieval_rebuild_with(service->retrieval, call->captures[0], &change, error);
+    }
+    if (r == 0) {
+        call_log(call, "index_rebuild", "index=%s model=%s version=%s%s", call->captures[0],
+                 request.model, request.version,
+                 request.exclude_defaults ? " exclude_defaults=yes" : "");
+    }
+    return r;
+}
+
+void indexes_rebuild(struct call *call)
+{
+    struct error error = {0};
+    if (rebuild(call, &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    respond_now(call, 202);
+}
+
+void indexes_remove(struct call *call)
+{
+    struct error error = {0};
+    if (retrieval_remove(call->service->retrieval, call->captures[0], &error) < 0) {
+        call_respond_error(call, &error);
+        return;
+    }
+    search_times_drop(&call->api->search_times, call->captures[0]);
+    call_log(call, "index_removed", "index=%s", call->captures[0]);
+    cleanup_buffer struct buffer empty = BUFFER_INIT;
+    call_respond(call, 204, NULL, &empty, NULL);
+}

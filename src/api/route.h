@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A route, and an interface, which is a table of routes. An interface is a file or a folder with
+ * one `struct interface`, and a row in the list of interfaces of routes.c.
+ */
+#ifndef SITU_API_ROUTE_H
+#define SITU_API_ROUTE_H
+
+#include <stddef.h>
+
+#include "api/call.h"
+
+/* Routes that block run on task threads; each kind has its places, so that none of them keeps the
+ * others out. */
+enum route_task { TASK_NONE, TASK_CONTROL, TASK_LISTING, TASK_TRANSFER };
+
+struct route {
+    const char *method;
+    const char *pattern; /* `*` captures a segment, `**` the rest */
+    /* Accepts the body, or answers the call; on the listener's thread. NULL: the route has none. */
+    void (*accept)(struct call *call);
+    enum route_task task;
+    void (*handle)(struct call *call); /* when the whole body is there */
+};
+
+struct interface {
+    const struct route *routes;
+    size_t route_count;
+};
+
+/* The interface of a table of routes. */
+#define INTERFACE(table)                                                                           \
+    {                                                                                              \
+        .routes = (table), .route_count = sizeof(table) / sizeof(table)[0]                         \
+    }
+
+extern const struct interface infer_interface;
+extern const struct interface v2_interface;
+extern const struct interface jobs_interface;
+extern const struct interface indexes_interface;
+extern const struct interface thumbnails_interface;
+extern const struct interface cache_interface;
+extern const struct interface status_interface;
+extern const struct interface stores_interface;
+extern const struct interface models_interface;
+
+#endif
