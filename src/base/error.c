@@ -76,19 +76,49 @@ static void trim_character(char *text)
     }
 }
 
+static void set_message(struct error *error, const char *format, va_list arguments)
+{
+    int size = vsnprintf(error->message, sizeof error->message, format, arguments);
+    if (size < 0) {
+        error->message[0] = '\0';
+    } else if ((size_t)size >= sizeof error->message) {
+        trim_character(error->message);
+    }
+}
+
 int error_set(struct error *error, enum error_code code, const char *format, ...)
 {
     if (error) {
         va_list arguments;
         va_start(arguments, format);
         error->code = code;
-        int size = vsnprintf(error->message, sizeof error->message, format, arguments);
-        if (size < 0) {
-            error->message[0] = '\0';
-        } else if ((size_t)size >= sizeof error->message) {
+        set_message(error, format, arguments);
+        va_end(arguments);
+    }
+    return error_code_errno(code);
+}
+
+enum error_code error_io_code(int errnum)
+{
+    return errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO;
+}
+
+int error_io(struct error *error, int errnum, const char *format, ...)
+{
+    enum error_code code = error_io_code(errnum);
+    if (error) {
+        char text[128];
+        va_list arguments;
+        va_start(arguments, format);
+        error->code = code;
+        set_message(error, format, arguments);
+        va_end(arguments);
+        size_t length = strlen(error->message);
+        size_t room = sizeof error->message - length;
+        if (snprintf(error->message + length, room, ": %s",
+                     error_text(errnum, text, sizeof text)) >= (int)room) {
             trim_character(error->message);
         }
-        va_end(arguments);
     }
     return error_code_errno(code);
 }

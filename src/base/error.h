@@ -53,6 +53,14 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
  * NULL. */
 int error_memory(struct error *error, const char *what);
 
+/* The same for a system call that failed with `errnum`: "FORMATTED TEXT: the system's text", with
+ * the code of error_io_code(). */
+int error_io(struct error *error, int errnum, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ERROR_NO_SPACE where the disk or the quota is full, otherwise ERROR_IO. */
+enum error_code error_io_code(int errnum);
+
 /* The negative errno of a code: ERROR_NOT_FOUND -> -ENOENT, and so on; 0 for ERROR_NONE. */
 int error_code_errno(enum error_code code);
 

@@ -92,17 +92,9 @@ int whole_file_read(const char *path, size_t limit, struct buffer *out)
     }
 }
 
-static int no_memory(const char *name, struct error *error)
-{
-    return error_set(error, ERROR_MEMORY, "out of memory for %s", name);
-}
-
 static int failed(const char *path, const char *what, int errnum, struct error *error)
 {
-    char text[96];
-    bool full = errnum == ENOSPC || errnum == EDQUOT;
-    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "'%.300s' cannot be %s: %s",
-                     error_file(path), what, error_text(errnum, text, sizeof text));
+    return error_io(error, errnum, "'%.300s' cannot be %s", error_file(path), what);
 }
 
 int whole_file_save(const char *directory, const char *name, const struct buffer *bytes,
@@ -114,7 +106,7 @@ int whole_file_save(const char *directory, const char *name, const struct buffer
     seal_append(&sealed);
     if (buffer_ok(bytes) < 0 || buffer_ok(&sealed) < 0 ||
         asprintf(&path, "%s/%s", directory, name) < 0) {
-        return no_memory(name, error);
+        return error_memory(error, name);
     }
     int r = whole_file_write(path, sealed.data, sealed.size);
     return r < 0 ? failed(path, "written", -r, error) : 0;
@@ -125,7 +117,7 @@ int whole_file_load(const char *directory, const char *name, size_t limit, struc
 {
     cleanup_free char *path = NULL;
     if (asprintf(&path, "%s/%s", directory, name) < 0) {
-        return no_memory(name, error);
+        return error_memory(error, name);
     }
     int r = whole_file_read(path, limit + SEAL_SIZE, out);
     if (r == 0) {
@@ -141,7 +133,7 @@ int whole_file_load(const char *directory, const char *name, size_t limit, struc
             "take the line of blanks at its end away, too)",
             name);
     case -ENOMEM:
-        return no_memory(name, error);
+        return error_memory(error, name);
     case -ENOENT:
         return error_set(error, ERROR_NOT_FOUND, "there is no '%.300s'", error_file(path));
     case -EFBIG:

@@ -359,11 +359,8 @@ static int save_block(struct codes *codes, uint64_t block, struct error *error)
                   sum_image(codes, block, place.chunk->sums[place.at], trailer));
     ssize_t written = pwrite(codes->fd, codes->image, size, (off_t)(block * size));
     if (written < 0 || (size_t)written != size) {
-        char text[96];
-        int errnum = written < 0 ? errno : ENOSPC;
-        return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
-                         "the index's int8 copy cannot be saved: %s",
-                         error_text(errnum, text, sizeof text));
+        return error_io(error, written < 0 ? errno : ENOSPC,
+                        "the index's int8 copy cannot be saved");
     }
     place.chunk->dirty[place.at] = false;
     codes->dirty_blocks--;

@@ -22,10 +22,7 @@ enum { PATH_ROOM = 4096, GENERATION_EMPTY = 1 };
 
 static int failed(struct error *error, const char *deed, int errnum)
 {
-    char text[96];
-    return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
-                     "the index's directory cannot be %s: %s", deed,
-                     error_text(errnum, text, sizeof text));
+    return error_io(error, errnum, "the index's directory cannot be %s", deed);
 }
 
 static int file_path(const char *directory, const char *name, char path[PATH_ROOM],

@@ -17,11 +17,7 @@ enum { HEAD = 16, SUM_AT = 0, SLOT_AT = 4, NUMBER_AT = 8 };
 
 static int failed(struct error *error, const char *deed)
 {
-    int errnum = errno;
-    char text[96];
-    return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
-                     "the index's rows cannot be %s: %s", deed,
-                     error_text(errnum, text, sizeof text));
+    return error_io(error, errno, "the index's rows cannot be %s", deed);
 }
 
 int rows_open(const char *path, uint32_t dimension, uint64_t id, struct rows *ret_rows,

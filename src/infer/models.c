@@ -428,10 +428,7 @@ int models_list(struct models *models, struct model ***ret_models, size_t *ret_c
 
 static int state_error(struct error *error, const char *what, const char *path)
 {
-    char text[64];
-    enum error_code code = errno == ENOSPC || errno == EDQUOT ? ERROR_NO_SPACE : ERROR_IO;
-    return error_set(error, code, "cannot %s %s: %s", what, error_file(path),
-                     error_text(errno, text, sizeof text));
+    return error_io(error, errno, "cannot %s %s", what, error_file(path));
 }
 
 int models_add_prepare(struct models *models, const char *name, char **ret_directory,

@@ -55,10 +55,8 @@ struct job_log {
 
 static int failed(const struct job_log *log, const char *what, int errnum, struct error *error)
 {
-    char text[96];
-    return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
-                     "the job's log '%.200s' cannot be %s: %s", error_file(log->path), what,
-                     error_text(errnum, text, sizeof text));
+    return error_io(error, errnum, "the job's log '%.200s' cannot be %s", error_file(log->path),
+                    what);
 }
 
 static int no_memory(struct error *error)

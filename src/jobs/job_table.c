@@ -8,14 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int jobs_disk_error(const char *path, int errnum, struct error *error)
-{
-    char text[128];
-    bool full = errnum == ENOSPC || errnum == EDQUOT;
-    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "%s: %s", error_file(path),
-                     error_text(errnum, text, sizeof text));
-}
-
 static struct job *find_locked(const struct jobs *jobs, const char *id)
 {
     for (size_t i = 0; i < jobs->count; i++) {

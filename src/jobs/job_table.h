@@ -60,7 +60,4 @@ must_check int jobs_reserve(struct jobs *jobs); /* room for one more; -ENOMEM */
 /* Takes the job, and the table's reference to it, out of the table. False: it was not there. */
 bool jobs_drop(struct jobs *jobs, struct job *job);
 
-/* ERROR_NO_SPACE or ERROR_IO, of a file in the jobs' directory. */
-int jobs_disk_error(const char *path, int errnum, struct error *error);
-
 #endif

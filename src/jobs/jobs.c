@@ -164,14 +164,14 @@ static int scan_entry(struct jobs *jobs, const char *name)
 static int scan(struct jobs *jobs, struct error *error)
 {
     if (mkdir(jobs->directory, 0700) < 0 && errno != EEXIST) {
-        return jobs_disk_error(jobs->directory, errno, error);
+        return error_io(error, errno, "%s", error_file(jobs->directory));
     }
     if (ages_read(jobs->directory, &jobs->ages) < 0) {
         return no_memory(error);
     }
     DIR *directory = opendir(jobs->directory);
     if (!directory) {
-        return jobs_disk_error(jobs->directory, errno, error);
+        return error_io(error, errno, "%s", error_file(jobs->directory));
     }
     int r = 0;
     const struct dirent *entry = NULL;
@@ -181,7 +181,7 @@ static int scan(struct jobs *jobs, struct error *error)
         if (entry) {
             r = scan_entry(jobs, entry->d_name);
         } else if (errno != 0) {
-            r = jobs_disk_error(jobs->directory, errno, error);
+            r = error_io(error, errno, "%s", error_file(jobs->directory));
         }
     } while (r == 0 && entry);
     (void)closedir(directory);
@@ -372,7 +372,7 @@ static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys 
         return no_memory(error);
     }
     if (mkdir(path, 0700) < 0) {
-        return jobs_disk_error(path, errno, error);
+        return error_io(error, errno, "%s", error_file(path));
     }
     struct job_file file = {.spec = job->spec, .roots = job->roots, .state = JOB_WAITING};
     int r = keys ? upload_place(keys, path, error) : 0;
@@ -380,13 +380,13 @@ static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys 
         r = job_file_write(path, &file, error);
     }
     if (r == 0 && rename(path, job->directory) < 0) {
-        r = jobs_disk_error(job->directory, errno, error);
+        r = error_io(error, errno, "%s", error_file(job->directory));
     }
     if (r == 0) {
         r = whole_file_sync_names(jobs->directory);
         if (r < 0) {
             tree_remove(job->directory);
-            return jobs_disk_error(jobs->directory, -r, error);
+            return error_io(error, -r, "%s", error_file(jobs->directory));
         }
         return 0;
     }

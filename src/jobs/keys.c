@@ -26,10 +26,7 @@ static const char feed_within[] = {'\0', 'n'};
 
 static int failed(const char *what, int errnum, struct error *error)
 {
-    char text[96];
-    return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
-                     "the list of names cannot be %s: %s", what,
-                     error_text(errnum, text, sizeof text));
+    return error_io(error, errnum, "the list of names cannot be %s", what);
 }
 
 static int no_memory(struct error *error)

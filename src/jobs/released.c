@@ -16,10 +16,7 @@ enum { FORMAT = 1, FILE_BYTES = 4096 };
 
 static int failed(const char *path, const char *what, int errnum, struct error *error)
 {
-    char text[96];
-    return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
-                     "'%.300s' cannot be %s: %s", error_file(path), what,
-                     error_text(errnum, text, sizeof text));
+    return error_io(error, errnum, "'%.300s' cannot be %s", error_file(path), what);
 }
 
 int released_write(const char *path, const struct released *released, struct error *error)

@@ -23,11 +23,11 @@ static int put_aside(const struct jobs *jobs, const struct job *job, char **ret_
         return error_memory(error, NULL);
     }
     if (rename(job->directory, path) < 0 && errno != ENOENT) {
-        return jobs_disk_error(job->directory, errno, error);
+        return error_io(error, errno, "%s", error_file(job->directory));
     }
     int r = whole_file_sync_names(jobs->directory);
     if (r < 0) { /* removed again by the next call, or by the next start */
-        return jobs_disk_error(jobs->directory, -r, error);
+        return error_io(error, -r, "%s", error_file(jobs->directory));
     }
     *ret_path = take_ptr(path);
     return 0;

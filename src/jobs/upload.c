@@ -71,7 +71,7 @@ int upload_place(struct jobs_keys *keys, const char *directory, struct error *er
         return error_memory(error, NULL);
     }
     if (rename(keys->path, path) < 0) {
-        return jobs_disk_error(path, errno, error);
+        return error_io(error, errno, "%s", error_file(path));
     }
     free(take_ptr(keys->path));
     return 0;

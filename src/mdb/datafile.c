@@ -31,8 +31,6 @@ const char *datafile_error_text(int code, char *buffer, size_t size)
 static enum error_code error_code_of(int code)
 {
     switch (code) {
-    case ENOSPC:
-    case EDQUOT:
     case MDB_MAP_FULL:
         return ERROR_NO_SPACE;
     case ENOMEM:
@@ -43,7 +41,7 @@ static enum error_code error_code_of(int code)
     case MDB_VERSION_MISMATCH:
         return ERROR_MALFORMED;
     default:
-        return ERROR_IO;
+        return error_io_code(code);
     }
 }
 

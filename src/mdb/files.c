@@ -26,9 +26,7 @@ void files_path(const char *directory, const char *name, char ret_path[FILES_PAT
 
 static int failed(struct error *error, const char *what, const char *deed, int errnum)
 {
-    char text[96];
-    return error_set(error, errnum == ENOSPC || errnum == EDQUOT ? ERROR_NO_SPACE : ERROR_IO,
-                     "%s's %s: %s", what, deed, error_text(errnum, text, sizeof text));
+    return error_io(error, errnum, "%s's %s", what, deed);
 }
 
 int files_lock(const char *directory, const char *what, int *ret_fd, struct error *error)

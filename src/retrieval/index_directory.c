@@ -15,10 +15,7 @@
 
 static int failed(const char *path, int errnum, struct error *error)
 {
-    char text[96];
-    bool full = errnum == ENOSPC || errnum == EDQUOT;
-    return error_set(error, full ? ERROR_NO_SPACE : ERROR_IO, "%.300s: %s", error_file(path),
-                     error_text(errnum, text, sizeof text));
+    return error_io(error, errnum, "%.300s", error_file(path));
 }
 
 char *index_directory_path(const char *format, ...)

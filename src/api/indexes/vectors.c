@@ -150,10 +150,7 @@ static void import_gone(struct call *call)
 
 static int disk_error(const char *what, struct error *error)
 {
-    char text[64];
-    enum error_code code = errno == ENOSPC || errno == EDQUOT ? ERROR_NO_SPACE : ERROR_IO;
-    return error_set(error, code, "cannot %s what is sent: %s", what,
-                     error_text(errno, text, sizeof text));
+    return error_io(error, errno, "cannot %s what is sent", what);
 }
 
 /* Before it is kept: a line that is too long need not be waited for. */

@@ -37,12 +37,7 @@ struct package_upload {
 static int write_error(struct error *error, const char *path)
 {
     char text[64];
-    enum error_code code = ERROR_IO;
-    if (errno == ENOSPC || errno == EDQUOT) {
-        code = ERROR_NO_SPACE;
-    } else if (errno == EEXIST) {
-        code = ERROR_MALFORMED;
-    }
+    enum error_code code = errno == EEXIST ? ERROR_MALFORMED : error_io_code(errno);
     return error_set(error, code, "cannot write %.200s of the package: %s", path,
                      error_text(errno, text, sizeof text));
 }

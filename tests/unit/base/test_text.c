@@ -114,6 +114,14 @@ static void a_message_that_fits_is_left_alone(void **state)
     assert_string_equal(error.message, "7 \xc3\xa4");
     assert_int_equal(error.code, ERROR_BUSY);
     assert_int_equal(error_set(NULL, ERROR_BUSY, "x"), -EBUSY);
+    assert_int_equal(error_io(&error, EDQUOT, "'%s' cannot be %s", "a/b", "written"), -ENOSPC);
+    assert_int_equal(error.code, ERROR_NO_SPACE);
+    assert_string_equal(error.message, "'a/b' cannot be written: Disk quota exceeded");
+    assert_int_equal(error_io(&error, -EACCES, "%s", "x"), -EIO);
+    assert_string_equal(error.message, "x: Permission denied");
+    assert_int_equal(error_io(&error, EIO, "%0500d", 1), -EIO);
+    assert_int_equal(strlen(error.message), ERROR_MESSAGE_SIZE - 1);
+    assert_int_equal(error_io(NULL, EIO, "x"), -EIO);
 }
 
 static void a_pool_gives_zeroed_aligned_blocks(void **state)
