@@ -7,8 +7,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "jobs/job_selection.h"
 #include "jobs/job_table.h"
-#include "jobs/selection.h"
 
 struct counter {
     struct job *job;       /* borrowed from its thread */
@@ -39,8 +39,8 @@ static void *counter_thread(void *context)
     struct job *job = counter->job;
     uint64_t selected = 0;
     struct left_out left_out;
-    int r = selection_count(&job->spec, &job->jobs->host, counter->keys_path, &counter->stop,
-                            &selected, &left_out, NULL);
+    int r = job_selection_count(&job->spec, &job->jobs->host, counter->keys_path, &counter->stop,
+                                &selected, &left_out, NULL);
     bool same = !counter->store || store_generation(counter->store) == counter->generation;
     if (r == 0 && same && !atomic_load(&counter->stop)) {
         counter_tell(job, selected, &left_out);

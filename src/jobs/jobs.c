@@ -24,7 +24,7 @@
 #include "jobs/job_file.h"
 #include "jobs/job_table.h"
 #include "jobs/keeper.h"
-#include "jobs/upload.h"
+#include "jobs/keys_upload.h"
 
 enum {
     DEFAULT_SYNC_MS = 50,
@@ -375,7 +375,7 @@ static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys 
         return error_io(error, errno, "%s", error_file(path));
     }
     struct job_file file = {.spec = job->spec, .roots = job->roots, .state = JOB_WAITING};
-    int r = keys ? upload_place(keys, path, error) : 0;
+    int r = keys ? keys_upload_place(keys, path, error) : 0;
     if (r == 0) {
         r = job_file_write(path, &file, error);
     }

@@ -122,14 +122,17 @@ struct jobs_object {
     struct identity identity; /* as seen just now */
 
     /* The host's answer, before jobs_object_done(). */
-    struct buffer line;   /* the result object, without a line feed */
-    enum error_code code; /* ERROR_NONE, or the failure that stands in `line`. ERROR_CANCELLED,
-                           * ERROR_UNAVAILABLE, ERROR_BUSY and ERROR_MEMORY say nothing of the
-                           * object: no line is written, the job pauses by itself with `message` */
+    struct buffer line;               /* the result object, without a line feed */
+    enum error_code code;             /* ERROR_NONE, or the failure that is in `line`. For a code of
+                                       * jobs_code_pauses() no line is written, and the job pauses by itself
+                                       * with `message` */
     char message[ERROR_MESSAGE_SIZE]; /* of these codes */
     uint64_t bytes_read;
     bool cached;
 };
+
+/* A code that says nothing of the object: cancelled, unavailable, busy, memory. */
+bool jobs_code_pauses(enum error_code code);
 
 /* Any thread, and from within run_start, too. The object is the job's again. */
 void jobs_object_done(struct jobs_object *object);

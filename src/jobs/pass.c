@@ -54,7 +54,7 @@ struct pass {
 
     bool listed; /* `item` is the listing's next, not taken yet */
     bool listing_ended;
-    struct item item;
+    struct job_item item;
     bool walked; /* `known_key` is the table's next, not taken yet */
     bool walk_ended;
     const char *known_key; /* borrowed from the walk */
@@ -324,7 +324,7 @@ static int count_known(struct pass *pass, struct error *error)
 /* A line of this object was logged; it is told of when that is synced. */
 static void count_line(struct pass *pass, const struct slot *slot)
 {
-    bool known = slot->kind != ITEM_GONE;
+    bool known = slot->kind != JOB_ITEM_GONE;
     bool failing = known && slot->object.code != ERROR_NONE;
     pass->count.known += (uint64_t)known - (uint64_t)slot->known;
     pass->count.failing += (uint64_t)failing - (uint64_t)slot->failing;
@@ -426,12 +426,12 @@ bool pass_is_restless(const struct pass *pass)
 
 /* ---- the merge ---- */
 
-static int look_at_listing(struct pass *pass, struct selection *selection, struct error *error)
+static int look_at_listing(struct pass *pass, struct job_selection *selection, struct error *error)
 {
     if (pass->listed || pass->listing_ended) {
         return 0;
     }
-    int r = item_next(selection, &pass->item, error);
+    int r = job_item_next(selection, &pass->item, error);
     pass->listed = r > 0;
     pass->listing_ended = r == 0;
     pass->seen += r > 0;
@@ -485,7 +485,7 @@ static int check_there(struct pass *pass, struct error *error)
                                    name);
 }
 
-static int give_gone(struct pass *pass, struct item *ret_item, struct error *error)
+static int give_gone(struct pass *pass, struct job_item *ret_item, struct error *error)
 {
     buffer_clear(&pass->gone);
     buffer_printf(&pass->gone, "%s/%s", pass->job->spec.store, pass->known_key);
@@ -497,7 +497,7 @@ static int give_gone(struct pass *pass, struct item *ret_item, struct error *err
     if (r < 0) {
         return r;
     }
-    ret_item->kind = ITEM_GONE;
+    ret_item->kind = JOB_ITEM_GONE;
     ret_item->known = true;
     ret_item->failing = pass->known_object.state == KNOWN_FAILED;
     ret_item->object = object;
@@ -547,7 +547,7 @@ static bool doze(struct pass *pass, int64_t left_ns)
 
 /* Waits until an object that is to be inferred has settled, as long as there is patience: 1; 0
  * where it is left to the next pass; -ECANCELED. */
-static int await_settled(struct pass *pass, struct item *item)
+static int await_settled(struct pass *pass, struct job_item *item)
 {
     while (!pass->takes_all) {
         struct error ignored;
@@ -570,7 +570,7 @@ static int await_settled(struct pass *pass, struct item *item)
     return 1;
 }
 
-int pass_next(struct pass *pass, struct selection *selection, struct item *ret_item,
+int pass_next(struct pass *pass, struct job_selection *selection, struct job_item *ret_item,
               struct error *error)
 {
     int r = look_at_listing(pass, selection, error);
@@ -593,7 +593,7 @@ int pass_next(struct pass *pass, struct selection *selection, struct item *ret_i
         return r;
     }
     pass->listed = false;
-    if (known && pass->item.kind == ITEM_FAULT && pass->item.fault.code == ERROR_NOT_FOUND &&
+    if (known && pass->item.kind == JOB_ITEM_FAULT && pass->item.fault.code == ERROR_NOT_FOUND &&
         pass->item.key && object.slot != SLOT_LONG) {
         return give_gone(pass, ret_item, error); /* between the listing and the look */
     }
@@ -610,12 +610,12 @@ int pass_next(struct pass *pass, struct selection *selection, struct item *ret_i
     ret_item->known = known;
     ret_item->failing = known && object.state == KNOWN_FAILED;
     if (known && object.trusted && identity_is_same(&object.identity, &pass->item.identity)) {
-        ret_item->kind = ITEM_KNOWN;
+        ret_item->kind = JOB_ITEM_KNOWN;
         return 1;
     }
-    r = ret_item->kind == ITEM_OBJECT ? await_settled(pass, ret_item) : 1;
+    r = ret_item->kind == JOB_ITEM_OBJECT ? await_settled(pass, ret_item) : 1;
     if (r == 0) {
-        ret_item->kind = ITEM_KNOWN; /* for now: no line */
+        ret_item->kind = JOB_ITEM_KNOWN; /* for now: no line */
     }
     return r < 0 ? r : 1;
 }
@@ -629,14 +629,14 @@ static bool is_lasting(const struct slot *slot)
         return false;
     }
     const struct jobs_object *object = &slot->object;
-    return slot->kind == ITEM_FAULT ||
+    return slot->kind == JOB_ITEM_FAULT ||
            store_settles_in_ns(object->store, &object->identity, slot->asked_ns) == 0;
 }
 
 void pass_facts(const struct pass *pass, const struct slot *slot, struct record_facts *facts)
 {
     facts->pass = pass->number;
-    if (slot->kind != ITEM_GONE && is_lasting(slot)) {
+    if (slot->kind != JOB_ITEM_GONE && is_lasting(slot)) {
         facts->has_identity = true;
         facts->identity = slot->object.identity;
     }
@@ -644,7 +644,7 @@ void pass_facts(const struct pass *pass, const struct slot *slot, struct record_
 
 int pass_logged(struct pass *pass, const struct slot *slot, const struct record_facts *facts)
 {
-    int r = apply(pass, key_in(slot->object.object), slot->kind == ITEM_GONE,
+    int r = apply(pass, key_in(slot->object.object), slot->kind == JOB_ITEM_GONE,
                   slot->object.code != ERROR_NONE, facts);
     if (r == 0) {
         count_line(pass, slot);

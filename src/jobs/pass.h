@@ -18,7 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "jobs/item.h"
+#include "jobs/job_item.h"
 #include "jobs/job_log.h"
 #include "jobs/window.h"
 
@@ -41,8 +41,8 @@ uint64_t pass_seen(const struct pass *pass); /* objects listed so far */
 bool pass_is_restless(const struct pass *pass);
 
 /* The next: 1, 0 when the listing and the table are at their end, or a negative errno. */
-must_check int pass_next(struct pass *pass, struct selection *selection, struct item *ret_item,
-                         struct error *error);
+must_check int pass_next(struct pass *pass, struct job_selection *selection,
+                         struct job_item *ret_item, struct error *error);
 
 /* The facts of a slot's line, and then, when it was appended, what the table is to know of it. */
 void pass_facts(const struct pass *pass, const struct slot *slot, struct record_facts *facts);

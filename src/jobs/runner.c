@@ -15,11 +15,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "jobs/counter.h"
-#include "jobs/item.h"
+#include "jobs/job_item.h"
 #include "jobs/job_log.h"
+#include "jobs/job_selection.h"
 #include "jobs/job_table.h"
 #include "jobs/pass.h"
-#include "jobs/selection.h"
 #include "jobs/window.h"
 
 enum {
@@ -30,14 +30,14 @@ enum {
 };
 
 struct runner {
-    struct job *job;              /* borrowed */
-    const struct jobs_host *host; /* borrowed */
-    struct jobs_run *run;         /* owned */
-    struct job_log *log;          /* taken from the job */
-    struct selection *selection;  /* owned */
-    struct pass *pass;            /* owned; NULL: no standing job */
-    struct counter *counter;      /* owned; NULL: none */
-    char *keys_path;              /* owned; NULL: none */
+    struct job *job;                 /* borrowed */
+    const struct jobs_host *host;    /* borrowed */
+    struct jobs_run *run;            /* owned */
+    struct job_log *log;             /* taken from the job */
+    struct job_selection *selection; /* owned */
+    struct pass *pass;               /* owned; NULL: no standing job */
+    struct counter *counter;         /* owned; NULL: none */
+    char *keys_path;                 /* owned; NULL: none */
     bool whole;       /* the run began at the selection's start, so its own count is the count */
     bool first_given; /* the selection's first has been looked at */
     uint64_t listed;  /* names the selection gave */
@@ -140,8 +140,8 @@ static int append_failure(struct runner *runner, struct slot *slot,
     object->code = ERROR_TOO_LARGE;
     buffer_done(&object->line);
     object->line = BUFFER_INIT;
-    item_write_failure(&object->line, object->object, slot->flawed, object->code,
-                       "the answer is longer than a line of a job's results may be");
+    job_item_write_failure(&object->line, object->object, slot->flawed, object->code,
+                           "the answer is longer than a line of a job's results may be");
     int r = buffer_ok(&object->line);
     return r < 0 ? r : job_log_append(runner->log, object->line.data, object->line.size, facts);
 }
@@ -164,8 +164,8 @@ static void append_line(struct runner *runner, struct slot *slot)
     }
     if (object->line.size == 0 && !object->line.failed) { /* the host's omission */
         object->code = object->code == ERROR_NONE ? ERROR_INTERNAL : object->code;
-        item_write_failure(&object->line, object->object, slot->flawed, object->code,
-                           object->message);
+        job_item_write_failure(&object->line, object->object, slot->flawed, object->code,
+                               object->message);
     }
     if (runner->pass) {
         pass_facts(runner->pass, slot, &facts);
@@ -213,7 +213,7 @@ static void take_back(struct runner *runner, unsigned ready)
     for (unsigned i = 0; i < ready; i++) {
         struct slot *slot = window_first(&runner->window);
         const struct jobs_object *object = &slot->object;
-        if (!runner->cut && item_code_pauses(object->code)) {
+        if (!runner->cut && jobs_code_pauses(object->code)) {
             struct error reason;
             (void)error_set(&reason, object->code, "%s",
                             object->message[0] != '\0' ? object->message
@@ -242,15 +242,15 @@ static void count_selection(struct runner *runner)
     (void)pthread_mutex_lock(&job->lock);
     bool known = job->selected_known;
     (void)pthread_mutex_unlock(&job->lock);
-    if (runner->whole && selection_is_last_page(runner->selection, &left)) {
-        struct left_out left_out = selection_left_out(runner->selection);
+    if (runner->whole && job_selection_is_last_page(runner->selection, &left)) {
+        struct left_out left_out = job_selection_left_out(runner->selection);
         counter_tell(job, left + runner->listed, &left_out);
     } else if (!known) {
         runner->counter = counter_new(job, runner->keys_path);
     }
 }
 
-static void put_line(struct runner *runner, const struct item *item)
+static void put_line(struct runner *runner, const struct job_item *item)
 {
     struct slot *slot = window_put(&runner->window, item);
     if (!slot) {
@@ -258,12 +258,12 @@ static void put_line(struct runner *runner, const struct item *item)
         return;
     }
     struct jobs_object *object = &slot->object;
-    if (item->kind == ITEM_GONE) {
-        item_write_gone(&object->line, item->object, item->flawed);
+    if (item->kind == JOB_ITEM_GONE) {
+        job_item_write_gone(&object->line, item->object, item->flawed);
     } else {
         object->code = item->fault.code != ERROR_NONE ? item->fault.code : ERROR_MALFORMED;
-        item_write_failure(&object->line, item->object, item->flawed, object->code,
-                           item->fault.message);
+        job_item_write_failure(&object->line, item->object, item->flawed, object->code,
+                               item->fault.message);
     }
     window_mark_back(slot);
 }
@@ -274,7 +274,7 @@ static void mark_unsaved(struct job *job)
     job->unsaved = true;
 }
 
-static int meet_store(struct runner *runner, const struct item *item, struct error *error)
+static int meet_store(struct runner *runner, const struct job_item *item, struct error *error)
 {
     bool is_new = false;
     int r = roots_meet(&runner->job->roots, item->object, item->store, &is_new, error);
@@ -287,10 +287,10 @@ static int meet_store(struct runner *runner, const struct item *item, struct err
 /* Takes the selection's next. The window has room. */
 static void take_next(struct runner *runner)
 {
-    struct item item;
+    struct job_item item;
     struct error error = {.code = ERROR_NONE};
     int r = runner->pass ? pass_next(runner->pass, runner->selection, &item, &error)
-                         : item_next(runner->selection, &item, &error);
+                         : job_item_next(runner->selection, &item, &error);
     if (r == -ECANCELED) {
         return; /* there is a wish, and look_around() will see it */
     }
@@ -308,12 +308,12 @@ static void take_next(struct runner *runner)
     }
     runner->listed = runner->pass ? pass_seen(runner->pass) : runner->listed + 1;
     count_selection(runner);
-    if (item.kind == ITEM_OBJECT) {
+    if (item.kind == JOB_ITEM_OBJECT) {
         runner->prepared = window_put(&runner->window, &item);
         if (!runner->prepared) {
             stop_for_memory(runner);
         }
-    } else if (item.kind != ITEM_KNOWN && !is_gone(runner, item.fault.code)) {
+    } else if (item.kind != JOB_ITEM_KNOWN && !is_gone(runner, item.fault.code)) {
         put_line(runner, &item);
     }
 }
@@ -471,10 +471,10 @@ static int begin_selection(struct runner *runner, struct error *error)
         after = slash ? slash + 1 : NULL;
     }
     runner->whole = !after && position == 0;
-    int r = selection_new(&job->spec, runner->host, runner->keys_path, after, position,
-                          &runner->selection, error);
+    int r = job_selection_new(&job->spec, runner->host, runner->keys_path, after, position,
+                              &runner->selection, error);
     if (r == 0) {
-        selection_stop_on(runner->selection, &job->halting);
+        job_selection_stop_on(runner->selection, &job->halting);
     }
     return r;
 }
@@ -529,7 +529,7 @@ static void settle_count(struct runner *runner)
     job_log_totals(runner->log, &totals);
     (void)pthread_mutex_lock(&job->lock);
     struct left_out left_out =
-        runner->whole ? selection_left_out(runner->selection) : job->left_out;
+        runner->whole ? job_selection_left_out(runner->selection) : job->left_out;
     uint64_t selected = runner->whole ? runner->listed : job->selected;
     bool known = runner->whole || job->selected_known;
     (void)pthread_mutex_unlock(&job->lock);
@@ -587,7 +587,7 @@ static void runner_free(struct runner *runner)
         runner->host->run_free(runner->run);
     }
     counter_free(runner->counter);
-    selection_free(runner->selection);
+    job_selection_free(runner->selection);
     pass_free(runner->pass);
     if (runner->log) {
         job_log_release(runner->job);

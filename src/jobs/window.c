@@ -46,7 +46,7 @@ void window_look(const struct window *window, struct window_look *ret_look)
                                      .returns = window->returns};
 }
 
-struct slot *window_put(struct window *window, const struct item *item)
+struct slot *window_put(struct window *window, const struct job_item *item)
 {
     struct slot *slot = slot_at(window, window->count);
     struct jobs_object *object = &slot->object;

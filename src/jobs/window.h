@@ -15,15 +15,15 @@
 
 #include "base/buffer.h"
 #include "base/limits.h"
-#include "jobs/item.h"
+#include "jobs/job_item.h"
 #include "jobs/jobs.h"
 
 struct slot {
     struct jobs_object object; /* first: it is what comes back */
     struct window *window;     /* borrowed */
-    enum item_kind kind;
+    enum job_item_kind kind;
     bool flawed;
-    bool known; /* as in struct item, both */
+    bool known; /* as in struct job_item, both */
     bool failing;
     struct buffer name;  /* "STORE/KEY" with its NUL; object.object points here */
     uint64_t size_bytes; /* as it counts in flight */
@@ -59,7 +59,7 @@ void window_look(const struct window *window, struct window_look *ret_look);
 
 /* Fills the slot behind the last with an item; there is room. NULL: no memory. It counts, and is
  * neither in flight nor back. */
-struct slot *window_put(struct window *window, const struct item *item);
+struct slot *window_put(struct window *window, const struct job_item *item);
 void window_drop_last(struct window *window);
 struct slot *window_first(struct window *window);
 void window_drop_first(struct window *window);

@@ -75,12 +75,6 @@ static struct store *find_store(void *context, const char *name, size_t length, 
 /* ---- objects ---- */
 
 /* These tell of the array, not of the object: the job asks again later. */
-static bool is_of_the_array(enum error_code code)
-{
-    return code == ERROR_CANCELLED || code == ERROR_UNAVAILABLE || code == ERROR_BUSY ||
-           code == ERROR_MEMORY;
-}
-
 static void set_trouble(struct jobs_object *object, const struct error *error)
 {
     object->code = error->code;
@@ -93,7 +87,7 @@ static void write_outcome(struct jobs_run *run, struct infer_item *item, struct 
     struct error memory = {0};
     object->bytes_read = item->read_bytes;
     object->cached = item->cached;
-    if (is_of_the_array(item->error.code)) {
+    if (jobs_code_pauses(item->error.code)) {
         set_trouble(object, &item->error);
         return;
     }

@@ -5,8 +5,8 @@
  * name has a NUL. A writer or reader is used by one thread at a time; several readers may have one
  * file.
  */
-#ifndef SITU_JOBS_KEYS_H
-#define SITU_JOBS_KEYS_H
+#ifndef SITU_JOBS_KEYS_FILE_H
+#define SITU_JOBS_KEYS_FILE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -4,19 +4,19 @@
  * glob are dropped when it comes; so what is held is a page, however many keys there are. Names of
  * a list are looked at one by one, and one that is no object is given with its fault.
  */
-#include "jobs/selection.h"
+#include "jobs/job_selection.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/buffer.h"
-#include "jobs/keys.h"
+#include "jobs/keys_file.h"
 #include "store/exclusion.h"
 #include "store/glob.h"
 
 enum { OBJECT_ROOM = LIMIT_STORE_NAME + 1 + LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYTES + 1 };
 
-struct selection {
+struct job_selection {
     struct jobs_host host;
     const atomic_bool *stop; /* borrowed; NULL: none */
     struct buffer object;    /* what was given last, with its NUL */
@@ -48,7 +48,7 @@ static bool begins_with(const char *text, const char *head)
     return strncmp(text, head, strlen(head)) == 0;
 }
 
-static bool is_stopped(const struct selection *selection)
+static bool is_stopped(const struct job_selection *selection)
 {
     return selection->stop && atomic_load(selection->stop);
 }
@@ -56,7 +56,7 @@ static bool is_stopped(const struct selection *selection)
 /* ---- the beginning ---- */
 
 /* A glob of whole keys may say more of their beginning than the prefix does. */
-static int take_prefix(struct selection *selection, const char *prefix, struct error *error)
+static int take_prefix(struct job_selection *selection, const char *prefix, struct error *error)
 {
     const char *head = selection->glob ? glob_head(selection->glob) : "";
     bool narrows = begins_with(head, prefix);
@@ -70,7 +70,7 @@ static int take_prefix(struct selection *selection, const char *prefix, struct e
     return 0;
 }
 
-static int begin_listing(struct selection *selection, const struct job_spec *spec,
+static int begin_listing(struct job_selection *selection, const struct job_spec *spec,
                          const char *after, struct error *error)
 {
     if (!spec->store) {
@@ -96,12 +96,12 @@ static int begin_listing(struct selection *selection, const struct job_spec *spe
     return r;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the seam of selection.h. */
-int selection_new(const struct job_spec *spec, const struct jobs_host *host, const char *keys_path,
-                  const char *after, uint64_t position, struct selection **ret_selection,
-                  struct error *error)
+/* NOLINTNEXTLINE(readability-function-size): the seam of job_selection.h. */
+int job_selection_new(const struct job_spec *spec, const struct jobs_host *host,
+                      const char *keys_path, const char *after, uint64_t position,
+                      struct job_selection **ret_selection, struct error *error)
 {
-    struct selection *selection = calloc(1, sizeof *selection);
+    struct job_selection *selection = calloc(1, sizeof *selection);
     if (!selection) {
         return no_memory(error);
     }
@@ -117,14 +117,14 @@ int selection_new(const struct job_spec *spec, const struct jobs_host *host, con
                       : begin_listing(selection, spec, after, error);
     }
     if (r < 0) {
-        selection_free(selection);
+        job_selection_free(selection);
         return r;
     }
     *ret_selection = selection;
     return 0;
 }
 
-void selection_free(struct selection *selection)
+void job_selection_free(struct job_selection *selection)
 {
     if (!selection) {
         return;
@@ -140,7 +140,7 @@ void selection_free(struct selection *selection)
     free(selection);
 }
 
-void selection_stop_on(struct selection *selection, const atomic_bool *stop)
+void job_selection_stop_on(struct job_selection *selection, const atomic_bool *stop)
 {
     selection->stop = stop;
 }
@@ -148,7 +148,7 @@ void selection_stop_on(struct selection *selection, const atomic_bool *stop)
 /* ---- the names ---- */
 
 /* STORE/KEY, or the name alone; and where in it the name is. */
-static int put_object(struct selection *selection, const char *name, const char **ret_object,
+static int put_object(struct job_selection *selection, const char *name, const char **ret_object,
                       const char **ret_name, struct error *error)
 {
     struct buffer *object = &selection->object;
@@ -190,7 +190,7 @@ static void judge_unlisted(struct selected *selected, int errnum)
 /* ---- a listing ---- */
 
 /* Drops what does not match. */
-static void sift(struct selection *selection)
+static void sift(struct job_selection *selection)
 {
     struct store_page *page = &selection->page;
     size_t kept = 0;
@@ -203,7 +203,7 @@ static void sift(struct selection *selection)
     page->count = selection->glob ? kept : page->count;
 }
 
-static int next_page(struct selection *selection, struct error *error)
+static int next_page(struct job_selection *selection, struct error *error)
 {
     struct store_page page;
     struct store_list_query query = {.prefix = selection->prefix,
@@ -236,7 +236,7 @@ static int next_page(struct selection *selection, struct error *error)
 }
 
 /* An entry is at `index`: 1, or 0 at the end. */
-static int have_entry(struct selection *selection, struct error *error)
+static int have_entry(struct job_selection *selection, struct error *error)
 {
     while (!selection->started ||
            (selection->index == selection->page.count && selection->page.more)) {
@@ -251,7 +251,7 @@ static int have_entry(struct selection *selection, struct error *error)
     return selection->index < selection->page.count;
 }
 
-static int next_listed(struct selection *selection, struct selected *ret_selected,
+static int next_listed(struct job_selection *selection, struct selected *ret_selected,
                        struct error *error)
 {
     struct selected selected = {0};
@@ -282,7 +282,7 @@ static int next_listed(struct selection *selection, struct selected *ret_selecte
 /* ---- a list of names ---- */
 
 /* Finds the store of a name, which it may begin with itself. */
-static void find_object(const struct selection *selection, struct selected *selected)
+static void find_object(const struct job_selection *selection, struct selected *selected)
 {
     const char *slash = selection->store_name ? selected->object + strlen(selection->store_name)
                                               : strchr(selected->object, '/');
@@ -299,7 +299,7 @@ static void find_object(const struct selection *selection, struct selected *sele
     }
 }
 
-static int next_named(struct selection *selection, struct selected *ret_selected,
+static int next_named(struct job_selection *selection, struct selected *ret_selected,
                       struct error *error)
 {
     struct selected selected = {0};
@@ -318,7 +318,8 @@ static int next_named(struct selection *selection, struct selected *ret_selected
     return 1;
 }
 
-int selection_next(struct selection *selection, struct selected *ret_selected, struct error *error)
+int job_selection_next(struct job_selection *selection, struct selected *ret_selected,
+                       struct error *error)
 {
     if (is_stopped(selection)) {
         return -ECANCELED;
@@ -327,12 +328,12 @@ int selection_next(struct selection *selection, struct selected *ret_selected, s
                            : next_listed(selection, ret_selected, error);
 }
 
-struct left_out selection_left_out(const struct selection *selection)
+struct left_out job_selection_left_out(const struct job_selection *selection)
 {
     return left_out_of(&selection->left_out);
 }
 
-bool selection_is_last_page(const struct selection *selection, uint64_t *ret_left)
+bool job_selection_is_last_page(const struct job_selection *selection, uint64_t *ret_left)
 {
     if (selection->keys) {
         return keys_reader_is_last(selection->keys, ret_left);
@@ -344,30 +345,30 @@ bool selection_is_last_page(const struct selection *selection, uint64_t *ret_lef
     return true;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the seam of selection.h. */
-int selection_count(const struct job_spec *spec, const struct jobs_host *host,
-                    const char *keys_path, const atomic_bool *stop, uint64_t *ret_count,
-                    struct left_out *ret_left_out, struct error *error)
+/* NOLINTNEXTLINE(readability-function-size): the seam of job_selection.h. */
+int job_selection_count(const struct job_spec *spec, const struct jobs_host *host,
+                        const char *keys_path, const atomic_bool *stop, uint64_t *ret_count,
+                        struct left_out *ret_left_out, struct error *error)
 {
-    struct selection *selection = NULL;
+    struct job_selection *selection = NULL;
     uint64_t count = 0;
     int r = keys_path ? keys_count(keys_path, stop, ret_count, error)
-                      : selection_new(spec, host, NULL, NULL, 0, &selection, error);
+                      : job_selection_new(spec, host, NULL, NULL, 0, &selection, error);
     if (r == 0 && keys_path) {
         *ret_left_out = (struct left_out){.skipped = 0};
     }
     if (!selection) {
         return r;
     }
-    selection_stop_on(selection, stop);
+    job_selection_stop_on(selection, stop);
     while ((r = have_entry(selection, error)) > 0) {
         count += selection->page.count - selection->index;
         selection->index = selection->page.count;
     }
     if (r == 0) {
         *ret_count = count;
-        *ret_left_out = selection_left_out(selection);
+        *ret_left_out = job_selection_left_out(selection);
     }
-    selection_free(selection);
+    job_selection_free(selection);
     return r;
 }

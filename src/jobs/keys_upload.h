@@ -2,8 +2,8 @@
  *
  * The one thing that the table does with an uploaded list of names: see struct jobs_keys.
  */
-#ifndef SITU_JOBS_UPLOAD_H
-#define SITU_JOBS_UPLOAD_H
+#ifndef SITU_JOBS_KEYS_UPLOAD_H
+#define SITU_JOBS_KEYS_UPLOAD_H
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -12,6 +12,7 @@ struct jobs_keys;
 
 /* Completes the list and puts it into the job's directory, which the caller syncs. The list's own
  * errors, ERROR_NO_SPACE, ERROR_IO. */
-must_check int upload_place(struct jobs_keys *keys, const char *directory, struct error *error);
+must_check int keys_upload_place(struct jobs_keys *keys, const char *directory,
+                                 struct error *error);
 
 #endif

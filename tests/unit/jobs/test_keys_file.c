@@ -17,7 +17,7 @@
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "disk_fixture.h"
-#include "jobs/keys.h"
+#include "jobs/keys_file.h"
 
 enum { NAME_BYTES = LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1 };
 

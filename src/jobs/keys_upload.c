@@ -11,8 +11,8 @@
 #include <sys/random.h>
 
 #include "jobs/job_table.h"
-#include "jobs/keys.h"
-#include "jobs/upload.h"
+#include "jobs/keys_file.h"
+#include "jobs/keys_upload.h"
 
 struct jobs_keys {
     char *path; /* owned; `.new-*`, so that the next start deletes it; NULL: it was taken over */
@@ -59,7 +59,7 @@ int jobs_keys_add(struct jobs_keys *keys, const char *name, struct error *error)
     return keys_writer_add(keys->writer, name, error);
 }
 
-int upload_place(struct jobs_keys *keys, const char *directory, struct error *error)
+int keys_upload_place(struct jobs_keys *keys, const char *directory, struct error *error)
 {
     cleanup_free char *path = NULL;
     int r = keys_writer_finish(keys->writer, error);

@@ -3,7 +3,7 @@
  * A list of names in a file. What is written is bounded by lines, so a reader needs no more memory
  * than its one buffer, and passes over a million names as fast as it finds line feeds.
  */
-#include "jobs/keys.h"
+#include "jobs/keys_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

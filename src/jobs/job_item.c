@@ -2,7 +2,7 @@
  *
  * The next object of a selection, with its identity, and the lines of those that are none.
  */
-#include "jobs/item.h"
+#include "jobs/job_item.h"
 
 #include <string.h>
 
@@ -10,13 +10,13 @@
 #include "base/json.h"
 #include "data/object_name.h"
 
-bool item_code_pauses(enum error_code code)
+bool jobs_code_pauses(enum error_code code)
 {
     return code == ERROR_CANCELLED || code == ERROR_UNAVAILABLE || code == ERROR_BUSY ||
            code == ERROR_MEMORY;
 }
 
-int item_look(struct item *item, struct error *error)
+int item_look(struct job_item *item, struct error *error)
 {
     struct object_state state;
     int r = store_stat(item->store, item->key, &state, error);
@@ -27,10 +27,10 @@ int item_look(struct item *item, struct error *error)
     return r;
 }
 
-int item_next(struct selection *selection, struct item *ret_item, struct error *error)
+int job_item_next(struct job_selection *selection, struct job_item *ret_item, struct error *error)
 {
     struct selected selected;
-    int r = selection_next(selection, &selected, error);
+    int r = job_selection_next(selection, &selected, error);
     if (r <= 0) {
         return r;
     }
@@ -43,20 +43,20 @@ int item_next(struct selection *selection, struct item *ret_item, struct error *
     ret_item->identity = (struct identity){0};
     ret_item->size_bytes = 0;
     if (!selected.key) {
-        ret_item->kind = ITEM_FAULT;
+        ret_item->kind = JOB_ITEM_FAULT;
         ret_item->fault = selected.fault;
         return 1;
     }
-    ret_item->kind = ITEM_OBJECT;
+    ret_item->kind = JOB_ITEM_OBJECT;
     r = item_look(ret_item, &ret_item->fault);
     if (r < 0) {
-        if (item_code_pauses(ret_item->fault.code)) {
+        if (jobs_code_pauses(ret_item->fault.code)) {
             if (error) {
                 *error = ret_item->fault;
             }
             return error_code_errno(ret_item->fault.code);
         }
-        ret_item->kind = ITEM_FAULT;
+        ret_item->kind = JOB_ITEM_FAULT;
     }
     return 1;
 }
@@ -81,14 +81,14 @@ static void write_name(struct buffer *out, const char *object, bool flawed)
     buffer_append_text(out, strcmp(text, object) != 0 ? ",\"encoded\":true" : "");
 }
 
-void item_write_gone(struct buffer *out, const char *object, bool flawed)
+void job_item_write_gone(struct buffer *out, const char *object, bool flawed)
 {
     write_name(out, object, flawed);
     buffer_append_text(out, ",\"gone\":true}");
 }
 
-void item_write_failure(struct buffer *out, const char *object, bool flawed, enum error_code code,
-                        const char *message)
+void job_item_write_failure(struct buffer *out, const char *object, bool flawed,
+                            enum error_code code, const char *message)
 {
     write_name(out, object, flawed);
     buffer_printf(out, ",\"error\":{\"code\":\"%s\",\"message\":", error_code_name(code));

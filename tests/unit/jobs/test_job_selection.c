@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "disk_fixture.h"
-#include "jobs/selection.h"
+#include "jobs/job_selection.h"
 
 /* ---- a store that has as many keys as are wanted, and fails when it is told to ---- */
 
@@ -144,11 +144,11 @@ static void fill(struct stores *stores, unsigned count)
     }
 }
 
-static struct selection *begin(struct stores *stores, const struct job_spec *spec,
-                               const char *after)
+static struct job_selection *begin(struct stores *stores, const struct job_spec *spec,
+                                   const char *after)
 {
-    struct selection *selection;
-    assert_int_equal(selection_new(spec, &stores->host, NULL, after, 0, &selection, NULL), 0);
+    struct job_selection *selection;
+    assert_int_equal(job_selection_new(spec, &stores->host, NULL, after, 0, &selection, NULL), 0);
     return selection;
 }
 
@@ -156,14 +156,14 @@ static struct selection *begin(struct stores *stores, const struct job_spec *spe
 static char *all_keys(struct stores *stores, const struct job_spec *spec, const char *after,
                       uint64_t *ret_count)
 {
-    struct selection *selection = begin(stores, spec, after);
+    struct job_selection *selection = begin(stores, spec, after);
     struct buffer keys = BUFFER_INIT;
     struct selected selected;
     uint64_t count = 0;
     uint64_t left = 0;
     bool last = false;
     int r;
-    while ((r = selection_next(selection, &selected, NULL)) > 0) {
+    while ((r = job_selection_next(selection, &selected, NULL)) > 0) {
         assert_int_equal(selected.fault.code, ERROR_NONE);
         assert_false(selected.flawed);
         assert_true(selected.store == stores->mem);
@@ -175,14 +175,14 @@ static char *all_keys(struct stores *stores, const struct job_spec *spec, const 
         assert_true(!last || left > 0);
         uint64_t before = left;
         bool was_last = last;
-        last = selection_is_last_page(selection, &left);
+        last = job_selection_is_last_page(selection, &left);
         assert_true(!was_last || (last && left == before - 1));
     }
     assert_int_equal(r, 0);
-    assert_int_equal(selection_next(selection, &selected, NULL), 0);
-    assert_true(selection_is_last_page(selection, &left));
+    assert_int_equal(job_selection_next(selection, &selected, NULL), 0);
+    assert_true(job_selection_is_last_page(selection, &left));
     assert_int_equal(left, 0);
-    selection_free(selection);
+    job_selection_free(selection);
     *ret_count = count;
     char *text = strdup(buffer_text(&keys));
     buffer_done(&keys);
@@ -201,8 +201,8 @@ static void selects(struct stores *stores, const char *prefix, const char *glob,
     if (wanted_keys) {
         assert_string_equal(keys, wanted_keys);
     }
-    assert_int_equal(selection_count(&spec, &stores->host, NULL, NULL, &counted, &skipped, NULL),
-                     0);
+    assert_int_equal(
+        job_selection_count(&spec, &stores->host, NULL, NULL, &counted, &skipped, NULL), 0);
     assert_int_equal(counted, wanted);
     free(keys);
 }
@@ -235,17 +235,18 @@ static void files_of_no_image_are_counted(void **state)
     struct job_spec spec = spec_of("mem", "a/", "*.jpg");
     uint64_t count;
     struct left_out skipped;
-    assert_int_equal(selection_count(&spec, &stores->host, NULL, NULL, &count, &skipped, NULL), 0);
+    assert_int_equal(job_selection_count(&spec, &stores->host, NULL, NULL, &count, &skipped, NULL),
+                     0);
     assert_int_equal(count, 1000);
     assert_int_equal(skipped.skipped, 1000);
-    struct selection *selection = begin(stores, &spec, NULL);
+    struct job_selection *selection = begin(stores, &spec, NULL);
     struct selected selected;
-    assert_int_equal(selection_left_out(selection).skipped, 0);
-    while (selection_next(selection, &selected, NULL) > 0) {
+    assert_int_equal(job_selection_left_out(selection).skipped, 0);
+    while (job_selection_next(selection, &selected, NULL) > 0) {
     }
-    assert_int_equal(selection_left_out(selection).skipped, 1000);
-    selection_free(selection);
-    selection_free(NULL);
+    assert_int_equal(job_selection_left_out(selection).skipped, 1000);
+    job_selection_free(selection);
+    job_selection_free(NULL);
 }
 
 static void a_listing_goes_on_behind_any_key(void **state)
@@ -290,21 +291,21 @@ static void the_beginning_of_a_glob_narrows_the_listing(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct job_spec spec = spec_of("fake", cases[i][0], cases[i][1]);
-        struct selection *selection = begin(stores, &spec, NULL);
-        assert_int_equal(selection_next(selection, &selected, NULL), 0);
+        struct job_selection *selection = begin(stores, &spec, NULL);
+        assert_int_equal(job_selection_next(selection, &selected, NULL), 0);
         assert_string_equal(stores->fake.prefix, cases[i][2]);
-        selection_free(selection);
+        job_selection_free(selection);
     }
     /* No key begins with both: nothing needs to be listed. */
     unsigned lists = stores->fake.lists;
     uint64_t left = 1;
     struct job_spec spec = spec_of("fake", "2024/", "2023/*");
-    struct selection *selection = begin(stores, &spec, NULL);
-    assert_int_equal(selection_next(selection, &selected, NULL), 0);
-    assert_true(selection_is_last_page(selection, &left));
+    struct job_selection *selection = begin(stores, &spec, NULL);
+    assert_int_equal(job_selection_next(selection, &selected, NULL), 0);
+    assert_true(job_selection_is_last_page(selection, &left));
     assert_int_equal(left, 0);
     assert_int_equal(stores->fake.lists, lists);
-    selection_free(selection);
+    job_selection_free(selection);
 }
 
 static void names_that_are_no_keys_come_with_their_fault(void **state)
@@ -315,9 +316,9 @@ static void names_that_are_no_keys_come_with_their_fault(void **state)
     stores->fake.count = 2500;
     stores->fake.flawed = 10;
     struct job_spec spec = spec_of("fake", "", "0*.jpg");
-    struct selection *selection = begin(stores, &spec, NULL);
+    struct job_selection *selection = begin(stores, &spec, NULL);
     for (uint32_t i = 0; i < 2500; i++) {
-        assert_int_equal(selection_next(selection, &selected, NULL), 1);
+        assert_int_equal(job_selection_next(selection, &selected, NULL), 1);
         fake_key(&stores->fake, i, wanted + 5);
         assert_string_equal(selected.object, wanted);
         assert_int_equal(selected.flawed, i % 10 == 9);
@@ -325,13 +326,13 @@ static void names_that_are_no_keys_come_with_their_fault(void **state)
         assert_int_equal(selected.key == NULL, i % 10 == 9);
         assert_int_equal(selected.store == NULL, i % 10 == 9);
     }
-    assert_int_equal(selection_next(selection, &selected, NULL), 0);
-    selection_free(selection);
+    assert_int_equal(job_selection_next(selection, &selected, NULL), 0);
+    job_selection_free(selection);
 
     selection = begin(stores, &spec, "00001009\xe9.jpg"); /* which may be the last one, too */
-    assert_int_equal(selection_next(selection, &selected, NULL), 1);
+    assert_int_equal(job_selection_next(selection, &selected, NULL), 1);
     assert_string_equal(selected.object, "fake/00001010.jpg");
-    selection_free(selection);
+    job_selection_free(selection);
 }
 
 static void a_listing_that_fails_may_be_asked_again(void **state)
@@ -343,12 +344,12 @@ static void a_listing_that_fails_may_be_asked_again(void **state)
     stores->fake.fail_from = 2000;
     stores->fake.failures = 3;
     struct job_spec spec = spec_of("fake", "", NULL);
-    struct selection *selection = begin(stores, &spec, NULL);
+    struct job_selection *selection = begin(stores, &spec, NULL);
     unsigned failures = 0;
     uint32_t next = 0;
     for (;;) {
         struct error error = {0};
-        int r = selection_next(selection, &selected, &error);
+        int r = job_selection_next(selection, &selected, &error);
         if (r == 0) {
             break;
         }
@@ -364,7 +365,7 @@ static void a_listing_that_fails_may_be_asked_again(void **state)
     }
     assert_int_equal(next, 5000);
     assert_int_equal(failures, 3);
-    selection_free(selection);
+    job_selection_free(selection);
 }
 
 static void a_flag_stops_a_long_listing(void **state)
@@ -377,46 +378,46 @@ static void a_flag_stops_a_long_listing(void **state)
     atomic_init(&stop, true);
     stores->fake.count = 5000;
     struct job_spec spec = spec_of("fake", "", NULL);
-    assert_int_equal(selection_count(&spec, &stores->host, NULL, &stop, &count, &skipped, NULL),
+    assert_int_equal(job_selection_count(&spec, &stores->host, NULL, &stop, &count, &skipped, NULL),
                      -ECANCELED);
-    struct selection *selection = begin(stores, &spec, NULL);
-    selection_stop_on(selection, &stop);
-    assert_int_equal(selection_next(selection, &selected, NULL), -ECANCELED);
+    struct job_selection *selection = begin(stores, &spec, NULL);
+    job_selection_stop_on(selection, &stop);
+    assert_int_equal(job_selection_next(selection, &selected, NULL), -ECANCELED);
     atomic_store(&stop, false);
-    assert_int_equal(selection_next(selection, &selected, NULL), 1);
+    assert_int_equal(job_selection_next(selection, &selected, NULL), 1);
     assert_string_equal(selected.key, "00000000.jpg");
-    selection_free(selection);
+    job_selection_free(selection);
 }
 
 static void what_cannot_be_selected_is_told(void **state)
 {
     struct stores *stores = *state;
-    struct selection *selection;
+    struct job_selection *selection;
     struct error error = {0};
     uint64_t count;
     struct left_out skipped;
     struct job_spec spec = spec_of("nowhere", "", NULL);
-    assert_int_equal(selection_new(&spec, &stores->host, NULL, NULL, 0, &selection, &error),
+    assert_int_equal(job_selection_new(&spec, &stores->host, NULL, NULL, 0, &selection, &error),
                      error_code_errno(ERROR_NOT_FOUND));
     assert_int_equal(error.code, ERROR_NOT_FOUND);
     spec = spec_of("mem", "", "");
-    assert_int_equal(selection_new(&spec, &stores->host, NULL, NULL, 0, &selection, &error),
+    assert_int_equal(job_selection_new(&spec, &stores->host, NULL, NULL, 0, &selection, &error),
                      error_code_errno(ERROR_MALFORMED));
     spec = spec_of(NULL, "", NULL);
-    assert_int_equal(selection_new(&spec, &stores->host, NULL, NULL, 0, &selection, &error),
+    assert_int_equal(job_selection_new(&spec, &stores->host, NULL, NULL, 0, &selection, &error),
                      error_code_errno(ERROR_MALFORMED));
-    assert_int_equal(selection_count(&spec, &stores->host, "/tmp/situ-jobs-no-such-file", NULL,
-                                     &count, &skipped, &error),
+    assert_int_equal(job_selection_count(&spec, &stores->host, "/tmp/situ-jobs-no-such-file", NULL,
+                                         &count, &skipped, &error),
                      error_code_errno(ERROR_IO));
 }
 
 /* ---- lists of names ---- */
 
-static void next_is(struct selection *selection, const char *object, const char *key,
+static void next_is(struct job_selection *selection, const char *object, const char *key,
                     enum error_code code, bool flawed)
 {
     struct selected selected;
-    assert_int_equal(selection_next(selection, &selected, NULL), 1);
+    assert_int_equal(job_selection_next(selection, &selected, NULL), 1);
     assert_string_equal(selected.object, object);
     assert_int_equal(selected.fault.code, code);
     assert_int_equal(selected.flawed, flawed);
@@ -430,18 +431,18 @@ static void next_is(struct selection *selection, const char *object, const char 
     }
 }
 
-static struct selection *begin_list(struct stores *stores, const char *store, const char *names,
-                                    uint64_t position)
+static struct job_selection *begin_list(struct stores *stores, const char *store, const char *names,
+                                        uint64_t position)
 {
-    struct selection *selection;
+    struct job_selection *selection;
     struct job_spec spec = spec_of(store, "", NULL);
     spec.has_keys = true;
     if (names) {
         disk_write(stores->disk->path, names, strlen(names));
     }
-    assert_int_equal(
-        selection_new(&spec, &stores->host, stores->disk->path, NULL, position, &selection, NULL),
-        0);
+    assert_int_equal(job_selection_new(&spec, &stores->host, stores->disk->path, NULL, position,
+                                       &selection, NULL),
+                     0);
     return selection;
 }
 
@@ -449,14 +450,15 @@ static void names_with_their_store(void **state)
 {
     struct stores *stores = *state;
     struct selected selected;
-    struct selection *selection = begin_list(stores, NULL,
-                                             "mem/b.jpg\nfake/a/x.txt\nnowhere/a\nnoslash\nmem/\n"
-                                             "mem//a\nmem/../a\nmem/caf\xe9\n\xff/a\n\xff\n/a\n"
-                                             "mem/b.jpg\n",
-                                             0);
+    struct job_selection *selection =
+        begin_list(stores, NULL,
+                   "mem/b.jpg\nfake/a/x.txt\nnowhere/a\nnoslash\nmem/\n"
+                   "mem//a\nmem/../a\nmem/caf\xe9\n\xff/a\n\xff\n/a\n"
+                   "mem/b.jpg\n",
+                   0);
     uint64_t left;
     next_is(selection, "mem/b.jpg", "b.jpg", ERROR_NONE, false);
-    assert_true(selection_is_last_page(selection, &left));
+    assert_true(job_selection_is_last_page(selection, &left));
     assert_int_equal(left, 11);
     next_is(selection, "fake/a/x.txt", "a/x.txt", ERROR_NONE, false);
     next_is(selection, "nowhere/a", NULL, ERROR_NOT_FOUND, false);
@@ -469,13 +471,13 @@ static void names_with_their_store(void **state)
     next_is(selection, "\xff", NULL, ERROR_MALFORMED, false);
     next_is(selection, "/a", NULL, ERROR_NOT_FOUND, false);
     next_is(selection, "mem/b.jpg", "b.jpg", ERROR_NONE, false); /* as often as it stands there */
-    assert_int_equal(selection_next(selection, &selected, NULL), 0);
-    assert_int_equal(selection_left_out(selection).skipped, 0);
-    selection_free(selection);
+    assert_int_equal(job_selection_next(selection, &selected, NULL), 0);
+    assert_int_equal(job_selection_left_out(selection).skipped, 0);
+    job_selection_free(selection);
 
     selection = begin_list(stores, NULL, NULL, 10);
     next_is(selection, "/a", NULL, ERROR_NOT_FOUND, false);
-    selection_free(selection);
+    job_selection_free(selection);
 }
 
 static void names_beneath_a_store(void **state)
@@ -484,18 +486,19 @@ static void names_beneath_a_store(void **state)
     struct selected selected;
     uint64_t count;
     struct left_out skipped = {.skipped = 1};
-    struct selection *selection =
+    struct job_selection *selection =
         begin_list(stores, "mem", "b.jpg\nmem/a\n../x\ncaf\xe9\na\tb\n", 0);
     next_is(selection, "mem/b.jpg", "b.jpg", ERROR_NONE, false);
     next_is(selection, "mem/mem/a", "mem/a", ERROR_NONE, false);
     next_is(selection, "mem/../x", NULL, ERROR_MALFORMED, false);
     next_is(selection, "mem/caf\xe9", "caf\xe9", ERROR_NONE, false);
     next_is(selection, "mem/a\tb", "a\tb", ERROR_NONE, false);
-    assert_int_equal(selection_next(selection, &selected, NULL), 0);
-    selection_free(selection);
+    assert_int_equal(job_selection_next(selection, &selected, NULL), 0);
+    job_selection_free(selection);
     struct job_spec spec = spec_of("mem", "", NULL);
     assert_int_equal(
-        selection_count(&spec, &stores->host, stores->disk->path, NULL, &count, &skipped, NULL), 0);
+        job_selection_count(&spec, &stores->host, stores->disk->path, NULL, &count, &skipped, NULL),
+        0);
     assert_int_equal(count, 5);
     assert_int_equal(left_out_sum(&skipped), 0);
 
@@ -511,7 +514,7 @@ static void names_beneath_a_store(void **state)
         bool fits = size == LIMIT_KEY_BYTES;
         next_is(selection, object, fits ? object + 4 : NULL, fits ? ERROR_NONE : ERROR_MALFORMED,
                 !fits);
-        selection_free(selection);
+        job_selection_free(selection);
     }
 }
 
@@ -533,11 +536,11 @@ static void millions_of_keys_take_the_memory_of_a_page(void **state)
     uint64_t count = 0;
     stores->fake.count = 2000000;
     struct job_spec spec = spec_of("fake", "", "*[02468].jpg");
-    struct selection *selection = begin(stores, &spec, NULL);
-    assert_int_equal(selection_next(selection, &selected, NULL), 1);
+    struct job_selection *selection = begin(stores, &spec, NULL);
+    assert_int_equal(job_selection_next(selection, &selected, NULL), 1);
     (void)getrusage(RUSAGE_SELF, &before);
     double begun = cpu_s();
-    while (selection_next(selection, &selected, NULL) > 0) {
+    while (job_selection_next(selection, &selected, NULL) > 0) {
         count++;
     }
     double took = cpu_s() - begun;
@@ -547,7 +550,7 @@ static void millions_of_keys_take_the_memory_of_a_page(void **state)
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     assert_true(after.ru_maxrss - before.ru_maxrss < 4096); /* kB */
 #endif
-    selection_free(selection);
+    job_selection_free(selection);
 }
 
 #define SELECTION_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
