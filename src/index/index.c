@@ -14,7 +14,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#include "index/state.h"
+#include "index/index_state.h"
 
 enum { PATH_ROOM = 4096, GENERATION_EMPTY = 1 };
 

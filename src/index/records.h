@@ -5,7 +5,7 @@
  * nothing. Reading is strict, the bytes may be anything. Pure; any thread.
  *
  *   'h'                    the head: format, shape, id, generation, counters
- *   'k' node piece         a key, or the first pieces of one (keys.h): slot, child node
+ *   'k' node piece         a key, or the first pieces of one (key_table.h): slot, child node
  *   'n'                    the owner's note
  *   's' slot               who has the slot: a key and its row's tag, or since when it is free
  */

@@ -7,7 +7,7 @@
 #define SITU_INDEX_RESCORE_H
 
 #include "index/candidates.h"
-#include "index/state.h"
+#include "index/index_state.h"
 
 struct ranked {
     double rank; /* grows with the score: for the euclidean minus the distance's square */

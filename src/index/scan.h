@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #include "index/candidates.h"
-#include "index/state.h"
+#include "index/index_state.h"
 
 struct scan_part {
     struct candidates *candidates; /* owned; one a query */

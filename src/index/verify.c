@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/pool.h"
-#include "index/state.h"
+#include "index/index_state.h"
 
 /* A row to be told of. */
 struct found {

@@ -11,7 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
-#include "known/state.h"
+#include "known/known_state.h"
 
 enum { FORMAT = 1, READERS = 254 };
 

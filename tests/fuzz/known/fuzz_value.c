@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
-#include "known/value.h"
+#include "known/entry_value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

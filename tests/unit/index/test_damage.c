@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "fixture.h"
-#include "index/state.h"
+#include "index/index_state.h"
 
 enum { ROWS = 300, DIMENSION = 20, ROW_BYTES = 16 + DIMENSION * 4 };
 

@@ -19,7 +19,7 @@
 
 #include "base/limits.h"
 #include "fixture.h"
-#include "known/value.h"
+#include "known/entry_value.h"
 
 enum { ENTRIES = 400, FLIPS = 300, PAGE = 4096, GOOD = 0, TOLD = 3, WRONG = 9 };
 

@@ -15,7 +15,7 @@
 
 #include "../golden.h"
 #include "base/buffer.h"
-#include "known/value.h"
+#include "known/entry_value.h"
 
 static void add(struct buffer *out, const struct name *name, const struct value *value)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the parts of a table share: opening and lookups (known.c), batches (batch.c), walks
- * (walk.c). Private to these files.
+ * What the parts of a table share: opening and lookups (known.c), batches (known_batch.c), walks
+ * (known_walk.c). Private to these files.
  */
-#ifndef SITU_KNOWN_STATE_H
-#define SITU_KNOWN_STATE_H
+#ifndef SITU_KNOWN_KNOWN_STATE_H
+#define SITU_KNOWN_KNOWN_STATE_H
 
 #include <stdatomic.h>
 
+#include "known/entry_value.h"
 #include "known/known.h"
 #include "known/name.h"
-#include "known/value.h"
 #include "mdb/datafile.h"
 
 #define WHAT "the table of known objects"

@@ -8,8 +8,8 @@
  * All within a transaction of the caller's. Errors: ERROR_MALFORMED (damaged), ERROR_IO,
  * ERROR_NO_SPACE.
  */
-#ifndef SITU_INDEX_KEYS_H
-#define SITU_INDEX_KEYS_H
+#ifndef SITU_INDEX_KEY_TABLE_H
+#define SITU_INDEX_KEY_TABLE_H
 
 #include <stddef.h>
 #include <stdint.h>

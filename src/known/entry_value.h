@@ -3,8 +3,8 @@
  * Values of entries in the file, as bytes. Each begins with a CRC-32C over its name and what
  * follows, so that a value under the wrong name is seen, too. Pure.
  */
-#ifndef SITU_KNOWN_VALUE_H
-#define SITU_KNOWN_VALUE_H
+#ifndef SITU_KNOWN_ENTRY_VALUE_H
+#define SITU_KNOWN_ENTRY_VALUE_H
 
 #include <stddef.h>
 #include <stdint.h>

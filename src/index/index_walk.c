@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "index/state.h"
+#include "index/index_state.h"
 
 struct index_walk {
     struct index *index; /* borrowed */

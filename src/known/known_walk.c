@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "known/state.h"
+#include "known/known_state.h"
 
 enum { RENEW_AFTER = 4096 };
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "known/state.h"
+#include "known/known_state.h"
 
 /* One change; the key with its NUL follows, padded to 8 bytes. */
 struct change {

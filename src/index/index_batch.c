@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/pool.h"
-#include "index/state.h"
+#include "index/index_state.h"
 
 /* Saving the int8 copy now and then keeps short what a crash leaves to make again. */
 enum { SAVE_AFTER_ROWS = 65536 };

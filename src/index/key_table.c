@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of keys.h. A node without entries does not stay: its parent forgets it.
+ * The table of key_table.h. A node without entries does not stay: its parent forgets it.
  */
-#include "index/keys.h"
+#include "index/key_table.h"
 
 #include <errno.h>
 #include <string.h>

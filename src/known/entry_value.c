@@ -3,7 +3,7 @@
  * Values, little-endian. An object is a byte of flags, its identity, and, where they are not zero,
  * slot and digest: most owners use one of them or none.
  */
-#include "known/value.h"
+#include "known/entry_value.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,14 +2,14 @@
  *
  * What the parts of an open index share. Private to src/index.
  */
-#ifndef SITU_INDEX_STATE_H
-#define SITU_INDEX_STATE_H
+#ifndef SITU_INDEX_INDEX_STATE_H
+#define SITU_INDEX_INDEX_STATE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "index/codes.h"
-#include "index/keys.h"
+#include "index/key_table.h"
 #include "index/meta.h"
 #include "index/rows.h"
 #include "index/snapshot.h"
