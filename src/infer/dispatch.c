@@ -381,13 +381,17 @@ static void leave_long_ones(struct dispatch *dispatch)
     }
 }
 
-/* Of a removed model nobody can ask for a load again: one for which nobody waits is of no use. */
+bool dispatch_load_is_abandoned(const struct model *model)
+{
+    const struct model_runtime *runtime = &model->runtime;
+    return atomic_load(&model->abandoned) || (atomic_load(&model->removed) && !runtime->waiters &&
+                                              !runtime->parked.first && !runtime->suspects.first);
+}
+
 static void abandon_loads(struct dispatch *dispatch)
 {
     for (struct model *m = dispatch->loading_models; m; m = m->runtime.next_loaded) {
-        const struct model_runtime *runtime = &m->runtime;
-        if (atomic_load(&m->removed) && !runtime->waiters && !runtime->parked.first &&
-            !runtime->suspects.first) {
+        if (dispatch_load_is_abandoned(m)) {
             atomic_store(&m->abandoned, true);
         }
     }

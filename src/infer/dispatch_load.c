@@ -244,7 +244,8 @@ static void load_task(void *argument)
         if (r == 0 && dispatch->stopping) {
             r = error_set(&error, ERROR_UNAVAILABLE, "situd is stopping");
         }
-        if (r == 0 && model->runtime.trial && atomic_load(&model->abandoned)) {
+        /* Its directory may be gone already, which is no failure to report. */
+        if ((r < 0 || model->runtime.trial) && dispatch_load_is_abandoned(model)) {
             r = error_set(&error, ERROR_CANCELLED, "nobody waits for it any more");
         }
         model->runtime.trial = false;

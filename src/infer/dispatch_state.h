@@ -99,6 +99,9 @@ void dispatch_resume_model(struct dispatch *dispatch, struct model *model);
 void item_list_finish(struct item_list *finished, struct infer_item *item,
                       const struct error *error);
 
+/* Under the lock: nobody waits for the model's load, and no request can ask for it again. */
+bool dispatch_load_is_abandoned(const struct model *model);
+
 /* Under the lock: every item of the model that waits outside the queue fails. */
 void dispatch_give_up_waiting(struct dispatch *dispatch, struct model *model,
                               const struct error *error, struct item_list *finished);

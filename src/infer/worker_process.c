@@ -300,6 +300,9 @@ static int hand_over_file(struct worker_process *worker, const char *package_pat
         if (!strstr(cause.message, package_path)) {
             return error_set(error, cause.code, "%s", cause.message);
         }
+        if (worker->abandoned && atomic_load(worker->abandoned)) {
+            return error_set(error, ERROR_CANCELLED, "nobody waits for it any more");
+        }
         log_event(LOG_LEVEL_ERROR, "package_gone", "model=%s path=%s", worker->model, package_path);
         return error_set(error, cause.code,
                          "the package's directory cannot be opened any more; the log has where it "

@@ -2,6 +2,7 @@
 """Models that are being added: their trials end with their clients, and hold up no other load."""
 
 import shutil
+import time
 
 import pytest
 import requests
@@ -62,3 +63,15 @@ def test_a_model_whose_client_leaves_in_the_trial_is_not_added(added):
     r = requests.put(f"{daemon.url}/v1/models/new", data=quick, timeout=60,
                      headers={"Content-Type": "application/octet-stream"})
     assert r.status_code == 201 and r.json()["version"] == "1", r.text
+
+
+def test_a_client_that_leaves_as_the_trial_starts_is_no_failure(added):
+    """The package is removed while the load may be opening it."""
+    daemon, loop, _ = added
+    for i in range(120):
+        client = put(daemon, "new", loop)
+        time.sleep(i % 40 / 2000)
+        client.close()
+    daemon.wait_for(lambda: waiters(daemon) == 0 and not daemon.workers(), "the trials to end")
+    daemon.wait_for(lambda: not uploads(daemon), "their packages to go")
+    assert "model_load_failed" not in daemon.log() and "package_gone" not in daemon.log()
