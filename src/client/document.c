@@ -1,30 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fetched JSON documents and the memory that hangs on them.
+ * Fetched JSON documents and the memory that belongs to them.
  */
 #include "client/document.h"
 
-#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/name_check.h"
+#include "client/reply.h"
 
-struct document_block {
-    struct document_block *next; /* owned */
-    max_align_t memory[];
-};
+enum { MEMBER_SIZE = 32 };
 
-int document_request(struct document *document, struct situ *array, const struct request *request,
-                     struct situ_error *error)
+static int fetch(struct document *document, struct situ *array, const struct request *request,
+                 struct situ_error *error)
 {
-    int r = request_perform(array, request, &document->text, error);
+    struct buffer *text = &document->text;
+    int r = request_perform(array, request, text, error);
     if (r) {
         return r;
     }
     struct error reason;
-    struct buffer *text = &document->text;
     r = json_parse(text->data, text->size, "answer", &document->root, &reason);
     if (r) {
         return client_fail_answer(error, &reason);
@@ -35,27 +32,77 @@ int document_request(struct document *document, struct situ *array, const struct
     return buffer_text(text) ? 0 : client_fail_memory(error);
 }
 
-int document_get(struct document *document, struct situ *array, struct buffer *target,
-                 struct situ_error *error)
+int document_request(struct situ *array, const struct request *request,
+                     const struct document_form *form, struct document **ret_document,
+                     struct situ_error *error)
 {
-    struct request request = {.method = "GET", .target = buffer_text(target), .compressed = true};
-    return request.target ? document_request(document, array, &request, error)
-                          : client_fail_memory(error);
+    struct document *document = calloc(1, sizeof *document + (form ? form->size : 0));
+    if (!document) {
+        return client_fail_memory(error);
+    }
+    int r = fetch(document, array, request, error);
+    if (r == 0 && form) {
+        r = form->fill(document, error);
+    }
+    if (r) {
+        document_free(document);
+        return r;
+    }
+    *ret_document = document;
+    return 0;
+}
+
+int document_get(struct situ *array, struct buffer *target, const struct document_form *form,
+                 struct document **ret_document, struct situ_error *error)
+{
+    struct request request = request_of("GET", target);
+    request.compressed = true;
+    return document_request(array, &request, form, ret_document, error);
+}
+
+void *document_public(struct document *document)
+{
+    return document ? document->public : NULL;
+}
+
+const struct document *document_of(const void *public)
+{
+    const char *at = public;
+    return (const struct document *)(const void *)(at - offsetof(struct document, public));
+}
+
+void document_free(struct document *document)
+{
+    if (document) {
+        json_free(document->root);
+        pool_done(&document->memory);
+        buffer_done(&document->text);
+        free(document);
+    }
+}
+
+void document_free_public(void *public)
+{
+    if (public) {
+        char *at = public;
+        document_free((struct document *)(void *)(at - offsetof(struct document, public)));
+    }
 }
 
 void *document_alloc(struct document *document, size_t count, size_t size)
 {
-    if (count > (SIZE_MAX / 2 - sizeof(struct document_block)) / size) {
-        return NULL;
+    return count <= SIZE_MAX / 2 / size ? pool_take(&document->memory, count * size) : NULL;
+}
+
+int document_list(const struct document *document, const char *what, const struct json **ret_list,
+                  struct situ_error *error)
+{
+    const struct json *list = json_member(document->root, what);
+    if (json_type_of(list) != JSON_TYPE_ARRAY) {
+        return client_fail(error, SITU_PROTOCOL, "the array's list of %s cannot be read", what);
     }
-    size_t bytes = count > 0 ? count * size : size;
-    struct document_block *block = calloc(1, sizeof *block + bytes);
-    if (!block) {
-        return NULL;
-    }
-    block->next = document->blocks;
-    document->blocks = block;
-    return block->memory;
+    *ret_list = list;
+    return 0;
 }
 
 /* Ends the element of a valid document that begins at `*text` with a brace: past its end. */
@@ -81,8 +128,10 @@ static char *past_object(char *text)
     return text;
 }
 
-const char *const *document_elements(struct document *document, const char *member, size_t count)
+const char *const *document_elements(struct document *document, const char *what, size_t count)
 {
+    char member[MEMBER_SIZE];
+    (void)snprintf(member, sizeof member, "\"%s\"", what);
     size_t size = strlen(document_text(document)) + 1;
     char *text = document_alloc(document, size, 1);
     const char **elements = document_alloc(document, count, sizeof *elements);
@@ -103,26 +152,13 @@ const char *const *document_elements(struct document *document, const char *memb
     return elements;
 }
 
-int document_name(struct document *document, const struct json *node, const char *member,
+int document_name(struct document *document, const struct json *object, const char *key,
                   const char **ret_name, struct situ_error *error)
 {
-    return name_read(node, member, &document->names, ret_name, error);
+    return reply_name(object, key, &document->memory, ret_name, error);
 }
 
 const char *document_text(const struct document *document)
 {
     return document->text.data ? document->text.data : "";
-}
-
-void document_done(struct document *document)
-{
-    while (document->blocks) {
-        struct document_block *next = document->blocks->next;
-        free(document->blocks);
-        document->blocks = next;
-    }
-    json_free(document->root);
-    pool_done(&document->names);
-    buffer_done(&document->text);
-    *document = (struct document){0};
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A JSON document of the array with everything that is made from it: its text, its tree, and arrays
- * that point into the tree. What the public structs of models, stores and status live in.
+ * A JSON document of the array, with a public struct of the library that is made from it and points
+ * into it: a model, a list of jobs, a status. One allocation holds both, so that the public struct
+ * alone finds its document. Any thread, one at a time.
  */
 #ifndef SITU_CLIENT_DOCUMENT_H
 #define SITU_CLIENT_DOCUMENT_H
+
+#include <stddef.h>
 
 #include "base/buffer.h"
 #include "base/json.h"
@@ -13,35 +16,54 @@
 
 struct document {
     struct buffer text;
-    struct json *root;             /* owned */
-    struct document_block *blocks; /* owned */
-    struct pool names;             /* owned */
+    struct json *root;  /* owned */
+    struct pool memory; /* owned */
+    max_align_t public[];
 };
 
-/* GETs `target` and parses the answer. */
-must_check int document_get(struct document *document, struct situ *array, struct buffer *target,
+/* How the public struct is made from its document. */
+struct document_form {
+    size_t size; /* of the public struct; zeroed before */
+    int (*fill)(struct document *document, struct situ_error *error);
+};
+
+/* Does the request, parses its answer, and makes the public struct. `form` NULL: there is none. The
+ * caller frees *ret_document, which stays as it is after a fault. */
+must_check int document_request(struct situ *array, const struct request *request,
+                                const struct document_form *form, struct document **ret_document,
+                                struct situ_error *error);
+
+/* The same for a GET of `target`. */
+must_check int document_get(struct situ *array, struct buffer *target,
+                            const struct document_form *form, struct document **ret_document,
                             struct situ_error *error);
 
-/* Does any request and parses its answer. */
-must_check int document_request(struct document *document, struct situ *array,
-                                const struct request *request, struct situ_error *error);
+/* The public struct of a document; NULL for NULL. */
+void *document_public(struct document *document);
 
-/* Zeroed memory that lives as long as the document; at least one element. NULL: out of memory. */
+/* The document of a public struct. */
+const struct document *document_of(const void *public);
+
+void document_free(struct document *document); /* NULL is fine */
+void document_free_public(void *public);       /* the same, by its public struct */
+
+/* Zeroed memory that lives as long as the document. NULL: out of memory. */
 void *document_alloc(struct document *document, size_t count, size_t size);
 
-/* The words of each of the `count` objects in the array `member` ("\"jobs\""), the document's one
- * member, as docs/protocol.md has it; "" where it is not. They live as long as the document. NULL:
- * out of memory. */
-const char *const *document_elements(struct document *document, const char *member, size_t count);
+/* The elements of the array that is the member `what` of the document, such as "jobs".
+ * SITU_PROTOCOL where there is none. */
+must_check int document_list(const struct document *document, const char *what,
+                             const struct json **ret_list, struct situ_error *error);
 
-/* The bytes of the name that is `member` of `node`, decoded where it is encoded; lives as long as
- * the document. NULL where there is none. SITU_PROTOCOL, SITU_MEMORY. */
-must_check int document_name(struct document *document, const struct json *node, const char *member,
+/* The text of each object in the array `what`, the document's first member; "" where it cannot be
+ * found. They live as long as the document. NULL: out of memory. */
+const char *const *document_elements(struct document *document, const char *what, size_t count);
+
+/* The bytes of a name, as reply_name() gives them; they live as long as the document. */
+must_check int document_name(struct document *document, const struct json *object, const char *key,
                              const char **ret_name, struct situ_error *error);
 
 /* The text as the array sent it, without the line feed at its end. */
 const char *document_text(const struct document *document);
-
-void document_done(struct document *document);
 
 #endif

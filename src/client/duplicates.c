@@ -8,8 +8,8 @@
 
 #include "client/index_object.h"
 #include "client/lines.h"
-#include "client/name_check.h"
-#include "client/plain_numbers.h"
+#include "client/reply.h"
+#include "client/url.h"
 
 struct situ_groups {
     struct lines lines;
@@ -25,8 +25,6 @@ struct situ_groups {
 static int write_target(struct situ_groups *groups, const char *index, double min_score,
                         struct situ_error *error)
 {
-    cleanup_buffer struct buffer number = BUFFER_INIT;
-    struct plain_numbers plain;
     struct buffer *target = &groups->lines.target;
     if (!isfinite(min_score)) {
         return client_fail(error, SITU_USAGE, "min_score is no finite number");
@@ -35,17 +33,27 @@ static int write_target(struct situ_groups *groups, const char *index, double mi
     if (r) {
         return r;
     }
-    if (plain_numbers_begin(&plain)) {
-        return client_fail_memory(error);
-    }
-    json_write_double(&number, min_score);
-    plain_numbers_end(&plain);
-    const char *text = buffer_text(&number);
-    url_append_query(target, "min_score", text ? text : "");
+    r = url_append_real(target, "min_score", min_score, error);
     if (groups->options.progress) {
         url_append_query(target, "progress", "1");
     }
-    return text ? 0 : client_fail_memory(error);
+    return r;
+}
+
+static int begin(struct situ_groups *groups, struct situ *array, const char *index,
+                 double min_score, struct situ_error *error)
+{
+    int r = lines_init(&groups->lines, array, error);
+    if (r) {
+        return r;
+    }
+    r = write_target(groups, index, min_score, error);
+    if (r) {
+        return r;
+    }
+    groups->lines.stream.on_wait = groups->options.on_wait;
+    groups->lines.stream.context = groups->options.context;
+    return lines_begin(&groups->lines, error);
 }
 
 /* The last two parameters are those of every call. */
@@ -64,17 +72,7 @@ int situ_duplicates(struct situ *array, const char *index, double min_score,
         return client_fail_memory(error);
     }
     int r = client_options(&groups->options, sizeof groups->options, options, error);
-    if (r == 0) {
-        r = lines_init(&groups->lines, array, error);
-    }
-    if (r == 0) {
-        r = write_target(groups, index, min_score, error);
-    }
-    if (r == 0) {
-        groups->lines.stream.on_wait = groups->options.on_wait;
-        groups->lines.stream.context = groups->options.context;
-        r = lines_begin(&groups->lines, error);
-    }
+    r = r ? r : begin(groups, array, index, min_score, error);
     if (r) {
         situ_groups_free(groups);
         return r;
@@ -105,12 +103,12 @@ static int read_group(struct situ_groups *groups, const struct json *list, struc
     pool_done(&groups->names);
     for (size_t i = 0; i < count; i++) {
         const struct json *node = json_element(list, i);
-        int r = name_read(node, "object", &groups->names, &groups->raw_names[i], error);
+        int r = reply_name(node, "object", &groups->names, &groups->raw_names[i], error);
         if (r) {
             return r;
         }
         groups->objects[i] = (struct situ_duplicate){
-            .object = json_get_string(json_member(node, "object"), ""),
+            .object = reply_text(node, "object"),
             .score = json_get_number(json_member(node, "score"), (double)NAN)};
     }
     groups->group = (struct situ_group){.objects = groups->objects, .count = count};
@@ -127,8 +125,8 @@ int situ_group_next(struct situ_groups *groups, const struct situ_group **ret_gr
         int r = lines_next(&groups->lines, error);
         const struct json *root = groups->lines.root;
         const struct json *told = json_member(root, r > 0 ? "progress" : "done");
-        int64_t looked_at = json_get_integer(json_member(told, "objects"), 0);
-        groups->looked_at = looked_at > 0 ? (uint64_t)looked_at : groups->looked_at;
+        uint64_t looked_at = reply_count(told, "objects");
+        groups->looked_at = looked_at > 0 ? looked_at : groups->looked_at;
         if (r <= 0) {
             return r;
         }

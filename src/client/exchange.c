@@ -63,9 +63,7 @@ static CURLcode set_body(struct exchange *exchange, CURL *curl, const struct req
         code = code ? code
                     : curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
                                        (curl_off_t)request->body_size);
-        code = code
-                   ? code
-                   : curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+        code = code ? code : curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
     }
     return code ? code : curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
@@ -92,10 +90,28 @@ static CURLcode set_connection(CURL *curl, const struct situ *array)
     return code;
 }
 
+struct request request_of(const char *method, struct buffer *target)
+{
+    return (struct request){.method = method, .target = buffer_text(target)};
+}
+
+struct request request_json(const char *method, struct buffer *target, struct buffer *body)
+{
+    return (struct request){.method = method,
+                            .target = buffer_text(target),
+                            .content = CONTENT_JSON,
+                            .body = buffer_text(body),
+                            .body_size = body->size};
+}
+
 int exchange_prepare(struct exchange *exchange, CURL *curl, struct situ *array,
                      const struct request *request, struct situ_error *error)
 {
     *exchange = (struct exchange){.array = array, .request = request};
+    bool has_body = request->content == CONTENT_NONE || request->source || request->body;
+    if (!request->target || !has_body) {
+        return client_fail_memory(error);
+    }
     if (request->source && request->source->rewind) {
         request->source->rewind(request->source->context);
     }
@@ -119,6 +135,17 @@ int exchange_prepare(struct exchange *exchange, CURL *curl, struct situ *array,
     code = code ? code : curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, count_bytes);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_DEBUGDATA, exchange);
     return code ? exchange_fail(exchange, curl, code, error) : 0;
+}
+
+size_t exchange_keep_bytes(char *bytes, size_t size, size_t count, void *context)
+{
+    struct buffer *buffer = context;
+    size_t total = size * count;
+    if (buffer->size + total > ANSWER_BYTES_MAX) {
+        return 0;
+    }
+    buffer_append(buffer, bytes, total);
+    return buffer_ok(buffer) == 0 ? total : 0;
 }
 
 /* What a client sees that speaks plain HTTP where TLS is expected, or the other way round. */
@@ -240,17 +267,6 @@ uint32_t retry_limit(const struct situ *array, long status)
     return unavailable ? UNAVAILABLE_RETRIES : array->retries;
 }
 
-static size_t keep_answer(char *bytes, size_t size, size_t count, void *context)
-{
-    struct buffer *answer = context;
-    size_t total = size * count;
-    if (answer->size + total > ANSWER_BYTES_MAX) {
-        return 0;
-    }
-    buffer_append(answer, bytes, total);
-    return buffer_ok(answer) == 0 ? total : 0;
-}
-
 struct attempt {
     long status;
     long asked_s; /* Retry-After */
@@ -272,7 +288,7 @@ static int perform_once(struct situ *array, const struct request *request, struc
         return r;
     }
     long idle_s = (long)((array->idle_timeout_ms + UINT64_C(999)) / 1000);
-    CURLcode code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_answer);
+    CURLcode code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, exchange_keep_bytes);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, idle_s);

@@ -30,18 +30,23 @@ struct body_source {
     uint64_t size; /* or BODY_SIZE_UNKNOWN */
 };
 
-/* Everything is borrowed until the request is done. */
+/* Everything is borrowed until the request is done. A target, or a body that `content` says there
+ * is, that is NULL could not be written: the request fails with SITU_MEMORY. */
 struct request {
     const char *method;
     const char *target; /* path and query, percent-encoded */
     enum content content;
-    const void *body; /* may be NULL */
+    const void *body;
     size_t body_size;
     const struct body_source *source; /* in place of body, or NULL */
     bool compressed;                  /* the answer may be, by all that curl can undo */
     bool repeatable; /* may be sent again where the connection was cut before an answer */
     bool once;       /* no second try, whatever comes */
 };
+
+/* A request without a body, and one with a JSON body. */
+struct request request_of(const char *method, struct buffer *target);
+struct request request_json(const char *method, struct buffer *target, struct buffer *body);
 
 /* What a request on a curl handle fills while it runs; stays where it is until the end. */
 struct exchange {
@@ -56,6 +61,9 @@ struct exchange {
 /* Sets all options of the request but where the answer goes. */
 must_check int exchange_prepare(struct exchange *exchange, CURL *curl, struct situ *array,
                                 const struct request *request, struct situ_error *error);
+
+/* curl's write callback: appends to the struct buffer that is `context`, up to ANSWER_BYTES_MAX. */
+size_t exchange_keep_bytes(char *bytes, size_t size, size_t count, void *context);
 
 /* SITU_UNREACHABLE with what curl says about a failed exchange. */
 int exchange_fail(const struct exchange *exchange, CURL *curl, CURLcode code,

@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "client/index_object.h"
 #include "client/lines.h"
-#include "client/name_check.h"
+#include "client/reply.h"
 
 struct situ_vectors {
     struct lines lines;
@@ -19,6 +19,17 @@ struct situ_vectors {
     const char *raw_name; /* the bytes of its name; borrowed from the line or from `names` */
     struct pool names;    /* owned */
 };
+
+static int begin(struct situ_vectors *vectors, struct situ *array, const char *index,
+                 struct situ_error *error)
+{
+    int r = lines_init(&vectors->lines, array, error);
+    if (r) {
+        return r;
+    }
+    r = index_target(&vectors->lines.target, index, "/vectors", error);
+    return r ? r : lines_begin(&vectors->lines, error);
+}
 
 int situ_index_export(struct situ *array, const char *index, struct situ_vectors **ret_vectors,
                       struct situ_error *error)
@@ -33,13 +44,7 @@ int situ_index_export(struct situ *array, const char *index, struct situ_vectors
     if (!vectors) {
         return client_fail_memory(error);
     }
-    int r = lines_init(&vectors->lines, array, error);
-    if (r == 0) {
-        r = index_target(&vectors->lines.target, index, "/vectors", error);
-    }
-    if (r == 0) {
-        r = lines_begin(&vectors->lines, error);
-    }
+    int r = begin(vectors, array, index, error);
     if (r) {
         situ_vectors_free(vectors);
         return r;
@@ -94,7 +99,7 @@ int situ_vector_next(struct situ_vectors *vectors, const struct situ_vector **re
             continue; /* a line that we do not know */
         }
         pool_done(&vectors->names);
-        r = name_read(root, "object", &vectors->names, &vectors->raw_name, error);
+        r = reply_name(root, "object", &vectors->names, &vectors->raw_name, error);
         if (r) {
             return r;
         }

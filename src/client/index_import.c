@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "client/index_object.h"
 #include "client/name_check.h"
+#include "client/url.h"
 #include "data/object_name.h"
 
 struct import {
@@ -69,11 +70,15 @@ static int write_line(struct import *import, const struct situ_vector *vector)
         memcpy(&bits, &vector->values[i], sizeof bits);
         bytes_put_u32(at + 4 * i, bits);
     }
-    buffer_append_char(text, '{');
-    object_name_write(text, "object", vector->object);
-    buffer_append_text(text, ",\"embedding\":\"");
+    struct json_writer w = JSON_WRITER(text);
+    json_begin_object(&w, NULL);
+    object_name_put(&w, "object", vector->object);
+    json_put_raw(&w, "embedding");
+    buffer_append_char(text, '"');
     base64_write(text, at, 4 * vector->count);
-    buffer_append_text(text, "\"}\n");
+    buffer_append_char(text, '"');
+    json_end_object(&w);
+    buffer_append_char(text, '\n');
     return buffer_ok(text) ? client_fail_memory(&import->fault) : 0;
 }
 
@@ -163,9 +168,10 @@ int situ_index_import(struct situ *array, const char *index,
         return r;
     }
     struct body_source source = {.read = read_lines, .context = &import, .size = BODY_SIZE_UNKNOWN};
-    struct request request = {
-        .method = "PUT", .target = target.data, .content = CONTENT_OCTETS, .source = &source};
-    r = index_request_perform(array, &request, ret_index, error);
+    struct request request = request_of("PUT", &target);
+    request.content = CONTENT_OCTETS;
+    request.source = &source;
+    r = index_fetch(array, &request, ret_index, error);
     if (r && import.fault.code != SITU_OK) {
         r = client_code_errno(import.fault.code);
         if (error) {

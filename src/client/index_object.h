@@ -11,12 +11,15 @@
 /* Fills an index from its object. Texts are borrowed from the tree. */
 void index_fill(struct situ_index *index, const struct json *node);
 
-/* Appends /v1/indexes/NAME and `tail`. SITU_USAGE where the name cannot be an index's. */
+/* SITU_USAGE where the name cannot be an index's. */
+must_check int index_name_check(const char *name, struct situ_error *error);
+
+/* Appends /v1/indexes/NAME and `tail`, after that check. */
 must_check int index_target(struct buffer *target, const char *name, const char *tail,
                             struct situ_error *error);
 
 /* Does a request that is answered with an index object. ret_index may be NULL. */
-must_check int index_request_perform(struct situ *array, const struct request *request,
-                                     struct situ_index **ret_index, struct situ_error *error);
+must_check int index_fetch(struct situ *array, const struct request *request,
+                           struct situ_index **ret_index, struct situ_error *error);
 
 #endif

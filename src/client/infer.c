@@ -3,12 +3,12 @@
  * One object at a time: a stored one by the compact GET, or bytes in hand. In the caller's thread.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "client/exchange.h"
 #include "client/name_check.h"
 #include "client/result.h"
+#include "client/url.h"
 
 /* What both calls take, checked. */
 struct order {
@@ -32,12 +32,16 @@ static int order_read(struct order *order, const struct situ *array, const char 
     return model_name_parse(model, &order->model, error);
 }
 
-static void append_options(struct buffer *target, const struct order *order)
+static void write_target(struct buffer *target, const struct order *order, const char *object)
 {
-    char top[16];
+    buffer_append_text(target, "/v1/infer/");
+    url_append(target, order->model.name, false);
+    if (object) {
+        buffer_append_char(target, '/');
+        url_append(target, object, true);
+    }
     if (order->options.top) {
-        (void)snprintf(top, sizeof top, "%u", order->options.top);
-        url_append_query(target, "top", top);
+        url_append_number(target, "top", order->options.top);
     }
     if (order->model.version[0]) {
         url_append_query(target, "version", order->model.version);
@@ -50,14 +54,10 @@ static void append_options(struct buffer *target, const struct order *order)
     }
 }
 
-static int finish(struct situ *array, struct buffer *target, struct request *request,
+static int finish(struct situ *array, const struct request *request,
                   struct situ_result **ret_result, struct situ_error *error)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    request->target = buffer_text(target);
-    if (!request->target) {
-        return client_fail_memory(error);
-    }
     int r = request_perform(array, request, &text, error);
     if (r) {
         return r;
@@ -98,18 +98,13 @@ int situ_infer(struct situ *array, const char *model, const char *object,
     if (r) {
         return r;
     }
-    const char *key = "";
-    if (!object || name_split(object, &key) == 0 || !key[0]) {
-        return client_fail(error, SITU_USAGE, "object '%.200s': give STORE/KEY",
-                           object ? object : "");
+    r = object_name_check(object, error);
+    if (r) {
+        return r;
     }
-    buffer_append_text(&target, "/v1/infer/");
-    url_append(&target, order.model.name, false);
-    buffer_append_char(&target, '/');
-    url_append(&target, object, true);
-    append_options(&target, &order);
-    struct request request = {.method = "GET"};
-    return finish(array, &target, &request, ret_result, error);
+    write_target(&target, &order, object);
+    struct request request = request_of("GET", &target);
+    return finish(array, &request, ret_result, error);
 }
 
 /* The image is three parameters, and the last two are those of every call. */
@@ -131,13 +126,13 @@ int situ_infer_bytes(struct situ *array, const char *model, const char *name, co
     if (!bytes && size > 0) {
         return client_fail(error, SITU_USAGE, "situ_infer_bytes: no bytes");
     }
-    buffer_append_text(&target, "/v1/infer/");
-    url_append(&target, order.model.name, false);
-    append_options(&target, &order);
+    write_target(&target, &order, NULL);
     if (name) {
         url_append_query(&target, "name", name);
     }
-    struct request request = {
-        .method = "POST", .content = CONTENT_OCTETS, .body = bytes, .body_size = size};
-    return finish(array, &target, &request, ret_result, error);
+    struct request request = request_of("POST", &target);
+    request.content = CONTENT_OCTETS;
+    request.body = bytes ? bytes : "";
+    request.body_size = size;
+    return finish(array, &request, ret_result, error);
 }

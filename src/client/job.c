@@ -2,55 +2,12 @@
  *
  * Jobs of the array: started without being followed, listed, shown, and told what to do.
  */
-#include "client/job.h"
-
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "client/job_object.h"
 #include "client/job_post.h"
-
-struct job {
-    struct situ_job public; /* first, so that situ_job_free finds the rest */
-    struct document document;
-};
-
-struct jobs {
-    struct situ_jobs public; /* first */
-    struct document document;
-};
-
-int job_fetch(struct situ *array, const struct request *request, struct situ_job **ret_job,
-              struct situ_error *error)
-{
-    struct job *job = calloc(1, sizeof *job);
-    if (!job) {
-        return client_fail_memory(error);
-    }
-    int r = document_request(&job->document, array, request, error);
-    if (r == 0) {
-        job_fill(&job->public, job->document.root);
-        job->public.json = document_text(&job->document);
-        if (job_id_check(job->public.id, NULL)) {
-            r = client_fail(error, SITU_PROTOCOL, "the array's job cannot be read");
-        }
-    }
-    if (r) {
-        situ_job_free(&job->public);
-        return r;
-    }
-    *ret_job = &job->public;
-    return 0;
-}
-
-void situ_job_free(struct situ_job *job)
-{
-    if (job) {
-        struct job *whole = (struct job *)(void *)job;
-        document_done(&whole->document);
-        free(whole);
-    }
-}
+#include "client/reply.h"
 
 /* ---- Starting -------------------------------------------------------------------------------- */
 
@@ -60,11 +17,12 @@ static int start(struct situ *array, const char *model, const struct job_input *
 {
     struct model_name name;
     struct situ_run_options known;
-    struct job_post job;
+    struct job_post post;
     int r = client_options(&known, sizeof known, options, error);
-    if (r == 0) {
-        r = model_name_parse(model, &name, error);
+    if (r) {
+        return r;
     }
+    r = model_name_parse(model, &name, error);
     if (r) {
         return r;
     }
@@ -73,11 +31,11 @@ static int start(struct situ *array, const char *model, const struct job_input *
                               .options = &known,
                               .keep = true,
                               .labels = known.labels == SITU_LABELS_INLINE};
-    r = job_post_make(&job, &order, error);
+    r = job_post_make(&post, &order, error);
     if (r == 0) {
-        r = job_fetch(array, &job.request, ret_job, error);
+        r = job_fetch(array, &post.request, ret_job, error);
     }
-    job_post_done(&job);
+    job_post_done(&post);
     return r;
 }
 
@@ -141,17 +99,18 @@ int situ_job_start_objects(struct situ *array, const char *model, const char *co
 
 /* ---- Listing --------------------------------------------------------------------------------- */
 
-static int fill(struct jobs *jobs, struct situ_error *error)
+static int fill(struct document *document, struct situ_error *error)
 {
-    const struct json *nodes = json_member(jobs->document.root, "jobs");
-    if (json_type_of(nodes) != JSON_TYPE_ARRAY) {
-        return client_fail(error, SITU_PROTOCOL, "the array's list of jobs cannot be read");
+    struct situ_jobs *jobs = document_public(document);
+    const struct json *nodes;
+    int r = document_list(document, "jobs", &nodes, error);
+    if (r) {
+        return r;
     }
     size_t count = json_length(nodes);
-    const struct situ_job **list =
-        document_alloc(&jobs->document, count, sizeof(struct situ_job *));
-    struct situ_job *memory = document_alloc(&jobs->document, count, sizeof *memory);
-    const char *const *texts = document_elements(&jobs->document, "\"jobs\"", count);
+    const struct situ_job **list = document_alloc(document, count, sizeof(struct situ_job *));
+    struct situ_job *memory = document_alloc(document, count, sizeof *memory);
+    const char *const *texts = document_elements(document, "jobs", count);
     if (!list || !memory || !texts) {
         return client_fail_memory(error);
     }
@@ -160,44 +119,30 @@ static int fill(struct jobs *jobs, struct situ_error *error)
         memory[i].json = texts[i];
         list[i] = &memory[i];
     }
-    jobs->public =
-        (struct situ_jobs){.jobs = list, .count = count, .json = document_text(&jobs->document)};
+    *jobs = (struct situ_jobs){.jobs = list, .count = count, .json = document_text(document)};
     return 0;
 }
 
 int situ_job_list(struct situ *array, struct situ_jobs **ret_jobs, struct situ_error *error)
 {
+    static const struct document_form form = {sizeof(struct situ_jobs), fill};
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    struct document *document = NULL;
     if (ret_jobs) {
         *ret_jobs = NULL;
     }
     if (!array || !ret_jobs) {
         return -EINVAL;
     }
-    struct jobs *jobs = calloc(1, sizeof *jobs);
-    if (!jobs) {
-        return client_fail_memory(error);
-    }
-    cleanup_buffer struct buffer target = BUFFER_INIT;
     buffer_append_text(&target, "/v1/jobs");
-    int r = document_get(&jobs->document, array, &target, error);
-    if (r == 0) {
-        r = fill(jobs, error);
-    }
-    if (r) {
-        situ_jobs_free(&jobs->public);
-        return r;
-    }
-    *ret_jobs = &jobs->public;
-    return 0;
+    int r = document_get(array, &target, &form, &document, error);
+    *ret_jobs = document_public(document);
+    return r;
 }
 
 void situ_jobs_free(struct situ_jobs *jobs)
 {
-    if (jobs) {
-        struct jobs *whole = (struct jobs *)(void *)jobs;
-        document_done(&whole->document);
-        free(whole);
-    }
+    document_free_public(jobs);
 }
 
 uint64_t situ_job_gone(const struct situ_job *job)
@@ -206,8 +151,7 @@ uint64_t situ_job_gone(const struct situ_job *job)
     if (!job || json_parse(job->json, strlen(job->json), "job", &root, NULL) < 0) {
         return 0;
     }
-    int64_t gone = json_get_integer(json_member(root, "gone"), 0);
-    return gone > 0 ? (uint64_t)gone : 0;
+    return reply_count(root, "gone");
 }
 
 /* ---- One job --------------------------------------------------------------------------------- */
@@ -217,7 +161,7 @@ static int ask(struct situ *array, const char *id, const char *action, struct si
                struct situ_error *error)
 {
     cleanup_buffer struct buffer target = BUFFER_INIT;
-    struct situ_job *job = NULL;
+    cleanup_buffer struct buffer body = BUFFER_INIT;
     if (ret_job) {
         *ret_job = NULL;
     }
@@ -229,19 +173,9 @@ static int ask(struct situ *array, const char *id, const char *action, struct si
         return r;
     }
     buffer_printf(&target, "/v1/jobs/%s%s%s", id, action ? "/" : "", action ? action : "");
-    struct request request = {.method = action ? "POST" : "GET",
-                              .target = buffer_text(&target),
-                              .content = action ? CONTENT_JSON : CONTENT_NONE};
-    if (!request.target) {
-        return client_fail_memory(error);
-    }
-    r = job_fetch(array, &request, &job, error);
-    if (r == 0 && ret_job) {
-        *ret_job = job;
-    } else {
-        situ_job_free(job);
-    }
-    return r;
+    struct request request =
+        action ? request_json("POST", &target, &body) : request_of("GET", &target);
+    return job_fetch(array, &request, ret_job, error);
 }
 
 int situ_job_show(struct situ *array, const char *id, struct situ_job **ret_job,
@@ -284,16 +218,6 @@ int situ_job_retry(struct situ *array, const char *id, struct situ_job **ret_job
                    struct situ_error *error)
 {
     return ask(array, id, "retry", ret_job, error);
-}
-
-int job_remove(struct situ *array, const char *id, bool once, struct situ_error *error)
-{
-    cleanup_buffer struct buffer target = BUFFER_INIT;
-    cleanup_buffer struct buffer answer = BUFFER_INIT;
-    buffer_printf(&target, "/v1/jobs/%s", id);
-    struct request request = {.method = "DELETE", .target = buffer_text(&target), .once = once};
-    return request.target ? request_perform(array, &request, &answer, error)
-                          : client_fail_memory(error);
 }
 
 int situ_job_remove(struct situ *array, const char *id, struct situ_error *error)

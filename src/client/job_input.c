@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/limits.h"
 #include "client/name_check.h"
 #include "data/object_name.h"
@@ -50,15 +49,15 @@ static bool breaks_lines(const char *name)
 }
 
 /* A name that is not UTF-8 goes as an object that says so. */
-static void write_element(struct buffer *out, const char *name)
+static void put_element(struct json_writer *w, const char *name)
 {
     if (object_name_is_text(name)) {
-        json_write_string(out, name);
+        json_put_string(w, NULL, name);
         return;
     }
-    buffer_append_char(out, '{');
-    object_name_write(out, "object", name);
-    buffer_append_char(out, '}');
+    json_begin_object(w, NULL);
+    object_name_put(w, "object", name);
+    json_end_object(w);
 }
 
 /* Whether the list is short enough for JSON. */
@@ -70,9 +69,10 @@ static bool fits_json(const char *const *names, size_t count)
     }
     size_t total = 0;
     for (size_t i = 0; i < count && total <= JSON_NAMES_BYTES_MAX; i++) {
+        struct json_writer w = JSON_WRITER(&text);
         buffer_clear(&text);
         if (!why_refused(names[i])) {
-            write_element(&text, names[i]);
+            put_element(&w, names[i]);
         }
         total += text.size + 1;
     }
@@ -160,48 +160,42 @@ void job_input_advance(struct job_input *input)
     input->position++;
 }
 
-static void write_names(const struct job_input *input, struct buffer *out)
+static void put_names(const struct job_input *input, struct json_writer *w)
 {
     size_t refused = 0;
-    bool first = true;
-    buffer_append_text(out, "\"keys\":[");
+    json_begin_array(w, "keys");
     for (size_t i = 0; i < input->count; i++) {
         if (refused < input->refused_count && input->refused[refused].position == i) {
             refused++;
-            continue;
+        } else {
+            put_element(w, input->names[i]);
         }
-        if (!first) {
-            buffer_append_char(out, ',');
-        }
-        first = false;
-        write_element(out, input->names[i]);
     }
-    buffer_append_char(out, ']');
+    json_end_array(w);
 }
 
-void job_input_write(const struct job_input *input, const char *glob, struct buffer *out)
+void job_input_put(const struct job_input *input, const char *glob, struct json_writer *w)
 {
     bool encoded = !object_name_is_text(input->prefix) || !object_name_is_text(glob);
-    buffer_append_text(out, "\"select\":{");
+    json_begin_object(w, "select");
     if (input->by_name) {
-        write_names(input, out);
+        put_names(input, w);
     } else {
-        buffer_append_text(out, "\"store\":");
-        json_write_string(out, input->store);
+        json_put_string(w, "store", input->store);
         if (input->prefix[0]) {
-            buffer_append_text(out, ",\"prefix\":");
-            object_name_write_value(out, input->prefix, encoded);
+            object_name_put_value(w, "prefix", input->prefix, encoded);
         }
     }
     if (glob) {
-        buffer_append_text(out, ",\"glob\":");
-        object_name_write_value(out, glob, encoded);
+        object_name_put_value(w, "glob", glob, encoded);
     }
     if (input->members && !input->by_name) {
-        buffer_append_text(out, input->members);
+        buffer_append_text(w->out, input->members); /* with a comma before each */
     }
-    buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
-    buffer_append_char(out, '}');
+    if (encoded) {
+        json_put_bool(w, "encoded", true);
+    }
+    json_end_object(w);
 }
 
 size_t names_reader_read(struct names_reader *reader, char *bytes, size_t size)

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
+#include "base/json_write.h"
 #include "client/fail.h"
 
 /* A name that is not sent. */
@@ -59,8 +59,8 @@ const struct refused_name *job_input_refused(const struct job_input *input);
 /* The result at the position has been given. */
 void job_input_advance(struct job_input *input);
 
-/* Appends the JSON member "select". `glob` may be NULL. Not for a list that goes as text. */
-void job_input_write(const struct job_input *input, const char *glob, struct buffer *out);
+/* Puts the member "select". `glob` may be NULL. Not for a list that goes as text. */
+void job_input_put(const struct job_input *input, const char *glob, struct json_writer *w);
 
 /* Reads a list as text, piece by piece. */
 struct names_reader {

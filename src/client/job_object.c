@@ -7,59 +7,44 @@
 
 #include <string.h>
 
-static uint64_t count_of(const struct json *object, const char *key)
-{
-    int64_t value = json_get_integer(json_member(object, key), 0);
-    return value > 0 ? (uint64_t)value : 0;
-}
-
-static const char *text_of(const struct json *object, const char *key)
-{
-    return json_get_string(json_member(object, key), "");
-}
-
-static int flag_of(const struct json *object, const char *key, bool fallback)
-{
-    return json_get_bool(json_member(object, key), fallback);
-}
+#include "client/reply.h"
 
 void job_fill(struct situ_job *job, const struct json *node)
 {
     const struct json *select = json_member(node, "select");
     const struct json *reason = json_member(node, "reason");
     const struct json *selected = json_member(node, "selected");
-    const char *why = json_get_string(json_member(reason, "code"), NULL);
     *job = (struct situ_job){
-        .id = text_of(node, "id"),
-        .model = text_of(node, "model"),
-        .version = text_of(node, "version"),
-        .digest = text_of(node, "digest"),
-        .store = text_of(select, "store"),
-        .prefix = text_of(select, "prefix"),
-        .glob = text_of(select, "glob"),
-        .by_name = flag_of(select, "keys", false),
-        .top = (uint32_t)count_of(node, "top"),
-        .labels = flag_of(json_member(node, "output"), "labels", true),
-        .priority = (uint32_t)count_of(node, "priority"),
+        .id = reply_text(node, "id"),
+        .model = reply_text(node, "model"),
+        .version = reply_text(node, "version"),
+        .digest = reply_text(node, "digest"),
+        .store = reply_text(select, "store"),
+        .prefix = reply_text(select, "prefix"),
+        .glob = reply_text(select, "glob"),
+        .by_name = reply_flag(select, "keys", false),
+        .top = (uint32_t)reply_count(node, "top"),
+        .labels = reply_flag(json_member(node, "output"), "labels", true),
+        .priority = (uint32_t)reply_count(node, "priority"),
         .max_failures = json_get_integer(json_member(node, "max_failures"), -1),
-        .cache = flag_of(node, "cache", true),
-        .keep = flag_of(node, "keep", true),
-        .standing = flag_of(node, "standing", false),
-        .interval_s = (uint32_t)count_of(node, "interval_s"),
-        .state = text_of(node, "state"),
-        .reason_code = why ? (int)client_code_parse(why) : SITU_OK,
-        .reason = text_of(reason, "message"),
-        .created = text_of(node, "created"),
-        .finished = text_of(node, "finished"),
+        .cache = reply_flag(node, "cache", true),
+        .keep = reply_flag(node, "keep", true),
+        .standing = reply_flag(node, "standing", false),
+        .interval_s = (uint32_t)reply_count(node, "interval_s"),
+        .state = reply_text(node, "state"),
+        .reason_code = reply_reason(reason),
+        .reason = reply_text(reason, "message"),
+        .created = reply_text(node, "created"),
+        .finished = reply_text(node, "finished"),
         .selected_known = selected && json_type_of(selected) == JSON_TYPE_INTEGER,
-        .selected = count_of(node, "selected"),
-        .skipped = count_of(node, "skipped"),
-        .results = count_of(node, "results"),
-        .failed = count_of(node, "failed"),
-        .cached = count_of(node, "cached"),
-        .bytes_read = count_of(node, "bytes_read"),
-        .pass = count_of(node, "pass"),
-        .idle = flag_of(node, "idle", false),
+        .selected = reply_count(node, "selected"),
+        .skipped = reply_count(node, "skipped"),
+        .results = reply_count(node, "results"),
+        .failed = reply_count(node, "failed"),
+        .cached = reply_count(node, "cached"),
+        .bytes_read = reply_count(node, "bytes_read"),
+        .pass = reply_count(node, "pass"),
+        .idle = reply_flag(node, "idle", false),
         .json = "",
     };
 }
@@ -74,4 +59,43 @@ int job_id_check(const char *id, struct situ_error *error)
     return good ? 0
                 : client_fail(error, SITU_USAGE, "job '%.100s': give the id that it got",
                               id ? id : "");
+}
+
+static int fill(struct document *document, struct situ_error *error)
+{
+    struct situ_job *job = document_public(document);
+    job_fill(job, document->root);
+    job->json = document_text(document);
+    return job_id_check(job->id, NULL)
+               ? client_fail(error, SITU_PROTOCOL, "the array's job cannot be read")
+               : 0;
+}
+
+int job_fetch(struct situ *array, const struct request *request, struct situ_job **ret_job,
+              struct situ_error *error)
+{
+    static const struct document_form form = {sizeof(struct situ_job), fill};
+    struct document *document = NULL;
+    int r = document_request(array, request, &form, &document, error);
+    if (ret_job) {
+        *ret_job = document_public(document);
+    } else {
+        document_free(document);
+    }
+    return r;
+}
+
+void situ_job_free(struct situ_job *job)
+{
+    document_free_public(job);
+}
+
+int job_remove(struct situ *array, const char *id, bool once, struct situ_error *error)
+{
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    cleanup_buffer struct buffer answer = BUFFER_INIT;
+    buffer_printf(&target, "/v1/jobs/%s", id);
+    struct request request = request_of("DELETE", &target);
+    request.once = once;
+    return request_perform(array, &request, &answer, error);
 }

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/json.h"
+#include "base/json_write.h"
+#include "client/url.h"
 
 enum { TOKEN_SIZE = 13, INTERVAL_MAX_S = 86400 };
 
@@ -75,44 +76,41 @@ static void write_model(struct buffer *out, const struct model_name *model)
 static void write_json(struct job_post *job, const struct job_order *order, const char *token)
 {
     const struct situ_run_options *options = order->options;
-    struct buffer *body = &job->body;
     cleanup_buffer struct buffer model = BUFFER_INIT;
     write_model(&model, order->model);
-    buffer_append_text(body, "{\"model\":");
-    json_write_bytes(body, model.data ? model.data : "", model.size);
-    buffer_append_char(body, ',');
-    job_input_write(order->input, options->glob, body);
+    struct json_writer w = JSON_WRITER(&job->body);
+    json_begin_object(&w, NULL);
+    json_put_bytes(&w, "model", model.data ? model.data : "", model.size);
+    job_input_put(order->input, options->glob, &w);
     if (options->top) {
-        buffer_printf(body, ",\"top\":%" PRIu32, options->top);
+        json_put_unsigned(&w, "top", options->top);
     }
-    buffer_printf(body, ",\"output\":{%s\"embedding\":\"base64\"}",
-                  order->labels ? "" : "\"labels\":false,");
+    json_begin_object(&w, "output");
+    if (!order->labels) {
+        json_put_bool(&w, "labels", false);
+    }
+    json_put_string(&w, "embedding", "base64");
+    json_end_object(&w);
     if (options->priority) {
-        buffer_printf(body, ",\"priority\":%" PRIu32, priority_of(options));
+        json_put_unsigned(&w, "priority", priority_of(options));
     }
     if (options->max_failures) {
-        buffer_printf(body, ",\"max_failures\":%" PRIu64, failures_of(options));
+        json_put_unsigned(&w, "max_failures", failures_of(options));
     }
     if (options->no_cache) {
-        buffer_append_text(body, ",\"cache\":false");
+        json_put_bool(&w, "cache", false);
     }
     if (!order->keep) {
-        buffer_append_text(body, ",\"keep\":false");
+        json_put_bool(&w, "keep", false);
     }
     if (options->standing) {
-        buffer_append_text(body, ",\"standing\":true");
+        json_put_bool(&w, "standing", true);
     }
     if (options->interval_s) {
-        buffer_printf(body, ",\"interval_s\":%" PRIu32, options->interval_s);
+        json_put_unsigned(&w, "interval_s", options->interval_s);
     }
-    buffer_printf(body, ",\"token\":\"%s\"}", token);
-}
-
-static void add_number(struct buffer *target, const char *key, uint64_t value)
-{
-    char text[24];
-    (void)snprintf(text, sizeof text, "%" PRIu64, value);
-    url_append_query(target, key, text);
+    json_put_string(&w, "token", token);
+    json_end_object(&w);
 }
 
 static int read_names(void *context, char *bytes, size_t size, size_t *ret_size)
@@ -135,17 +133,17 @@ static void write_query(struct job_post *job, const struct job_order *order, con
     const char *name = buffer_text(&model);
     url_append_query(&job->target, "model", name ? name : "");
     if (options->top) {
-        add_number(&job->target, "top", options->top);
+        url_append_number(&job->target, "top", options->top);
     }
     if (!order->labels) {
         url_append_query(&job->target, "labels", "0");
     }
     url_append_query(&job->target, "embedding", "base64");
     if (options->priority) {
-        add_number(&job->target, "priority", priority_of(options));
+        url_append_number(&job->target, "priority", priority_of(options));
     }
     if (options->max_failures) {
-        add_number(&job->target, "max_failures", failures_of(options));
+        url_append_number(&job->target, "max_failures", failures_of(options));
     }
     if (options->no_cache) {
         url_append_query(&job->target, "cache", "0");
@@ -196,7 +194,7 @@ int job_post_make(struct job_post *job, const struct job_order *order, struct si
                                     .source = as_text ? &job->source : NULL,
                                     .compressed = order->follow,
                                     .repeatable = true};
-    return job->request.target && job->request.body ? 0 : client_fail_memory(error);
+    return 0;
 }
 
 void job_post_done(struct job_post *job)

@@ -10,57 +10,36 @@
 
 #include "client/document.h"
 
-struct table {
-    struct situ_label_table public; /* first */
-    struct document document;
-};
-
-static int fetch(struct situ *array, const struct model_name *model, struct table *table,
-                 struct situ_error *error)
+static int fill(struct document *document, struct situ_error *error)
 {
-    cleanup_buffer struct buffer target = BUFFER_INIT;
-    buffer_append_text(&target, "/v1/models/");
-    url_append(&target, model->name, false);
-    buffer_append_text(&target, "/labels");
-    if (model->version[0]) {
-        url_append_query(&target, "version", model->version);
-    }
-    int r = document_get(&table->document, array, &target, error);
-    if (r) {
-        return r;
-    }
-    const struct json *labels = json_member(table->document.root, "labels");
+    struct situ_label_table *table = document_public(document);
+    const struct json *labels = json_member(document->root, "labels");
     size_t count = json_length(labels);
     if (json_type_of(labels) != JSON_TYPE_ARRAY || count > LIMIT_LABELS) {
-        return client_fail(error, SITU_PROTOCOL, "the array's labels of '%s' cannot be read",
-                           model->name);
+        return client_fail(error, SITU_PROTOCOL, "the array's labels cannot be read");
     }
-    const char **texts = document_alloc(&table->document, count, sizeof *texts);
+    const char **texts = document_alloc(document, count, sizeof *texts);
     if (!texts) {
         return client_fail_memory(error);
     }
     for (size_t i = 0; i < count; i++) {
         texts[i] = json_get_string(json_element(labels, i), "");
     }
-    table->public = (struct situ_label_table){
-        .labels = texts, .count = count, .json = document_text(&table->document)};
+    *table =
+        (struct situ_label_table){.labels = texts, .count = count, .json = document_text(document)};
     return 0;
 }
 
-static int fetch_new(struct situ *array, const struct model_name *model,
-                     struct situ_label_table **ret_table, struct situ_error *error)
+static int fetch(struct situ *array, const struct model_name *model,
+                 struct situ_label_table **ret_table, struct situ_error *error)
 {
-    struct table *table = calloc(1, sizeof *table);
-    if (!table) {
-        return client_fail_memory(error);
-    }
-    int r = fetch(array, model, table, error);
-    if (r) {
-        situ_label_table_free(&table->public);
-        return r;
-    }
-    *ret_table = &table->public;
-    return 0;
+    static const struct document_form form = {sizeof(struct situ_label_table), fill};
+    cleanup_buffer struct buffer target = BUFFER_INIT;
+    struct document *document = NULL;
+    model_target(&target, model, "/labels");
+    int r = document_get(array, &target, &form, &document, error);
+    *ret_table = document_public(document);
+    return r;
 }
 
 int situ_labels(struct situ *array, const char *model, struct situ_label_table **ret_table,
@@ -75,16 +54,12 @@ int situ_labels(struct situ *array, const char *model, struct situ_label_table *
     }
     struct model_name name;
     int r = model_name_parse(model, &name, error);
-    return r ? r : fetch_new(array, &name, ret_table, error);
+    return r ? r : fetch(array, &name, ret_table, error);
 }
 
 void situ_label_table_free(struct situ_label_table *table)
 {
-    if (table) {
-        struct table *whole = (struct table *)(void *)table;
-        document_done(&whole->document);
-        free(whole);
-    }
+    document_free_public(table);
 }
 
 static const struct situ_label_table *find(struct situ *array, const char *digest)
@@ -155,7 +130,7 @@ int labels_of(struct situ *array, const struct model_name *model, const char *di
             return there;
         }
     }
-    int r = fetch_new(array, model, &table, &fault);
+    int r = fetch(array, model, &table, &fault);
     if (r == client_code_errno(SITU_NOT_FOUND)) {
         return 0;
     }

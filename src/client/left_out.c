@@ -7,14 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-#include "base/json.h"
-
-static uint64_t count_of(const struct json *object, const char *key)
-{
-    int64_t value = json_get_integer(json_member(object, key), 0);
-    return value > 0 ? (uint64_t)value : 0;
-}
+#include "client/reply.h"
 
 static void add_suffix(struct situ_left_out *left_out, const char *suffix, uint64_t files)
 {
@@ -52,10 +45,10 @@ static int take_suffix(void *context, const char *key, const struct json *value)
 void left_out_fill(struct situ_left_out *left_out, const struct json *node)
 {
     *left_out = (struct situ_left_out){.struct_size = sizeof *left_out,
-                                       .skipped = count_of(node, "skipped"),
-                                       .links = count_of(node, "links"),
-                                       .excluded = count_of(node, "excluded"),
-                                       .names = count_of(node, "names")};
+                                       .skipped = reply_count(node, "skipped"),
+                                       .links = reply_count(node, "links"),
+                                       .excluded = reply_count(node, "excluded"),
+                                       .names = reply_count(node, "names")};
     (void)json_each_member(json_member(node, "skipped_suffixes"), take_suffix, left_out);
 }
 

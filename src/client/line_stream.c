@@ -11,17 +11,6 @@
 
 enum { IDLE_CHECK_MS = 1000, ON_WAIT_MS = 200, DRAIN_MS = 2000 };
 
-static size_t keep_bytes(char *bytes, size_t size, size_t count, void *context)
-{
-    struct buffer *buffer = context;
-    size_t total = size * count;
-    if (buffer->size + total > ANSWER_BYTES_MAX) {
-        return 0;
-    }
-    buffer_append(buffer, bytes, total);
-    return buffer_ok(buffer) == 0 ? total : 0;
-}
-
 int stream_init(struct stream *stream, struct situ *array, struct situ_error *error)
 {
     *stream = (struct stream){.array = array, .multi = curl_multi_init(), .curl = curl_easy_init()};
@@ -152,7 +141,7 @@ int stream_begin(struct stream *stream, const struct request *request, long *ret
     if (r) {
         return r;
     }
-    CURLcode code = curl_easy_setopt(stream->curl, CURLOPT_WRITEFUNCTION, keep_bytes);
+    CURLcode code = curl_easy_setopt(stream->curl, CURLOPT_WRITEFUNCTION, exchange_keep_bytes);
     code = code ? code : curl_easy_setopt(stream->curl, CURLOPT_WRITEDATA, &stream->bytes);
     if (code || curl_multi_add_handle(stream->multi, stream->curl)) {
         return client_fail_memory(error);

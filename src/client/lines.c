@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "client/reply.h"
 
 int lines_init(struct lines *lines, struct situ *array, struct situ_error *error)
 {
@@ -24,11 +25,8 @@ void lines_done(struct lines *lines)
 int lines_begin(struct lines *lines, struct situ_error *error)
 {
     struct situ *array = lines->stream.array;
-    lines->request = (struct request){
-        .method = "GET", .target = buffer_text(&lines->target), .compressed = true};
-    if (!lines->request.target) {
-        return client_fail_memory(error);
-    }
+    lines->request = request_of("GET", &lines->target);
+    lines->request.compressed = true;
     for (uint32_t count = 0;; count++) {
         long status = 0;
         long asked_s = 0;
@@ -45,8 +43,7 @@ int lines_begin(struct lines *lines, struct situ_error *error)
 
 static int take_last(struct lines *lines, const struct json *done)
 {
-    int64_t damaged = json_get_integer(json_member(done, "damaged"), 0);
-    lines->damaged = damaged > 0 ? (uint64_t)damaged : 0;
+    lines->damaged = reply_count(done, "damaged");
     lines->ended = true;
     stream_drain(&lines->stream);
     stream_end(&lines->stream);
@@ -77,10 +74,7 @@ static int read_line(struct lines *lines, struct situ_error *error)
     }
     const struct json *fault = json_member(lines->root, "error");
     if (fault) {
-        const char *word = json_get_string(json_member(fault, "code"), "internal");
-        return client_fail(error, client_code_parse(word), "%s",
-                           json_get_string(json_member(fault, "message"),
-                                           "the array could not go on with its answer"));
+        return reply_fail(fault, "the array could not go on with its answer", error);
     }
     const struct json *done = json_member(lines->root, "done");
     return done ? take_last(lines, done) : 1;

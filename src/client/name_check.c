@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checks and percent-encoding of names.
+ * Checks of names.
  */
 #include "client/name_check.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "client/url.h"
 
 static bool copy_part(char *out, const char *text, size_t length)
 {
@@ -59,37 +59,21 @@ bool text_is_utf8(const char *text)
     return utf8_valid(text, strlen(text));
 }
 
-int name_read(const struct json *node, const char *member, struct pool *pool, const char **ret_name,
-              struct situ_error *error)
+int object_name_check(const char *object, struct situ_error *error)
 {
-    int r = object_name_read(node, member, pool, ret_name);
-    if (r == -ENOMEM) {
-        return client_fail_memory(error);
+    const char *key = "";
+    if (object && name_split(object, &key) > 0 && key[0]) {
+        return 0;
     }
-    return r ? client_fail(error, SITU_PROTOCOL, "the array gives a name that cannot be read") : 0;
+    return client_fail(error, SITU_USAGE, "object '%.200s': give STORE/KEY", object ? object : "");
 }
 
-void url_append(struct buffer *out, const char *text, bool path)
+void model_target(struct buffer *target, const struct model_name *model, const char *tail)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     strchr("-._~", c) || (path && c == '/');
-        if (plain) {
-            buffer_append_char(out, (char)c);
-        } else {
-            char code[3] = {'%', digits[c >> 4], digits[c & 15]};
-            buffer_append(out, code, sizeof code);
-        }
+    buffer_append_text(target, "/v1/models/");
+    url_append(target, model->name, false);
+    buffer_append_text(target, tail);
+    if (model->version[0]) {
+        url_append_query(target, "version", model->version);
     }
-}
-
-void url_append_query(struct buffer *out, const char *key, const char *value)
-{
-    bool first = !out->data || !memchr(out->data, '?', out->size);
-    buffer_append_char(out, first ? '?' : '&');
-    buffer_append_text(out, key);
-    buffer_append_char(out, '=');
-    url_append(out, value, false);
 }

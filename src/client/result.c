@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/name_check.h"
 #include "client/plain_numbers.h"
+#include "client/reply.h"
 #include "data/object_name.h"
 
 static const struct situ_class no_class = {.label = ""};
@@ -142,7 +142,7 @@ static int take_gone(struct client_result *held, struct situ_error *error)
     const char *name = NULL;
     pool_done(&held->gone_name);
     held->result.gone = 1;
-    int r = name_read(held->root, "object", &held->gone_name, &name, error);
+    int r = reply_name(held->root, "object", &held->gone_name, &name, error);
     if (r) {
         return r;
     }
@@ -216,9 +216,11 @@ void situ_result_free(struct situ_result *result)
 
 static void write_gone(struct buffer *out, const char *object)
 {
-    buffer_append_char(out, '{');
-    object_name_write(out, "object", object);
-    buffer_append_text(out, ",\"gone\":true}");
+    struct json_writer w = JSON_WRITER(out);
+    json_begin_object(&w, NULL);
+    object_name_put(&w, "object", object);
+    json_put_bool(&w, "gone", true);
+    json_end_object(&w);
 }
 
 static int write_result(struct buffer *out, const struct situ_result *from, const char *object)

@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/job.h"
+#include "client/job_object.h"
 #include "client/job_post.h"
 #include "client/labels.h"
 #include "client/left_out.h"
 #include "client/line_stream.h"
+#include "client/reply.h"
 #include "client/result.h"
+#include "client/url.h"
 
 enum {
     LOOKUP_PAYS_CLASSES = 2048, /* so many labels cost more than a table of 1,000 */
@@ -72,22 +74,19 @@ struct situ_results {
 
 /* ---- Requests -------------------------------------------------------------------------------- */
 
-static int write_follow(struct situ_results *results, struct situ_error *error)
+static void write_follow(struct situ_results *results)
 {
     struct buffer *target = &results->target;
     buffer_clear(target);
     buffer_printf(target, "/v1/jobs/%s/results", results->id);
     if (results->progress.cursor > 0) {
-        char text[24];
-        (void)snprintf(text, sizeof text, "%" PRIu64, results->progress.cursor);
-        url_append_query(target, "after", text);
+        url_append_number(target, "after", results->progress.cursor);
     }
     if (results->with_progress) {
         url_append_query(target, "progress", "1");
     }
-    results->follow =
-        (struct request){.method = "GET", .target = buffer_text(target), .compressed = true};
-    return results->follow.target ? 0 : client_fail_memory(error);
+    results->follow = request_of("GET", target);
+    results->follow.compressed = true;
 }
 
 /* Asks for what is left: with the job's first request while its id is not known, which by its token
@@ -100,13 +99,12 @@ static int start(struct situ_results *results, struct situ_error *error)
     results->passing = false;
     results->asked_s = 0;
     results->attempts_max = results->array->retries;
-    int r = known ? write_follow(results, error) : 0;
-    if (r) {
-        return r;
+    if (known) {
+        write_follow(results);
     }
     results->begun_ns = clock_now_ns();
-    r = stream_begin(&results->stream, known ? &results->follow : &results->post.request, &status,
-                     &results->asked_s, error);
+    int r = stream_begin(&results->stream, known ? &results->follow : &results->post.request,
+                         &status, &results->asked_s, error);
     results->reached |= results->stream.exchange.sent > 0;
     if (r) {
         results->passing = results->reached && r == client_code_errno(SITU_UNREACHABLE);
@@ -128,8 +126,7 @@ static int start(struct situ_results *results, struct situ_error *error)
 
 static uint64_t count_of(const struct json *object, const char *key, uint64_t fallback)
 {
-    int64_t value = json_get_integer(json_member(object, key), -1);
-    return value >= 0 ? (uint64_t)value : fallback;
+    return json_get_unsigned(json_member(object, key), fallback);
 }
 
 /* What the job, progress and done lines say. Members that are not there leave the last word. */
@@ -175,8 +172,7 @@ static int take_job(struct situ_results *results, const struct json *node, struc
 static int take_done(struct situ_results *results, const struct json *done,
                      struct situ_error *error)
 {
-    const char *code = json_get_string(json_member(json_member(done, "reason"), "code"), NULL);
-    const char *state = json_get_string(json_member(done, "state"), "");
+    const char *state = reply_text(done, "state");
     take_figures(results, done);
     results->streaming = false;
     stream_drain(&results->stream);
@@ -185,7 +181,7 @@ static int take_done(struct situ_results *results, const struct json *done,
         return client_fail(error, SITU_CANCELLED, "the job was cancelled");
     }
     if (strcmp(state, "done") != 0) {
-        return client_fail(error, code ? client_code_parse(code) : SITU_INTERNAL, "%s",
+        return client_fail(error, reply_code(json_member(done, "reason")), "%s",
                            results->reason[0] ? results->reason : "the job failed");
     }
     uint64_t cursor = results->progress.cursor;
@@ -225,10 +221,7 @@ static int take_other(struct situ_results *results, const struct json *root,
         return take_done(results, done, error);
     }
     if (fault) {
-        const char *word = json_get_string(json_member(fault, "code"), "internal");
-        return client_fail(
-            error, client_code_parse(word), "%s",
-            json_get_string(json_member(fault, "message"), "the array ended the run"));
+        return reply_fail(fault, "the array ended the run", error);
     }
     return 0;
 }
@@ -513,25 +506,18 @@ static struct situ_results *results_new(struct situ *array, struct situ_error *e
     return results;
 }
 
-int situ_run(struct situ *array, const char *model, const char *selection,
-             const struct situ_run_options *options, struct situ_results **ret_results,
-             struct situ_error *error)
+/* Starts the job over `input`, which it takes over. */
+static int run(struct situ *array, const char *model, struct job_input *input,
+               const struct situ_run_options *options, struct situ_results **ret_results,
+               struct situ_error *error)
 {
-    if (ret_results) {
-        *ret_results = NULL;
-    }
-    if (!array || !ret_results) {
-        return -EINVAL;
-    }
     struct situ_results *results = results_new(array, error);
     if (!results) {
+        job_input_done(input);
         return -ENOMEM;
     }
-    int r = job_input_of_prefix(&results->input, selection, error);
-    if (r == 0) {
-        results->input.members = array->select_members;
-        r = prepare(results, model, options, error);
-    }
+    results->input = *input;
+    int r = prepare(results, model, options, error);
     if (r) {
         situ_results_free(results);
         return r;
@@ -540,32 +526,45 @@ int situ_run(struct situ *array, const char *model, const char *selection,
     return 0;
 }
 
-/* The last two parameters are those of every call. */
-/* NOLINTNEXTLINE(readability-function-size) */
-int situ_run_objects(struct situ *array, const char *model, const char *const *objects,
-                     size_t count, const struct situ_run_options *options,
-                     struct situ_results **ret_results, struct situ_error *error)
+int situ_run(struct situ *array, const char *model, const char *selection,
+             const struct situ_run_options *options, struct situ_results **ret_results,
+             struct situ_error *error)
 {
+    struct job_input input;
     if (ret_results) {
         *ret_results = NULL;
     }
     if (!array || !ret_results) {
         return -EINVAL;
     }
-    struct situ_results *results = results_new(array, error);
-    if (!results) {
-        return -ENOMEM;
-    }
-    int r = job_input_of_names(&results->input, objects, count, error);
-    if (r == 0) {
-        r = prepare(results, model, options, error);
-    }
+    int r = job_input_of_prefix(&input, selection, error);
     if (r) {
-        situ_results_free(results);
+        job_input_done(&input);
         return r;
     }
-    *ret_results = results;
-    return 0;
+    input.members = array->select_members;
+    return run(array, model, &input, options, ret_results, error);
+}
+
+/* The last two parameters are those of every call. */
+/* NOLINTNEXTLINE(readability-function-size) */
+int situ_run_objects(struct situ *array, const char *model, const char *const *objects,
+                     size_t count, const struct situ_run_options *options,
+                     struct situ_results **ret_results, struct situ_error *error)
+{
+    struct job_input input;
+    if (ret_results) {
+        *ret_results = NULL;
+    }
+    if (!array || !ret_results) {
+        return -EINVAL;
+    }
+    int r = job_input_of_names(&input, objects, count, error);
+    if (r) {
+        job_input_done(&input);
+        return r;
+    }
+    return run(array, model, &input, options, ret_results, error);
 }
 
 /* Looks at the job, and begins with its stream. */

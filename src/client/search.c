@@ -3,7 +3,6 @@
  * Searches: by a stored object, by an image in hand, and by many vectors. In the caller's thread.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,17 +10,14 @@
 #include "client/index_object.h"
 #include "client/name_check.h"
 #include "client/plain_numbers.h"
+#include "client/reply.h"
+#include "client/url.h"
 #include "data/object_name.h"
 
-struct hits {
-    struct situ_hits public; /* first */
-    struct document document;
-};
-
 struct batch {
-    struct situ_batch public;   /* first */
-    struct situ_hits *queries;  /* owned */
-    struct document *documents; /* owned; one for each request */
+    struct situ_batch public;    /* first */
+    struct situ_hits *queries;   /* owned */
+    struct document **documents; /* owned; one for each request */
     size_t document_count;
 };
 
@@ -43,65 +39,47 @@ static int options_read(struct situ_search_options *known,
     return fault ? client_fail(error, SITU_USAGE, "options: %s", fault) : 0;
 }
 
-/* The members behind the query itself, of which `object` is the name or NULL, and the closing
- * brace.
- */
-static void write_options(struct buffer *body, const char *object,
-                          const struct situ_search_options *options)
+/* The members behind the query itself, of which `object` is the name or NULL. */
+static void put_options(struct json_writer *w, const char *object,
+                        const struct situ_search_options *options)
 {
     bool encoded = !object_name_is_text(object) || !object_name_is_text(options->prefix);
     if (options->k) {
-        buffer_printf(body, ",\"k\":%" PRIu32, options->k);
+        json_put_unsigned(w, "k", options->k);
     }
     if (options->prefix && options->prefix[0]) {
-        buffer_append_text(body, ",\"prefix\":");
-        object_name_write_value(body, options->prefix, encoded);
+        object_name_put_value(w, "prefix", options->prefix, encoded);
     }
-    buffer_append_text(body, encoded ? ",\"encoded\":true" : "");
+    if (encoded) {
+        json_put_bool(w, "encoded", true);
+    }
     if (options->has_min_score) {
-        buffer_append_text(body, ",\"min_score\":");
-        json_write_double(body, options->min_score);
+        json_put_double(w, "min_score", options->min_score);
     }
     if (options->exclude_self) {
-        buffer_append_text(body, ",\"self\":false");
+        json_put_bool(w, "self", false);
     }
-    buffer_append_char(body, '}');
 }
 
 static int write_query(struct buffer *target, const struct situ_search_options *options,
                        struct situ_error *error)
 {
-    cleanup_buffer struct buffer number = BUFFER_INIT;
     if (options->k) {
-        buffer_printf(&number, "%" PRIu32, options->k);
-        url_append_query(target, "k", number.data ? number.data : "");
+        url_append_number(target, "k", options->k);
     }
     if (options->prefix && options->prefix[0]) {
         url_append_query(target, "prefix", options->prefix);
     }
-    if (options->has_min_score) {
-        struct plain_numbers plain;
-        if (plain_numbers_begin(&plain)) {
-            return client_fail_memory(error);
-        }
-        buffer_clear(&number);
-        json_write_double(&number, options->min_score);
-        plain_numbers_end(&plain);
-        const char *text = buffer_text(&number);
-        url_append_query(target, "min_score", text ? text : "");
-    }
-    return buffer_ok(&number) || !buffer_text(target) ? client_fail_memory(error) : 0;
+    return options->has_min_score ? url_append_real(target, "min_score", options->min_score, error)
+                                  : 0;
 }
 
-static struct request body_request(struct buffer *target, struct buffer *body)
+static struct request query_request(struct buffer *target, struct buffer *body)
 {
-    return (struct request){.method = "POST",
-                            .target = buffer_text(target),
-                            .content = CONTENT_JSON,
-                            .body = buffer_text(body),
-                            .body_size = body->size,
-                            .compressed = true,
-                            .repeatable = true};
+    struct request request = request_json("POST", target, body);
+    request.compressed = true;
+    request.repeatable = true;
+    return request;
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -146,34 +124,23 @@ const char *situ_hit_raw_name(const struct situ_hits *hits, size_t index)
     return ((const char *const *)(const void *)(hits->hits + hits->count))[index];
 }
 
-static uint64_t damaged_of(const struct json *root)
+static int fill(struct document *document, struct situ_error *error)
 {
-    int64_t damaged = json_get_integer(json_member(root, "damaged"), 0);
-    return damaged > 0 ? (uint64_t)damaged : 0;
+    struct situ_hits *hits = document_public(document);
+    int r = hits_read(document, document->root, hits, error);
+    hits->damaged = reply_count(document->root, "damaged");
+    hits->json = document_text(document);
+    return r;
 }
 
 static int ask(struct situ *array, const struct request *request, struct situ_hits **ret_hits,
                struct situ_error *error)
 {
-    if (!request->target || !request->body) {
-        return client_fail_memory(error);
-    }
-    struct hits *hits = calloc(1, sizeof *hits);
-    if (!hits) {
-        return client_fail_memory(error);
-    }
-    int r = document_request(&hits->document, array, request, error);
-    if (r == 0) {
-        r = hits_read(&hits->document, hits->document.root, &hits->public, error);
-    }
-    if (r) {
-        situ_hits_free(&hits->public);
-        return r;
-    }
-    hits->public.damaged = damaged_of(hits->document.root);
-    hits->public.json = document_text(&hits->document);
-    *ret_hits = &hits->public;
-    return 0;
+    static const struct document_form form = {sizeof(struct situ_hits), fill};
+    struct document *document = NULL;
+    int r = document_request(array, request, &form, &document, error);
+    *ret_hits = document_public(document);
+    return r;
 }
 
 /* ---- One query ------------------------------------------------------------------------------- */
@@ -185,7 +152,6 @@ int situ_search(struct situ *array, const char *index, const char *object,
     cleanup_buffer struct buffer target = BUFFER_INIT;
     cleanup_buffer struct buffer body = BUFFER_INIT;
     struct situ_search_options known;
-    const char *key = "";
     if (ret_hits) {
         *ret_hits = NULL;
     }
@@ -193,26 +159,29 @@ int situ_search(struct situ *array, const char *index, const char *object,
         return -EINVAL;
     }
     int r = options_read(&known, options, error);
-    if (r == 0) {
-        r = index_target(&target, index, "/search", error);
-    }
     if (r) {
         return r;
     }
-    if (!object || name_split(object, &key) == 0 || !key[0]) {
-        return client_fail(error, SITU_USAGE, "object '%.200s': give STORE/KEY",
-                           object ? object : "");
+    r = index_target(&target, index, "/search", error);
+    if (r) {
+        return r;
+    }
+    r = object_name_check(object, error);
+    if (r) {
+        return r;
     }
     struct plain_numbers plain;
     if (plain_numbers_begin(&plain)) {
         return client_fail_memory(error);
     }
-    buffer_append_text(&body, "{\"object\":");
-    object_name_write_value(&body, object,
-                            !object_name_is_text(object) || !object_name_is_text(known.prefix));
-    write_options(&body, object, &known);
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_object(&w, NULL);
+    object_name_put_value(&w, "object", object,
+                          !object_name_is_text(object) || !object_name_is_text(known.prefix));
+    put_options(&w, object, &known);
+    json_end_object(&w);
     plain_numbers_end(&plain);
-    struct request request = body_request(&target, &body);
+    struct request request = query_request(&target, &body);
     return ask(array, &request, ret_hits, error);
 }
 
@@ -231,70 +200,110 @@ int situ_search_bytes(struct situ *array, const char *index, const void *bytes, 
         return -EINVAL;
     }
     int r = options_read(&known, options, error);
-    if (r == 0 && !bytes) {
-        r = client_fail(error, SITU_USAGE, "situ_search_bytes: no bytes");
+    if (r) {
+        return r;
     }
-    if (r == 0) {
-        r = index_target(&target, index, "/search", error);
+    if (!bytes) {
+        return client_fail(error, SITU_USAGE, "situ_search_bytes: no bytes");
     }
-    if (r == 0) {
-        r = write_query(&target, &known, error);
+    r = index_target(&target, index, "/search", error);
+    if (r) {
+        return r;
     }
-    struct request request = {.method = "POST",
-                              .target = target.data,
-                              .content = CONTENT_OCTETS,
-                              .body = bytes,
-                              .body_size = size,
-                              .compressed = true,
-                              .repeatable = true};
-    return r ? r : ask(array, &request, ret_hits, error);
+    r = write_query(&target, &known, error);
+    if (r) {
+        return r;
+    }
+    struct request request = request_of("POST", &target);
+    request.content = CONTENT_OCTETS;
+    request.body = bytes;
+    request.body_size = size;
+    request.compressed = true;
+    request.repeatable = true;
+    return ask(array, &request, ret_hits, error);
 }
 
 void situ_hits_free(struct situ_hits *hits)
 {
-    if (hits) {
-        struct hits *whole = (struct hits *)(void *)hits;
-        document_done(&whole->document);
-        free(whole);
-    }
+    document_free_public(hits);
 }
 
 /* ---- Many queries ---------------------------------------------------------------------------- */
 
-static int write_vectors(struct buffer *body, const float *vectors, size_t count, size_t dimension,
-                         struct situ_error *error)
+/* The queries of a batch. */
+struct queries {
+    const float *vectors; /* borrowed */
+    size_t dimension;
+    const struct situ_search_options *options; /* borrowed */
+};
+
+/* The body of a request for `count` queries from `first` on. */
+static int write_vectors(struct buffer *body, const struct queries *queries, size_t first,
+                         size_t count, struct situ_error *error)
 {
-    buffer_append_text(body, "{\"vectors\":[");
-    for (size_t i = 0; i < count * dimension; i++) {
-        if (!isfinite(vectors[i])) {
-            return client_fail(error, SITU_USAGE, "a vector has a value that is no finite number");
+    const float *value = queries->vectors + first * queries->dimension;
+    struct json_writer w = JSON_WRITER(body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "vectors");
+    for (size_t i = 0; i < count; i++) {
+        json_begin_array(&w, NULL);
+        for (size_t d = 0; d < queries->dimension; d++, value++) {
+            if (!isfinite(*value)) {
+                return client_fail(error, SITU_USAGE,
+                                   "a vector has a value that is no finite number");
+            }
+            json_put_float(&w, NULL, *value);
         }
-        buffer_append_text(body, i % dimension != 0 ? "," : i > 0 ? "],[" : "[");
-        json_write_float(body, vectors[i]);
+        json_end_array(&w);
     }
-    buffer_append_text(body, "]]");
+    json_end_array(&w);
+    put_options(&w, NULL, queries->options);
+    json_end_object(&w);
     return 0;
 }
 
-/* Asks for the queries from `first` on that go in one request. */
-static int ask_some(struct situ *array, struct batch *batch, size_t first, size_t count,
-                    const struct request *request, struct situ_error *error)
+/* Takes the hits of `count` queries from `first` on. */
+static int take_hits(struct batch *batch, struct document *document, size_t first, size_t count,
+                     struct situ_error *error)
 {
-    struct document *document = &batch->documents[batch->document_count++];
-    if (!request->target || !request->body) {
+    const struct json *results = json_member(document->root, "results");
+    if (json_type_of(results) != JSON_TYPE_ARRAY || json_length(results) != count) {
+        return client_fail(error, SITU_PROTOCOL, "the array's hits cannot be read");
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct situ_hits *hits = &batch->queries[first + i];
+        int r = hits_read(document, json_element(results, i), hits, error);
+        if (r) {
+            return r;
+        }
+        hits->damaged = reply_count(document->root, "damaged");
+    }
+    return 0;
+}
+
+static int search_some(struct situ *array, struct buffer *target, const struct queries *queries,
+                       struct batch *batch, size_t first, struct situ_error *error)
+{
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    struct plain_numbers plain;
+    size_t left = batch->public.count - first;
+    size_t count = left < LIMIT_SEARCH_QUERIES ? left : LIMIT_SEARCH_QUERIES;
+    if (plain_numbers_begin(&plain)) {
         return client_fail_memory(error);
     }
-    int r = document_request(document, array, request, error);
-    const struct json *results = json_member(document->root, "results");
-    if (r == 0 && (json_type_of(results) != JSON_TYPE_ARRAY || json_length(results) != count)) {
-        r = client_fail(error, SITU_PROTOCOL, "the array's hits cannot be read");
+    int r = write_vectors(&body, queries, first, count, error);
+    plain_numbers_end(&plain);
+    if (r) {
+        return r;
     }
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        struct situ_hits *hits = &batch->queries[first + i];
-        r = hits_read(document, json_element(results, i), hits, error);
-        hits->damaged = damaged_of(document->root);
+    struct request request = query_request(target, &body);
+    struct document **place = &batch->documents[batch->document_count];
+    r = document_request(array, &request, NULL, place, error);
+    if (r) {
+        return r;
     }
-    return r;
+    batch->document_count++;
+    return take_hits(batch, *place, first, count, error);
 }
 
 static struct batch *batch_new(size_t count)
@@ -313,34 +322,13 @@ static struct batch *batch_new(size_t count)
     return batch;
 }
 
-/* The queries of a batch. */
-struct queries {
-    const float *vectors; /* borrowed */
-    size_t dimension;
-    const struct situ_search_options *options; /* borrowed */
-};
-
 static int search_all(struct situ *array, const char *index, const struct queries *queries,
                       struct batch *batch, struct situ_error *error)
 {
     cleanup_buffer struct buffer target = BUFFER_INIT;
-    cleanup_buffer struct buffer body = BUFFER_INIT;
-    size_t count = batch->public.count;
-    size_t dimension = queries->dimension;
     int r = index_target(&target, index, "/search", error);
-    for (size_t first = 0; r == 0 && first < count; first += LIMIT_SEARCH_QUERIES) {
-        size_t some = count - first;
-        struct plain_numbers plain;
-        some = some < LIMIT_SEARCH_QUERIES ? some : LIMIT_SEARCH_QUERIES;
-        buffer_clear(&body);
-        if (plain_numbers_begin(&plain)) {
-            return client_fail_memory(error);
-        }
-        r = write_vectors(&body, queries->vectors + first * dimension, some, dimension, error);
-        write_options(&body, NULL, queries->options);
-        plain_numbers_end(&plain);
-        struct request request = body_request(&target, &body);
-        r = r ? r : ask_some(array, batch, first, some, &request, error);
+    for (size_t first = 0; r == 0 && first < batch->public.count; first += LIMIT_SEARCH_QUERIES) {
+        r = search_some(array, &target, queries, batch, first, error);
     }
     return r;
 }
@@ -387,7 +375,7 @@ void situ_batch_free(struct situ_batch *batch)
     if (batch) {
         struct batch *whole = (struct batch *)(void *)batch;
         for (size_t i = 0; i < whole->document_count; i++) {
-            document_done(&whole->documents[i]);
+            document_free(whole->documents[i]);
         }
         free(whole->documents);
         free(whole->queries);

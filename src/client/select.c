@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the selections of a handle leave out, kept as the members that requests carry; and asking an
- * index that is there already to leave out what its store excludes.
+ * What the selections of a handle leave out, kept as the members that requests carry.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "client/exchange.h"
+#include "client/connection.h"
 #include "client/fail.h"
-#include "client/index_object.h"
 #include "client/name_check.h"
 
 static int write_patterns(struct buffer *out, const struct situ_select_options *options,
@@ -62,38 +60,4 @@ int situ_select(struct situ *array, const struct situ_select_options *options,
     array->no_exclude_defaults = known.no_exclude_defaults != 0;
     array->sniff = known.sniff != 0;
     return 0;
-}
-
-int situ_index_exclude_defaults(struct situ *array, const char *index, const char *model,
-                                struct situ_index **ret_index, struct situ_error *error)
-{
-    cleanup_buffer struct buffer target = BUFFER_INIT;
-    cleanup_buffer struct buffer body = BUFFER_INIT;
-    struct model_name name;
-    if (ret_index) {
-        *ret_index = NULL;
-    }
-    if (!array) {
-        return -EINVAL;
-    }
-    int r = index_target(&target, index, "/rebuild", error);
-    if (r == 0 && model) {
-        r = model_name_parse(model, &name, error);
-    }
-    if (r) {
-        return r;
-    }
-    buffer_append_text(&body, "{\"exclude_defaults\":true");
-    if (model) {
-        buffer_append_text(&body, ",\"model\":");
-        json_write_string(&body, model);
-    }
-    buffer_append_char(&body, '}');
-    struct request request = {.method = "POST",
-                              .target = buffer_text(&target),
-                              .content = CONTENT_JSON,
-                              .body = buffer_text(&body),
-                              .body_size = body.size};
-    return request.target && request.body ? index_request_perform(array, &request, ret_index, error)
-                                          : client_fail_memory(error);
 }

@@ -3,26 +3,25 @@
  * Thumbnails, made on the array.
  */
 #include <errno.h>
-#include <stdio.h>
 
 #include "client/exchange.h"
 #include "client/name_check.h"
+#include "client/url.h"
 
 int situ_thumbnail(struct situ *array, const char *object, uint32_t edge, void **ret_bytes,
                    size_t *ret_size, struct situ_error *error)
 {
     cleanup_buffer struct buffer target = BUFFER_INIT;
     cleanup_buffer struct buffer answer = BUFFER_INIT;
-    const char *key = "";
     if (ret_bytes) {
         *ret_bytes = NULL;
     }
     if (!array || !ret_bytes || !ret_size) {
         return -EINVAL;
     }
-    if (!object || name_split(object, &key) == 0 || !key[0]) {
-        return client_fail(error, SITU_USAGE, "object '%.200s': give STORE/KEY",
-                           object ? object : "");
+    int r = object_name_check(object, error);
+    if (r) {
+        return r;
     }
     if (edge && (edge < LIMIT_THUMBNAIL_EDGE_LEAST || edge > LIMIT_THUMBNAIL_EDGE)) {
         return client_fail(error, SITU_USAGE, "edge: give %u to %u pixels",
@@ -31,15 +30,11 @@ int situ_thumbnail(struct situ *array, const char *object, uint32_t edge, void *
     buffer_append_text(&target, "/v1/thumbnails/");
     url_append(&target, object, true);
     if (edge) {
-        char text[16];
-        (void)snprintf(text, sizeof text, "%u", edge);
-        url_append_query(&target, "edge", text);
+        url_append_number(&target, "edge", edge);
     }
-    struct request request = {.method = "GET", .target = buffer_text(&target), .repeatable = true};
-    if (!request.target) {
-        return client_fail_memory(error);
-    }
-    int r = request_perform(array, &request, &answer, error);
+    struct request request = request_of("GET", &target);
+    request.repeatable = true;
+    r = request_perform(array, &request, &answer, error);
     if (r) {
         return r;
     }

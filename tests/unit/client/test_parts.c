@@ -16,6 +16,7 @@
 #include "client/job_input.h"
 #include "client/job_post.h"
 #include "client/name_check.h"
+#include "client/url.h"
 
 static void addresses_that_are_taken(void **state)
 {
@@ -148,20 +149,26 @@ static void targets_are_encoded(void **state)
     buffer_done(&out);
 }
 
+static void put(const struct job_input *input, const char *glob, struct buffer *out)
+{
+    struct json_writer w = JSON_WRITER(out);
+    job_input_put(input, glob, &w);
+}
+
 static void a_prefix_is_asked_for_as_it_is(void **state)
 {
     (void)state;
     struct job_input input;
     struct buffer out = BUFFER_INIT;
     assert_int_equal(job_input_of_prefix(&input, "photos/2024/", NULL), 0);
-    job_input_write(&input, "*.jp\"g", &out);
+    put(&input, "*.jp\"g", &out);
     assert_string_equal(buffer_text(&out), "\"select\":{\"store\":\"photos\",\"prefix\":"
                                            "\"2024/\",\"glob\":\"*.jp\\\"g\"}");
     assert_null(job_input_refused(&input));
     job_input_done(&input);
     buffer_clear(&out);
     assert_int_equal(job_input_of_prefix(&input, "photos", NULL), 0);
-    job_input_write(&input, NULL, &out);
+    put(&input, NULL, &out);
     assert_string_equal(buffer_text(&out), "\"select\":{\"store\":\"photos\"}");
     job_input_done(&input);
     assert_int_equal(job_input_of_prefix(&input, "/photos", NULL), -EINVAL);
@@ -178,7 +185,7 @@ static void names_that_cannot_be_sent_fail_in_their_place(void **state)
     assert_int_equal(job_input_of_names(&input, names, 6, NULL), 0);
     assert_false(input.as_text);
     assert_int_equal(job_input_sent(&input), 5);
-    job_input_write(&input, NULL, &out);
+    put(&input, NULL, &out);
     assert_string_equal(buffer_text(&out),
                         "\"select\":{\"keys\":[\"s/a\",\"s/\\\"\",{\"object\":\"s/%FF\","
                         "\"encoded\":true},\"s/b\\nc\",\"s/d\"]}");

@@ -4,9 +4,10 @@
  */
 #include <errno.h>
 
-#include "client/model.h"
+#include "client/model_object.h"
 #include "client/name_check.h"
 #include "client/pack.h"
+#include "client/url.h"
 
 struct upload {
     struct pack pack;
@@ -33,21 +34,16 @@ static int send_pack(struct situ *array, const struct model_name *name, struct u
                      struct situ_model **ret_model, struct situ_error *error)
 {
     cleanup_buffer struct buffer target = BUFFER_INIT;
-    buffer_append_text(&target, "/v1/models/");
-    url_append(&target, name->name, false);
+    model_target(&target, name, "");
     if (upload->options.preset) {
         url_append_query(&target, "preset", upload->options.preset);
     }
     struct body_source source = {.read = read_upload, .context = upload, .size = upload->pack.size};
-    struct request request = {.method = "PUT",
-                              .target = buffer_text(&target),
-                              .content = CONTENT_OCTETS,
-                              .source = &source};
-    if (!request.target) {
-        return client_fail_memory(error);
-    }
+    struct request request = request_of("PUT", &target);
+    request.content = CONTENT_OCTETS;
+    request.source = &source;
     upload->pack.fault.code = SITU_OK;
-    int r = model_request(array, &request, ret_model, error);
+    int r = model_fetch(array, &request, ret_model, error);
     if (r && upload->pack.fault.code != SITU_OK && error) {
         *error = upload->pack.fault;
     }
@@ -59,9 +55,7 @@ int situ_model_add(struct situ *array, const char *name, const char *path,
                    struct situ_error *error)
 {
     struct upload upload = {.pack.fd = -1};
-    struct situ_model *model = NULL;
     struct model_name model_name;
-
     if (ret_model) {
         *ret_model = NULL;
     }
@@ -69,9 +63,10 @@ int situ_model_add(struct situ *array, const char *name, const char *path,
         return -EINVAL;
     }
     int r = client_options(&upload.options, sizeof upload.options, options, error);
-    if (r == 0) {
-        r = model_name_parse(name, &model_name, error);
+    if (r) {
+        return r;
     }
+    r = model_name_parse(name, &model_name, error);
     if (r) {
         return r;
     }
@@ -83,13 +78,8 @@ int situ_model_add(struct situ *array, const char *name, const char *path,
     }
     r = pack_open(&upload.pack, path, error);
     if (r == 0) {
-        r = send_pack(array, &model_name, &upload, &model, error);
+        r = send_pack(array, &model_name, &upload, ret_model, error);
     }
     pack_done(&upload.pack);
-    if (r == 0 && ret_model) {
-        *ret_model = model;
-    } else {
-        situ_model_free(model);
-    }
     return r;
 }
