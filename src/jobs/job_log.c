@@ -148,10 +148,10 @@ static int scan_next(struct scan *scan, const char **ret_line, size_t *ret_size,
 /* ---- the index and the totals ---- */
 
 static void count_totals(struct job_log_totals *totals, uint64_t number, const char *line,
-                         size_t size, const struct record_facts *facts)
+                         size_t size, const struct job_record_facts *facts)
 {
     totals->lines = number;
-    totals->failed += record_is_failure(line, size);
+    totals->failed += job_record_is_failure(line, size);
     totals->cached += facts->cached;
     totals->bytes_read += facts->bytes_read;
     totals->pass = facts->pass;
@@ -159,7 +159,7 @@ static void count_totals(struct job_log_totals *totals, uint64_t number, const c
 
 /* Counts a line that is `size` bytes long in the file and ends at `end`. */
 static int count_line(struct job_log *log, struct job_log_place end, const char *line, size_t size,
-                      const struct record_facts *facts)
+                      const struct job_record_facts *facts)
 {
     const struct job_log_place *mark = &log->last_mark;
     if (end.line - mark->line >= MARK_LINES || end.offset - mark->offset >= MARK_BYTES) {
@@ -264,12 +264,12 @@ static int take_in(struct job_log *log, bool ended, uint64_t *ret_cut_bytes, str
         const char *line;
         size_t size;
         size_t visible;
-        struct record_facts facts;
+        struct job_record_facts facts;
         int r = scan_next(&scan, &line, &size, error);
         if (r < 0) {
             return r;
         }
-        if (r == 0 || record_check(line, size, &visible, &facts) < 0) {
+        if (r == 0 || job_record_check(line, size, &visible, &facts) < 0) {
             break;
         }
         log->last_offset = end.offset;
@@ -370,21 +370,21 @@ void job_log_unref(struct job_log *log)
 /* ---- the writer ---- */
 
 int job_log_append(struct job_log *log, const char *object, size_t size,
-                   const struct record_facts *facts)
+                   const struct job_record_facts *facts)
 {
     struct buffer *pending = &log->pending;
     size_t start = pending->size;
     if (size < 2 || object[0] != '{' || object[size - 1] != '}' || memchr(object, '\n', size)) {
         return -EINVAL;
     }
-    if (size > JOB_LOG_LINE_BYTES - RECORD_EXTRA_BYTES) {
+    if (size > JOB_LOG_LINE_BYTES - JOB_RECORD_EXTRA_BYTES) {
         return -EMSGSIZE;
     }
-    if (!buffer_reserve(pending, size + RECORD_EXTRA_BYTES)) {
+    if (!buffer_reserve(pending, size + JOB_RECORD_EXTRA_BYTES)) {
         pending->failed = false; /* what is there is whole */
         return -ENOMEM;
     }
-    record_write(pending, object, size, facts);
+    job_record_write(pending, object, size, facts);
     struct job_log_place end = {.line = log->totals.lines + 1,
                                 .offset = log->synced.offset + pending->size};
     if (count_line(log, end, object, size, facts) < 0) {
@@ -475,13 +475,13 @@ static int record_bad(const struct job_log *log, uint64_t line, struct error *er
 }
 
 static int read_last(const char *line, size_t size, char **ret_object,
-                     struct record_facts *ret_facts)
+                     struct job_record_facts *ret_facts)
 {
     size_t visible;
-    struct record_facts facts;
-    int r = record_check(line, size, &visible, &facts);
+    struct job_record_facts facts;
+    int r = job_record_check(line, size, &visible, &facts);
     if (r == 0) {
-        r = record_object(line, size, &facts, ret_object);
+        r = job_record_object(line, size, &facts, ret_object);
     }
     if (r == 0) {
         *ret_facts = facts;
@@ -489,7 +489,7 @@ static int read_last(const char *line, size_t size, char **ret_object,
     return r;
 }
 
-int job_log_last(struct job_log *log, char **ret_object, struct record_facts *ret_facts,
+int job_log_last(struct job_log *log, char **ret_object, struct job_record_facts *ret_facts,
                  struct error *error)
 {
     const struct buffer *pending = &log->pending;
@@ -504,7 +504,7 @@ int job_log_last(struct job_log *log, char **ret_object, struct record_facts *re
     }
     if (log->totals.lines == dropped) { /* what stood behind that, if anything, was cut off */
         *ret_object = NULL;
-        *ret_facts = (struct record_facts){0};
+        *ret_facts = (struct job_record_facts){0};
         return 0;
     }
     int r = 1;
@@ -579,12 +579,13 @@ int job_log_find(struct job_log *log, uint64_t line, struct job_log_place *ret_p
 struct visit {
     struct buffer *out; /* for job_log_read */
     size_t enough;      /* of it */
-    int (*visit)(void *context, const char *line, size_t size, const struct record_facts *facts);
+    int (*visit)(void *context, const char *line, size_t size,
+                 const struct job_record_facts *facts);
     void *context;
 };
 
 static int take_line(const struct visit *visit, const char *line, size_t size, size_t visible,
-                     const struct record_facts *facts)
+                     const struct job_record_facts *facts)
 {
     if (!visit->out) {
         return visit->visit(visit->context, line, size, facts);
@@ -615,12 +616,12 @@ static int each_line(struct job_log *log, struct job_log_place *place, const str
         const char *line;
         size_t size;
         size_t visible;
-        struct record_facts facts;
+        struct job_record_facts facts;
         int r = scan_next(&scan, &line, &size, error);
         if (r < 0) {
             return r;
         }
-        if (r == 0 || record_check(line, size, &visible, &facts) < 0) {
+        if (r == 0 || job_record_check(line, size, &visible, &facts) < 0) {
             r = record_bad(log, place->line + 1, error);
             return check_there(log, place->line, r, error);
         }
@@ -644,7 +645,7 @@ int job_log_read(struct job_log *log, struct job_log_place *place, struct buffer
 
 int job_log_each(struct job_log *log, struct job_log_place *place,
                  int (*visit)(void *context, const char *line, size_t size,
-                              const struct record_facts *facts),
+                              const struct job_record_facts *facts),
                  void *context, struct error *error)
 {
     struct visit each = {.visit = visit, .context = context};
@@ -663,12 +664,12 @@ static int add_up(struct job_log *log, uint64_t line, uint64_t end, struct relea
         const char *text;
         size_t size;
         size_t visible;
-        struct record_facts facts;
+        struct job_record_facts facts;
         int r = scan_next(&scan, &text, &size, error);
         if (r < 0) {
             return r;
         }
-        if (r == 0 || record_check(text, size, &visible, &facts) < 0) {
+        if (r == 0 || job_record_check(text, size, &visible, &facts) < 0) {
             return record_bad(log, released->place.line + 1, error);
         }
         released->place.line++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A job's log: a file of records (record.h), appended to by one thread, the job's, and read by any
- * number. Readers see what is synced, and nothing behind it.
+ * A job's log: a file of records (job_record.h), appended to by one thread, the job's, and read by
+ * any number. Readers see what is synced, and nothing behind it.
  *
  * A cursor is a number of lines. To find a line quickly the log keeps the file offset of at
  * least every 1,024th, or one each MiB, in memory; the index is made when the log is opened, by the
@@ -17,7 +17,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "jobs/record.h"
+#include "jobs/job_record.h"
 
 struct job_log;
 
@@ -54,8 +54,8 @@ void job_log_unref(struct job_log *log); /* NULL is fine; what is not synced is 
 
 /* The writer's, as append. The last line: 0 and its name (raw, the caller frees it) and facts, or
  * *ret_object NULL where the log is empty. Looks at appended lines that are not synced yet, too. */
-must_check int job_log_last(struct job_log *log, char **ret_object, struct record_facts *ret_facts,
-                            struct error *error);
+must_check int job_log_last(struct job_log *log, char **ret_object,
+                            struct job_record_facts *ret_facts, struct error *error);
 
 /* The writer. append keeps the line in memory; sync writes and syncs all that was appended, and
  * only then readers see it. Where sync fails (ERROR_NO_SPACE, ERROR_IO) nothing is lost: the file
@@ -63,7 +63,7 @@ must_check int job_log_last(struct job_log *log, char **ret_object, struct recor
  * append: -EINVAL where the object is no `{...}` on one line, -EMSGSIZE where it is longer than a
  * line may be, -ENOMEM; the log is then as it was. */
 must_check int job_log_append(struct job_log *log, const char *object, size_t size,
-                              const struct record_facts *facts);
+                              const struct job_record_facts *facts);
 size_t job_log_pending(const struct job_log *log); /* bytes that wait for a sync */
 must_check int job_log_sync(struct job_log *log, struct error *error);
 
@@ -91,7 +91,7 @@ must_check int job_log_read(struct job_log *log, struct job_log_place *place, st
  * returned. `line` is the stored form without line feed. */
 must_check int job_log_each(struct job_log *log, struct job_log_place *place,
                             int (*visit)(void *context, const char *line, size_t size,
-                                         const struct record_facts *facts),
+                                         const struct job_record_facts *facts),
                             void *context, struct error *error);
 
 #endif

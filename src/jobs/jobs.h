@@ -12,11 +12,11 @@
  * LIMIT_JOBS_RUNNING; further jobs wait, highest priority first, then oldest.
  *
  * On disk, beneath `directory`: ID/job.json (what is asked, and the state where it is no running
- * one; replaced atomically), ID/results.ndjson (the log, see record.h), ID/keys (a list of names
- * that the client sent), ID/known/ (standing jobs: the table of known objects), ID/released (what
- * results.ndjson has given up: released.h); and `ages`, of all ended jobs (ages.h). What a crash
- * leaves of a job that was not created whole, or not removed whole, is `.new-*` or `.old-*`, and
- * goes at the next start.
+ * one; replaced atomically), ID/results.ndjson (the log, see job_record.h), ID/keys (a list of
+ * names that the client sent), ID/known/ (standing jobs: the table of known objects), ID/released
+ * (what results.ndjson has given up: released.h); and `ages`, of all ended jobs (ages.h). What a
+ * crash leaves of a job that was not created whole, or not removed whole, is `.new-*` or `.old-*`,
+ * and goes at the next start.
  */
 #ifndef SITU_JOBS_JOBS_H
 #define SITU_JOBS_JOBS_H
@@ -284,7 +284,7 @@ enum jobs_read {
     JOBS_READ_STOP  /* jobs_stop() */
 };
 
-/* Appends whole lines as clients see them (record.h), each with its line feed, up to about
+/* Appends whole lines as clients see them (job_record.h), each with its line feed, up to about
  * `max_bytes`. Negative errno where the log cannot be read: ERROR_IO. */
 must_check int jobs_reader_read(struct jobs_reader *reader, struct buffer *out, size_t max_bytes,
                                 enum jobs_read *ret_read, struct error *error);

@@ -180,7 +180,7 @@ static int read_note(struct pass *pass, const struct job_log_totals *totals, str
 
 /* What a line of the log tells the table. */
 static int apply(struct pass *pass, const char *key, bool gone, bool failed,
-                 const struct record_facts *facts)
+                 const struct job_record_facts *facts)
 {
     uint64_t slot = SLOT_KEY;
     const char *in_table = table_key(pass, key, &slot);
@@ -202,15 +202,15 @@ struct replay {
 };
 
 static int replay_line(void *context, const char *line, size_t size,
-                       const struct record_facts *facts)
+                       const struct job_record_facts *facts)
 {
     struct replay *replay = context;
     struct pass *pass = replay->pass;
     cleanup_free char *object = NULL;
-    int r = record_object(line, size, facts, &object);
+    int r = job_record_object(line, size, facts, &object);
     if (r == 0) {
-        r = apply(pass, key_in(object), record_is_gone(line, size), record_is_failure(line, size),
-                  facts);
+        r = apply(pass, key_in(object), job_record_is_gone(line, size),
+                  job_record_is_failure(line, size), facts);
     }
     replay->lines++;
     if (r == 0 && known_batch_size(pass->batch) >= COMMIT_AT) {
@@ -265,7 +265,7 @@ static int note_unlisted(struct pass *pass, const char *path, struct error *erro
 static int find_place(struct pass *pass, struct error *error)
 {
     cleanup_free char *object = NULL;
-    struct record_facts facts;
+    struct job_record_facts facts;
     int r = job_log_last(pass->log, &object, &facts, error);
     if (r < 0) {
         return r;
@@ -633,7 +633,7 @@ static bool is_lasting(const struct slot *slot)
            store_settles_in_ns(object->store, &object->identity, slot->asked_ns) == 0;
 }
 
-void pass_facts(const struct pass *pass, const struct slot *slot, struct record_facts *facts)
+void pass_facts(const struct pass *pass, const struct slot *slot, struct job_record_facts *facts)
 {
     facts->pass = pass->number;
     if (slot->kind != JOB_ITEM_GONE && is_lasting(slot)) {
@@ -642,7 +642,7 @@ void pass_facts(const struct pass *pass, const struct slot *slot, struct record_
     }
 }
 
-int pass_logged(struct pass *pass, const struct slot *slot, const struct record_facts *facts)
+int pass_logged(struct pass *pass, const struct slot *slot, const struct job_record_facts *facts)
 {
     int r = apply(pass, key_in(slot->object.object), slot->kind == JOB_ITEM_GONE,
                   slot->object.code != ERROR_NONE, facts);

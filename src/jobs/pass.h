@@ -45,9 +45,9 @@ must_check int pass_next(struct pass *pass, struct job_selection *selection,
                          struct job_item *ret_item, struct error *error);
 
 /* The facts of a slot's line, and then, when it was appended, what the table is to know of it. */
-void pass_facts(const struct pass *pass, const struct slot *slot, struct record_facts *facts);
+void pass_facts(const struct pass *pass, const struct slot *slot, struct job_record_facts *facts);
 must_check int pass_logged(struct pass *pass, const struct slot *slot,
-                           const struct record_facts *facts);
+                           const struct job_record_facts *facts);
 
 /* All lines were synced: what the table knows with them is told. */
 void pass_tell_count(struct pass *pass);

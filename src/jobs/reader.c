@@ -113,14 +113,15 @@ struct each {
     void *context;
 };
 
-static int take_line(void *context, const char *text, size_t size, const struct record_facts *facts)
+static int take_line(void *context, const char *text, size_t size,
+                     const struct job_record_facts *facts)
 {
     struct each *each = context;
     struct jobs_line line = {.text = text,
                              .size = size,
                              .flawed = facts->flawed,
-                             .failed = record_is_failure(text, size),
-                             .gone = record_is_gone(text, size),
+                             .failed = job_record_is_failure(text, size),
+                             .gone = job_record_is_gone(text, size),
                              .pass = facts->pass};
     if (each->left == 0) {
         return -EXFULL; /* the line is read again */

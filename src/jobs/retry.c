@@ -26,14 +26,15 @@ static int add_name(struct failures *failures, const char *object)
     return jobs_keys_add(failures->keys, object, failures->error);
 }
 
-static int add_line(void *context, const char *line, size_t size, const struct record_facts *facts)
+static int add_line(void *context, const char *line, size_t size,
+                    const struct job_record_facts *facts)
 {
     struct failures *failures = context;
     cleanup_free char *object = NULL;
-    if (!record_is_failure(line, size)) {
+    if (!job_record_is_failure(line, size)) {
         return 0;
     }
-    int r = record_object(line, size, facts, &object);
+    int r = job_record_object(line, size, facts, &object);
     if (r < 0) {
         return error_set(failures->error, r == -ENOMEM ? ERROR_MEMORY : ERROR_IO,
                          "a line of the log names no object");

@@ -122,15 +122,15 @@ static int add_witness(struct witnesses *witnesses, const char *key,
 }
 
 static int take_witness(void *context, const char *line, size_t size,
-                        const struct record_facts *facts)
+                        const struct job_record_facts *facts)
 {
     struct witnesses *witnesses = context;
     cleanup_free char *object = NULL;
-    bool gone = record_is_gone(line, size);
+    bool gone = job_record_is_gone(line, size);
     if (facts->flawed || (!facts->has_identity && !gone)) {
         return 0;
     }
-    int r = record_object(line, size, facts, &object);
+    int r = job_record_object(line, size, facts, &object);
     if (r < 0) {
         return r;
     }
@@ -140,8 +140,9 @@ static int take_witness(void *context, const char *line, size_t size,
     }
     const char *key = object + length + 1;
     forget_witness(witnesses, key);
-    return gone || record_is_failure(line, size) ? 0
-                                                 : add_witness(witnesses, key, &facts->identity);
+    return gone || job_record_is_failure(line, size)
+               ? 0
+               : add_witness(witnesses, key, &facts->identity);
 }
 
 static int find_witnesses(struct job_log *log, struct witnesses *witnesses, struct error *error)

@@ -134,7 +134,7 @@ static void check_failures(struct runner *runner)
 
 /* An answer that no line of the log can hold is a failure: asked again it would be as long. */
 static int append_failure(struct runner *runner, struct slot *slot,
-                          const struct record_facts *facts)
+                          const struct job_record_facts *facts)
 {
     struct jobs_object *object = &slot->object;
     object->code = ERROR_TOO_LARGE;
@@ -157,7 +157,7 @@ static bool is_gone(const struct runner *runner, enum error_code code)
 static void append_line(struct runner *runner, struct slot *slot)
 {
     struct jobs_object *object = &slot->object;
-    struct record_facts facts = {
+    struct job_record_facts facts = {
         .cached = object->cached, .flawed = slot->flawed, .bytes_read = object->bytes_read};
     if (is_gone(runner, object->code)) {
         return;
@@ -448,7 +448,7 @@ static int begin_selection(struct runner *runner, struct error *error)
 {
     struct job *job = runner->job;
     cleanup_free char *last = NULL;
-    struct record_facts facts;
+    struct job_record_facts facts;
     struct job_log_totals totals;
     const char *after = NULL;
     uint64_t position = 0;

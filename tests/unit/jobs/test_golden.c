@@ -17,12 +17,12 @@
 #include "base/whole_file.h"
 #include "disk_fixture.h"
 #include "jobs/job_file.h"
-#include "jobs/record.h"
+#include "jobs/job_record.h"
 
 /* A log's line is a result object with a last member of facts. */
-static void add(struct buffer *out, const char *object, const struct record_facts *facts)
+static void add(struct buffer *out, const char *object, const struct job_record_facts *facts)
 {
-    record_write(out, object, strlen(object), facts);
+    job_record_write(out, object, strlen(object), facts);
 }
 
 static void lines_keep_their_bytes(void **state)
@@ -30,17 +30,17 @@ static void lines_keep_their_bytes(void **state)
     (void)state;
     cleanup_buffer struct buffer out = BUFFER_INIT;
     add(&out, "{\"object\":\"photos/a.jpg\",\"classes\":[{\"index\":0,\"score\":0.5}]}",
-        &(struct record_facts){.bytes_read = 3712});
+        &(struct job_record_facts){.bytes_read = 3712});
     add(&out, "{\"object\":\"photos/b.jpg\",\"embedding\":\"AAAAPw==\"}",
-        &(struct record_facts){.cached = true,
-                               .pass = 2,
-                               .has_identity = true,
-                               .identity = identity_of_words((const uint64_t[]){
-                                   1, 2, 4096, 1795424400000000001, 1795424400000000002})});
-    add(&out, "{\"object\":\"photos/c.jpg\",\"gone\":true}", &(struct record_facts){.pass = 3});
+        &(struct job_record_facts){.cached = true,
+                                   .pass = 2,
+                                   .has_identity = true,
+                                   .identity = identity_of_words((const uint64_t[]){
+                                       1, 2, 4096, 1795424400000000001, 1795424400000000002})});
+    add(&out, "{\"object\":\"photos/c.jpg\",\"gone\":true}", &(struct job_record_facts){.pass = 3});
     add(&out,
         "{\"object\":\"photos/caf%E9.jpg\",\"error\":{\"code\":\"malformed\",\"message\":\"x\"}}",
-        &(struct record_facts){.flawed = true});
+        &(struct job_record_facts){.flawed = true});
     golden_check_text("job-log.ndjson", out.data, out.size);
 }
 

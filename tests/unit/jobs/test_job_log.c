@@ -84,9 +84,9 @@ static void object_of(uint64_t number, struct buffer *out)
     buffer_append_text(out, "]}");
 }
 
-static struct record_facts facts_of(uint64_t number)
+static struct job_record_facts facts_of(uint64_t number)
 {
-    return (struct record_facts){
+    return (struct job_record_facts){
         .cached = number % 5 == 0, .bytes_read = number % 3, .pass = 1 + number / 1000};
 }
 
@@ -94,7 +94,7 @@ static void append(struct job_log *log, uint64_t from, uint64_t to)
 {
     struct buffer object = BUFFER_INIT;
     for (uint64_t number = from; number < to; number++) {
-        struct record_facts facts = facts_of(number);
+        struct job_record_facts facts = facts_of(number);
         object_of(number, &object);
         assert_int_equal(job_log_append(log, object.data, object.size, &facts), 0);
     }
@@ -151,7 +151,7 @@ static void totals_are_of(struct job_log *log, uint64_t count)
     struct job_log_totals wanted = {.lines = count};
     struct job_log_totals got;
     for (uint64_t number = 0; number < count; number++) {
-        struct record_facts facts = facts_of(number);
+        struct job_record_facts facts = facts_of(number);
         wanted.failed += number % 17 == 3;
         wanted.cached += facts.cached;
         wanted.bytes_read += facts.bytes_read;
@@ -165,7 +165,7 @@ static void last_is(struct job_log *log, uint64_t number)
 {
     char *object;
     char wanted[32];
-    struct record_facts facts;
+    struct job_record_facts facts;
     assert_int_equal(job_log_last(log, &object, &facts, NULL), 0);
     (void)snprintf(wanted, sizeof wanted, "s/%08llu", (unsigned long long)number);
     assert_string_equal(object, wanted);
@@ -177,7 +177,7 @@ static void an_empty_log_is_empty(void **state)
 {
     struct job_log *log = open_log(*state, 0);
     char *object = (char *)1;
-    struct record_facts facts;
+    struct job_record_facts facts;
     struct job_log_place place;
     assert_int_equal(job_log_last(log, &object, &facts, NULL), 0);
     assert_null(object);
@@ -425,7 +425,7 @@ static void lines_may_be_long(void **state)
     enum { COUNT = sizeof sizes / sizeof sizes[0] };
     struct job_log *log = open_log(fixture, 0);
     struct buffer wanted = BUFFER_INIT;
-    struct record_facts facts = {0};
+    struct job_record_facts facts = {0};
     for (size_t i = 0; i < COUNT; i++) {
         struct buffer object = BUFFER_INIT;
         buffer_printf(&object, "{\"object\":\"s/%08zu\",\"x\":\"", i);
@@ -465,7 +465,7 @@ static void lines_may_be_long(void **state)
 static void what_is_no_line_is_refused_and_changes_nothing(void **state)
 {
     struct job_log *log = open_log(*state, 0);
-    struct record_facts facts = {0};
+    struct job_record_facts facts = {0};
     append(log, 0, 1);
     size_t pending = job_log_pending(log);
     assert_int_equal(job_log_append(log, "", 0, &facts), -EINVAL);
@@ -486,13 +486,13 @@ static void what_is_no_line_is_refused_and_changes_nothing(void **state)
 }
 
 static int count_until(void *context, const char *line, size_t size,
-                       const struct record_facts *facts)
+                       const struct job_record_facts *facts)
 {
     uint64_t *count = context;
     char *object;
     char wanted[32];
     (void)snprintf(wanted, sizeof wanted, "s/%08llu", (unsigned long long)*count);
-    assert_int_equal(record_object(line, size, facts, &object), 0);
+    assert_int_equal(job_record_object(line, size, facts, &object), 0);
     assert_string_equal(object, wanted);
     assert_int_equal(facts->pass, facts_of(*count).pass);
     free(object);
@@ -596,7 +596,7 @@ static void a_million_lines_open_well_within_a_second(void **state)
     const struct disk_fixture *fixture = *state;
     enum { LINES = 1000000 };
     struct job_log *log = open_log(fixture, 0);
-    struct record_facts facts = {.bytes_read = 3001};
+    struct job_record_facts facts = {.bytes_read = 3001};
     for (unsigned i = 0; i < LINES; i++) {
         char object[160];
         int size = snprintf(object, sizeof object,

@@ -63,7 +63,7 @@ static void append(struct job_log *log, uint64_t from, uint64_t to)
 {
     char object[96];
     for (uint64_t i = from; i < to; i++) {
-        struct record_facts facts = {
+        struct job_record_facts facts = {
             .cached = i % 5 == 0, .bytes_read = i % 3, .pass = 1 + i / 1000};
         int size = snprintf(object, sizeof object, "{\"object\":\"s/%08llu\",\"%s\":{}}",
                             (unsigned long long)i, i % 7 == 0 ? "error" : "y");
@@ -77,7 +77,7 @@ static void check(struct job_log *log, uint64_t dropped, uint64_t count)
 {
     struct job_log_totals totals;
     struct job_log_place place;
-    struct record_facts facts;
+    struct job_record_facts facts;
     char *last = NULL;
     char name[16];
     uint64_t sums[3] = {0};
@@ -255,7 +255,7 @@ static void what_stands_behind_and_went_bad_is_cut(void **state)
 {
     const struct disk_fixture *fixture = *state;
     struct job_log_totals totals;
-    struct record_facts facts;
+    struct job_record_facts facts;
     char *last = fixture->root[0] ? strdup("x") : NULL;
     struct job_log *log = open_log(fixture);
     append(log, 0, COUNT);

@@ -9,7 +9,7 @@
 
 #include "base/utf8.h"
 #include "data/object_name.h"
-#include "jobs/record.h"
+#include "jobs/job_record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,11 +21,11 @@ static void demand(bool holds)
 }
 
 /* A stored line with the name reads back the same. */
-static void store_name(const char *name, const struct record_facts *facts)
+static void store_name(const char *name, const struct job_record_facts *facts)
 {
     struct buffer object = BUFFER_INIT;
     struct buffer line = BUFFER_INIT;
-    struct record_facts got;
+    struct job_record_facts got;
     size_t visible;
     char *back;
     if (facts->flawed) {
@@ -37,16 +37,16 @@ static void store_name(const char *name, const struct record_facts *facts)
     }
     demand(utf8_valid(object.data, object.size));
     buffer_append_text(&object, ",\"error\":{}}");
-    record_write(&line, object.data, object.size, facts);
-    demand(record_check(line.data, line.size - 1, &visible, &got) == 0);
+    job_record_write(&line, object.data, object.size, facts);
+    demand(job_record_check(line.data, line.size - 1, &visible, &got) == 0);
     demand(visible == object.size - 1 && memcmp(line.data, object.data, visible) == 0);
     demand(got.cached == facts->cached && got.flawed == facts->flawed &&
            got.bytes_read == facts->bytes_read && got.pass == facts->pass);
     demand(!got.has_identity || memcmp(&got.identity, &facts->identity, sizeof got.identity) == 0);
-    demand(record_is_failure(line.data, line.size - 1) &&
-           !record_is_gone(line.data, line.size - 1));
+    demand(job_record_is_failure(line.data, line.size - 1) &&
+           !job_record_is_gone(line.data, line.size - 1));
     if (name[0] != '\0') {
-        demand(record_object(line.data, line.size - 1, &got, &back) == 0);
+        demand(job_record_object(line.data, line.size - 1, &got, &back) == 0);
         demand(strcmp(back, name) == 0);
         free(back);
     }
@@ -54,15 +54,15 @@ static void store_name(const char *name, const struct record_facts *facts)
     buffer_done(&line);
 }
 
-static void store_object(const char *object, size_t size, const struct record_facts *facts)
+static void store_object(const char *object, size_t size, const struct job_record_facts *facts)
 {
     struct buffer line = BUFFER_INIT;
-    struct record_facts got;
+    struct job_record_facts got;
     size_t visible;
-    record_write(&line, object, size, facts);
-    demand(buffer_ok(&line) == 0 && line.size <= size + RECORD_EXTRA_BYTES);
+    job_record_write(&line, object, size, facts);
+    demand(buffer_ok(&line) == 0 && line.size <= size + JOB_RECORD_EXTRA_BYTES);
     if (size > 1 && object[0] == '{' && object[size - 1] == '}') {
-        demand(record_check(line.data, line.size - 1, &visible, &got) == 0);
+        demand(job_record_check(line.data, line.size - 1, &visible, &got) == 0);
         demand(visible == size - 1);
     }
     buffer_done(&line);
@@ -70,8 +70,8 @@ static void store_object(const char *object, size_t size, const struct record_fa
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct record_facts facts = {0};
-    struct record_facts got = {0};
+    struct job_record_facts facts = {0};
+    struct job_record_facts got = {0};
     size_t visible;
     char *object;
     if (size < 1 + sizeof facts.identity) {
@@ -88,13 +88,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     facts.bytes_read = flags & 16 ? identity_word(&facts.identity, 2) : 0;
 
     const char *bytes = (const char *)data;
-    if (record_check(bytes, size, &visible, &got) == 0) {
+    if (job_record_check(bytes, size, &visible, &got) == 0) {
         demand(visible > 0 && visible < size);
     }
     got.flawed = facts.flawed;
-    (void)record_is_failure(bytes, size);
-    (void)record_is_gone(bytes, size);
-    if (record_object(bytes, size, &got, &object) == 0) {
+    (void)job_record_is_failure(bytes, size);
+    (void)job_record_is_gone(bytes, size);
+    if (job_record_object(bytes, size, &got, &object) == 0) {
         demand(object[0] != '\0');
         free(object);
     }

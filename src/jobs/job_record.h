@@ -14,8 +14,8 @@
  * numbers; for others, where a device's number is all that is known of the object's file system,
  * `i` and the identity. A reader gets the line without the member. Pure.
  */
-#ifndef SITU_JOBS_RECORD_H
-#define SITU_JOBS_RECORD_H
+#ifndef SITU_JOBS_JOB_RECORD_H
+#define SITU_JOBS_JOB_RECORD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@
 #include "base/cleanup.h"
 #include "store/store.h"
 
-struct record_facts {
+struct job_record_facts {
     bool cached;
     bool flawed; /* the name cannot be a key: too long; `object` in the line is percent-encoded */
     uint64_t bytes_read;
@@ -35,24 +35,24 @@ struct record_facts {
 };
 
 /* The most that a stored line is longer than its result object, with its line feed. */
-enum { RECORD_EXTRA_BYTES = 256 };
+enum { JOB_RECORD_EXTRA_BYTES = 256 };
 
 /* Appends the stored form of a result object (`{...}` without line feed), with its line feed. */
-void record_write(struct buffer *out, const char *object, size_t size,
-                  const struct record_facts *facts);
+void job_record_write(struct buffer *out, const char *object, size_t size,
+                      const struct job_record_facts *facts);
 
 /* The stored line (without line feed) is whole and its checksum holds: 0, how many of its bytes go
  * to readers (a `}` takes the place of what follows) and the facts. -EBADMSG else. */
-must_check int record_check(const char *line, size_t size, size_t *ret_visible,
-                            struct record_facts *ret_facts);
+must_check int job_record_check(const char *line, size_t size, size_t *ret_visible,
+                                struct job_record_facts *ret_facts);
 
 /* Does a checked line tell of a failure? Of an object that is gone? */
-bool record_is_failure(const char *line, size_t size);
-bool record_is_gone(const char *line, size_t size);
+bool job_record_is_failure(const char *line, size_t size);
+bool job_record_is_gone(const char *line, size_t size);
 
 /* The name in a checked line ("STORE/KEY" as raw bytes, percent-decoded where it is encoded); the
  * caller frees it. -EBADMSG, -ENOMEM. */
-must_check int record_object(const char *line, size_t size, const struct record_facts *facts,
-                             char **ret_object);
+must_check int job_record_object(const char *line, size_t size,
+                                 const struct job_record_facts *facts, char **ret_object);
 
 #endif

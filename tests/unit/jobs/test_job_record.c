@@ -14,30 +14,30 @@
 
 #include "base/utf8.h"
 #include "data/object_name.h"
-#include "jobs/record.h"
+#include "jobs/job_record.h"
 
 static const char plain[] = "{\"object\":\"photos/a.jpg\",\"classes\":[{\"index\":285}]}";
 
 /* The stored line without its line feed; the caller frees it. */
-static char *stored(const char *object, const struct record_facts *facts, size_t *ret_size)
+static char *stored(const char *object, const struct job_record_facts *facts, size_t *ret_size)
 {
     struct buffer out = BUFFER_INIT;
-    record_write(&out, object, strlen(object), facts);
+    job_record_write(&out, object, strlen(object), facts);
     assert_int_equal(buffer_ok(&out), 0);
-    assert_true(out.size > 0 && out.size <= strlen(object) + RECORD_EXTRA_BYTES);
+    assert_true(out.size > 0 && out.size <= strlen(object) + JOB_RECORD_EXTRA_BYTES);
     assert_int_equal(out.data[out.size - 1], '\n');
     *ret_size = out.size - 1;
     assert_null(memchr(out.data, '\n', *ret_size));
     return out.data;
 }
 
-static void reads_back(const char *object, const struct record_facts *facts)
+static void reads_back(const char *object, const struct job_record_facts *facts)
 {
     size_t size;
     size_t visible;
-    struct record_facts got;
+    struct job_record_facts got;
     char *line = stored(object, facts, &size);
-    assert_int_equal(record_check(line, size, &visible, &got), 0);
+    assert_int_equal(job_record_check(line, size, &visible, &got), 0);
     assert_int_equal(visible, strlen(object) - 1);
     assert_memory_equal(line, object, visible);
     assert_int_equal(got.cached, facts->cached);
@@ -58,13 +58,13 @@ static void reads_back(const char *object, const struct record_facts *facts)
 static void a_line_reads_back_with_its_facts(void **state)
 {
     (void)state;
-    reads_back(plain, &(struct record_facts){0});
-    reads_back(plain, &(struct record_facts){.cached = true});
-    reads_back(plain, &(struct record_facts){.flawed = true});
-    reads_back(plain, &(struct record_facts){.cached = true, .bytes_read = UINT64_MAX});
-    reads_back(plain, &(struct record_facts){.bytes_read = 1, .pass = 7});
-    reads_back(plain, &(struct record_facts){.pass = 10});
-    reads_back(plain, &(struct record_facts){
+    reads_back(plain, &(struct job_record_facts){0});
+    reads_back(plain, &(struct job_record_facts){.cached = true});
+    reads_back(plain, &(struct job_record_facts){.flawed = true});
+    reads_back(plain, &(struct job_record_facts){.cached = true, .bytes_read = UINT64_MAX});
+    reads_back(plain, &(struct job_record_facts){.bytes_read = 1, .pass = 7});
+    reads_back(plain, &(struct job_record_facts){.pass = 10});
+    reads_back(plain, &(struct job_record_facts){
                           .cached = true,
                           .flawed = true,
                           .bytes_read = UINT64_MAX,
@@ -73,11 +73,11 @@ static void a_line_reads_back_with_its_facts(void **state)
                           .identity = identity_of_words((const uint64_t[]){
                               UINT64_MAX, UINT64_MAX, UINT64_MAX, (uint64_t)INT64_MIN, UINT64_MAX}),
                       });
-    reads_back(plain, &(struct record_facts){
+    reads_back(plain, &(struct job_record_facts){
                           .bytes_read = 5,
                           .has_identity = true,
                           .identity = identity_of_words((const uint64_t[]){1, 2, 0, 3, 4})});
-    reads_back(plain, &(struct record_facts){
+    reads_back(plain, &(struct job_record_facts){
                           .pass = 2,
                           .has_identity = true,
                           .identity = identity_of_words((const uint64_t[]){1, 2, 0, 3, 4})});
@@ -87,7 +87,7 @@ static void the_form_is_the_one_that_is_documented(void **state)
 {
     (void)state;
     size_t size;
-    struct record_facts facts = {
+    struct job_record_facts facts = {
         .cached = true,
         .bytes_read = 1204,
         .pass = 12,
@@ -105,7 +105,7 @@ static void the_form_is_the_one_that_is_documented(void **state)
     assert_memory_equal(line, wanted, strlen(wanted));
     assert_int_equal(size, strlen(wanted) + 10);
     free(line);
-    line = stored("{\"object\":\"p/a\",\"classes\":[]}", &(struct record_facts){0}, &size);
+    line = stored("{\"object\":\"p/a\",\"classes\":[]}", &(struct job_record_facts){0}, &size);
     assert_int_equal(size, strlen("{\"object\":\"p/a\",\"classes\":[],\"log\":\"12345678\"}"));
     free(line);
 }
@@ -115,23 +115,23 @@ static void any_changed_bit_and_any_missing_byte_is_seen(void **state)
     (void)state;
     size_t size;
     size_t visible;
-    struct record_facts facts = {.cached = true, .bytes_read = 33, .pass = 3};
+    struct job_record_facts facts = {.cached = true, .bytes_read = 33, .pass = 3};
     char *line = stored(plain, &facts, &size);
     for (size_t i = 0; i < size * 8; i++) {
         line[i / 8] = (char)(line[i / 8] ^ 1 << i % 8);
-        assert_int_equal(record_check(line, size, &visible, &facts), -EBADMSG);
+        assert_int_equal(job_record_check(line, size, &visible, &facts), -EBADMSG);
         line[i / 8] = (char)(line[i / 8] ^ 1 << i % 8);
     }
     for (size_t i = 0; i < size; i++) {
         char *copy = malloc(i + 1);
         assert_non_null(copy);
         memcpy(copy, line, i);
-        assert_int_equal(record_check(copy, i, &visible, &facts), -EBADMSG);
+        assert_int_equal(job_record_check(copy, i, &visible, &facts), -EBADMSG);
         memcpy(copy, line + size - i, i);
-        assert_int_equal(record_check(copy, i, &visible, &facts), -EBADMSG);
+        assert_int_equal(job_record_check(copy, i, &visible, &facts), -EBADMSG);
         free(copy);
     }
-    assert_int_equal(record_check(line, size, &visible, &facts), 0);
+    assert_int_equal(job_record_check(line, size, &visible, &facts), 0);
     free(line);
 }
 
@@ -140,10 +140,10 @@ static void an_object_that_looks_like_a_line_of_the_log_stays_one_object(void **
     (void)state;
     size_t size;
     size_t visible;
-    struct record_facts facts;
+    struct job_record_facts facts;
     const char *object = "{\"object\":\"p/a\",\"log\":\"c 00000000\"}";
-    char *line = stored(object, &(struct record_facts){.pass = 4}, &size);
-    assert_int_equal(record_check(line, size, &visible, &facts), 0);
+    char *line = stored(object, &(struct job_record_facts){.pass = 4}, &size);
+    assert_int_equal(job_record_check(line, size, &visible, &facts), 0);
     assert_int_equal(visible, strlen(object) - 1);
     assert_int_equal(facts.pass, 4);
     assert_false(facts.cached);
@@ -174,14 +174,14 @@ static void failures_and_objects_that_are_gone_are_told_apart(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t size;
-        char *line = stored(cases[i].object, &(struct record_facts){.cached = true}, &size);
-        assert_int_equal(record_is_failure(line, size), cases[i].failure);
-        assert_int_equal(record_is_gone(line, size), cases[i].gone);
+        char *line = stored(cases[i].object, &(struct job_record_facts){.cached = true}, &size);
+        assert_int_equal(job_record_is_failure(line, size), cases[i].failure);
+        assert_int_equal(job_record_is_gone(line, size), cases[i].gone);
         free(line);
     }
-    assert_false(record_is_failure("{\"object\":\"", 11));
-    assert_false(record_is_failure("{\"object\":\"a\\", 13));
-    assert_false(record_is_gone("", 0));
+    assert_false(job_record_is_failure("{\"object\":\"", 11));
+    assert_false(job_record_is_failure("{\"object\":\"a\\", 13));
+    assert_false(job_record_is_gone("", 0));
 }
 
 /* A flawed name is encoded without a mark, as earlier versions wrote it. */
@@ -199,12 +199,12 @@ static void name_survives(const char *name, bool flawed)
     buffer_append_text(&object, ",\"error\":{}}");
     size_t size;
     size_t visible;
-    struct record_facts facts = {.flawed = flawed};
+    struct job_record_facts facts = {.flawed = flawed};
     char *line = stored(buffer_text(&object), &facts, &size);
-    assert_int_equal(record_check(line, size, &visible, &facts), 0);
-    assert_true(record_is_failure(line, size));
+    assert_int_equal(job_record_check(line, size, &visible, &facts), 0);
+    assert_true(job_record_is_failure(line, size));
     char *got;
-    assert_int_equal(record_object(line, size, &facts, &got), 0);
+    assert_int_equal(job_record_object(line, size, &facts, &got), 0);
     assert_string_equal(got, name);
     free(got);
     free(line);
@@ -250,14 +250,15 @@ static void lines_without_a_name_have_none(void **state)
     };
     static const char *const flawed[] = {"{\"object\":\"a%\"}", "{\"object\":\"a%4\"}",
                                          "{\"object\":\"a%4g\"}", "{\"object\":\"a%00\"}"};
-    struct record_facts facts = {0};
+    struct job_record_facts facts = {0};
     char *object;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        assert_int_equal(record_object(lines[i], strlen(lines[i]), &facts, &object), -EBADMSG);
+        assert_int_equal(job_record_object(lines[i], strlen(lines[i]), &facts, &object), -EBADMSG);
     }
     facts.flawed = true;
     for (size_t i = 0; i < sizeof flawed / sizeof flawed[0]; i++) {
-        assert_int_equal(record_object(flawed[i], strlen(flawed[i]), &facts, &object), -EBADMSG);
+        assert_int_equal(job_record_object(flawed[i], strlen(flawed[i]), &facts, &object),
+                         -EBADMSG);
     }
 }
 

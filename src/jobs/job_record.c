@@ -4,7 +4,7 @@
  * Whoever reads looks at the end of a line for it, so that a line of any length costs its checksum
  * and little more. Pure.
  */
-#include "jobs/record.h"
+#include "jobs/job_record.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -83,7 +83,7 @@ static bool take_word(const char **at, const char *end, char word)
 
 /* ---- the member ---- */
 
-static size_t write_words(char words[WORDS_ROOM], const struct record_facts *facts)
+static size_t write_words(char words[WORDS_ROOM], const struct job_record_facts *facts)
 {
     char *at = words;
     if (facts->cached) {
@@ -112,9 +112,9 @@ static size_t write_words(char words[WORDS_ROOM], const struct record_facts *fac
     return (size_t)(at - words);
 }
 
-static int read_words(const char *at, const char *end, struct record_facts *ret_facts)
+static int read_words(const char *at, const char *end, struct job_record_facts *ret_facts)
 {
-    struct record_facts facts = {0};
+    struct job_record_facts facts = {0};
     facts.cached = take_word(&at, end, 'c');
     facts.flawed = take_word(&at, end, '!');
     if (at < end && *at == 'r') {
@@ -152,8 +152,8 @@ static void write_sum(char digits[SUM_DIGITS], uint32_t sum)
     }
 }
 
-void record_write(struct buffer *out, const char *object, size_t size,
-                  const struct record_facts *facts)
+void job_record_write(struct buffer *out, const char *object, size_t size,
+                      const struct job_record_facts *facts)
 {
     char words[WORDS_ROOM];
     char digits[SUM_DIGITS];
@@ -188,7 +188,8 @@ static const char *find_words(const char *line, const char *sum)
     return quote + 1;
 }
 
-int record_check(const char *line, size_t size, size_t *ret_visible, struct record_facts *ret_facts)
+int job_record_check(const char *line, size_t size, size_t *ret_visible,
+                     struct job_record_facts *ret_facts)
 {
     char digits[SUM_DIGITS];
     if (size < 1 + MEMBER_SIZE + SUM_DIGITS + 2 || line[0] != '{' ||
@@ -256,18 +257,18 @@ static bool continues_with(const char *line, size_t size, const char *member)
     return name > 0 && is_at(line, size, at, member);
 }
 
-bool record_is_failure(const char *line, size_t size)
+bool job_record_is_failure(const char *line, size_t size)
 {
     return continues_with(line, size, ",\"error\":");
 }
 
-bool record_is_gone(const char *line, size_t size)
+bool job_record_is_gone(const char *line, size_t size)
 {
     return continues_with(line, size, ",\"gone\":true");
 }
 
-int record_object(const char *line, size_t size, const struct record_facts *facts,
-                  char **ret_object)
+int job_record_object(const char *line, size_t size, const struct job_record_facts *facts,
+                      char **ret_object)
 {
     size_t length = name_length(line, size);
     if (length == 0) {
