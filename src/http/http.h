@@ -38,6 +38,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/json_write.h"
 
 struct http_server;
 struct http_request; /* one request and its answer; reference counted inside */
@@ -135,6 +136,9 @@ struct http_totals {
     uint64_t timeouts;    /* connections ended by a deadline */
 };
 void http_server_totals(const struct http_server *server, struct http_totals *ret_totals);
+/* The same as a part of /v1/status and of /metrics; `server` is the server. */
+void http_server_write_status(void *server, struct json_writer *w);
+void http_server_write_metrics(void *server, struct buffer *out);
 
 /* The request. Strings are borrowed and live until `end` (longer for a holder of a reference). */
 const char *http_request_method(const struct http_request *request);

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "http/state.h"
 
 int http_server_new(const struct http_config *config, const struct http_handler *handler,
@@ -120,4 +121,26 @@ void http_server_totals(const struct http_server *server, struct http_totals *re
         }
     }
     *ret_totals = totals;
+}
+
+void http_server_write_status(void *server, struct json_writer *w)
+{
+    struct http_totals totals;
+    http_server_totals(server, &totals);
+    json_put_unsigned(w, "bytes_sent", totals.bytes_sent);
+    json_put_unsigned(w, "bytes_received", totals.bytes_received);
+    json_put_unsigned(w, "connections", totals.connections);
+}
+
+void http_server_write_metrics(void *server, struct buffer *out)
+{
+    struct http_totals totals;
+    http_server_totals(server, &totals);
+    metric_write(out, "situ_http_sent_bytes_total", "counter", "Bytes sent on connections",
+                 totals.bytes_sent);
+    metric_write(out, "situ_http_received_bytes_total", "counter", "Bytes received on connections",
+                 totals.bytes_received);
+    metric_write(out, "situ_http_connections", "gauge", "Open connections", totals.connections);
+    metric_write(out, "situ_http_timeouts_total", "counter", "Connections ended by a deadline",
+                 totals.timeouts);
 }

@@ -625,21 +625,6 @@ bool dispatch_facts_known(struct dispatch *dispatch, struct model *model)
     return model->runtime.facts_known;
 }
 
-void dispatch_get_status(struct dispatch *dispatch, struct dispatch_status *ret_status)
-{
-    HOLD(&dispatch->lock);
-    *ret_status = dispatch->last_sandbox;
-    ret_status->queued = queue_length(&dispatch->queue) +
-                         dispatch->parked[QUEUE_GROUP_INTERACTIVE] +
-                         dispatch->parked[QUEUE_GROUP_JOBS];
-    ret_status->waiting = dispatch->waiting;
-    ret_status->workers = dispatch->workers;
-    ret_status->memory_bytes = dispatch_loaded_bytes(dispatch);
-    for (const struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
-        ret_status->models_loaded++;
-    }
-}
-
 unsigned dispatch_free_cores(struct dispatch *dispatch)
 {
     HOLD(&dispatch->lock);

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/json_write.h"
 #include "infer/item.h"
 #include "infer/metrics.h"
 #include "infer/models.h"
@@ -89,17 +90,13 @@ void dispatch_remove(struct dispatch *dispatch, struct model *model);
 /* Is the model's signature known? Then model->runtime.facts may be read without a lock. */
 bool dispatch_facts_known(struct dispatch *dispatch, struct model *model);
 
-struct dispatch_status {
-    size_t queued;
-    size_t waiting;   /* requests that wait for a model to be loaded */
-    unsigned workers; /* processes, those that load or end included */
-    unsigned models_loaded;
-    uint64_t memory_bytes;
-    uint32_t landlock_abi; /* of the last worker started */
-    bool seccomp;
-    bool sandbox_known;
-};
-void dispatch_get_status(struct dispatch *dispatch, struct dispatch_status *ret_status);
+/* Parts of /v1/status and of /metrics; `dispatch` is the dispatcher. */
+void dispatch_write_lanes(void *dispatch, struct json_writer *w);
+void dispatch_write_memory(void *dispatch, struct json_writer *w);
+void dispatch_write_objects(void *dispatch, struct json_writer *w);
+void dispatch_write_restarts(void *dispatch, struct json_writer *w);
+void dispatch_write_queue_metrics(void *dispatch, struct buffer *out);
+void dispatch_write_worker_metrics(void *dispatch, struct buffer *out);
 
 /* Cores that no item works on or waits for: others may have them for moments. */
 unsigned dispatch_free_cores(struct dispatch *dispatch);

@@ -64,10 +64,6 @@ static void publish_worker(struct dispatch *dispatch, struct model *model,
                            struct worker_process *worker, uint64_t memory_bytes)
 {
     struct model_runtime *runtime = &model->runtime;
-    const struct worker_facts *facts = worker_process_facts(worker);
-    dispatch->last_sandbox.landlock_abi = facts->landlock_abi;
-    dispatch->last_sandbox.seccomp = facts->seccomp;
-    dispatch->last_sandbox.sandbox_known = true;
     runtime->worker = worker;
     runtime->state = MODEL_LOADED;
     runtime->failures = 0;

@@ -43,7 +43,6 @@ struct dispatch {
     struct model *kept_models;    /* each with a reference */
     size_t waiting;               /* load waiters in the lists of models */
     unsigned workers;             /* processes that were started, or are to be, and not freed */
-    struct dispatch_status last_sandbox;
     bool stopping;
     atomic_bool stop_loading; /* the same, for the threads that load */
     pthread_t housekeeper;

@@ -6,6 +6,8 @@
 
 #include <inttypes.h>
 
+#include "base/metric.h"
+
 /* Upper bounds in microseconds; the last bucket has none. */
 static const int64_t bounds_us[METRICS_BUCKETS - 1] = {50,     100,    250,     500,     1000,
                                                        2500,   5000,   10000,   25000,   50000,
@@ -69,32 +71,25 @@ void metrics_write_histogram(struct metrics_histogram *histogram, const char *na
     buffer_printf(out, "%s_count{%s=\"%s\"} %" PRIu64 "\n", name, label, value, total);
 }
 
-static void write_counter(struct buffer *out, const char *name, const char *type, const char *help,
-                          uint64_t value)
+void metrics_write(void *context, struct buffer *out)
 {
-    buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name,
-                  value);
-}
-
-void metrics_write(struct metrics *metrics, struct buffer *out)
-{
+    struct metrics *metrics = context;
     static const char *const names[STAGE_COUNT] = {"queue", "read", "hash", "decode", "run"};
-    buffer_append_text(out, "# HELP situ_stage_seconds Time of an object in each stage\n"
-                            "# TYPE situ_stage_seconds histogram\n");
+    metric_begin(out, "situ_stage_seconds", "histogram", "Time of an object in each stage");
     for (unsigned i = 0; i < STAGE_COUNT; i++) {
         metrics_write_histogram(&metrics->stages[i], "situ_stage_seconds", "stage", names[i], out);
     }
-    write_counter(out, "situ_objects_total", "counter", "Objects answered, failures included",
-                  atomic_load(&metrics->objects));
-    write_counter(out, "situ_objects_read_total", "counter", "Objects opened for reading",
-                  atomic_load(&metrics->objects_read));
-    write_counter(out, "situ_object_read_bytes_total", "counter", "Bytes read from stores",
-                  atomic_load(&metrics->object_bytes));
-    write_counter(out, "situ_workers_started_total", "counter", "Worker processes started",
-                  atomic_load(&metrics->workers_started));
-    write_counter(out, "situ_workers_restarted_total", "counter",
-                  "Workers replaced after a crash or a hang",
-                  atomic_load(&metrics->workers_restarted));
-    write_counter(out, "situ_lanes_busy", "gauge", "Lanes that have an object now",
-                  atomic_load(&metrics->lanes_busy));
+    metric_write(out, "situ_objects_total", "counter", "Objects answered, failures included",
+                 atomic_load(&metrics->objects));
+    metric_write(out, "situ_objects_read_total", "counter", "Objects opened for reading",
+                 atomic_load(&metrics->objects_read));
+    metric_write(out, "situ_object_read_bytes_total", "counter", "Bytes read from stores",
+                 atomic_load(&metrics->object_bytes));
+    metric_write(out, "situ_workers_started_total", "counter", "Worker processes started",
+                 atomic_load(&metrics->workers_started));
+    metric_write(out, "situ_workers_restarted_total", "counter",
+                 "Workers replaced after a crash or a hang",
+                 atomic_load(&metrics->workers_restarted));
+    metric_write(out, "situ_lanes_busy", "gauge", "Lanes that have an object now",
+                 atomic_load(&metrics->lanes_busy));
 }

@@ -49,7 +49,7 @@ void metrics_count_status(struct status_counts *counts, unsigned status);
 /* situ_requests_total lines of one model ("" for none); nothing for statuses never given. */
 void metrics_write_statuses(struct status_counts *counts, const char *model, struct buffer *out);
 
-/* The histograms and counters above; further ones are the caller's to append. */
-void metrics_write(struct metrics *metrics, struct buffer *out);
+/* The histograms and counters above; `metrics` is the struct. */
+void metrics_write(void *metrics, struct buffer *out);
 
 #endif

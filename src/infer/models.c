@@ -424,6 +424,22 @@ int models_list(struct models *models, struct model ***ret_models, size_t *ret_c
     return 0;
 }
 
+void models_write_requests(struct models *models, struct buffer *out)
+{
+    struct model **all = NULL;
+    size_t count = 0;
+    if (models_list(models, &all, &count) < 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        char name[LIMIT_MODEL_NAME + MODEL_VERSION_SIZE + 2];
+        (void)snprintf(name, sizeof name, "%s@%s", all[i]->name, all[i]->version);
+        metrics_write_statuses(&all[i]->requests, name, out);
+        model_unref(all[i]);
+    }
+    free(all);
+}
+
 /* ---- adding and removing ---- */
 
 static int state_error(struct error *error, const char *what, const char *path)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "cache/cache.h"
@@ -107,6 +108,9 @@ void model_unref(struct model *model); /* NULL is fine */
 
 /* All, sorted by name and version; each with a reference. The caller frees the array. */
 must_check int models_list(struct models *models, struct model ***ret_models, size_t *ret_count);
+
+/* The lines of situ_requests_total that name a model. */
+void models_write_requests(struct models *models, struct buffer *out);
 
 /* Adding, in two steps. prepare: a new empty directory for the package's files. publish: the
  * package (already read and tried) becomes visible as the next version; takes the model's

@@ -16,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "infer/answer.h"
 #include "wire/pipeline_json.h"
 
@@ -301,6 +302,33 @@ void reuse_status(struct reuse *cache, struct cache_status *ret_status)
     if (cache) {
         cache_status(cache->results, ret_status);
     }
+}
+
+static void write_kinds(struct buffer *out, const char *name, const char *help, uint64_t contents,
+                        uint64_t answers)
+{
+    metric_begin(out, name, "counter", help);
+    buffer_printf(out, "%s{kind=\"content\"} %" PRIu64 "\n", name, contents);
+    buffer_printf(out, "%s{kind=\"answer\"} %" PRIu64 "\n", name, answers);
+}
+
+void reuse_write_metrics(void *cache, struct buffer *out)
+{
+    struct cache_status status;
+    reuse_status(cache, &status);
+    write_kinds(out, "situ_cache_hits_total", "Contents known by identity, answers by content",
+                status.content_hits, status.answer_hits);
+    write_kinds(out, "situ_cache_misses_total", "The same, not known", status.content_misses,
+                status.answer_misses);
+    metric_write(out, "situ_cache_contents", "gauge", "Identities whose content is known",
+                 status.content_entries);
+    metric_write(out, "situ_cache_answers", "gauge", "Answers that are kept",
+                 status.answer_entries);
+    metric_write(out, "situ_cache_bytes", "gauge", "Size of the cache's file", status.file_bytes);
+    metric_write(out, "situ_cache_evictions_total", "counter", "Entries that made room",
+                 status.evictions);
+    metric_write(out, "situ_cache_dropped_total", "counter", "Entries that were not written",
+                 status.dropped);
 }
 
 int reuse_clear(struct reuse *cache, struct error *error)

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "cache/cache.h"
@@ -58,6 +59,8 @@ bool reuse_find_content(struct reuse *cache, struct infer_item *item, const void
 void reuse_keep(struct reuse *cache, struct infer_item *item);
 
 void reuse_status(struct reuse *cache, struct cache_status *ret_status);
+/* Part of /metrics; `cache` may be NULL. */
+void reuse_write_metrics(void *cache, struct buffer *out);
 must_check int reuse_clear(struct reuse *cache, struct error *error);
 
 /* Waits until all that was kept before can be found. */

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "base/tree.h"
 #include "base/whole_file.h"
 #include "jobs/ages.h"
@@ -525,9 +527,14 @@ int jobs_list_brief(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_
     return list(jobs, job_info_fill_brief, ret_infos, ret_count);
 }
 
-int jobs_count(struct jobs *jobs, struct job_counts *ret_counts)
+struct counts {
+    uint64_t in_state[JOB_STATES];
+    uint64_t stalled;
+};
+
+static int count_jobs(struct jobs *jobs, struct counts *ret_counts)
 {
-    struct job_counts counts = {.stalled = 0};
+    struct counts counts = {.stalled = 0};
     struct job **all = NULL;
     size_t count = 0;
     int r = jobs_reference_all(jobs, &all, &count);
@@ -543,4 +550,20 @@ int jobs_count(struct jobs *jobs, struct job_counts *ret_counts)
     free(all);
     *ret_counts = counts;
     return 0;
+}
+
+void jobs_write_metrics(void *context, struct buffer *out)
+{
+    struct counts counts;
+    if (count_jobs(context, &counts) < 0) {
+        return;
+    }
+    metric_begin(out, "situ_jobs", "gauge", "Jobs by state");
+    for (int state = 0; state < JOB_STATES; state++) {
+        buffer_printf(out, "situ_jobs{state=\"%s\"} %" PRIu64 "\n",
+                      job_state_name((enum job_state)state), counts.in_state[state]);
+    }
+    metric_write(out, "situ_jobs_stalled", "gauge",
+                 "Paused jobs that wait for what they lack, and go on by themselves",
+                 counts.stalled);
 }

@@ -218,13 +218,8 @@ must_check int jobs_list(struct jobs *jobs, struct job_info **ret_infos, size_t 
  */
 must_check int jobs_list_brief(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count);
 
-/* How many jobs are in each state, and how many of the paused ones did so by themselves. The
- * errors of jobs_list. Reads no file. */
-struct job_counts {
-    uint64_t in_state[JOB_STATES];
-    uint64_t stalled;
-};
-must_check int jobs_count(struct jobs *jobs, struct job_counts *ret_counts);
+/* Part of /metrics: how many jobs are in each state. `jobs` is the table. Reads no file. */
+void jobs_write_metrics(void *jobs, struct buffer *out);
 
 /* ERROR_NOT_FOUND; ERROR_CONFLICT where the state does not allow it (what is asked for already is
  * fine): pause of an ended job, resume of one that is done or cancelled, cancel of one that is done

@@ -4,9 +4,11 @@
  * together. Any thread.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/metric.h"
 #include "retrieval/build.h"
 #include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
@@ -203,4 +205,41 @@ int retrieval_list(struct retrieval *retrieval, struct retrieval_info **ret_info
     *ret_infos = infos;
     *ret_count = count;
     return 0;
+}
+
+static void write_gauge(struct buffer *out, const char *name, const char *help,
+                        const struct retrieval_info *infos, size_t count,
+                        uint64_t (*value)(const struct retrieval_info *info))
+{
+    metric_begin(out, name, "gauge", help);
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(out, "%s{index=\"%s\"} %" PRIu64 "\n", name, infos[i].spec.name,
+                      value(&infos[i]));
+    }
+}
+
+static uint64_t rows_of(const struct retrieval_info *info)
+{
+    return info->index.rows;
+}
+
+static uint64_t damaged_of(const struct retrieval_info *info)
+{
+    return info->index.damaged;
+}
+
+void retrieval_write_metrics(void *context, struct buffer *out)
+{
+    struct retrieval_info *infos = NULL;
+    size_t count = 0;
+    if (retrieval_list(context, &infos, &count) < 0) {
+        return;
+    }
+    write_gauge(out, "situ_index_rows", "Objects in an index", infos, count, rows_of);
+    write_gauge(out, "situ_index_damaged_rows",
+                "Rows that cannot be read and are not put again yet", infos, count, damaged_of);
+    for (size_t i = 0; i < count; i++) {
+        retrieval_info_done(&infos[i]);
+    }
+    free(infos);
 }

@@ -124,6 +124,8 @@ must_check int retrieval_get(struct retrieval *retrieval, const char *name,
                              struct retrieval_info *ret_info, struct error *error);
 must_check int retrieval_list(struct retrieval *retrieval, struct retrieval_info **ret_infos,
                               size_t *ret_count);
+/* Part of /metrics; `retrieval` is the table. */
+void retrieval_write_metrics(void *retrieval, struct buffer *out);
 must_check int retrieval_remove(struct retrieval *retrieval, const char *name, struct error *error);
 struct retrieval_change {
     const char *model;     /* NULL: the index's own, in its version */

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/json_write.h"
 #include "infer/dispatch.h"
 #include "infer/metrics.h"
 #include "infer/models.h"
@@ -73,6 +74,11 @@ must_check int service_start(struct service *service, struct error *error);
 /* Takes over the stores of another configuration, checked; see stores_reload(). Main thread. */
 must_check int service_reload_stores(struct service *service, const struct config *fresh,
                                      struct error *error);
+
+/* Parts of /v1/status and of /metrics; `service` is the service. Any thread. */
+void service_write_state(void *service, struct json_writer *w);
+void service_write_sandbox(void *service, struct json_writer *w);
+void service_write_metrics(void *service, struct buffer *out);
 
 /* The end, in this order; each is fine after a start that failed. */
 

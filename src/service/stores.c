@@ -15,6 +15,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
 #include "base/whole_file.h"
@@ -553,12 +554,11 @@ void stores_write_one(struct buffer *out, const char *name, struct store *store)
     buffer_append_char(out, '}');
 }
 
-void stores_write_degraded(struct buffer *out, struct stores *stores)
+void stores_write_degraded(void *stores, struct json_writer *w)
 {
-    const char *comma = "";
     const char *name = NULL;
     struct store *store = NULL;
-    buffer_append_char(out, '[');
+    json_begin_array(w, "degraded");
     for (size_t i = 0; stores_at(stores, i, &name, &store); i++) {
         struct store_condition condition = {.available = true};
         if (store) {
@@ -567,25 +567,21 @@ void stores_write_degraded(struct buffer *out, struct stores *stores)
         if (condition.available) {
             continue;
         }
-        buffer_printf(out, "%s{\"store\":", comma);
-        json_write_string(out, name);
-        buffer_append_text(out, ",\"reason\":");
-        json_write_string(out, condition.reason);
-        buffer_append_text(out, ",\"since\":");
-        write_time(out, condition.since_s);
-        buffer_append_char(out, '}');
-        comma = ",";
+        json_begin_object(w, NULL);
+        json_put_string(w, "store", name);
+        json_put_string(w, "reason", condition.reason);
+        write_time(json_put_raw(w, "since"), condition.since_s);
+        json_end_object(w);
     }
-    buffer_append_char(out, ']');
+    json_end_array(w);
 }
 
-void stores_write_metrics(struct buffer *out, struct stores *stores)
+void stores_write_metrics(void *stores, struct buffer *out)
 {
     const char *name = NULL;
     struct store *store = NULL;
     unsigned counts[2] = {0, 0};
-    buffer_append_text(out, "# HELP situ_store_available Whether a store can be served\n"
-                            "# TYPE situ_store_available gauge\n");
+    metric_begin(out, "situ_store_available", "gauge", "Whether a store can be served");
     for (size_t i = 0; stores_at(stores, i, &name, &store); i++) {
         struct store_condition condition;
         if (store) {
@@ -595,8 +591,9 @@ void stores_write_metrics(struct buffer *out, struct stores *stores)
                           condition.available ? 1 : 0);
         }
     }
+    metric_begin(out, "situ_stores", "gauge", "Stores by state");
     buffer_printf(out,
-                  "# HELP situ_stores Stores by state\n# TYPE situ_stores gauge\n"
-                  "situ_stores{state=\"available\"} %u\nsitu_stores{state=\"unavailable\"} %u\n",
+                  "situ_stores{state=\"available\"} %u\n"
+                  "situ_stores{state=\"unavailable\"} %u\n",
                   counts[1], counts[0]);
 }

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/json_write.h"
 #include "service/config.h"
 #include "store/select_rules.h"
 #include "store/store.h"
@@ -73,8 +74,8 @@ must_check int stores_make_rules(struct stores *stores, const char *name,
 
 /* {"name":...,"kind":...,"state":"available","reason":null,"since":"..."} */
 void stores_write_one(struct buffer *out, const char *name, struct store *store);
-/* An array of what is not available, for /v1/status. */
-void stores_write_degraded(struct buffer *out, struct stores *stores);
-void stores_write_metrics(struct buffer *out, struct stores *stores);
+/* Parts of /v1/status, what is not available, and of /metrics; `stores` is the table. */
+void stores_write_degraded(void *stores, struct json_writer *w);
+void stores_write_metrics(void *stores, struct buffer *out);
 
 #endif

@@ -8,72 +8,74 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/metric.h"
 
-void search_times_init(struct search_times *metrics)
+void search_times_init(struct search_times *times)
 {
-    (void)pthread_mutex_init(&metrics->lock, NULL);
-    metrics->count = 0;
+    (void)pthread_mutex_init(&times->lock, NULL);
+    times->count = 0;
 }
 
-void search_times_done(struct search_times *metrics)
+void search_times_done(struct search_times *times)
 {
-    for (size_t i = 0; i < metrics->count; i++) {
-        free(metrics->all[i]);
+    for (size_t i = 0; i < times->count; i++) {
+        free(times->all[i]);
     }
-    (void)pthread_mutex_destroy(&metrics->lock);
+    (void)pthread_mutex_destroy(&times->lock);
 }
 
-static struct index_searches *find(struct search_times *metrics, const char *name)
+static struct index_searches *find(struct search_times *times, const char *name)
 {
-    for (size_t i = 0; i < metrics->count; i++) {
-        if (strcmp(metrics->all[i]->name, name) == 0) {
-            return metrics->all[i];
+    for (size_t i = 0; i < times->count; i++) {
+        if (strcmp(times->all[i]->name, name) == 0) {
+            return times->all[i];
         }
     }
     return NULL;
 }
 
-static struct index_searches *add(struct search_times *metrics, const char *name)
+static struct index_searches *add(struct search_times *times, const char *name)
 {
-    struct index_searches *added = metrics->count < LIMIT_INDEXES ? calloc(1, sizeof *added) : NULL;
+    struct index_searches *added = times->count < LIMIT_INDEXES ? calloc(1, sizeof *added) : NULL;
     if (added) {
         (void)strncat(added->name, name, sizeof added->name - 1);
-        metrics->all[metrics->count++] = added;
+        times->all[times->count++] = added;
     }
     return added;
 }
 
-void search_times_observe(struct search_times *metrics, const char *name, int64_t duration_ns)
+void search_times_observe(struct search_times *times, const char *name, int64_t duration_ns)
 {
-    HOLD(&metrics->lock);
-    struct index_searches *searches = find(metrics, name);
+    HOLD(&times->lock);
+    struct index_searches *searches = find(times, name);
     if (!searches) {
-        searches = add(metrics, name);
+        searches = add(times, name);
     }
     if (searches) {
         metrics_observe_in(&searches->seconds, duration_ns);
     }
 }
 
-void search_times_drop(struct search_times *metrics, const char *name)
+void search_times_drop(struct search_times *times, const char *name)
 {
-    HOLD(&metrics->lock);
-    struct index_searches *searches = find(metrics, name);
-    for (size_t i = 0; i < metrics->count; i++) {
-        if (metrics->all[i] == searches) {
-            metrics->all[i] = metrics->all[--metrics->count];
+    HOLD(&times->lock);
+    struct index_searches *searches = find(times, name);
+    for (size_t i = 0; i < times->count; i++) {
+        if (times->all[i] == searches) {
+            times->all[i] = times->all[--times->count];
         }
     }
     free(searches);
 }
 
-void search_times_write(struct search_times *metrics, struct buffer *out)
+void search_times_write(void *context, struct buffer *out)
 {
-    HOLD(&metrics->lock);
-    buffer_append_text(out, "# HELP situ_search_seconds Time of a search, from request to answer\n"
-                            "# TYPE situ_search_seconds histogram\n");
-    for (size_t i = 0; i < metrics->count; i++) {
-        struct index_searches *searches = metrics->all[i];
+    struct search_times *times = context;
+    HOLD(&times->lock);
+    metric_begin(out, "situ_search_seconds", "histogram",
+                 "Time of a search, from request to answer");
+    for (size_t i = 0; i < times->count; i++) {
+        struct index_searches *searches = times->all[i];
         metrics_write_histogram(&searches->seconds, "situ_search_seconds", "index", searches->name,
                                 out);
     }

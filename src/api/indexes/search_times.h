@@ -24,15 +24,16 @@ struct search_times {
     size_t count;
 };
 
-void search_times_init(struct search_times *metrics);
-void search_times_done(struct search_times *metrics);
+void search_times_init(struct search_times *times);
+void search_times_done(struct search_times *times);
 
 /* One search, failed or not: from its request to its answer. */
-void search_times_observe(struct search_times *metrics, const char *name, int64_t duration_ns);
+void search_times_observe(struct search_times *times, const char *name, int64_t duration_ns);
 
 /* The index was removed: a later one of that name begins at zero. */
-void search_times_drop(struct search_times *metrics, const char *name);
+void search_times_drop(struct search_times *times, const char *name);
 
-void search_times_write(struct search_times *metrics, struct buffer *out);
+/* Part of /metrics; `times` is the struct. */
+void search_times_write(void *times, struct buffer *out);
 
 #endif
