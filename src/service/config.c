@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/limits.h"
 #include "cache/cache.h"
 #include "model/package.h"
+#include "store/backend.h"
 #include "store/exclusion.h"
 
 #define DEFAULT_FILE "/etc/situ/situd.conf"
@@ -211,7 +211,7 @@ static int apply(struct config *config, const struct setting *setting, const cha
     }
 }
 
-/* The store of that name, which may be new and without its path then. */
+/* The store of that name, which may be new, of the default kind and without settings. */
 static int find_store(struct config *config, const char *name, struct config_store **ret_store,
                       struct error *error)
 {
@@ -230,22 +230,28 @@ static int find_store(struct config *config, const char *name, struct config_sto
         return error_set(error, ERROR_TOO_LARGE, "more than %d stores", CONFIG_LIST_MAX);
     }
     *ret_store = &config->stores[config->store_count];
+    (*ret_store)->settings.backend = store_backend_at(0);
     int r = set_text(&(*ret_store)->name, name, error);
     config->store_count += r == 0;
     return r;
 }
 
-static int add_store(struct config *config, const char *name, const char *path, struct error *error)
+/* A setting of the store's back end. */
+static int set_of_backend(struct config_store *store, const char *name, const char *value,
+                          struct error *error)
 {
-    struct config_store *store = NULL;
-    int r = find_store(config, name, &store, error);
-    if (r < 0 || !store) {
-        return r;
+    switch (store_settings_set(&store->settings, name, value)) {
+    case 0:
+        return 0;
+    case -ENOENT:
+        return error_set(error, ERROR_MALFORMED,
+                         "[store %.60s] %.60s is not a setting; see situd.conf(5)", store->name,
+                         name);
+    case -EEXIST:
+        return error_set(error, ERROR_CONFLICT, "store '%s' is given twice", store->name);
+    default:
+        return error_memory(error, NULL);
     }
-    if (store->path) {
-        return error_set(error, ERROR_CONFLICT, "store '%s' is given twice", name);
-    }
-    return set_text(&store->path, path, error);
 }
 
 static int add_exclude(struct config_store *store, const char *pattern, struct error *error)
@@ -280,24 +286,23 @@ static int set_store(struct config *config, const char *store_name, const char *
 {
     struct config_store *store = NULL;
     struct setting setting = {.section = "store NAME", .name = name};
-    bool defaults = true;
-    if (strcmp(name, "path") == 0) {
-        return add_store(config, store_name, value, error);
-    }
-    bool exclude = strcmp(name, "exclude") == 0;
-    if (!exclude && strcmp(name, "exclude_defaults") != 0) {
-        return error_set(error, ERROR_MALFORMED,
-                         "[store %.60s] %.60s is not a setting; see situd.conf(5)", store_name,
-                         name);
-    }
     int r = find_store(config, store_name, &store, error);
-    if (r == 0 && exclude) {
-        r = add_exclude(store, value, error);
-    } else if (r == 0) {
+    if (r < 0 || !store) {
+        return r;
+    }
+    if (strcmp(name, "kind") == 0) {
+        return store_settings_choose(&store->settings, value, error);
+    }
+    if (strcmp(name, "exclude") == 0) {
+        return add_exclude(store, value, error);
+    }
+    if (strcmp(name, "exclude_defaults") == 0) {
+        bool defaults = true;
         r = set_flag(&defaults, &setting, value, error);
         store->keeps_defaults = !defaults;
+        return r;
     }
-    return r;
+    return set_of_backend(store, name, value, error);
 }
 
 int config_set(struct config *config, const char *section, const char *name, const char *value,
@@ -362,9 +367,15 @@ static void print_help(void)
 {
     (void)printf("usage: situd --store NAME=DIRECTORY [--models DIRECTORY] [options]\n"
                  "       situd --config FILE\n\n"
-                 "Runs DNN inference over stored objects where they lie. Options:\n"
-                 "  --store NAME=DIRECTORY    serve a directory tree as store NAME (repeatable)\n"
-                 "  --models DIRECTORY        serve the model packages in it (repeatable)\n"
+                 "Runs DNN inference over stored objects where they lie. Options:\n");
+    for (size_t i = 0; store_backend_at(i); i++) {
+        const struct store_backend *backend = store_backend_at(i);
+        if (backend->help) {
+            (void)printf("  --store NAME=%-12s %s as store NAME (repeatable)\n", backend->argument,
+                         backend->help);
+        }
+    }
+    (void)printf("  --models DIRECTORY        serve the model packages in it (repeatable)\n"
                  "  --preload MODEL           load it at the start and keep it so (repeatable)\n"
                  "  --state DIRECTORY         where added models are kept\n"
                  "  --listen ADDRESS          unix:PATH or HOST:PORT (repeatable)\n"
@@ -487,7 +498,21 @@ static int add_store_argument(struct config *config, const char *argument, struc
     }
     char name[128];
     (void)snprintf(name, sizeof name, "%.*s", (int)(equals - argument), argument);
-    return add_store(config, name, equals + 1, error);
+    struct config_store *store = NULL;
+    struct store_settings given;
+    size_t before = config->store_count;
+    int r = find_store(config, name, &store, error);
+    if (r < 0 || !store) {
+        return r;
+    }
+    if (config->store_count == before) {
+        return error_set(error, ERROR_CONFLICT, "store '%s' is given twice", name);
+    }
+    r = store_settings_read(equals + 1, &given, error);
+    if (r == 0) {
+        store->settings = given;
+    }
+    return r;
 }
 
 static enum config_outcome read_arguments(int argc, char **argv, struct reading *reading,
@@ -578,15 +603,11 @@ static int check_readable(const char *path, const char *what, struct error *erro
 static void warn_of_stores(const struct config *config)
 {
     for (size_t i = 0; i < config->store_count; i++) {
-        struct stat status;
-        char text[64];
-        const char *path = config->stores[i].path;
-        if (stat(path, &status) < 0) {
-            (void)fprintf(stderr, "situd: warning: store '%s': %s: %s\n", config->stores[i].name,
-                          path, error_text(errno, text, sizeof text));
-        } else if (!S_ISDIR(status.st_mode)) {
-            (void)fprintf(stderr, "situd: warning: store '%s': %s is not a directory\n",
-                          config->stores[i].name, path);
+        struct error error = {.code = ERROR_NONE};
+        const struct store_settings *given = &config->stores[i].settings;
+        if (given->backend->check(given, true, &error) < 0) {
+            (void)fprintf(stderr, "situd: warning: store '%s': %s\n", config->stores[i].name,
+                          error.message);
         }
     }
 }
@@ -598,10 +619,11 @@ int config_check(const struct config *config, struct error *error)
                          "nothing to serve: give --store NAME=DIRECTORY (or --config FILE)");
     }
     for (size_t i = 0; i < config->store_count; i++) {
-        if (!config->stores[i].path) {
-            return error_set(error, ERROR_MALFORMED,
-                             "store '%s' has no path: give path = DIRECTORY",
-                             config->stores[i].name);
+        struct error fault = {.code = ERROR_NONE};
+        const struct store_settings *given = &config->stores[i].settings;
+        if (given->backend->check(given, false, &fault) < 0) {
+            return error_set(error, fault.code, "store '%s' %.400s", config->stores[i].name,
+                             fault.message);
         }
     }
     if (config->lanes >= LIMIT_LANES) {
@@ -710,7 +732,7 @@ void config_done(struct config *config)
 {
     for (size_t i = 0; i < CONFIG_LIST_MAX; i++) {
         free(config->stores[i].name);
-        free(config->stores[i].path);
+        store_settings_done(&config->stores[i].settings);
         free(config->stores[i].exclude);
         free(config->listen[i]);
         free(config->models[i]);

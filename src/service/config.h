@@ -12,12 +12,13 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "store/settings.h"
 
 enum { CONFIG_LIST_MAX = 64 };
 
 struct config_store {
-    char *name;          /* owned */
-    char *path;          /* owned; NULL until it is given */
+    char *name; /* owned */
+    struct store_settings settings;
     char *exclude;       /* owned; patterns beside the defaults, one a line; NULL: none */
     bool keeps_defaults; /* what exclusion_default covers is listed and selected like all else */
 };

@@ -19,6 +19,7 @@
 #include "base/nearest.h"
 #include "base/utf8.h"
 #include "base/whole_file.h"
+#include "store/backend.h"
 #include "store/exclusion.h"
 #include "store/place.h"
 
@@ -35,9 +36,10 @@ struct entry {
     bool served;   /* it is in the configuration; guarded by `table`, as is: */
     char *exclude; /* owned; patterns, one a line */
 
-    char *path;          /* owned; guarded by the lock, as all below */
-    bool filled;         /* as written */
-    bool told_available; /* in the log */
+    struct store_settings settings; /* owned; guarded by the lock, as all below */
+    char *path;                     /* owned; these as text: store_settings_spec() */
+    bool filled;                    /* as written */
+    bool told_available;            /* in the log */
     uint64_t told_generation;
     char told_reason[256];
 };
@@ -92,13 +94,13 @@ static void read_record(const struct stores *stores, struct json **ret_root)
     *ret_root = take_ptr(root);
 }
 
-static bool was_filled(const struct json *record, const struct config_store *config)
+static bool was_filled(const struct json *record, const struct entry *entry)
 {
     const struct json *list = json_member(record, "stores");
     for (size_t i = 0; i < json_length(list); i++) {
         const struct json *node = json_element(list, i);
-        if (strcmp(json_get_string(json_member(node, "name"), ""), config->name) == 0 &&
-            strcmp(json_get_string(json_member(node, "path"), ""), config->path) == 0) {
+        if (strcmp(json_get_string(json_member(node, "name"), ""), entry->name) == 0 &&
+            strcmp(json_get_string(json_member(node, "path"), ""), entry->path) == 0) {
             return json_get_bool(json_member(node, "filled"), false);
         }
     }
@@ -163,8 +165,8 @@ static void log_change(struct entry *entry, const struct store_condition *condit
     } else if (entry->told_generation > 0 && condition->generation != entry->told_generation) {
         log_event(LOG_LEVEL_WARNING, "store_reopened",
                   "store=%s path=%s filesystem=%016" PRIx64
-                  " reason=\"another directory stands at its path\"",
-                  entry->name, path, condition->filesystem);
+                  " reason=\"another %s stands at its path\"",
+                  entry->name, path, condition->filesystem, entry->settings.backend->noun);
     }
     entry->told_available = condition->available;
     entry->told_generation = condition->generation;
@@ -195,8 +197,9 @@ static void changed(void *context, struct store *store)
 
 static void entry_free(struct entry *entry)
 {
-    store_free(entry->store);
+    store_close(entry->store);
     free(entry->exclude);
+    store_settings_done(&entry->settings);
     free(entry->path);
     free(entry->name);
     free(entry);
@@ -207,8 +210,8 @@ static int no_memory(struct error *error)
     return error_memory(error, NULL);
 }
 
-/* A new one, not served yet. */
-static int add(struct stores *stores, const struct config_store *config, bool filled,
+/* A new one, not served yet. `record` is NULL where nothing is known of it. */
+static int add(struct stores *stores, const struct config_store *config, const struct json *record,
                struct entry **ret_entry, struct error *error)
 {
     struct entry *entry = calloc(1, sizeof *entry);
@@ -216,15 +219,16 @@ static int add(struct stores *stores, const struct config_store *config, bool fi
         return no_memory(error);
     }
     entry->stores = stores;
-    entry->filled = filled;
     entry->told_available = true;
     entry->name = strdup(config->name);
-    entry->path = strdup(config->path);
+    entry->path = store_settings_spec(&config->settings);
     entry->exclude = strdup("");
-    if (!entry->name || !entry->path || !entry->exclude) {
+    if (!entry->name || !entry->path || !entry->exclude ||
+        store_settings_copy(&config->settings, &entry->settings) < 0) {
         entry_free(entry);
         return no_memory(error);
     }
+    entry->filled = was_filled(record, entry);
     HOLD(&stores->table);
     if (stores->count == LIMIT_STORES) {
         entry_free(entry);
@@ -260,7 +264,7 @@ static void set_served(struct entry *entry, bool served)
 static int open_place(struct entry *entry, struct error *error)
 {
     struct place_options options = {.name = entry->name,
-                                    .path = entry->path,
+                                    .settings = &entry->settings,
                                     .filled = entry->filled,
                                     .changed = changed,
                                     .context = entry};
@@ -284,7 +288,7 @@ int stores_open(const struct config *config, struct stores **ret_stores, struct 
     /* All are in the table before the first is looked at: what that finds is written for all. */
     struct entry *entry = NULL;
     for (size_t i = 0; i < config->store_count && r == 0; i++) {
-        r = add(stores, &config->stores[i], was_filled(record, &config->stores[i]), &entry, error);
+        r = add(stores, &config->stores[i], record, &entry, error);
     }
     for (size_t i = 0; i < config->store_count && r == 0; i++) {
         entry = stores->entries[i];
@@ -324,21 +328,24 @@ void stores_close(struct stores *stores)
 
 /* ---- another configuration ---- */
 
-static int follow_path(struct entry *entry, const char *path, struct error *error)
+static int follow_settings(struct entry *entry, const struct store_settings *settings,
+                           struct error *error)
 {
-    char *copy = strdup(path);
-    if (!copy) {
+    struct store_settings copy;
+    cleanup_free char *path = store_settings_spec(settings);
+    if (!path || store_settings_copy(settings, &copy) < 0) {
         return no_memory(error);
     }
-    int r = place_set_path(entry->store, path);
-    if (r < 0) {
-        free(copy);
-        return error_set(error, ERROR_UNAVAILABLE, "store '%s': its directory does not answer",
-                         entry->name);
+    if (place_set_settings(entry->store, settings) < 0) {
+        store_settings_done(&copy);
+        return error_set(error, ERROR_UNAVAILABLE, "store '%s': its %s does not answer",
+                         entry->name, entry->settings.backend->noun);
     }
     HOLD(&entry->stores->lock);
+    store_settings_done(&entry->settings);
+    entry->settings = copy;
     free(entry->path);
-    entry->path = copy;
+    entry->path = take_ptr(path);
     entry->filled = place_is_filled(entry->store);
     write_record(entry->stores);
     return 0;
@@ -356,13 +363,13 @@ static int serve(struct stores *stores, const struct config_store *config,
                  const struct stores_hooks *hooks, struct error *error)
 {
     struct entry *entry = entry_of(stores, config->name);
-    int r = entry ? 0 : add(stores, config, false, &entry, error);
+    int r = entry ? 0 : add(stores, config, NULL, &entry, error);
     if (r < 0 || !entry) {
         return r;
     }
     bool is_new = !entry->store;
     bool was_served = is_served(entry);
-    bool moved = !is_new && strcmp(entry->path, config->path) != 0;
+    bool moved = !is_new && !store_settings_are_same(&entry->settings, &config->settings);
     if (!was_served || moved) {
         begin_telling_anew(entry);
     }
@@ -370,7 +377,7 @@ static int serve(struct stores *stores, const struct config_store *config,
     if (r == 0 && is_new) {
         r = open_place(entry, error);
     } else if (r == 0 && moved) {
-        r = follow_path(entry, config->path, error);
+        r = follow_settings(entry, &config->settings, error);
     }
     if (r == 0 && !entry->told_of) {
         r = hooks->added(hooks->context, entry->store, entry->name, error);
@@ -386,7 +393,7 @@ static int serve(struct stores *stores, const struct config_store *config,
     if (!was_served || moved) {
         char path[1024];
         log_event(LOG_LEVEL_INFO, was_served ? "store_moved" : "store_added", "store=%s path=%s",
-                  entry->name, log_quote(path, sizeof path, config->path));
+                  entry->name, log_quote(path, sizeof path, entry->path));
     }
     return 0;
 }
@@ -542,7 +549,7 @@ void stores_write_one(struct buffer *out, const char *name, struct store *store)
     store_condition(store, &condition);
     buffer_append_text(out, "{\"name\":");
     json_write_string(out, name);
-    buffer_printf(out, ",\"kind\":\"%s\",\"state\":\"%s\",\"reason\":", store->ops->kind,
+    buffer_printf(out, ",\"kind\":\"%s\",\"state\":\"%s\",\"reason\":", store_kind(store),
                   condition.available ? "available" : "unavailable");
     if (condition.available) {
         buffer_append_text(out, "null");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A directory that may go away and come back: the calls of a store, each on the root that is open
- * when it begins, and what a person asks of it. See place.h.
+ * A store that may go away and come back: its calls, each on the root that is open when it begins,
+ * and what a person asks of it. See place.h.
  */
 #include "store/place.h"
 
@@ -12,8 +12,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "store/dir/dir.h"
-#include "store/file_identity.h"
 #include "store/place_parts.h"
 
 enum {
@@ -29,17 +27,21 @@ static bool is_hung(const struct place *place)
     return place->looking && clock_now_ns() - place->look_began_ns > PLACE_HUNG_MS * NS_PER_MS;
 }
 
-/* Why it is not available, which it is not. */
-static const char *reason_of(const struct place *place)
+/* Why it is not available, which it is not: copied into `reason`. */
+static void find_reason(const struct place *place, char *reason, size_t size)
 {
-    bool silent = place->opened || !place->looked;
-    return silent ? "its directory does not answer" : place->condition.reason;
+    if (place->opened || !place->looked) {
+        (void)snprintf(reason, size, "its %s does not answer", atomic_load(&place->backend)->noun);
+    } else {
+        (void)snprintf(reason, size, "%s", place->condition.reason);
+    }
 }
 
 static void refuse(const struct place *place, struct error *error)
 {
-    (void)error_set(error, ERROR_UNAVAILABLE, "store '%s' is unavailable: %s", place->name,
-                    reason_of(place));
+    char reason[sizeof place->condition.reason];
+    find_reason(place, reason, sizeof reason);
+    (void)error_set(error, ERROR_UNAVAILABLE, "store '%s' is unavailable: %s", place->name, reason);
 }
 
 struct opened *place_enter(struct place *place, struct error *error)
@@ -61,7 +63,7 @@ void place_leave(struct place *place, struct opened *opened)
     if (!last) {
         return;
     }
-    store_free(opened->store);
+    store_close(opened->store);
     free(opened);
     HOLD(&place->lock);
     place->open_roots--;
@@ -77,7 +79,9 @@ struct opened *place_drop(struct place *place)
 {
     struct opened *opened = take_ptr(place->opened);
     if (opened) {
-        atomic_store(&dir_store(opened->store)->closing, true);
+        if (opened->store->backend->interrupt) {
+            opened->store->backend->interrupt(opened->store);
+        }
         place_watch_drop_all(place);
     }
     (void)pthread_cond_broadcast(&place->news);
@@ -103,7 +107,8 @@ bool place_set_condition(struct place *place, bool available, const char *reason
  * gives which is gone, and a listing of nothing, are looked into first. */
 static bool is_outdated(struct place *place, const struct opened *opened, bool doubtful)
 {
-    if (dir_has_failed(opened->store)) {
+    const struct store_backend *backend = opened->store->backend;
+    if (backend->has_failed && backend->has_failed(opened->store)) {
         HOLD(&place->lock);
         place->doubted = true;
     }
@@ -132,7 +137,7 @@ static int list(struct store *base, const struct store_list_query *query,
         if (!opened) {
             return error_code_errno(ERROR_UNAVAILABLE);
         }
-        int r = store_list(opened->store, query, &page, &fault);
+        int r = opened->store->backend->list(opened->store, query, &page, &fault);
         bool empty = r == 0 && page.count == 0 && query->after[0] == '\0';
         bool outdated = (empty || (r < 0 && failed_with_root(fault.code))) &&
                         is_outdated(place, opened, empty || fault.code == ERROR_UNREADABLE);
@@ -160,7 +165,7 @@ static int stat_object(struct store *base, const char *key, struct object_state 
         if (!opened) {
             return error_code_errno(ERROR_UNAVAILABLE);
         }
-        int r = store_stat(opened->store, key, ret_state, &fault);
+        int r = opened->store->backend->stat(opened->store, key, ret_state, &fault);
         bool outdated = r < 0 && failed_with_root(fault.code) &&
                         is_outdated(place, opened, fault.code == ERROR_UNREADABLE);
         place_leave(place, opened);
@@ -183,7 +188,8 @@ static int read_object(struct store *base, const char *key, const struct store_t
         if (!opened) {
             return error_code_errno(ERROR_UNAVAILABLE);
         }
-        int r = store_read(opened->store, key, target, ret_size, ret_identity, &fault);
+        int r = opened->store->backend->read(opened->store, key, target, ret_size, ret_identity,
+                                             &fault);
         bool outdated = r < 0 && failed_with_root(fault.code) &&
                         is_outdated(place, opened, fault.code != ERROR_UNAVAILABLE);
         place_leave(place, opened);
@@ -196,7 +202,7 @@ static int read_object(struct store *base, const char *key, const struct store_t
     }
 }
 
-static void tell_condition(struct store *base, bool look, struct store_condition *ret_condition)
+static void condition(struct store *base, bool look, struct store_condition *ret_condition)
 {
     struct place *place = place_of(base);
     if (look) {
@@ -208,13 +214,18 @@ static void tell_condition(struct store *base, bool look, struct store_condition
     ret_condition->filled = place->filled;
     if (!place->opened || is_hung(place)) {
         ret_condition->available = false;
-        (void)snprintf(ret_condition->reason, sizeof ret_condition->reason, "%s", reason_of(place));
+        find_reason(place, ret_condition->reason, sizeof ret_condition->reason);
     }
 }
 
-static uint64_t tell_generation(struct store *base)
+static uint64_t generation(struct store *base)
 {
     return atomic_load(&place_of(base)->generation);
+}
+
+static const struct store_backend *behind(const struct store *base)
+{
+    return atomic_load_explicit(&place_of(base)->backend, memory_order_acquire);
 }
 
 /* ---- beginning and end ---- */
@@ -224,7 +235,7 @@ static void destroy(struct place *place)
     (void)pthread_cond_destroy(&place->news);
     (void)pthread_mutex_destroy(&place->lock);
     free(place->name);
-    free(place->path);
+    store_settings_done(&place->settings);
     free(place);
 }
 
@@ -260,7 +271,7 @@ static bool stop_thread(struct place *place)
     return over;
 }
 
-static void place_free(struct store *base)
+static void place_close(struct store *base)
 {
     struct place *place = place_of(base);
     if (!stop_thread(place)) {
@@ -275,33 +286,30 @@ static void place_free(struct store *base)
     destroy(place);
 }
 
-static const struct store_ops place_ops = {
-    .kind = "dir",
+static const struct store_backend place_backend = {
+    .close = place_close,
     .list = list,
     .stat = stat_object,
     .read = read_object,
     .watch = place_watch_new,
-    .condition = tell_condition,
-    .generation = tell_generation,
-    .is_fresh = file_identity_is_fresh,
-    .settles_in_ns = file_identity_settles_in_ns,
-    .is_same_remounted = file_identity_is_same_remounted,
-    .free = place_free,
+    .condition = condition,
+    .generation = generation,
+    .behind = behind,
 };
 
 static int init(struct place *place, const struct place_options *options)
 {
-    place->base.ops = &place_ops;
+    place->base.backend = &place_backend;
     place->look_ms = options->look_ms > 0 ? options->look_ms : PLACE_LOOK_MS;
     place->changed = options->changed;
     place->context = options->context;
     place->filled = options->filled;
     place->name = strdup(options->name);
-    place->path = strdup(options->path);
     atomic_init(&place->generation, 0);
+    atomic_init(&place->backend, options->settings->backend);
     (void)pthread_mutex_init(&place->lock, NULL);
     (void)pthread_cond_init(&place->news, NULL);
-    return place->name && place->path ? 0 : -ENOMEM;
+    return place->name ? store_settings_copy(options->settings, &place->settings) : -ENOMEM;
 }
 
 int place_new(const struct place_options *options, struct store **ret_store, struct error *error)
@@ -395,23 +403,25 @@ int place_attach(struct store *store, bool empty, struct error *error)
     return error_code_errno(ERROR_UNAVAILABLE);
 }
 
-int place_set_path(struct store *store, const char *path)
+int place_set_settings(struct store *store, const struct store_settings *settings)
 {
     struct place *place = place_of(store);
     int64_t until_ns = clock_now_ns() + FIRST_LOOK_MS * NS_PER_MS;
-    char *copy = strdup(path);
-    if (!copy) {
-        return -ENOMEM;
+    struct store_settings copy;
+    int r = store_settings_copy(settings, &copy);
+    if (r < 0) {
+        return r;
     }
     HOLD(&place->lock);
     while (place->looking) {
         if (place_wait(place, until_ns) == -ETIMEDOUT) {
-            free(copy);
+            store_settings_done(&copy);
             return -EBUSY;
         }
     }
-    free(place->path);
-    place->path = copy;
+    store_settings_done(&place->settings);
+    place->settings = copy;
+    atomic_store(&place->backend, copy.backend);
     place->filled = false;
     place->condition.cleared = false;
     place->wanted = true;

@@ -1,117 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Looking at a place's path, every few seconds on a thread of its own, and at once on the thread of
- * a call whose root seems to be gone. The root's device, inode and mount say whether it is the one
- * that is open: as long as that is open, no other has all three.
+ * Looking whether a place's store is there, every few seconds on a thread of its own, and at once
+ * on the thread of a call whose root seems to be gone. Each look opens the store again; where the
+ * back end finds the same root, what was opened before stays in use.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "store/dir/dir.h"
 #include "store/place_parts.h"
-
-/* A root is listed from memory after its device is gone, and after its file system was shut down
- * for that; to make it last is not possible then. 0, or an errno. */
-static int ask_device(int fd)
-{
-    int errnum = fsync(fd) < 0 ? errno : 0;
-    return dir_is_device_failure(-errnum) ? errnum : 0;
-}
 
 /* What a look has found. */
 struct sight {
-    int fd; /* owned; -1 where `reason` says why it cannot be served */
-    struct place_root root;
+    struct store *store; /* owned; NULL where `reason` says why it cannot be served */
     bool empty;
     char reason[256];
 };
 
-static bool refuse(struct sight *sight, const char *what, int errnum)
+static void refuse(struct sight *sight, const char *reason)
 {
-    char text[128];
-    if (errnum == ENOENT || errnum == ENOTDIR) {
-        (void)snprintf(sight->reason, sizeof sight->reason, "its directory is not there");
-    } else {
-        (void)snprintf(sight->reason, sizeof sight->reason, "its directory cannot be %s: %s", what,
-                       error_text(errnum, text, sizeof text));
-    }
-    if (sight->fd >= 0) {
-        (void)close(take_fd(&sight->fd));
-    }
-    return false;
+    (void)snprintf(sight->reason, sizeof sight->reason, "%.255s", reason);
+    store_close(take_ptr(sight->store));
 }
 
-static uint64_t mount_of(int fd)
+/* Opens what is there, and reads in it; with `doubted` its device must answer. */
+static void see(const struct store_settings *settings, bool doubted, struct sight *sight)
 {
-    struct statx info;
-    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &info) == 0 &&
-        (info.stx_mask & STATX_MNT_ID)) {
-        return info.stx_mnt_id;
+    struct error error = {.code = ERROR_NONE};
+    const struct store_backend *backend = settings->backend;
+    *sight = (struct sight){.store = NULL};
+    if (backend->open(settings, &sight->store, &error) < 0 ||
+        (backend->probe && backend->probe(sight->store, doubted, &sight->empty, &error) < 0)) {
+        refuse(sight, error.message);
     }
-    return 0;
-}
-
-/* The directory that a fresh file system has does not count. */
-static bool counts(const char *name)
-{
-    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strcmp(name, "lost+found") != 0;
-}
-
-/* 0, or an errno. A stream of its own: that of `fd` stays at its start. */
-static int find_entry(int fd, bool *ret_empty)
-{
-    int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = again >= 0 ? fdopendir(again) : NULL;
-    if (!directory) {
-        int errnum = errno;
-        if (again >= 0) {
-            (void)close(again);
-        }
-        return errnum;
-    }
-    const struct dirent *entry = NULL;
-    do {
-        errno = 0;
-        entry = readdir(directory); /* NOLINT(concurrency-mt-unsafe): its own stream */
-    } while (entry && !counts(entry->d_name));
-    int errnum = entry ? 0 : errno;
-    *ret_empty = !entry;
-    (void)closedir(directory);
-    return errnum;
-}
-
-/* True: there is a directory that can be read. `device`: and its device answers. */
-static bool see(const char *path, bool device, struct sight *sight)
-{
-    struct stat info;
-    *sight = (struct sight){.fd = -1};
-    sight->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (sight->fd < 0 || fstat(sight->fd, &info) < 0) {
-        return refuse(sight, "opened", errno);
-    }
-    if (faccessat(sight->fd, ".", X_OK, AT_EACCESS) < 0) {
-        return refuse(sight, "searched", errno);
-    }
-    int errnum = find_entry(sight->fd, &sight->empty);
-    if (errnum == 0 && device) {
-        errnum = ask_device(sight->fd);
-    }
-    if (errnum != 0) {
-        return refuse(sight, "read", errnum);
-    }
-    sight->root = (struct place_root){
-        .device = info.st_dev, .inode = info.st_ino, .mount = mount_of(sight->fd)};
-    return true;
 }
 
 /* ---- what follows from it ---- */
+
+static bool is_same_root(struct store *opened, struct store *seen)
+{
+    const struct store_backend *backend = seen->backend;
+    return opened->backend == backend &&
+           (!backend->is_same_root || backend->is_same_root(opened, seen));
+}
 
 /* Whether the root that is open is what was seen. Only looks open roots, and they come one by one,
  * so that it stays so, unless somebody detaches the store. */
@@ -126,31 +58,25 @@ static bool is_open(struct place *place, const struct sight *sight)
     if (!opened) {
         return false;
     }
-    bool same = opened->root.device == sight->root.device &&
-                opened->root.inode == sight->root.inode &&
-                opened->root.mount == sight->root.mount && dir_check_root(opened->store) == 0;
+    bool same = is_same_root(opened->store, sight->store);
     place_leave(place, opened);
     return same;
 }
 
-/* Opens what was seen: takes the descriptor over. NULL: `reason` says why not. */
-static struct opened *open_seen(const struct place *place, struct sight *sight)
+/* Takes over what was seen. NULL: out of memory. */
+static struct opened *take_seen(struct sight *sight)
 {
-    struct error error = {.code = ERROR_NONE};
     struct opened *opened = calloc(1, sizeof *opened);
-    if (!opened || dir_open_root(sight->fd, place->path, &opened->store, &error) < 0) {
-        free(opened);
-        (void)close(take_fd(&sight->fd));
-        (void)snprintf(sight->reason, sizeof sight->reason, "its directory cannot be opened%s",
-                       error.code == ERROR_UNAVAILABLE
-                           ? ": this needs the system call openat2 (Linux 5.6)"
-                           : "");
+    if (!opened) {
+        refuse(sight, "out of memory");
         return NULL;
     }
-    sight->fd = -1;
     opened->references = 1;
-    opened->root = sight->root;
-    dir_root_filesystem(opened->store, &opened->filesystem, &opened->device_only);
+    opened->store = take_ptr(sight->store);
+    opened->filesystem = 1; /* of a back end that has one only */
+    if (opened->store->backend->locate) {
+        opened->store->backend->locate(opened->store, &opened->filesystem, &opened->device_only);
+    }
     return opened;
 }
 
@@ -204,21 +130,21 @@ static void look(struct place *place)
     struct sight sight;
     struct opened *fresh = NULL;
     bool news = false;
-    bool seen = see(place->path, asks_device(place), &sight);
-    if (seen && sight.empty && place_is_filled(&place->base)) {
-        (void)snprintf(sight.reason, sizeof sight.reason,
+    see(&place->settings, asks_device(place), &sight);
+    if (sight.store && sight.empty && place_is_filled(&place->base)) {
+        char reason[sizeof sight.reason];
+        (void)snprintf(reason, sizeof reason,
                        "it is empty, and was not: is its file system mounted? If it is to be "
                        "empty: `situ store attach --empty %s`",
                        place->name);
-    } else if (seen && !is_open(place, &sight)) {
-        fresh = open_seen(place, &sight);
+        refuse(&sight, reason);
+    } else if (sight.store && !is_open(place, &sight)) {
+        fresh = take_seen(&sight);
     }
     (void)pthread_mutex_lock(&place->lock);
     struct opened *old = take_in(place, &sight, fresh, &news);
     (void)pthread_mutex_unlock(&place->lock);
-    if (sight.fd >= 0) {
-        (void)close(sight.fd);
-    }
+    store_close(sight.store);
     if (old) {
         place_leave(place, old);
     }

@@ -10,23 +10,17 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "store/place.h"
-#include "store/store.h"
+#include "store/settings.h"
 #include "store/watch.h"
 
 /* A root that is open, with those who use it. */
 struct opened {
-    struct store *store; /* owned: a dir store */
+    struct store *store; /* owned: of the back end */
     unsigned references; /* the place's, each call's, each watch's; guarded by the lock */
-    uint64_t filesystem; /* constant, as all below */
+    uint64_t filesystem; /* constant, as is: */
     bool device_only;
-    struct place_root {
-        dev_t device;
-        ino_t inode;
-        uint64_t mount; /* the kernel's number of the mount; 0: not told */
-    } root;
 };
 
 struct place_watch {
@@ -52,14 +46,15 @@ struct place {
     void (*changed)(void *context, struct store *store); /* guarded by the lock */
     void *context;
     pthread_t thread;
-    atomic_uint_least64_t generation; /* written under the lock */
+    atomic_uint_least64_t generation; /* written under the lock, as is: */
+    _Atomic(const struct store_backend *) backend;
 
-    pthread_mutex_t lock;        /* guards all below */
-    pthread_cond_t news;         /* of any of it; by the monotonic clock */
-    char *path;                  /* owned; constant while `looking` */
-    int64_t retire_ns;           /* when it is detached; 0: never */
-    struct opened *opened;       /* a reference; NULL: not available */
-    struct place_watch *watches; /* linked; borrowed */
+    pthread_mutex_t lock;           /* guards all below */
+    pthread_cond_t news;            /* of any of it; by the monotonic clock */
+    struct store_settings settings; /* owned; constant while `looking` */
+    int64_t retire_ns;              /* when it is detached; 0: never */
+    struct opened *opened;          /* a reference; NULL: not available */
+    struct place_watch *watches;    /* linked; borrowed */
     struct store_condition condition;
     uint64_t looks; /* that came to their end */
     int64_t look_began_ns;
@@ -89,7 +84,7 @@ void place_tell_changed(struct place *place);
 /* Waits for news until then. Lock held. -ETIMEDOUT, or 0. */
 int place_wait(struct place *place, int64_t until_ns);
 
-/* Looks at the path, and changes the root where another one is there. One at a time; a second
+/* Opens the store, and changes the root where another one is there. One at a time; a second
  * caller waits for the first, and then looks itself. */
 void place_look(struct place *place);
 void *place_thread(void *place);

@@ -3,7 +3,7 @@
  * What all stores have in common: keys are checked before a back end sees them, queries are made
  * sane, and names are told apart that no decoder will ever take.
  */
-#include "store/store.h"
+#include "store/backend.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -91,35 +91,48 @@ static int key_find_check(const char *key, struct error *error)
     return refuse_key(key, fault, outside ? ERROR_NOT_FOUND : ERROR_MALFORMED, error);
 }
 
+static const struct store_backend *backend_of(const struct store *store)
+{
+    return store->backend->behind ? store->backend->behind(store) : store->backend;
+}
+
+const char *store_kind(const struct store *store)
+{
+    return backend_of(store)->name;
+}
+
 bool store_is_fresh(const struct store *store, const struct identity *identity, int64_t now_ns)
 {
-    return store->ops->is_fresh && store->ops->is_fresh(identity, now_ns);
+    const struct store_backend *backend = backend_of(store);
+    return backend->is_fresh && backend->is_fresh(identity, now_ns);
 }
 
 int64_t store_settles_in_ns(const struct store *store, const struct identity *identity,
                             int64_t now_ns)
 {
-    return store->ops->settles_in_ns ? store->ops->settles_in_ns(identity, now_ns) : 0;
+    const struct store_backend *backend = backend_of(store);
+    return backend->settles_in_ns ? backend->settles_in_ns(identity, now_ns) : 0;
 }
 
 bool store_is_same_remounted(const struct store *store, const struct identity *before,
                              const struct identity *now)
 {
-    return store->ops->is_same_remounted ? store->ops->is_same_remounted(before, now)
-                                         : identity_is_same(before, now);
+    const struct store_backend *backend = backend_of(store);
+    return backend->is_same_remounted ? backend->is_same_remounted(before, now)
+                                      : identity_is_same(before, now);
 }
 
-void store_free(struct store *store)
+void store_close(struct store *store)
 {
     if (store) {
-        store->ops->free(store);
+        store->backend->close(store);
     }
 }
 
-static void tell_condition(struct store *store, bool look, struct store_condition *ret_condition)
+static void find_condition(struct store *store, bool look, struct store_condition *ret_condition)
 {
-    if (store->ops->condition) {
-        store->ops->condition(store, look, ret_condition);
+    if (store->backend->condition) {
+        store->backend->condition(store, look, ret_condition);
     } else {
         *ret_condition = (struct store_condition){
             .available = true, .filled = true, .generation = 1, .filesystem = 1};
@@ -128,17 +141,17 @@ static void tell_condition(struct store *store, bool look, struct store_conditio
 
 void store_condition(struct store *store, struct store_condition *ret_condition)
 {
-    tell_condition(store, false, ret_condition);
+    find_condition(store, false, ret_condition);
 }
 
 void store_look(struct store *store, struct store_condition *ret_condition)
 {
-    tell_condition(store, true, ret_condition);
+    find_condition(store, true, ret_condition);
 }
 
 uint64_t store_generation(struct store *store)
 {
-    return store->ops->generation ? store->ops->generation(store) : 1;
+    return store->backend->generation ? store->backend->generation(store) : 1;
 }
 
 int store_list(struct store *store, const struct store_list_query *query,
@@ -160,7 +173,7 @@ int store_list(struct store *store, const struct store_list_query *query,
     if (sane.limit > LIMIT_LIST_PAGE) {
         sane.limit = LIMIT_LIST_PAGE;
     }
-    return store->ops->list(store, &sane, ret_page, error);
+    return store->backend->list(store, &sane, ret_page, error);
 }
 
 void store_page_done(struct store_page *page)
@@ -173,12 +186,12 @@ int store_stat(struct store *store, const char *key, struct object_state *ret_st
                struct error *error)
 {
     int r = key_find_check(key, error);
-    return r < 0 ? r : store->ops->stat(store, key, ret_state, error);
+    return r < 0 ? r : store->backend->stat(store, key, ret_state, error);
 }
 
 int store_read(struct store *store, const char *key, const struct store_target *target,
                size_t *ret_size, struct identity *ret_identity, struct error *error)
 {
     int r = key_find_check(key, error);
-    return r < 0 ? r : store->ops->read(store, key, target, ret_size, ret_identity, error);
+    return r < 0 ? r : store->backend->read(store, key, target, ret_size, ret_identity, error);
 }

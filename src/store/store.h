@@ -4,9 +4,8 @@
  * Calls block and come from lanes (stat, read) and request threads (list); any number of threads
  * may use one store at once.
  *
- * A back end is a const `struct store_ops` plus an instance: dir/ (a directory tree), place.c (one
- * that may go away and come back), mem/ (tests). Block volumes, Ceph pools and S3 buckets are
- * meant to fit behind the same calls.
+ * Back ends are behind backend.h: dir/ (a directory tree), mem/ (tests). What situd serves is a
+ * place.h: a store of any back end that may go away and come back.
  */
 #ifndef SITU_STORE_STORE_H
 #define SITU_STORE_STORE_H
@@ -87,42 +86,10 @@ struct store_condition {
                           * next mount */
 };
 
-struct store_ops {
-    const char *kind; /* "dir", "mem" */
-    int (*list)(struct store *store, const struct store_list_query *query,
-                struct store_page *ret_page, struct error *error);
-    int (*stat)(struct store *store, const char *key, struct object_state *ret_state,
-                struct error *error);
-    int (*read)(struct store *store, const char *key, const struct store_target *target,
-                size_t *ret_size, struct identity *ret_identity, struct error *error);
-    int (*watch)(struct store *store, const char *prefix, const struct exclusion *exclusion,
-                 struct store_watch **ret_watch, struct error *error); /* NULL: cannot be watched */
-    /* Looks again where `look`, else tells what is known. NULL: always available. */
-    void (*condition)(struct store *store, bool look, struct store_condition *ret_condition);
-    uint64_t (*generation)(struct store *store); /* NULL: always the same */
-    /* Of identities that this store made; see store_is_fresh() and the functions after it. */
-    bool (*is_fresh)(const struct identity *identity, int64_t now_ns);         /* NULL: never */
-    int64_t (*settles_in_ns)(const struct identity *identity, int64_t now_ns); /* NULL: 0 */
-    bool (*is_same_remounted)(const struct identity *before,
-                              const struct identity *now); /* NULL: all bytes are the same */
-    void (*free)(struct store *store);
-};
+void store_close(struct store *store); /* NULL is fine */
 
-/* Every back end's instance begins with this. */
-struct store {
-    const struct store_ops *ops;
-};
-
-/* Opens the directory tree at `path`, and keeps it open: another directory put in its place later
- * is not seen (place.h sees it). ERROR_NOT_FOUND, ERROR_UNREADABLE; ERROR_UNAVAILABLE where the
- * kernel lacks openat2 (Linux 5.6). */
-must_check int store_dir_open(const char *path, struct store **ret_store, struct error *error);
-
-/* An empty store in memory, for tests; store_mem_put copies, and replaces an object of that key. */
-must_check int store_mem_new(struct store **ret_store);
-must_check int store_mem_put(struct store *store, const char *key, const void *bytes, size_t size);
-
-void store_free(struct store *store); /* NULL is fine */
+/* The name of its back end. */
+const char *store_kind(const struct store *store);
 
 /* As known from the last look. Does not block. */
 void store_condition(struct store *store, struct store_condition *ret_condition);

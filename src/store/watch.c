@@ -16,15 +16,15 @@ int store_watch_new_except(struct store *store, const char *prefix,
                            const struct exclusion *exclusion, struct store_watch **ret_watch,
                            bool *ret_partial, struct error *error)
 {
-    if (!store->ops->watch) {
+    if (!store->backend->watch) {
         return error_set(error, ERROR_UNAVAILABLE, "a store of kind '%s' cannot be watched",
-                         store->ops->kind);
+                         store_kind(store));
     }
     if (strnlen(prefix, LIMIT_KEY_BYTES + 1) > LIMIT_KEY_BYTES) {
         return error_set(error, ERROR_MALFORMED, "watch: a prefix is at most %u bytes, as keys are",
                          LIMIT_KEY_BYTES);
     }
-    int r = store->ops->watch(store, prefix, exclusion, ret_watch, error);
+    int r = store->backend->watch(store, prefix, exclusion, ret_watch, error);
     if (r == 0) {
         *ret_partial = store_watch_is_partial(*ret_watch);
     }

@@ -5,7 +5,7 @@
 #ifndef SITU_STORE_WATCH_H
 #define SITU_STORE_WATCH_H
 
-#include "store/store.h"
+#include "store/backend.h"
 
 struct store_watch_ops {
     int (*wait)(struct store_watch *watch, int64_t timeout_ms);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A directory tree as a store: opening, stat and read. Called from lanes; blocks.
+ * A directory tree as a store: its table of functions, stat and read. Called from lanes; blocks.
  *
  * Every path goes through openat2 with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS: the kernel itself
  * refuses what would leave the root, whoever renames what meanwhile. To open a FIFO would hang and
@@ -63,20 +63,6 @@ int dir_open_beneath(const struct dir_store *store, const char *path, int flags,
             struct timespec pause = {.tv_nsec = OPEN_PAUSE_MS * NS_PER_MS};
             (void)nanosleep(&pause, NULL);
         }
-    }
-}
-
-bool dir_is_device_failure(int errnum)
-{
-    return errnum == -EIO || errnum == -ENXIO || errnum == -ENODEV || errnum == -ESTALE ||
-           errnum == -ENOTCONN || errnum == -ESHUTDOWN || errnum == -EHOSTDOWN ||
-           errnum == -ETIMEDOUT;
-}
-
-void dir_note_failure(struct dir_store *store, int errnum)
-{
-    if (dir_is_device_failure(errnum)) {
-        atomic_store(&store->device_failed, true);
     }
 }
 
@@ -150,8 +136,7 @@ static bool known_filesystem(const struct dir_store *store, dev_t device, uint64
     return false;
 }
 
-/* The id of the file system that holds `fd`, asked for once for each device number. */
-static uint64_t filesystem_id(struct dir_store *store, int fd, dev_t device)
+uint64_t dir_filesystem_id(struct dir_store *store, int fd, dev_t device)
 {
     uint64_t id = 0;
     HOLD(&store->filesystems_lock);
@@ -195,7 +180,7 @@ static int find_object(struct dir_store *store, const char *key, struct file_ide
     if (!S_ISREG(info.st_mode)) {
         return refuse_kind(key, info.st_mode, error);
     }
-    *ret_identity = identity_of(&info, filesystem_id(store, fd, info.st_dev));
+    *ret_identity = identity_of(&info, dir_filesystem_id(store, fd, info.st_dev));
     return take_fd(&fd);
 }
 
@@ -207,7 +192,7 @@ static bool unchanged(struct dir_store *store, int fd, const struct file_identit
            identity->size_bytes == (uint64_t)info.st_size &&
            identity->mtime_ns == dir_time_ns(info.st_mtim) &&
            identity->ctime_ns == dir_time_ns(info.st_ctim) &&
-           identity->filesystem == filesystem_id(store, fd, info.st_dev);
+           identity->filesystem == dir_filesystem_id(store, fd, info.st_dev);
 }
 
 /* Reads until `size` bytes are there or the file ends: bytes read, or a negative errno. */
@@ -415,16 +400,15 @@ static int dir_stat(struct store *base, const char *key, struct object_state *re
     return 0;
 }
 
-static void dir_free(struct store *store)
-{
-    (void)close(dir_store(store)->root);
-    (void)pthread_mutex_destroy(&dir_store(store)->filesystems_lock);
-    dir_names_cache_done(&dir_store(store)->names);
-    free(store);
-}
-
-static const struct store_ops dir_ops = {
-    .kind = "dir",
+const struct store_backend dir_backend = {
+    .name = "dir",
+    .noun = "directory",
+    .argument = "DIRECTORY",
+    .help = "serve a directory tree",
+    .settings = (const char *const[]){"path", NULL},
+    .check = dir_check,
+    .open = dir_open,
+    .close = dir_close,
     .list = dir_list,
     .stat = dir_stat,
     .read = dir_read,
@@ -432,95 +416,9 @@ static const struct store_ops dir_ops = {
     .is_fresh = file_identity_is_fresh,
     .settles_in_ns = file_identity_settles_in_ns,
     .is_same_remounted = file_identity_is_same_remounted,
-    .free = dir_free,
+    .probe = dir_probe,
+    .is_same_root = dir_is_same_root,
+    .locate = dir_locate,
+    .has_failed = dir_has_failed,
+    .interrupt = dir_interrupt,
 };
-
-static int refuse_root(const char *path, int errnum, struct error *error)
-{
-    char text[128];
-    bool missing = errnum == -ENOENT || errnum == -ENOTDIR;
-    return error_set(error, missing ? ERROR_NOT_FOUND : ERROR_UNREADABLE,
-                     "store directory '%s' cannot be opened: %s", path,
-                     error_text(errnum, text, sizeof text));
-}
-
-/* Whether what lies beneath can be opened at all. */
-static int probe_root(const struct dir_store *store, const char *path, struct error *error)
-{
-    cleanup_fd int probe = dir_open_beneath(store, ".", O_PATH | O_DIRECTORY, 0);
-    if (probe == -ENOSYS || probe == -EPERM) {
-        return error_set(error, ERROR_UNAVAILABLE,
-                         "store directory '%s': the system call openat2 is missing or "
-                         "forbidden here; Linux 5.6 or newer is needed",
-                         path);
-    }
-    return probe < 0 ? refuse_root(path, probe, error) : 0;
-}
-
-int dir_open_root(int root, const char *path, struct store **ret_store, struct error *error)
-{
-    struct dir_store *store = calloc(1, sizeof *store);
-    if (!store) {
-        return error_set(error, ERROR_MEMORY, "out of memory for opening store '%s'", path);
-    }
-    *store = (struct dir_store){.base = {.ops = &dir_ops},
-                                .root = root,
-                                .names_budget_bytes = DIR_NAMES_BUDGET_BYTES,
-                                .watches_max = LIMIT_WATCHES};
-    atomic_init(&store->closing, false);
-    atomic_init(&store->device_failed, false);
-    int r = probe_root(store, path, error);
-    if (r < 0) {
-        free(store);
-        return r;
-    }
-    r = pthread_mutex_init(&store->filesystems_lock, NULL);
-    if (r == 0) {
-        r = -dir_names_cache_init(&store->names);
-        if (r != 0) {
-            (void)pthread_mutex_destroy(&store->filesystems_lock);
-        }
-    }
-    if (r != 0) {
-        free(store);
-        return error_set(error, ERROR_MEMORY, "out of memory for opening store '%s'", path);
-    }
-    *ret_store = &store->base;
-    return 0;
-}
-
-bool dir_has_failed(struct store *store)
-{
-    return atomic_exchange(&dir_store(store)->device_failed, false);
-}
-
-int dir_check_root(struct store *store)
-{
-    struct stat info;
-    return fstat(dir_store(store)->root, &info) < 0 ? -errno : 0;
-}
-
-void dir_root_filesystem(struct store *base, uint64_t *ret_id, bool *ret_device_only)
-{
-    struct dir_store *store = dir_store(base);
-    struct stat info;
-    *ret_id = 0;
-    *ret_device_only = true;
-    if (fstat(store->root, &info) == 0) {
-        *ret_id = filesystem_id(store, store->root, info.st_dev);
-        *ret_device_only = !filesystem_is_lasting(store->root, info.st_dev);
-    }
-}
-
-int store_dir_open(const char *path, struct store **ret_store, struct error *error)
-{
-    cleanup_fd int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (root < 0) {
-        return refuse_root(path, -errno, error);
-    }
-    int r = dir_open_root(root, path, ret_store, error);
-    if (r == 0) {
-        (void)take_fd(&root);
-    }
-    return r;
-}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the parts of the directory store share: dir.c opens and reads objects, list.c lists
- * them, watch.c waits for changes. Any thread.
+ * them, root.c says whether the root is there, watch.c waits for changes. Any thread.
  */
 #ifndef SITU_STORE_DIR_DIR_H
 #define SITU_STORE_DIR_DIR_H
@@ -12,12 +12,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "store/backend.h"
 #include "store/dir/dir_names_cache.h"
-#include "store/store.h"
 
 struct dir_store {
     struct store base;
-    int root;                  /* owned */
+    int root;     /* owned */
+    dev_t device; /* of the root, constant; as long as it is open, no other root has
+                   * all three */
+    ino_t inode;
+    uint64_t mount;            /* the kernel's number of the mount; 0: not known */
     atomic_bool closing;       /* listings and the making of watches come to an end soon */
     atomic_bool device_failed; /* something failed as it does where device or server is gone */
 
@@ -39,19 +43,29 @@ static inline struct dir_store *dir_store(struct store *store)
     return (struct dir_store *)(void *)store;
 }
 
-/* A store over the directory that `root` is open on. The descriptor is taken over where it
- * succeeds. `path` is for messages. Errors as of store_dir_open(). */
-must_check int dir_open_root(int root, const char *path, struct store **ret_store,
-                             struct error *error);
-/* 0, or a negative errno: the root is not there any more (-ESTALE, -ENOTCONN, -EIO). */
-must_check int dir_check_root(struct store *store);
-/* May the file system as a whole be gone, its device or its server? Takes note of such a fault, and
- * tells of it once. */
-bool dir_is_device_failure(int errnum);
+extern const struct store_backend dir_backend;
+
+/* Opens the directory tree at `path`: dir_backend's open(). ERROR_NOT_FOUND, ERROR_UNREADABLE;
+ * ERROR_UNAVAILABLE where the kernel lacks openat2 (Linux 5.6). */
+must_check int store_dir_open(const char *path, struct store **ret_store, struct error *error);
+
+/* Takes note of a fault (a negative errno) where the file system as a whole may be gone, its device
+ * or its server. */
 void dir_note_failure(struct dir_store *store, int errnum);
+
+/* The id of the file system that holds `fd`, asked for once for each device number. */
+uint64_t dir_filesystem_id(struct dir_store *store, int fd, dev_t device);
+
+/* root.c: dir_backend's functions about the root. */
+must_check int dir_check(const struct store_settings *settings, bool look, struct error *error);
+must_check int dir_open(const struct store_settings *settings, struct store **ret_store,
+                        struct error *error);
+void dir_close(struct store *store);
+must_check int dir_probe(struct store *store, bool doubted, bool *ret_empty, struct error *error);
+bool dir_is_same_root(struct store *opened, struct store *seen);
+void dir_locate(struct store *store, uint64_t *ret_filesystem, bool *ret_device_only);
 bool dir_has_failed(struct store *store);
-/* The root's file system as in identities, and whether that is just a device's number. */
-void dir_root_filesystem(struct store *store, uint64_t *ret_id, bool *ret_device_only);
+void dir_interrupt(struct store *store);
 
 /* Opens `path` beneath the root, never leaving it. `flags` as of open(2), `resolve` of openat2(2)
  * beside RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS. A descriptor or a negative errno. */

@@ -3,6 +3,8 @@
  * A store in memory, for tests: a sorted array of objects behind one lock. Each put makes a new
  * number and a later time, so that identities behave as those of files do.
  */
+#include "store/mem/mem.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,7 +13,6 @@
 #include "base/file_kind.h"
 #include "store/exclusion.h"
 #include "store/page.h"
-#include "store/store.h"
 
 struct mem_object {
     char *key;   /* owned; the bytes lie behind it in the same block */
@@ -152,7 +153,7 @@ static int mem_list(struct store *store, const struct store_list_query *query,
     return r;
 }
 
-static void mem_free(struct store *store)
+static void mem_close(struct store *store)
 {
     for (size_t i = 0; i < mem(store)->count; i++) {
         free(mem(store)->objects[i].key);
@@ -162,12 +163,31 @@ static void mem_free(struct store *store)
     free(store);
 }
 
-static const struct store_ops mem_ops = {
-    .kind = "mem",
+static int mem_check(const struct store_settings *settings, bool look, struct error *error)
+{
+    (void)settings;
+    (void)look;
+    (void)error;
+    return 0;
+}
+
+static int mem_open(const struct store_settings *settings, struct store **ret_store,
+                    struct error *error)
+{
+    (void)settings;
+    return store_mem_new(ret_store) < 0 ? error_memory(error, NULL) : 0;
+}
+
+const struct store_backend mem_backend = {
+    .name = "mem",
+    .noun = "memory",
+    .settings = (const char *const[]){NULL},
+    .check = mem_check,
+    .open = mem_open,
+    .close = mem_close,
     .list = mem_list,
     .stat = mem_stat,
     .read = mem_read,
-    .free = mem_free,
 };
 
 int store_mem_new(struct store **ret_store)
@@ -176,7 +196,7 @@ int store_mem_new(struct store **ret_store)
     if (!store) {
         return -ENOMEM;
     }
-    store->base.ops = &mem_ops;
+    store->base.backend = &mem_backend;
     int r = pthread_mutex_init(&store->lock, NULL);
     if (r != 0) {
         free(store);

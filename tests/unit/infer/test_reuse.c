@@ -17,6 +17,8 @@
 #include "base/limits.h"
 #include "infer/answer.h"
 #include "infer/lanes.h"
+#include "store/backend.h"
+#include "store/mem/mem.h"
 #include "store/store.h"
 
 enum { CLASSES = 40, SMALL = 4, INPUT_BYTES = 4096 };
@@ -95,7 +97,7 @@ static int spy_read(struct store *store, const char *key, const struct store_tar
     return store_read(spy->inner, key, target, ret_size, ret_identity, error);
 }
 
-static const struct store_ops spy_ops = {.kind = "spy", .stat = spy_stat, .read = spy_read};
+static const struct store_backend spy_backend = {.name = "spy", .stat = spy_stat, .read = spy_read};
 
 /* ---- what the tests share ---- */
 
@@ -153,7 +155,7 @@ static int setup(void **state)
     assert_non_null(fixture);
     (void)snprintf(fixture->directory, sizeof fixture->directory, "/tmp/situ-lanes-XXXXXX");
     assert_non_null(mkdtemp(fixture->directory));
-    fixture->store.base.ops = &spy_ops;
+    fixture->store.base.backend = &spy_backend;
     assert_int_equal(store_mem_new(&fixture->store.inner), 0);
     open_cache(fixture, "null");
     fixture->room = lane_room_new();
@@ -182,7 +184,7 @@ static int teardown(void **state)
     char command[96];
     infer_item_reset(&fixture->item);
     reuse_close(fixture->cache);
-    store_free(fixture->store.inner);
+    store_close(fixture->store.inner);
     lane_room_free(fixture->room);
     (void)snprintf(command, sizeof command, "rm -rf '%s'", fixture->directory);
     assert_int_equal(system(command), 0);

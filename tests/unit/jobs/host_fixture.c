@@ -19,6 +19,7 @@
 #include "base/tree.h"
 #include "data/object_name.h"
 #include "disk_fixture.h"
+#include "store/mem/mem.h"
 
 /* ---- the store ---- */
 
@@ -85,20 +86,20 @@ static uint64_t shelf_generation(struct store *store)
     return atomic_load(&((struct shelf *)(void *)store)->generation);
 }
 
-static void shelf_free(struct store *store)
+static void shelf_close(struct store *store)
 {
     struct shelf *shelf = (struct shelf *)(void *)store;
-    store_free(shelf->mem);
+    store_close(shelf->mem);
     (void)pthread_mutex_destroy(&shelf->lock);
     free(shelf);
 }
 
-static const struct store_ops shelf_ops = {.kind = "shelf",
-                                           .list = shelf_list,
-                                           .stat = shelf_stat,
-                                           .condition = shelf_condition,
-                                           .generation = shelf_generation,
-                                           .free = shelf_free};
+static const struct store_backend shelf_backend = {.name = "shelf",
+                                                   .list = shelf_list,
+                                                   .stat = shelf_stat,
+                                                   .condition = shelf_condition,
+                                                   .generation = shelf_generation,
+                                                   .close = shelf_close};
 
 void fixture_unhide_all(struct fixture *fixture)
 {
@@ -371,7 +372,7 @@ struct fixture *fixture_new(const char *root)
     assert_true(root || mkdtemp(fixture->root));
     fixture->shelf = calloc(1, sizeof *fixture->shelf);
     assert_non_null(fixture->shelf);
-    fixture->shelf->base.ops = &shelf_ops;
+    fixture->shelf->base.backend = &shelf_backend;
     (void)pthread_mutex_init(&fixture->shelf->lock, NULL);
     assert_int_equal(store_mem_new(&fixture->shelf->mem), 0);
     atomic_store(&fixture->shelf->readable_lists, HOST_READABLE);
@@ -433,8 +434,8 @@ void fixture_free(struct fixture *fixture, bool remove_root)
     if (remove_root) {
         tree_remove(fixture->root);
     }
-    store_free(&fixture->shelf->base);
-    store_free(fixture->directory);
+    store_close(&fixture->shelf->base);
+    store_close(fixture->directory);
     (void)pthread_cond_destroy(&fixture->changed);
     (void)pthread_mutex_destroy(&fixture->lock);
     free(fixture);

@@ -18,7 +18,7 @@
 
 #include "base/error.h"
 #include "jobs/jobs.h"
-#include "store/store.h"
+#include "store/backend.h"
 
 enum { HOST_THREADS = 3, HOST_QUEUE = 2048, HOST_HIDDEN = 64, WAIT_MS = 20000 };
 

@@ -17,6 +17,8 @@
 
 #include "disk_fixture.h"
 #include "jobs/job_selection.h"
+#include "store/backend.h"
+#include "store/mem/mem.h"
 
 /* ---- a store that has as many keys as are wanted, and fails when it is told to ---- */
 
@@ -66,12 +68,13 @@ static int fake_list(struct store *store, const struct store_list_query *query,
     return 0;
 }
 
-static void fake_free(struct store *store)
+static void fake_close(struct store *store)
 {
     (void)store;
 }
 
-static const struct store_ops fake_ops = {.kind = "fake", .list = fake_list, .free = fake_free};
+static const struct store_backend fake_backend = {
+    .name = "fake", .list = fake_list, .close = fake_close};
 
 /* ---- a host with two stores ---- */
 
@@ -103,7 +106,7 @@ static int setup(void **state)
         return -1;
     }
     stores->disk = disk;
-    stores->fake.base.ops = &fake_ops;
+    stores->fake.base.backend = &fake_backend;
     stores->host = (struct jobs_host){.context = stores, .store_find = store_find};
     *state = stores;
     return 0;
@@ -113,7 +116,7 @@ static int teardown(void **state)
 {
     struct stores *stores = *state;
     void *disk = stores->disk;
-    store_free(stores->mem);
+    store_close(stores->mem);
     free(stores);
     return disk_teardown(&disk);
 }

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "disk_fixture.h"
 #include "host_fixture.h"
+#include "store/dir/dir.h"
 
 static char prefix_a[] = "a/";
 

@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/tree.h"
 #include "data/result.h"
+#include "store/mem/mem.h"
 
 enum { STEP_MS = 5, VECTOR_ROOM = 2 * FIXTURE_DIMENSION + 1 };
 
@@ -64,16 +65,16 @@ static int shelf_stat(struct store *store, const char *key, struct object_state 
     return store_stat(shelf->mem, key, ret_state, error);
 }
 
-static void shelf_free(struct store *store)
+static void shelf_close(struct store *store)
 {
     struct shelf *shelf = (struct shelf *)(void *)store;
-    store_free(shelf->mem);
+    store_close(shelf->mem);
     (void)pthread_mutex_destroy(&shelf->lock);
     free(shelf);
 }
 
-static const struct store_ops shelf_ops = {
-    .kind = "shelf", .list = shelf_list, .stat = shelf_stat, .free = shelf_free};
+static const struct store_backend shelf_backend = {
+    .name = "shelf", .list = shelf_list, .stat = shelf_stat, .close = shelf_close};
 
 void fixture_put(struct fixture *fixture, const char *key, size_t size)
 {
@@ -299,7 +300,7 @@ int fixture_setup(void **state)
     fixture->verify_ms = 20;
     fixture->shelf = calloc(1, sizeof *fixture->shelf);
     assert_non_null(fixture->shelf);
-    fixture->shelf->base.ops = &shelf_ops;
+    fixture->shelf->base.backend = &shelf_backend;
     (void)pthread_mutex_init(&fixture->shelf->lock, NULL);
     assert_int_equal(store_mem_new(&fixture->shelf->mem), 0);
     fixture_open(fixture);
@@ -314,7 +315,7 @@ int fixture_teardown(void **state)
         fixture_close(fixture);
     }
     tree_remove(fixture->root);
-    store_free(&fixture->shelf->base);
+    store_close(&fixture->shelf->base);
     free(fixture);
     return 0;
 }

@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "jobs/jobs.h"
 #include "retrieval/retrieval.h"
-#include "store/store.h"
+#include "store/backend.h"
 
 enum { FIXTURE_HIDDEN = 512, FIXTURE_DIMENSION = 8, AWAIT_MS = 30000 };
 

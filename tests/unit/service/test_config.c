@@ -90,7 +90,7 @@ static void a_store_stands_once(void **state)
     struct config config = {0};
     assert_int_equal(set(&config, "store photos", "path", "/srv/photos"), 0);
     assert_string_equal(config.stores[0].name, "photos");
-    assert_string_equal(config.stores[0].path, "/srv/photos");
+    assert_string_equal(config.stores[0].settings.values[0], "/srv/photos");
     assert_true(set(&config, "store photos", "path", "/other") < 0);
     assert_int_equal(config.store_count, 1);
     config_done(&config);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "service/stores.h"
+#include "store/dir/dir.h"
 
 enum { STORES = 3 };
 
@@ -47,7 +48,8 @@ static void set_up(struct bench *bench)
     for (size_t i = 0; i < STORES; i++) {
         (void)snprintf(paths[i], sizeof paths[i], "%s/%s", bench->directory, names[i]);
         assert_int_equal(mkdir(paths[i], 0700), 0);
-        bench->config.stores[i] = (struct config_store){.name = names[i], .path = paths[i]};
+        bench->config.stores[i] = (struct config_store){
+            .name = names[i], .settings = {.backend = &dir_backend, .values = {paths[i]}}};
     }
     bench->config.store_count = 1; /* at the start */
     assert_int_equal(stores_open(&bench->config, &bench->stores, NULL), 0);
@@ -59,7 +61,7 @@ static void tear_down(struct bench *bench)
     char path[128];
     stores_close(bench->stores);
     for (size_t i = 0; i < STORES; i++) {
-        assert_int_equal(rmdir(bench->config.stores[i].path), 0);
+        assert_int_equal(rmdir(bench->config.stores[i].settings.values[0]), 0);
     }
     (void)snprintf(path, sizeof path, "%s/stores.json", bench->directory);
     (void)unlink(path);

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "store/dir/dir.h"
 #include "store/place.h"
 
 /* Looks come when the test asks for them, but for the one that is about them coming by themselves.
@@ -31,11 +32,24 @@ static void count_change(void *context, struct store *store)
     (void)atomic_fetch_add(&fixture->changes, 1);
 }
 
+/* Settings of a directory; borrowed from `path`. */
+static struct store_settings of_path(char *path)
+{
+    return (struct store_settings){.backend = &dir_backend, .values = {path}};
+}
+
+static void set_path(struct fixture *fixture, char *path)
+{
+    struct store_settings settings = of_path(path);
+    assert_int_equal(place_set_settings(fixture->store, &settings), 0);
+}
+
 static void open_place(struct fixture *fixture, bool filled, uint32_t look_ms)
 {
     struct error error = {.message = ""};
+    struct store_settings settings = of_path(fixture->path);
     struct place_options options = {.name = "photos",
-                                    .path = fixture->path,
+                                    .settings = &settings,
                                     .filled = filled,
                                     .look_ms = look_ms,
                                     .changed = count_change,
@@ -57,7 +71,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *fixture = *state;
-    store_free(fixture->store);
+    store_close(fixture->store);
     tree_close(&fixture->tree);
     free(fixture);
     return 0;
@@ -287,12 +301,12 @@ static void another_path_is_served_from_now_on(void **state)
     open_place(fixture, false, NEVER_MS);
     (void)snprintf(other, sizeof other, "%s/other", fixture->tree.root);
     assert_int_equal(mkdir(other, 0700), 0);
-    assert_int_equal(place_set_path(fixture->store, other), 0);
+    set_path(fixture, other);
     assert_int_equal(count(fixture, NULL), 0); /* it is empty, and nobody knows it otherwise */
     assert_int_equal(held_open(fixture), 0);
     tree_put(&fixture->tree, "other/b.jpg", "bbb");
     assert_int_equal(count(fixture, NULL), 1);
-    assert_int_equal(place_set_path(fixture->store, fixture->away), 0);
+    set_path(fixture, fixture->away);
     assert_unavailable(fixture, "is not there");
 }
 

@@ -3,6 +3,7 @@
  * Reading objects: content and identity, and everything that lies in a directory tree and is no
  * object: links, FIFOs, devices, unreadable files, files that change under the reader.
  */
+#include "store/dir/dir.h"
 #include "store/file_identity.h"
 #include "tree.h"
 
@@ -523,11 +524,16 @@ static void a_store_must_be_a_directory_that_can_be_opened(void **state)
     char path[256];
     tree_put(tree, "file", "x");
     assert_int_equal(store_dir_open("/nowhere/at/all", &store, &error), -ENOENT);
+    assert_string_equal(error.message, "its directory is not there");
+    char missing[] = "/nowhere/at/all";
+    struct store_settings settings = {.backend = &dir_backend, .values = {missing}};
+    assert_int_equal(dir_backend.check(&settings, false, &error), 0);
+    assert_int_equal(dir_backend.check(&settings, true, &error), -ENOENT);
     assert_non_null(strstr(error.message, "/nowhere/at/all"));
     assert_int_equal(store_dir_open(tree_path(tree, "file", path, sizeof path), &store, &error),
                      -ENOENT);
     assert_null(store);
-    store_free(NULL);
+    store_close(NULL);
 }
 
 int main(void)

@@ -21,6 +21,8 @@
 
 #include <cmocka.h>
 
+#include "store/dir/dir.h"
+#include "store/mem/mem.h"
 #include "store/store.h"
 
 struct tree {
@@ -49,8 +51,8 @@ static inline int tree_remove_one(const char *path, const struct stat *info, int
 
 static inline void tree_close(struct tree *tree)
 {
-    store_free(tree->dir);
-    store_free(tree->mem);
+    store_close(tree->dir);
+    store_close(tree->mem);
     assert_int_equal(nftw(tree->root, tree_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
