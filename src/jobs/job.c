@@ -20,7 +20,7 @@
 
 static void job_free(struct job *job)
 {
-    job_log_unref(job->log);
+    job_log_close(job->log);
     job_spec_done(&job->spec);
     roots_done(&job->roots);
     free(job->directory);
@@ -115,7 +115,8 @@ void job_tell(struct job *job)
     }
 }
 
-void job_mark_ended(struct job *job)
+/* Under the job's lock: it has ended, now for the first time or before already. */
+static void mark_ended(struct job *job)
 {
     if (job->finished_s == 0) {
         job->finished_s = (int64_t)time(NULL);
@@ -146,7 +147,7 @@ void job_set_state(struct job *job, enum job_state state, const struct error *re
     job->state = state;
     job->reason = reason ? *reason : (struct error){.code = ERROR_NONE};
     if (job_state_is_end(state)) {
-        job_mark_ended(job);
+        mark_ended(job);
     } else {
         job->finished_s = 0;
     }
@@ -193,7 +194,7 @@ int job_save(struct job *job, enum job_state state, const struct error *reason, 
     }
     (void)pthread_mutex_lock(&job->lock);
     if (job_state_is_end(state)) {
-        job_mark_ended(job);
+        mark_ended(job);
     }
     file.failed_before = job->failed_before;
     file.selected_known = job->selected_known;
@@ -300,7 +301,7 @@ void job_log_release(struct job *job)
         job->totals_known = true;
     }
     (void)pthread_mutex_unlock(&job->lock);
-    job_log_unref(log); /* closed before anybody can open it again */
+    job_log_close(log); /* closed before anybody can open it again */
     (void)pthread_mutex_unlock(&job->opening);
 }
 

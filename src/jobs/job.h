@@ -119,8 +119,6 @@ static inline void cleanup_job_function(struct job **job)
 enum job_wish job_wish(struct job *job);
 void job_set_wish(struct job *job, enum job_wish wish); /* wakes its thread */
 
-/* Under the job's lock: it has ended, now for the first time or before already. */
-void job_mark_ended(struct job *job);
 /* One line of the log for the end of a job. */
 void job_log_end(struct job *job);
 /* Sets what readers and lists see, and tells the readers. `reason` may be NULL. */

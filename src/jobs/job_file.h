@@ -32,7 +32,7 @@ must_check int job_file_write(const char *directory, const struct job_file *file
                               struct error *error);
 /* ERROR_NOT_FOUND, ERROR_MALFORMED (of a newer format, too), ERROR_IO, ERROR_MEMORY. */
 must_check int job_file_read(const char *directory, struct job_file *ret_file, struct error *error);
-/* The same of the file's text. */
+/* For tests: the same of the file's text. */
 must_check int job_file_parse(const char *text, size_t size, struct job_file *ret_file,
                               struct error *error);
 void job_file_done(struct job_file *file);

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +29,6 @@ enum {
 };
 
 struct job_log {
-    atomic_uint references;
     int fd;                    /* owned */
     char *path;                /* owned; for messages */
     char *released_path;       /* owned */
@@ -308,7 +306,6 @@ static int open_log(const char *path, bool ended, struct job_log **ret_log, uint
         return no_memory(error);
     }
     uint64_t cut_bytes = 0;
-    atomic_init(&log->references, 1);
     log->fd = -1;
     log->path = strdup(path);
     log->released_path = path_beside(path, "released");
@@ -322,7 +319,7 @@ static int open_log(const char *path, bool ended, struct job_log **ret_log, uint
         r = take_in(log, ended, &cut_bytes, error);
     }
     if (r < 0) {
-        job_log_unref(log);
+        job_log_close(log);
         return r;
     }
     if (ret_cut_bytes) {
@@ -344,15 +341,9 @@ int job_log_open_ended(const char *path, struct job_log **ret_log, uint64_t *ret
     return open_log(path, true, ret_log, ret_cut_bytes, error);
 }
 
-struct job_log *job_log_ref(struct job_log *log)
+void job_log_close(struct job_log *log)
 {
-    atomic_fetch_add(&log->references, 1);
-    return log;
-}
-
-void job_log_unref(struct job_log *log)
-{
-    if (!log || atomic_fetch_sub(&log->references, 1) > 1) {
+    if (!log) {
         return;
     }
     if (log->fd >= 0) {

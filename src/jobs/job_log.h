@@ -49,8 +49,7 @@ must_check int job_log_open(const char *path, struct job_log **ret_log, uint64_t
  * not synced once more. */
 must_check int job_log_open_ended(const char *path, struct job_log **ret_log,
                                   uint64_t *ret_cut_bytes, struct error *error);
-struct job_log *job_log_ref(struct job_log *log);
-void job_log_unref(struct job_log *log); /* NULL is fine; what is not synced is dropped */
+void job_log_close(struct job_log *log); /* NULL is fine; what is not synced is dropped */
 
 /* The writer's, as append. The last line: 0 and its name (raw, the caller frees it) and facts, or
  * *ret_object NULL where the log is empty. Looks at appended lines that are not synced yet, too. */

@@ -300,7 +300,7 @@ must_check int jobs_reader_each(struct jobs_reader *reader, uint64_t max_lines,
                                 int (*take)(void *context, const struct jobs_line *line),
                                 void *context, enum jobs_read *ret_read, struct error *error);
 
-/* Waits until there may be more, at most so long. */
+/* For tests: waits until there may be more, at most so long. */
 void jobs_reader_wait(struct jobs_reader *reader, int64_t timeout_ms);
 /* Where the reader is, and the job with it. */
 uint64_t jobs_reader_position(const struct jobs_reader *reader);

@@ -44,9 +44,8 @@ struct keys_writer {
     uint64_t line;         /* of the client's, from 1: the one that has begun */
     size_t name_size;      /* bytes of the name that has begun, as the client sends them */
     bool nul;              /* a NUL ends each of the client's names */
-    uint64_t count;
-    bool broken;   /* an error has been told */
-    bool finished; /* all is on disk */
+    bool broken;           /* an error has been told */
+    bool finished;         /* all is on disk */
 };
 
 int keys_writer_new(const char *path, struct keys_writer **ret_writer, struct error *error)
@@ -83,11 +82,6 @@ void keys_writer_end_with_nul(struct keys_writer *writer)
     writer->nul = true;
 }
 
-uint64_t keys_writer_count(const struct keys_writer *writer)
-{
-    return writer->count;
-}
-
 static int too_long(const struct keys_writer *writer, struct error *error)
 {
     return error_set(error, ERROR_MALFORMED,
@@ -109,7 +103,6 @@ static int end_line(struct keys_writer *writer, struct error *error)
     writer->name_size = 0;
     if (pending->size > writer->begun) {
         buffer_append_char(pending, '\n');
-        writer->count++;
     }
     writer->begun = pending->size;
     writer->line++;
@@ -208,7 +201,6 @@ static int add(struct keys_writer *writer, const char *name, struct error *error
         return no_memory(error);
     }
     writer->begun = pending->size;
-    writer->count++;
     writer->line++;
     return pending->size >= FLUSH_BYTES ? flush(writer, error) : 0;
 }

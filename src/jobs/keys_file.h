@@ -41,7 +41,6 @@ must_check int keys_writer_add(struct keys_writer *writer, const char *name, str
 /* The list is whole (its last line feed may be missing): it is on disk when this returns, but for
  * its directory. May be called again, and does nothing then. Errors as of append. */
 must_check int keys_writer_finish(struct keys_writer *writer, struct error *error);
-uint64_t keys_writer_count(const struct keys_writer *writer); /* names so far */
 
 /* Closes; the file stays where it is. NULL is fine. */
 void keys_writer_free(struct keys_writer *writer);

@@ -23,7 +23,7 @@ must_check int released_write(const char *path, const struct released *released,
                               struct error *error);
 /* Zeros where there is no such file. ERROR_IO: it cannot be read, or is no such file. */
 must_check int released_read(const char *path, struct released *ret_released, struct error *error);
-/* The same of the file's text: -EBADMSG. */
+/* For tests: the same of the file's text: -EBADMSG. */
 must_check int released_parse(const char *text, size_t size, struct released *ret_released);
 
 #endif

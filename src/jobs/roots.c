@@ -18,20 +18,6 @@ void roots_done(struct roots *roots)
     *roots = (struct roots){.list = NULL};
 }
 
-int roots_copy(const struct roots *roots, struct roots *ret_copy)
-{
-    struct roots copy = {.count = roots->count};
-    if (roots->count > 0) {
-        copy.list = calloc(roots->count, sizeof *copy.list);
-        if (!copy.list) {
-            return -ENOMEM;
-        }
-        memcpy(copy.list, roots->list, roots->count * sizeof *copy.list);
-    }
-    *ret_copy = copy;
-    return 0;
-}
-
 static struct root *find(const struct roots *roots, const char *name, size_t length)
 {
     for (size_t i = 0; i < roots->count; i++) {

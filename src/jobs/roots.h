@@ -42,8 +42,6 @@ struct roots {
 };
 
 void roots_done(struct roots *roots);
-/* -ENOMEM. */
-must_check int roots_copy(const struct roots *roots, struct roots *ret_copy);
 /* Adds one as it is on disk. -ENOMEM; -EINVAL: the name is too long or there already. */
 must_check int roots_add(struct roots *roots, const char *name, uint64_t filesystem,
                          bool device_only);

@@ -25,7 +25,8 @@ static void token_stem(const char *name, char stem[JOB_TOKEN_SIZE])
     (void)snprintf(stem, JOB_TOKEN_SIZE, TOKEN_HEAD ".%016" PRIx64 ".", hash_stored_text(name));
 }
 
-void filling_job_token(const char *name, uint64_t number, char ret_token[JOB_TOKEN_SIZE])
+/* `index.NAME.N`; a hash in place of a long name. */
+static void write_token(const char *name, uint64_t number, char ret_token[JOB_TOKEN_SIZE])
 {
     char stem[JOB_TOKEN_SIZE];
     token_stem(name, stem);
@@ -50,7 +51,7 @@ bool filling_job_is_of(const struct job_spec *spec, const char *name, uint64_t n
     char stem[JOB_TOKEN_SIZE];
     char token[JOB_TOKEN_SIZE];
     token_stem(name, stem);
-    filling_job_token(name, number, token);
+    write_token(name, number, token);
     if (!filling_job_is_one(spec) || strncmp(spec->token, stem, strlen(stem)) != 0) {
         return false;
     }
@@ -91,7 +92,7 @@ static int create(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t
     _Static_assert(sizeof job.version == sizeof spec->version, "versions fit");
     memcpy(job.model, spec->model, sizeof job.model);
     memcpy(job.version, spec->version, sizeof job.version);
-    filling_job_token(spec->name, number, job.token);
+    write_token(spec->name, number, job.token);
     return jobs_create(jobs, &job, NULL, ret_info, ret_existing, error);
 }
 

@@ -13,9 +13,6 @@
 #include "base/error.h"
 #include "retrieval/retrieval.h"
 
-/* `index.NAME.N`; of a long name a hash. */
-void filling_job_token(const char *name, uint64_t number, char ret_token[JOB_TOKEN_SIZE]);
-
 /* Makes the job, or finds the one that was made: its id and what is pinned. ERROR_CONFLICT: the
  * token is that of another's job; those of jobs_create. */
 must_check int filling_job_make(struct jobs *jobs, const struct retrieval_spec *spec,

@@ -33,7 +33,7 @@ must_check int index_file_write(const char *directory, const struct index_file *
 /* ERROR_NOT_FOUND, ERROR_MALFORMED (of a newer format, too), ERROR_IO, ERROR_MEMORY. */
 must_check int index_file_read(const char *directory, struct index_file *ret_file,
                                struct error *error);
-/* The same of the file's text. */
+/* For tests: the same of the file's text. */
 must_check int index_file_parse(const char *text, size_t size, struct index_file *ret_file,
                                 struct error *error);
 void index_file_done(struct index_file *file);

@@ -405,15 +405,8 @@ int retrieval_remove(struct retrieval *retrieval, const char *name, struct error
 
 /* ---- rebuilding ---- */
 
-int retrieval_rebuild(struct retrieval *retrieval, const char *name, const char *model,
-                      const char *version, struct error *error)
-{
-    struct retrieval_change change = {.model = model, .version = version};
-    return retrieval_rebuild_with(retrieval, name, &change, error);
-}
-
-int retrieval_rebuild_with(struct retrieval *retrieval, const char *name,
-                           const struct retrieval_change *change, struct error *error)
+int retrieval_rebuild(struct retrieval *retrieval, const char *name,
+                      const struct retrieval_change *change, struct error *error)
 {
     cleanup_entry struct entry *entry = NULL;
     int r = retrieval_find(retrieval, name, &entry, error);

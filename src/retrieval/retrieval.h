@@ -136,11 +136,9 @@ struct retrieval_change {
 
 /* Builds another beside, with another model or version or with other rules, swaps when its first
  * pass is over. ERROR_CONFLICT where one builds already or the index was imported. */
-must_check int retrieval_rebuild_with(struct retrieval *retrieval, const char *name,
-                                      const struct retrieval_change *change, struct error *error);
+must_check int retrieval_rebuild(struct retrieval *retrieval, const char *name,
+                                 const struct retrieval_change *change, struct error *error);
 /* The same, with the rules that it has. */
-must_check int retrieval_rebuild(struct retrieval *retrieval, const char *name, const char *model,
-                                 const char *version, struct error *error);
 
 /* The index itself, for searches and walks, until it is given back: a swap or removal meanwhile
  * does not pull it away. ERROR_NOT_FOUND; ERROR_UNAVAILABLE: it has no row yet. */

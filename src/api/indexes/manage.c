@@ -191,7 +191,7 @@ static int rebuild(struct call *call, struct error *error)
                                           .version = request.version,
                                           .exclude_defaults = request.exclude_defaults,
                                           .defaults = defaults};
-        r = retrieval_rebuild_with(service->retrieval, call->captures[0], &change, error);
+        r = retrieval_rebuild(service->retrieval, call->captures[0], &change, error);
     }
     if (r == 0) {
         call_log(call, "index_rebuild", "index=%s model=%s version=%s%s", call->captures[0],

@@ -185,8 +185,8 @@ static void an_empty_log_is_empty(void **state)
     holds(log, 0, 0, 100);
     assert_int_equal(job_log_find(log, 1, &place, NULL), -ERANGE);
     assert_int_equal(job_log_sync(log, NULL), 0);
-    job_log_unref(log);
-    job_log_unref(NULL);
+    job_log_close(log);
+    job_log_close(NULL);
 }
 
 static void what_is_synced_reads_back_from_any_line_on(void **state)
@@ -210,13 +210,13 @@ static void what_is_synced_reads_back_from_any_line_on(void **state)
         holds(log, 5000, 5000, 70000);
         struct job_log_place place;
         assert_int_equal(job_log_find(log, 5001, &place, NULL), -ERANGE);
-        job_log_unref(log);
+        job_log_close(log);
         log = open_log(fixture, 0);
     }
     append_synced(log, 5000, 5100);
     totals_are_of(log, 5100);
     holds(log, 4000, 5100, 30000);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void nothing_is_seen_before_it_is_synced(void **state)
@@ -231,15 +231,13 @@ static void nothing_is_seen_before_it_is_synced(void **state)
     totals_are_of(log, 10);
     holds(log, 0, 10, 100);
     last_is(log, 1999);
-    struct job_log *second = job_log_ref(log);
-    job_log_unref(log);
-    holds(second, 3, 10, 100);
-    job_log_unref(second);
+    holds(log, 3, 10, 100);
+    job_log_close(log);
 
     log = open_log(fixture, 0); /* what was not synced was dropped */
     totals_are_of(log, 10);
     last_is(log, 9);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void a_torn_end_is_cut_at_any_byte(void **state)
@@ -249,7 +247,7 @@ static void a_torn_end_is_cut_at_any_byte(void **state)
     append_synced(log, 0, 5);
     size_t whole = disk_size(fixture->path);
     append_synced(log, 5, 6);
-    job_log_unref(log);
+    job_log_close(log);
     size_t size;
     char *bytes = disk_read(fixture->path, &size);
     for (size_t cut = whole; cut < size; cut++) {
@@ -260,7 +258,7 @@ static void a_torn_end_is_cut_at_any_byte(void **state)
         last_is(log, 4);
         append_synced(log, 5, 8);
         holds(log, 0, 8, 100);
-        job_log_unref(log);
+        job_log_close(log);
     }
     free(bytes);
 }
@@ -286,13 +284,13 @@ static void a_line_that_went_bad_ends_the_log_there(void **state)
     assert_non_null(strstr(error.message, "line 2001 "));
     assert_int_equal(place.line, 2000);
     buffer_done(&out);
-    job_log_unref(log);
+    job_log_close(log);
 
     /* ... and is cut there when it is opened the next time. */
     log = open_log(fixture, size - place.offset);
     totals_are_of(log, 2000);
     holds(log, 1000, 2000, 5000);
-    job_log_unref(log);
+    job_log_close(log);
     free(bytes);
 }
 
@@ -302,13 +300,13 @@ static void garbage_is_cut(void **state)
     static char garbage[300000];
     memset(garbage, 0, sizeof garbage);
     disk_write(fixture->path, garbage, sizeof garbage);
-    job_log_unref(open_log(fixture, sizeof garbage));
+    job_log_close(open_log(fixture, sizeof garbage));
     memset(garbage, '\n', sizeof garbage);
     disk_write(fixture->path, garbage, sizeof garbage);
     struct job_log *log = open_log(fixture, sizeof garbage);
     append_synced(log, 0, 3);
     holds(log, 0, 3, 10);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void what_is_no_regular_file_is_refused(void **state)
@@ -344,17 +342,17 @@ static void a_sync_that_fails_loses_nothing_and_writes_nothing_twice(void **stat
     /* A crash would find only what was synced. */
     struct job_log *other = open_log(fixture, 0);
     totals_are_of(other, 100);
-    job_log_unref(other);
+    job_log_close(other);
 
     assert_int_equal(job_log_sync(log, NULL), 0);
     totals_are_of(log, 400);
     holds(log, 0, 400, 1000);
     append_synced(log, 400, 3000);
-    job_log_unref(log);
+    job_log_close(log);
     log = open_log(fixture, 0);
     totals_are_of(log, 3000);
     holds(log, 0, 3000, 1000);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void sync_fails(struct job_log *log, enum error_code code)
@@ -393,10 +391,10 @@ static void what_the_kernel_could_not_write_is_written_again(void **state)
     append_synced(log, 30, 40);
     totals_are_of(log, 40);
     holds(log, 0, 40, 100);
-    job_log_unref(log);
+    job_log_close(log);
     log = open_log(fixture, 0);
     holds(log, 0, 40, 100);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void a_log_whose_end_cannot_be_cut_or_synced_is_not_opened(void **state)
@@ -404,7 +402,7 @@ static void a_log_whose_end_cannot_be_cut_or_synced_is_not_opened(void **state)
     const struct disk_fixture *fixture = *state;
     struct job_log *log = open_log(fixture, 0);
     append_synced(log, 0, 10);
-    job_log_unref(log);
+    job_log_close(log);
     /* What was written and not synced, by whoever was killed, must not be shown as synced. */
     faults.syncs = 1;
     assert_int_equal(job_log_open(fixture->path, &log, NULL, NULL), error_code_errno(ERROR_IO));
@@ -455,10 +453,10 @@ static void lines_may_be_long(void **state)
             assert_int_equal(got.data[30], 'a' + (int)line);
         }
         buffer_done(&got);
-        job_log_unref(log);
+        job_log_close(log);
         log = open_log(fixture, 0);
     }
-    job_log_unref(log);
+    job_log_close(log);
     buffer_done(&wanted);
 }
 
@@ -482,7 +480,7 @@ static void what_is_no_line_is_refused_and_changes_nothing(void **state)
     assert_int_equal(job_log_pending(log), pending);
     append_synced(log, 1, 3);
     holds(log, 0, 3, 100);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static int count_until(void *context, const char *line, size_t size,
@@ -515,7 +513,7 @@ static void each_visits_records_in_order_until_it_is_told_to_end(void **state)
     assert_int_equal(job_log_each(log, &place, count_until, &count, NULL), -ECANCELED);
     assert_int_equal(count, 2500);
     assert_int_equal(place.line, 2499); /* the visit that failed was for nothing */
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 /* ---- readers beside the writer ---- */
@@ -573,7 +571,7 @@ static void readers_run_beside_the_writer(void **state)
         assert_int_equal(*(uint64_t *)lines, LINES);
         free(lines);
     }
-    job_log_unref(race.log);
+    job_log_close(race.log);
 }
 
 /* ---- how long it takes ---- */
@@ -608,7 +606,7 @@ static void a_million_lines_open_well_within_a_second(void **state)
             assert_int_equal(job_log_sync(log, NULL), 0);
         }
     }
-    job_log_unref(log);
+    job_log_close(log);
     double begun = cpu_s();
     log = open_log(fixture, 0);
     double opened = cpu_s();
@@ -626,7 +624,7 @@ static void a_million_lines_open_well_within_a_second(void **state)
         "# %.1f MB: opened in %.3f s of CPU, a line found in %.6f s, all read in %.3f s\n",
         (double)disk_size(fixture->path) / 1e6, opened - begun, found - opened, cpu_s() - found);
     assert_true(opened - begun < OPENING_MAX_S);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 #define LOG_TEST(name) cmocka_unit_test_setup_teardown(name, disk_setup, disk_teardown)

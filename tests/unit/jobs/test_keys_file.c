@@ -21,6 +21,13 @@
 
 enum { NAME_BYTES = LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1 };
 
+static void holds_names(const struct disk_fixture *fixture, uint64_t expected)
+{
+    uint64_t count;
+    assert_int_equal(keys_count(fixture->path, NULL, &count, NULL), 0);
+    assert_int_equal(count, expected);
+}
+
 /* Sends a list in pieces of `piece` bytes; the file afterwards, or NULL and the error. */
 static char *sent(const struct disk_fixture *fixture, const char *bytes, size_t size, size_t piece,
                   struct error *error)
@@ -41,12 +48,18 @@ static char *sent(const struct disk_fixture *fixture, const char *bytes, size_t 
     }
     if (r == 0) {
         assert_int_equal(keys_writer_finish(writer, error), 0);
-        uint64_t count;
-        assert_int_equal(keys_count(fixture->path, NULL, &count, NULL), 0);
-        assert_int_equal(count, keys_writer_count(writer));
     }
     keys_writer_free(writer);
-    return r == 0 ? disk_read(fixture->path, &written) : NULL;
+    if (r < 0) {
+        return NULL;
+    }
+    char *text = disk_read(fixture->path, &written);
+    uint64_t lines = 0;
+    for (size_t i = 0; i < written; i++) {
+        lines += text[i] == '\n';
+    }
+    holds_names(fixture, lines);
+    return text;
 }
 
 static void becomes(const struct disk_fixture *fixture, const char *bytes, const char *wanted)
@@ -89,8 +102,8 @@ static void names_may_end_with_nul(void **state)
                 0);
         }
         assert_int_equal(keys_writer_finish(writer, NULL), 0);
-        assert_int_equal(keys_writer_count(writer), 5);
         keys_writer_free(writer);
+        holds_names(fixture, 5);
         for (size_t from = 0; from <= 5; from++) {
             assert_int_equal(keys_reader_new(fixture->path, from, &reader, NULL), 0);
             for (size_t i = from; i < 5; i++) {
@@ -193,8 +206,8 @@ static void write_names(const struct disk_fixture *fixture, uint64_t count)
         assert_int_equal(keys_writer_append(writer, "\n", 1, NULL), 0);
     }
     assert_int_equal(keys_writer_finish(writer, NULL), 0);
-    assert_int_equal(keys_writer_count(writer), count);
     keys_writer_free(writer);
+    holds_names(fixture, count);
 }
 
 static void readers_begin_anywhere(void **state)
@@ -271,9 +284,9 @@ static void names_are_added_as_they_are(void **state)
         assert_int_equal(keys_writer_add(writer, names[i], NULL), 0);
     }
     assert_int_equal(keys_writer_append(writer, "last\n", 5, NULL), 0);
-    assert_int_equal(keys_writer_count(writer), count + 1);
     assert_int_equal(keys_writer_finish(writer, NULL), 0);
     keys_writer_free(writer);
+    holds_names(fixture, count + 1);
     for (size_t from = 0; from <= count; from++) {
         struct keys_reader *reader;
         const char *name = NULL;

@@ -138,16 +138,16 @@ static void what_is_given_up_is_counted_on_and_its_space_is_free(void **state)
     check(log, 4000, COUNT);
     append(log, COUNT, COUNT + 2000);
     check(log, 4000, COUNT + 2000);
-    job_log_unref(log);
+    job_log_close(log);
     log = open_log(fixture);
     check(log, 4000, COUNT + 2000);
     assert_int_equal(job_log_drop(log, 6500, NULL), 0);
     check(log, 6500, COUNT + 2000);
     append(log, COUNT + 2000, COUNT + 2100);
-    job_log_unref(log);
+    job_log_close(log);
     log = open_log(fixture);
     check(log, 6500, COUNT + 2100);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void the_last_line_stays(void **state)
@@ -158,12 +158,12 @@ static void the_last_line_stays(void **state)
     append(log, 0, COUNT);
     assert_int_equal(job_log_drop(log, UINT64_MAX, NULL), 0);
     check(log, COUNT - 1, COUNT);
-    job_log_unref(log);
+    job_log_close(log);
     log = open_log(fixture);
     check(log, COUNT - 1, COUNT);
     append(log, COUNT, COUNT + 10);
     check(log, COUNT - 1, COUNT + 10);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void a_crash_between_the_two_steps_loses_nothing(void **state)
@@ -175,12 +175,12 @@ static void a_crash_between_the_two_steps_loses_nothing(void **state)
     fault.crash = true; /* it is written down, and then the process is gone */
     assert_int_equal(job_log_drop(log, 4000, NULL), 0);
     assert_int_equal(disk_blocks(fixture), blocks);
-    job_log_unref(log);
+    job_log_close(log);
     fault.crash = false;
     log = open_log(fixture);
     check(log, 4000, COUNT);
     assert_true(disk_blocks(fixture) < blocks / 3); /* made up for */
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void a_crash_before_it_is_written_down_leaves_all_there(void **state)
@@ -191,12 +191,12 @@ static void a_crash_before_it_is_written_down_leaves_all_there(void **state)
     append(log, 0, COUNT);
     (void)snprintf(path, sizeof path, "%s/released.new", fixture->root);
     disk_write(path, "{\"format\":1,\"lines\":40", 22); /* torn */
-    job_log_unref(log);
+    job_log_close(log);
     log = open_log(fixture);
     check(log, 0, COUNT);
     assert_int_equal(job_log_drop(log, 4000, NULL), 0);
     check(log, 4000, COUNT);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void a_file_system_without_holes_gives_nothing_back_and_is_no_error(void **state)
@@ -210,14 +210,14 @@ static void a_file_system_without_holes_gives_nothing_back_and_is_no_error(void 
     assert_int_equal(job_log_drop(log, 4000, NULL), 0);
     check(log, 4000, COUNT);
     assert_int_equal(disk_blocks(fixture), blocks);
-    job_log_unref(log);
+    job_log_close(log);
     log = open_log(fixture);
     fault.errnum = EIO;
     assert_true(job_log_drop(log, 4500, &error) < 0);
     assert_int_equal(error.code, ERROR_IO);
     fault.errnum = 0;
     check(log, 4500, COUNT);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void a_disk_that_is_full_keeps_the_lines(void **state)
@@ -231,7 +231,7 @@ static void a_disk_that_is_full_keeps_the_lines(void **state)
     check(log, 0, COUNT);
     assert_int_equal(job_log_drop(log, 4000, NULL), 0);
     check(log, 4000, COUNT);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void a_reader_in_the_middle_is_told(void **state)
@@ -248,7 +248,7 @@ static void a_reader_in_the_middle_is_told(void **state)
     assert_int_equal(job_log_read(log, &place, &out, 1000, &error), -ENOENT);
     assert_int_equal(error.code, ERROR_NOT_FOUND);
     buffer_done(&out);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void what_stands_behind_and_went_bad_is_cut(void **state)
@@ -260,7 +260,7 @@ static void what_stands_behind_and_went_bad_is_cut(void **state)
     struct job_log *log = open_log(fixture);
     append(log, 0, COUNT);
     assert_int_equal(job_log_drop(log, UINT64_MAX, NULL), 0);
-    job_log_unref(log);
+    job_log_close(log);
     assert_int_equal(truncate(fixture->path, (off_t)disk_size(fixture->path) - 3), 0);
     assert_int_equal(job_log_open(fixture->path, &log, NULL, NULL), 0);
     job_log_totals(log, &totals);
@@ -270,7 +270,7 @@ static void what_stands_behind_and_went_bad_is_cut(void **state)
     assert_null(last);
     append(log, COUNT - 1, COUNT);
     check(log, COUNT - 1, COUNT);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void a_log_that_does_not_fit_is_not_opened(void **state)
@@ -294,7 +294,7 @@ static void a_log_that_does_not_fit_is_not_opened(void **state)
     };
     struct job_log *log = open_log(fixture);
     append(log, 0, COUNT);
-    job_log_unref(log);
+    job_log_close(log);
     size_t size = disk_size(fixture->path);
     (void)snprintf(path, sizeof path, "%s/released", fixture->root);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -306,7 +306,7 @@ static void a_log_that_does_not_fit_is_not_opened(void **state)
     assert_int_equal(unlink(path), 0);
     log = open_log(fixture);
     check(log, 0, COUNT);
-    job_log_unref(log);
+    job_log_close(log);
 }
 
 static void each_flipped_bit_of_what_is_left_is_seen(void **state)
@@ -317,7 +317,7 @@ static void each_flipped_bit_of_what_is_left_is_seen(void **state)
     size_t size = 0;
     append(log, 0, COUNT);
     assert_int_equal(job_log_drop(log, 4000, NULL), 0);
-    job_log_unref(log);
+    job_log_close(log);
     (void)snprintf(path, sizeof path, "%s/released", fixture->root);
     char *bytes = disk_read(path, &size);
     for (size_t i = 0; i < size; i++) {
@@ -332,7 +332,7 @@ static void each_flipped_bit_of_what_is_left_is_seen(void **state)
     disk_write(path, bytes, size - SEAL_SIZE); /* as an earlier version wrote it */
     log = open_log(fixture);
     check(log, 4000, COUNT);
-    job_log_unref(log);
+    job_log_close(log);
     free(bytes);
 }
 

@@ -343,6 +343,13 @@ void fixture_create(struct fixture *fixture, const char *name)
     retrieval_info_done(&info);
 }
 
+int fixture_rebuild(struct fixture *fixture, const char *name, const char *model,
+                    const char *version, struct error *error)
+{
+    const struct retrieval_change change = {.model = model, .version = version};
+    return retrieval_rebuild(fixture->retrieval, name, &change, error);
+}
+
 struct retrieval_info fixture_info(struct fixture *fixture, const char *name)
 {
     struct retrieval_info info;

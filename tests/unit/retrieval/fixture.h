@@ -63,6 +63,8 @@ uint32_t fixture_vector(const char *model, const char *key, size_t size, float *
 
 struct retrieval_spec fixture_spec(const char *name);
 void fixture_create(struct fixture *fixture, const char *name);
+must_check int fixture_rebuild(struct fixture *fixture, const char *name, const char *model,
+                               const char *version, struct error *error);
 struct retrieval_info fixture_info(struct fixture *fixture, const char *name);
 
 /* The index holds exactly what the store does, as this model sees it. */

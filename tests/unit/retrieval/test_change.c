@@ -115,8 +115,8 @@ static void another_model_is_built_beside_and_swapped_in(void **state)
     fixture_await_ready(fixture, "x");
     begin_searching(&searching, fixture);
     atomic_store(&fixture->delay_us, 50000); /* it builds for as long as is looked at it */
-    assert_int_equal(retrieval_rebuild(fixture->retrieval, "x", "m2", "7", NULL), 0);
-    assert_int_equal(retrieval_rebuild(fixture->retrieval, "x", "m2", "8", &error), -EEXIST);
+    assert_int_equal(fixture_rebuild(fixture, "x", "m2", "7", NULL), 0);
+    assert_int_equal(fixture_rebuild(fixture, "x", "m2", "8", &error), -EEXIST);
     assert_int_equal(error.code, ERROR_CONFLICT);
     struct retrieval_info info = fixture_info(fixture, "x");
     assert_true(info.has_next);
@@ -152,7 +152,7 @@ static void a_rebuild_goes_on_after_a_restart(void **state)
     fixture_create(fixture, "x");
     fixture_await_ready(fixture, "x");
     atomic_store(&fixture->delay_us, 10000);
-    assert_int_equal(retrieval_rebuild(fixture->retrieval, "x", "m2", "", NULL), 0);
+    assert_int_equal(fixture_rebuild(fixture, "x", "m2", "", NULL), 0);
     struct retrieval_info info = fixture_info(fixture, "x");
     for (int i = 0; i < 2000 && info.has_next && info.next_rows == 0; i++) {
         retrieval_info_done(&info);
@@ -177,10 +177,10 @@ static void a_rebuild_that_comes_to_nothing_leaves_the_index(void **state)
     fixture_fill(fixture, "a/", COUNT);
     fixture_create(fixture, "x");
     fixture_await_ready(fixture, "x");
-    assert_int_equal(retrieval_rebuild(fixture->retrieval, "x", "none", "", &error), -ENOENT);
-    assert_int_equal(retrieval_rebuild(fixture->retrieval, "y", "m2", "", &error), -ENOENT);
+    assert_int_equal(fixture_rebuild(fixture, "x", "none", "", &error), -ENOENT);
+    assert_int_equal(fixture_rebuild(fixture, "y", "m2", "", &error), -ENOENT);
     atomic_store(&fixture->classes, true);
-    assert_int_equal(retrieval_rebuild(fixture->retrieval, "x", "m2", "", NULL), 0);
+    assert_int_equal(fixture_rebuild(fixture, "x", "m2", "", NULL), 0);
     struct retrieval_info info = fixture_info(fixture, "x");
     for (int64_t deadline_ns = fixture_deadline(); info.has_next;) {
         assert_false(fixture_is_late(deadline_ns));
@@ -196,7 +196,7 @@ static void a_rebuild_that_comes_to_nothing_leaves_the_index(void **state)
         assert_false(fixture_is_late(deadline_ns));
     }
     atomic_store(&fixture->classes, false);
-    assert_int_equal(retrieval_rebuild(fixture->retrieval, "x", "m2", "", NULL), 0);
+    assert_int_equal(fixture_rebuild(fixture, "x", "m2", "", NULL), 0);
     fixture_await_exact(fixture, "x", "m2");
 }
 
@@ -246,7 +246,7 @@ static void indexes_come_and_go_beside_searches(void **state)
         fixture_create(fixture, "y");
         if (i % 2 == 0) {
             fixture_await_ready(fixture, "y");
-            assert_int_equal(retrieval_rebuild(fixture->retrieval, "y", "m2", "", NULL), 0);
+            assert_int_equal(fixture_rebuild(fixture, "y", "m2", "", NULL), 0);
         }
         fixture_sleep_ms((unsigned)i * 7);
         assert_int_equal(retrieval_remove(fixture->retrieval, "y", NULL), 0);
@@ -305,8 +305,7 @@ static void what_is_imported_is_searched_when_it_is_finished(void **state)
     assert_int_equal(index_get(retrieval_use_index(use), "any/00043", row, &found, NULL), 0);
     assert_true(found && row[0] == 43);
     retrieval_use_free(use);
-    assert_int_equal(retrieval_rebuild(fixture->retrieval, "made-elsewhere", "m", "", &error),
-                     -EEXIST);
+    assert_int_equal(fixture_rebuild(fixture, "made-elsewhere", "m", "", &error), -EEXIST);
     assert_int_equal(retrieval_remove(fixture->retrieval, "made-elsewhere", NULL), 0);
 }
 

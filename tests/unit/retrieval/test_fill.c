@@ -367,7 +367,7 @@ static void an_index_that_cannot_be_read_is_listed_with_the_reason(void **state)
     assert_int_equal(info.reason.code, ERROR_MALFORMED);
     retrieval_info_done(&info);
     assert_int_equal(retrieval_use(fixture->retrieval, "x", &use, &error), -EAGAIN);
-    assert_int_equal(retrieval_rebuild(fixture->retrieval, "x", "m2", "", &error), -EEXIST);
+    assert_int_equal(fixture_rebuild(fixture, "x", "m2", "", &error), -EEXIST);
     assert_int_equal(retrieval_remove(fixture->retrieval, "x", NULL), 0);
     fixture_create(fixture, "x");
     fixture_await_ready(fixture, "x");

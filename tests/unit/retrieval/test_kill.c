@@ -56,7 +56,7 @@ static void one_life(struct fixture *fixture, bool rebuild, unsigned life_ms)
         atomic_store(&fixture->delay_us, 30);
         fixture_open(fixture);
         if (rebuild) {
-            byte = retrieval_rebuild(fixture->retrieval, "x", "m2", "", NULL) == 0;
+            byte = fixture_rebuild(fixture, "x", "m2", "", NULL) == 0;
             (void)!write(ends[1], &byte, 1);
         }
         fixture_sleep_ms(60000);
