@@ -443,7 +443,7 @@ static int get_row(struct index *index, const struct snapshot *snapshot, const s
 {
     uint32_t slot = NO_SLOT;
     struct record_slot record;
-    int r = keys_find(&index->meta, snapshot->txn, name, &slot, error);
+    int r = key_table_find(&index->meta, snapshot->txn, name, &slot, error);
     if (r == 0) {
         r = meta_get_slot(&index->meta, snapshot->txn, slot, &record, error);
     }

@@ -98,7 +98,8 @@ must_check int index_open(const char *directory, const struct index_options *opt
 /* Saves the int8 copy and closes; NULL is fine. No call, walk, batch or answer may be left. */
 void index_close(struct index *index);
 
-/* Removes the files of an index that is not open (ERROR_CONFLICT else), and its directory. */
+/* For tests and benchmarks: removes the files of an index that is not open (otherwise
+ * ERROR_CONFLICT), and its directory. */
 must_check int index_destroy(const char *directory, struct error *error);
 
 struct index_shape index_shape(const struct index *index);
@@ -143,8 +144,9 @@ must_check int index_walk_new(struct index *index, const char *prefix, const cha
  */
 must_check int index_walk_next(struct index_walk *walk, const char **ret_key, float *vector,
                                struct error *error);
-uint64_t index_walk_count(const struct index_walk *walk); /* keys of the index it walks over */
-void index_walk_free(struct index_walk *walk);            /* NULL is fine */
+void index_walk_free(struct index_walk *walk); /* NULL is fine */
+/* For tests: keys of the index that it walks over. */
+uint64_t index_walk_count(const struct index_walk *walk);
 
 /* Lends threads to a search: calls work(context, i) for i from 0 to count - 1, on as many threads
  * as there are free ones, and returns when all have returned. The pieces find out among themselves
@@ -203,7 +205,7 @@ struct index_findings {
 must_check int index_verify(struct index *index, uint64_t *position, uint64_t rows,
                             struct index_findings *ret_findings, struct error *error);
 
-/* Writes what the int8 copy's file lacks. Done by itself at index_close and from time to time; what
+/* For tests: writes what the int8 copy's file lacks. index_close and some commits do so, too; what
  * a crash loses of it is made from the rows again. */
 must_check int index_save(struct index *index, struct error *error);
 
@@ -222,9 +224,11 @@ struct index_status {
 };
 void index_status(struct index *index, struct index_status *ret_status);
 
-/* The instruction set that searches use ("avx512", "avx2", "neon", "c"), for the whole process; a
- * test or a bench forces one before it starts any work (-ENOTSUP: not of this CPU). */
+/* For tests and benchmarks: the instruction set that searches use ("avx512", "avx2", "neon", "c").
+ */
 const char *index_isa(void);
+/* For tests and benchmarks: sets it for the whole process, before any work starts. -ENOTSUP: not of
+ * this CPU. */
 must_check int index_select_isa(const char *name);
 
 #endif

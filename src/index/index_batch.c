@@ -201,8 +201,8 @@ static int put_row(struct commit *commit, const struct op *op)
         .live = true, .tag = tag, .key = op->key.bytes, .key_size = op->key.size};
     r = meta_put_slot(&index->meta, commit->txn, slot, &record, commit->error);
     if (r == 0) {
-        r = keys_set(&index->meta, commit->txn, &op->key, slot, &commit->head.next_node,
-                     commit->error);
+        r = key_table_set(&index->meta, commit->txn, &op->key, slot, &commit->head.next_node,
+                          commit->error);
     }
     return r;
 }
@@ -211,11 +211,11 @@ static int apply(struct commit *commit, const struct op *op)
 {
     const struct meta *meta = &commit->index->meta;
     uint32_t old;
-    int r = keys_find(meta, commit->txn, &op->key, &old, commit->error);
+    int r = key_table_find(meta, commit->txn, &op->key, &old, commit->error);
     if (r == 0) {
         r = kill_slot(commit, old);
         if (r == 0 && !op->vector) {
-            r = keys_unset(meta, commit->txn, &op->key, commit->error);
+            r = key_table_unset(meta, commit->txn, &op->key, commit->error);
         }
     } else if (r == -ENOENT) {
         r = 0;

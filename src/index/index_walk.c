@@ -10,7 +10,7 @@
 struct index_walk {
     struct index *index; /* borrowed */
     struct snapshot snapshot;
-    struct keys_walk keys;
+    struct key_walk keys;
     char *prefix; /* owned */
     char *after;  /* owned */
 };
@@ -34,8 +34,8 @@ int index_walk_new(struct index *index, const char *prefix, const char *after,
         index_walk_free(walk);
         return r;
     }
-    r = keys_walk_open(&index->meta, walk->snapshot.txn, walk->prefix, walk->after, &walk->keys,
-                       error);
+    r = key_walk_open(&index->meta, walk->snapshot.txn, walk->prefix, walk->after, &walk->keys,
+                      error);
     if (r < 0) {
         index_walk_free(walk);
         return r;
@@ -48,7 +48,7 @@ int index_walk_next(struct index_walk *walk, const char **ret_key, float *vector
                     struct error *error)
 {
     struct record_slot record;
-    int r = keys_walk_next(&walk->keys, error);
+    int r = key_walk_next(&walk->keys, error);
     if (r <= 0) {
         return r;
     }
@@ -81,7 +81,7 @@ void index_walk_free(struct index_walk *walk)
     if (!walk) {
         return;
     }
-    keys_walk_close(&walk->keys);
+    key_walk_close(&walk->keys);
     if (walk->snapshot.txn) {
         snapshot_end(&walk->index->snapshots, &walk->index->meta, &walk->snapshot);
     }

@@ -50,8 +50,8 @@ static int put_entry(const struct meta *meta, MDB_txn *txn, const struct record_
     return meta_put(meta, txn, name, &value, error);
 }
 
-int keys_find(const struct meta *meta, MDB_txn *txn, const struct key *key, uint32_t *ret_slot,
-              struct error *error)
+int key_table_find(const struct meta *meta, MDB_txn *txn, const struct key *key, uint32_t *ret_slot,
+                   struct error *error)
 {
     uint64_t node = 0;
     for (size_t at = 0;; at += RECORD_PIECE) {
@@ -74,8 +74,8 @@ int keys_find(const struct meta *meta, MDB_txn *txn, const struct key *key, uint
     }
 }
 
-int keys_set(const struct meta *meta, MDB_txn *txn, const struct key *key, uint32_t slot,
-             uint64_t *next_node, struct error *error)
+int key_table_set(const struct meta *meta, MDB_txn *txn, const struct key *key, uint32_t slot,
+                  uint64_t *next_node, struct error *error)
 {
     uint64_t node = 0;
     for (size_t at = 0;; at += RECORD_PIECE) {
@@ -140,10 +140,11 @@ static int reduce(const struct meta *meta, MDB_txn *txn, const struct record_key
                      : put_entry(meta, txn, name, &entry, error);
 }
 
-int keys_unset(const struct meta *meta, MDB_txn *txn, const struct key *key, struct error *error)
+int key_table_unset(const struct meta *meta, MDB_txn *txn, const struct key *key,
+                    struct error *error)
 {
-    struct record_key names[KEYS_DEPTH];
-    uint64_t nodes[KEYS_DEPTH] = {0};
+    struct record_key names[KEY_TABLE_DEPTH];
+    uint64_t nodes[KEY_TABLE_DEPTH] = {0};
     unsigned depth = 0;
     for (;; depth++) {
         size_t at = (size_t)depth * RECORD_PIECE;
@@ -171,15 +172,15 @@ int keys_unset(const struct meta *meta, MDB_txn *txn, const struct key *key, str
     return r;
 }
 
-int keys_walk_open(const struct meta *meta, MDB_txn *txn, const char *prefix, const char *after,
-                   struct keys_walk *ret_walk, struct error *error)
+int key_walk_open(const struct meta *meta, MDB_txn *txn, const char *prefix, const char *after,
+                  struct key_walk *ret_walk, struct error *error)
 {
-    *ret_walk = (struct keys_walk){.meta = meta, .prefix = prefix, .after = after};
+    *ret_walk = (struct key_walk){.meta = meta, .prefix = prefix, .after = after};
     int code = mdb_cursor_open(txn, meta->file.dbi, &ret_walk->cursor);
     return code == 0 ? 0 : meta_failed(meta, code, "read", error);
 }
 
-void keys_walk_close(struct keys_walk *walk)
+void key_walk_close(struct key_walk *walk)
 {
     if (walk->cursor) {
         mdb_cursor_close(walk->cursor);
@@ -188,7 +189,7 @@ void keys_walk_close(struct keys_walk *walk)
 }
 
 /* Moves the cursor; 1 where it is at an entry of the current node then, 0 where not. */
-static int move(struct keys_walk *walk, const struct record_key *to, MDB_cursor_op how)
+static int move(struct key_walk *walk, const struct record_key *to, MDB_cursor_op how)
 {
     struct record_key copy;
     MDB_val name = {.mv_size = 0};
@@ -221,9 +222,9 @@ static int move(struct keys_walk *walk, const struct record_key *to, MDB_cursor_
     return 1;
 }
 
-static int enter_child(struct keys_walk *walk)
+static int enter_child(struct key_walk *walk)
 {
-    if (walk->depth + 1 == KEYS_DEPTH) {
+    if (walk->depth + 1 == KEY_TABLE_DEPTH) {
         return meta_damaged(walk->error);
     }
     walk->nodes[++walk->depth] = walk->entry.child;
@@ -231,7 +232,7 @@ static int enter_child(struct keys_walk *walk)
 }
 
 /* From the end of a node to what comes after its parent's entry. */
-static int leave_nodes(struct keys_walk *walk)
+static int leave_nodes(struct key_walk *walk)
 {
     int r = 0;
     while (r == 0 && walk->depth > 0) {
@@ -249,7 +250,7 @@ static int leave_nodes(struct keys_walk *walk)
     return r;
 }
 
-static int advance(struct keys_walk *walk)
+static int advance(struct key_walk *walk)
 {
     int r;
     if (walk->entry.child != 0) {
@@ -267,7 +268,7 @@ static int advance(struct keys_walk *walk)
 }
 
 /* To the first entry from `key` on, or behind it. */
-static int seek(struct keys_walk *walk, const struct key *key, bool behind)
+static int seek(struct key_walk *walk, const struct key *key, bool behind)
 {
     for (;;) {
         struct record_key name;
@@ -294,7 +295,7 @@ static int seek(struct keys_walk *walk, const struct key *key, bool behind)
     }
 }
 
-static int start(struct keys_walk *walk)
+static int start(struct key_walk *walk)
 {
     struct key prefix = {.bytes = walk->prefix, .size = strnlen(walk->prefix, INDEX_KEY_MAX + 1)};
     /* Behind a text longer than any key is behind its beginning. */
@@ -307,7 +308,7 @@ static int start(struct keys_walk *walk)
     return seek(walk, behind ? &after : &prefix, behind);
 }
 
-int keys_walk_next(struct keys_walk *walk, struct error *error)
+int key_walk_next(struct key_walk *walk, struct error *error)
 {
     walk->error = error;
     int r = walk->started ? advance(walk) : start(walk);

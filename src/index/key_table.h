@@ -16,7 +16,7 @@
 
 #include "index/meta.h"
 
-enum { KEYS_DEPTH = (INDEX_KEY_MAX + RECORD_PIECE - 1) / RECORD_PIECE };
+enum { KEY_TABLE_DEPTH = (INDEX_KEY_MAX + RECORD_PIECE - 1) / RECORD_PIECE };
 
 struct key {
     const char *bytes;
@@ -27,18 +27,18 @@ struct key {
 must_check int key_of(const char *text, struct key *ret_key, struct error *error);
 
 /* 0, or -ENOENT without a message. */
-must_check int keys_find(const struct meta *meta, MDB_txn *txn, const struct key *key,
-                         uint32_t *ret_slot, struct error *error);
+must_check int key_table_find(const struct meta *meta, MDB_txn *txn, const struct key *key,
+                              uint32_t *ret_slot, struct error *error);
 
 /* Sets the key's slot; *next_node counts new nodes. */
-must_check int keys_set(const struct meta *meta, MDB_txn *txn, const struct key *key, uint32_t slot,
-                        uint64_t *next_node, struct error *error);
+must_check int key_table_set(const struct meta *meta, MDB_txn *txn, const struct key *key,
+                             uint32_t slot, uint64_t *next_node, struct error *error);
 
 /* Removes a key that is there. */
-must_check int keys_unset(const struct meta *meta, MDB_txn *txn, const struct key *key,
-                          struct error *error);
+must_check int key_table_unset(const struct meta *meta, MDB_txn *txn, const struct key *key,
+                               struct error *error);
 
-struct keys_walk {
+struct key_walk {
     const struct meta *meta;
     MDB_cursor *cursor; /* owned */
     struct error *error;
@@ -46,17 +46,17 @@ struct keys_walk {
     const char *after;
     bool started;
     unsigned depth;
-    uint64_t nodes[KEYS_DEPTH];
-    struct record_entry entry;                       /* where it stands */
-    char key[(size_t)KEYS_DEPTH * RECORD_PIECE + 1]; /* with NUL */
+    uint64_t nodes[KEY_TABLE_DEPTH];
+    struct record_entry entry;                            /* where it stands */
+    char key[(size_t)KEY_TABLE_DEPTH * RECORD_PIECE + 1]; /* with NUL */
     size_t size;
 };
 
 /* Keys that begin with `prefix` and are greater than `after` ("": all). */
-must_check int keys_walk_open(const struct meta *meta, MDB_txn *txn, const char *prefix,
-                              const char *after, struct keys_walk *ret_walk, struct error *error);
+must_check int key_walk_open(const struct meta *meta, MDB_txn *txn, const char *prefix,
+                             const char *after, struct key_walk *ret_walk, struct error *error);
 /* 1 with walk->key and walk->entry.slot, 0 at the end. */
-must_check int keys_walk_next(struct keys_walk *walk, struct error *error);
-void keys_walk_close(struct keys_walk *walk);
+must_check int key_walk_next(struct key_walk *walk, struct error *error);
+void key_walk_close(struct key_walk *walk);
 
 #endif

@@ -157,7 +157,8 @@ void quantized_query_done(struct quantized_query *query)
     query->codes = NULL;
 }
 
-struct scan_bound quantized_bound(const struct quantized_query *query, double floor, double margin)
+struct scan_bound quantized_query_bound(const struct quantized_query *query, double floor,
+                                        double margin)
 {
     /* Never 0: an error of infinity stays one. */
     float error_factor = round_up(query->error_factor);
@@ -168,8 +169,9 @@ struct scan_bound quantized_bound(const struct quantized_query *query, double fl
     };
 }
 
-struct interval quantized_interval(const struct quantized_query *query,
-                                   const struct scan_lanes *lanes, unsigned lane, double margin)
+struct interval quantized_query_interval(const struct quantized_query *query,
+                                         const struct scan_lanes *lanes, unsigned lane,
+                                         double margin)
 {
     double error = (double)lanes->error[lane];
     if (isinf(error)) {

@@ -97,19 +97,21 @@ must_check int quantize_query(const struct layout *layout, const float *query,
                               struct quantized_query *ret_query);
 void quantized_query_done(struct quantized_query *query);
 
-static inline double quantized_margin(const struct quantized_query *query, float reach)
+static inline double quantized_query_margin(const struct quantized_query *query, float reach)
 {
     double n = (double)reach;
     return query->reach_factor * n + query->square_factor * n * n + query->rest;
 }
 
 /* The bound for rows that may reach `floor`, in a block with this margin. */
-struct scan_bound quantized_bound(const struct quantized_query *query, double floor, double margin);
+struct scan_bound quantized_query_bound(const struct quantized_query *query, double floor,
+                                        double margin);
 
 struct interval {
     double low, high;
 };
-struct interval quantized_interval(const struct quantized_query *query,
-                                   const struct scan_lanes *lanes, unsigned lane, double margin);
+struct interval quantized_query_interval(const struct quantized_query *query,
+                                         const struct scan_lanes *lanes, unsigned lane,
+                                         double margin);
 
 #endif

@@ -62,7 +62,7 @@ static int take_rows(const struct sight *sight, uint64_t selected)
             continue;
         }
         struct interval interval =
-            quantized_interval(sight->query, &sight->lanes, lane, sight->margin);
+            quantized_query_interval(sight->query, &sight->lanes, lane, sight->margin);
         double threshold = lift(sight->threshold, candidates_threshold(sight->candidates));
         if (interval.high >= threshold) {
             bool known = !codes_is_damaged(codes, slot) && !isinf(interval.high);
@@ -101,10 +101,10 @@ static int scan_block(struct scan *scan, struct scan_part *part, uint64_t block)
                           .scale = layout_scale(layout, bytes),
                           .error = layout_error(layout, bytes),
                           .offset = layout_offset(layout, bytes)},
-                .margin = quantized_margin(&scan->queries[q], reach),
+                .margin = quantized_query_margin(&scan->queries[q], reach),
             };
             double threshold = lift(sight.threshold, candidates_threshold(sight.candidates));
-            struct scan_bound bound = quantized_bound(sight.query, threshold, sight.margin);
+            struct scan_bound bound = quantized_query_bound(sight.query, threshold, sight.margin);
             uint64_t selected = kernels->select(&sight.lanes, &bound) & wanted;
             int r = selected ? take_rows(&sight, selected) : 0;
             if (r < 0) {

@@ -61,7 +61,7 @@ static int check_query(const struct index *index, const struct index_query *quer
 
 static int make_filter(struct search *search, struct error *error)
 {
-    struct keys_walk walk;
+    struct key_walk walk;
     const char *prefix = search->query->prefix;
     if (!prefix || prefix[0] == '\0') {
         return 0;
@@ -70,11 +70,11 @@ static int make_filter(struct search *search, struct error *error)
     if (!search->filter) {
         return no_memory(error);
     }
-    int r = keys_walk_open(&search->index->meta, search->snapshot.txn, prefix, "", &walk, error);
+    int r = key_walk_open(&search->index->meta, search->snapshot.txn, prefix, "", &walk, error);
     if (r < 0) {
         return r;
     }
-    while ((r = keys_walk_next(&walk, error)) == 1) {
+    while ((r = key_walk_next(&walk, error)) == 1) {
         uint32_t slot = walk.entry.slot;
         if (slot >= search->snapshot.head.slots) {
             r = meta_damaged(error);
@@ -82,7 +82,7 @@ static int make_filter(struct search *search, struct error *error)
         }
         search->filter[slot / SCAN_ROWS] |= UINT64_C(1) << slot % SCAN_ROWS;
     }
-    keys_walk_close(&walk);
+    key_walk_close(&walk);
     return r;
 }
 

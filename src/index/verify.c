@@ -56,7 +56,7 @@ static int verify_slot(struct verification *verification, uint32_t slot)
     }
     struct key key = {.bytes = record.key, .size = record.key_size};
     verification->findings.rows++;
-    r = keys_find(&index->meta, txn, &key, &back, verification->error);
+    r = key_table_find(&index->meta, txn, &key, &back, verification->error);
     if (r < 0 && r != -ENOENT) {
         return r;
     }

@@ -160,11 +160,6 @@ void known_close(struct known *known)
     }
 }
 
-int known_sync(struct known *known, struct error *error)
-{
-    return datafile_sync(&known->file, error);
-}
-
 int known_remove(const char *directory, struct error *error)
 {
     return datafile_destroy(directory, WHAT, error);

@@ -42,9 +42,8 @@ must_check int known_open(const char *directory, uint64_t limit_bytes, struct kn
 /* Batches and walks must be freed before. NULL is fine. */
 void known_close(struct known *known);
 
-/* Removes a table's files, whatever is in them, and its directory, where that is empty then; the
- * way to begin afresh after ERROR_MALFORMED. None there is fine. ERROR_CONFLICT where somebody has
- * it open, ERROR_IO. */
+/* For tests: removes a table's files, damaged or not, and its directory, where that is empty then.
+ * None there is fine. ERROR_CONFLICT where somebody has it open, ERROR_IO. */
 must_check int known_remove(const char *directory, struct error *error);
 
 /* Changes gather in a batch and become visible, and durable, together. `note` (up to 256 bytes, the
@@ -56,7 +55,7 @@ must_check int known_remove(const char *directory, struct error *error);
  * fine.
  *
  * A commit costs one fsync. What was committed outlives the process, however it ends; a power cut
- * may take the last commit back, as a whole, until the next one, known_sync() or known_close(). */
+ * may take the last commit back, as a whole, until the next one or known_close(). */
 struct known_batch;
 must_check int known_batch_new(struct known *known, struct known_batch **ret_batch);
 must_check int known_batch_put(struct known_batch *batch, const char *key,
@@ -67,9 +66,6 @@ must_check int known_batch_commit(struct known_batch *batch, const void *note, s
                                   struct error *error);
 void known_batch_free(struct known_batch *batch); /* NULL is fine; what is not committed is lost */
 
-/* The last commit is proof against a power cut when it returns. The writing thread. */
-must_check int known_sync(struct known *known, struct error *error);
-
 /* *ret_found: whether the key is there (one that cannot be a key is not); the object is filled
  * where it is. ERROR_MALFORMED where the file was damaged while it was open. */
 must_check int known_get(struct known *known, const char *key, bool *ret_found,
@@ -77,7 +73,8 @@ must_check int known_get(struct known *known, const char *key, bool *ret_found,
 /* Up to `capacity` bytes; *ret_size 0 where there is none. */
 must_check int known_note(struct known *known, void *note, size_t capacity, size_t *ret_size,
                           struct error *error);
-uint64_t known_count(struct known *known); /* objects, as of the last commit */
+/* For tests: objects as of the last commit. */
+uint64_t known_count(struct known *known);
 
 /* A walk in order of key bytes over keys that begin with `prefix` and are greater than `after` (""
  * from the start; any bytes, and of any length). It sees the table as it was when it began (a long

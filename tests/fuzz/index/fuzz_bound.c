@@ -78,11 +78,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                .scale = layout_scale(&layout, block),
                                .error = layout_error(&layout, block),
                                .offset = layout_offset(&layout, block)};
-    double margin = quantized_margin(&quantized, reach);
-    struct interval interval = quantized_interval(&quantized, &lanes, lane, margin);
+    double margin = quantized_query_margin(&quantized, reach);
+    struct interval interval = quantized_query_interval(&quantized, &lanes, lane, margin);
     long double value = value_of(&layout, row, query, quantized.norm);
     require((long double)interval.low <= value && value <= (long double)interval.high);
-    struct scan_bound bound = quantized_bound(&quantized, (double)value, margin);
+    struct scan_bound bound = quantized_query_bound(&quantized, (double)value, margin);
     require(scan_kernels_selected()->select(&lanes, &bound) >> lane & 1);
     require(scan_kernels_selected()->select(&lanes, &bound) ==
             scan_kernels_c.select(&lanes, &bound));

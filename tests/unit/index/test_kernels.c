@@ -183,16 +183,16 @@ static void check_interval(const struct layout *layout, const float *row, const 
                                .scale = layout_scale(layout, block),
                                .error = layout_error(layout, block),
                                .offset = layout_offset(layout, block)};
-    double margin = quantized_margin(&quantized, reach);
-    struct interval interval = quantized_interval(&quantized, &lanes, 5, margin);
+    double margin = quantized_query_margin(&quantized, reach);
+    struct interval interval = quantized_query_interval(&quantized, &lanes, 5, margin);
     long double value = value_of(layout, row, query, quantized.norm);
     assert_true((long double)interval.low <= value && value <= (long double)interval.high);
 
     /* And the kernels let it pass where it may reach the value that it has. */
-    struct scan_bound bound = quantized_bound(&quantized, (double)value, margin);
+    struct scan_bound bound = quantized_query_bound(&quantized, (double)value, margin);
     assert_true(scan_kernels_selected()->select(&lanes, &bound) >> 5 & 1);
     quantize_unknown(layout, block, 5);
-    bound = quantized_bound(&quantized, 1e30, margin);
+    bound = quantized_query_bound(&quantized, 1e30, margin);
     assert_true(scan_kernels_selected()->select(&lanes, &bound) >> 5 & 1);
     quantized_query_done(&quantized);
     free(block);
