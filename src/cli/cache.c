@@ -63,7 +63,7 @@ static int cache_clear(struct cli *cli)
     return STATUS_GOOD;
 }
 
-int verb_cache(struct cli *cli, int argc, char **argv)
+static int verb_run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"json", no_argument, NULL, 'j'}, COMMON_OPTIONS};
     bool json = false;
@@ -72,7 +72,7 @@ int verb_cache(struct cli *cli, int argc, char **argv)
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         json |= option == 'j';
-        if (option != 'j' && !cli_common_option(cli, option, "cache")) {
+        if (option != 'j' && !cli_common_option(cli, option, &verb_cache)) {
             return cli_misused("cache", NULL);
         }
     }
@@ -86,3 +86,12 @@ int verb_cache(struct cli *cli, int argc, char **argv)
     }
     return status ? cache_status(cli, json) : cache_clear(cli);
 }
+
+const struct verb verb_cache = {
+    .name = "cache",
+    .usage = "situ cache status [--json]\n"
+             "situ cache clear\n"
+             "\n"
+             "What the array's result cache holds and has answered; forgets everything in it.\n",
+    .run = verb_run,
+};

@@ -15,9 +15,8 @@
 
 #include "cli/escape.h"
 
-bool cli_common_option(struct cli *cli, int option, const char *verb)
+bool cli_common_option(struct cli *cli, int option, const struct verb *verb)
 {
-    char *help[] = {(char[]){"help"}, NULL};
     switch (option) {
     case OPTION_ARRAY:
         cli->address = optarg;
@@ -30,11 +29,11 @@ bool cli_common_option(struct cli *cli, int option, const char *verb)
         return true;
     case OPTION_HELP:
     case 'h':
-        if (verb) {
-            (void)fputs(verb_find(verb)->usage, stdout);
-            exit(cli_finish_output(STATUS_GOOD)); /* NOLINT(concurrency-mt-unsafe) */
+        if (!verb) {
+            return false;
         }
-        exit(verb_help(1, help)); /* NOLINT(concurrency-mt-unsafe) */
+        (void)fputs(verb->usage, stdout);
+        exit(cli_finish_output(STATUS_GOOD)); /* NOLINT(concurrency-mt-unsafe) */
     default:
         return false;
     }

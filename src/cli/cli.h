@@ -44,8 +44,9 @@ enum { OPTION_ARRAY = 1000, OPTION_TOKEN_FILE, OPTION_CA_FILE, OPTION_HELP };
         NULL, 0, NULL, 0                                                                           \
     }
 
-/* Takes a common option: true where it was one. --help prints the verb's usage and exits. */
-bool cli_common_option(struct cli *cli, int option, const char *verb);
+/* Takes a common option: true where it was one. --help prints the verb's usage and exits; `verb`
+ * NULL: there is none yet, and --help is the caller's. */
+bool cli_common_option(struct cli *cli, int option, const struct verb *verb);
 
 /* Makes cli->array. 0, or STATUS_NOTHING after telling why. */
 int cli_open(struct cli *cli);
@@ -63,13 +64,6 @@ void cli_say_object_error(const struct cli *cli, const char *object,
 /* Tells that the usage was wrong (getopt has said how, where `message` is NULL): STATUS_NOTHING. */
 int cli_misused(const char *verb, const char *message);
 
-/* Tells that `given` is no verb, and which one may have been meant: STATUS_NOTHING. */
-int cli_unknown_verb(const char *given);
-
-/* The same for the word behind a verb whose usage names actions (`situ job list`): 0 where it may
- * stand there. */
-int cli_check_action(const struct verb *verb, int argc, char **argv);
-
 /* True where stdout is a pipe that nobody reads any more. */
 bool cli_reader_left(void);
 
@@ -82,22 +76,17 @@ bool cli_parse_real(const char *text, double *ret_value);
 /* After the last output: `status`, or what a stdout that cannot be written makes of it. */
 int cli_finish_output(int status);
 
-/* The verbs. */
-int verb_infer(struct cli *cli, int argc, char **argv);
-int verb_status(struct cli *cli, int argc, char **argv);
-int verb_store(struct cli *cli, int argc, char **argv);
-int verb_object(struct cli *cli, int argc, char **argv);
-int verb_model(struct cli *cli, int argc, char **argv);
-int verb_job(struct cli *cli, int argc, char **argv);
-int verb_cache(struct cli *cli, int argc, char **argv);
-int verb_index(struct cli *cli, int argc, char **argv);
-int verb_search(struct cli *cli, int argc, char **argv);
-int verb_duplicates(struct cli *cli, int argc, char **argv);
-int verb_thumbnail(struct cli *cli, int argc, char **argv);
-
-/* help.c */
-extern const struct verb verbs[]; /* ends with a NULL name */
-const struct verb *verb_find(const char *name);
-int verb_help(int argc, char **argv);
+/* The verbs, each in the file of its name. */
+extern const struct verb verb_cache;
+extern const struct verb verb_duplicates;
+extern const struct verb verb_index;
+extern const struct verb verb_infer;
+extern const struct verb verb_job;
+extern const struct verb verb_model;
+extern const struct verb verb_object;
+extern const struct verb verb_search;
+extern const struct verb verb_status;
+extern const struct verb verb_store;
+extern const struct verb verb_thumbnail;
 
 #endif

@@ -190,7 +190,7 @@ static int run(struct duplicates *verb, const char *name)
 
 /* ---- The command line ------------------------------------------------------------------------ */
 
-int verb_duplicates(struct cli *cli, int argc, char **argv)
+static int verb_run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"min-score", required_argument, NULL, 's'},
                                             {"format", required_argument, NULL, 'f'},
@@ -211,7 +211,7 @@ int verb_duplicates(struct cli *cli, int argc, char **argv)
             (!sink_format_parse(optarg, &verb.format) || verb.format == SINK_NPY)) {
             return cli_misused("duplicates", "--format is table, jsonl or csv");
         }
-        if (!strchr("sfqP", option) && !cli_common_option(cli, option, "duplicates")) {
+        if (!strchr("sfqP", option) && !cli_common_option(cli, option, &verb_duplicates)) {
             return cli_misused("duplicates", NULL);
         }
     }
@@ -220,3 +220,13 @@ int verb_duplicates(struct cli *cli, int argc, char **argv)
     }
     return run(&verb, argv[optind]);
 }
+
+const struct verb verb_duplicates = {
+    .name = "duplicates",
+    .usage =
+        "situ duplicates INDEX [--min-score S] [--format FORM] [--quiet] [--no-progress]\n"
+        "\n"
+        "Lists groups of objects that are nearly the same: that score at least S (0.98) with one\n"
+        "another. FORM is table, jsonl or csv.\n",
+    .run = verb_run,
+};

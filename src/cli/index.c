@@ -453,7 +453,7 @@ static int run(struct index_verb *verb, char **names, int count)
     }
 }
 
-int verb_index(struct cli *cli, int argc, char **argv)
+static int verb_run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {
         {"model", required_argument, NULL, 'm'},
@@ -480,9 +480,40 @@ int verb_index(struct cli *cli, int argc, char **argv)
         if (taken < 0) {
             return STATUS_NOTHING;
         }
-        if (taken == 0 && !cli_common_option(cli, option, "index")) {
+        if (taken == 0 && !cli_common_option(cli, option, &verb_index)) {
             return cli_misused("index", NULL);
         }
     }
     return run(&verb, argv + optind, argc - optind);
 }
+
+const struct verb verb_index = {
+    .name = "index",
+    .usage =
+        "situ index create NAME --model MODEL --store STORE [--prefix P] [--glob PATTERN]\n"
+        "                  [--exclude PATTERN]... [--no-exclude-defaults] [--sniff]\n"
+        "                  [--metric METRIC] [--interval S] [--wait] [--json]\n"
+        "situ index list [--json]\n"
+        "situ index show NAME [--json]\n"
+        "situ index rebuild NAME [--model MODEL] [--exclude-defaults] [--wait]\n"
+        "situ index remove NAME...\n"
+        "situ index export NAME FILE.npy [--null]\n"
+        "situ index import NAME FILE.npy [--names FILE] [--metric METRIC] [--model MODEL] "
+        "[--null]\n"
+        "\n"
+        "Indexes of the array: embeddings of stored objects, kept up to date, to be searched.\n"
+        "\n"
+        "  -m, --model MODEL    a model whose task is feature-extraction\n"
+        "      --store STORE    the store, and of it only\n"
+        "      --prefix P       objects whose key begins with P,\n"
+        "      --glob PATTERN   and that match, such as '*.jpg'\n"
+        "      --exclude PATTERN, --no-exclude-defaults, --sniff   as of 'situ infer'\n"
+        "      --exclude-defaults   of a rebuild: leave out what the store excludes now\n"
+        "      --metric METRIC  cosine, dot or euclidean (cosine)\n"
+        "      --interval S     seconds between two looks at the store (60)\n"
+        "      --wait           until the first pass is over\n"
+        "      --names FILE     of an import: the objects' names, a line a row (FILE.names)\n"
+        "  -0, --null           names end with a NUL byte, not with a line feed\n"
+        "      --no-progress    no progress bar\n",
+    .run = verb_run,
+};

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situ infer: a model over objects where they are stored.
+ * situ infer: a model over objects where they are stored, or over local files that are sent.
  */
-#include "cli/infer.h"
-
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cli/follow.h"
 #include "cli/local_file.h"
+#include "cli/name_list.h"
 #include "cli/patience.h"
+#include "cli/select.h"
 
 enum {
     OPTION_DETACH = 2000,
@@ -33,6 +35,17 @@ static const struct option infer_options[] = {
     SELECT_OPTIONS,
     FOLLOW_OPTIONS,
     COMMON_OPTIONS};
+
+struct infer {
+    struct cli *cli; /* borrowed */
+    const char *model;
+    struct name_list names;
+    struct situ_run_options options; /* of every request and job */
+    struct select_words select;
+    bool upload;
+    bool detach;
+    struct follow follow;
+};
 
 /* True for what is about this object and not about the array, the model or the request. */
 static bool is_about_object(struct infer *infer, int code)
@@ -70,7 +83,9 @@ static void tell_of_file(const struct infer *infer, const char *name,
     }
 }
 
-void infer_fail(struct infer *infer, const char *object, const struct situ_error *error)
+/* Takes a fault of one object: as its failure, or, where the next object would meet it too, by
+ * reporting it and stopping. */
+static void take_fault(struct infer *infer, const char *object, const struct situ_error *error)
 {
     if (is_about_object(infer, error->code)) {
         static const struct situ_class none = {.label = ""};
@@ -145,7 +160,7 @@ static void run_one(struct infer *infer, const char *name)
         situ_infer(infer->cli->array, infer->model, name, &infer->options, &result, &error);
     patience_end(&patience);
     if (failed) {
-        infer_fail(infer, name, &error);
+        take_fault(infer, name, &error);
     } else {
         follow_give(&infer->follow, result);
         situ_result_free(result);
@@ -191,6 +206,42 @@ static void run_stored(struct infer *infer)
         } else {
             run_objects(infer, names + first, i - first);
         }
+    }
+}
+
+/* ---- Local files ----------------------------------------------------------------------------- */
+
+static void upload_one(struct infer *infer, const char *path)
+{
+    struct situ_result *result = NULL;
+    struct situ_error error;
+    char *bytes = NULL;
+    size_t size = 0;
+
+    int failed = local_file_read(path, &bytes, &size, &error);
+    if (!failed) {
+        struct patience patience;
+        patience_begin(&patience, infer->cli, infer->model, "it infers the image");
+        failed = situ_infer_bytes(infer->cli->array, infer->model, NULL, bytes, size,
+                                  &infer->options, &result, &error);
+        patience_end(&patience);
+    }
+    free(bytes);
+    if (failed) {
+        take_fault(infer, path, &error);
+        return;
+    }
+    struct situ_result named = *result;
+    named.object = path;
+    follow_give(&infer->follow, &named);
+    situ_result_free(result);
+}
+
+static void run_files(struct infer *infer)
+{
+    infer->follow.shown.total = infer->names.count;
+    for (size_t i = 0; i < infer->names.count && !infer->follow.stopped; i++) {
+        upload_one(infer, infer->names.items[i]);
     }
 }
 
@@ -262,7 +313,7 @@ static int read_options(struct infer *infer, int argc, char **argv)
         if (taken < 0) {
             return STATUS_NOTHING;
         }
-        if (taken == 0 && !cli_common_option(infer->cli, option, "infer")) {
+        if (taken == 0 && !cli_common_option(infer->cli, option, &verb_infer)) {
             return cli_misused("infer", NULL);
         }
     }
@@ -341,14 +392,14 @@ static int run(struct infer *infer)
     }
     infer->follow.sink.names_may_be_files = !infer->upload;
     if (infer->upload) {
-        infer_upload(infer);
+        run_files(infer);
     } else {
         run_stored(infer);
     }
     return follow_end(&infer->follow);
 }
 
-int verb_infer(struct cli *cli, int argc, char **argv)
+static int verb_run(struct cli *cli, int argc, char **argv)
 {
     struct infer infer = {.cli = cli,
                           .options = {.struct_size = sizeof infer.options, .top = 1},
@@ -375,3 +426,40 @@ int verb_infer(struct cli *cli, int argc, char **argv)
     name_list_done(&infer.names);
     return status;
 }
+
+const struct verb verb_infer = {
+    .name = "infer",
+    .usage =
+        "situ infer MODEL OBJECT...|PREFIX/ [options]\n"
+        "\n"
+        "Runs MODEL (NAME or NAME@VERSION) over stored objects. A name that ends in a slash, or a\n"
+        "store's name alone, means every object below it; - reads names from stdin. Many objects "
+        "are\n"
+        "a job of the array, which is followed and then removed. Ctrl-C asks on a terminal\n"
+        "whether to leave it running, and cancels it elsewhere.\n"
+        "\n"
+        "  -k, --top K           classes of each object (1)\n"
+        "  -f, --format FORM     table, jsonl, csv or npy (table)\n"
+        "  -o, --output FILE     of npy: embeddings as float32; names beside it in FILE.names\n"
+        "  -u, --upload          the names are local files: send their bytes\n"
+        "  -0, --null            names on stdin end with a NUL byte, not with a line feed\n"
+        "      --no-labels       indices of classes only: fewer bytes\n"
+        "  -q, --quiet           no closing line\n"
+        "      --no-progress     no progress bar\n"
+        "      --detach          start the job, print its id, and leave it\n"
+        "      --follow          the job stays: what is new or changed is inferred, what is gone "
+        "told\n"
+        "      --interval S      seconds between its passes (60)\n"
+        "      --glob PATTERN    of PREFIX/: only objects that match, such as '*.jpg'\n"
+        "      --exclude PATTERN of PREFIX/: leave out what matches, such as raw/ (repeatable)\n"
+        "      --no-exclude-defaults  take what the store excludes (._*, @eaDir/...), too\n"
+        "      --sniff           judge HEIC, MOV and other foreign suffixes by the first bytes\n"
+        "      --priority N      0 to 9, higher goes first (5)\n"
+        "      --max-failures N  the job fails when more objects than that have failed\n"
+        "      --no-cache        infer all, whatever the array's result cache knows\n"
+        "\n"
+        "Exit status: 0 all good, 1 some objects failed or none was found, 2 nothing could be "
+        "done,\n"
+        "130, 143 or 129 interrupted.\n",
+    .run = verb_run,
+};

@@ -312,7 +312,7 @@ static int run(struct job_verb *verb, char **names, int count)
     return follow ? job_follow(verb, names[1]) : control_all(verb, names, count);
 }
 
-int verb_job(struct cli *cli, int argc, char **argv)
+static int verb_run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"exclude-defaults", no_argument, NULL, OPTION_EXCLUDE},
                                             {"after", required_argument, NULL, OPTION_AFTER},
@@ -339,9 +339,29 @@ int verb_job(struct cli *cli, int argc, char **argv)
         if (taken < 0) {
             return STATUS_NOTHING;
         }
-        if (taken == 0 && !cli_common_option(cli, option, "job")) {
+        if (taken == 0 && !cli_common_option(cli, option, &verb_job)) {
             return cli_misused("job", NULL);
         }
     }
     return run(&verb, argv + optind, argc - optind);
 }
+
+const struct verb verb_job = {
+    .name = "job",
+    .usage =
+        "situ job list [--format jsonl] [--json]\n"
+        "situ job show ID [--json]\n"
+        "situ job follow ID [--after N] [--format FORM] [--output FILE] [options]\n"
+        "situ job pause|resume|cancel|retry|remove ID...\n"
+        "situ job resume [--exclude-defaults] [--accept-store] ID...\n"
+        "\n"
+        "Jobs of the array. 'follow' gives the results of one, those that are there and those to\n"
+        "come, from the one behind the first N on, in the forms of 'situ infer'. 'retry' starts a "
+        "new\n"
+        "job over the objects that failed in an ended one, and prints its id. 'remove' cancels a "
+        "job\n"
+        "that runs. With --exclude-defaults the job leaves out what its store excludes now.\n"
+        "A job waits while its store is on another file system than it began with;\n"
+        "--accept-store has it take that one.\n",
+    .run = verb_run,
+};

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/help.h"
 #include "cli/interrupt.h"
 
 static int print_version(void)
@@ -26,6 +26,9 @@ static int read_options(struct cli *cli, int argc, char **argv)
     while ((option = getopt_long(argc, argv, "+hV", options, NULL)) != -1) {
         if (option == 'V') {
             return print_version();
+        }
+        if (option == 'h' || option == OPTION_HELP) {
+            return help_print(1, argv);
         }
         if (!cli_common_option(cli, option, NULL)) {
             return cli_misused(NULL, NULL);
@@ -55,16 +58,16 @@ int main(int argc, char **argv)
     argv += optind;
     optind = 0; /* getopt begins anew for the verb */
     if (strcmp(argv[0], "help") == 0) {
-        return verb_help(argc, argv);
+        return help_print(argc, argv);
     }
     if (strcmp(argv[0], "version") == 0) {
         return argc > 1 ? cli_misused(NULL, "version takes no names") : print_version();
     }
     const struct verb *verb = verb_find(argv[0]);
     if (!verb) {
-        return cli_unknown_verb(argv[0]);
+        return verb_unknown(argv[0]);
     }
-    status = cli_check_action(verb, argc, argv);
+    status = verb_check_action(verb, argc, argv);
     if (status == 0) {
         status = verb->run(&cli, argc, argv);
     }

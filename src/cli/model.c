@@ -230,7 +230,7 @@ static int run(struct cli *cli, char **names, int count, const struct model_opti
     return cli_misused("model", "give: model add NAME PATH, list, show NAME or remove NAME");
 }
 
-int verb_model(struct cli *cli, int argc, char **argv)
+static int verb_run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"preset", required_argument, NULL, 'p'},
                                             {"json", no_argument, NULL, 'j'},
@@ -246,10 +246,25 @@ int verb_model(struct cli *cli, int argc, char **argv)
         }
         given.json |= option == 'j';
         given.no_progress |= option == 'P';
-        if (!strchr("pjP", option) && !cli_common_option(cli, option, "model")) {
+        if (!strchr("pjP", option) && !cli_common_option(cli, option, &verb_model)) {
             return cli_misused("model", NULL);
         }
     }
     int status = run(cli, argv + optind, argc - optind, &given);
     return status == STATUS_GOOD ? cli_finish_output(status) : status;
 }
+
+const struct verb verb_model = {
+    .name = "model",
+    .usage =
+        "situ model add NAME PATH [--preset PRESET] [--no-progress]\n"
+        "situ model list [--json]\n"
+        "situ model show NAME[@VERSION] [--json]\n"
+        "situ model remove NAME[@VERSION]\n"
+        "\n"
+        "Sends a model package (a Hugging Face ONNX directory, or one .onnx file with a preset "
+        "such "
+        "as\n"
+        "imagenet, clip or siglip) to the array, lists and shows what is there, or removes it.\n",
+    .run = verb_run,
+};

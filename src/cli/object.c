@@ -96,7 +96,7 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
     return status;
 }
 
-int verb_object(struct cli *cli, int argc, char **argv)
+static int verb_run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"long", no_argument, NULL, 'l'},
                                             {"all", no_argument, NULL, 'a'},
@@ -112,7 +112,7 @@ int verb_object(struct cli *cli, int argc, char **argv)
         listing.all |= option == 'a';
         listing.null |= option == '0';
         listing.json |= option == 'j';
-        if (!strchr("la0j", option) && !cli_common_option(cli, option, "object")) {
+        if (!strchr("la0j", option) && !cli_common_option(cli, option, &verb_object)) {
             return cli_misused("object", NULL);
         }
     }
@@ -121,3 +121,16 @@ int verb_object(struct cli *cli, int argc, char **argv)
     }
     return cli_open(cli) ? STATUS_NOTHING : list(cli, argv[optind + 1], &listing);
 }
+
+const struct verb verb_object = {
+    .name = "object",
+    .usage = "situ object list STORE[/PREFIX] [options]\n"
+             "\n"
+             "Lists the objects whose name begins with STORE/PREFIX.\n"
+             "\n"
+             "  -l, --long   with sizes\n"
+             "  -a, --all    files that no decoder knows, too\n"
+             "  -0, --null   names end with a NUL byte, for 'situ infer -0 MODEL -'\n"
+             "      --json   one JSON object a line\n",
+    .run = verb_run,
+};

@@ -238,7 +238,7 @@ static int take_option(struct search_verb *verb, int option)
     return fault ? -1 : 1;
 }
 
-int verb_search(struct cli *cli, int argc, char **argv)
+static int verb_run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {
         {"hits", required_argument, NULL, 'k'},
@@ -259,7 +259,7 @@ int verb_search(struct cli *cli, int argc, char **argv)
         if (taken < 0) {
             return STATUS_NOTHING;
         }
-        if (taken == 0 && !cli_common_option(cli, option, "search")) {
+        if (taken == 0 && !cli_common_option(cli, option, &verb_search)) {
             return cli_misused("search", NULL);
         }
     }
@@ -270,3 +270,24 @@ int verb_search(struct cli *cli, int argc, char **argv)
     verb.query = argv[optind + 1];
     return run(&verb);
 }
+
+const struct verb verb_search = {
+    .name = "search",
+    .usage =
+        "situ search INDEX OBJECT|FILE [options]\n"
+        "\n"
+        "Finds the stored objects most like one. STORE/KEY is an object; a name without a slash, "
+        "or\n"
+        "that begins with / or ./, is a file of this machine, and so is one whose store is not "
+        "there.\n"
+        "\n"
+        "  -k, --hits K         how many (10)\n"
+        "      --prefix P       only objects whose name begins with P, such as photos/2024/\n"
+        "      --min-score S    only those that score at least S\n"
+        "      --no-self        without the object that was asked for\n"
+        "  -f, --format FORM    table, jsonl or csv (table)\n"
+        "      --html FILE      write a page with the pictures, too\n"
+        "  -u, --upload         it is a file, whatever its name\n"
+        "  -q, --quiet          no closing line\n",
+    .run = verb_run,
+};

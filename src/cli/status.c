@@ -62,7 +62,7 @@ static void print_status(const struct cli *cli, const struct situ_array_status *
     print_line("so far", line);
 }
 
-int verb_status(struct cli *cli, int argc, char **argv)
+static int verb_run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"json", no_argument, NULL, 'j'}, COMMON_OPTIONS};
     struct situ_array_status *status;
@@ -73,7 +73,7 @@ int verb_status(struct cli *cli, int argc, char **argv)
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         json |= option == 'j';
-        if (option != 'j' && !cli_common_option(cli, option, "status")) {
+        if (option != 'j' && !cli_common_option(cli, option, &verb_status)) {
             return cli_misused("status", NULL);
         }
     }
@@ -95,3 +95,11 @@ int verb_status(struct cli *cli, int argc, char **argv)
     situ_array_status_free(status);
     return cli_finish_output(STATUS_GOOD);
 }
+
+const struct verb verb_status = {
+    .name = "status",
+    .usage = "situ status [--json]\n"
+             "\n"
+             "Shows what the array says of itself.\n",
+    .run = verb_run,
+};

@@ -60,7 +60,7 @@ static int control(struct cli *cli, const char *action, const char *store, bool 
     return STATUS_GOOD;
 }
 
-int verb_store(struct cli *cli, int argc, char **argv)
+static int verb_run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {
         {"json", no_argument, NULL, 'j'}, {"empty", no_argument, NULL, 'e'}, COMMON_OPTIONS};
@@ -72,7 +72,7 @@ int verb_store(struct cli *cli, int argc, char **argv)
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         json |= option == 'j';
         empty |= option == 'e';
-        if (option != 'j' && option != 'e' && !cli_common_option(cli, option, "store")) {
+        if (option != 'j' && option != 'e' && !cli_common_option(cli, option, &verb_store)) {
             return cli_misused("store", NULL);
         }
     }
@@ -90,3 +90,16 @@ int verb_store(struct cli *cli, int argc, char **argv)
     }
     return lists ? list(cli, json) : control(cli, action, argv[optind + 1], empty);
 }
+
+const struct verb verb_store = {
+    .name = "store",
+    .usage =
+        "situ store list [--json]\n"
+        "situ store detach NAME\n"
+        "situ store attach [--empty] NAME\n"
+        "\n"
+        "Lists the stores of the array. 'detach' closes all that is open in one, so that its file\n"
+        "system can be unmounted; 'attach' takes it again (--empty: also where nothing is in "
+        "it).\n",
+    .run = verb_run,
+};

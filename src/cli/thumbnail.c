@@ -54,7 +54,7 @@ static int run(struct cli *cli, const char *object, uint32_t edge, const char *p
     return status;
 }
 
-int verb_thumbnail(struct cli *cli, int argc, char **argv)
+static int verb_run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"output", required_argument, NULL, 'o'},
                                             {"edge", required_argument, NULL, 'e'},
@@ -69,7 +69,7 @@ int verb_thumbnail(struct cli *cli, int argc, char **argv)
         if (option == 'e' && !cli_parse_number(optarg, 16, 512, &edge)) {
             return cli_misused("thumbnail", "--edge takes a number of 16 to 512");
         }
-        if (!strchr("oe", option) && !cli_common_option(cli, option, "thumbnail")) {
+        if (!strchr("oe", option) && !cli_common_option(cli, option, &verb_thumbnail)) {
             return cli_misused("thumbnail", NULL);
         }
     }
@@ -81,3 +81,11 @@ int verb_thumbnail(struct cli *cli, int argc, char **argv)
     }
     return run(cli, argv[optind], (uint32_t)edge, path);
 }
+
+const struct verb verb_thumbnail = {
+    .name = "thumbnail",
+    .usage = "situ thumbnail OBJECT [--output FILE] [--edge PIXELS]\n"
+             "\n"
+             "Writes a small JPEG of a stored image, made on the array, to FILE or stdout.\n",
+    .run = verb_run,
+};

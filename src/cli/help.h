@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The verbs of the command, by their names. One thread.
+ */
+#ifndef SITU_CLI_HELP_H
+#define SITU_CLI_HELP_H
+
+#include "cli/cli.h"
+
+/* NULL where there is no such verb. */
+const struct verb *verb_find(const char *name);
+
+/* Reports that `given` is no verb, and which one may have been meant: STATUS_NOTHING. */
+int verb_unknown(const char *given);
+
+/* The same for the word behind a verb whose usage names actions (`situ job list`): 0 where the verb
+ * has that action, or takes none. */
+int verb_check_action(const struct verb *verb, int argc, char **argv);
+
+/* `situ help [VERB]`: the exit status. */
+int help_print(int argc, char **argv);
+
+#endif
