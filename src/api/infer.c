@@ -10,7 +10,7 @@
 #include "api/piece_stream.h"
 #include "api/route.h"
 #include "base/clock.h"
-#include "infer/answer.h"
+#include "infer/answer_maker.h"
 
 enum { DEFAULT_TOP = 5 };
 

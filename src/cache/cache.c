@@ -9,8 +9,8 @@
 #include <stdatomic.h>
 
 #include "base/bytes.h"
+#include "cache/content.h"
 #include "cache/map.h"
-#include "cache/value.h"
 
 enum {
     DELAY_MS = 50,
@@ -92,7 +92,7 @@ struct content_lookup {
 static int read_content(void *context, const uint8_t *payload, size_t size)
 {
     struct content_lookup *lookup = context;
-    return value_decode_content(payload, size, lookup->identity, lookup->content);
+    return content_decode(payload, size, lookup->identity, lookup->content);
 }
 
 bool cache_find_content(struct cache *results, uint64_t store, const struct identity *identity,
@@ -107,14 +107,14 @@ bool cache_find_content(struct cache *results, uint64_t store, const struct iden
 
 static int read_answer(void *context, const uint8_t *payload, size_t size)
 {
-    return value_decode(payload, size, context);
+    return answer_decode(payload, size, context);
 }
 
 bool cache_find_answer(struct cache *results, const struct cache_digest *content,
-                       const struct cache_digest *task, struct cache_value *ret_value)
+                       const struct cache_digest *task, struct answer *ret_answer)
 {
     struct map_key key = answer_key(content, task);
-    bool hit = results->map->ops->get(results->map, &key, read_answer, ret_value) == 0;
+    bool hit = results->map->ops->get(results->map, &key, read_answer, ret_answer) == 0;
     count(hit ? &results->answer_hits : &results->answer_misses);
     return hit;
 }
@@ -126,17 +126,17 @@ void cache_put_content(struct cache *results, uint64_t store, const struct ident
         return;
     }
     struct map_key key = content_key(store, identity);
-    uint8_t payload[VALUE_CONTENT_SIZE];
-    value_encode_content(payload, identity, content);
+    uint8_t payload[CONTENT_SIZE];
+    content_encode(payload, identity, content);
     (void)results->map->ops->put(results->map, &key, payload, sizeof payload);
 }
 
 int cache_put_answer(struct cache *results, const struct cache_digest *content,
-                     const struct cache_digest *task, const struct cache_value *value)
+                     const struct cache_digest *task, const struct answer *answer)
 {
     struct map_key key = answer_key(content, task);
     cleanup_buffer struct buffer payload = BUFFER_INIT;
-    int r = value_encode(&payload, value);
+    int r = answer_encode(&payload, answer);
     if (r < 0) {
         return r;
     }

@@ -26,48 +26,14 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "data/answer.h"
 #include "data/identity.h"
-#include "data/tensor.h"
 
-#define CACHE_CLASSES_MAX 16u                  /* the best classes of an answer that are kept */
-#define CACHE_VALUE_BYTES_MAX UINT64_C(65536)  /* embedding or tensors of one answer */
 #define CACHE_LIMIT_BYTES_MIN (4 * MIB)        /* a smaller cache is made this large */
 #define CACHE_LIMIT_BYTES_DEFAULT (1024 * MIB) /* answers for about 1.7 million photos */
 
 struct cache_digest {
     uint8_t bytes[32]; /* SHA-256 */
-};
-
-enum cache_kind {
-    CACHE_CLASSES = 1,
-    CACHE_EMBEDDING,
-    CACHE_TENSORS,
-    CACHE_FAILURE /* the content itself is at fault; crashes and time-outs are never kept */
-};
-
-struct cache_class {
-    uint32_t index;
-    float probability;
-};
-
-/* An answer. Members that do not belong to `kind` are zero. Pointers are borrowed from the caller
- * when put, and from `memory` when found. */
-struct cache_value {
-    enum cache_kind kind;
-
-    struct cache_class classes[CACHE_CLASSES_MAX]; /* falling probability */
-    size_t class_count;
-
-    const float *embedding;
-    size_t embedding_size; /* values; at most CACHE_VALUE_BYTES_MAX / 4 */
-
-    const struct tensor *tensors; /* of numbers; without names when found */
-    size_t tensor_count;
-
-    enum error_code error_code; /* ERROR_UNDECODABLE or ERROR_UNFIT */
-    const char *error_message;
-
-    void *memory; /* owned; set by lookups, cache_value_done frees it */
 };
 
 /* What an administrator should hear of. Called from cache_open and from the writer thread, with
@@ -121,10 +87,10 @@ must_check bool cache_find_content(struct cache *results, uint64_t store,
                                    const struct identity *identity,
                                    struct cache_digest *ret_content);
 
-/* The answer to a task about a content: true where it is known, and then *ret_value wants
- * cache_value_done(). */
+/* The answer to a task about a content: true where it is known; *ret_answer is ended by
+ * answer_done(). Its tensors have no names. */
 must_check bool cache_find_answer(struct cache *results, const struct cache_digest *content,
-                                  const struct cache_digest *task, struct cache_value *ret_value);
+                                  const struct cache_digest *task, struct answer *ret_answer);
 
 /* Remembers what an identity stands for. `trusted` is false where the object was changed so shortly
  * before it was read that another change may have left its identity as it is: then nothing is
@@ -132,11 +98,11 @@ must_check bool cache_find_answer(struct cache *results, const struct cache_dige
 void cache_put_content(struct cache *results, uint64_t store, const struct identity *identity,
                        const struct cache_digest *content, bool trusted);
 
-/* Remembers an answer. A value that is not to be kept (too large, a failure of another code, more
+/* Remembers an answer. One that is not to be kept (too large, a failure of another code, more
  * classes than fit) is left out: -EINVAL, -E2BIG. -EBUSY where the queue is full, -ENOMEM. None of
  * these is of any harm to the caller. */
 int cache_put_answer(struct cache *results, const struct cache_digest *content,
-                     const struct cache_digest *task, const struct cache_value *value);
+                     const struct cache_digest *task, const struct answer *answer);
 
 /* Waits until all that was put before is committed, or dropped. */
 void cache_flush(struct cache *results);
@@ -166,7 +132,5 @@ struct cache_status {
 
 /* Counts of entries are of the last commit, all else since cache_open. */
 void cache_status(struct cache *results, struct cache_status *ret_status);
-
-void cache_value_done(struct cache_value *value);
 
 #endif

@@ -42,15 +42,15 @@ static int grow(void **array, size_t *capacity, size_t count, size_t size)
 
 static int take_classes(struct client_result *held, const struct situ_label_table *table)
 {
-    const struct result *wire = &held->wire;
+    const struct answer *answer = &held->wire.answer;
     void *memory = held->classes;
-    int r = grow(&memory, &held->class_capacity, wire->class_count, sizeof *held->classes);
+    int r = grow(&memory, &held->class_capacity, answer->class_count, sizeof *held->classes);
     held->classes = memory;
     if (r) {
         return r;
     }
-    for (size_t i = 0; i < wire->class_count; i++) {
-        const struct result_class *class = &wire->classes[i];
+    for (size_t i = 0; i < answer->class_count; i++) {
+        const struct answer_class *class = &answer_class_list(answer)[i];
         const char *label = class->label;
         if (!label && table && class->index < table->count) {
             label = table->labels[class->index];
@@ -58,24 +58,24 @@ static int take_classes(struct client_result *held, const struct situ_label_tabl
         held->classes[i] = (struct situ_class){
             .index = class->index, .score = class->score, .label = label ? label : ""};
     }
-    if (wire->class_count > 0) {
+    if (answer->class_count > 0) {
         held->result.classes = held->classes;
-        held->result.class_count = wire->class_count;
+        held->result.class_count = answer->class_count;
     }
     return 0;
 }
 
 static int take_outputs(struct client_result *held)
 {
-    const struct result *wire = &held->wire;
+    const struct answer *answer = &held->wire.answer;
     void *memory = held->outputs;
-    int r = grow(&memory, &held->output_capacity, wire->output_count, sizeof *held->outputs);
+    int r = grow(&memory, &held->output_capacity, answer->tensor_count, sizeof *held->outputs);
     held->outputs = memory;
     if (r) {
         return r;
     }
-    for (size_t i = 0; i < wire->output_count; i++) {
-        const struct tensor *output = &wire->outputs[i];
+    for (size_t i = 0; i < answer->tensor_count; i++) {
+        const struct tensor *output = &answer->tensors[i];
         size_t count = 0;
         if (tensor_shape_count(&output->shape, &count) < 0) {
             count = 0; /* cannot be: the reader of results compared it with the data */
@@ -89,7 +89,7 @@ static int take_outputs(struct client_result *held)
                                                 .count = count};
     }
     held->result.outputs = held->outputs;
-    held->result.output_count = wire->output_count;
+    held->result.output_count = answer->tensor_count;
     return 0;
 }
 
@@ -149,6 +149,26 @@ static int take_gone(struct client_result *held, struct situ_error *error)
     return put_name(held, name ? name : "") ? client_fail_memory(error) : 0;
 }
 
+static int take_answer(struct client_result *held, const struct situ_label_table *table)
+{
+    const struct answer *answer = &held->wire.answer;
+    struct situ_result *result = &held->result;
+    if (answer->kind == &answer_classes) {
+        return take_classes(held, table);
+    }
+    if (answer->kind == &answer_tensors) {
+        return take_outputs(held);
+    }
+    if (answer->kind == &answer_embedding) {
+        result->embedding = answer->embedding;
+        result->embedding_size = answer->embedding_size;
+    } else if (answer->kind == &answer_failure) {
+        result->code = answer->error_code == ERROR_NONE ? SITU_INTERNAL : (int)answer->error_code;
+        result->message = answer->error_message ? answer->error_message : "";
+    }
+    return 0;
+}
+
 int client_result_take(struct client_result *held, struct json *root,
                        const struct situ_label_table *table, struct situ_error *error)
 {
@@ -164,22 +184,7 @@ int client_result_take(struct client_result *held, struct json *root,
     }
     held->wire_set = true;
     const struct result *wire = &held->wire;
-    switch (wire->kind) {
-    case RESULT_ERROR:
-        held->result.code = wire->error_code == ERROR_NONE ? SITU_INTERNAL : (int)wire->error_code;
-        held->result.message = wire->error_message ? wire->error_message : "";
-        break;
-    case RESULT_CLASSES:
-        r = take_classes(held, table);
-        break;
-    case RESULT_EMBEDDING:
-        held->result.embedding = wire->embedding;
-        held->result.embedding_size = wire->embedding_size;
-        break;
-    case RESULT_OUTPUTS:
-        r = take_outputs(held);
-        break;
-    }
+    r = take_answer(held, table);
     if (r == 0) {
         r = put_name(held, wire->object ? wire->object : "");
     }
@@ -225,9 +230,10 @@ static void write_gone(struct buffer *out, const char *object)
 
 static int write_result(struct buffer *out, const struct situ_result *from, const char *object)
 {
-    cleanup_free struct result_class *classes = NULL;
+    cleanup_free struct answer_class *classes = NULL;
     cleanup_free struct tensor *outputs = NULL;
-    struct result wire = {.object = object[0] ? object : NULL, .kind = RESULT_CLASSES};
+    struct result wire = {.object = object[0] ? object : NULL};
+    struct answer *answer = &wire.answer;
 
     if (from->gone) {
         write_gone(out, object);
@@ -240,7 +246,7 @@ static int write_result(struct buffer *out, const struct situ_result *from, cons
     }
     for (size_t i = 0; i < from->class_count; i++) {
         const struct situ_class *class = &from->classes[i];
-        classes[i] = (struct result_class){.index = class->index,
+        classes[i] = (struct answer_class){.index = class->index,
                                            .score = class->score,
                                            .label = class->label[0] ? class->label : NULL};
     }
@@ -255,22 +261,24 @@ static int write_result(struct buffer *out, const struct situ_result *from, cons
             outputs[i].shape.dims[d] = tensor->dims[d];
         }
     }
-    wire.classes = classes;
-    wire.class_count = from->class_count;
     if (from->code != SITU_OK) {
-        wire.kind = RESULT_ERROR;
-        wire.error_code = (enum error_code)from->code;
-        wire.error_message = from->message;
+        answer->kind = &answer_failure;
+        answer->error_code = (enum error_code)from->code;
+        answer->error_message = from->message;
     } else if (from->embedding) {
-        wire.kind = RESULT_EMBEDDING;
-        wire.embedding = from->embedding;
-        wire.embedding_size = from->embedding_size;
+        answer->kind = &answer_embedding;
+        answer->embedding = from->embedding;
+        answer->embedding_size = from->embedding_size;
     } else if (from->outputs) {
-        wire.kind = RESULT_OUTPUTS;
-        wire.outputs = outputs;
-        wire.output_count = from->output_count;
+        answer->kind = &answer_tensors;
+        answer->tensors = outputs;
+        answer->tensor_count = from->output_count;
+    } else {
+        answer->kind = &answer_classes;
+        answer->classes = classes;
+        answer->class_count = from->class_count;
     }
-    result_write_json(out, &wire);
+    result_write_json(out, &wire, NULL);
     return 0;
 }
 

@@ -63,6 +63,13 @@ static uint64_t float_bits(enum datatype datatype, double value)
     return single_bits;
 }
 
+static void put_bits(enum datatype datatype, uint64_t bits, unsigned char *out)
+{
+    for (size_t i = 0; i < datatype_size(datatype); i++) {
+        out[i] = (unsigned char)(bits >> (8 * i));
+    }
+}
+
 bool tensor_json_read(enum datatype datatype, const struct json *value, void *out)
 {
     enum json_type type = json_type_of(value);
@@ -88,11 +95,17 @@ bool tensor_json_read(enum datatype datatype, const struct json *value, void *ou
         }
         bits = (uint64_t)integer;
     }
-    unsigned char *bytes = out;
-    for (size_t i = 0; i < datatype_size(datatype); i++) {
-        bytes[i] = (unsigned char)(bits >> (8 * i));
-    }
+    put_bits(datatype, bits, out);
     return true;
+}
+
+bool tensor_json_read_back(enum datatype datatype, const struct json *value, void *out)
+{
+    if (value && is_float(datatype) && json_type_of(value) == JSON_TYPE_NULL) {
+        put_bits(datatype, float_bits(datatype, (double)NAN), out);
+        return true;
+    }
+    return tensor_json_read(datatype, value, out);
 }
 
 static uint64_t read_bits(const unsigned char *bytes, size_t size)

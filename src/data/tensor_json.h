@@ -17,6 +17,10 @@
  * where it is none: of another type, not an integer, out of range. BOOL takes 0 and 1, too. */
 bool tensor_json_read(enum datatype datatype, const struct json *value, void *out);
 
+/* The same of a value that tensor_json_write() wrote: null is a float that was not finite, and
+ * reads as NaN. */
+bool tensor_json_read_back(enum datatype datatype, const struct json *value, void *out);
+
 /* Appends `count` elements as a flat array. Floats read back the same; FP16 is the number it is;
  * NaN and infinities become null; BOOL is true and false. */
 void tensor_json_write(struct buffer *out, enum datatype datatype, const void *data, size_t count);

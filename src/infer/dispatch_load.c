@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "infer/answer_maker.h"
 #include "infer/dispatch_state.h"
-#include "infer/postprocess.h"
 #include "infer/spawner.h"
 
 #define RETRY_LOAD_NS (5 * NS_PER_S)
@@ -55,7 +55,7 @@ static int keep_facts(struct model *model, const struct worker_facts *facts, str
     if (worker_facts_copy(facts, &runtime->facts) < 0) {
         return error_memory(error, NULL);
     }
-    runtime->primary_output = postprocess_primary_output(model->spec, &runtime->facts);
+    runtime->primary_output = answer_primary_output(model->spec, &runtime->facts);
     runtime->facts_known = true;
     return 0;
 }
@@ -156,7 +156,7 @@ static int start_fit_worker(struct dispatch *dispatch, const struct model *model
     if (r < 0) {
         return r;
     }
-    r = postprocess_check(model->spec, worker_process_facts(worker), error);
+    r = answer_check(model->spec, worker_process_facts(worker), error);
     if (r < 0) {
         worker_process_free(worker);
         return r;

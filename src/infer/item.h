@@ -14,6 +14,7 @@
 #include "base/budget.h"
 #include "base/error.h"
 #include "cache/cache.h"
+#include "data/answer.h"
 #include "data/tensor.h"
 #include "data/tensor_set.h"
 #include "infer/models.h"
@@ -57,16 +58,16 @@ struct infer_item {
     struct identity identity; /* from the outcome on: of what was read, or found */
 
     /* The outcome: error.code is the reason, or ERROR_NONE, and then there are outputs, an answer,
-     * or both. An answer is what the model's task makes of its primary output: the best classes, or
-     * the embedding; it is made where the request names no outputs. It may hold fewer classes
+     * or both. An answer is what the model's task makes of its outputs; it is made where the
+     * request names none. It may hold fewer classes
      * than the request wants (answer_suffices); then there are outputs. */
     struct error error;
     const struct tensor *outputs; /* with their data in `output_memory`, or in the answer's */
     uint32_t output_count;
-    void *output_memory;       /* owned */
-    size_t output_bytes;       /* what it counts for in the request's */
-    size_t budget_bytes;       /* and in the budget of all answers */
-    struct cache_value answer; /* owned; kind 0: none */
+    void *output_memory;  /* owned */
+    size_t output_bytes;  /* what it counts for in the request's */
+    size_t budget_bytes;  /* and in the budget of all answers */
+    struct answer answer; /* owned */
     uint64_t read_bytes;
     int64_t began_ns; /* in a lane; 0: it never was */
     int64_t input_ns; /* reading and preprocessing */

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "data/tensor_bytes.h"
-#include "infer/answer.h"
+#include "infer/answer_maker.h"
 #include "infer/cgroup.h"
 #include "wire/npy.h"
 
@@ -315,7 +315,7 @@ static int take_in(const struct lane_context *context, struct infer_item *item,
 static void make_answer(struct infer_item *item)
 {
     bool wanted = tensor_set_is_empty(&item->request->outputs) &&
-                  (item->keep || item->request->top <= CACHE_CLASSES_MAX);
+                  (item->keep || item->request->top <= ANSWER_CLASSES_KEPT);
     if (wanted && item->error.code == ERROR_NONE) {
         answer_make(item);
     }
@@ -389,8 +389,7 @@ void infer_item_reset(struct infer_item *item)
     item->output_memory = NULL;
     item->outputs = NULL;
     item->output_count = 0;
-    cache_value_done(&item->answer);
-    item->answer = (struct cache_value){0};
+    answer_done(&item->answer);
     item->read_bytes = 0;
     item->began_ns = item->input_ns = item->run_ns = 0;
     item->cached = item->keep = false;

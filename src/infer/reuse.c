@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "infer/answer.h"
+#include "infer/answer_maker.h"
 #include "wire/pipeline_json.h"
 
 /* Of our own code between a content's bytes and its answer: decoding, resampling, normalising,
@@ -120,45 +120,42 @@ bool reuse_covers(const struct reuse *cache, const struct infer_item *item)
            find_store(cache, item->store);
 }
 
-/* ---- from values to outcomes ---- */
+/* ---- from answers to outcomes ---- */
 
-/* Makes a value the item's outcome and takes its memory. False where it is not all that the request
- * wants. */
-static bool accept(struct infer_item *item, struct cache_value *value)
+/* Makes an answer the item's outcome and takes its memory. False where it is not all that the
+ * request wants. */
+static bool accept(struct infer_item *item, struct answer *answer)
 {
     const struct infer_request *request = item->request;
-    enum model_task task = request->model->spec->task;
     item->error = (struct error){0};
-    if (value->kind == CACHE_FAILURE) {
-        (void)error_set(&item->error, value->error_code, "%s", value->error_message);
-        cache_value_done(value);
+    if (answer->kind == &answer_failure) {
+        (void)error_set(&item->error, answer->error_code, "%s", answer->error_message);
+        answer_done(answer);
         return true;
     }
-    bool enough = value->kind == CACHE_TENSORS;
-    if (tensor_set_is_empty(&request->outputs)) {
-        enough = task == MODEL_IMAGE_CLASSIFICATION
-                     ? value->kind == CACHE_CLASSES && answer_suffices(value, request->top)
-                     : value->kind == CACHE_EMBEDDING;
+    bool whole = tensor_set_is_empty(&request->outputs);
+    const struct answer_kind *wanted =
+        whole ? answer_kinds[request->model->spec->task] : &answer_tensors;
+    if (answer->kind != wanted || !answer_suffices(answer, request->top)) {
+        return false;
     }
-    if (enough) {
-        item->answer = *value;
-        item->outputs = value->tensors;
-        item->output_count = (uint32_t)value->tensor_count;
-    }
-    return enough;
+    item->answer = *answer;
+    item->outputs = answer->tensors;
+    item->output_count = (uint32_t)answer->tensor_count;
+    return true;
 }
 
 static bool find_answer(struct reuse *cache, struct infer_item *item,
                         const struct cache_digest *content)
 {
     struct cache_digest task;
-    struct cache_value value;
+    struct answer answer;
     if (task_of(cache, item, &task) < 0 ||
-        !cache_find_answer(cache->results, content, &task, &value)) {
+        !cache_find_answer(cache->results, content, &task, &answer)) {
         return false;
     }
-    if (!accept(item, &value)) {
-        cache_value_done(&value);
+    if (!accept(item, &answer)) {
+        answer_done(&answer);
         return false;
     }
     item->cached = true;
@@ -190,7 +187,7 @@ bool reuse_find_content(struct reuse *cache, struct infer_item *item, const void
     return find_answer(cache, item, &item->content);
 }
 
-/* ---- from outcomes to values ---- */
+/* ---- from outcomes to answers ---- */
 
 /* Are there all outputs that were asked for? */
 static bool has_outputs(const struct infer_item *item)
@@ -209,20 +206,22 @@ void reuse_keep(struct reuse *cache, struct infer_item *item)
     }
     item->keep = false;
     struct cache_digest task;
-    struct cache_value made = {.kind = CACHE_FAILURE,
+    const struct answer *answer = &item->answer;
+    struct answer made;
+    if (item->error.code != ERROR_NONE) {
+        made = (struct answer){.kind = &answer_failure,
                                .error_code = item->error.code,
                                .error_message = item->error.message};
-    const struct cache_value *value = &made;
-    if (item->error.code == ERROR_NONE && tensor_set_is_empty(&item->request->outputs)) {
-        value = &item->answer;
-    } else if (item->error.code == ERROR_NONE) {
-        made = (struct cache_value){
-            .kind = CACHE_TENSORS, .tensors = item->outputs, .tensor_count = item->output_count};
-        value = has_outputs(item) ? &made : NULL;
+        answer = &made;
+    } else if (!tensor_set_is_empty(&item->request->outputs)) {
+        made = (struct answer){.kind = has_outputs(item) ? &answer_tensors : NULL,
+                               .tensors = item->outputs,
+                               .tensor_count = item->output_count};
+        answer = &made;
     }
-    if (value && value->kind != 0 && task_of(cache, item, &task) == 0) {
+    if (answer->kind && task_of(cache, item, &task) == 0) {
         /* One that is too large or comes at a bad time is not kept: counted there. */
-        (void)cache_put_answer(cache->results, &item->content, &task, value);
+        (void)cache_put_answer(cache->results, &item->content, &task, answer);
     }
 }
 

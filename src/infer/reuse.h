@@ -5,8 +5,8 @@
  * object. Any thread. A cache of NULL is one that is switched off: nothing is found or kept.
  *
  * Objects of stores under image models take part, unless the request says no. What is kept:
- *   - where an answer is wanted (no output mask): the best classes, or the embedding as answered;
- *   - where outputs are wanted: these, as the model gave them, up to CACHE_VALUE_BYTES_MAX;
+ *   - where an answer is wanted (no output mask): that answer, of classes the best ones;
+ *   - where outputs are wanted: these, as the model gave them, up to ANSWER_BYTES_KEPT;
  *   - that the content cannot be decoded, or makes no input for the model.
  * The task digest tells these apart, and covers whatever else an answer depends on.
  */

@@ -16,6 +16,8 @@
 #include "base/limits.h"
 #include "wire/pipeline.h"
 
+/* A task is the place of its kind of answers in answer_kinds (data/answer.h). These are the ones
+ * that the code knows by name; what they differ in is in the tables of the kinds. */
 enum model_task {
     MODEL_IMAGE_CLASSIFICATION,
     MODEL_FEATURE_EXTRACTION,

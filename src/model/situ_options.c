@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "data/answer.h"
 #include "model/parse.h"
 
 static const char *const known_fields[] = {
@@ -42,8 +43,8 @@ static int read_task(const struct fields *situ, int *option, struct error *error
     if (found <= 0) {
         return found;
     }
-    for (int task = MODEL_IMAGE_CLASSIFICATION; task <= MODEL_TENSOR; task++) {
-        if (strcmp(word, model_task_name((enum model_task)task)) == 0) {
+    for (int task = 0; answer_kinds[task]; task++) {
+        if (answer_kinds[task]->task && strcmp(word, answer_kinds[task]->task) == 0) {
             *option = task;
             return 0;
         }

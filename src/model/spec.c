@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/answer.h"
 #include "model/parse.h"
 
 int spec_set_text(char **field, const char *text, struct error *error)
@@ -119,15 +120,7 @@ void model_digest_hex(const uint8_t digest[MODEL_DIGEST_SIZE], char ret_hex[MODE
 
 const char *model_task_name(enum model_task task)
 {
-    switch (task) {
-    case MODEL_IMAGE_CLASSIFICATION:
-        return "image-classification";
-    case MODEL_FEATURE_EXTRACTION:
-        return "feature-extraction";
-    case MODEL_TENSOR:
-        return "tensor";
-    }
-    return "unknown";
+    return answer_kinds[task]->task;
 }
 
 int model_name_check(const char *name, struct error *error)

@@ -117,25 +117,26 @@ static int take_vector(struct build *build, const char *key, const struct result
 {
     struct feed *feed = &build->feed;
     struct error fault = {.code = ERROR_NONE};
-    if (result->kind != RESULT_EMBEDDING) {
+    if (result->answer.kind != &answer_embedding) {
         return error_set(error, ERROR_UNFIT, "model '%s' gives no embeddings: '%.200s' has none",
                          build->spec.model, result->object);
     }
     if (!feed->batch) {
-        uint32_t dimension =
-            result->embedding_size <= UINT32_MAX ? (uint32_t)result->embedding_size : UINT32_MAX;
+        uint32_t dimension = result->answer.embedding_size <= UINT32_MAX
+                                 ? (uint32_t)result->answer.embedding_size
+                                 : UINT32_MAX;
         int r = build_make(build, dimension, error);
         if (r < 0) {
             return r;
         }
     }
     uint32_t dimension = index_shape(build->index).dimension;
-    if (result->embedding_size != dimension) {
+    if (result->answer.embedding_size != dimension) {
         return error_set(error, ERROR_UNFIT,
                          "the embedding of '%.200s' has %zu values, those before it have %u",
-                         result->object, result->embedding_size, dimension);
+                         result->object, result->answer.embedding_size, dimension);
     }
-    int r = index_batch_put(feed->batch, key, result->embedding, &fault);
+    int r = index_batch_put(feed->batch, key, result->answer.embedding, &fault);
     if (r < 0 && fault.code == ERROR_UNFIT) {
         return index_batch_remove(feed->batch, key, error); /* values that are no numbers */
     }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "infer/answer.h"
+#include "infer/answer_maker.h"
 #include "infer/reuse.h"
 #include "service/service.h"
 

@@ -130,8 +130,8 @@ static int run(struct service *service, struct waiter *waiter,
 static int take_vector(const struct waiter *waiter, float **ret_vector, uint32_t *ret_dimension,
                        struct error *error)
 {
-    const struct cache_value *answer = &waiter->item.answer;
-    if (answer->kind != CACHE_EMBEDDING || answer->embedding_size > INDEX_DIMENSION_MAX) {
+    const struct answer *answer = &waiter->item.answer;
+    if (answer->kind != &answer_embedding || answer->embedding_size > INDEX_DIMENSION_MAX) {
         return error_set(error, ERROR_UNFIT, "the model gave no embedding that an index takes");
     }
     float *vector = calloc(answer->embedding_size + 1, sizeof *vector);

@@ -173,7 +173,7 @@ static int unfit(const struct search *search, size_t dimension, const char *of, 
 static int take_embedding(struct search *search, size_t i, struct error *error)
 {
     const struct infer_item *item = &search->items[i];
-    const struct cache_value *answer = &item->answer;
+    const struct answer *answer = &item->answer;
     if (item->error.code != ERROR_NONE && search->request.list) {
         return error_set(error, item->error.code, "'%.300s': %s",
                          search_request_object(&search->request, search->queries[i]),
@@ -183,7 +183,7 @@ static int take_embedding(struct search *search, size_t i, struct error *error)
         *error = item->error;
         return error_code_errno(error->code);
     }
-    if (answer->kind != CACHE_EMBEDDING) {
+    if (answer->kind != &answer_embedding) {
         return error_set(error, ERROR_UNFIT, "model '%s' gave no embedding", search->model->name);
     }
     if (answer->embedding_size != search->shape.dimension) {

@@ -41,15 +41,15 @@ static int write_row(struct export *export, const char *key)
 {
     buffer_clear(&export->name);
     retrieval_use_name(export->use, key, &export->name);
-    struct result line = {.object = buffer_text(&export->name),
-                          .kind = RESULT_EMBEDDING,
-                          .embedding = export->row,
-                          .embedding_size = export->dimension,
-                          .embedding_base64 = true};
+    static const struct answer_form form = {.base64 = true};
+    const struct result line = {.object = buffer_text(&export->name),
+                                .answer = {.kind = &answer_embedding,
+                                           .embedding = export->row,
+                                           .embedding_size = export->dimension}};
     if (!line.object) {
         return -ENOMEM;
     }
-    result_write_json(&export->lines, &line);
+    result_write_json(&export->lines, &line, &form);
     buffer_append_char(&export->lines, '\n');
     export->objects++;
     return export->lines.size >= SEND_BYTES ? line_stream_send(export->stream, &export->lines) : 0;
@@ -286,15 +286,15 @@ static int put_line(struct retrieval_import *rows, const char *line, size_t size
     if (r < 0) {
         return r;
     }
-    if (!result.object || result.kind != RESULT_EMBEDDING) {
+    if (!result.object || result.answer.kind != &answer_embedding) {
         r = error_set(error, ERROR_MALFORMED,
                       "{\"object\":\"...\",\"embedding\":...} is wanted on a line");
-    } else if (result.embedding_size > INDEX_DIMENSION_MAX) {
+    } else if (result.answer.embedding_size > INDEX_DIMENSION_MAX) {
         r = error_set(error, ERROR_MALFORMED, "a vector has at most %u values",
                       INDEX_DIMENSION_MAX);
     } else {
-        r = retrieval_import_put(rows, result.object, result.embedding,
-                                 (uint32_t)result.embedding_size, error);
+        r = retrieval_import_put(rows, result.object, result.answer.embedding,
+                                 (uint32_t)result.answer.embedding_size, error);
     }
     result_done(&result);
     return r;

@@ -12,8 +12,8 @@
 #include "api/v2/v2.h"
 #include "base/clock.h"
 #include "data/tensor_bytes.h"
-#include "infer/answer.h"
-#include "infer/postprocess.h"
+#include "infer/answer_makers/classes.h"
+#include "infer/row.h"
 #include "wire/v2_request.h"
 #include "wire/v2_response.h"
 
@@ -210,30 +210,39 @@ struct classification {
 /* An answer stands for the one row of the primary output. */
 static bool has_answer(const struct infer_item *item)
 {
-    return tensor_set_is_empty(&item->request->outputs) && item->answer.kind == CACHE_CLASSES;
+    return tensor_set_is_empty(&item->request->outputs) && item->answer.kind == &answer_classes;
 }
 
 static int row_classes(const struct classification *c, const struct infer_item *item, size_t row,
-                       struct result_class *ret_classes, size_t *ret_count, struct error *error)
+                       struct answer_class *ret_classes, size_t *ret_count, struct error *error)
 {
     if (has_answer(item) && row == 0) {
-        *ret_count = answer_classes(&item->answer, c->top, ret_classes);
+        const struct answer *answer = &item->answer;
+        *ret_count = c->top < answer->class_count ? c->top : answer->class_count;
+        memcpy(ret_classes, answer_class_list(answer), *ret_count * sizeof *ret_classes);
         return 0;
     }
     const struct tensor *output = find_output(item, c->output);
-    float *values = NULL;
-    size_t count = 0;
     if (!output || !c->sample || !same_form(output, c->sample)) {
         return differs(c->name, error);
     }
+    struct tensor named = *output; /* out of the result cache it has no name */
+    named.name = c->name;
+    cleanup_free float *values = NULL;
+    size_t count = 0;
     bool image = item->kind != ITEM_TENSORS && c->output == c->model->runtime.primary_output;
-    int r = image ? postprocess_image_row(c->model, output, &values, &count, error)
-                  : postprocess_row(output, row, &values, &count, error);
+    bool classes = c->model->spec->task == MODEL_IMAGE_CLASSIFICATION;
+    int r = 0;
+    if (image && classes) {
+        r = classes_read_image(c->model, &named, &values, &count, error);
+    } else if (image) {
+        r = row_read_image(&named, &values, &count, error);
+    } else {
+        r = row_read(&named, row, &values, &count, error);
+    }
     if (r == 0) {
-        bool softmax = c->model->spec->task == MODEL_IMAGE_CLASSIFICATION &&
-                       postprocess_wants_softmax(c->model, c->output);
-        postprocess_classes(values, count, softmax, c->top, ret_classes, ret_count);
-        free(values);
+        bool softmax = classes && classes_need_softmax(c->model, c->output);
+        classes_best(values, count, softmax, c->top, ret_classes, ret_count);
     }
     return r;
 }
@@ -256,7 +265,7 @@ static void end_string(struct buffer *text, size_t start)
 static int classify_row(const struct classification *c, const struct infer_item *item, size_t row,
                         struct error *error)
 {
-    struct result_class classes[LIMIT_TOP];
+    struct answer_class classes[LIMIT_TOP];
     const struct model_spec *spec = c->model->spec;
     size_t used = 0;
     int r = row_classes(c, item, row, classes, &used, error);
@@ -294,7 +303,7 @@ static int measure(const struct v2_call *v2, const struct wanted *wanted, const 
     const struct tensor_shape *shape = &sample->shape;
     size_t count = 0;
     bool known = tensor_shape_count(shape, &count) == 0 && count > 0;
-    *ret_rows = known ? postprocess_rows(shape) : 1;
+    *ret_rows = known ? row_count(shape) : 1;
     *ret_classes = known ? count / *ret_rows : 0;
     return 0;
 }
@@ -434,7 +443,7 @@ static const char *element_name(const struct v2_call *v2, size_t index)
     return v2->stored ? v2->body->inputs[0].elements[index].data : NULL;
 }
 
-static void answer_failure(struct call *call, size_t index)
+static void respond_failure(struct call *call, size_t index)
 {
     const struct v2_call *v2 = call->state;
     const struct infer_item *item = &v2->items[index];
@@ -470,7 +479,7 @@ static void all_done(struct call *call)
         }
     }
     if (failed == count || (failed > 0 && !v2->body->partial)) {
-        answer_failure(call, errors[0].index);
+        respond_failure(call, errors[0].index);
     } else {
         answer(call, errors, failed);
     }
@@ -529,7 +538,7 @@ static void prefer_answer(const struct call *call, struct v2_call *v2)
     const struct wanted *only = &v2->wanted[0];
     if (v2->wanted_count == 1 && call->model->spec->task == MODEL_IMAGE_CLASSIFICATION &&
         only->output == call->model->runtime.primary_output && only->classification > 0 &&
-        only->classification <= CACHE_CLASSES_MAX) {
+        only->classification <= ANSWER_CLASSES_KEPT) {
         v2->request.outputs = (struct tensor_set){{0}};
         v2->request.top = only->classification;
     }
@@ -677,7 +686,7 @@ static void submit(struct call *call, struct v2_call *v2)
         if (items[i].error.code == ERROR_NONE) {
             good++;
         } else if (!v2->body->partial) {
-            answer_failure(call, i);
+            respond_failure(call, i);
             call_unref(call);
             return;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fuzz target: result lines as a client reads them. What is read is written and read again, and
- * must then be written the same.
+ * must then be written the same; embeddings by turns as numbers and in base64.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    const struct answer_form form = {.base64 = size % 2 == 1};
     struct result result;
     struct result again;
     struct error error = {.code = ERROR_NONE};
@@ -24,12 +25,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     cleanup_buffer struct buffer first = BUFFER_INIT;
     cleanup_buffer struct buffer second = BUFFER_INIT;
-    result_write_json(&first, &result);
+    result_write_json(&first, &result, &form);
     result_done(&result);
     if (result_parse(first.data, first.size, &again, &error) < 0) {
         abort();
     }
-    result_write_json(&second, &again);
+    result_write_json(&second, &again, &form);
     result_done(&again);
     if (first.size != second.size || memcmp(first.data, second.data, first.size) != 0) {
         abort();

@@ -92,7 +92,7 @@ static void make_embedding(uint64_t number, struct fixture_value *made)
     for (size_t i = 0; i < 700; i++) {
         made->embedding[i] = (float)(number * 31 + i) / 1024.0F;
     }
-    made->value.kind = CACHE_EMBEDDING;
+    made->value.kind = &answer_embedding;
     made->value.embedding = made->embedding;
     made->value.embedding_size = 700;
 }
@@ -107,7 +107,7 @@ static void make_tensor(uint64_t number, struct fixture_value *made)
                                    .shape = {.rank = 2, .dims = {100, 100}},
                                    .data = made->bytes,
                                    .size_bytes = sizeof made->bytes};
-    made->value.kind = CACHE_TENSORS;
+    made->value.kind = &answer_tensors;
     made->value.tensors = &made->tensor;
     made->value.tensor_count = 1;
 }
@@ -122,15 +122,15 @@ void fixture_value_make(uint64_t number, struct fixture_value *ret_value)
     } else if (number % 17 == 16) {
         (void)snprintf(ret_value->message, sizeof ret_value->message, "not an image: %llu",
                        (unsigned long long)number);
-        ret_value->value.kind = CACHE_FAILURE;
+        ret_value->value.kind = &answer_failure;
         ret_value->value.error_code = ERROR_UNDECODABLE;
         ret_value->value.error_message = ret_value->message;
     } else {
-        ret_value->value.kind = CACHE_CLASSES;
+        ret_value->value.kind = &answer_classes;
         ret_value->value.class_count = 16;
         for (uint32_t i = 0; i < 16; i++) {
-            ret_value->value.classes[i].index = (uint32_t)number * 16 + i;
-            ret_value->value.classes[i].probability = 1.0F / (float)(number + i + 1);
+            ret_value->value.few[i].index = (uint32_t)number * 16 + i;
+            ret_value->value.few[i].score = 1.0F / (float)(number + i + 1);
         }
     }
 }
@@ -146,18 +146,19 @@ void fixture_put(struct cache *results, uint64_t number)
     (void)cache_put_answer(results, &content, &task, &made.value);
 }
 
-static bool same(const struct cache_value *a, const struct cache_value *b)
+static bool same(const struct answer *a, const struct answer *b)
 {
     if (a->kind != b->kind || a->class_count != b->class_count ||
         a->embedding_size != b->embedding_size || a->tensor_count != b->tensor_count) {
         return false;
     }
-    switch (a->kind) {
-    case CACHE_CLASSES:
-        return memcmp(a->classes, b->classes, a->class_count * sizeof a->classes[0]) == 0;
-    case CACHE_EMBEDDING:
+    if (a->kind == &answer_classes) {
+        return memcmp(a->few, b->few, a->class_count * sizeof a->few[0]) == 0;
+    }
+    if (a->kind == &answer_embedding) {
         return memcmp(a->embedding, b->embedding, a->embedding_size * sizeof(float)) == 0;
-    case CACHE_TENSORS:
+    }
+    if (a->kind == &answer_tensors) {
         return a->tensors[0].index == b->tensors[0].index &&
                a->tensors[0].datatype == b->tensors[0].datatype &&
                a->tensors[0].shape.rank == b->tensors[0].shape.rank &&
@@ -165,16 +166,14 @@ static bool same(const struct cache_value *a, const struct cache_value *b)
                a->tensors[0].shape.dims[1] == b->tensors[0].shape.dims[1] &&
                a->tensors[0].size_bytes == b->tensors[0].size_bytes &&
                memcmp(a->tensors[0].data, b->tensors[0].data, a->tensors[0].size_bytes) == 0;
-    case CACHE_FAILURE:
-        return a->error_code == b->error_code && strcmp(a->error_message, b->error_message) == 0;
     }
-    return false;
+    return a->error_code == b->error_code && strcmp(a->error_message, b->error_message) == 0;
 }
 
 int fixture_look(struct cache *results, uint64_t number)
 {
     struct fixture_value wanted;
-    struct cache_value found;
+    struct answer found;
     struct identity identity = fixture_identity(number);
     struct cache_digest right = fixture_content(number);
     struct cache_digest content;
@@ -188,6 +187,6 @@ int fixture_look(struct cache *results, uint64_t number)
     }
     fixture_value_make(number, &wanted);
     bool good = same(&found, &wanted.value);
-    cache_value_done(&found);
+    answer_done(&found);
     return good ? known : -1;
 }

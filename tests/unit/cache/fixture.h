@@ -32,7 +32,7 @@ struct cache_digest fixture_task(void);
 /* Classes for most, an embedding of 700 values for every 16th, a failure for every 17th, a tensor
  * of 40,000 bytes for every 100th. */
 struct fixture_value {
-    struct cache_value value;
+    struct answer value;
     float embedding[700];
     uint8_t bytes[40000];
     struct tensor tensor;

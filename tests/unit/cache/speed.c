@@ -66,10 +66,10 @@ static void look_up(struct cache *results, uint64_t entries)
     start_ns = clock_now_ns();
     for (uint64_t i = 0; i < LOOKUPS; i++) {
         struct cache_digest content = digest_of(i * 7919 % entries);
-        struct cache_value value;
-        if (cache_find_answer(results, &content, &task, &value)) {
+        struct answer answer;
+        if (cache_find_answer(results, &content, &task, &answer)) {
             hits++;
-            cache_value_done(&value);
+            answer_done(&answer);
         }
     }
     printf("lookup: content %.2f us, answer %.2f us; %.1f %% hits\n", content_us,

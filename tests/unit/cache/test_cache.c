@@ -103,11 +103,11 @@ static void another_task_is_another_answer(void **state)
     static const uint8_t model[32] = {9};
     struct cache_digest task;
     struct cache_digest content = fixture_content(1);
-    struct cache_value value;
+    struct answer answer;
     fixture_put(results, 1);
     cache_flush(results);
     assert_int_equal(cache_task_digest(model, "top", 3, &task), 0);
-    assert_false(cache_find_answer(results, &content, &task, &value));
+    assert_false(cache_find_answer(results, &content, &task, &answer));
     cache_close(results);
 }
 

@@ -15,12 +15,12 @@
 #include <cmocka.h>
 
 #include "../golden.h"
-#include "cache/value.h"
+#include "cache/content.h"
 
-static void check(const char *name, const struct cache_value *value)
+static void check(const char *name, const struct answer *answer)
 {
     cleanup_buffer struct buffer out = BUFFER_INIT;
-    assert_int_equal(value_encode(&out, value), 0);
+    assert_int_equal(answer_encode(&out, answer), 0);
     golden_check_bytes(name, out.data, out.size);
 }
 
@@ -34,28 +34,28 @@ static void answers_keep_their_bytes(void **state)
         {"scores", 0, DATATYPE_FP32, {.rank = 2, .dims = {1, 2}}, scores, sizeof scores},
         {"labels", 2, DATATYPE_INT64, {.rank = 1, .dims = {2}}, labels, sizeof labels},
     };
-    check("cache-classes.hex", &(struct cache_value){.kind = CACHE_CLASSES,
-                                                     .classes = {{285, 0.5f}, {7, 0.25f}},
-                                                     .class_count = 2});
-    check("cache-embedding.hex", &(struct cache_value){.kind = CACHE_EMBEDDING,
-                                                       .embedding = embedding,
-                                                       .embedding_size = 3});
+    check("cache-classes.hex",
+          &(struct answer){.kind = &answer_classes,
+                           .few = {{.index = 285, .score = 0.5f}, {.index = 7, .score = 0.25f}},
+                           .class_count = 2});
+    check("cache-embedding.hex",
+          &(struct answer){.kind = &answer_embedding, .embedding = embedding, .embedding_size = 3});
     check("cache-tensors.hex",
-          &(struct cache_value){.kind = CACHE_TENSORS, .tensors = tensors, .tensor_count = 2});
-    check("cache-failure.hex", &(struct cache_value){.kind = CACHE_FAILURE,
-                                                     .error_code = ERROR_UNDECODABLE,
-                                                     .error_message = "file is truncated"});
+          &(struct answer){.kind = &answer_tensors, .tensors = tensors, .tensor_count = 2});
+    check("cache-failure.hex", &(struct answer){.kind = &answer_failure,
+                                                .error_code = ERROR_UNDECODABLE,
+                                                .error_message = "file is truncated"});
 }
 
 static void an_identity_keeps_its_bytes(void **state)
 {
     (void)state;
-    uint8_t bytes[VALUE_CONTENT_SIZE];
+    uint8_t bytes[CONTENT_SIZE];
     const struct identity identity =
         identity_of_words((const uint64_t[]){2, 3, 4096, 1795424400000000001, 1795424400000000002});
     struct cache_digest content;
     memset(content.bytes, 0xA5, sizeof content.bytes);
-    value_encode_content(bytes, &identity, &content);
+    content_encode(bytes, &identity, &content);
     golden_check_bytes("cache-content.hex", bytes, sizeof bytes);
 }
 

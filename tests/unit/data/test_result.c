@@ -18,16 +18,17 @@
 enum { LONG_EMBEDDING = 1000 };
 
 /* Writes, compares, and reads back. */
-static void write_and_read(const struct result *result, const char *json, struct result *ret_result)
+static void write_and_read_form(const struct result *result, const struct answer_form *form,
+                                const char *json, struct result *ret_result)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
     struct error error = {.message = ""};
-    result_write_json(&text, result);
+    result_write_json(&text, result, form);
     assert_string_equal(buffer_text(&text), json);
     int r = result_parse(text.data, text.size, ret_result, &error);
     assert_string_equal(error.message, "");
     assert_int_equal(r, 0);
-    assert_int_equal(ret_result->kind, result->kind);
+    assert_ptr_equal(ret_result->answer.kind, result->answer.kind);
     if (result->object) {
         assert_string_equal(ret_result->object, result->object);
     } else {
@@ -35,27 +36,32 @@ static void write_and_read(const struct result *result, const char *json, struct
     }
 }
 
+static void write_and_read(const struct result *result, const char *json, struct result *ret_result)
+{
+    write_and_read_form(result, NULL, json, ret_result);
+}
+
 static void classes_come_back(void **state)
 {
     (void)state;
-    const struct result_class classes[] = {
+    const struct answer_class classes[] = {
         {.index = 285, .score = 0.53121F, .label = "\"cat\", big"},
         {.index = UINT32_MAX, .score = 1e-7F}};
     const struct result result = {.object = "photos/\xc3\xa4.jpg",
-                                  .kind = RESULT_CLASSES,
-                                  .classes = classes,
-                                  .class_count = 2};
+                                  .answer.kind = &answer_classes,
+                                  .answer.classes = classes,
+                                  .answer.class_count = 2};
     struct result back;
     write_and_read(&result,
                    "{\"object\":\"photos/\xc3\xa4.jpg\",\"classes\":["
                    "{\"index\":285,\"label\":\"\\\"cat\\\", big\",\"score\":0.53121},"
                    "{\"index\":4294967295,\"score\":1e-07}]}",
                    &back);
-    assert_int_equal(back.class_count, 2);
-    assert_int_equal(back.classes[0].index, 285);
-    assert_string_equal(back.classes[0].label, "\"cat\", big");
-    assert_true(back.classes[0].score == 0.53121F);
-    assert_null(back.classes[1].label);
+    assert_int_equal(back.answer.class_count, 2);
+    assert_int_equal(back.answer.classes[0].index, 285);
+    assert_string_equal(back.answer.classes[0].label, "\"cat\", big");
+    assert_true(back.answer.classes[0].score == 0.53121F);
+    assert_null(back.answer.classes[1].label);
     result_done(&back);
     result_done(&back); /* again: nothing */
 }
@@ -64,16 +70,16 @@ static void an_error_comes_back(void **state)
 {
     (void)state;
     const struct result result = {.object = "photos/b.txt",
-                                  .kind = RESULT_ERROR,
-                                  .error_code = ERROR_UNDECODABLE,
-                                  .error_message = "not an image\n"};
+                                  .answer.kind = &answer_failure,
+                                  .answer.error_code = ERROR_UNDECODABLE,
+                                  .answer.error_message = "not an image\n"};
     struct result back;
     write_and_read(&result,
                    "{\"object\":\"photos/b.txt\",\"error\":{\"code\":\"undecodable\","
                    "\"message\":\"not an image\\n\"}}",
                    &back);
-    assert_int_equal(back.error_code, ERROR_UNDECODABLE);
-    assert_string_equal(back.error_message, "not an image\n");
+    assert_int_equal(back.answer.error_code, ERROR_UNDECODABLE);
+    assert_string_equal(back.answer.error_message, "not an image\n");
     result_done(&back);
 }
 
@@ -82,14 +88,14 @@ static void an_embedding_comes_back_bit_by_bit(void **state)
     (void)state;
     const float values[] = {0.1F, -0.0871234F, 1.17549435e-38F, 3.4028235e38F, 16777216, NAN};
     const struct result result = {
-        .kind = RESULT_EMBEDDING, .embedding = values, .embedding_size = 6};
+        .answer.kind = &answer_embedding, .answer.embedding = values, .answer.embedding_size = 6};
     struct result back;
     write_and_read(&result,
                    "{\"embedding\":[0.1,-0.0871234,1.1754944e-38,3.4028235e+38,16777216,null]}",
                    &back);
-    assert_int_equal(back.embedding_size, 6);
-    assert_memory_equal(back.embedding, values, 5 * sizeof values[0]);
-    assert_true(isnan(back.embedding[5]));
+    assert_int_equal(back.answer.embedding_size, 6);
+    assert_memory_equal(back.answer.embedding, values, 5 * sizeof values[0]);
+    assert_true(isnan(back.answer.embedding[5]));
     result_done(&back);
 }
 
@@ -99,36 +105,36 @@ static void an_embedding_in_base64_comes_back_bit_by_bit(void **state)
     const float values[] = {1, -2, 0.0132F, -0.0F};
     float many[LONG_EMBEDDING];
     struct result result = {.object = "s/a",
-                            .kind = RESULT_EMBEDDING,
-                            .embedding = values,
-                            .embedding_size = 3,
-                            .embedding_base64 = true};
+                            .answer.kind = &answer_embedding,
+                            .answer.embedding = values,
+                            .answer.embedding_size = 3};
+    const struct answer_form form = {.base64 = true};
     struct result back;
-    write_and_read(&result, "{\"object\":\"s/a\",\"embedding\":\"AACAPwAAAMDQRFg8\"}", &back);
-    assert_true(back.embedding_base64);
-    assert_int_equal(back.embedding_size, 3);
-    assert_memory_equal(back.embedding, values, 3 * sizeof values[0]);
+    write_and_read_form(&result, &form, "{\"object\":\"s/a\",\"embedding\":\"AACAPwAAAMDQRFg8\"}",
+                        &back);
+    assert_int_equal(back.answer.embedding_size, 3);
+    assert_memory_equal(back.answer.embedding, values, 3 * sizeof values[0]);
     result_done(&back);
-    result.embedding_size = 4;
-    write_and_read(&result, "{\"object\":\"s/a\",\"embedding\":\"AACAPwAAAMDQRFg8AAAAgA==\"}",
-                   &back);
-    assert_memory_equal(back.embedding, values, sizeof values);
+    result.answer.embedding_size = 4;
+    write_and_read_form(&result, &form,
+                        "{\"object\":\"s/a\",\"embedding\":\"AACAPwAAAMDQRFg8AAAAgA==\"}", &back);
+    assert_memory_equal(back.answer.embedding, values, sizeof values);
     result_done(&back);
-    result.embedding_size = 0;
-    write_and_read(&result, "{\"object\":\"s/a\",\"embedding\":\"\"}", &back);
-    assert_int_equal(back.embedding_size, 0);
+    result.answer.embedding_size = 0;
+    write_and_read_form(&result, &form, "{\"object\":\"s/a\",\"embedding\":\"\"}", &back);
+    assert_int_equal(back.answer.embedding_size, 0);
     result_done(&back);
     for (size_t i = 0; i < LONG_EMBEDDING; i++) {
         many[i] = i == 300 ? INFINITY : (float)i / 7;
     }
     for (size_t count = LONG_EMBEDDING - 5; count <= LONG_EMBEDDING; count++) {
         cleanup_buffer struct buffer text = BUFFER_INIT;
-        result.embedding = many;
-        result.embedding_size = count;
-        result_write_json(&text, &result);
+        result.answer.embedding = many;
+        result.answer.embedding_size = count;
+        result_write_json(&text, &result, &form);
         assert_int_equal(result_parse(text.data, text.size, &back, NULL), 0);
-        assert_int_equal(back.embedding_size, count);
-        assert_memory_equal(back.embedding, many, count * sizeof many[0]);
+        assert_int_equal(back.answer.embedding_size, count);
+        assert_memory_equal(back.answer.embedding, many, count * sizeof many[0]);
         result_done(&back);
     }
 }
@@ -151,8 +157,10 @@ static void outputs_come_back(void **state)
          .size_bytes = sizeof halves},
         {.name = "none", .datatype = DATATYPE_FP64, .shape = {.rank = 1, .dims = {0}}},
     };
-    const struct result result = {
-        .object = "s/d.npy", .kind = RESULT_OUTPUTS, .outputs = outputs, .output_count = 3};
+    const struct result result = {.object = "s/d.npy",
+                                  .answer.kind = &answer_tensors,
+                                  .answer.tensors = outputs,
+                                  .answer.tensor_count = 3};
     struct result back;
     write_and_read(&result,
                    "{\"object\":\"s/d.npy\",\"outputs\":["
@@ -162,14 +170,14 @@ static void outputs_come_back(void **state)
                    "\"data\":[0.33325195,-0.0,5.9604645e-08,65504]},"
                    "{\"name\":\"none\",\"datatype\":\"FP64\",\"shape\":[0],\"data\":[]}]}",
                    &back);
-    assert_int_equal(back.output_count, 3);
-    assert_string_equal(back.outputs[0].name, "n");
-    assert_int_equal(back.outputs[0].shape.rank, 2);
-    assert_int_equal(back.outputs[0].size_bytes, sizeof numbers);
-    assert_memory_equal(back.outputs[0].data, numbers, sizeof numbers);
-    assert_int_equal(back.outputs[1].size_bytes, sizeof halves);
-    assert_memory_equal(back.outputs[1].data, halves, sizeof halves);
-    assert_int_equal(back.outputs[2].size_bytes, 0);
+    assert_int_equal(back.answer.tensor_count, 3);
+    assert_string_equal(back.answer.tensors[0].name, "n");
+    assert_int_equal(back.answer.tensors[0].shape.rank, 2);
+    assert_int_equal(back.answer.tensors[0].size_bytes, sizeof numbers);
+    assert_memory_equal(back.answer.tensors[0].data, numbers, sizeof numbers);
+    assert_int_equal(back.answer.tensors[1].size_bytes, sizeof halves);
+    assert_memory_equal(back.answer.tensors[1].data, halves, sizeof halves);
+    assert_int_equal(back.answer.tensors[2].size_bytes, 0);
     result_done(&back);
 }
 
@@ -181,8 +189,8 @@ static void a_newer_array_may_say_more(void **state)
         "\"message\":\"m\",\"hint\":1}}";
     struct result result;
     assert_int_equal(result_parse(line, sizeof line - 1, &result, NULL), 0);
-    assert_int_equal(result.error_code, ERROR_INTERNAL);
-    assert_string_equal(result.error_message, "m");
+    assert_int_equal(result.answer.error_code, ERROR_INTERNAL);
+    assert_string_equal(result.answer.error_message, "m");
     result_done(&result);
 }
 
@@ -195,7 +203,7 @@ static void a_node_of_the_callers_tree_is_read(void **state)
     assert_int_equal(json_parse(text, sizeof text - 1, "list", &root, NULL), 0);
     assert_int_equal(result_parse_node(json_element(root, 0), &result, NULL), 0);
     assert_string_equal(result.object, "a");
-    assert_int_equal(result.embedding_size, 2);
+    assert_int_equal(result.answer.embedding_size, 2);
     result_done(&result);
 }
 
@@ -210,9 +218,9 @@ static void outputs_of_strings_read_back_the_same(void **state)
     struct result result;
     struct buffer out = BUFFER_INIT;
     assert_int_equal(result_parse(line, sizeof line - 1, &result, NULL), 0);
-    assert_int_equal(result.outputs[0].size_bytes, sizeof row);
-    assert_memory_equal(result.outputs[0].data, row, sizeof row);
-    result_write_json(&out, &result);
+    assert_int_equal(result.answer.tensors[0].size_bytes, sizeof row);
+    assert_memory_equal(result.answer.tensors[0].data, row, sizeof row);
+    result_write_json(&out, &result, NULL);
     assert_string_equal(buffer_text(&out), line);
     buffer_done(&out);
     result_done(&result);

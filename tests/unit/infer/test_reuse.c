@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "infer/answer.h"
+#include "infer/answer_maker.h"
 #include "infer/lanes.h"
 #include "store/backend.h"
 #include "store/mem/mem.h"
@@ -290,7 +290,7 @@ static void jobs_find_it_by_an_identity_they_know(void **state)
     item->has_identity = true;
     fixture->store.read_to = NULL;
     assert_true(reuse_find(fixture->cache, item));
-    assert_true(item->cached && item->answer.kind == CACHE_CLASSES);
+    assert_true(item->cached && item->answer.kind == &answer_classes);
     assert_int_equal(fixture->store.stats, 0);
     assert_null(fixture->store.read_to);
 }
@@ -301,7 +301,7 @@ static void more_classes_than_are_kept_are_inferred(void **state)
     char first[8192];
     char second[8192];
     infer(fixture);
-    fixture->request.top = CACHE_CLASSES_MAX;
+    fixture->request.top = ANSWER_CLASSES_KEPT;
     infer(fixture);
     assert_true(fixture->item.cached);
     fixture->request.top = 20;
@@ -336,7 +336,7 @@ static void embeddings_are_kept_as_they_are_answered(void **state)
     char second[4096];
     fixture->spec.task = MODEL_FEATURE_EXTRACTION;
     infer(fixture);
-    assert_int_equal(fixture->item.answer.kind, CACHE_EMBEDDING);
+    assert_ptr_equal(fixture->item.answer.kind, &answer_embedding);
     write_answer(fixture, 5, first, sizeof first);
     infer(fixture);
     assert_true(fixture->item.cached);

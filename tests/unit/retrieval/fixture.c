@@ -212,9 +212,11 @@ static int host_run_new(void *context, const struct job_spec *spec, struct jobs_
 static int host_run_start(struct jobs_run *run, struct jobs_object *object)
 {
     struct fixture *fixture = run->fixture;
-    static const struct result_class class = {.index = 1, .score = 1};
+    static const struct answer_class class = {.index = 1, .score = 1};
     float vector[VECTOR_ROOM];
-    struct result result = {.object = object->object, .kind = RESULT_EMBEDDING};
+    struct result result = {.object = object->object};
+    struct answer *answer = &result.answer;
+    const struct answer_form form = {.base64 = run->binary};
     unsigned delay_us = atomic_load(&fixture->delay_us);
     if (delay_us > 0) {
         (void)usleep(delay_us);
@@ -222,19 +224,19 @@ static int host_run_start(struct jobs_run *run, struct jobs_object *object)
     atomic_fetch_add(&fixture->inferred, 1);
     if (strstr(object->key, "bad")) {
         object->code = ERROR_UNDECODABLE;
-        result.kind = RESULT_ERROR;
-        result.error_code = object->code;
+        answer->kind = &answer_failure;
+        answer->error_code = object->code;
     } else if (atomic_load(&fixture->classes)) {
-        result.kind = RESULT_CLASSES;
-        result.classes = &class;
-        result.class_count = 1;
+        answer->kind = &answer_classes;
+        answer->classes = &class;
+        answer->class_count = 1;
     } else {
-        result.embedding = vector;
-        result.embedding_size = fixture_vector(run->model, object->key,
-                                               (size_t)identity_word(&object->identity, 2), vector);
-        result.embedding_base64 = run->binary;
+        answer->kind = &answer_embedding;
+        answer->embedding = vector;
+        answer->embedding_size = fixture_vector(
+            run->model, object->key, (size_t)identity_word(&object->identity, 2), vector);
     }
-    result_write_json(&object->line, &result);
+    result_write_json(&object->line, &result, &form);
     jobs_object_done(object);
     return 0;
 }

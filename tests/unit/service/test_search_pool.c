@@ -88,7 +88,7 @@ static void too_much_is_refused(void **state)
     }
 }
 
-struct pieces {
+struct work {
     atomic_uint begun;
     atomic_uint inside;
     atomic_uint seen[16]; /* by piece */
@@ -96,29 +96,29 @@ struct pieces {
 
 static void do_piece(void *context, unsigned i)
 {
-    struct pieces *pieces = context;
-    atomic_fetch_add(&pieces->begun, 1);
-    atomic_fetch_add(&pieces->inside, 1);
-    atomic_fetch_add(&pieces->seen[i], 1);
+    struct work *work = context;
+    atomic_fetch_add(&work->begun, 1);
+    atomic_fetch_add(&work->inside, 1);
+    atomic_fetch_add(&work->seen[i], 1);
     pause_ms(50);
-    atomic_fetch_sub(&pieces->inside, 1);
+    atomic_fetch_sub(&work->inside, 1);
 }
 
 static unsigned lend(unsigned cores)
 {
     struct search_pool *pool = NULL;
-    struct pieces pieces = {.begun = 0};
+    struct work work = {.begun = 0};
     atomic_store(&free_cores, cores);
     assert_int_equal(search_pool_new(THREADS, WORKS, NULL, &pool), 0);
     pause_ms(30); /* until its threads wait */
-    search_pool_lend(pool, 8, do_piece, &pieces);
-    assert_int_equal(pieces.inside, 0); /* all that have begun are back */
-    assert_int_equal(pieces.seen[0], 1);
+    search_pool_lend(pool, 8, do_piece, &work);
+    assert_int_equal(work.inside, 0); /* all that have begun are back */
+    assert_int_equal(work.seen[0], 1);
     for (size_t i = 1; i < 16; i++) {
-        assert_true(pieces.seen[i] <= 1);
+        assert_true(work.seen[i] <= 1);
     }
     search_pool_free(pool);
-    return pieces.begun;
+    return work.begun;
 }
 
 /* Threads that do not wait for work yet, or not in time, are not lent: some try finds them. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From output tensors to classes: softmax, the best ones, rows of every type. The numbers are a
- * worker's and may be anything.
+ * From output tensors to answers: softmax, the best classes, rows of every type, embeddings. The
+ * numbers are a worker's and may be anything.
  */
 #include <errno.h>
 #include <math.h>
@@ -15,7 +15,9 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "infer/postprocess.h"
+#include "infer/answer_maker.h"
+#include "infer/answer_makers/classes.h"
+#include "infer/row.h"
 
 enum { MANY = 200000, TOP = 1000 };
 
@@ -28,9 +30,9 @@ static void the_best_come_in_falling_order(void **state)
 {
     (void)state;
     float values[] = {0.1f, 0.7f, -3.0f, 0.2f, 0.0f};
-    struct result_class classes[3];
+    struct answer_class classes[3];
     size_t count = 0;
-    postprocess_classes(values, 5, 0, 3, classes, &count);
+    classes_best(values, 5, 0, 3, classes, &count);
     assert_int_equal(count, 3);
     assert_int_equal(classes[0].index, 1);
     assert_int_equal(classes[1].index, 3);
@@ -42,11 +44,11 @@ static void ties_go_by_index(void **state)
 {
     (void)state;
     float values[] = {1, 2, 2, 1, 2, 1, 1};
-    struct result_class classes[7];
+    struct answer_class classes[7];
     for (size_t top = 1; top <= 7; top++) {
         static const uint32_t order[] = {1, 2, 4, 0, 3, 5, 6};
         size_t count = 0;
-        postprocess_classes(values, 7, 0, top, classes, &count);
+        classes_best(values, 7, 0, top, classes, &count);
         assert_int_equal(count, top);
         for (size_t i = 0; i < count; i++) {
             assert_int_equal(classes[i].index, order[i]);
@@ -58,14 +60,14 @@ static void fewer_values_than_asked_give_all(void **state)
 {
     (void)state;
     float values[] = {1, 3};
-    struct result_class classes[5];
+    struct answer_class classes[5];
     size_t count = 9;
-    postprocess_classes(values, 2, 0, 5, classes, &count);
+    classes_best(values, 2, 0, 5, classes, &count);
     assert_int_equal(count, 2);
     assert_int_equal(classes[0].index, 1);
-    postprocess_classes(values, 0, 1, 5, classes, &count);
+    classes_best(values, 0, 1, 5, classes, &count);
     assert_int_equal(count, 0);
-    postprocess_classes(values, 2, 0, 0, classes, &count);
+    classes_best(values, 2, 0, 0, classes, &count);
     assert_int_equal(count, 0);
 }
 
@@ -73,9 +75,9 @@ static void what_is_no_number_comes_last(void **state)
 {
     (void)state;
     float values[] = {NAN, -5.0f, INFINITY, NAN, -INFINITY};
-    struct result_class classes[5];
+    struct answer_class classes[5];
     size_t count = 0;
-    postprocess_classes(values, 5, 0, 5, classes, &count);
+    classes_best(values, 5, 0, 5, classes, &count);
     static const uint32_t order[] = {2, 1, 0, 3, 4};
     for (size_t i = 0; i < 5; i++) {
         assert_int_equal(classes[i].index, order[i]);
@@ -87,9 +89,9 @@ static void softmax_sums_to_one(void **state)
 {
     (void)state;
     float values[] = {1000.0f, 999.0f, 0.0f}; /* exp(1000) alone would overflow */
-    struct result_class classes[3];
+    struct answer_class classes[3];
     size_t count = 0;
-    postprocess_classes(values, 3, 1, 3, classes, &count);
+    classes_best(values, 3, 1, 3, classes, &count);
     assert_near(classes[0].score, 0.7310586f);
     assert_near(classes[1].score, 0.2689414f);
     assert_near(classes[2].score, 0.0f);
@@ -99,9 +101,9 @@ static void softmax_leaves_out_what_is_no_number(void **state)
 {
     (void)state;
     float values[] = {1.0f, NAN, 1.0f};
-    struct result_class classes[3];
+    struct answer_class classes[3];
     size_t count = 0;
-    postprocess_classes(values, 3, 1, 3, classes, &count);
+    classes_best(values, 3, 1, 3, classes, &count);
     assert_near(classes[0].score, 0.5f);
     assert_near(classes[1].score, 0.5f);
     assert_int_equal(classes[2].index, 1);
@@ -112,14 +114,14 @@ static void softmax_gives_all_to_infinity(void **state)
     (void)state;
     float values[] = {1.0f, INFINITY, -INFINITY, INFINITY};
     float lowest[] = {-INFINITY, -INFINITY};
-    struct result_class classes[4];
+    struct answer_class classes[4];
     size_t count = 0;
-    postprocess_classes(values, 4, 1, 4, classes, &count);
+    classes_best(values, 4, 1, 4, classes, &count);
     assert_int_equal(classes[0].index, 1);
     assert_int_equal(classes[1].index, 3);
     assert_near(classes[0].score, 0.5f);
     assert_near(classes[2].score, 0.0f);
-    postprocess_classes(lowest, 2, 1, 2, classes, &count);
+    classes_best(lowest, 2, 1, 2, classes, &count);
     assert_near(classes[0].score, 0.5f);
 }
 
@@ -128,7 +130,7 @@ static void many_values_in_any_order(void **state)
 {
     (void)state;
     float *values = malloc(MANY * sizeof *values);
-    struct result_class *classes = malloc(TOP * sizeof *classes);
+    struct answer_class *classes = malloc(TOP * sizeof *classes);
     assert_non_null(values);
     assert_non_null(classes);
     for (int order = 0; order < 3; order++) {
@@ -139,7 +141,7 @@ static void many_values_in_any_order(void **state)
         }
         size_t count = 0;
         int64_t start = clock_now_ns();
-        postprocess_classes(values, MANY, 0, TOP, classes, &count);
+        classes_best(values, MANY, 0, TOP, classes, &count);
         assert_true(clock_now_ns() - start < 2 * NS_PER_S);
         assert_int_equal(count, TOP);
         size_t better = 0;
@@ -157,19 +159,49 @@ static void many_values_in_any_order(void **state)
     free(classes);
 }
 
+static void check_length_is_one(float x, float y)
+{
+    float values[] = {x, y};
+    const struct tensor output = {.name = "embeddings",
+                                  .datatype = DATATYPE_FP32,
+                                  .shape = {2, {1, 2}},
+                                  .data = values,
+                                  .size_bytes = sizeof values};
+    struct model_spec spec = {.task = MODEL_FEATURE_EXTRACTION, .normalize_embedding = true};
+    struct model model = {.spec = &spec};
+    struct infer_request request = {.model = &model};
+    struct infer_item item = {.request = &request, .outputs = &output, .output_count = 1};
+    answer_make(&item);
+    assert_ptr_equal(item.answer.kind, &answer_embedding);
+    assert_int_equal(item.answer.embedding_size, 2);
+    const float *made = item.answer.embedding;
+    bool zero = !(fabsf(x) > 0) && !(fabsf(y) > 0);
+    assert_near(made[0] * made[0] + made[1] * made[1], zero ? 0.0f : 1.0f);
+    assert_true(signbit(made[0]) == signbit(x) && signbit(made[1]) == signbit(y));
+    answer_done(&item.answer);
+}
+
 static void normalising_makes_length_one(void **state)
 {
     (void)state;
-    float values[] = {3.0f, -4.0f};
-    float zero[] = {0.0f, 0.0f};
-    float large[] = {3e38f, 4e37f}; /* the squares do not fit a float */
-    postprocess_normalize(values, 2);
-    assert_near(values[0], 0.6f);
-    assert_near(values[1], -0.8f);
-    postprocess_normalize(zero, 2);
-    assert_near(zero[0], 0.0f);
-    postprocess_normalize(large, 2);
-    assert_near(large[0] * large[0] + large[1] * large[1], 1.0f);
+    check_length_is_one(3.0f, -4.0f);
+    check_length_is_one(0.0f, 0.0f);
+    check_length_is_one(3e38f, 4e37f); /* the squares do not fit a float */
+}
+
+static void makers_have_the_rows_of_the_kinds(void **state)
+{
+    (void)state;
+    size_t i = 0;
+    for (; answer_kinds[i]; i++) {
+        assert_non_null(answer_makers[i]);
+        assert_ptr_equal(answer_makers[i]->kind, answer_kinds[i]);
+        assert_true(!answer_kinds[i]->task == !answer_makers[i]->make);
+    }
+    assert_null(answer_makers[i]);
+    assert_ptr_equal(answer_kinds[MODEL_IMAGE_CLASSIFICATION], &answer_classes);
+    assert_ptr_equal(answer_kinds[MODEL_FEATURE_EXTRACTION], &answer_embedding);
+    assert_ptr_equal(answer_kinds[MODEL_TENSOR], &answer_tensors);
 }
 
 /* ---- rows ---- */
@@ -183,7 +215,7 @@ static float second_of_row_one(enum datatype datatype, const void *data)
     float *values = NULL;
     size_t count = 0;
     struct error error = {0};
-    assert_int_equal(postprocess_row(&output, 1, &values, &count, &error), 0);
+    assert_int_equal(row_read(&output, 1, &values, &count, &error), 0);
     assert_int_equal(count, 2);
     float value = values[1];
     free(values);
@@ -236,7 +268,7 @@ static void rows_that_are_not_there_are_refused(void **state)
         float *values = NULL;
         size_t count = 0;
         struct error error = {0};
-        assert_true(postprocess_row(&outputs[i], 1, &values, &count, &error) < 0);
+        assert_true(row_read(&outputs[i], 1, &values, &count, &error) < 0);
         assert_int_equal(error.code, ERROR_UNFIT);
         assert_null(values);
     }
@@ -250,10 +282,10 @@ static int check(struct tensor_shape output, int64_t batch, int softmax)
     struct worker_facts facts = {
         .input_count = 1, .output_count = 1, .inputs = &input, .outputs = &told};
     struct error error = {0};
-    int r = postprocess_check(&spec, &facts, &error);
+    int r = answer_check(&spec, &facts, &error);
     assert_true(r == 0 ? error.code == ERROR_NONE : error.code == ERROR_UNFIT);
     spec.task = MODEL_FEATURE_EXTRACTION;
-    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    assert_int_equal(answer_check(&spec, &facts, NULL), 0);
     return r;
 }
 
@@ -285,14 +317,14 @@ static void the_shape_of_the_trial_run_counts_where_there_was_one(void **state)
     struct tensor_shape seen = {4, {1, 1, 56, 56}};
     struct worker_facts facts = {
         .input_count = 1, .output_count = 1, .inputs = &input, .outputs = &output, .seen = &seen};
-    assert_true(postprocess_check(&spec, &facts, NULL) < 0);
+    assert_true(answer_check(&spec, &facts, NULL) < 0);
     facts.untried = true;
-    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    assert_int_equal(answer_check(&spec, &facts, NULL), 0);
     facts.untried = false;
     seen = (struct tensor_shape){4, {1, 56, 1, 1}};
-    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    assert_int_equal(answer_check(&spec, &facts, NULL), 0);
     seen = (struct tensor_shape){4, {0, 1, 56, 56}}; /* no values: nothing was learnt */
-    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    assert_int_equal(answer_check(&spec, &facts, NULL), 0);
 }
 
 static void one_value_without_dimensions_is_no_row_of_classes(void **state)
@@ -305,16 +337,16 @@ static void one_value_without_dimensions_is_no_row_of_classes(void **state)
     struct worker_facts facts = {
         .input_count = 1, .output_count = 1, .inputs = &input, .outputs = &output, .seen = &seen};
     struct error error = {0};
-    assert_true(postprocess_check(&spec, &facts, &error) < 0);
+    assert_true(answer_check(&spec, &facts, &error) < 0);
     assert_int_equal(error.code, ERROR_UNFIT);
     assert_non_null(strstr(error.message, "is one value for each image"));
     facts.untried = true; /* nothing was seen, and the shape may just not be stated */
-    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    assert_int_equal(answer_check(&spec, &facts, NULL), 0);
     facts.untried = false;
     spec.apply_softmax = 0; /* a score */
-    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    assert_int_equal(answer_check(&spec, &facts, NULL), 0);
     input.shape.dims[0] = 4;
-    assert_true(postprocess_check(&spec, &facts, &error) < 0);
+    assert_true(answer_check(&spec, &facts, &error) < 0);
     assert_non_null(strstr(error.message, "must be the batch"));
 }
 
@@ -328,10 +360,10 @@ static void strings_are_no_classes(void **state)
     struct worker_facts facts = {
         .input_count = 1, .output_count = 1, .inputs = &input, .outputs = outputs};
     struct error error = {0};
-    assert_true(postprocess_check(&spec, &facts, &error) < 0);
+    assert_true(answer_check(&spec, &facts, &error) < 0);
     assert_non_null(strstr(error.message, "'label' is of strings"));
     facts.output_count = 2;
-    assert_int_equal(postprocess_check(&spec, &facts, NULL), 0);
+    assert_int_equal(answer_check(&spec, &facts, NULL), 0);
 }
 
 static void a_vector_is_one_row(void **state)
@@ -343,10 +375,10 @@ static void a_vector_is_one_row(void **state)
     float *values = NULL;
     size_t count = 0;
     struct error error = {0};
-    assert_int_equal(postprocess_row(&output, 0, &values, &count, &error), 0);
+    assert_int_equal(row_read(&output, 0, &values, &count, &error), 0);
     assert_int_equal(count, 3);
     free(values);
-    assert_true(postprocess_row(&output, 1, &values, &count, &error) < 0);
+    assert_true(row_read(&output, 1, &values, &count, &error) < 0);
 }
 
 static void the_primary_output_goes_by_name_then_rank(void **state)
@@ -358,14 +390,14 @@ static void the_primary_output_goes_by_name_then_rank(void **state)
                                     {"logits", DATATYPE_FP32, {2, {1, 2}}},
                                     {"pooler_output", DATATYPE_FP32, {2, {1, 2}}}};
     struct worker_facts facts = {.output_count = 3, .outputs = outputs};
-    assert_int_equal(postprocess_primary_output(&classes, &facts), 1);
-    assert_int_equal(postprocess_primary_output(&features, &facts), 2);
+    assert_int_equal(answer_primary_output(&classes, &facts), 1);
+    assert_int_equal(answer_primary_output(&features, &facts), 2);
     facts.output_count = 2;
-    assert_int_equal(postprocess_primary_output(&features, &facts), 1);
+    assert_int_equal(answer_primary_output(&features, &facts), 1);
     facts.output_count = 1;
-    assert_int_equal(postprocess_primary_output(&features, &facts), 0);
+    assert_int_equal(answer_primary_output(&features, &facts), 0);
     facts.output_count = 0;
-    assert_int_equal(postprocess_primary_output(&classes, &facts), 0);
+    assert_int_equal(answer_primary_output(&classes, &facts), 0);
 }
 
 int main(void)
@@ -380,6 +412,7 @@ int main(void)
         cmocka_unit_test(softmax_gives_all_to_infinity),
         cmocka_unit_test(many_values_in_any_order),
         cmocka_unit_test(normalising_makes_length_one),
+        cmocka_unit_test(makers_have_the_rows_of_the_kinds),
         cmocka_unit_test(rows_of_every_type),
         cmocka_unit_test(rows_that_are_not_there_are_refused),
         cmocka_unit_test(outputs_that_cannot_be_rows_of_classes_are_refused),
