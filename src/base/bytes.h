@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers in byte strings, little-endian and of any alignment. Pure.
+ * Numbers in byte strings, little-endian and of any alignment; sizes rounded up. Pure.
  */
 #ifndef SITU_BASE_BYTES_H
 #define SITU_BASE_BYTES_H
 
 #include <endian.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+/* The next multiple of `alignment`, a power of two. `size` is far below SIZE_MAX. */
+static inline size_t bytes_align(size_t size, size_t alignment)
+{
+    return (size + alignment - 1) & ~(alignment - 1);
+}
 
 static inline uint16_t bytes_get_u16(const uint8_t *at)
 {

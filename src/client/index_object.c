@@ -5,6 +5,7 @@
  */
 #include "client/index_object.h"
 
+#include "base/name.h"
 #include "client/reply.h"
 #include "client/url.h"
 #include "wire/index_request.h"
@@ -46,7 +47,7 @@ void index_fill(struct situ_index *index, const struct json *node)
 
 int index_name_check(const char *name, struct situ_error *error)
 {
-    if (name && index_request_check_name(name, NULL) == 0) {
+    if (name_check(name, "an index's name", NULL) == 0) {
         return 0;
     }
     return client_fail(error, SITU_USAGE,

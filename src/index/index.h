@@ -58,6 +58,10 @@
 
 enum index_metric { INDEX_COSINE = 1, INDEX_DOT, INDEX_EUCLIDEAN };
 
+/* "cosine", "dot", "euclidean"; "" for another value. And back: 0 for another text. */
+const char *index_metric_name(enum index_metric metric);
+enum index_metric index_metric_parse(const char *name);
+
 struct index_shape {
     uint32_t dimension; /* 1 to INDEX_DIMENSION_MAX */
     enum index_metric metric;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/log.h"
 #include "infer/lanes.h"
 #include "infer/spawner.h"
@@ -269,7 +270,7 @@ static void *lane_main(void *argument)
 {
     struct dispatch_lane *lane = argument;
     struct dispatch *dispatch = lane->dispatch;
-    lane_pin(dispatch->config.worker.lane_cpus[lane->index]);
+    cpu_pin(dispatch->config.worker.lane_cpus[lane->index]);
     lane->room = dispatch->config.cache ? lane_room_new() : NULL;
     (void)pthread_mutex_lock(&dispatch->lock);
     dispatch->seekers++;

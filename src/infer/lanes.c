@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "data/tensor_bytes.h"
@@ -179,7 +180,7 @@ static int take_in_tensors(const struct lane_context *context, struct infer_item
         const struct item_input *input = &item->inputs[i];
         const struct tensor *tensor = &input->tensor;
         struct tensor_ref *ref = &run->inputs[i];
-        size_t start = (used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        size_t start = bytes_align(used, ALIGNMENT);
         if (start > LIMIT_LANE_INPUT_BYTES || tensor->size_bytes > LIMIT_LANE_INPUT_BYTES - start) {
             return error_set(&item->error, ERROR_TOO_LARGE,
                              "the tensors are larger than %llu bytes",
@@ -226,10 +227,10 @@ static enum lane_outcome copy_outputs(struct infer_item *item, const struct mess
                                       const char *area, uint64_t *ret_used)
 {
     size_t total = done->output_count * sizeof(struct tensor);
-    total = (total + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    total = bytes_align(total, ALIGNMENT);
     size_t start = total;
     for (uint32_t i = 0; i < done->output_count; i++) {
-        total += ((size_t)done->outputs[i].size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        total += bytes_align((size_t)done->outputs[i].size_bytes, ALIGNMENT);
     }
     item->output_bytes = total;
     size_t in_all = atomic_fetch_add(&item->request->output_bytes, total) + total;
@@ -274,7 +275,7 @@ static enum lane_outcome copy_outputs(struct infer_item *item, const struct mess
             (void)error_set(&item->error, ERROR_INTERNAL,
                             "the worker gave strings that are not what their tensor's shape says");
         }
-        start += ((size_t)ref->size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        start += bytes_align((size_t)ref->size_bytes, ALIGNMENT);
         if (ref->offset + ref->size_bytes > *ret_used) {
             *ret_used = ref->offset + ref->size_bytes;
         }
@@ -437,14 +438,4 @@ uint32_t lanes_cpus(int *ret_cpus, uint32_t limit)
         }
     }
     return count;
-}
-
-void lane_pin(int cpu)
-{
-    if (cpu >= 0) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET((size_t)cpu, &set);
-        (void)sched_setaffinity(0, sizeof set, &set); /* only a matter of speed */
-    }
 }

@@ -54,7 +54,4 @@ must_check enum lane_outcome lane_carry(const struct lane_context *context, stru
  * `limit` CPU numbers. */
 uint32_t lanes_cpus(int *ret_cpus, uint32_t limit);
 
-/* Pins the calling thread; -1 leaves it floating. */
-void lane_pin(int cpu);
-
 #endif

@@ -17,6 +17,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/name.h"
 #include "base/nearest.h"
 #include "base/tree.h"
 #include "base/whole_file.h"
@@ -219,7 +220,8 @@ static int take_in(struct models *models, const char *name, const char *version,
 {
     struct error reason;
     char quoted[ERROR_MESSAGE_SIZE];
-    if (model_name_check(name, &reason) < 0) { /* one bad directory must not stop the others */
+    if (name_check(name, "a model name", &reason) <
+        0) { /* one bad directory must not stop the others */
         log_event(LOG_LEVEL_ERROR, "model_unusable", "path=%s reason=%s", path,
                   log_quote(quoted, sizeof quoted, reason.message));
         return 0;
@@ -450,7 +452,7 @@ static int state_error(struct error *error, const char *what, const char *path)
 int models_add_prepare(struct models *models, const char *name, char **ret_directory,
                        struct error *error)
 {
-    int r = model_name_check(name, error);
+    int r = name_check(name, "a model name", error);
     if (r < 0) {
         return r;
     }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/name.h"
 #include "base/whole_file.h"
 #include "data/object_name.h"
 
@@ -189,11 +190,9 @@ static bool is_null(const struct members *members, const char *name)
 /* A word of letters, digits and "._-"; the message names it where it is wrong. */
 static void take_word(struct members *members, const char *name, char *to, size_t room)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     const char *text = json_get_string(member(members, name, JSON_TYPE_STRING), "");
     size_t size = strlen(text);
-    if (size >= room || strspn(text, letters) != size) {
+    if (size >= room || !name_is_word(text)) {
         wrong(members, name);
         return;
     }

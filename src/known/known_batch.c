@@ -8,10 +8,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/limits.h"
 #include "known/known_state.h"
 
-/* One change; the key with its NUL follows, padded to 8 bytes. */
+enum { ALIGNMENT = 8 };
+
+/* One change; the key with its NUL follows, padded to ALIGNMENT. */
 struct change {
     bool remove;
     uint16_t key_size;
@@ -58,18 +61,13 @@ size_t known_batch_size(const struct known_batch *batch)
     return batch->count;
 }
 
-static size_t padded(size_t size)
-{
-    return (size + 7) & ~(size_t)7;
-}
-
 static int append(struct known_batch *batch, const char *key, struct change *change)
 {
     size_t key_size = strnlen(key, LIMIT_KEY_BYTES + 1);
     if (key_size == 0 || key_size > LIMIT_KEY_BYTES) {
         return -EINVAL;
     }
-    size_t needed = batch->size_bytes + padded(sizeof *change + key_size + 1);
+    size_t needed = batch->size_bytes + bytes_align(sizeof *change + key_size + 1, ALIGNMENT);
     if (needed > batch->capacity) {
         size_t capacity = needed + needed / 2 + 1024;
         uint8_t *changes = realloc(batch->changes, capacity);
@@ -226,7 +224,7 @@ static int apply(struct writing *writing, const struct known_batch *batch)
         memcpy(&change, at, sizeof change);
         const char *key = (const char *)at + sizeof change;
         code = change.remove ? apply_remove(writing, key) : apply_put(writing, key, &change.object);
-        at += padded(sizeof change + change.key_size + 1);
+        at += bytes_align(sizeof change + change.key_size + 1, ALIGNMENT);
     }
     return code;
 }

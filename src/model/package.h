@@ -85,7 +85,4 @@ void model_digest_hex(const uint8_t digest[MODEL_DIGEST_SIZE], char ret_hex[MODE
 
 const char *model_task_name(enum model_task task); /* "image-classification"... */
 
-/* 0, or ERROR_MALFORMED: 1..LIMIT_MODEL_NAME of [A-Za-z0-9._-], not beginning with a dot. */
-must_check int model_name_check(const char *name, struct error *error);
-
 #endif

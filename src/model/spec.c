@@ -122,20 +122,3 @@ const char *model_task_name(enum model_task task)
 {
     return answer_kinds[task]->task;
 }
-
-int model_name_check(const char *name, struct error *error)
-{
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                  "0123456789._-";
-    size_t length = strlen(name);
-    if (length < 1 || length > LIMIT_MODEL_NAME) {
-        return error_set(error, ERROR_MALFORMED, "a model name has 1 to %u characters, not %zu",
-                         LIMIT_MODEL_NAME, length);
-    }
-    if (name[0] == '.' || strspn(name, allowed) != length) {
-        return error_set(error, ERROR_MALFORMED,
-                         "a model name has letters, digits, '.', '_' and '-' only, and does not "
-                         "begin with a dot");
-    }
-    return 0;
-}

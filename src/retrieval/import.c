@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/name.h"
 #include "base/tree.h"
 #include "retrieval/index_directory.h"
 #include "retrieval/index_table.h"
@@ -74,7 +75,7 @@ static int prepare(struct retrieval_import *import, const struct retrieval_spec 
 int retrieval_import_new(struct retrieval *retrieval, const struct retrieval_spec *spec,
                          struct retrieval_import **ret_import, struct error *error)
 {
-    int r = retrieval_spec_check_name(spec->name, error);
+    int r = name_check(spec->name, "an index\'s name", error);
     if (r == 0) {
         r = retrieval_check_free(retrieval, spec->name, error);
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/name.h"
 #include "base/whole_file.h"
 #include "data/object_name.h"
 #include "retrieval/retrieval_spec.h"
@@ -17,9 +18,6 @@
 enum { FORMAT = 1, MEMBERS = 13, NEXT_MEMBERS = 4 };
 
 #define FILE_NAME "index.json"
-
-static const char *const metrics[] = {
-    [INDEX_COSINE] = "cosine", [INDEX_DOT] = "dot", [INDEX_EUCLIDEAN] = "euclidean"};
 
 void index_file_done(struct index_file *file)
 {
@@ -58,7 +56,6 @@ static void put_number(struct buffer *out, const char *name, uint64_t value)
 static void write_file(struct buffer *out, const struct index_file *file)
 {
     const struct retrieval_spec *spec = &file->spec;
-    bool known = spec->metric >= INDEX_COSINE && spec->metric <= INDEX_EUCLIDEAN;
     buffer_printf(out, "{\"format\":%d", FORMAT);
     put_text(out, "name", spec->name);
     put_text(out, "model", spec->model);
@@ -70,7 +67,7 @@ static void write_file(struct buffer *out, const struct index_file *file)
     put_name(out, "glob", spec->glob, encoded);
     buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
     select_rules_write_file(out, &spec->rules);
-    put_text(out, "metric", known ? metrics[spec->metric] : "");
+    put_text(out, "metric", index_metric_name(spec->metric));
     put_number(out, "interval_s", spec->interval_s);
     put_number(out, "number", file->number);
     put_number(out, "last", file->last);
@@ -106,11 +103,9 @@ static void wrong(struct members *members, const char *name)
 /* A word of letters, digits and "._-". */
 static void take_word(struct members *members, const char *name, char *to, size_t room)
 {
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     const char *text = json_get_string(json_member(members->object, name), NULL);
     size_t size = text ? strlen(text) : 0;
-    if (!text || size >= room || strspn(text, letters) != size) {
+    if (!text || size >= room || !name_is_word(text)) {
         wrong(members, name);
         return;
     }
@@ -157,13 +152,11 @@ static uint64_t take_number(struct members *members, const char *name, int64_t l
 static enum index_metric take_metric(struct members *members)
 {
     const char *text = json_get_string(json_member(members->object, "metric"), "");
-    for (unsigned i = INDEX_COSINE; i <= INDEX_EUCLIDEAN; i++) {
-        if (strcmp(metrics[i], text) == 0) {
-            return (enum index_metric)i;
-        }
+    enum index_metric metric = index_metric_parse(text);
+    if (metric == 0) {
+        wrong(members, "metric");
     }
-    wrong(members, "metric");
-    return INDEX_COSINE;
+    return metric;
 }
 
 static void take_next(struct members *members, struct index_file *file)

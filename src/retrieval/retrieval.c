@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/name.h"
 #include "base/tree.h"
 #include "retrieval/build.h"
 #include "retrieval/change.h"
@@ -93,7 +94,7 @@ static int take_in(void *context, const char *name)
         tree_remove(path);
         return 0;
     }
-    if (retrieval_spec_check_name(name, NULL) < 0) {
+    if (name_check(name, "an index\'s name", NULL) < 0) {
         return 0;
     }
     if (retrieval->count == LIMIT_INDEXES) {
@@ -323,7 +324,7 @@ int retrieval_create(struct retrieval *retrieval, const struct retrieval_spec *s
     struct job_info job;
     cleanup_entry struct entry *entry = NULL;
     HOLD(&retrieval->create);
-    int r = retrieval_spec_check_name(spec->name, error);
+    int r = name_check(spec->name, "an index\'s name", error);
     if (r == 0) {
         r = retrieval_check_free(retrieval, spec->name, error);
     }

@@ -38,17 +38,3 @@ int retrieval_spec_copy(const struct retrieval_spec *spec, struct retrieval_spec
     *ret_copy = copy;
     return 0;
 }
-
-int retrieval_spec_check_name(const char *name, struct error *error)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t size = strnlen(name, LIMIT_MODEL_NAME + 1);
-    if (size == 0 || size > LIMIT_MODEL_NAME || name[0] == '.' || strspn(name, letters) != size) {
-        return error_set(error, ERROR_MALFORMED,
-                         "an index's name has 1 to %u of A-Z a-z 0-9 . _ - and does not begin with "
-                         "a dot",
-                         LIMIT_MODEL_NAME);
-    }
-    return 0;
-}

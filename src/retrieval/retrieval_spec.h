@@ -20,7 +20,4 @@ static inline bool retrieval_spec_is_fed(const struct retrieval_spec *spec)
     return spec->store != NULL;
 }
 
-/* ERROR_MALFORMED: 1 to 64 of A-Z a-z 0-9 . _ - are wanted, and no dot first. */
-must_check int retrieval_spec_check_name(const char *name, struct error *error);
-
 #endif

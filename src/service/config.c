@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/name.h"
 #include "cache/cache.h"
 #include "model/package.h"
 #include "store/backend.h"
@@ -216,7 +217,7 @@ static int find_store(struct config *config, const char *name, struct config_sto
                       struct error *error)
 {
     struct error name_error;
-    if (model_name_check(name, &name_error) < 0) {
+    if (name_check(name, "a model name", &name_error) < 0) {
         return error_set(error, ERROR_MALFORMED,
                          "store name '%.80s': 1 to 64 of A-Z a-z 0-9 . _ - are allowed", name);
     }

@@ -6,19 +6,9 @@
 
 #include <string.h>
 
-enum { DEFAULT_INTERVAL_S = 60, MAX_INTERVAL_S = 86400, METRIC_BYTES = 16 };
+#include "base/name.h"
 
-int index_request_check_name(const char *name, struct error *error)
-{
-    size_t length = name ? strlen(name) : 0;
-    if (length == 0 || length > LIMIT_MODEL_NAME || name[0] == '.' || !member_is_name(name)) {
-        return error_set(error, ERROR_MALFORMED,
-                         "an index's name has 1 to %u of A-Z a-z 0-9 . _ - and does not begin with "
-                         "a dot",
-                         LIMIT_MODEL_NAME);
-    }
-    return 0;
-}
+enum { DEFAULT_INTERVAL_S = 60, MAX_INTERVAL_S = 86400, METRIC_BYTES = 16 };
 
 int index_request_metric(const char *metric, const char *distance_metric, const char **ret_metric,
                          struct error *error)
@@ -99,7 +89,7 @@ static int read_members(struct index_request *request, struct error *error)
     const struct json *body = request->body;
     int r = member_string(body, "name", LIMIT_MODEL_NAME, &request->name, error);
     if (r == 0) {
-        r = index_request_check_name(request->name, error);
+        r = name_check(request->name, "an index's name", error);
     }
     if (r == 0) {
         r = read_model(body, request->model, request->version, error);

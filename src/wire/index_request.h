@@ -51,7 +51,4 @@ must_check int rebuild_request_parse(const void *bytes, size_t size,
 must_check int index_request_metric(const char *metric, const char *distance_metric,
                                     const char **ret_metric, struct error *error);
 
-/* ERROR_MALFORMED: 1 to LIMIT_MODEL_NAME of A-Z a-z 0-9 . _ - are wanted, and no dot first. */
-must_check int index_request_check_name(const char *name, struct error *error);
-
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/name.h"
 #include "data/object_name.h"
 #include "wire/member.h"
 
@@ -49,7 +50,7 @@ static int set_token(struct job_request *request, const char *token, struct erro
     if (!token) {
         return 0;
     }
-    if (token[0] == '\0' || strlen(token) >= sizeof request->token || !member_is_name(token)) {
+    if (token[0] == '\0' || strlen(token) >= sizeof request->token || !name_is_word(token)) {
         return error_set(error, ERROR_MALFORMED,
                          "\"token\" wants 1 to %zu characters of A-Z a-z 0-9 . _ -",
                          sizeof request->token - 1);

@@ -94,13 +94,6 @@ int member_number(const struct json *object, const char *name, uint32_t lowest, 
     return 0;
 }
 
-bool member_is_name(const char *text)
-{
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    return text[strspn(text, allowed)] == '\0';
-}
-
 int member_split_model(const char *model, char ret_name[LIMIT_MODEL_NAME + 1],
                        char ret_version[MODEL_VERSION_TEXT], struct error *error)
 {

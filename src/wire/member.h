@@ -37,9 +37,6 @@ must_check int member_number(const struct json *object, const char *name, uint32
 /* ERROR_MALFORMED: that number is out of its bounds. */
 int member_bad_number(const char *name, uint64_t lowest, uint64_t highest, struct error *error);
 
-/* Only of A-Z a-z 0-9 . _ - */
-bool member_is_name(const char *text);
-
 /* NAME or NAME@VERSION, as "model" has it; version "" for the newest. Whether there is such a model
  * is not looked at. */
 must_check int member_split_model(const char *model, char ret_name[LIMIT_MODEL_NAME + 1],

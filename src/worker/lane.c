@@ -7,14 +7,15 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "data/tensor_bytes.h"
 #include "media/media.h"
 #include "media/thumbnail.h"
@@ -282,12 +283,7 @@ static void answer_request(struct lane *lane)
 static void *lane_main(void *argument)
 {
     struct lane *lane = argument;
-    if (lane->cpu >= 0) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET((size_t)lane->cpu, &set);
-        (void)sched_setaffinity(0, sizeof set, &set); /* only a matter of speed */
-    }
+    cpu_pin(lane->cpu);
     int fds[2];
     while (channel_receive(lane->socket, &lane->request, fds) > 0) {
         if (lane->request.header.type != MESSAGE_RUN || fds[0] >= 0) {
@@ -313,7 +309,7 @@ int lane_start(struct lane *lane, struct program *program)
     }
     if (program->has_pipeline) {
         size_t bytes = (size_t)program->image_shape.dims[0] * program->image_bytes;
-        size_t rounded = (bytes + TENSOR_ALIGNMENT) / TENSOR_ALIGNMENT * TENSOR_ALIGNMENT;
+        size_t rounded = bytes_align(bytes + 1, TENSOR_ALIGNMENT);
         lane->tensor = aligned_alloc(TENSOR_ALIGNMENT, rounded);
         if (!lane->tensor) {
             return -ENOMEM;

@@ -5,27 +5,9 @@
 #include "api/indexes/index_object.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/json.h"
 #include "data/object_name.h"
-
-static const char *const metrics[] = {
-    [INDEX_COSINE] = "cosine", [INDEX_DOT] = "dot", [INDEX_EUCLIDEAN] = "euclidean"};
-
-const char *index_metric_name(enum index_metric metric)
-{
-    return (unsigned)metric < sizeof metrics / sizeof metrics[0] && metrics[metric]
-               ? metrics[metric]
-               : "cosine";
-}
-
-enum index_metric index_metric_parse(const char *name)
-{
-    return strcmp(name, "dot") == 0         ? INDEX_DOT
-           : strcmp(name, "euclidean") == 0 ? INDEX_EUCLIDEAN
-                                            : INDEX_COSINE;
-}
 
 /* null where there is no text. */
 static void write_text(struct buffer *out, const char *name, const char *text)

@@ -11,8 +11,4 @@
 /* The index object, without a line feed. */
 void index_write_json(struct buffer *out, const struct retrieval_info *info);
 
-/* "cosine", "dot", "euclidean"; and back, which takes nothing else. */
-const char *index_metric_name(enum index_metric metric);
-enum index_metric index_metric_parse(const char *name);
-
 #endif

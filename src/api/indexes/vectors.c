@@ -18,6 +18,7 @@
 #include "api/line_stream.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/name.h"
 #include "data/result.h"
 #include "wire/index_request.h"
 
@@ -222,7 +223,7 @@ static int import_begin(struct call *call, struct import *import, struct error *
     struct retrieval_spec *spec = &import->spec;
     struct retrieval_info info = {.dimension = 0};
     const char *model = http_request_query(call->request, "model");
-    int r = index_request_check_name(call->captures[0], error);
+    int r = name_check(call->captures[0], "an index's name", error);
     if (r == 0) {
         (void)stpcpy(spec->name, call->captures[0]);
         r = read_metric(call, spec, error);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "data/tensor_bytes.h"
 #include "engine/onnxruntime/onnxruntime.h"
 
@@ -112,7 +113,7 @@ static int take_output(const struct engine_model *model, OrtValue *value, uint32
     if (r < 0) {
         return r;
     }
-    size_t start = (*used + OUTPUT_ALIGNMENT - 1) / OUTPUT_ALIGNMENT * OUTPUT_ALIGNMENT;
+    size_t start = bytes_align(*used, OUTPUT_ALIGNMENT);
     if (start > run->area_size || output->size_bytes > run->area_size - start) {
         char shape[128];
         return error_set(error, ERROR_TOO_LARGE,

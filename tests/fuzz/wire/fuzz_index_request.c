@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/name.h"
 #include "wire/index_request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -16,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct rebuild_request rebuild;
     const char *metric = NULL;
     if (index_request_parse(data, size, &request, &error) == 0) {
-        if (index_request_check_name(request.name, NULL) < 0 || !request.model[0] ||
+        if (name_check(request.name, "an index's name", NULL) < 0 || !request.model[0] ||
             !request.store || !request.prefix || request.interval_s < 1 ||
             index_request_metric(request.metric, NULL, &metric, NULL) < 0) {
             abort();

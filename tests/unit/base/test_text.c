@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Text of the ground rooms: what counts as UTF-8, and messages that are too long; and pools.
+ * Texts: what counts as UTF-8 and as a name, and messages that are too long; and pools.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "base/limits.h"
+#include "base/name.h"
 #include "base/pool.h"
 #include "base/utf8.h"
 
@@ -142,9 +144,33 @@ static void a_pool_gives_zeroed_aligned_blocks(void **state)
     pool_done(&pool);
 }
 
+static void names_are_checked(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    static const char *const good[] = {"resnet50", "a", "A.b-c_9", "x..y"};
+    static const char *const bad[] = {"", ".", "..", ".hidden", "a/b", "a b", "\xc3\xa4", "a\n"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(name_check(good[i], "a model name", &error), 0);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(name_check(bad[i], "a model name", &error), -EINVAL);
+    }
+    assert_string_equal(error.message, "a model name has 1 to 64 of A-Z a-z 0-9 . _ - and does not "
+                                       "begin with a dot");
+    assert_int_equal(name_check(NULL, "a model name", NULL), -EINVAL);
+    char name[LIMIT_MODEL_NAME + 2];
+    memset(name, 'x', sizeof name);
+    name[LIMIT_MODEL_NAME + 1] = '\0';
+    assert_int_equal(name_check(name, "a model name", &error), -EINVAL);
+    name[LIMIT_MODEL_NAME] = '\0';
+    assert_int_equal(name_check(name, "a model name", &error), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_checked),
         cmocka_unit_test(well_formed_sequences_are_utf8),
         cmocka_unit_test(ill_formed_sequences_are_not),
         cmocka_unit_test(cleaning_leaves_what_is_well_formed),

@@ -339,26 +339,6 @@ static void without_openat2_no_link_is_followed_at_all(void **state)
     read_refused(package, ERROR_MALFORMED, "'a/link' is a symbolic link");
 }
 
-static void names_of_models_are_checked(void **state)
-{
-    (void)state;
-    struct error error = {0};
-    static const char *const good[] = {"resnet50", "a", "A.b-c_9", "x..y"};
-    static const char *const bad[] = {"", ".", "..", ".hidden", "a/b", "a b", "\xc3\xa4", "a\n"};
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        assert_int_equal(model_name_check(good[i], &error), 0);
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(model_name_check(bad[i], &error), -EINVAL);
-    }
-    char name[LIMIT_MODEL_NAME + 2];
-    memset(name, 'x', sizeof name);
-    name[LIMIT_MODEL_NAME + 1] = '\0';
-    assert_int_equal(model_name_check(name, &error), -EINVAL);
-    name[LIMIT_MODEL_NAME] = '\0';
-    assert_int_equal(model_name_check(name, &error), 0);
-}
-
 static void the_packages_of_the_demo_are_read(void **state)
 {
     (void)state;
@@ -432,7 +412,6 @@ int main(void)
         IN_PACKAGE(the_digest_sees_a_file_renamed),
         IN_PACKAGE(the_digest_keeps_files_apart),
         IN_PACKAGE(files_are_opened_under_the_same_rules),
-        cmocka_unit_test(names_of_models_are_checked),
         cmocka_unit_test(the_packages_of_the_demo_are_read),
         cmocka_unit_test(the_real_squeezenet_is_read),
         IN_PACKAGE(without_openat2_no_link_is_followed_at_all),
