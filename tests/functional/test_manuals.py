@@ -10,7 +10,7 @@ SETTINGS = re.compile(r'^\s*[A-Z]+\("([a-z]+)", "([a-z_]+)", "([a-z-]+)"', re.M)
 
 
 def test_every_option_of_situd_is_in_its_manual_and_its_help():
-    settings = SETTINGS.findall((ROOT / "src/daemon/config.c").read_text())
+    settings = SETTINGS.findall((ROOT / "src/service/config.c").read_text())
     assert len(settings) > 20
     help_text = subprocess.run([SITUD, "--help"], capture_output=True, text=True, check=True).stdout
     manual = (ROOT / "docs/man/situd.8.scd").read_text()
