@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "cli/index_verb.h"
 #include "cli/name_list.h"
 #include "cli/npy_read.h"
@@ -111,43 +112,30 @@ static int next_row(void *context, struct situ_vector *ret_vector)
     return 1;
 }
 
-/* "x.names" of "x.npy". */
-static int name_beside(const char *path, char *text, size_t room)
-{
-    size_t length = strlen(path);
-    size_t stem = length > 4 && strcmp(path + length - 4, ".npy") == 0 ? length - 4 : length;
-    int written = snprintf(text, room, "%.*s.names", (int)stem, path);
-    return written > 0 && (size_t)written < room ? 0 : -ENAMETOOLONG;
-}
-
 static int read_names(const struct index_verb *verb, const char *path, struct rows *rows)
 {
-    char beside[4096];
     char text[128] = "";
-    const char *from = verb->names;
-    int r = 0;
+    cleanup_free char *beside = npy_names_path(path);
+    const char *from = verb->names ? verb->names : beside;
     if (!from) {
-        r = name_beside(path, beside, sizeof beside);
-        from = beside;
+        cli_say("out of memory");
+        return -ENOMEM;
     }
-    FILE *stream = r ? NULL : fopen(from, "re");
-    if (!r && !stream) {
-        r = -errno;
-    }
-    if (!r) {
-        r = name_list_read_escaped(&rows->names, stream, verb->delimiter);
-    }
+    FILE *stream = fopen(from, "re");
+    int r = stream ? name_list_read_escaped(&rows->names, stream, verb->delimiter) : -errno;
     if (stream) {
         (void)fclose(stream);
     }
     if (r) {
         cli_say("cannot read names from '%s': %s", from, strerror_r(-r, text, sizeof text));
-    } else if (rows->names.count != rows->reader.count) {
+        return r;
+    }
+    if (rows->names.count != rows->reader.count) {
         cli_say("'%s' has %" PRIu64 " rows, '%s' %zu names", path, rows->reader.count, from,
                 rows->names.count);
-        r = -EINVAL;
+        return -EINVAL;
     }
-    return r;
+    return 0;
 }
 
 static int send_rows(const struct index_verb *verb, const char *name, const char *path,

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading the NumPy format, versions 1 to 3. The header is a Python dictionary of three entries, of
- * which only the form that NumPy itself writes is understood.
+ * Rows out of a NumPy file.
  */
 #include "cli/npy_read.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADER_MAX = 65536 };
+#include "base/cleanup.h"
+#include "wire/npy.h"
 
 static int fail(struct npy_reader *reader, int errnum, const char *what)
 {
@@ -26,92 +25,50 @@ static int fail_errno(struct npy_reader *reader, int errnum)
     return -errnum;
 }
 
-/* What stands behind 'key': in the dictionary; NULL where there is none. */
-static const char *value_of(const char *header, const char *key)
+/* What is refused here, which other readers of the format take. */
+static int take_header(struct npy_reader *reader, const struct npy *npy)
 {
-    char quoted[32];
-    (void)snprintf(quoted, sizeof quoted, "'%s':", key);
-    const char *at = strstr(header, quoted);
-    return at ? at + strlen(quoted) + strspn(at + strlen(quoted), " ") : NULL;
-}
-
-/* A number with what stands behind it: false where it is none. */
-static bool take_number(const char **at, uint64_t *ret_value)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long value = strtoull(*at, &end, 10);
-    if (**at < '0' || **at > '9' || errno) {
-        return false;
-    }
-    *ret_value = value;
-    *at = end + strspn(end, " ");
-    return true;
-}
-
-static int read_shape(struct npy_reader *reader, const char *shape)
-{
-    uint64_t count = 0;
-    uint64_t width = 0;
-    bool good = shape && *shape++ == '(' && take_number(&shape, &count) && *shape++ == ',';
-    if (good) {
-        shape += strspn(shape, " ");
-    }
-    if (!good || !take_number(&shape, &width) || (*shape != ')' && *shape != ',')) {
-        return fail(reader, EINVAL, "is no array of two dimensions, a row for each object");
-    }
-    if (width == 0 || width > NPY_WIDTH_MAX) {
-        return fail(reader, EINVAL, "has rows of no values, or of too many");
-    }
-    reader->count = count;
-    reader->width = (size_t)width;
-    return 0;
-}
-
-static int read_dictionary(struct npy_reader *reader, const char *header)
-{
-    const char *type = value_of(header, "descr");
-    const char *order = value_of(header, "fortran_order");
-    if (!type || !order) {
-        return fail(reader, EINVAL, "is no NumPy file that can be understood");
-    }
-    bool single = strncmp(type, "'<f4'", 5) == 0;
-    if (!single && strncmp(type, "'<f8'", 5) != 0) {
+    if (npy->datatype != DATATYPE_FP32 && npy->datatype != DATATYPE_FP64) {
         return fail(reader, EINVAL, "has other values than float32 or float64, little-endian");
     }
-    if (strncmp(order, "False", 5) != 0) {
+    if (npy->fortran_order) {
         return fail(reader, EINVAL, "is in Fortran's order; save numpy.ascontiguousarray() of it");
     }
-    reader->value_size = single ? 4 : 8;
-    return read_shape(reader, value_of(header, "shape"));
+    if (npy->shape.rank != 2) {
+        return fail(reader, EINVAL, "is no array of two dimensions, a row for each object");
+    }
+    if (npy->shape.dims[1] < 1 || npy->shape.dims[1] > NPY_WIDTH_MAX) {
+        return fail(reader, EINVAL, "has rows of no values, or of too many");
+    }
+    reader->value_size = datatype_size(npy->datatype);
+    reader->count = (uint64_t)npy->shape.dims[0];
+    reader->width = (size_t)npy->shape.dims[1];
+    return 0;
 }
 
 static int read_header(struct npy_reader *reader)
 {
-    unsigned char start[12];
-    if (fread(start, 10, 1, reader->stream) != 1 || memcmp(start, "\x93NUMPY", 6) != 0 ||
-        start[6] < 1 || start[6] > 3) {
+    unsigned char start[NPY_START_SIZE];
+    size_t size = 0;
+    if (fread(start, sizeof start, 1, reader->stream) != 1 ||
+        npy_header_size(start, sizeof start, &size, NULL)) {
         return fail(reader, EINVAL, "is no NumPy file");
     }
-    size_t length = (size_t)start[8] | (size_t)start[9] << 8;
-    if (start[6] > 1) {
-        if (fread(start + 10, 2, 1, reader->stream) != 1) {
-            return fail(reader, EINVAL, "is no NumPy file");
-        }
-        length |= (size_t)start[10] << 16 | (size_t)start[11] << 24;
-    }
-    if (length > HEADER_MAX) {
-        return fail(reader, EINVAL, "is no NumPy file that can be understood");
-    }
-    char *header = calloc(1, length + 1);
+    cleanup_free unsigned char *header = malloc(size);
     if (!header) {
         return fail(reader, ENOMEM, "out of memory");
     }
-    int r = length == 0 || fread(header, length, 1, reader->stream) == 1
-                ? read_dictionary(reader, header)
-                : fail(reader, EINVAL, "is no NumPy file");
-    free(header);
-    return r;
+    memcpy(header, start, sizeof start);
+    size_t rest = size - sizeof start;
+    if (fread(header + sizeof start, 1, rest, reader->stream) != rest) {
+        return fail(reader, EINVAL, "is no NumPy file");
+    }
+    struct npy npy = {.datatype = DATATYPE_NONE};
+    struct error error;
+    if (npy_parse_header(header, size, &npy, &error) && error.code != ERROR_UNFIT) {
+        return fail(reader, EINVAL, "is no NumPy file that can be understood");
+    }
+    return take_header(reader, &npy);
 }
 
 int npy_reader_open(struct npy_reader *reader, const char *path)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The NumPy format, version 1.0. The header has a fixed size, so that it can be written anew when
- * the number of rows is known.
+ * Rows into a NumPy file. The header has a fixed size, so that it can be written again when the
+ * number of rows is known.
  */
 #include "cli/npy_write.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/name_list.h"
+#include "wire/npy.h"
 
 static int fail(struct npy_writer *npy, const char *path, int errnum)
 {
@@ -46,31 +46,26 @@ static int open_part(struct npy_writer *npy, struct npy_file *file, char *path)
 
 static int write_header(struct npy_writer *npy)
 {
-    enum { FIXED = 10 }; /* magic, version, length */
-    unsigned char header[NPY_HEADER_SIZE];
-    char text[NPY_HEADER_SIZE - FIXED];
-    int length = snprintf(text, sizeof text,
-                          "{'descr': '<f4', 'fortran_order': False, 'shape': (%" PRIu64 ", %zu), }",
-                          npy->count, npy->width);
-    memset(header, ' ', sizeof header);
-    memcpy(header, "\x93NUMPY\x01\x00", 8);
-    header[8] = sizeof text;
-    header[9] = 0;
-    memcpy(header + FIXED, text, (size_t)length);
-    header[sizeof header - 1] = '\n';
+    unsigned char header[NPY_ROWS_HEADER_SIZE];
+    npy_write_rows_header(header, npy->count, npy->width);
     bool good = fseeko(npy->rows.stream, 0, SEEK_SET) == 0 &&
                 fwrite(header, sizeof header, 1, npy->rows.stream) == 1;
     return good ? 0 : fail(npy, npy->rows.part, errno);
 }
 
-int npy_writer_open(struct npy_writer *npy, const char *path, int delimiter)
+char *npy_names_path(const char *path)
 {
     size_t length = strlen(path);
     size_t stem = length > 4 && strcmp(path + length - 4, ".npy") == 0 ? length - 4 : length;
+    return with_suffix(path, stem, ".names");
+}
+
+int npy_writer_open(struct npy_writer *npy, const char *path, int delimiter)
+{
     *npy = (struct npy_writer){.delimiter = delimiter};
     int r = open_part(npy, &npy->rows, strdup(path));
     if (r == 0) {
-        r = open_part(npy, &npy->names, with_suffix(path, stem, ".names"));
+        r = open_part(npy, &npy->names, npy_names_path(path));
     }
     return r ? r : write_header(npy);
 }

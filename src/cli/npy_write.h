@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { NPY_HEADER_SIZE = 128, NPY_FAULT_SIZE = 512 };
+enum { NPY_FAULT_SIZE = 512 };
 
 struct npy_file {
     char *path; /* owned */
@@ -28,6 +28,9 @@ struct npy_writer {
     uint64_t count;
     char fault[NPY_FAULT_SIZE]; /* why it cannot be written; "" */
 };
+
+/* The file of the names: "x.names" of "x.npy". The caller frees it. NULL: out of memory. */
+char *npy_names_path(const char *path);
 
 /* "x.npy" has its names in "x.names". 0 or a negative errno, with npy->fault; npy_writer_close in
  * any case. */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading .npy headers: a magic number, a length, and a Python dictionary of three known keys.
+ * .npy headers: a magic number, a length, and a Python dictionary of three known keys.
  */
 #include "wire/npy.h"
 
 #include <errno.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_V1 = 10, HEAD_V2 = 12, HEADER_MAX = 4096 };
+enum { HEAD_V1 = 10, HEAD_V2 = NPY_START_SIZE, HEADER_MAX = 4096 };
 
 static const char magic[] = "\x93NUMPY";
 
@@ -80,9 +80,7 @@ static int parse_shape(const char *header, struct npy *npy, struct error *error)
     if (!order || !value || *value != '(') {
         return broken(error, "no 'shape' or 'fortran_order' in its header");
     }
-    if (strncmp(order, "False", 5) != 0) {
-        return error_set(error, ERROR_UNFIT, ".npy files must be in C order");
-    }
+    npy->fortran_order = strncmp(order, "False", 5) != 0;
     value++;
     for (;;) {
         value += strspn(value, " ,");
@@ -104,37 +102,88 @@ static int parse_shape(const char *header, struct npy *npy, struct error *error)
     }
 }
 
-int npy_parse(const void *bytes, size_t size, struct npy *ret_npy, struct error *error)
+static size_t start_of(const unsigned char *file)
+{
+    return file[6] == 1 ? HEAD_V1 : HEAD_V2;
+}
+
+int npy_header_size(const void *start, size_t size, size_t *ret_size, struct error *error)
+{
+    const unsigned char *file = start;
+    if (size < NPY_START_SIZE || memcmp(file, magic, strlen(magic)) != 0) {
+        return broken(error, "it does not begin as one");
+    }
+    size_t length = (size_t)file[8] | (size_t)file[9] << 8;
+    if (start_of(file) == HEAD_V2) {
+        length |= (size_t)file[10] << 16 | (size_t)file[11] << 24;
+    }
+    size_t whole = start_of(file) + length;
+    if (file[6] < 1 || file[6] > 3 || length > HEADER_MAX || whole < NPY_START_SIZE) {
+        return broken(error, "its header is of a later version, too long or cut off");
+    }
+    *ret_size = whole;
+    return 0;
+}
+
+int npy_parse_header(const void *bytes, size_t size, struct npy *ret_npy, struct error *error)
 {
     const unsigned char *file = bytes;
     char header[HEADER_MAX + 1];
-    if (size < HEAD_V2 || memcmp(file, magic, strlen(magic)) != 0) {
-        return broken(error, "it does not begin as one");
-    }
-    bool first = file[6] == 1;
-    size_t start = first ? HEAD_V1 : HEAD_V2;
-    size_t length = (size_t)file[8] | (size_t)file[9] << 8;
-    if (!first) {
-        length |= (size_t)file[10] << 16 | (size_t)file[11] << 24;
-    }
-    if (file[6] < 1 || file[6] > 3 || length > HEADER_MAX || length > size - start) {
-        return broken(error, "its header is of a later version, too long or cut off");
-    }
-    memcpy(header, file + start, length);
-    header[length] = '\0';
-    struct npy npy = {.data_offset = start + length, .data_size = size - start - length};
-    int r = parse_type(header, &npy, error);
-    if (r == 0) {
-        r = parse_shape(header, &npy, error);
-    }
-    if (r < 0) {
+    struct npy npy = {.data_offset = 0};
+    int r = npy_header_size(bytes, size, &npy.data_offset, error);
+    if (r) {
         return r;
     }
+    if (npy.data_offset > size) {
+        return broken(error, "its header is cut off");
+    }
+    size_t length = npy.data_offset - start_of(file);
+    memcpy(header, file + start_of(file), length);
+    header[length] = '\0';
+    r = parse_type(header, &npy, error);
+    if (r) {
+        return r;
+    }
+    r = parse_shape(header, &npy, error);
+    if (r) {
+        return r;
+    }
+    *ret_npy = npy;
+    return 0;
+}
+
+int npy_parse(const void *bytes, size_t size, struct npy *ret_npy, struct error *error)
+{
+    struct npy npy;
+    int r = npy_parse_header(bytes, size, &npy, error);
+    if (r) {
+        return r;
+    }
+    if (npy.fortran_order) {
+        return error_set(error, ERROR_UNFIT, ".npy files must be in C order");
+    }
     size_t count = 0;
+    npy.data_size = size - npy.data_offset;
     if (tensor_shape_count(&npy.shape, &count) < 0 ||
         count * datatype_size(npy.datatype) != npy.data_size || npy.data_offset % 16 != 0) {
         return broken(error, "its data is not as long as its shape says");
     }
     *ret_npy = npy;
     return 0;
+}
+
+void npy_write_rows_header(unsigned char header[NPY_ROWS_HEADER_SIZE], uint64_t rows, size_t width)
+{
+    char text[NPY_ROWS_HEADER_SIZE - HEAD_V1];
+    int length = snprintf(text, sizeof text,
+                          "{'descr': '<f4', 'fortran_order': False, 'shape': (%" PRIu64 ", %zu), }",
+                          rows, width);
+    memset(header, ' ', NPY_ROWS_HEADER_SIZE);
+    memcpy(header, magic, strlen(magic));
+    header[6] = 1;
+    header[7] = 0;
+    header[8] = sizeof text;
+    header[9] = 0;
+    memcpy(header + HEAD_V1, text, (size_t)length);
+    header[NPY_ROWS_HEADER_SIZE - 1] = '\n';
 }
