@@ -11,8 +11,7 @@
 #include <string.h>
 
 #include "base/file_kind.h"
-#include "store/exclusion.h"
-#include "store/page.h"
+#include "store/sorted.h"
 
 struct mem_object {
     char *key;   /* owned; the bytes lie behind it in the same block */
@@ -34,23 +33,40 @@ static struct mem_store *mem(struct store *store)
     return (struct mem_store *)(void *)store;
 }
 
-/* The index of the first object whose key is not less than `key`. */
-static size_t lower_bound(const struct mem_store *store, const char *key)
+static const char *key_at(void *context, size_t index)
 {
-    size_t low = 0;
-    size_t high = store->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(store->objects[middle].key, key) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return ((const struct mem_store *)context)->objects[index].key;
 }
 
-static const struct mem_object *find(const struct mem_store *store, const char *key)
+static uint64_t size_at(void *context, size_t index)
+{
+    return ((const struct mem_store *)context)->objects[index].state.size_bytes;
+}
+
+static bool is_decodable_at(void *context, size_t index)
+{
+    const struct mem_object *object = &((const struct mem_store *)context)->objects[index];
+    return file_kind_of(object->bytes, (size_t)object->state.size_bytes).class == FILE_DECODABLE;
+}
+
+/* The lock is held as long as this is used. */
+static struct sorted_objects sorted(struct mem_store *store)
+{
+    return (struct sorted_objects){.context = store,
+                                   .count = store->count,
+                                   .key = key_at,
+                                   .size_bytes = size_at,
+                                   .is_decodable = is_decodable_at};
+}
+
+/* The index of the first object whose key is not less than `key`. */
+static size_t lower_bound(struct mem_store *store, const char *key)
+{
+    struct sorted_objects objects = sorted(store);
+    return sorted_find(&objects, key);
+}
+
+static const struct mem_object *find(struct mem_store *store, const char *key)
 {
     size_t at = lower_bound(store, key);
     bool found = at < store->count && strcmp(store->objects[at].key, key) == 0;
@@ -95,62 +111,12 @@ static int mem_read(struct store *store, const char *key, const struct store_tar
     return 0;
 }
 
-static bool is_decodable(const struct mem_object *object)
-{
-    return file_kind_of(object->bytes, (size_t)object->state.size_bytes).class == FILE_DECODABLE;
-}
-
 static int mem_list(struct store *store, const struct store_list_query *query,
                     struct store_page *ret_page, struct error *error)
 {
-    struct page_builder builder = PAGE_BUILDER_INIT;
-    size_t prefix_size = strlen(query->prefix);
-    const char *slash = strrchr(query->prefix, '/');
-    size_t from = slash ? (size_t)(slash - query->prefix) + 1 : 0;
-    const char *before = ""; /* what was excluded last: its key, up to there */
-    size_t cut_before = 0;
-    bool more = false;
     HOLD(&mem(store)->lock);
-    size_t at = lower_bound(mem(store), query->after);
-    if (strcmp(query->prefix, query->after) > 0) {
-        at = lower_bound(mem(store), query->prefix);
-    }
-    struct left_out_tally passed = {.links = 0}; /* since the last key: counted with the next one or
-                                                  * with the end */
-    for (; at < mem(store)->count && !more; at++) {
-        const struct mem_object *object = &mem(store)->objects[at];
-        if (strncmp(object->key, query->prefix, prefix_size) != 0) {
-            break;
-        }
-        if (strcmp(object->key, query->after) == 0) {
-            continue;
-        }
-        int suffix = query->images_only && !(query->sniff && is_decodable(object))
-                         ? suffix_foreign(object->key)
-                         : -1;
-        size_t cut = exclusion_cut(query->exclusion, object->key, from);
-        if (cut > 0) {
-            bool counted = cut == cut_before && strncmp(object->key, before, cut) == 0;
-            passed.excluded += counted ? 0 : 1;
-            before = object->key;
-            cut_before = cut;
-        } else if (suffix >= 0) {
-            passed.suffixes[suffix]++;
-        } else if (builder.count == query->limit) {
-            more = true;
-        } else {
-            page_builder_add(&builder, object->key, strlen(object->key),
-                             query->sizes ? object->state.size_bytes : 0, false);
-            left_out_tally_add(&builder.left_out, &passed);
-            passed = (struct left_out_tally){.links = 0};
-        }
-    }
-    if (!more) {
-        left_out_tally_add(&builder.left_out, &passed);
-    }
-    int r = page_builder_finish(&builder, more, ret_page, error);
-    page_builder_done(&builder);
-    return r;
+    struct sorted_objects objects = sorted(mem(store));
+    return sorted_list(&objects, query, ret_page, error);
 }
 
 static void mem_close(struct store *store)
