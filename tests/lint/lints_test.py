@@ -96,6 +96,9 @@ class Symbols(unittest.TestCase):
         self.assertEqual(["buffer_add"], symbols.foreign_exports(
             "0000 T situ_open\n0000 T buffer_add@@SITU_0.1\n0000 A SITU_0.1\n"))
 
+    def test_back_ends_of_tests_are_known_by_name(self):
+        self.assertIn("tar_backend", symbols.test_backends())
+
 
 class Circles(unittest.TestCase):
     ONE_WAY = "lib.p/a.c.o: a_make T 0 4\nlib.p/a.c.o: b_find U\nlib.p/b.c.o: b_find T 0 4\nlib.p/b.c.o: free U\n"

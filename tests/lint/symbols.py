@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the linked files show: libsitu exports situ_* and nothing else; the daemon links no image
-codec and no ONNX Runtime, the worker no network, the CLI nothing that libsitu should do for it.
+codec and no ONNX Runtime, the worker no network, the CLI nothing that libsitu should do for it; and a
+build without test_backends has nothing of tests/backends.
 
 usage: symbols.py BUILD-DIRECTORY
 """
 import glob
+import json
 import os
 import re
 import subprocess
@@ -37,6 +39,18 @@ def foreign_exports(told):
     return [name for name in names if not re.fullmatch(r"situ_\w+|SITU_[0-9.]+", name)]
 
 
+def has_test_backends(build):
+    """Whether the build was configured with them."""
+    with open(os.path.join(build, "meson-info", "intro-buildoptions.json"), encoding="utf-8") as file:
+        return any(option["name"] == "test_backends" and option["value"] for option in json.load(file))
+
+
+def test_backends():
+    """The names of the tables in tests/backends."""
+    texts = [tree.text(path) for path in tree.files(".c", under="tests/backends")]
+    return {name for text in texts for name in re.findall(r"^const struct \w+ (\w+) = {", text, re.MULTILINE)}
+
+
 def main():
     build = os.path.abspath(sys.argv[1])
     findings = []
@@ -57,6 +71,9 @@ def main():
             absent.append(program)
             continue
         looked_at += 1
+        if not has_test_backends(build):
+            named = {line.split()[-1] for line in output("nm", path).splitlines()}
+            findings += [f"{path}:1: has {name} of tests/backends" for name in sorted(named & test_backends())]
         for needed in re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-d", path)):
             if re.search(pattern, needed):
                 findings.append(f"{path}:1: links {needed}")
