@@ -54,8 +54,10 @@ int control_take(struct jobs *jobs, const char *id, struct job **ret_job, struct
 
 void control_leave(struct job *job)
 {
-    (void)pthread_mutex_unlock(&job->control);
-    job_unref(job);
+    if (job) {
+        (void)pthread_mutex_unlock(&job->control);
+        job_unref(job);
+    }
 }
 
 static int pause_job(struct jobs *jobs, struct job *job, struct error *error)
@@ -79,13 +81,25 @@ static int pause_job(struct jobs *jobs, struct job *job, struct error *error)
 
 int jobs_pause(struct jobs *jobs, const char *id, struct error *error)
 {
-    struct job *job = NULL;
+    cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (job) {
-        r = pause_job(jobs, job, error);
-        control_leave(job);
+    return r < 0 ? r : pause_job(jobs, job, error);
+}
+
+/* Those that are in the log do not count for max_failures any more. */
+static int forgive_failures(struct job *job, struct error *error)
+{
+    struct job_log *log = NULL;
+    struct job_log_totals totals = {0};
+    int r = job_log_take(job, &log, error);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    job_log_totals(log, &totals);
+    job_log_release(job);
+    HOLD(&job->lock);
+    job->failed_before = totals.failed;
+    return 0;
 }
 
 static int resume_job(struct jobs *jobs, struct job *job, struct error *error)
@@ -98,37 +112,23 @@ static int resume_job(struct jobs *jobs, struct job *job, struct error *error)
     if (state == JOB_DONE || state == JOB_CANCELLED || job->broken) {
         return conflict(job, "resumed", state, error);
     }
-    int r = 0;
-    if (state == JOB_FAILED) {
-        struct job_log *log = NULL;
-        struct job_log_totals totals = {0};
-        r = job_log_take(job, &log, error);
-        if (r < 0) {
-            return r;
-        }
-        job_log_totals(log, &totals);
-        job_log_release(job);
-        HOLD(&job->lock);
-        job->failed_before = totals.failed;
+    int r = state == JOB_FAILED ? forgive_failures(job, error) : 0;
+    if (r < 0) {
+        return r;
     }
-    if (!by_itself) {
-        r = job_save(job, JOB_WAITING, NULL, error);
+    r = by_itself ? 0 : job_save(job, JOB_WAITING, NULL, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        keeper_resume(jobs, job, state);
-    }
-    return r;
+    keeper_resume(jobs, job, state);
+    return 0;
 }
 
 int jobs_resume(struct jobs *jobs, const char *id, struct error *error)
 {
-    struct job *job = NULL;
+    cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (job) {
-        r = resume_job(jobs, job, error);
-        control_leave(job);
-    }
-    return r;
+    return r < 0 ? r : resume_job(jobs, job, error);
 }
 
 /* A job that goes on already has nothing to accept. */
@@ -157,14 +157,13 @@ static int accept_stores(struct jobs *jobs, struct job *job, struct error *error
 
 int jobs_resume_accepting(struct jobs *jobs, const char *id, struct error *error)
 {
-    struct job *job = NULL;
+    cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (job) {
-        r = accept_stores(jobs, job, error);
-        r = r == 0 ? resume_job(jobs, job, error) : r;
-        control_leave(job);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    r = accept_stores(jobs, job, error);
+    return r < 0 ? r : resume_job(jobs, job, error);
 }
 
 /* Puts the patterns in their place, and the old ones out. Its thread is gone: nobody else looks at
@@ -225,13 +224,9 @@ static int exclude_from(struct jobs *jobs, struct job *job, const char *lines, s
 
 int jobs_exclude(struct jobs *jobs, const char *id, const char *lines, struct error *error)
 {
-    struct job *job = NULL;
+    cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (job) {
-        r = exclude_from(jobs, job, lines, error);
-        control_leave(job);
-    }
-    return r;
+    return r < 0 ? r : exclude_from(jobs, job, lines, error);
 }
 
 /* Lines that the disk did not take when the job's thread ended. */
@@ -245,10 +240,11 @@ static int sync_rest(struct job *job, struct error *error)
         return 0;
     }
     int r = job_log_take(job, &log, error);
-    if (r == 0) {
-        r = job_log_pending(log) > 0 ? job_log_sync(log, error) : 0;
-        job_log_release(job);
+    if (r < 0) {
+        return r;
     }
+    r = job_log_pending(log) > 0 ? job_log_sync(log, error) : 0;
+    job_log_release(job);
     return r;
 }
 
@@ -268,9 +264,7 @@ static int cancel_job(struct jobs *jobs, struct job *job, struct error *error)
     }
     struct error fault = {.code = ERROR_NONE};
     int r = sync_rest(job, &fault);
-    if (r == 0) {
-        r = job_save(job, JOB_CANCELLED, NULL, &fault);
-    }
+    r = r < 0 ? r : job_save(job, JOB_CANCELLED, NULL, &fault);
     if (r == 0) {
         job_set_state(job, JOB_CANCELLED, NULL);
         job_log_end(job);
@@ -288,20 +282,16 @@ static int cancel_job(struct jobs *jobs, struct job *job, struct error *error)
 
 int jobs_cancel(struct jobs *jobs, const char *id, struct error *error)
 {
-    struct job *job = NULL;
+    cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (job) {
-        r = cancel_job(jobs, job, error);
-        control_leave(job);
-    }
-    return r;
+    return r < 0 ? r : cancel_job(jobs, job, error);
 }
 
 int jobs_remove(struct jobs *jobs, const char *id, struct error *error)
 {
-    struct job *job = NULL;
+    cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (!job) {
+    if (r < 0) {
         return r;
     }
     bool by_itself = false;
@@ -311,6 +301,5 @@ int jobs_remove(struct jobs *jobs, const char *id, struct error *error)
     if (r < 0 && !job_state_is_end(state) && (state != JOB_PAUSED || by_itself)) {
         keeper_queue(jobs, job);
     }
-    control_leave(job);
     return r;
 }

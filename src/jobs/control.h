@@ -12,6 +12,11 @@
 /* The job, referenced, with its controls in hand. ERROR_NOT_FOUND, ERROR_UNAVAILABLE. */
 must_check int control_take(struct jobs *jobs, const char *id, struct job **ret_job,
                             struct error *error);
-void control_leave(struct job *job);
+void control_leave(struct job *job); /* NULL is fine */
+static inline void cleanup_control_function(struct job **job)
+{
+    control_leave(*job);
+}
+#define cleanup_control __attribute__((cleanup(cleanup_control_function)))
 
 #endif

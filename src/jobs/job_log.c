@@ -298,6 +298,19 @@ static char *path_beside(const char *path, const char *name)
     return asprintf(&beside, "%.*s%s", length, path, name) < 0 ? NULL : beside;
 }
 
+static int load(struct job_log *log, bool ended, uint64_t *ret_cut_bytes, struct error *error)
+{
+    if (!log->path || !log->released_path) {
+        return no_memory(error);
+    }
+    int r = open_file(log, error);
+    if (r < 0) {
+        return r;
+    }
+    r = find_start(log, error);
+    return r < 0 ? r : take_in(log, ended, ret_cut_bytes, error);
+}
+
 static int open_log(const char *path, bool ended, struct job_log **ret_log, uint64_t *ret_cut_bytes,
                     struct error *error)
 {
@@ -311,13 +324,7 @@ static int open_log(const char *path, bool ended, struct job_log **ret_log, uint
     log->released_path = path_beside(path, "released");
     (void)pthread_mutex_init(&log->releasing, NULL);
     (void)pthread_mutex_init(&log->lock, NULL);
-    int r = log->path && log->released_path ? open_file(log, error) : no_memory(error);
-    if (r == 0) {
-        r = find_start(log, error);
-    }
-    if (r == 0) {
-        r = take_in(log, ended, &cut_bytes, error);
-    }
+    int r = load(log, ended, &cut_bytes, error);
     if (r < 0) {
         job_log_close(log);
         return r;
@@ -471,13 +478,15 @@ static int read_last(const char *line, size_t size, char **ret_object,
     size_t visible;
     struct job_record_facts facts;
     int r = job_record_check(line, size, &visible, &facts);
-    if (r == 0) {
-        r = job_record_object(line, size, &facts, ret_object);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        *ret_facts = facts;
+    r = job_record_object(line, size, &facts, ret_object);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    *ret_facts = facts;
+    return 0;
 }
 
 int job_log_last(struct job_log *log, char **ret_object, struct job_record_facts *ret_facts,

@@ -82,18 +82,20 @@ static int begin_listing(struct job_selection *selection, const struct job_spec 
         return -ENOENT;
     }
     int r = spec->glob ? glob_new(spec->glob, &selection->glob, error) : 0;
-    if (r == 0) {
-        r = exclusion_new(spec->rules.exclude, spec->rules.defaults, &selection->exclusion, error);
-        selection->sniff = spec->rules.sniff;
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = take_prefix(selection, spec->prefix ? spec->prefix : "", error);
+    selection->sniff = spec->rules.sniff;
+    r = exclusion_new(spec->rules.exclude, spec->rules.defaults, &selection->exclusion, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        selection->after = strdup(after ? after : "");
-        r = selection->after ? 0 : no_memory(error);
+    r = take_prefix(selection, spec->prefix ? spec->prefix : "", error);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    selection->after = strdup(after ? after : "");
+    return selection->after ? 0 : no_memory(error);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the seam of job_selection.h. */
@@ -102,19 +104,20 @@ int job_selection_new(const struct job_spec *spec, const struct jobs_host *host,
                       struct job_selection **ret_selection, struct error *error)
 {
     struct job_selection *selection = calloc(1, sizeof *selection);
+    int r = 0;
     if (!selection) {
         return no_memory(error);
     }
     selection->host = *host;
+    selection->store_name = spec->store ? strdup(spec->store) : NULL;
     /* A name that was taken out of a list finds its room. */
-    int r = buffer_reserve(&selection->object, OBJECT_ROOM) ? 0 : no_memory(error);
-    if (r == 0 && spec->store) {
-        selection->store_name = strdup(spec->store);
-        r = selection->store_name ? 0 : no_memory(error);
-    }
-    if (r == 0) {
-        r = keys_path ? keys_reader_new(keys_path, position, &selection->keys, error)
-                      : begin_listing(selection, spec, after, error);
+    if (!buffer_reserve(&selection->object, OBJECT_ROOM) ||
+        (spec->store && !selection->store_name)) {
+        r = no_memory(error);
+    } else if (keys_path) {
+        r = keys_reader_new(keys_path, position, &selection->keys, error);
+    } else {
+        r = begin_listing(selection, spec, after, error);
     }
     if (r < 0) {
         job_selection_free(selection);
@@ -352,12 +355,12 @@ int job_selection_count(const struct job_spec *spec, const struct jobs_host *hos
 {
     struct job_selection *selection = NULL;
     uint64_t count = 0;
-    int r = keys_path ? keys_count(keys_path, stop, ret_count, error)
-                      : job_selection_new(spec, host, NULL, NULL, 0, &selection, error);
-    if (r == 0 && keys_path) {
-        *ret_left_out = (struct left_out){.skipped = 0};
+    if (keys_path) {
+        *ret_left_out = (struct left_out){.skipped = 0}; /* nothing of a list is left out */
+        return keys_count(keys_path, stop, ret_count, error);
     }
-    if (!selection) {
+    int r = job_selection_new(spec, host, NULL, NULL, 0, &selection, error);
+    if (r < 0) {
         return r;
     }
     job_selection_stop_on(selection, stop);

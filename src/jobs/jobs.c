@@ -102,25 +102,25 @@ static int take_in(struct jobs *jobs, const char *id, struct job **ret_job)
     if (jobs->adopt) {
         jobs->adopt(&file.spec);
     }
-    r = job_new(jobs, &file.spec, ret_job);
-    if (r < 0) {
+    struct job *job = NULL;
+    if (job_new(jobs, &file.spec, &job) < 0) {
         roots_done(&file.roots);
-    } else {
-        struct job *job = *ret_job;
-        job->state = file.state;
-        job->reason = file.reason;
-        job->stage = file.state == JOB_WAITING ? STAGE_QUEUED : STAGE_IDLE;
-        job->failed_before = file.failed_before;
-        job->selected_known = file.selected_known;
-        job->selected = file.selected;
-        job->gone = file.gone;
-        job->roots = file.roots;
-        job->left_out = file.left_out;
-        job->finished_s = file.finished_s;
-        job->ended_ns = clock_now_ns() - ages_of(jobs->ages, id) * NS_PER_S;
-        take_in_mark(job);
+        return -ENOMEM;
     }
-    return r;
+    job->state = file.state;
+    job->reason = file.reason;
+    job->stage = file.state == JOB_WAITING ? STAGE_QUEUED : STAGE_IDLE;
+    job->failed_before = file.failed_before;
+    job->selected_known = file.selected_known;
+    job->selected = file.selected;
+    job->gone = file.gone;
+    job->roots = file.roots;
+    job->left_out = file.left_out;
+    job->finished_s = file.finished_s;
+    job->ended_ns = clock_now_ns() - ages_of(jobs->ages, id) * NS_PER_S;
+    take_in_mark(job);
+    *ret_job = job;
+    return 0;
 }
 
 static bool is_id(const char *name)
@@ -152,15 +152,12 @@ static int scan_entry(struct jobs *jobs, const char *name)
     if (!is_id(name)) {
         return 0;
     }
-    int r = jobs_reserve(jobs);
     struct job *job = NULL;
-    if (r == 0) {
-        r = take_in(jobs, name, &job);
+    if (jobs_reserve(jobs) < 0 || take_in(jobs, name, &job) < 0) {
+        return -ENOMEM;
     }
-    if (r == 0) {
-        jobs->all[jobs->count++] = job;
-    }
-    return r;
+    jobs->all[jobs->count++] = job;
+    return 0;
 }
 
 static int scan(struct jobs *jobs, struct error *error)
@@ -181,19 +178,35 @@ static int scan(struct jobs *jobs, struct error *error)
         errno = 0;
         entry = readdir(directory); /* NOLINT(concurrency-mt-unsafe): its own stream */
         if (entry) {
-            r = scan_entry(jobs, entry->d_name);
+            r = scan_entry(jobs, entry->d_name) < 0 ? no_memory(error) : 0;
         } else if (errno != 0) {
             r = error_io(error, errno, "%s", error_file(jobs->directory));
         }
     } while (r == 0 && entry);
     (void)closedir(directory);
-    if (r == -ENOMEM) {
-        return no_memory(error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && jobs->count > 1) {
+    if (jobs->count > 1) {
         qsort(jobs->all, jobs->count, sizeof(struct job *), by_age);
     }
-    return r;
+    return 0;
+}
+
+static int open_directory(struct jobs *jobs, const char *directory, struct error *error)
+{
+    jobs->directory = strdup(directory);
+    if (!jobs->directory) {
+        return no_memory(error);
+    }
+    int r = scan(jobs, error);
+    ages_free(take_ptr(jobs->ages));
+    if (r < 0) {
+        return r;
+    }
+    return keeper_start(jobs) < 0
+               ? error_set(error, ERROR_MEMORY, "no thread for the jobs can be started")
+               : 0;
 }
 
 int jobs_open(const struct jobs_options *options, struct jobs **ret_jobs, struct error *error)
@@ -212,15 +225,7 @@ int jobs_open(const struct jobs_options *options, struct jobs **ret_jobs, struct
     (void)pthread_mutex_init(&jobs->create, NULL);
     (void)pthread_mutex_init(&jobs->lock, NULL);
     (void)pthread_cond_init(&jobs->changed, NULL);
-    int r = 0;
-    if (options->directory) {
-        jobs->directory = strdup(options->directory);
-        r = jobs->directory ? scan(jobs, error) : no_memory(error);
-        ages_free(take_ptr(jobs->ages));
-        if (r == 0 && keeper_start(jobs) < 0) {
-            r = error_set(error, ERROR_MEMORY, "no thread for the jobs can be started");
-        }
-    }
+    int r = options->directory ? open_directory(jobs, options->directory, error) : 0;
     if (r < 0) {
         jobs_close(jobs);
         return r;
@@ -319,17 +324,17 @@ static int pin(struct jobs *jobs, struct job_spec *spec, bool has_keys, struct e
         return error_set(error, ERROR_MALFORMED,
                          "a job wants a store or a list of names, and a list cannot stand");
     }
-    int found = spec->store ? find_store(host, spec->store, error) : 0;
-    if (found < 0) {
-        return found;
+    int r = spec->store ? find_store(host, spec->store, error) : 0;
+    if (r < 0) {
+        return r;
     }
     char version[JOB_VERSION_SIZE] = "";
-    int r =
-        host->model_pin(host->context, spec->model, spec->version, version, spec->digest, error);
-    if (r == 0) {
-        memcpy(spec->version, version, sizeof version);
+    r = host->model_pin(host->context, spec->model, spec->version, version, spec->digest, error);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    memcpy(spec->version, version, sizeof version);
+    return 0;
 }
 
 /* A new id. The table is locked. */
@@ -364,7 +369,25 @@ static int admit(struct jobs *jobs, struct job_spec *spec, struct error *error)
     return make_id(jobs, spec->id, error);
 }
 
-/* Writes the job whole, beside its place, and puts it there. */
+/* Writes the job into `path`, beside its place, and renames it there. */
+static int write_at(const struct job *job, const char *path, struct jobs_keys *keys,
+                    struct error *error)
+{
+    const struct job_file file = {.spec = job->spec, .roots = job->roots, .state = JOB_WAITING};
+    int r = keys ? keys_upload_place(keys, path, error) : 0;
+    if (r < 0) {
+        return r;
+    }
+    r = job_file_write(path, &file, error);
+    if (r < 0) {
+        return r;
+    }
+    return rename(path, job->directory) < 0
+               ? error_io(error, errno, "%s", error_file(job->directory))
+               : 0;
+}
+
+/* On disk when it returns; nothing is left where it fails. */
 static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys *keys,
                      struct error *error)
 {
@@ -376,24 +399,17 @@ static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys 
     if (mkdir(path, 0700) < 0) {
         return error_io(error, errno, "%s", error_file(path));
     }
-    struct job_file file = {.spec = job->spec, .roots = job->roots, .state = JOB_WAITING};
-    int r = keys ? keys_upload_place(keys, path, error) : 0;
-    if (r == 0) {
-        r = job_file_write(path, &file, error);
+    int r = write_at(job, path, keys, error);
+    if (r < 0) {
+        tree_remove(path);
+        return r;
     }
-    if (r == 0 && rename(path, job->directory) < 0) {
-        r = error_io(error, errno, "%s", error_file(job->directory));
+    r = whole_file_sync_names(jobs->directory);
+    if (r < 0) {
+        tree_remove(job->directory);
+        return error_io(error, -r, "%s", error_file(jobs->directory));
     }
-    if (r == 0) {
-        r = whole_file_sync_names(jobs->directory);
-        if (r < 0) {
-            tree_remove(job->directory);
-            return error_io(error, -r, "%s", error_file(jobs->directory));
-        }
-        return 0;
-    }
-    tree_remove(path);
-    return r;
+    return 0;
 }
 
 /* `jobs->create` is held. Takes over `spec`. */
@@ -439,7 +455,7 @@ static int create(struct jobs *jobs, const struct job_spec *asked, struct jobs_k
     }
     *ret_job = jobs_find_token(jobs, asked->token);
     *ret_existing = *ret_job != NULL;
-    if (*ret_job) {
+    if (*ret_existing) {
         return 0;
     }
     struct job_spec spec = {0};
@@ -454,7 +470,7 @@ static int create(struct jobs *jobs, const struct job_spec *asked, struct jobs_k
     HOLD(&jobs->create);
     *ret_job = jobs_find_token(jobs, asked->token); /* another may have come first */
     *ret_existing = *ret_job != NULL;
-    if (*ret_job) {
+    if (*ret_existing) {
         job_spec_done(&spec);
         return 0;
     }

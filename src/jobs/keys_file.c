@@ -215,6 +215,19 @@ int keys_writer_add(struct keys_writer *writer, const char *name, struct error *
     return r;
 }
 
+static int sync_all(struct keys_writer *writer, struct error *error)
+{
+    int r = end_line(writer, error);
+    if (r < 0) {
+        return r;
+    }
+    r = flush(writer, error);
+    if (r < 0) {
+        return r;
+    }
+    return fsync(writer->fd) < 0 ? failed("synced", errno, error) : 0;
+}
+
 int keys_writer_finish(struct keys_writer *writer, struct error *error)
 {
     if (writer->broken) {
@@ -223,13 +236,7 @@ int keys_writer_finish(struct keys_writer *writer, struct error *error)
     if (writer->finished) {
         return 0;
     }
-    int r = end_line(writer, error);
-    if (r == 0) {
-        r = flush(writer, error);
-    }
-    if (r == 0 && fsync(writer->fd) < 0) {
-        r = failed("synced", errno, error);
-    }
+    int r = sync_all(writer, error);
     writer->broken = r < 0;
     writer->finished = r == 0;
     return r;

@@ -123,10 +123,10 @@ static void set_aside(struct pass *pass)
 static int open_table(struct pass *pass, struct error *error)
 {
     int r = known_open(pass->directory, 0, &pass->known, error);
-    if (r == 0 && known_batch_new(pass->known, &pass->batch) < 0) {
-        r = error_memory(error, NULL);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    return known_batch_new(pass->known, &pass->batch) < 0 ? error_memory(error, NULL) : 0;
 }
 
 static int commit(struct pass *pass, const struct pass_note *note, struct error *error)
@@ -213,16 +213,16 @@ static int replay_line(void *context, const char *line, size_t size,
                   job_record_is_failure(line, size), facts);
     }
     replay->lines++;
-    if (r == 0 && known_batch_size(pass->batch) >= COMMIT_AT) {
-        struct pass_note note = {NOTE_FORMAT, replay->lines, pass->note.finished};
-        return commit(pass, &note, replay->error);
-    }
     if (r < 0) {
         return error_set(replay->error, r == -ENOMEM ? ERROR_MEMORY : ERROR_IO,
                          "line %llu of the log cannot be taken into the table of known objects",
                          (unsigned long long)replay->lines);
     }
-    return 0;
+    if (known_batch_size(pass->batch) < COMMIT_AT) {
+        return 0;
+    }
+    struct pass_note note = {NOTE_FORMAT, replay->lines, pass->note.finished};
+    return commit(pass, &note, replay->error);
 }
 
 static int catch_up(struct pass *pass, const struct job_log_totals *totals, struct error *error)
@@ -233,9 +233,10 @@ static int catch_up(struct pass *pass, const struct job_log_totals *totals, stru
     struct job_log_place place = {0};
     struct replay replay = {.pass = pass, .lines = pass->note.lines, .error = error};
     int r = job_log_find(pass->log, pass->note.lines, &place, error);
-    if (r == 0) {
-        r = job_log_each(pass->log, &place, replay_line, &replay, error);
+    if (r < 0) {
+        return r;
     }
+    r = job_log_each(pass->log, &place, replay_line, &replay, error);
     if (r < 0) {
         return r;
     }
@@ -314,11 +315,12 @@ static int count_known(struct pass *pass, struct error *error)
         failing += object.state == KNOWN_FAILED;
     }
     known_walk_free(walk);
-    if (r == 0) {
-        pass->count = (struct known_count){.known = known, .failing = failing};
-        pass_tell_count(pass);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    pass->count = (struct known_count){.known = known, .failing = failing};
+    pass_tell_count(pass);
+    return 0;
 }
 
 /* A line of this object was logged; it is told of when that is synced. */
@@ -330,36 +332,39 @@ static void count_line(struct pass *pass, const struct slot *slot)
     pass->count.failing += (uint64_t)failing - (uint64_t)slot->failing;
 }
 
+static int open_and_catch_up(struct pass *pass, const struct job_log_totals *totals,
+                             struct error *error)
+{
+    int r = open_table(pass, error);
+    if (r < 0) {
+        return r;
+    }
+    r = read_note(pass, totals, error);
+    return r < 0 ? r : catch_up(pass, totals, error);
+}
+
 static int prepare(struct pass *pass, struct error *error)
 {
     struct job_log_totals totals;
-    struct error fault = {.code = ERROR_NONE};
     job_log_totals(pass->log, &totals);
-    int r = open_table(pass, &fault);
-    if (r == 0) {
-        r = read_note(pass, &totals, &fault);
-    }
-    if (r == 0) {
-        r = catch_up(pass, &totals, &fault);
-    }
-    if (r < 0 && (fault.code == ERROR_MALFORMED || pass->damaged)) {
+    int r = open_and_catch_up(pass, &totals, error);
+    if (r < 0 && (error->code == ERROR_MALFORMED || pass->damaged)) {
         pass->damaged = false;
-        r = begin_anew(pass, &totals, &fault);
+        r = begin_anew(pass, &totals, error);
     }
-    if (r == 0) {
-        r = count_known(pass, &fault);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = find_place(pass, &fault);
+    r = count_known(pass, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = known_walk_new(pass->known, pass->job->spec.prefix, pass->after ? pass->after : "",
-                           &pass->walk, &fault);
+    r = find_place(pass, error);
+    if (r < 0) {
+        return r;
     }
-    if (r < 0 && error) {
-        *error = fault;
-    }
-    return r;
+    return known_walk_new(pass->known, pass->job->spec.prefix, pass->after ? pass->after : "",
+                          &pass->walk, error);
 }
 
 int pass_new(struct job *job, struct job_log *log, struct pass **ret_pass, struct error *error)
@@ -373,9 +378,13 @@ int pass_new(struct job *job, struct job_log *log, struct pass **ret_pass, struc
     pass->patience_ns = PATIENCE_MS * NS_PER_MS;
     pass->takes_all = job->restless >= RESTLESS_MAX;
     pass->directory = job_path(job, TABLE_NAME);
-    int r = pass->directory ? prepare(pass, error) : error_memory(error, NULL);
+    struct error fault = {.code = ERROR_NONE};
+    int r = pass->directory ? prepare(pass, &fault) : error_memory(&fault, NULL);
     if (r < 0) {
         pass_free(pass);
+        if (error) {
+            *error = fault;
+        }
         return r;
     }
     *ret_pass = pass;
@@ -570,13 +579,49 @@ static int await_settled(struct pass *pass, struct job_item *item)
     return 1;
 }
 
+/* The listing's next; what the table has before it was given already. */
+static int give_listed(struct pass *pass, struct job_item *ret_item, struct error *error)
+{
+    const struct job_item *item = &pass->item;
+    bool known = false;
+    struct known_object object;
+    int r = look_up(pass, &known, &object, error);
+    if (r < 0) {
+        return r;
+    }
+    pass->listed = false;
+    if (known && object.slot != SLOT_LONG) {
+        if (item->kind == JOB_ITEM_FAULT && item->fault.code == ERROR_NOT_FOUND && item->key) {
+            return give_gone(pass, ret_item, error); /* between the listing and the look */
+        }
+        pass->walked = false;
+    }
+    r = item->unlisted ? note_unlisted(pass, key_in(item->object), error) : 0;
+    if (r < 0) {
+        return r;
+    }
+    *ret_item = *item;
+    ret_item->known = known;
+    ret_item->failing = known && object.state == KNOWN_FAILED;
+    if (known && object.trusted && identity_is_same(&object.identity, &item->identity)) {
+        ret_item->kind = JOB_ITEM_KNOWN;
+        return 1;
+    }
+    r = item->kind == JOB_ITEM_OBJECT ? await_settled(pass, ret_item) : 1;
+    if (r == 0) {
+        ret_item->kind = JOB_ITEM_KNOWN; /* for now: no line */
+    }
+    return r < 0 ? r : 1;
+}
+
 int pass_next(struct pass *pass, struct job_selection *selection, struct job_item *ret_item,
               struct error *error)
 {
     int r = look_at_listing(pass, selection, error);
-    if (r == 0) {
-        r = look_at_table(pass, error);
+    if (r < 0) {
+        return r;
     }
+    r = look_at_table(pass, error);
     if (r < 0) {
         return r;
     }
@@ -586,38 +631,7 @@ int pass_next(struct pass *pass, struct job_selection *selection, struct job_ite
     if (!pass->listed || (pass->walked && strcmp(pass->known_key, key_in(pass->item.object)) < 0)) {
         return give_gone(pass, ret_item, error);
     }
-    bool known = false;
-    struct known_object object;
-    r = look_up(pass, &known, &object, error);
-    if (r < 0) {
-        return r;
-    }
-    pass->listed = false;
-    if (known && pass->item.kind == JOB_ITEM_FAULT && pass->item.fault.code == ERROR_NOT_FOUND &&
-        pass->item.key && object.slot != SLOT_LONG) {
-        return give_gone(pass, ret_item, error); /* between the listing and the look */
-    }
-    if (known && object.slot != SLOT_LONG) {
-        pass->walked = false;
-    }
-    if (pass->item.unlisted) {
-        r = note_unlisted(pass, key_in(pass->item.object), error);
-        if (r < 0) {
-            return r;
-        }
-    }
-    *ret_item = pass->item;
-    ret_item->known = known;
-    ret_item->failing = known && object.state == KNOWN_FAILED;
-    if (known && object.trusted && identity_is_same(&object.identity, &pass->item.identity)) {
-        ret_item->kind = JOB_ITEM_KNOWN;
-        return 1;
-    }
-    r = ret_item->kind == JOB_ITEM_OBJECT ? await_settled(pass, ret_item) : 1;
-    if (r == 0) {
-        ret_item->kind = JOB_ITEM_KNOWN; /* for now: no line */
-    }
-    return r < 0 ? r : 1;
+    return give_listed(pass, ret_item, error);
 }
 
 /* ---- what the log and the table are told ---- */
@@ -646,10 +660,11 @@ int pass_logged(struct pass *pass, const struct slot *slot, const struct job_rec
 {
     int r = apply(pass, key_in(slot->object.object), slot->kind == JOB_ITEM_GONE,
                   slot->object.code != ERROR_NONE, facts);
-    if (r == 0) {
-        count_line(pass, slot);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    count_line(pass, slot);
+    return 0;
 }
 
 static int commit_with(struct pass *pass, uint64_t finished, struct error *error)

@@ -107,7 +107,19 @@ static int none_to_try(const struct job *job, uint64_t left_out, struct error *e
         job->spec.id, (unsigned long long)left_out);
 }
 
-/* The job's controls are in hand: it stays ended, and there. */
+/* Gathers the list, and makes the spec of the job over it. */
+static int prepare(struct job *job, struct failures *failures, struct job_spec *ret_spec,
+                   uint64_t *ret_left_out, struct error *error)
+{
+    int r = gather(job, failures, ret_left_out, error);
+    if (r < 0) {
+        return r;
+    }
+    return failures->count == 0 ? none_to_try(job, *ret_left_out, error)
+                                : list_spec(job, ret_spec, error);
+}
+
+/* `control` is held: the job stays ended, and there. */
 static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_info,
                      struct error *error)
 {
@@ -124,34 +136,26 @@ static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_in
     struct job_spec spec = {0};
     uint64_t left_out = 0;
     int r = jobs_keys_new(jobs, &failures.keys, error);
-    if (r == 0) {
-        r = gather(job, &failures, &left_out, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && failures.count == 0) {
-        r = none_to_try(job, left_out, error);
-    }
-    if (r == 0) {
-        r = list_spec(job, &spec, error);
-    }
+    r = prepare(job, &failures, &spec, &left_out, error);
     if (r < 0) {
         jobs_keys_free(failures.keys);
         return r;
     }
     r = jobs_create(jobs, &spec, failures.keys, ret_info, &existing, error);
     job_spec_done(&spec);
-    if (r == 0) {
-        ret_info->not_retried = left_out;
+    if (r < 0) {
+        return r;
     }
-    return r;
+    ret_info->not_retried = left_out;
+    return 0;
 }
 
 int jobs_retry(struct jobs *jobs, const char *id, struct job_info *ret_info, struct error *error)
 {
-    struct job *job = NULL;
+    cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (job) {
-        r = retry_job(jobs, job, ret_info, error);
-        control_leave(job);
-    }
-    return r;
+    return r < 0 ? r : retry_job(jobs, job, ret_info, error);
 }

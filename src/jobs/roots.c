@@ -53,11 +53,12 @@ int roots_add(struct roots *roots, const char *name, uint64_t filesystem, bool d
         return -EINVAL;
     }
     int r = add(roots, name, strlen(name), &root);
-    if (r == 0) {
-        root->filesystem = filesystem;
-        root->device_only = device_only;
+    if (r < 0) {
+        return r;
     }
-    return r;
+    root->filesystem = filesystem;
+    root->device_only = device_only;
+    return 0;
 }
 
 /* ---- witnesses ---- */
@@ -73,12 +74,13 @@ struct witnesses {
     size_t count; /* that have a key */
 };
 
-static void witnesses_done(struct witnesses *witnesses)
+static void cleanup_witnesses_function(struct witnesses *witnesses)
 {
     for (size_t i = 0; i < ROOTS_WITNESSES; i++) {
         free(witnesses->last[i].key);
     }
 }
+#define cleanup_witnesses __attribute__((cleanup(cleanup_witnesses_function)))
 
 /* A later line about an object takes the place of an earlier one: it was answered again, in vain,
  * or is gone. */
@@ -139,10 +141,7 @@ static int find_witnesses(struct job_log *log, struct witnesses *witnesses, stru
     uint64_t from = totals.lines > LINES_LOOKED_AT ? totals.lines - LINES_LOOKED_AT : 0;
     uint64_t dropped = job_log_dropped(log);
     int r = job_log_find(log, from > dropped ? from : dropped, &place, error);
-    if (r == 0) {
-        r = job_log_each(log, &place, take_witness, witnesses, error);
-    }
-    return r;
+    return r < 0 ? r : job_log_each(log, &place, take_witness, witnesses, error);
 }
 
 static bool is_there(const struct root *root, const struct witness *witness,
@@ -166,26 +165,26 @@ static int refuse(const struct root *root, const char *why, struct error *error)
 static int ask_witnesses(const struct root *root, const struct store_condition *condition,
                          struct job_log *log, struct error *error)
 {
-    struct witnesses witnesses = {.root = root};
+    cleanup_witnesses struct witnesses witnesses = {.root = root};
     struct error fault = {.code = ERROR_NONE};
     int r = find_witnesses(log, &witnesses, error);
-    if (r == 0 && witnesses.count == 0 && condition->filesystem != root->filesystem) {
-        r = refuse(root, "", error);
+    if (r < 0) {
+        return r;
     }
-    for (size_t i = 0; r == 0 && i < ROOTS_WITNESSES; i++) {
+    if (witnesses.count == 0 && condition->filesystem != root->filesystem) {
+        return refuse(root, "", error);
+    }
+    for (size_t i = 0; i < ROOTS_WITNESSES; i++) {
         if (!witnesses.last[i].key || is_there(root, &witnesses.last[i], &fault)) {
             continue;
         }
         if (fault.code == ERROR_UNAVAILABLE || fault.code == ERROR_MEMORY) {
             *error = fault;
-            r = error_code_errno(fault.code);
-        } else {
-            r = refuse(root, " (objects that were answered last are not there as they were)",
-                       error);
+            return error_code_errno(fault.code);
         }
+        return refuse(root, " (objects that were answered last are not there as they were)", error);
     }
-    witnesses_done(&witnesses);
-    return r;
+    return 0;
 }
 
 /* ---- checks ---- */
@@ -241,14 +240,14 @@ static int check(struct root *root, bool is_new, struct job_log *log, bool *ret_
     } else if (!checked && condition.filesystem != root->filesystem) {
         r = refuse(root, "", error);
     }
-    if (r == 0 &&
-        (condition.filesystem != root->filesystem || condition.device_only != root->device_only)) {
+    if (r < 0) {
+        return r;
+    }
+    if (condition.filesystem != root->filesystem || condition.device_only != root->device_only) {
         *ret_new = true; /* its number is another one since the last mount, or says more now */
     }
-    if (r == 0) {
-        remember(root, &condition);
-    }
-    return r;
+    remember(root, &condition);
+    return 0;
 }
 
 static struct store *look_for(const struct jobs_host *host, const struct root *root,
@@ -285,11 +284,15 @@ int roots_begin(struct roots *roots, const char *name, struct store *store)
     struct store_condition condition;
     struct root *root = NULL;
     store_condition(store, &condition);
-    int r = condition.available ? add(roots, name, strlen(name), &root) : -EAGAIN;
-    if (r == 0) {
-        remember(root, &condition);
+    if (!condition.available) {
+        return 0;
     }
-    return r == -ENOMEM ? r : 0;
+    int r = add(roots, name, strlen(name), &root);
+    if (r < 0) {
+        return r == -ENOMEM ? r : 0;
+    }
+    remember(root, &condition);
+    return 0;
 }
 
 int roots_meet(struct roots *roots, const char *object, struct store *store, bool *ret_new,
