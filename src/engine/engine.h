@@ -69,13 +69,16 @@ struct engine_ops {
     int (*run)(struct engine_model *model, struct engine_run *run, struct error *error);
 };
 
-extern const struct engine_ops engine_onnxruntime;
+extern const struct engine_ops engine_onnxruntime; /* onnxruntime/ */
 
-/* The trivial twin. A "model" is a text of lines, `sleep MS`, `crash_from VALUE`, `hang_from
+/* null/, the trivial twin. A "model" is a text of lines, `sleep MS`, `crash_from VALUE`, `hang_from
  * VALUE`, `socket_from VALUE` (an input whose first element is at least VALUE ends or hangs the
  * process). It takes `pixel_values` [-1,3,8,8] FP32 and gives `logits` [-1,4]: means of the input's
  * quarters. */
 extern const struct engine_ops engine_null;
+
+/* The back ends, in the order of data/engine_facts.h; NULL behind the last. */
+const struct engine_ops *engine_at(size_t index);
 
 /* The back end of that name, or NULL. */
 const struct engine_ops *engine_find(const char *name);

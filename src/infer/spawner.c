@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 enum { CONTROL_FD = 3 };
@@ -19,25 +20,29 @@ struct spawner {
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t changed;
     pthread_t thread;
-    char *const *argv; /* borrowed; not NULL: a request stands */
-    int control;
-    int log;
+    const struct spawner_command *command; /* borrowed; NULL: no request waits */
     pid_t pid;
     int result;
     bool answered;
     bool stopping;
 };
 
-/* A worker gets no variable of the daemon's but these. */
-static char *const *worker_environment(void)
+static int add_descriptors(posix_spawn_file_actions_t *actions,
+                           const struct spawner_command *command)
 {
-    static char telemetry[] = "ORT_DISABLE_TELEMETRY=1";
-    static char locale[] = "LC_ALL=C";
-    static char *environment[] = {telemetry, locale, NULL};
-    return environment;
+    int r = posix_spawn_file_actions_adddup2(actions, command->log, 2);
+    r = r != 0 ? r : posix_spawn_file_actions_adddup2(actions, command->control, CONTROL_FD);
+    r = r != 0 ? r : posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
+    return r != 0 ? r : posix_spawn_file_actions_addopen(actions, 1, "/dev/null", O_WRONLY, 0);
 }
 
-static int start(char *const *argv, int control, int log, pid_t *ret_pid)
+/* posix_spawn's parameters are not const, but it only reads the strings. */
+static char *const *strings(const char *const *list)
+{
+    return (char *const *)(uintptr_t)list;
+}
+
+static int start(const struct spawner_command *command, pid_t *ret_pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -57,18 +62,10 @@ static int start(char *const *argv, int control, int log, pid_t *ret_pid)
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     (void)posix_spawnattr_setsigdefault(&attributes, &all);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    r = posix_spawn_file_actions_adddup2(&actions, log, 2);
+    r = add_descriptors(&actions, command);
     if (r == 0) {
-        r = posix_spawn_file_actions_adddup2(&actions, control, CONTROL_FD);
-    }
-    if (r == 0) {
-        r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    }
-    if (r == 0) {
-        r = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    }
-    if (r == 0) {
-        r = posix_spawn(ret_pid, argv[0], &actions, &attributes, argv, worker_environment());
+        r = posix_spawn(ret_pid, command->argv[0], &actions, &attributes, strings(command->argv),
+                        strings(command->environment));
     }
     (void)posix_spawnattr_destroy(&attributes);
     (void)posix_spawn_file_actions_destroy(&actions);
@@ -80,9 +77,9 @@ static void *spawner_main(void *argument)
     struct spawner *spawner = argument;
     HOLD(&spawner->lock);
     while (!spawner->stopping) {
-        if (spawner->argv) {
-            spawner->result = start(spawner->argv, spawner->control, spawner->log, &spawner->pid);
-            spawner->argv = NULL;
+        if (spawner->command) {
+            spawner->result = start(spawner->command, &spawner->pid);
+            spawner->command = NULL;
             spawner->answered = true;
             (void)pthread_cond_broadcast(&spawner->changed);
         }
@@ -125,13 +122,11 @@ void spawner_free(struct spawner *spawner)
     free(spawner);
 }
 
-int spawner_start(struct spawner *spawner, char *const *argv, int control, int log, pid_t *ret_pid)
+int spawner_start(struct spawner *spawner, const struct spawner_command *command, pid_t *ret_pid)
 {
     HOLD(&spawner->turn);
     HOLD(&spawner->lock);
-    spawner->argv = argv;
-    spawner->control = control;
-    spawner->log = log;
+    spawner->command = command;
     spawner->answered = false;
     (void)pthread_cond_broadcast(&spawner->changed);
     while (!spawner->answered) {

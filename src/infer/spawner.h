@@ -15,9 +15,16 @@ struct spawner;
 must_check int spawner_new(struct spawner **ret_spawner);
 void spawner_free(struct spawner *spawner); /* workers must be gone */
 
-/* Starts argv[0] with `control` as descriptor 3 and `log` as stderr; stdin and stdout are
- * /dev/null. Waits for the exec. 0 or a negative errno. */
-must_check int spawner_start(struct spawner *spawner, char *const *argv, int control, int log,
+/* A program to start: all is borrowed for the call. */
+struct spawner_command {
+    const char *const *argv;        /* ended by NULL, like the next */
+    const char *const *environment; /* all of it: nothing of the daemon's is passed on */
+    int control;                    /* becomes descriptor 3 */
+    int log;                        /* becomes stderr; stdin and stdout are /dev/null */
+};
+
+/* Starts argv[0] and waits for the exec. 0 or a negative errno. */
+must_check int spawner_start(struct spawner *spawner, const struct spawner_command *command,
                              pid_t *ret_pid);
 
 #endif

@@ -377,30 +377,42 @@ static int make_room(struct worker_facts *facts, uint32_t inputs, uint32_t outpu
     return 0;
 }
 
-/* The inputs and outputs, whose numbers LOADED told; each message goes on where the last one ended.
- */
+/* Copies one message's tensors behind the `have` that are there. */
+static void keep_tensors(struct worker_facts *facts, const struct message_tensors *message,
+                         uint32_t have)
+{
+    for (uint32_t i = 0; i < message->count; i++, have++) {
+        if (have < facts->input_count) {
+            facts->inputs[have] = message->tensors[i].info;
+        } else {
+            facts->outputs[have - facts->input_count] = message->tensors[i].info;
+            facts->seen[have - facts->input_count] = message->tensors[i].seen;
+        }
+    }
+}
+
+/* The inputs and outputs, as many as LOADED says; each message continues the one before. */
 static int take_tensors(struct worker_process *worker, int64_t deadline_ns, union message *message,
                         struct error *error)
 {
     struct worker_facts *facts = &worker->facts;
+    const struct message_tensors *tensors = &message->tensors;
     int r = make_room(facts, message->loaded.input_count, message->loaded.output_count, error);
+    if (r < 0) {
+        return r;
+    }
     uint32_t total = facts->input_count + facts->output_count;
-    for (uint32_t have = 0; have < total && r == 0;) {
+    for (uint32_t have = 0; have < total; have += tensors->count) {
         r = wait_message(worker, deadline_ns, MESSAGE_TENSORS, message, error);
-        const struct message_tensors *told = &message->tensors;
-        if (r == 0 && (told->first != have || told->count > total - have)) {
+        if (r < 0) {
+            return r;
+        }
+        if (tensors->first != have || tensors->count > total - have) {
             return ended_early(worker, true, error);
         }
-        for (uint32_t i = 0; i < told->count && r == 0; i++, have++) {
-            if (have < facts->input_count) {
-                facts->inputs[have] = told->tensors[i].info;
-            } else {
-                facts->outputs[have - facts->input_count] = told->tensors[i].info;
-                facts->seen[have - facts->input_count] = told->tensors[i].seen;
-            }
-        }
+        keep_tensors(facts, tensors, have);
     }
-    return r;
+    return 0;
 }
 
 static int check_sandbox(struct worker_process *worker, const struct message_ready *ready,
@@ -416,57 +428,68 @@ static int check_sandbox(struct worker_process *worker, const struct message_rea
     return 0;
 }
 
-static int converse(struct worker_process *worker, const char *package_path,
-                    const struct model_spec *spec, struct error *error)
+/* After the files: the model itself, and what the worker says of it. */
+static int load_model(struct worker_process *worker, const struct model_spec *spec,
+                      int64_t deadline_ns, union message *message, struct error *error)
+{
+    const struct worker_config *config = worker->config;
+    memset(message, 0, sizeof *message);
+    message->load = (struct message_load){.header = {MESSAGE_VERSION, MESSAGE_LOAD},
+                                          .has_pipeline = spec->task != MODEL_TENSOR,
+                                          .cores = config->engine->all_cores ? config->cores : 1,
+                                          .slow_run_ns = config->slow_run_ns,
+                                          .pipeline = spec->pipeline};
+    int r = send_message(worker, message, NULL, 0, error);
+    if (r < 0) {
+        return r;
+    }
+    r = wait_message(worker, deadline_ns, MESSAGE_LOADED, message, error);
+    if (r < 0) {
+        return r;
+    }
+    struct message_loaded *loaded = &message->loaded;
+    if (loaded->code != ERROR_NONE) {
+        utf8_clean(loaded->text);
+        return error_set(error, (enum error_code)loaded->code, "%s", loaded->text);
+    }
+    take_facts(worker, &spec->pipeline, loaded);
+    return take_tensors(worker, deadline_ns, message, error);
+}
+
+static int converse(struct worker_process *worker, const struct worker_package *package,
+                    struct error *error)
 {
     int64_t deadline_ns = clock_now_ns() + worker->config->load_ms * NS_PER_MS;
-    union message message = {0};
+    union message message;
     int r = wait_message(worker, deadline_ns, MESSAGE_READY, &message, error);
-    if (r == 0) {
-        r = check_sandbox(worker, &message.ready, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = hand_over_lanes(worker, error);
+    r = check_sandbox(worker, &message.ready, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = hand_over_files(worker, package_path, spec, error);
+    r = hand_over_lanes(worker, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        memset(&message, 0, sizeof message);
-        message.load = (struct message_load){.header = {MESSAGE_VERSION, MESSAGE_LOAD},
-                                             .has_pipeline = spec->task != MODEL_TENSOR,
-                                             .cores = worker->config->cores,
-                                             .slow_run_ns = worker->config->slow_run_ns,
-                                             .pipeline = spec->pipeline};
-        r = send_message(worker, &message, NULL, 0, error);
-    }
-    if (r == 0) {
-        r = wait_message(worker, deadline_ns, MESSAGE_LOADED, &message, error);
-    }
-    if (r == 0 && message.loaded.code != ERROR_NONE) {
-        utf8_clean(message.loaded.text);
-        r = error_set(error, (enum error_code)message.loaded.code, "%s", message.loaded.text);
-    }
-    if (r == 0) {
-        take_facts(worker, &spec->pipeline, &message.loaded);
-        r = take_tensors(worker, deadline_ns, &message, error);
-    }
-    return r;
+    r = hand_over_files(worker, package->path, package->spec, error);
+    return r < 0 ? r : load_model(worker, package->spec, deadline_ns, &message, error);
 }
 
-/* Address space: the model several times over (its file, its tensors, an all-cores session), and
- * for each lane its buffer, a stack and a malloc arena. */
+/* Address space: what the engine takes for the model, and for each lane its buffer, a stack and a
+ * malloc arena. */
 static uint64_t memory_limit(const struct worker_config *config, const struct model_spec *spec)
 {
-    static const uint64_t base = 1024 * MIB;
-    static const uint64_t lane = 8 * MIB + 128 * MIB;
-    return config->memory_bytes > 0
-               ? config->memory_bytes
-               : base + 8 * spec->size_bytes + config->lane_count * (buffer_bytes + lane);
+    uint64_t lane_bytes = buffer_bytes + 8 * MIB + 128 * MIB;
+    return config->memory_bytes > 0 ? config->memory_bytes
+                                    : engine_facts_memory(config->engine, spec->size_bytes,
+                                                          config->lane_count * lane_bytes);
 }
 
-static int spawn(struct worker_process *worker, struct spawner *spawner,
-                 const struct model_spec *spec, struct error *error)
+/* Pairs of sockets for the conversation, and a pipe for what it writes to stderr. */
+static int open_channels(struct worker_process *worker, int *ret_far_control, int *ret_far_log,
+                         struct error *error)
 {
     int pair[2];
     int pipe_ends[2];
@@ -474,7 +497,7 @@ static int spawn(struct worker_process *worker, struct spawner *spawner,
         return system_error(error, "socketpair");
     }
     worker->control = pair[0];
-    cleanup_fd int far_control = pair[1];
+    *ret_far_control = pair[1];
     struct timeval limit = {.tv_sec = SEND_SECONDS};
     if (setsockopt(worker->control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0) {
         return system_error(error, "SO_SNDTIMEO");
@@ -483,36 +506,50 @@ static int spawn(struct worker_process *worker, struct spawner *spawner,
         return system_error(error, "pipe");
     }
     worker->log = pipe_ends[0];
-    cleanup_fd int far_log = pipe_ends[1];
+    *ret_far_log = pipe_ends[1];
+    return 0;
+}
+
+static int spawn(struct worker_process *worker, struct spawner *spawner,
+                 const struct model_spec *spec, struct error *error)
+{
+    const struct worker_config *config = worker->config;
+    cleanup_fd int far_control = -1;
+    cleanup_fd int far_log = -1;
+    int r = open_channels(worker, &far_control, &far_log, error);
+    if (r < 0) {
+        return r;
+    }
     char memory[32];
     char parent[32];
-    (void)snprintf(memory, sizeof memory, "%" PRIu64, memory_limit(worker->config, spec));
+    (void)snprintf(memory, sizeof memory, "%" PRIu64, memory_limit(config, spec));
     (void)snprintf(parent, sizeof parent, "%d", (int)getpid());
-    char *arguments[] = {strdup(worker->config->path),
-                         strdup("--engine"),
-                         strdup(worker->config->engine),
-                         strdup("--memory"),
-                         strdup(memory),
-                         strdup("--parent"),
-                         strdup(parent),
-                         NULL};
-    int r = -ENOMEM;
-    bool whole = true;
-    for (size_t i = 0; i + 1 < sizeof arguments / sizeof arguments[0]; i++) {
-        whole = whole && arguments[i];
-    }
-    if (whole) {
-        r = spawner_start(spawner, arguments, far_control, far_log, &worker->pid);
-    }
-    for (size_t i = 0; i + 1 < sizeof arguments / sizeof arguments[0]; i++) {
-        free(arguments[i]);
-    }
+    const char *const arguments[] = {config->path, "--engine", config->engine->name,
+                                     "--memory",   memory,     "--parent",
+                                     parent,       NULL};
+    const char *const *given = config->engine->environment;
+    const char *const environment[] = {"LC_ALL=C", given[0], given[1], given[2], NULL};
+    const struct spawner_command command = {arguments, environment, far_control, far_log};
+    r = spawner_start(spawner, &command, &worker->pid);
     if (r < 0) {
         worker->pid = -1;
         errno = -r;
-        return system_error(error, worker->config->path);
+        return system_error(error, config->path);
     }
     return 0;
+}
+
+static int start(struct worker_process *worker, struct spawner *spawner,
+                 const struct worker_package *package, struct error *error)
+{
+    for (uint32_t i = 0; i < worker->config->lane_count; i++) {
+        int r = make_lane(&worker->lanes[i], worker->config->object_ms, error);
+        if (r < 0) {
+            return r;
+        }
+    }
+    int r = spawn(worker, spawner, package->spec, error);
+    return r < 0 ? r : converse(worker, package, error);
 }
 
 int worker_process_start(struct spawner *spawner, const struct worker_config *config,
@@ -532,16 +569,7 @@ int worker_process_start(struct spawner *spawner, const struct worker_config *co
     for (uint32_t i = 0; i < config->lane_count; i++) {
         worker->lanes[i].socket = worker->lanes[i].far_socket = worker->lanes[i].memory_fd = -1;
     }
-    int r = 0;
-    for (uint32_t i = 0; i < config->lane_count && r == 0; i++) {
-        r = make_lane(&worker->lanes[i], config->object_ms, error);
-    }
-    if (r == 0) {
-        r = spawn(worker, spawner, package->spec, error);
-    }
-    if (r == 0) {
-        r = converse(worker, package->path, package->spec, error);
-    }
+    int r = start(worker, spawner, package, error);
     if (r < 0) {
         worker_process_free(worker);
         return r;

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "data/engine_facts.h"
 #include "infer/worker_facts.h"
 #include "model/package.h"
 #include "wire/message.h"
@@ -23,8 +24,8 @@
 struct spawner; /* see spawner.h */
 
 struct worker_config {
-    const char *path;   /* situ-worker */
-    const char *engine; /* "onnxruntime" or "null" */
+    const char *path;                  /* situ-worker */
+    const struct engine_facts *engine; /* borrowed */
     uint64_t memory_bytes;
     bool require_sandbox;
     uint32_t lane_count;

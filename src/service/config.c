@@ -31,7 +31,8 @@ enum setting_kind {
     SETTING_DAYS,
     SETTING_BYTES,
     SETTING_BYTES_OR_OFF, /* "off" is 0 */
-    SETTING_OCTAL
+    SETTING_OCTAL,
+    SETTING_ENGINE
 };
 
 struct setting {
@@ -63,7 +64,7 @@ static const struct setting settings[] = {
     TEXT("situd", "state", "state", state),
     TEXT("situd", "import_root", "import-root", import_root),
     TEXT("situd", "worker", "worker", worker),
-    TEXT("situd", "engine", "engine", engine),
+    VALUE("situd", "engine", "engine", SETTING_ENGINE, engine),
     FLAG("situd", "require_sandbox", "require-sandbox", require_sandbox),
     FLAG("situd", "debug", "debug", debug),
     FLAG("situd", "access_log", "access-log", access_log),
@@ -200,6 +201,11 @@ static int apply(struct config *config, const struct setting *setting, const cha
             return bad_value(error, setting, value, "at most 64 of them");
         }
         return set_text(&list[(*count)++], value, error);
+    }
+    case SETTING_ENGINE: {
+        const struct engine_facts *engine = engine_facts_find(value);
+        *(const struct engine_facts **)place = engine;
+        return engine ? 0 : engine_facts_unknown(value, error);
     }
     case SETTING_BYTES_OR_OFF:
         if (strcmp(value, "off") == 0) {
@@ -398,7 +404,7 @@ static void print_help(void)
                  "See situd(8) and situd.conf(5).\n");
 }
 
-static int set_defaults(struct config *config, struct error *error)
+static void set_defaults(struct config *config)
 {
     *config = (struct config){
         .socket_mode = 0660,
@@ -415,8 +421,8 @@ static int set_defaults(struct config *config, struct error *error)
         .header_ms = LIMIT_HEADER_MS,
         .body_ms = LIMIT_BODY_MS,
         .idle_ms = LIMIT_IDLE_MS,
+        .engine = engine_facts_at(0),
     };
-    return set_text(&config->engine, "onnxruntime", error);
 }
 
 /* In a build tree the worker lies beside; the installed place else. */
@@ -573,9 +579,7 @@ enum config_outcome config_read(int argc, char **argv, struct config *ret_config
     struct reading reading = {
         .config = ret_config, .error = error, .on_command_line = on_command_line};
     const char *file = NULL;
-    if (set_defaults(ret_config, error) < 0) {
-        return CONFIG_EXIT_USAGE;
-    }
+    set_defaults(ret_config);
     enum config_outcome outcome = read_arguments(argc, argv, &reading, on_command_line, &file);
     if (outcome != CONFIG_RUN) {
         return outcome;
@@ -691,6 +695,9 @@ static bool same_setting(const struct setting *setting, const struct config *a,
         return *(const bool *)left == *(const bool *)right;
     case SETTING_OCTAL:
         return *(const unsigned *)left == *(const unsigned *)right;
+    case SETTING_ENGINE:
+        return *(const struct engine_facts *const *)left ==
+               *(const struct engine_facts *const *)right;
     default:
         return *(const uint64_t *)left == *(const uint64_t *)right;
     }

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "data/engine_facts.h"
 #include "store/settings.h"
 
 enum { CONFIG_LIST_MAX = 64 };
@@ -37,7 +38,7 @@ struct config {
     char *state;       /* owned */
     char *import_root; /* owned, or NULL */
     char *worker;      /* owned; path of situ-worker */
-    char *engine;      /* owned */
+    const struct engine_facts *engine;
     char *socket_group;
     unsigned socket_mode;
     char *tls_certificate; /* owned; paths of PEM files, or NULL */

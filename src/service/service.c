@@ -118,8 +118,8 @@ static int open_cache(struct service *service, struct error *error)
     if (config->cache_bytes == 0) {
         return 0;
     }
-    int r = reuse_open(state_path(service, "results", path), config->cache_bytes, config->engine,
-                       &service->cache, error);
+    int r = reuse_open(state_path(service, "results", path), config->cache_bytes,
+                       config->engine->name, &service->cache, error);
     const char *name = NULL;
     struct store *store = NULL;
     for (size_t i = 0; r == 0 && stores_at(service->stores, i, &name, &store); i++) {
@@ -138,9 +138,10 @@ static void close_cache(struct service *service)
 static int start_tasks(struct service *service, struct error *error)
 {
     const struct config *config = &service->config;
-    service->cores = lanes_cpus(service->lane_cpus, LIMIT_LANES - 1);
-    service->lane_count = config->lanes > 0 && config->lanes < LIMIT_LANES ? (uint32_t)config->lanes
-                                                                           : service->cores + 1;
+    uint32_t lanes_max = config->engine->lanes_max;
+    service->cores = lanes_cpus(service->lane_cpus, lanes_max - 1);
+    service->lane_count = config->lanes > 0 && config->lanes < lanes_max ? (uint32_t)config->lanes
+                                                                         : service->cores + 1;
     for (uint32_t i = service->cores; i < service->lane_count; i++) {
         service->lane_cpus[i] = -1; /* the extra lane floats */
     }

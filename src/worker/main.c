@@ -4,6 +4,7 @@
  * engine's environment, enters the sandbox, takes lanes and model files, loads the model, serves.
  * The main thread then waits for situd to close the control socket.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/engine_facts.h"
 #include "engine/engine.h"
 #include "media/media.h"
 #include "worker/channel.h"
@@ -168,7 +170,8 @@ static int serve(struct worker *worker)
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int main(int argc, char **argv)
+static int read_options(int argc, char **argv, struct sandbox_options *sandbox,
+                        const struct engine_facts **engine)
 {
     static const struct option options[] = {
         {"engine", required_argument, NULL, 'e'},
@@ -176,41 +179,55 @@ int main(int argc, char **argv)
         {"parent", required_argument, NULL, 'p'},
         {NULL, 0, NULL, 0},
     };
-    const char *engine_name = "onnxruntime";
-    struct sandbox_options sandbox = {.control_fd = CONTROL_FD};
+    *engine = engine_facts_at(0);
     for (int c = 0;
          (c = getopt_long(argc, argv, "", options, NULL)) != -1;) { // NOLINT(concurrency-mt-unsafe)
         if (c == 'e') {
-            engine_name = optarg;
+            *engine = engine_facts_find(optarg);
         } else if (c == 'm') {
-            sandbox.memory_bytes = strtoull(optarg, NULL, 10);
+            sandbox->memory_bytes = strtoull(optarg, NULL, 10);
         } else if (c == 'p') {
-            sandbox.parent = (pid_t)strtol(optarg, NULL, 10);
+            sandbox->parent = (pid_t)strtol(optarg, NULL, 10);
         } else {
-            return say("situ-worker is started by situd; see situd(8)");
+            return -EINVAL;
         }
     }
-    struct worker *worker = calloc(1, sizeof *worker);
-    struct error error = {0};
+    return *engine && is_socket(CONTROL_FD) ? 0 : -EINVAL;
+}
+
+/* Everything that must be done before the first untrusted byte. */
+static int prepare(struct worker *worker, const struct engine_facts *engine,
+                   struct sandbox_options *sandbox, struct sandbox_state *ret_state,
+                   struct error *error)
+{
+    if (media_self_test(error) < 0) {
+        (void)say(error->message);
+    }
+    sandbox->system_calls = engine->system_calls;
+    worker->program.engine = engine_find(engine->name);
+    if (!worker->program.engine) {
+        return error_set(error, ERROR_INTERNAL, "situ-worker: no such engine");
+    }
+    int r = worker->program.engine->open(&worker->program.environment, error);
+    return r < 0 ? r : sandbox_enter(sandbox, ret_state, error);
+}
+
+int main(int argc, char **argv)
+{
+    const struct engine_facts *engine = NULL;
+    struct sandbox_options sandbox = {.control_fd = CONTROL_FD};
     struct sandbox_state state = {0};
-    if (!worker || !is_socket(CONTROL_FD)) {
+    struct error error = {0};
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (!worker || read_options(argc, argv, &sandbox, &engine) < 0) {
         free(worker);
         return say("situ-worker is started by situd; see situd(8)");
     }
-    if (media_self_test(&error) < 0) {
-        (void)say(error.message);
-    }
-    worker->program.engine = engine_find(engine_name);
-    if (!worker->program.engine) {
-        free(worker);
-        return say("situ-worker: no such engine");
-    }
-    if (worker->program.engine->open(&worker->program.environment, &error) < 0 ||
-        sandbox_enter(&sandbox, &state, &error) < 0) {
+    if (prepare(worker, engine, &sandbox, &state, &error) < 0) {
         free(worker);
         return say(error.message);
     }
     int status = send_ready(&state) < 0 ? EXIT_FAILURE : serve(worker);
-    /* Lane threads may be at work: no destructors, just go. */
+    /* Lane threads may be at work: end without destructors. */
     _exit(status);
 }

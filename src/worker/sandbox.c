@@ -55,17 +55,19 @@ static int set_limit(__rlimit_resource_t resource, uint64_t value, struct error 
 
 static int set_limits(const struct sandbox_options *options, struct error *error)
 {
-    int r = set_limit(RLIMIT_CORE, 0, error);
-    if (r == 0) {
-        r = set_limit(RLIMIT_FSIZE, 0, error);
+    const struct {
+        __rlimit_resource_t resource;
+        uint64_t value;
+    } limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_NOFILE, OPEN_FILES}};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        int r = set_limit(limits[i].resource, limits[i].value, error);
+        if (r < 0) {
+            return r;
+        }
     }
-    if (r == 0) {
-        r = set_limit(RLIMIT_NOFILE, OPEN_FILES, error);
-    }
-    if (r == 0 && options->memory_bytes > 0 && !UNDER_SANITIZER) {
-        r = set_limit(RLIMIT_AS, options->memory_bytes, error);
-    }
-    return r;
+    return options->memory_bytes > 0 && !UNDER_SANITIZER
+               ? set_limit(RLIMIT_AS, options->memory_bytes, error)
+               : 0;
 }
 
 /* A worker of a root daemon becomes nobody: it needs nothing that root may do. */
@@ -134,23 +136,27 @@ static int deny_file_system(int *ret_abi, struct error *error)
 int sandbox_enter(const struct sandbox_options *options, struct sandbox_state *ret_state,
                   struct error *error)
 {
+    ret_state->seccomp = false;
     (void)setsid();
     int r = set_limits(options, error);
-    if (r == 0) {
-        r = drop_root(error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = die_with_parent(options->parent, error); /* setuid clears it, so after that */
+    r = drop_root(error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
-        r = error_set(error, ERROR_INTERNAL, "worker: no_new_privs is refused");
+    r = die_with_parent(options->parent, error); /* after setuid, which clears it */
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = deny_file_system(&ret_state->landlock_abi, error);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+        return error_set(error, ERROR_INTERNAL, "worker: no_new_privs is refused");
     }
-    ret_state->seccomp = false;
-    if (r == 0 && !UNDER_SANITIZER) {
-        r = syscall_filter_install(options->control_fd, &ret_state->seccomp, error);
+    r = deny_file_system(&ret_state->landlock_abi, error);
+    if (r < 0 || UNDER_SANITIZER) {
+        return r;
     }
-    return r;
+    return syscall_filter_install(options->control_fd, options->system_calls, &ret_state->seccomp,
+                                  error);
 }

@@ -18,6 +18,7 @@ struct sandbox_options {
     uint64_t memory_bytes; /* address space; 0: no limit (and none under AddressSanitizer) */
     int control_fd;        /* where a violation is reported, as MESSAGE_VIOLATION */
     pid_t parent;          /* dies with it; 0: with whichever it has */
+    const char *const *system_calls; /* the engine's, by name; ended by NULL */
 };
 
 struct sandbox_state {

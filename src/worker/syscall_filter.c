@@ -36,7 +36,6 @@ static const int allowed_calls[] = {
     SCMP_SYS(madvise),
     SCMP_SYS(futex),
     SCMP_SYS(read),
-    SCMP_SYS(pread64),
     SCMP_SYS(recvmsg),
     SCMP_SYS(recvfrom),
     SCMP_SYS(sendto),
@@ -50,12 +49,10 @@ static const int allowed_calls[] = {
     SCMP_SYS(sigaltstack),
     SCMP_SYS(set_robust_list),
     SCMP_SYS(rseq),
-    SCMP_SYS(sched_yield),
     SCMP_SYS(sched_getaffinity),
     SCMP_SYS(sched_setaffinity),
     SCMP_SYS(getpid),
     SCMP_SYS(gettid),
-    SCMP_SYS(getcpu),
     SCMP_SYS(getrandom),
     SCMP_SYS(clock_gettime),
     SCMP_SYS(gettimeofday),
@@ -98,61 +95,67 @@ static void look_up_names(void)
     }
 }
 
-static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
+static int add_call(scmp_filter_ctx filter, uint32_t action, int call)
 {
-    for (size_t i = 0; i < count; i++) {
-        int r = seccomp_rule_add(filter, action, calls[i], 0);
-        /* A call that this architecture does not have needs no rule. */
-        if (r < 0 && r != -EDOM && r != -EINVAL) {
-            return r;
-        }
-    }
-    return 0;
+    int r = seccomp_rule_add(filter, action, call, 0);
+    /* A call that this architecture does not have needs no rule. */
+    return r == -EDOM || r == -EINVAL ? 0 : r;
 }
 
-/* Calls that are fine with certain arguments only. */
-static int add_conditional(scmp_filter_ctx filter)
+static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
 {
-    int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
-                             SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO));
-    if (r == 0) { /* memory that can be executed is not to be had */
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    }
-    if (r == 0) {
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    }
-    if (r == 0) { /* threads, never processes */
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                             SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-    }
-    if (r == 0) { /* glibc then falls back to clone, whose flags a filter can see */
-        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-    }
-    if (r == 0) { /* abort() */
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
-    }
-    if (r == 0) {
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                             SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+    int r = 0;
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = add_call(filter, action, calls[i]);
     }
     return r;
 }
 
-static int build_filter(scmp_filter_ctx filter)
+static int add_named(scmp_filter_ctx filter, const char *const *names)
+{
+    int r = 0;
+    for (size_t i = 0; names[i] && r == 0; i++) {
+        int call = seccomp_syscall_resolve_name(names[i]);
+        r = call == __NR_SCMP_ERROR ? -ENOSYS : add_call(filter, SCMP_ACT_ALLOW, call);
+    }
+    return r;
+}
+
+/* Calls that are allowed with certain arguments only. */
+static int add_conditional(scmp_filter_ctx filter)
+{
+    const struct {
+        int call;
+        struct scmp_arg_cmp argument;
+    } rules[] = {
+        {SCMP_SYS(write), SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO)},
+        /* No memory that can be executed. */
+        {SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+        {SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+        /* Threads, not processes. */
+        {SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)},
+        /* abort() */
+        {SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())},
+        {SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)},
+    };
+    int r = 0;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0] && r == 0; i++) {
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, rules[i].call, 1, rules[i].argument);
+    }
+    return r;
+}
+
+static int build_filter(scmp_filter_ctx filter, const char *const *more)
 {
     int r = add_calls(filter, SCMP_ACT_ALLOW, allowed_calls,
                       sizeof allowed_calls / sizeof allowed_calls[0]);
-    if (r == 0) {
-        r = add_calls(filter, SCMP_ACT_ERRNO(EACCES), path_calls,
-                      sizeof path_calls / sizeof path_calls[0]);
-    }
-    if (r == 0) {
-        r = add_conditional(filter);
-    }
-    return r;
+    r = r < 0 ? r
+              : add_calls(filter, SCMP_ACT_ERRNO(EACCES), path_calls,
+                          sizeof path_calls / sizeof path_calls[0]);
+    r = r < 0 ? r : add_named(filter, more);
+    /* glibc then falls back to clone, whose flags a filter can see. */
+    r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    return r < 0 ? r : add_conditional(filter);
 }
 
 /* A kernel without filters, or a container that lets nobody set one. */
@@ -161,7 +164,28 @@ static bool is_refused(int error)
     return error == EINVAL || error == ENOSYS || error == EPERM || error == EACCES;
 }
 
-int syscall_filter_install(int control_fd, bool *ret_installed, struct error *error)
+/* *ret_refused: the kernel does not take a filter here. */
+static int load_filter(const char *const *more, bool *ret_refused, struct error *error)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
+    if (!filter) {
+        return error_set(error, ERROR_MEMORY, "seccomp: out of memory");
+    }
+    int r = build_filter(filter, more);
+    if (r == 0) {
+        errno = 0; /* libseccomp's own code is the same for all causes in some versions */
+        r = seccomp_load(filter);
+        *ret_refused = r < 0 && is_refused(errno);
+    }
+    seccomp_release(filter);
+    char text[64];
+    return r == 0 || *ret_refused
+               ? 0
+               : error_set(error, ERROR_INTERNAL, "seccomp: %s", error_text(r, text, sizeof text));
+}
+
+int syscall_filter_install(int control_fd, const char *const *more, bool *ret_installed,
+                           struct error *error)
 {
     *ret_installed = false;
     look_up_names();
@@ -170,25 +194,8 @@ int syscall_filter_install(int control_fd, bool *ret_installed, struct error *er
     if (sigaction(SIGSYS, &action, NULL) < 0) {
         return error_set(error, ERROR_INTERNAL, "worker: no handler for SIGSYS");
     }
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
-    if (!filter) {
-        return error_set(error, ERROR_MEMORY, "seccomp: out of memory");
-    }
-    int r = build_filter(filter);
     bool refused = false;
-    if (r == 0) {
-        errno = 0; /* the kernel's word: what libseccomp returns is one for all, by its version */
-        r = seccomp_load(filter);
-        refused = r < 0 && is_refused(errno);
-    }
-    seccomp_release(filter);
-    if (refused) {
-        return 0;
-    }
-    if (r < 0) {
-        char text[64];
-        return error_set(error, ERROR_INTERNAL, "seccomp: %s", error_text(r, text, sizeof text));
-    }
-    *ret_installed = true;
-    return 0;
+    int r = load_filter(more, &refused, error);
+    *ret_installed = r == 0 && !refused;
+    return r;
 }

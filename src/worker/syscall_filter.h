@@ -11,7 +11,10 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
-/* Where the kernel lets nobody set a filter, none is installed: no error, *ret_installed tells. */
-must_check int syscall_filter_install(int control_fd, bool *ret_installed, struct error *error);
+/* `more`: names of system calls that are allowed beside the common ones, ended by NULL. Where the
+ * kernel does not permit filters, none is installed and *ret_installed is false; that is no error.
+ */
+must_check int syscall_filter_install(int control_fd, const char *const *more, bool *ret_installed,
+                                      struct error *error);
 
 #endif

@@ -54,24 +54,24 @@ static void configure(struct call *call, const struct error *error)
     }
     const struct model *model = call->model;
     const struct worker_facts *facts = &model->runtime.facts;
+    const struct engine_facts *engine = call->service->config.engine;
     uint32_t batch = batching_limit(model);
     cleanup_buffer struct buffer body = BUFFER_INIT;
     buffer_append_text(&body, "{\"name\":");
     json_write_string(&body, model->name);
     buffer_printf(&body,
-                  ",\"platform\":\"onnxruntime_onnx\",\"backend\":\"onnxruntime\","
-                  "\"version_policy\":{\"all\":{}},\"max_batch_size\":%" PRIu32 ",\"input\":[",
-                  batch);
+                  ",\"platform\":\"%s\",\"backend\":\"%s\",\"version_policy\":{\"all\":{}},"
+                  "\"max_batch_size\":%" PRIu32 ",\"input\":[",
+                  engine->platform, engine->name, batch);
     write_tensors(&body, facts->inputs, facts->input_count, batch > 0, format_of(model));
     buffer_append_text(&body, "],\"output\":[");
     write_tensors(&body, facts->outputs, facts->output_count, batch > 0, NULL);
     buffer_append_text(&body, "],\"batch_input\":[],\"batch_output\":[],\"instance_group\":"
                               "[{\"name\":");
     json_write_string(&body, model->name);
-    buffer_printf(&body,
-                  ",\"kind\":\"KIND_CPU\",\"count\":%" PRIu32
-                  ",\"gpus\":[]}],\"default_model_filename\":",
-                  call->service->lane_count);
+    buffer_printf(
+        &body, ",\"kind\":\"%s\",\"count\":%" PRIu32 ",\"gpus\":[]}],\"default_model_filename\":",
+        engine->kind, call->service->lane_count);
     json_write_string(&body, model->spec->onnx_path);
     buffer_append_text(&body, ",\"parameters\":{},\"model_warmup\":[]}\n");
     call_respond_json(call, 200, &body);

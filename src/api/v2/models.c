@@ -84,7 +84,7 @@ static void describe(struct call *call, const struct error *error)
         }
         free(models);
     }
-    buffer_append_text(&body, "],\"platform\":\"onnxruntime_onnx\",");
+    buffer_printf(&body, "],\"platform\":\"%s\",", call->service->config.engine->platform);
     write_inputs(&body, call->model);
     buffer_append_text(&body, ",\"outputs\":");
     tensors_write_json(&body, facts->outputs, facts->output_count);

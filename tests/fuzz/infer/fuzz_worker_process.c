@@ -9,12 +9,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* No process is started here. */
-int spawner_start(struct spawner *spawner, char *const *argv, int control, int log, pid_t *ret_pid)
+int spawner_start(struct spawner *spawner, const struct spawner_command *command, pid_t *ret_pid)
 {
     (void)spawner;
-    (void)argv;
-    (void)control;
-    (void)log;
+    (void)command;
     (void)ret_pid;
     return -ENOSYS;
 }
@@ -104,7 +102,8 @@ static int open_lane(struct worker_lane *lane)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct pipeline pipeline = {0};
-    struct worker_config config = {.lane_count = 1, .load_ms = 1000, .object_ms = 1};
+    struct worker_config config = {
+        .engine = engine_facts_find("null"), .lane_count = 1, .load_ms = 1000, .object_ms = 1};
     struct worker_process *worker = calloc(1, sizeof *worker + sizeof worker->lanes[0]);
     int control[2];
     int log[2];

@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "data/engine_facts.h"
 #include "wire/message.h"
 #include "worker/sandbox.h"
 
@@ -47,8 +50,8 @@ static int refused_or_through(long result)
     return result < 0 ? EXIT_REFUSED : EXIT_GOT_THROUGH;
 }
 
-/* Runs `attempt` in a sandboxed child; its return value is the exit status. */
-static struct outcome try_inside(int (*attempt)(void))
+/* Runs `attempt` in a child in that engine's sandbox; its return value is the exit status. */
+static struct outcome try_inside_of(const char *engine, int (*attempt)(void))
 {
     int pair[2];
     struct outcome outcome = {0};
@@ -56,7 +59,9 @@ static struct outcome try_inside(int (*attempt)(void))
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct sandbox_options options = {.memory_bytes = UINT64_C(1) << 30, .control_fd = pair[1]};
+        struct sandbox_options options = {.memory_bytes = UINT64_C(1) << 30,
+                                          .control_fd = pair[1],
+                                          .system_calls = engine_facts_find(engine)->system_calls};
         struct sandbox_state state = {0};
         struct error error = {0};
         if (sandbox_enter(&options, &state, &error) < 0) {
@@ -85,6 +90,11 @@ static struct outcome try_inside(int (*attempt)(void))
         skip();
     }
     return outcome;
+}
+
+static struct outcome try_inside(int (*attempt)(void))
+{
+    return try_inside_of("null", attempt);
 }
 
 static void expect_violation(int (*attempt)(void), const char *syscall_name)
@@ -238,7 +248,8 @@ static void test_root_becomes_nobody(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct sandbox_options options = {.control_fd = pair[1]};
+        struct sandbox_options options = {.control_fd = pair[1],
+                                          .system_calls = engine_facts_at(0)->system_calls};
         struct sandbox_state sandbox = {0};
         struct error error = {0};
         char word = 'x';
@@ -265,6 +276,29 @@ static void test_root_becomes_nobody(void **state)
     assert_non_null(strstr(text, "\nNoNewPrivs:\t1"));
 }
 
+static int yield_core(void)
+{
+    return sched_yield() == 0 ? EXIT_GOT_THROUGH : EXIT_REFUSED;
+}
+
+static void test_a_call_of_one_engine_is_allowed_to_that_engine_only(void **state)
+{
+    (void)state;
+    expect_violation(yield_core, "sched_yield");
+    assert_int_equal(try_inside_of("onnxruntime", yield_core).status, EXIT_GOT_THROUGH);
+}
+
+static void test_the_calls_of_all_engines_have_known_names(void **state)
+{
+    (void)state;
+    for (size_t i = 0; engine_facts_at(i); i++) {
+        const char *const *calls = engine_facts_at(i)->system_calls;
+        for (size_t k = 0; calls[k]; k++) {
+            assert_int_not_equal(seccomp_syscall_resolve_name(calls[k]), __NR_SCMP_ERROR);
+        }
+    }
+}
+
 int main(void)
 {
     /* A sanitizer's build has no filter and no bound of memory (sandbox.c): the plain one tries
@@ -279,6 +313,8 @@ int main(void)
         cmocka_unit_test(test_no_memory_becomes_code),
         cmocka_unit_test(test_address_space_is_bounded),
         cmocka_unit_test(test_root_becomes_nobody),
+        cmocka_unit_test(test_a_call_of_one_engine_is_allowed_to_that_engine_only),
+        cmocka_unit_test(test_the_calls_of_all_engines_have_known_names),
     };
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     bool sanitizer = true;
