@@ -37,13 +37,12 @@ static void show_cache(struct call *call)
 static void clear_cache(struct call *call)
 {
     struct error error = {0};
-    cleanup_buffer struct buffer nothing = BUFFER_INIT;
     if (reuse_clear(call->service->cache, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }
     call_log(call, "cache_cleared", "%s", "reason=asked");
-    call_respond(call, 204, NULL, &nothing, NULL);
+    call_respond_nothing(call);
 }
 
 static const struct route routes[] = {

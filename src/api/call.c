@@ -38,6 +38,17 @@ void call_unref(struct call *call)
     http_request_unref(request);
 }
 
+void *call_new_state(struct call *call, size_t size, void (*free_state)(void *state))
+{
+    call->state = calloc(1, size);
+    call->free_state = free_state;
+    if (!call->state) {
+        call->free_state = NULL;
+        call_respond_memory(call);
+    }
+    return call->state;
+}
+
 /* ---- waiting for a model ---- */
 
 static void model_loaded(struct load_waiter *waiter, const struct error *error)
@@ -180,6 +191,22 @@ void call_respond_error(struct call *call, const struct error *error)
 void call_respond_status(struct call *call, unsigned status, const char *message)
 {
     respond_message(call, status, status_word(status), message);
+}
+
+void call_respond_nothing(struct call *call)
+{
+    cleanup_buffer struct buffer empty = BUFFER_INIT;
+    call_respond(call, 204, NULL, &empty, NULL);
+}
+
+void call_respond_memory(struct call *call)
+{
+    call_respond_status(call, 503, "out of memory");
+}
+
+void call_respond_stopping(struct call *call)
+{
+    call_respond_status(call, 503, "situd is stopping");
 }
 
 void call_log(const struct call *call, const char *event, const char *format, ...)

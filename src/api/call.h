@@ -41,6 +41,10 @@ struct call {
 struct call *call_ref(struct call *call);
 void call_unref(struct call *call);
 
+/* Zeroed memory for the call's state, which the call owns and frees by `free_state` at its end.
+ * NULL: the call was answered. */
+void *call_new_state(struct call *call, size_t size, void (*free_state)(void *state));
+
 /* Finds the model that `captures[index]` names (and query `version`, or captures[version_index]
  * where that is >= 0); answers 404 itself and returns false where there is none. */
 bool call_find_model(struct call *call, int index, int version_index);
@@ -69,6 +73,9 @@ void call_respond(struct call *call, unsigned status, const char *content_type, 
 void call_respond_json(struct call *call, unsigned status, struct buffer *body);
 void call_respond_error(struct call *call, const struct error *error);
 void call_respond_status(struct call *call, unsigned status, const char *message);
+void call_respond_nothing(struct call *call);  /* 204 */
+void call_respond_memory(struct call *call);   /* 503: out of memory */
+void call_respond_stopping(struct call *call); /* 503 */
 
 /* A 200 that is read from `source`, which is taken over; counted likewise. */
 void call_respond_source(struct call *call, const char *content_type,

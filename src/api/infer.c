@@ -65,9 +65,8 @@ static struct single *single_new(struct call *call)
         !call_query_number(call, "top", 1, LIMIT_TOP, DEFAULT_TOP, &top)) {
         return NULL;
     }
-    struct single *single = calloc(1, sizeof *single);
+    struct single *single = call_new_state(call, sizeof *single, free_single);
     if (!single) {
-        call_respond_status(call, 503, "out of memory");
         return NULL;
     }
     const char *labels = http_request_query(call->request, "labels");
@@ -86,8 +85,6 @@ static struct single *single_new(struct call *call)
     single->request.done = single_done;
     single->request.owner = call;
     single->item.request = &single->request;
-    call->state = single;
-    call->free_state = free_single;
     return single;
 }
 

@@ -49,16 +49,13 @@ static void on_gone(struct call *call)
 
 struct line_stream *line_stream_begin(struct call *call)
 {
-    struct line_stream *stream = calloc(1, sizeof *stream);
+    struct line_stream *stream = call_new_state(call, sizeof *stream, free_stream);
     if (!stream) {
-        call_respond_status(call, 503, "out of memory");
         return NULL;
     }
     stream->call = call;
     (void)pthread_mutex_init(&stream->lock, NULL);
     (void)pthread_cond_init(&stream->drained, NULL);
-    call->state = stream;
-    call->free_state = free_stream;
     atomic_store(&call->client_gone, on_gone);
     call_begin_stream(call, "application/x-ndjson", PENDING_LOW, on_drained, stream);
     if (strcmp(http_request_method(call->request), "HEAD") == 0) {

@@ -145,7 +145,7 @@ static void on_begin(void *context, struct http_request *request)
         return;
     }
     if (atomic_load(&api->service->stopping)) {
-        call_respond_status(call, 503, "situd is stopping");
+        call_respond_stopping(call);
     } else if (guards_admit(call) && call->route->accept) {
         call->route->accept(call);
     }

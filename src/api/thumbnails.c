@@ -130,14 +130,11 @@ static void thumbnail(struct call *call)
                            DEFAULT_EDGE, &edge)) {
         return;
     }
-    struct thumbnail_call *thumbnail = calloc(1, sizeof *thumbnail);
+    struct thumbnail_call *thumbnail = call_new_state(call, sizeof *thumbnail, free_state);
     if (!thumbnail) {
-        call_respond_status(call, 503, "out of memory");
         return;
     }
     thumbnail->item.edge = (uint32_t)edge;
-    call->state = thumbnail;
-    call->free_state = free_state;
     if (fill(call, thumbnail, &error) < 0) {
         call_respond_error(call, &error);
         return;

@@ -220,6 +220,5 @@ void indexes_remove(struct call *call)
     }
     search_times_drop(&call->api->search_times, call->captures[0]);
     call_log(call, "index_removed", "index=%s", call->captures[0]);
-    cleanup_buffer struct buffer empty = BUFFER_INIT;
-    call_respond(call, 204, NULL, &empty, NULL);
+    call_respond_nothing(call);
 }

@@ -377,16 +377,13 @@ void indexes_accept_search(struct call *call)
 
 void indexes_search(struct call *call)
 {
-    struct search *search = calloc(1, sizeof *search);
+    struct search *search = call_new_state(call, sizeof *search, free_search);
     if (!search) {
-        call_respond_status(call, 503, "out of memory");
         return;
     }
     search->work.run = begin;
     search->began_ns = clock_now_ns();
     search->call = call;
-    call->state = search;
-    call->free_state = free_search;
     (void)call_ref(call);
     if (search_pool_start(call->service->search_pool, &search->work) < 0) {
         call_respond_status(call, 429, "too many searches at once; try again");

@@ -249,15 +249,12 @@ static int import_begin(struct call *call, struct import *import, struct error *
 void indexes_accept_import(struct call *call)
 {
     struct error error = {0};
-    struct import *import = calloc(1, sizeof *import);
+    struct import *import = call_new_state(call, sizeof *import, import_free);
     if (!import) {
-        call_respond_status(call, 503, "out of memory");
         return;
     }
     import->fd = -1;
     import->line = 1;
-    call->state = import;
-    call->free_state = import_free;
     if (!call_content_type_is(call, "application/octet-stream")) {
         call_respond_status(call, 415, "lines are wanted here, as application/octet-stream");
     } else if (import_begin(call, import, &error) < 0) {

@@ -295,7 +295,7 @@ static bool take_turn(struct job_stream *stream, bool stopping, bool *ret_more)
     bool lost = stopping || atomic_load(&stream->gone);
     if (!stream->reader) {
         if (lost) {
-            call_respond_status(stream->call, 503, "situd is stopping");
+            call_respond_stopping(stream->call);
             return false;
         }
         if (!begin(stream, now_ns)) {
@@ -385,9 +385,8 @@ static void free_stream(void *state)
 void job_streams_follow(struct job_streams *streams, struct call *call, const char *id,
                         const struct job_stream_options *options)
 {
-    struct job_stream *stream = calloc(1, sizeof *stream);
+    struct job_stream *stream = call_new_state(call, sizeof *stream, free_stream);
     if (!stream) {
-        call_respond_status(call, 503, "out of memory");
         return;
     }
     stream->streams = streams;
@@ -399,8 +398,6 @@ void job_streams_follow(struct job_streams *streams, struct call *call, const ch
         stream->options.first = NULL;
     }
     stream->call = call_ref(call);
-    call->state = stream;
-    call->free_state = free_stream;
     atomic_store(&call->client_gone, on_gone);
     bool refused = false;
     (void)pthread_mutex_lock(&streams->lock);
@@ -412,7 +409,7 @@ void job_streams_follow(struct job_streams *streams, struct call *call, const ch
     }
     (void)pthread_mutex_unlock(&streams->lock);
     if (refused) {
-        call_respond_status(call, 503, "situd is stopping");
+        call_respond_stopping(call);
         call_unref(call);
     }
 }

@@ -84,13 +84,10 @@ static int begin_streamed(struct call *call, struct creation *creation, struct e
 static void accept_job(struct call *call)
 {
     struct error error = {0};
-    struct creation *creation = calloc(1, sizeof *creation);
+    struct creation *creation = call_new_state(call, sizeof *creation, creation_free);
     if (!creation) {
-        call_respond_status(call, 503, "out of memory");
         return;
     }
-    call->state = creation;
-    call->free_state = creation_free;
     if (!call_content_type_is(call, "application/octet-stream")) {
         http_accept_body(call->request, LIMIT_JSON_BYTES);
     } else if (begin_streamed(call, creation, &error) < 0) {
@@ -339,8 +336,7 @@ static void remove_job(struct call *call)
         call_respond_error(call, &error);
         return;
     }
-    cleanup_buffer struct buffer empty = BUFFER_INIT;
-    call_respond(call, 204, NULL, &empty, NULL);
+    call_respond_nothing(call);
 }
 
 static const struct route routes[] = {

@@ -84,13 +84,10 @@ static void free_arrival(void *state)
 static struct arrival *new_arrival(struct call *call)
 {
     struct error error = {0};
-    struct arrival *arrival = calloc(1, sizeof *arrival);
+    struct arrival *arrival = call_new_state(call, sizeof *arrival, free_arrival);
     if (!arrival) {
-        call_respond_status(call, 503, "out of memory");
         return NULL;
     }
-    call->state = arrival;
-    call->free_state = free_arrival;
     char *directory = NULL;
     if (models_add_prepare(call->service->models, call->captures[0], &directory, &error) < 0) {
         call_respond_error(call, &error);
@@ -98,7 +95,7 @@ static struct arrival *new_arrival(struct call *call)
     }
     if (package_upload_new(directory, call->service->config.package_bytes, call->service->transfers,
                            &arrival->upload) < 0) {
-        call_respond_status(call, 503, "out of memory");
+        call_respond_memory(call);
         return NULL;
     }
     return arrival;
@@ -165,7 +162,7 @@ static void accept_upload(struct call *call)
         return;
     }
     if (body_writer_new(call, write_piece, arrival->upload, &arrival->writer) < 0) {
-        call_respond_status(call, 503, "out of memory");
+        call_respond_memory(call);
         return;
     }
     /* The tar's own headers come on top of the content. */
@@ -233,8 +230,7 @@ static void remove_model(struct call *call)
         dispatch_remove(service->dispatch, models[count]);
     }
     free(models);
-    cleanup_buffer struct buffer empty = BUFFER_INIT;
-    call_respond(call, 204, NULL, &empty, NULL);
+    call_respond_nothing(call);
 }
 
 static const struct route routes[] = {

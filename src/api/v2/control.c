@@ -152,7 +152,7 @@ void v2_stats(struct call *call)
     struct model **models = NULL;
     size_t count = 0;
     if (models_list(call->service->models, &models, &count) < 0) {
-        call_respond_status(call, 503, "out of memory");
+        call_respond_memory(call);
         return;
     }
     cleanup_buffer struct buffer body = BUFFER_INIT;

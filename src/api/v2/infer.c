@@ -466,7 +466,7 @@ static void all_done(struct call *call)
     cleanup_free struct v2_element_error *errors = calloc(count, sizeof *errors);
     size_t failed = 0;
     if (!errors) {
-        call_respond_status(call, 503, "out of memory");
+        call_respond_memory(call);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -722,13 +722,10 @@ static void infer(struct call *call)
     struct error error = {0};
     size_t size = 0;
     const void *body = http_request_body(call->request, &size);
-    struct v2_call *v2 = calloc(1, sizeof *v2);
+    struct v2_call *v2 = call_new_state(call, sizeof *v2, free_v2);
     if (!v2) {
-        call_respond_status(call, 503, "out of memory");
         return;
     }
-    call->state = v2;
-    call->free_state = free_v2;
     queue_source_init(&v2->request.source, QUEUE_INTERACTIVE);
     v2->request.model = call->model;
     v2->request.answers = &call->api->answers;
@@ -777,7 +774,7 @@ static void loaded(struct call *call, const struct error *error)
     } else if (size <= SMALL_BODY_BYTES) {
         infer(call);
     } else if (tasks_queue(call->service->transfers, infer_on_task, call_ref(call)) < 0) {
-        call_respond_status(call, 503, "out of memory");
+        call_respond_memory(call);
         call_unref(call);
     }
 }

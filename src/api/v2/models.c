@@ -37,7 +37,7 @@ void v2_live(struct call *call)
 void v2_ready(struct call *call)
 {
     if (atomic_load(&call->service->stopping)) {
-        call_respond_status(call, 503, "situd is stopping");
+        call_respond_stopping(call);
     } else {
         respond_text(call, "{\"ready\":true}\n");
     }
