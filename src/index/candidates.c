@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A heap of lower ends and a list that is pruned when it is full, and grows when that does not
- * help.
+ * A heap of lower ends, and a list that is pruned when it is full, and grows where that frees too
+ * little.
  */
 #include "index/candidates.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The rows of one query that may be among the best k, as far as their intervals tell. The k-th
- * highest lower end is the threshold: k rows have that value or a higher one, so that a row whose
- * upper end is below it is not among the best. There is no limit to how many there are: rows that
- * the int8 copy cannot tell apart all stay. One thread an instance.
+ * The rows of one query that may be among the best k, judged by their intervals. The k-th highest
+ * lower end is the threshold: k rows have that value or a higher one, so that a row whose upper end
+ * is below it is not among the best. Their number has no limit: all rows that the int8 copy cannot
+ * distinguish remain. One thread an instance.
  */
 #ifndef SITU_INDEX_CANDIDATES_H
 #define SITU_INDEX_CANDIDATES_H
@@ -38,15 +38,15 @@ static inline double candidates_threshold(const struct candidates *candidates)
 void candidates_init(struct candidates *candidates, size_t k);
 void candidates_done(struct candidates *candidates);
 
-/* `known` is false for a row that cannot be read: it does not lift the threshold. Those below
- * `threshold`, which may be higher than the own one, are dropped when room is short. */
+/* `known` is false for a row that cannot be read: it does not raise the threshold. Rows below
+ * `threshold`, which may be higher than the instance's own, are dropped when it is full. */
 must_check int candidates_add(struct candidates *candidates, uint32_t slot,
                               const struct interval *interval, bool known, double threshold);
 
-/* Takes the other's in, and leaves it empty. */
+/* Moves the other's candidates here. */
 must_check int candidates_merge(struct candidates *candidates, struct candidates *other);
 
-/* Drops those below, and puts the rest in falling order of their upper ends. */
+/* Drops the rows below, and sorts the rest in descending order of their upper ends. */
 void candidates_sort(struct candidates *candidates, double threshold);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The int8 copy. In the file a block is its bytes, the rows' tags, the reach and a CRC-32C over all
- * that, the block's number and the index's id.
+ * The int8 copy. In the file a block is its bytes, the rows' tags, the reach, and a CRC-32C over
+ * all that, the block's number and the index's id.
  */
 #include "index/codes.h"
 
@@ -69,7 +69,7 @@ static void *map_zeros(size_t size)
     return at == MAP_FAILED ? NULL : at;
 }
 
-/* Zeros on a boundary of large pages: a pass through the copy then misses few translations. */
+/* Zeros on a boundary of large pages, so that a pass over the copy misses few translations. */
 static uint8_t *map_blocks(size_t size)
 {
     uint8_t *at = map_zeros(size + HUGE_PAGE);
@@ -235,7 +235,7 @@ void codes_unkill(struct codes *codes, uint32_t slot)
     atomic_fetch_add_explicit(&place.chunk->live[place.at], 1, memory_order_release);
 }
 
-/* The sum that stands in the file, over the bytes' own sum and the trailer without its sum. */
+/* The checksum in the file: over the checksum of the bytes, and the trailer without its own. */
 static uint32_t sum_image(const struct codes *codes, uint64_t block, uint32_t bytes_sum,
                           const uint8_t *trailer)
 {
@@ -308,7 +308,7 @@ bool codes_load(struct codes *codes, uint64_t block, const struct rebuilding *ho
     return !known;
 }
 
-/* The block as it should be: from float32 where rows live, and as it is where not. */
+/* Rebuilds the live rows of a block from float32; the others remain. */
 static void rebuild(struct codes *codes, uint64_t block, const struct rebuilding *how)
 {
     struct place place = place_of(codes, block);
@@ -320,7 +320,7 @@ static void rebuild(struct codes *codes, uint64_t block, const struct rebuilding
             widen_reach(&place, make_lane(codes, slot, fresh, how));
         }
     }
-    /* Readers are at it: only what was wrong is written. */
+    /* Only differing bytes are written, since readers scan the block. */
     for (size_t i = 0; i < codes->layout.block_bytes; i++) {
         if (place.bytes[i] != fresh[i]) {
             place.bytes[i] = fresh[i];

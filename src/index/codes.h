@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The int8 copy in memory, by slot, and who may see a slot. Blocks of SCAN_ROWS rows
- * (quantize.h) stand one after the other in chunks that never move.
+ * The int8 copy in memory, by slot, and which readers see a slot. Blocks of SCAN_ROWS rows
+ * (quantize.h) are consecutive in chunks that never move.
  *
- * One writer at a time (the index's writer lock) fills slots that nobody sees; readers scan whole
- * blocks meanwhile and throw away what is not theirs to see. A row is seen by the readers of
- * generation g if it was born in g or before and had not died then. A slot is given another row
- * only when no reader is left that sees the old one, and is born anew before its death is undone,
- * so that nobody sees a row between the two.
+ * One writer at a time (the index's writer lock) fills slots that no reader sees; readers scan
+ * whole blocks meanwhile and discard rows that they do not see. A reader of generation g sees a row
+ * that was born in g or before and had not died then. A slot gets another row only when no reader
+ * is left that sees the old one, and its birth is set before its death is cleared, so that no
+ * reader sees a row in between.
  *
- * Each block has a CRC-32C over its bytes in memory, so that rot is found, and lies in the file
- * `codes` with its rows' tags. The file is written without sync and read with suspicion: a block
- * whose sum is wrong, and a row whose tag is not the one of its key, are made from float32 again.
+ * Each block has a CRC-32C over its bytes in memory, for the scrubber, and is stored in the file
+ * `codes` with its rows' tags. The file is written without sync and not trusted: a block whose
+ * checksum is wrong, and a row whose tag is not the one of its key, are rebuilt from float32.
  */
 #ifndef SITU_INDEX_CODES_H
 #define SITU_INDEX_CODES_H
@@ -35,13 +35,13 @@ struct chunk {
     uint8_t *blocks; /* owned mapping; pages that were never written take no memory */
     atomic_uint_fast64_t born[CHUNK_ROWS]; /* generation; 0: no row */
     atomic_uint_fast64_t died[CHUNK_ROWS]; /* generation; 0: lives */
-    atomic_uchar damaged[CHUNK_ROWS];      /* its float32 row is not what it was */
-    uint64_t tags[CHUNK_ROWS];             /* of rows that somebody sees */
+    atomic_uchar damaged[CHUNK_ROWS];      /* its float32 row is */
+    uint64_t tags[CHUNK_ROWS];             /* of rows that a reader may see */
     _Atomic float reach[CHUNK_BLOCKS];     /* N of quantize.h; grows only */
     atomic_uint live[CHUNK_BLOCKS];        /* rows that live */
     atomic_uint_fast64_t last_death[CHUNK_BLOCKS];
     uint32_t sums[CHUNK_BLOCKS]; /* the writer's */
-    bool dirty[CHUNK_BLOCKS];    /* the writer's: not in the file so */
+    bool dirty[CHUNK_BLOCKS];    /* the writer's: differs from the file */
 };
 
 struct codes {
@@ -52,13 +52,13 @@ struct codes {
     _Atomic(struct chunk *) chunks[CHUNKS_MAX]; /* owned */
     atomic_uint_fast64_t damaged_ever;          /* rows flagged since the start */
     /* The writer's: */
-    bool unsealed; /* a block was changed and not summed up again */
+    bool unsealed; /* a block was changed, and its checksum is old */
     uint64_t open_block;
     uint64_t dirty_blocks;
     uint8_t *image; /* owned; a block as it is in the file */
 };
 
-/* In memory alone; `codes` is zeroed, its fd -1. */
+/* In memory only; `codes` is zeroed, its fd -1. */
 void codes_init(struct codes *codes, const struct layout *layout, uint64_t id);
 must_check int codes_open(struct codes *codes, const char *path, struct error *error);
 void codes_close(struct codes *codes);
@@ -114,9 +114,9 @@ uint64_t codes_memory(const struct codes *codes, uint64_t slots);
 /* Makes room for a slot; 0 or -ENOMEM. */
 must_check int codes_reserve(struct codes *codes, uint32_t slot);
 
-/* Puts a row (NULL: one that cannot be read) into a slot that nobody sees. */
+/* Puts a row (NULL: one that cannot be read) into a slot that no reader sees. */
 void codes_put(struct codes *codes, uint32_t slot, uint64_t tag, const float *row);
-/* Sums up the block that was changed last; called at the end of a series of puts. */
+/* Renews the checksum of the block that was changed last; called after a series of puts. */
 void codes_seal(struct codes *codes);
 
 void codes_bear(struct codes *codes, uint32_t slot, uint64_t generation);
@@ -127,19 +127,19 @@ void codes_unkill(struct codes *codes, uint32_t slot); /* its commit failed */
 struct rebuilding {
     const struct rows *rows;
     float *row; /* room for one */
-    /* Told of rows that cannot be read; may be NULL. */
+    /* Called for rows that cannot be read; may be NULL. */
     void (*damaged)(void *context, uint32_t slot);
     void *context;
 };
 
-/* Reads a block from the file, and makes from float32 what is not in it. True where the whole block
- * was damaged or missing. Nobody reads the block yet. */
+/* Reads a block from the file, and rebuilds rows that are missing in it from float32. True where
+ * the whole block was damaged or missing. No reader may see the block yet. */
 bool codes_load(struct codes *codes, uint64_t block, const struct rebuilding *how);
 
-/* Looks at a block in memory and in the file; makes it anew where it is damaged. True then. */
+/* Checks a block in memory and in the file; rebuilds it where it is damaged, and returns true. */
 bool codes_verify(struct codes *codes, uint64_t block, const struct rebuilding *how);
 
-/* Writes what the file has not. ERROR_IO, ERROR_NO_SPACE. */
+/* Writes the blocks that differ from the file. ERROR_IO, ERROR_NO_SPACE. */
 must_check int codes_save(struct codes *codes, uint64_t slots, struct error *error);
 
 #endif

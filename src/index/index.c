@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The index's life: making, opening, closing, removing it; and what is asked of it without a
- * search. Opening reads all slot records, which the check of LMDB's file passes by anyway, and the
- * int8 copy.
+ * The index's life: creating, opening, closing, removing it; and lookups without a search. Opening
+ * reads all slot records, which the check of LMDB's file visits anyway, and the int8 copy.
  */
 #include "index/index.h"
 
@@ -50,14 +49,15 @@ static int remove_files(const char *directory, struct error *error)
     return 0;
 }
 
-/* The files' names are on disk before the first commit is. */
+/* The files' names are on disk before the first commit. */
 static int make_files(const char *directory, struct error *error)
 {
     char path[PATH_ROOM];
     int r = remove_files(directory, error);
-    if (r == 0) {
-        r = file_path(directory, "rows", path, error);
+    if (r < 0) {
+        return r;
     }
+    r = file_path(directory, "rows", path, error);
     if (r < 0) {
         return r;
     }
@@ -79,10 +79,9 @@ int index_create(const char *directory, const struct index_shape *shape, struct 
                                .next_node = 1};
     if (shape->dimension < 1 || shape->dimension > INDEX_DIMENSION_MAX ||
         shape->metric < INDEX_COSINE || shape->metric > INDEX_EUCLIDEAN) {
-        return error_set(
-            error, ERROR_MALFORMED,
-            "an index wants 1 to %u dimensions and the metric cosine, dot or euclidean",
-            INDEX_DIMENSION_MAX);
+        return error_set(error, ERROR_MALFORMED,
+                         "an index has 1 to %u dimensions and the metric cosine, dot or euclidean",
+                         INDEX_DIMENSION_MAX);
     }
     if (getrandom(&head.id, sizeof head.id, 0) != (ssize_t)sizeof head.id) {
         return failed(error, "given an id", errno);
@@ -94,24 +93,22 @@ int index_create(const char *directory, const struct index_shape *shape, struct 
     if (mkdir(directory, 0700) < 0 && errno != EEXIST) {
         return failed(error, "made", errno);
     }
-    /* Rows without keys are nothing; keys without rows would be damage. */
+    /* Rows first: without keys they are nothing, while keys without rows would be damage. */
     r = access(path, F_OK) == 0 ? 0 : make_files(directory, error);
-    if (r == 0) {
-        r = meta_create(directory, &head, error);
-    }
-    return r;
+    return r == 0 ? meta_create(directory, &head, error) : r;
 }
 
 int index_destroy(const char *directory, struct error *error)
 {
     int r = meta_destroy(directory, error);
-    if (r == 0) {
-        r = remove_files(directory, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && rmdir(directory) < 0 && errno != ENOENT) {
-        r = failed(error, "removed", errno);
+    r = remove_files(directory, error);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    return rmdir(directory) < 0 && errno != ENOENT ? failed(error, "removed", errno) : 0;
 }
 
 int free_slots_reserve(struct free_slots *slots, size_t more)
@@ -210,10 +207,10 @@ static int survey_entry(void *context, const void *key, size_t key_size, const u
         break;
     case RECORD_SPACE_SLOT:
         r = record_slot_decode(key, key_size, value, size, &number, &slot);
-        if (r == 0) {
-            return survey_slot(survey, number, &slot);
+        if (r < 0) {
+            break;
         }
-        break;
+        return survey_slot(survey, number, &slot);
     default:
         break;
     }
@@ -265,7 +262,7 @@ int index_read_row(struct index *index, uint32_t slot, const struct record_slot 
     return r;
 }
 
-/* At the opening only the slot is known to be damaged; the key is looked up. */
+/* While the index is opened only the damaged slot is known; its key is looked up. */
 static void report_slot(void *context, uint32_t slot)
 {
     struct index *index = context;
@@ -309,22 +306,23 @@ static int open_all(const char *directory, struct index *index, struct error *er
 {
     char path[PATH_ROOM];
     int r = open_meta(directory, index, error);
-    if (r == 0) {
-        r = file_path(directory, "rows", path, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = rows_open(path, index->shape.dimension, index->head.id, &index->rows, error);
+    r = file_path(directory, "rows", path, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = file_path(directory, "codes", path, error);
+    r = rows_open(path, index->shape.dimension, index->head.id, &index->rows, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = codes_open(&index->codes, path, error);
+    r = file_path(directory, "codes", path, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = load_codes(index, error);
-    }
-    return r;
+    r = codes_open(&index->codes, path, error);
+    return r == 0 ? load_codes(index, error) : r;
 }
 
 static void release(struct index *index)
@@ -368,7 +366,7 @@ int index_open(const char *directory, const struct index_options *options, struc
 void index_close(struct index *index)
 {
     if (index) {
-        struct error ignored; /* what is not saved is made again */
+        struct error ignored; /* what is not saved is rebuilt at the next opening */
         (void)!index_save(index, &ignored);
         release(index);
     }
@@ -383,10 +381,11 @@ int index_save(struct index *index, struct error *error)
 {
     HOLD(&index->writer);
     int r = codes_save(&index->codes, index->head.slots, error);
-    if (r == 0) {
-        index->unsaved = 0;
+    if (r < 0) {
+        return r;
     }
-    return r;
+    index->unsaved = 0;
+    return 0;
 }
 
 int index_check_vector(const float *vector, uint32_t dimension, const char *what,
@@ -404,36 +403,45 @@ int index_check_vector(const float *vector, uint32_t dimension, const char *what
     return 0;
 }
 
-int index_note(struct index *index, void *note, size_t capacity, size_t *ret_size,
-               struct error *error)
+static int get_note(const struct index *index, MDB_txn *txn, void *note, size_t capacity,
+                    size_t *ret_size, struct error *error)
 {
-    struct snapshot snapshot;
     struct record_key key;
     MDB_val value;
     const uint8_t *bytes = NULL;
     size_t size = 0;
+    record_note_key(&key);
+    int r = meta_get(&index->meta, txn, &key, &value, error);
+    if (r == -ENOENT) {
+        *ret_size = 0;
+        return 0;
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (record_note_decode(value.mv_data, value.mv_size, &bytes, &size) < 0) {
+        return meta_damaged(error);
+    }
+    if (size > capacity) {
+        (void)error_set(error, ERROR_TOO_LARGE, "the index's note has %zu bytes", size);
+        return -ENOSPC;
+    }
+    if (size > 0) {
+        memcpy(note, bytes, size);
+    }
+    *ret_size = size;
+    return 0;
+}
+
+int index_note(struct index *index, void *note, size_t capacity, size_t *ret_size,
+               struct error *error)
+{
+    struct snapshot snapshot;
     int r = snapshot_begin(&index->snapshots, &index->meta, &snapshot, error);
     if (r < 0) {
         return r;
     }
-    record_note_key(&key);
-    r = meta_get(&index->meta, snapshot.txn, &key, &value, error);
-    if (r == 0 && record_note_decode(value.mv_data, value.mv_size, &bytes, &size) < 0) {
-        r = meta_damaged(error);
-    }
-    if (r == -ENOENT) {
-        r = 0;
-    }
-    if (r == 0 && size > capacity) {
-        (void)error_set(error, ERROR_TOO_LARGE, "the index's note has %zu bytes", size);
-        r = -ENOSPC;
-    }
-    if (r == 0) {
-        if (size > 0) {
-            memcpy(note, bytes, size);
-        }
-        *ret_size = size;
-    }
+    r = get_note(index, snapshot.txn, note, capacity, ret_size, error);
     snapshot_end(&index->snapshots, &index->meta, &snapshot);
     return r;
 }
@@ -444,17 +452,20 @@ static int get_row(struct index *index, const struct snapshot *snapshot, const s
     uint32_t slot = NO_SLOT;
     struct record_slot record;
     int r = key_table_find(&index->meta, snapshot->txn, name, &slot, error);
-    if (r == 0) {
-        r = meta_get_slot(&index->meta, snapshot->txn, slot, &record, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && (!record.live || record.key_size != name->size ||
-                   memcmp(record.key, name->bytes, name->size) != 0)) {
-        r = meta_damaged(error);
+    r = meta_get_slot(&index->meta, snapshot->txn, slot, &record, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && index_read_row(index, slot, &record, vector) < 0) {
-        r = error_set(error, ERROR_IO, "the row of '%.200s' is damaged", name->bytes);
+    if (!record.live || record.key_size != name->size ||
+        memcmp(record.key, name->bytes, name->size) != 0) {
+        return meta_damaged(error);
     }
-    return r;
+    return index_read_row(index, slot, &record, vector) < 0
+               ? error_set(error, ERROR_IO, "the row of '%.200s' is damaged", name->bytes)
+               : 0;
 }
 
 int index_get(struct index *index, const char *key, float *vector, bool *ret_found,
@@ -463,9 +474,10 @@ int index_get(struct index *index, const char *key, float *vector, bool *ret_fou
     struct key name = {.size = 0};
     struct snapshot snapshot = {.txn = NULL};
     int r = key_of(key, &name, error);
-    if (r == 0) {
-        r = snapshot_begin(&index->snapshots, &index->meta, &snapshot, error);
+    if (r < 0) {
+        return r;
     }
+    r = snapshot_begin(&index->snapshots, &index->meta, &snapshot, error);
     if (r < 0) {
         return r;
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Batches, and their commit: the one writer. Rows are written to slots that nobody sees, their
- * codes into memory, both before LMDB's commit makes them visible, for readers take their
- * generation from what they find committed. What a commit that fails has done to the memory is
- * undone; the bytes it left are in slots that nobody has.
+ * Batches, and their commit: the one writer. Rows are written to slots that no reader sees, and
+ * their codes into memory, before LMDB's commit makes them visible: readers take their generation
+ * from the committed head. A commit that fails undoes its changes in memory; the bytes that it
+ * wrote are in free slots.
  */
 #include <errno.h>
 #include <math.h>
@@ -12,7 +12,7 @@
 #include "base/pool.h"
 #include "index/index_state.h"
 
-/* Saving the int8 copy now and then keeps short what a crash leaves to make again. */
+/* The int8 copy is saved now and then, so that a crash leaves little to rebuild. */
 enum { SAVE_AFTER_ROWS = 65536 };
 
 struct op {
@@ -130,13 +130,13 @@ int index_batch_remove(struct index_batch *batch, const char *key, struct error 
     return append(batch, key, NULL, error);
 }
 
-/* A commit under way. */
+/* A commit in progress. */
 struct commit {
     struct index *index;
     MDB_txn *txn;
     struct record_head head; /* as it will be */
-    uint64_t oldest;         /* generation that somebody looks at */
-    size_t free_first;       /* of the free slots, before */
+    uint64_t oldest;         /* generation that is still read */
+    size_t free_first;       /* of the free slots, before the commit */
     uint32_t *born;          /* owned; slots that were filled */
     size_t born_count;
     uint32_t *killed; /* owned; slots that died */
@@ -164,7 +164,7 @@ static int take_slot(struct commit *commit, uint32_t *ret_slot)
     return 0;
 }
 
-/* The slot's row goes with this commit. */
+/* Removes the slot's row with this commit. */
 static int kill_slot(struct commit *commit, uint32_t slot)
 {
     struct index *index = commit->index;
@@ -188,7 +188,7 @@ static int put_row(struct commit *commit, const struct op *op)
     if (r < 0) {
         return r;
     }
-    /* From here on the slot is in the list of those that a failure gives back. */
+    /* From here on a failure gives the slot back. */
     codes_bear(&index->codes, slot, commit->head.generation);
     commit->born[commit->born_count++] = slot;
     commit->head.live++;
@@ -200,11 +200,9 @@ static int put_row(struct commit *commit, const struct op *op)
     struct record_slot record = {
         .live = true, .tag = tag, .key = op->key.bytes, .key_size = op->key.size};
     r = meta_put_slot(&index->meta, commit->txn, slot, &record, commit->error);
-    if (r == 0) {
-        r = key_table_set(&index->meta, commit->txn, &op->key, slot, &commit->head.next_node,
-                          commit->error);
-    }
-    return r;
+    return r == 0 ? key_table_set(&index->meta, commit->txn, &op->key, slot,
+                                  &commit->head.next_node, commit->error)
+                  : r;
 }
 
 static int apply(struct commit *commit, const struct op *op)
@@ -212,15 +210,18 @@ static int apply(struct commit *commit, const struct op *op)
     const struct meta *meta = &commit->index->meta;
     uint32_t old;
     int r = key_table_find(meta, commit->txn, &op->key, &old, commit->error);
-    if (r == 0) {
-        r = kill_slot(commit, old);
-        if (r == 0 && !op->vector) {
-            r = key_table_unset(meta, commit->txn, &op->key, commit->error);
-        }
-    } else if (r == -ENOENT) {
-        r = 0;
+    if (r < 0 && r != -ENOENT) {
+        return r;
     }
-    return r == 0 && op->vector ? put_row(commit, op) : r;
+    bool found = r == 0;
+    r = found ? kill_slot(commit, old) : 0;
+    if (r < 0) {
+        return r;
+    }
+    if (op->vector) {
+        return put_row(commit, op);
+    }
+    return found ? key_table_unset(meta, commit->txn, &op->key, commit->error) : 0;
 }
 
 static int put_note(struct commit *commit, const void *note, size_t size)
@@ -232,26 +233,34 @@ static int put_note(struct commit *commit, const void *note, size_t size)
     return meta_put(&commit->index->meta, commit->txn, &key, &value, commit->error);
 }
 
-/* All that the transaction holds, and the rows synced. */
-static int fill(struct commit *commit, const struct index_batch *batch, const void *note,
-                size_t note_size)
+static int apply_all(struct commit *commit, const struct index_batch *batch)
 {
-    struct index *index = commit->index;
     int r = 0;
     for (const struct op *op = batch->first; op && r == 0; op = op->next) {
         r = apply(commit, op);
     }
-    codes_seal(&index->codes);
-    if (r == 0 && note) {
-        r = put_note(commit, note, note_size);
-    }
-    if (r == 0) {
-        r = meta_put_head(&index->meta, commit->txn, &commit->head, commit->error);
-    }
-    if (r == 0 && commit->born_count > 0) {
-        r = rows_sync(&index->rows, commit->error);
-    }
+    codes_seal(&commit->index->codes);
     return r;
+}
+
+/* Everything that the transaction holds, with the rows synced. */
+static int fill(struct commit *commit, const struct index_batch *batch, const void *note,
+                size_t note_size)
+{
+    struct index *index = commit->index;
+    int r = apply_all(commit, batch);
+    if (r < 0) {
+        return r;
+    }
+    r = note ? put_note(commit, note, note_size) : 0;
+    if (r < 0) {
+        return r;
+    }
+    r = meta_put_head(&index->meta, commit->txn, &commit->head, commit->error);
+    if (r < 0) {
+        return r;
+    }
+    return commit->born_count > 0 ? rows_sync(&index->rows, commit->error) : 0;
 }
 
 static void undo(struct commit *commit)
@@ -299,7 +308,7 @@ static int run(struct commit *commit, const struct index_batch *batch, const voi
         undo(commit);
         return r;
     }
-    (void)snapshots_oldest(&index->snapshots); /* who sees the commit sees the memory: snapshot.h */
+    (void)snapshots_oldest(&index->snapshots); /* a barrier: snapshot.h */
     code = mdb_txn_commit(commit->txn);
     if (code != 0) {
         undo(commit);

@@ -14,13 +14,13 @@
 #include "index/rows.h"
 #include "index/snapshot.h"
 
-/* A slot without row, and the generation from which on nobody sees what was there. */
+/* A slot without row, and the generation from which on no reader sees its old row. */
 struct free_slot {
     uint32_t slot;
     uint64_t since;
 };
 
-/* Slots to be used again, the oldest first. */
+/* Slots to reuse, the oldest first. */
 struct free_slots {
     struct free_slot *items; /* owned */
     size_t first;
@@ -43,7 +43,7 @@ struct index {
 
     struct snapshots snapshots;
 
-    /* Of the last commit, for whoever asks without the lock. */
+    /* Of the last commit, to be read without the lock. */
     atomic_uint_fast64_t live;
     atomic_uint_fast64_t slots;
     atomic_uint_fast64_t generation;
@@ -57,14 +57,14 @@ struct index {
 must_check int free_slots_reserve(struct free_slots *slots, size_t more);
 void free_slots_add(struct free_slots *slots, uint32_t slot, uint64_t since);
 
-/* Flags a row as damaged and tells the owner, where it was not flagged before. */
+/* Flags a row as damaged and reports it to the owner, where it was not flagged before. */
 void index_report_row(struct index *index, uint32_t slot, const char *key, size_t key_size);
 
-/* 0 and the row of a live slot's record; -EBADMSG where it is damaged, and told. */
+/* The row of a live slot's record; -EBADMSG where it is damaged, and reported. */
 must_check int index_read_row(struct index *index, uint32_t slot, const struct record_slot *record,
                               float *ret_vector);
 
-/* Whether each value is a number that an index takes: 0, or ERROR_UNFIT. */
+/* ERROR_UNFIT where a value is no number that an index takes. */
 must_check int index_check_vector(const float *vector, uint32_t dimension, const char *what,
                                   struct error *error);
 

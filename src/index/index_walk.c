@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Walks: one snapshot, the keys in order, their rows.
+ * Walks: the keys of one snapshot in order, and their rows.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,6 +15,23 @@ struct index_walk {
     char *after;  /* owned */
 };
 
+static int start(struct index_walk *walk, const char *prefix, const char *after,
+                 struct error *error)
+{
+    struct index *index = walk->index;
+    walk->prefix = strdup(prefix);
+    walk->after = strdup(after);
+    if (!walk->prefix || !walk->after) {
+        return error_memory(error, "a walk");
+    }
+    int r = snapshot_begin(&index->snapshots, &index->meta, &walk->snapshot, error);
+    if (r < 0) {
+        return r;
+    }
+    return key_walk_open(&index->meta, walk->snapshot.txn, walk->prefix, walk->after, &walk->keys,
+                         error);
+}
+
 int index_walk_new(struct index *index, const char *prefix, const char *after,
                    struct index_walk **ret_walk, struct error *error)
 {
@@ -23,19 +40,7 @@ int index_walk_new(struct index *index, const char *prefix, const char *after,
         return error_memory(error, "a walk");
     }
     walk->index = index;
-    walk->prefix = strdup(prefix);
-    walk->after = strdup(after);
-    int r = walk->prefix && walk->after ? 0 : error_memory(error, "a walk");
-    if (r == 0) {
-        r = snapshot_begin(&index->snapshots, &index->meta, &walk->snapshot, error);
-    }
-    if (r < 0) {
-        walk->snapshot.txn = NULL;
-        index_walk_free(walk);
-        return r;
-    }
-    r = key_walk_open(&index->meta, walk->snapshot.txn, walk->prefix, walk->after, &walk->keys,
-                      error);
+    int r = start(walk, prefix, after, error);
     if (r < 0) {
         index_walk_free(walk);
         return r;
@@ -58,11 +63,11 @@ int index_walk_next(struct index_walk *walk, const char **ret_key, float *vector
     }
     uint32_t slot = walk->keys.entry.slot;
     r = meta_get_slot(&walk->index->meta, walk->snapshot.txn, slot, &record, error);
-    if (r == 0 && !record.live) {
-        r = meta_damaged(error);
-    }
     if (r < 0) {
         return r;
+    }
+    if (!record.live) {
+        return meta_damaged(error);
     }
     if (index_read_row(walk->index, slot, &record, vector) < 0) {
         (void)error_set(error, ERROR_IO, "the row of '%.200s' is damaged", walk->keys.key);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of key_table.h. A node without entries does not stay: its parent forgets it.
+ * The table of key_table.h. A node without entries is removed from its parent.
  */
 #include "index/key_table.h"
 
@@ -13,7 +13,7 @@ int key_of(const char *text, struct key *ret_key, struct error *error)
 {
     size_t size = strnlen(text, INDEX_KEY_MAX + 1);
     if (size == 0) {
-        return error_set(error, ERROR_MALFORMED, "an index's key is not empty");
+        return error_set(error, ERROR_MALFORMED, "an index's key must not be empty");
     }
     if (size > INDEX_KEY_MAX) {
         return error_set(error, ERROR_MALFORMED, "the key is longer than %u bytes: '%.64s...'",
@@ -120,8 +120,8 @@ static int has_entries(const struct meta *meta, MDB_txn *txn, uint64_t node, str
     return code == 0 || code == MDB_NOTFOUND ? has : meta_failed(meta, code, "read", error);
 }
 
-/* Takes the slot, or the child, from an entry, and the entry where nothing is left. *ret_gone tells
- * which. */
+/* Removes the slot, or the child, from an entry, and the entry itself where nothing is left
+ * (*ret_gone). */
 static int reduce(const struct meta *meta, MDB_txn *txn, const struct record_key *name, bool child,
                   bool *ret_gone, struct error *error)
 {
@@ -188,7 +188,7 @@ void key_walk_close(struct key_walk *walk)
     }
 }
 
-/* Moves the cursor; 1 where it is at an entry of the current node then, 0 where not. */
+/* Moves the cursor; 1 where it is then at an entry of the current node, otherwise 0. */
 static int move(struct key_walk *walk, const struct record_key *to, MDB_cursor_op how)
 {
     struct record_key copy;
@@ -231,39 +231,43 @@ static int enter_child(struct key_walk *walk)
     return 0;
 }
 
-/* From the end of a node to what comes after its parent's entry. */
+/* From the end of a node to the entry behind its parent's. */
+static int leave_node(struct key_walk *walk)
+{
+    struct record_key parent;
+    walk->depth--;
+    record_entry_key(walk->nodes[walk->depth], walk->key + (size_t)walk->depth * RECORD_PIECE,
+                     RECORD_PIECE, &parent);
+    int r = move(walk, &parent, MDB_SET_KEY);
+    if (r < 0) {
+        return r;
+    }
+    return r == 1 ? move(walk, NULL, MDB_NEXT) : meta_damaged(walk->error);
+}
+
 static int leave_nodes(struct key_walk *walk)
 {
     int r = 0;
     while (r == 0 && walk->depth > 0) {
-        struct record_key parent;
-        walk->depth--;
-        record_entry_key(walk->nodes[walk->depth], walk->key + (size_t)walk->depth * RECORD_PIECE,
-                         RECORD_PIECE, &parent);
-        r = move(walk, &parent, MDB_SET_KEY);
-        if (r == 1) {
-            r = move(walk, NULL, MDB_NEXT);
-        } else if (r == 0) {
-            r = meta_damaged(walk->error);
-        }
+        r = leave_node(walk);
     }
     return r;
 }
 
+static int enter_first(struct key_walk *walk)
+{
+    struct record_key first;
+    int r = enter_child(walk);
+    if (r < 0) {
+        return r;
+    }
+    record_entry_key(walk->nodes[walk->depth], "", 0, &first);
+    return move(walk, &first, MDB_SET_RANGE);
+}
+
 static int advance(struct key_walk *walk)
 {
-    int r;
-    if (walk->entry.child != 0) {
-        struct record_key first;
-        r = enter_child(walk);
-        if (r < 0) {
-            return r;
-        }
-        record_entry_key(walk->nodes[walk->depth], "", 0, &first);
-        r = move(walk, &first, MDB_SET_RANGE);
-    } else {
-        r = move(walk, NULL, MDB_NEXT);
-    }
+    int r = walk->entry.child != 0 ? enter_first(walk) : move(walk, NULL, MDB_NEXT);
     return r == 0 ? leave_nodes(walk) : r;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of keys, in order of their bytes. LMDB's keys have at most 511 bytes, ours 1,024, so a
- * key stands there in pieces of RECORD_PIECE bytes, like a path: an entry is a piece within a node,
- * the root being node 0; a whole piece may have a child node, which holds what the keys that begin
- * with it go on with. Most keys are one piece. The order of a walk through it is that of the keys.
+ * The table of keys, in order of their bytes. LMDB's keys have at most 511 bytes, the index's
+ * 1,024, so a key is stored in pieces of RECORD_PIECE bytes, like a path: an entry is a piece
+ * within a node, the root being node 0; a whole piece may have a child node with the rests of all
+ * keys that begin with it. Most keys are one piece. A walk gives the keys in their order.
  *
- * All within a transaction of the caller's. Errors: ERROR_MALFORMED (damaged), ERROR_IO,
- * ERROR_NO_SPACE.
+ * All functions work within a transaction of the caller's. Errors: ERROR_MALFORMED (damaged),
+ * ERROR_IO, ERROR_NO_SPACE.
  */
 #ifndef SITU_INDEX_KEY_TABLE_H
 #define SITU_INDEX_KEY_TABLE_H
@@ -23,7 +23,7 @@ struct key {
     size_t size; /* 1 to INDEX_KEY_MAX */
 };
 
-/* Whether it may be a key at all; never reads further than INDEX_KEY_MAX + 1 bytes. */
+/* Checks that it can be a key; reads at most INDEX_KEY_MAX + 1 bytes. */
 must_check int key_of(const char *text, struct key *ret_key, struct error *error);
 
 /* 0, or -ENOENT without a message. */
@@ -47,7 +47,7 @@ struct key_walk {
     bool started;
     unsigned depth;
     uint64_t nodes[KEY_TABLE_DEPTH];
-    struct record_entry entry;                            /* where it stands */
+    struct record_entry entry;                            /* the current one */
     char key[(size_t)KEY_TABLE_DEPTH * RECORD_PIECE + 1]; /* with NUL */
     size_t size;
 };

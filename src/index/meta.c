@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The database's life, and its records. Commits are durable: a slot that one of them frees may be
- * written over after it, so it must not come undone by a power cut.
+ * The database's life, and its records. Commits are durable: a slot that a commit frees may be
+ * overwritten after it, so no power cut may undo the commit.
  */
 #include "index/meta.h"
 
@@ -169,11 +169,12 @@ int meta_get_head(const struct meta *meta, MDB_txn *txn, struct record_head *ret
     MDB_val value;
     record_head_key(&key);
     int r = meta_get(meta, txn, &key, &value, error);
-    if (r == -ENOENT ||
-        (r == 0 && record_head_decode(value.mv_data, value.mv_size, ret_head) < 0)) {
-        return meta_damaged(error);
+    if (r < 0 && r != -ENOENT) {
+        return r;
     }
-    return r;
+    return r < 0 || record_head_decode(value.mv_data, value.mv_size, ret_head) < 0
+               ? meta_damaged(error)
+               : 0;
 }
 
 int meta_put_head(const struct meta *meta, MDB_txn *txn, const struct record_head *head,
@@ -197,12 +198,13 @@ int meta_get_slot(const struct meta *meta, MDB_txn *txn, uint32_t slot,
     MDB_val value;
     uint32_t number;
     int code = mdb_get(txn, meta->file.dbi, &name, &value);
-    if (code == MDB_NOTFOUND ||
-        (code == 0 && record_slot_decode(bytes, sizeof bytes, value.mv_data, value.mv_size, &number,
-                                         ret_slot) < 0)) {
-        return meta_damaged(error);
+    if (code != 0 && code != MDB_NOTFOUND) {
+        return meta_failed(meta, code, "read", error);
     }
-    return code == 0 ? 0 : meta_failed(meta, code, "read", error);
+    return code == MDB_NOTFOUND || record_slot_decode(bytes, sizeof bytes, value.mv_data,
+                                                      value.mv_size, &number, ret_slot) < 0
+               ? meta_damaged(error)
+               : 0;
 }
 
 int meta_put_slot(const struct meta *meta, MDB_txn *txn, uint32_t slot,

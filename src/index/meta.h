@@ -18,8 +18,8 @@ struct meta {
     struct datafile file;
 };
 
-/* Opens what is there after its check, calling `visit` for each entry. -ENOENT (ERROR_NOT_FOUND):
- * there is nothing, or nothing was ever committed; ERROR_CONFLICT, ERROR_MALFORMED, ERROR_IO,
+/* Checks and opens the file, calling `visit` for each entry. -ENOENT (ERROR_NOT_FOUND): there is
+ * none, or nothing was ever committed to it; ERROR_CONFLICT, ERROR_MALFORMED, ERROR_IO,
  * ERROR_NO_SPACE, ERROR_MEMORY. */
 must_check int meta_open(const char *directory, uint64_t limit_bytes, pages_visit_fn visit,
                          void *context, struct meta *meta, struct error *error);
@@ -35,7 +35,7 @@ must_check int meta_destroy(const char *directory, struct error *error);
 /* Fills *error from LMDB's code. */
 int meta_failed(const struct meta *meta, int code, const char *deed, struct error *error);
 
-/* The one message for records that are not what they were: ERROR_MALFORMED. */
+/* The one message for damaged records: ERROR_MALFORMED. */
 int meta_damaged(struct error *error);
 
 /* 0 and the value, borrowed from the transaction; -ENOENT without a message. */
@@ -50,7 +50,7 @@ must_check int meta_get_head(const struct meta *meta, MDB_txn *txn, struct recor
                              struct error *error);
 must_check int meta_put_head(const struct meta *meta, MDB_txn *txn, const struct record_head *head,
                              struct error *error);
-/* The slot's record; one that is missing is damage. */
+/* A slot whose record is missing is ERROR_MALFORMED. */
 must_check int meta_get_slot(const struct meta *meta, MDB_txn *txn, uint32_t slot,
                              struct record_slot *ret_slot, struct error *error);
 must_check int meta_put_slot(const struct meta *meta, MDB_txn *txn, uint32_t slot,

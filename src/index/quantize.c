@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The arithmetic of quantize.h. What is kept as float32 and must not be too small is rounded up.
+ * The arithmetic of quantize.h. Bounds that must not be too small are rounded up to float32.
  */
 #include "index/quantize.h"
 
@@ -52,7 +52,7 @@ float quantize_row(const struct layout *layout, const float *row, uint8_t *block
         most = fmaxf(most, fabsf(row[i]));
         square += (double)row[i] * (double)row[i];
     }
-    float scale = most / CODE_MAX; /* may be 0 by underflow: then all is lost, and e tells it */
+    float scale = most / CODE_MAX; /* may underflow to 0: then e is the row's whole length */
     double inverse = scale > 0.0f ? 1.0 / (double)scale : 0.0;
     double lost = 0.0;
     for (size_t group = 0; group < layout->groups; group++) {

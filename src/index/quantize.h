@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The int8 copy's arithmetic: how rows and queries become codes, and between which values the truth
- * lies then. Pure; any thread.
+ * The int8 copy's arithmetic: how rows and queries become codes, and the interval that the exact
+ * value is in. Pure; any thread.
  *
  * A search ranks rows by a value that grows with the score: with u = q / |q|,
  *
@@ -10,13 +10,14 @@
  *   euclidean  value = a (x.u) + b    a = 2 |q|, b = -|x|^2: the distance's square is
  *                                     |q|^2 - value
  *
- * A row x is kept as codes c (integers of -127 to 127), a scale s = max |x_i| / 127 and the length
- * of what is lost, e >= |x - s c|. The query's u becomes codes v, a scale t and w = |u - t v|. Then
+ * A row x is stored as codes c (integers of -127 to 127), a scale s = max |x_i| / 127 and the
+ * length of the quantization error, e >= |x - s c|. The query's u becomes codes v, a scale t and w
+ * = |u - t v|. Then
  *
  *   x.u = s t (c.v)  +  (s c).(u - t v)  +  (x - s c).u
  *
- * and by Cauchy and Schwarz the two last terms are, in amount, at most |s c| w and e |u| = e. The
- * integer c.v is exact. With N >= |x| + e >= |s c| for all rows of a block,
+ * and by Cauchy and Schwarz the magnitudes of the two last terms are at most |s c| w and e |u| = e.
+ * The integer c.v is exact. With N >= |x| + e >= |s c| for all rows of a block,
  *
  *   | value - (a t s (c.v) + b) |  <=  a e + a N w                                        (1)
  *
@@ -24,17 +25,17 @@
  * what is ranked at the end is a sum in double precision. By float32: a t (once as a factor, once
  * times c.v, c.v itself, and times s), b as it is kept, and three sums. No intermediate result is
  * larger than a |t v| |s c| + a e + |b|, and |t v| <= 1 + w <= 2, so that eight roundings are at
- * most 8 x 2^-24 x (2 a N + a N + B), with B = N^2 for the euclidean and 0 else, which is less than
- * 2^-19 (a N + B). Of the double sums of d <= 4,096 terms: 2^-40 (a N + B + |q|^2 for the
+ * most 8 x 2^-24 x (2 a N + a N + B), with B = N^2 for the euclidean, otherwise 0, which is less
+ * than 2^-19 (a N + B). Of the double sums of d <= 4,096 terms: 2^-40 (a N + B + |q|^2 for the
  * euclidean) is more than enough. Subnormal results add less than 2^-126 in all. So
  *
  *   M = a N w + 2^-18 (a N + B) + 2^-40 |q|^2 [euclidean] + 2^-126                            (2)
  *
- * and, for a query so small that a t is no normal float32, 0 is put for that factor and a N, which
- * |a (x.u)| cannot exceed, added to M. Then a row whose computed a t s (c.v) + b + a e (1 + 2^-19)
- * is below T - M has a value below T,
- * for certain; one's value is at least a t s (c.v) + b - a e - M. A row that is not known (its
- * float32 row cannot be read) has e = infinity: nothing rules it out.
+ * and, for a query so small that a t is no normal float32, that factor is 0 and a N, which
+ * |a (x.u)| cannot exceed, is added to M. Then a row whose computed a t s (c.v) + b +
+ * a e (1 + 2^-19) is below T - M certainly has a value below T, and every row's value is at least
+ * a t s (c.v) + b - a e - M. A row that is not known (its float32 row cannot be read) has
+ * e = infinity: nothing rules it out.
  */
 #ifndef SITU_INDEX_QUANTIZE_H
 #define SITU_INDEX_QUANTIZE_H
@@ -92,7 +93,7 @@ struct quantized_query {
     double rest;
 };
 
-/* 0 or -ENOMEM; wants quantized_query_done() */
+/* 0 or -ENOMEM; to be released with quantized_query_done(). */
 must_check int quantize_query(const struct layout *layout, const float *query,
                               struct quantized_query *ret_query);
 void quantized_query_done(struct quantized_query *query);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What stands in the index's meta database, one unnamed LMDB database; the first byte of a key says
- * what it is. Every value begins with a CRC-32C over its key and the rest of it, as LMDB sums
- * nothing. Reading is strict, the bytes may be anything. Pure; any thread.
+ * The records of the index's meta database, one unnamed LMDB database; the first byte of a key is
+ * the kind. Every value begins with a CRC-32C over its key and the rest of it, since LMDB has no
+ * checksums. Decoding is strict, for untrusted input. Pure; any thread.
  *
  *   'h'                    the head: format, shape, id, generation, counters
  *   'k' node piece         a key, or the first pieces of one (key_table.h): slot, child node
  *   'n'                    the owner's note
- *   's' slot               who has the slot: a key and its row's tag, or since when it is free
+ *   's' slot               the slot's key and its row's tag, or since when it is free
  */
 #ifndef SITU_INDEX_RECORDS_H
 #define SITU_INDEX_RECORDS_H
@@ -52,7 +52,7 @@ struct record_value {
 struct record_head {
     uint32_t format;
     struct index_shape shape;
-    uint64_t id;          /* at random: rows of another index do not fit */
+    uint64_t id;          /* random: tells rows of another index */
     uint64_t generation;  /* of the commit that wrote it; 1 is the empty index */
     uint64_t next_number; /* of a row */
     uint64_t next_node;   /* of the key table */
@@ -68,7 +68,7 @@ struct record_entry {
 struct record_slot {
     bool live;
     uint64_t tag;    /* live: of its row */
-    uint64_t freed;  /* else: the generation that freed it */
+    uint64_t freed;  /* not live: the generation that freed it */
     const char *key; /* live: borrowed from the bytes read, without NUL */
     size_t key_size;
 };
@@ -86,7 +86,7 @@ void record_slot_encode(const struct record_key *key, const struct record_slot *
 /* At most INDEX_NOTE_MAX bytes. */
 void record_note_encode(const void *note, size_t size, struct record_value *ret_value);
 
-/* 0, or -EBADMSG where the sum or the form is wrong; -ENOTSUP: a head of a newer format. */
+/* -EBADMSG where the checksum or the form is wrong; -ENOTSUP: a head of a newer format. */
 must_check int record_head_decode(const void *value, size_t size, struct record_head *ret_head);
 must_check int record_entry_decode(const void *key, size_t key_size, const void *value, size_t size,
                                    struct record_entry *ret_entry);

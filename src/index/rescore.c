@@ -69,8 +69,8 @@ double rescore_score(enum index_metric metric, double rank)
     return metric == INDEX_EUCLIDEAN ? -sqrt(-rank) : rank;
 }
 
-/* A row is a unit vector within the precision of float32 only: its score with itself may lie above
- * 1 by some 1e-8, and a distance is never negative for that. Nor is there a zero with a sign. */
+/* A row is a unit vector within the precision of float32 only: its score with itself may be above 1
+ * by some 1e-8, but a distance is never negative, nor a negative zero. */
 double rescore_distance(enum index_metric metric, double rank)
 {
     switch (metric) {
@@ -102,7 +102,7 @@ static int compare_keys(const struct key *a, const struct key *b)
     return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
 }
 
-/* Whether a comes behind b in the answer. */
+/* Whether a comes after b in the answer. */
 static bool is_worse(const struct ranked *a, const struct ranked *b)
 {
     return a->rank != b->rank ? a->rank < b->rank : compare_keys(&a->key, &b->key) > 0;
@@ -146,7 +146,7 @@ static void keep(struct rescoring *rescoring, const struct ranked *item)
     heap[at] = *item;
 }
 
-/* Takes the worst from the top, again and again, to the end. */
+/* Moves the worst from the top to the end, again and again. */
 static void sort(struct rescoring *rescoring)
 {
     struct ranked *heap = rescoring->best;
@@ -167,7 +167,7 @@ static int get_key(const struct rescoring *rescoring, struct ranked *item, struc
     return r == 0 && !record.live ? meta_damaged(error) : r;
 }
 
-/* Leaves a row out, and tells of it the first time. */
+/* Leaves a row out, and reports it the first time. */
 static int leave_out(struct rescoring *rescoring, struct ranked *item, struct error *error)
 {
     rescoring->damaged++;
@@ -175,15 +175,16 @@ static int leave_out(struct rescoring *rescoring, struct ranked *item, struct er
         return 0;
     }
     int r = get_key(rescoring, item, error);
-    if (r == 0) {
-        rescoring->newly_damaged = true;
-        index_report_row(rescoring->index, item->slot, item->key.bytes, item->key.size);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    rescoring->newly_damaged = true;
+    index_report_row(rescoring->index, item->slot, item->key.bytes, item->key.size);
+    return 0;
 }
 
-/* Reads and scores a row, and keeps it where it is among the best so far. Its key is looked up only
- * then: most candidates are none of them. */
+/* Reads and scores a row, and keeps it where it is among the best so far. Only then its key is
+ * looked up, since most candidates are not. */
 static int judge(struct rescoring *rescoring, uint32_t slot, struct error *error)
 {
     struct index *index = rescoring->index;
@@ -201,10 +202,11 @@ static int judge(struct rescoring *rescoring, uint32_t slot, struct error *error
         return 0;
     }
     int r = get_key(rescoring, &item, error);
-    if (r == 0) {
-        keep(rescoring, &item);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    keep(rescoring, &item);
+    return 0;
 }
 
 int rescore(struct rescoring *rescoring, const struct candidates *candidates, struct error *error)
@@ -219,8 +221,9 @@ int rescore(struct rescoring *rescoring, const struct candidates *candidates, st
         }
         r = judge(rescoring, candidates->items[i].slot, error);
     }
-    if (r == 0) {
-        sort(rescoring);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    sort(rescoring);
+    return 0;
 }

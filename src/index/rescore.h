@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From candidates to hits: float32 rows are read, checked and scored in double precision, the best
- * k stay, ties in order of key bytes. Private to a search.
+ * From candidates to hits: float32 rows are read, checked and scored in double precision; the best
+ * k remain, ties in order of key bytes. Private to a search.
  */
 #ifndef SITU_INDEX_RESCORE_H
 #define SITU_INDEX_RESCORE_H
@@ -29,18 +29,18 @@ struct rescoring {
     size_t count;
     uint64_t read;
     uint64_t damaged;   /* left out */
-    bool newly_damaged; /* one of them was not known to be */
+    bool newly_damaged; /* one of them was not known to be damaged */
 };
 
-/* Takes the best of the candidates, which are in falling order of their upper ends, and leaves them
- * in order. ERROR_MALFORMED, ERROR_IO: of the keys. */
+/* Fills `best`, in order, from candidates in descending order of their upper ends.
+ * ERROR_MALFORMED, ERROR_IO: of the keys. */
 must_check int rescore(struct rescoring *rescoring, const struct candidates *candidates,
                        struct error *error);
 
 double rescore_score(enum index_metric metric, double rank);
 double rescore_distance(enum index_metric metric, double rank);
 
-/* The lowest value (quantize.h) of a row that has this score; rounding errs to the lower side. */
+/* The lowest value (quantize.h) of a row that has this score, rounded down. */
 double rescore_floor(enum index_metric metric, double min_score, double norm);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The file of float32 rows, by slot: each a head (checksum, slot, number) and the vector,
- * little-endian. The checksum goes over the index's id, slot, number and vector, and the row's tag,
- * checksum and number, is kept with the key: neither a row of another index, nor that of another
- * slot, nor an older one that a disk did not overwrite is taken for the one wanted. The file has no
- * head of its own, all else is in the meta database. Read with pread and never mapped: a file that
- * is too short is a damaged row, not a SIGBUS. Any thread may read; slots being written are
- * nobody's.
+ * The file of float32 rows, by slot: each has a head (checksum, slot, number) and the vector,
+ * little-endian. The checksum covers the index's id, slot, number and vector, and the row's tag,
+ * made of checksum and number, is stored with the key: a row of another index, of another slot, or
+ * an older one that the disk did not overwrite is recognised. The file has no head of its own; all
+ * the rest is in the meta database. It is read with pread and never mapped: a file that is too
+ * short is a damaged row, not a SIGBUS. Any thread may read; no reader sees slots that are being
+ * written.
  */
 #ifndef SITU_INDEX_ROWS_H
 #define SITU_INDEX_ROWS_H
@@ -28,12 +28,12 @@ must_check int rows_open(const char *path, uint32_t dimension, uint64_t id, stru
                          struct error *error);
 void rows_close(struct rows *rows);
 
-/* Writes a row, not synced; `number` is one that no other write has had. */
+/* Writes a row without syncing it; `number` is unique among all writes. */
 must_check int rows_write(const struct rows *rows, uint32_t slot, uint64_t number,
                           const float *vector, uint64_t *ret_tag, struct error *error);
 must_check int rows_sync(const struct rows *rows, struct error *error);
 
-/* 0; -EBADMSG where what is there is not the row of this tag, or cannot be read. */
+/* -EBADMSG where the slot has another row than that of the tag, or cannot be read. */
 must_check int rows_read(const struct rows *rows, uint32_t slot, uint64_t tag, float *ret_vector);
 
 uint64_t rows_file_bytes(const struct rows *rows);

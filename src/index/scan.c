@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A thread's way through the blocks. Rows that the kernels let pass are few, and each of them is
- * looked at singly.
+ * A thread's pass over the blocks. The kernels select few rows; each of these is judged alone.
  */
 #include "index/scan.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The pass over the int8 copy: all queries of a search at once, by as many threads as are lent.
- * Threads take stretches of blocks until none is left, gather candidates of their own, and share
- * each query's threshold. Private to a search.
+ * Each thread takes runs of blocks until none is left, and has its own candidates; the threads
+ * share each query's threshold. Private to a search.
  */
 #ifndef SITU_INDEX_SCAN_H
 #define SITU_INDEX_SCAN_H

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inner loops of a search, in one form for each instruction set. All forms give the same bits
- * as the plain C one; each is a const table. Which one is used is found out from the CPU at run
- * time (index_isa, index_select_isa in index.h).
+ * The inner loops of a search, in one form for each instruction set; each is a const table. All
+ * forms give the same bits as the plain C one. The form is chosen at run time by the CPU's features
+ * (index_isa, index_select_isa in index.h).
  *
  * A block holds the codes of SCAN_ROWS rows, interleaved: four values of row 0, the same four of
  * row 1, ... of row 63, then the next four. So a register of codes belongs to as many rows as it
  * has 32-bit lanes, every lane sums up its own row, and no sum goes across lanes. A code is an
- * integer from -127 to 127, stored as a byte with 128 added to it, as VPDPBUSD wants it.
+ * integer from -127 to 127, stored as a byte with 128 added to it, as VPDPBUSD requires.
  *
  * A block is read while other rows of it are written. Lanes that are being written belong to no row
- * that the reader can see; what is computed for them is thrown away. The forms are built without
- * ThreadSanitizer for that reason, and for no other.
+ * that the reader can see, and their results are discarded. The forms are built without
+ * ThreadSanitizer for this reason alone.
  */
 #ifndef SITU_INDEX_SCAN_KERNELS_H
 #define SITU_INDEX_SCAN_KERNELS_H
@@ -21,7 +21,7 @@
 
 enum {
     SCAN_ROWS = 64,   /* rows of a block */
-    SCAN_GROUP = 4,   /* values of a row that stand together */
+    SCAN_GROUP = 4,   /* adjacent values of a row */
     SCAN_QUERIES = 4, /* at most, in one pass */
     SCAN_GROUP_BYTES = SCAN_ROWS * SCAN_GROUP,
 };
@@ -32,7 +32,7 @@ struct scan_query {
     int32_t bias;        /* -128 times the sum of its codes */
 };
 
-/* What there is of each row of a block: 64 values each. */
+/* Of each row of a block: 64 values each. */
 struct scan_lanes {
     const int32_t *dots;
     const float *scale;
@@ -64,7 +64,7 @@ extern const struct scan_kernels scan_kernels_avx2;   /* x86-64 builds only */
 extern const struct scan_kernels scan_kernels_avx512; /* x86-64 builds only; F, BW, VL and VNNI */
 extern const struct scan_kernels scan_kernels_neon;   /* aarch64 builds only */
 
-/* Those in use from now on. */
+/* The form in use. */
 const struct scan_kernels *scan_kernels_selected(void);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The inner loops for AVX-512 with VNNI: VPDPBUSD multiplies four unsigned bytes of codes by four
- * signed ones of the query and adds them to a lane, all in 32 bits. The 128 that every code has too
- * much is taken out by what the sums begin with.
+ * signed ones of the query and adds them to a lane, all in 32 bits. The initial sums subtract the
+ * 128 that was added to every code.
  */
 #include "index/scan_kernels.h"
 

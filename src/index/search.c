@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A search: queries to codes, the prefix to a bitmap over the slots, the pass over the int8 copy,
- * the candidates' float32 rows, the answer; all of it within one snapshot. Where a row turns out to
- * be damaged, it has lifted a threshold that it had no right to, so the pass is done again without
- * it.
+ * the candidates' float32 rows, the answer; all of it within one snapshot. A row that turns out to
+ * be damaged may have raised a threshold wrongly, so the pass is repeated without it.
  *
  * The prefix: the keys that begin with it are walked in order, and each sets its slot's bit; blocks
  * without a bit are not scanned. That costs about a tenth of a microsecond a key, and a search
@@ -16,7 +15,7 @@
 #include "index/rescore.h"
 #include "index/scan.h"
 
-enum { PASSES_MAX = 16 }; /* each finds a damaged row that was not known before */
+enum { PASSES_MAX = 16 }; /* each finds another damaged row */
 
 struct search {
     struct index *index;
@@ -45,9 +44,10 @@ static int check_query(const struct index *index, const struct index_query *quer
 {
     if (query->query_count < 1 || query->query_count > INDEX_QUERIES_MAX || query->k < 1 ||
         query->k > INDEX_K_MAX || (query->has_min_score && isnan(query->min_score))) {
-        return error_set(error, ERROR_MALFORMED,
-                         "a search wants 1 to %u queries, k of 1 to %u and a min_score that is one",
-                         INDEX_QUERIES_MAX, INDEX_K_MAX);
+        return error_set(
+            error, ERROR_MALFORMED,
+            "a search has 1 to %u queries, k of 1 to %u and a min_score that is a number",
+            INDEX_QUERIES_MAX, INDEX_K_MAX);
     }
     for (size_t q = 0; q < query->query_count; q++) {
         int r = index_check_vector(query->vectors + q * index->shape.dimension,
@@ -86,7 +86,7 @@ static int make_filter(struct search *search, struct error *error)
     return r;
 }
 
-/* Opens the snapshot and gets all memory but that of candidates. */
+/* Opens the snapshot and allocates all memory but that of candidates. */
 static int prepare(struct search *search, struct error *error)
 {
     struct index *index = search->index;
@@ -152,7 +152,7 @@ static int rescore_query(struct search *search, size_t q, struct candidates *can
     return r;
 }
 
-/* What the threads found, put together and scored. */
+/* Merges and scores what the threads found. */
 static int gather(struct search *search, struct error *error)
 {
     struct candidates *all = search->parts[0].candidates;
@@ -205,7 +205,7 @@ static int run_pass(struct search *search, struct error *error)
         query->lend(query->lender, search->part_count, scan_run, &scan);
     }
     if (!search->parts[0].candidates) {
-        scan_run(&scan, 0); /* not lent any, or a lender that left it out */
+        scan_run(&scan, 0); /* no thread was lent */
     }
     int r = gather(search, error);
     for (unsigned part = 0; part < search->part_count; part++) {
@@ -216,7 +216,7 @@ static int run_pass(struct search *search, struct error *error)
     return r;
 }
 
-/* Where the pieces of an answer's one block of memory are. */
+/* The pieces of an answer within its one block of memory. */
 struct pieces {
     struct index_hits *queries;
     struct index_hit *hits;
@@ -226,7 +226,7 @@ struct pieces {
 static int answer_memory(const struct search *search, struct pieces *ret_pieces)
 {
     size_t hits = 0;
-    size_t text = 1; /* never nothing at all */
+    size_t text = 1; /* never an empty block */
     size_t queries = search->query->query_count;
     for (size_t q = 0; q < queries; q++) {
         hits += search->counts[q];

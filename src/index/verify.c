@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Looking for rot, a slice a call: rows against their sums, keys against slots, the int8 copy
- * against its sums. Under the writer's lock, so that the copy holds still; owners are told behind
- * it.
+ * The scrubber, a slice a call: rows against their checksums, keys against slots, the int8 copy
+ * against its checksums. Under the writer's lock, so that the copy does not change; the owner gets
+ * its reports after that.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/pool.h"
 #include "index/index_state.h"
 
-/* A row to be told of. */
+/* A row to be reported. */
 struct found {
     struct found *next;
     uint32_t slot;
@@ -66,7 +66,7 @@ static int verify_slot(struct verification *verification, uint32_t slot)
     if (rows_read(&index->rows, slot, record.tag, verification->row) < 0) {
         return note_damage(verification, slot, &record);
     }
-    codes_unflag(&index->codes, slot); /* a disk that failed once, perhaps */
+    codes_unflag(&index->codes, slot); /* perhaps the disk failed only once */
     return 0;
 }
 
@@ -99,17 +99,21 @@ static int verify_locked(struct verification *verification, uint64_t *position, 
     uint64_t to = rows < slots - from ? from + rows : slots;
     r = verify_slice(verification, from, to);
     snapshot_end(&index->snapshots, &index->meta, &verification->snapshot);
-    if (r == 0 && verification->findings.blocks_rebuilt > 0) {
+    if (r < 0) {
+        return r;
+    }
+    if (verification->findings.blocks_rebuilt > 0) {
         r = codes_save(&index->codes, slots, verification->error);
+        if (r < 0) {
+            return r;
+        }
     }
-    if (r == 0) {
-        *position = to == slots ? 0 : to;
-    }
-    return r;
+    *position = to == slots ? 0 : to;
+    return 0;
 }
 
-/* A row found by a search before is told again: whoever was told may have lost it. */
-static void tell(const struct verification *verification)
+/* A row that a search has reported is reported again: the owner may have lost the report. */
+static void report(const struct verification *verification)
 {
     struct index *index = verification->index;
     for (const struct found *found = verification->found; found; found = found->next) {
@@ -133,10 +137,11 @@ int index_verify(struct index *index, uint64_t *position, uint64_t rows,
     }
     struct verification verification = {.index = index, .row = row, .error = error};
     int r = verify_locked(&verification, position, rows);
-    tell(&verification);
+    report(&verification);
     pool_done(&verification.pool);
-    if (r == 0) {
-        *ret_findings = verification.findings;
+    if (r < 0) {
+        return r;
     }
-    return r;
+    *ret_findings = verification.findings;
+    return 0;
 }
