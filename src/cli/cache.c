@@ -41,8 +41,7 @@ static int cache_status(struct cli *cli, bool json)
     struct situ_cache *cache;
     struct situ_error error;
     if (situ_cache_status(cli->array, &cache, &error)) {
-        cli_say_error(cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(cli, &error);
     }
     if (json) {
         (void)puts(cache->json);
@@ -57,8 +56,7 @@ static int cache_clear(struct cli *cli)
 {
     struct situ_error error;
     if (situ_cache_clear(cli->array, &error)) {
-        cli_say_error(cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(cli, &error);
     }
     return STATUS_GOOD;
 }

@@ -51,6 +51,17 @@ int cli_open(struct cli *cli)
     return 0;
 }
 
+bool cli_open_beside(const struct cli *cli, uint32_t timeout_ms, struct situ **ret_array)
+{
+    const struct situ_options options = {.struct_size = sizeof options,
+                                         .token_file = cli->token_file,
+                                         .ca_file = cli->ca_file,
+                                         .connect_timeout_ms = timeout_ms,
+                                         .idle_timeout_ms = timeout_ms,
+                                         .retries = UINT32_MAX};
+    return situ_open(cli->address, &options, ret_array, NULL) == 0;
+}
+
 void cli_say(const char *format, ...)
 {
     char message[4096];
@@ -65,7 +76,7 @@ void cli_say(const char *format, ...)
     }
 }
 
-void cli_say_error(const struct cli *cli, const struct situ_error *error)
+int cli_say_error(const struct cli *cli, const struct situ_error *error)
 {
     cli_say("%s", error->message);
     if (error->code == SITU_UNREACHABLE && strstr(error->message, "cannot reach")) {
@@ -83,9 +94,10 @@ void cli_say_error(const struct cli *cli, const struct situ_error *error)
                                                    : "see 'situ model list', 'situ store list' and "
                                                      "'situ object list STORE'");
     }
+    return STATUS_NOTHING;
 }
 
-void cli_say_object_error(const struct cli *cli, const char *object, const struct situ_error *error)
+int cli_say_object_error(const struct cli *cli, const char *object, const struct situ_error *error)
 {
     switch (error->code) {
     case SITU_UNDECODABLE:
@@ -96,10 +108,18 @@ void cli_say_object_error(const struct cli *cli, const char *object, const struc
     case SITU_DEADLINE:
     case SITU_WORKER_CRASHED:
         cli_say(strstr(error->message, object) ? "%.0s%s" : "%s: %s", object, error->message);
-        break;
+        return STATUS_NOTHING;
     default:
-        cli_say_error(cli, error);
-        break;
+        return cli_say_error(cli, error);
+    }
+}
+
+void cli_print_field(const char *name, const char *value)
+{
+    if (value[0]) {
+        (void)printf("%-10s ", name);
+        escape_print(stdout, value);
+        (void)putchar('\n');
     }
 }
 

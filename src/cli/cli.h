@@ -51,15 +51,22 @@ bool cli_common_option(struct cli *cli, int option, const struct verb *verb);
 /* Makes cli->array. 0, or STATUS_NOTHING after telling why. */
 int cli_open(struct cli *cli);
 
+/* Another connection to the same array, for a question while a call runs on cli->array: it waits
+ * `timeout_ms` at most, and does not try again. False where there is none. */
+bool cli_open_beside(const struct cli *cli, uint32_t timeout_ms, struct situ **ret_array);
+
 /* `situ: MESSAGE` on stderr, control bytes escaped. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for an error of the library, with what to do about it where that is known. */
-void cli_say_error(const struct cli *cli, const struct situ_error *error);
+/* The same for an error of the library, with what to do about it where that is known:
+ * STATUS_NOTHING. */
+int cli_say_error(const struct cli *cli, const struct situ_error *error);
 
 /* The same for a fault of one object or file, which it names where the message does not. */
-void cli_say_object_error(const struct cli *cli, const char *object,
-                          const struct situ_error *error);
+int cli_say_object_error(const struct cli *cli, const char *object, const struct situ_error *error);
+
+/* A line `NAME       VALUE` on stdout, escaped; nothing for an empty value. */
+void cli_print_field(const char *name, const char *value);
 
 /* Tells that the usage was wrong (getopt has said how, where `message` is NULL): STATUS_NOTHING. */
 int cli_misused(const char *verb, const char *message);

@@ -65,6 +65,15 @@ void columns_cell(struct columns *table, const char *text)
     }
 }
 
+int columns_begin(struct columns *table, const char *const *heads, size_t count)
+{
+    int r = columns_init(table, stdout, count);
+    for (size_t i = 0; i < count; i++) {
+        columns_cell(table, heads[i]);
+    }
+    return r;
+}
+
 void columns_cell_number(struct columns *table, const char *text)
 {
     if (table->right) {

@@ -31,6 +31,9 @@ struct columns {
 /* -ENOMEM. columns_done in any case. */
 int columns_init(struct columns *table, FILE *stream, size_t columns);
 
+/* The same on stdout, with a row of heads. */
+int columns_begin(struct columns *table, const char *const *heads, size_t count);
+
 /* Adds the next cell of the row; after the last column the row is whole. */
 void columns_cell(struct columns *table, const char *text);
 void columns_cell_number(struct columns *table, const char *text); /* aligned to the right */

@@ -141,7 +141,7 @@ static int tell_end(const struct duplicates *verb, int more, const struct situ_e
         return interrupt_status();
     }
     if (more < 0) {
-        cli_say_error(verb->cli, error);
+        (void)cli_say_error(verb->cli, error);
         return verb->group_count > 0 ? STATUS_SOME_FAILED : STATUS_NOTHING;
     }
     int status = cli_finish_output(STATUS_GOOD);

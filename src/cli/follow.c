@@ -114,7 +114,7 @@ void follow_give(struct follow *follow, const struct situ_result *result)
 void follow_fault(struct follow *follow, const struct situ_error *error)
 {
     progress_clear(&follow->progress);
-    cli_say_error(follow->cli, error);
+    (void)cli_say_error(follow->cli, error);
     follow->stopped = true;
 }
 

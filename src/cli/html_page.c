@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "cli/escape.h"
 
 enum {
@@ -75,21 +76,6 @@ static void put_text(FILE *out, const char *text)
     free(escaped);
 }
 
-static void put_base64(FILE *out, const unsigned char *bytes, size_t size)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < size; i += 3) {
-        size_t left = size - i;
-        unsigned value = (unsigned)bytes[i] << 16;
-        value |= left > 1 ? (unsigned)bytes[i + 1] << 8 : 0;
-        value |= left > 2 ? bytes[i + 2] : 0U;
-        (void)fputc(digits[value >> 18], out);
-        (void)fputc(digits[value >> 12 & 63], out);
-        (void)fputc(left > 1 ? digits[value >> 6 & 63] : '=', out);
-        (void)fputc(left > 2 ? digits[value & 63] : '=', out);
-    }
-}
-
 /* The kind of image that the bytes are; NULL: none that a browser is given. */
 static const char *kind_of(const char *bytes, size_t size)
 {
@@ -105,15 +91,19 @@ static const char *kind_of(const char *bytes, size_t size)
 
 static void put_image(FILE *out, const char *name, const char *bytes, size_t size)
 {
+    cleanup_buffer struct buffer text = BUFFER_INIT;
     const char *kind = bytes ? kind_of(bytes, size) : NULL;
-    if (!kind) {
+    if (kind) {
+        base64_write(&text, bytes, size);
+    }
+    if (text.size == 0 || buffer_ok(&text)) {
         (void)fputs("<div class=\"none\">no picture</div>", out);
         return;
     }
     (void)fputs("<img alt=\"", out);
     put_text(out, name);
     (void)fprintf(out, "\" src=\"data:image/%s;base64,", kind);
-    put_base64(out, (const unsigned char *)bytes, size);
+    (void)fwrite(text.data, 1, text.size, out);
     (void)fputs("\">", out);
 }
 
@@ -131,7 +121,7 @@ static int put_stored(FILE *out, struct cli *cli, const char *object)
     size_t size = 0;
     if (situ_thumbnail(cli->array, object, EDGE, &bytes, &size, &error) &&
         is_about_array(error.code)) {
-        cli_say_error(cli, &error);
+        (void)cli_say_error(cli, &error);
         return STATUS_SOME_FAILED;
     }
     put_image(out, object, bytes, size);

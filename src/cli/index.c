@@ -68,10 +68,7 @@ static int print_table(const struct situ_indexes *indexes)
                                         "ROWS", "FAILED", "STATE",     "SIZE"};
     struct columns table;
     char text[TEXT_SIZE];
-    int r = columns_init(&table, stdout, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
-        columns_cell(&table, heads[i]);
-    }
+    int r = columns_begin(&table, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; r == 0 && i < indexes->count; i++) {
         const struct situ_index *index = indexes->indexes[i];
         columns_cell(&table, index->name);
@@ -92,8 +89,7 @@ static int list(const struct index_verb *verb)
     struct situ_error error;
     int failed = 0;
     if (situ_index_list(verb->cli->array, &indexes, &error)) {
-        cli_say_error(verb->cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(verb->cli, &error);
     }
     if (verb->json) {
         (void)puts(indexes->json);
@@ -106,15 +102,6 @@ static int list(const struct index_verb *verb)
 
 /* ---- Show ------------------------------------------------------------------------------------ */
 
-static void print_line(const char *name, const char *value)
-{
-    if (value[0]) {
-        (void)printf("%-10s ", name);
-        escape_print(stdout, value);
-        (void)putchar('\n');
-    }
-}
-
 static void print_next(const struct situ_index *index)
 {
     char line[TEXT_SIZE];
@@ -122,7 +109,7 @@ static void print_next(const struct situ_index *index)
         (void)snprintf(line, sizeof line, "%.64s@%.32s, %" PRIu64 " of %" PRIu64 " rows",
                        index->next_model, index->next_version, index->next_rows,
                        index->next_selected);
-        print_line("next", line);
+        cli_print_field("next", line);
     }
 }
 
@@ -131,7 +118,7 @@ static void print_left_out(const struct situ_index *index)
     struct situ_left_out left_out = {.struct_size = sizeof left_out};
     char text[LEFT_OUT_SIZE];
     if (situ_index_left_out(index, &left_out) == 0) {
-        print_line("left out", left_out_text(text, &left_out));
+        cli_print_field("left out", left_out_text(text, &left_out));
     }
 }
 
@@ -139,28 +126,28 @@ static void print_index(const struct situ_index *index)
 {
     char line[TEXT_SIZE];
     char figure[FIGURE_SIZE];
-    print_line("name", index->name);
-    print_line("model", describe_model(index, line));
-    print_line("digest", index->digest);
-    print_line("selection", describe_selection(index, line));
-    print_line("metric", index->metric);
-    print_line("state", index->state);
-    print_line("reason", index->reason);
+    cli_print_field("name", index->name);
+    cli_print_field("model", describe_model(index, line));
+    cli_print_field("digest", index->digest);
+    cli_print_field("selection", describe_selection(index, line));
+    cli_print_field("metric", index->metric);
+    cli_print_field("state", index->state);
+    cli_print_field("reason", index->reason);
     int used = snprintf(line, sizeof line, "%" PRIu64, index->rows);
     if (index->selected_known) {
         used += snprintf(line + used, sizeof line - (size_t)used, " of %" PRIu64, index->selected);
     }
     (void)snprintf(line + used, sizeof line - (size_t)used,
                    ", %" PRIu64 " failed, %" PRIu64 " damaged", index->failed, index->damaged);
-    print_line("rows", line);
+    cli_print_field("rows", line);
     print_left_out(index);
     (void)snprintf(line, sizeof line, "%" PRIu32, index->dimension);
-    print_line("dimension", index->dimension > 0 ? line : "");
-    print_line("size", figure_bytes(figure, index->size_bytes));
-    print_line("job", index->job);
+    cli_print_field("dimension", index->dimension > 0 ? line : "");
+    cli_print_field("size", figure_bytes(figure, index->size_bytes));
+    cli_print_field("job", index->job);
     if (index->store[0]) {
         (void)snprintf(line, sizeof line, "a pass every %" PRIu32 " s", index->interval_s);
-        print_line("options", line);
+        cli_print_field("options", line);
     }
     print_next(index);
 }
@@ -170,8 +157,7 @@ static int show(const struct index_verb *verb, const char *name)
     struct situ_index *index;
     struct situ_error error;
     if (situ_index_show(verb->cli->array, name, &index, &error)) {
-        cli_say_error(verb->cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(verb->cli, &error);
     }
     if (verb->json) {
         (void)puts(index->json);
@@ -268,7 +254,7 @@ static int await(const struct index_verb *verb, const char *name)
     while (status < 0) {
         if (situ_index_show(verb->cli->array, name, &index, &error)) {
             progress_clear(&progress);
-            cli_say_error(verb->cli, &error);
+            (void)cli_say_error(verb->cli, &error);
             status = STATUS_SOME_FAILED;
             break;
         }
@@ -320,8 +306,7 @@ static int create(const struct index_verb *verb, const char *name)
     }
     if (situ_index_create(verb->cli->array, name, verb->model, selection, &verb->options, &index,
                           &error)) {
-        cli_say_error(verb->cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(verb->cli, &error);
     }
     return finish(verb, name, index);
 }
@@ -336,8 +321,7 @@ static int rebuild(const struct index_verb *verb, const char *name)
     if (verb->exclude_defaults
             ? situ_index_exclude_defaults(verb->cli->array, name, verb->model, &index, &error)
             : situ_index_rebuild(verb->cli->array, name, verb->model, &index, &error)) {
-        cli_say_error(verb->cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(verb->cli, &error);
     }
     return finish(verb, name, index);
 }
@@ -349,7 +333,7 @@ static int remove_all(const struct index_verb *verb, char **names, int count)
     int failed = 0;
     for (int i = 0; i < count; i++) {
         if (situ_index_remove(verb->cli->array, names[i], &error)) {
-            cli_say_error(verb->cli, &error);
+            (void)cli_say_error(verb->cli, &error);
             failed++;
         }
     }

@@ -36,7 +36,7 @@ static int take_rows(const struct index_verb *verb, struct situ_vectors *vectors
     }
     progress_clear(&progress);
     if (more < 0) {
-        cli_say_error(verb->cli, &error);
+        (void)cli_say_error(verb->cli, &error);
         return STATUS_SOME_FAILED;
     }
     return 0;
@@ -62,8 +62,7 @@ int index_export(const struct index_verb *verb, const char *name, const char *pa
     if (situ_index_show(verb->cli->array, name, &index, &error) ||
         situ_index_export(verb->cli->array, name, &vectors, &error)) {
         situ_index_free(index);
-        cli_say_error(verb->cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(verb->cli, &error);
     }
     uint64_t total = index->rows;
     situ_index_free(index);
@@ -152,7 +151,7 @@ static int send_rows(const struct index_verb *verb, const char *name, const char
     if (failed && rows->reader.fault[0]) {
         cli_say("'%s' %s", path, rows->reader.fault);
     } else if (failed) {
-        cli_say_error(verb->cli, &error);
+        (void)cli_say_error(verb->cli, &error);
     } else if (verb->json) {
         (void)puts(index->json);
     } else {

@@ -54,10 +54,7 @@ static int print_table(const struct situ_jobs *jobs)
                                         "RESULTS", "FAILED", "CACHED",    "CREATED"};
     struct columns table;
     char text[SELECTION_SIZE];
-    int r = columns_init(&table, stdout, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
-        columns_cell(&table, heads[i]);
-    }
+    int r = columns_begin(&table, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; r == 0 && i < jobs->count; i++) {
         const struct situ_job *job = jobs->jobs[i];
         columns_cell(&table, job->id);
@@ -84,8 +81,7 @@ static int job_list(const struct job_verb *verb)
     struct situ_error error;
     int failed = 0;
     if (situ_job_list(verb->cli->array, &jobs, &error)) {
-        cli_say_error(verb->cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(verb->cli, &error);
     }
     if (verb->json) {
         (void)puts(jobs->json);
@@ -102,15 +98,6 @@ static int job_list(const struct job_verb *verb)
 
 /* ---- Show ------------------------------------------------------------------------------------ */
 
-static void print_line(const char *name, const char *value)
-{
-    if (value[0]) {
-        (void)printf("%-10s ", name);
-        escape_print(stdout, value);
-        (void)putchar('\n');
-    }
-}
-
 static void print_results(const struct situ_job *job)
 {
     char line[SELECTION_SIZE];
@@ -126,11 +113,11 @@ static void print_results(const struct situ_job *job)
     (void)snprintf(line, sizeof line,
                    "%" PRIu64 "%s, %" PRIu64 " cached, %" PRIu64 " failed%s, %" PRIu64 " skipped",
                    job->results, of, job->cached, job->failed, gone, job->skipped);
-    print_line("results", line);
+    cli_print_field("results", line);
     struct situ_left_out left_out = {.struct_size = sizeof left_out};
     char text[LEFT_OUT_SIZE];
     if (situ_job_left_out(job, &left_out) == 0) {
-        print_line("left out", left_out_text(text, &left_out));
+        cli_print_field("left out", left_out_text(text, &left_out));
     }
 }
 
@@ -138,15 +125,15 @@ static void print_job(const struct situ_job *job)
 {
     char line[SELECTION_SIZE];
     char figure[FIGURE_SIZE];
-    print_line("id", job->id);
+    cli_print_field("id", job->id);
     (void)snprintf(line, sizeof line, "%.64s@%.32s", job->model, job->version);
-    print_line("model", line);
-    print_line("digest", job->digest);
-    print_line("selection", describe_selection(job, line));
-    print_line("state", describe_state(job, line));
-    print_line("reason", job->reason);
+    cli_print_field("model", line);
+    cli_print_field("digest", job->digest);
+    cli_print_field("selection", describe_selection(job, line));
+    cli_print_field("state", describe_state(job, line));
+    cli_print_field("reason", job->reason);
     print_results(job);
-    print_line("read", figure_bytes(figure, job->bytes_read));
+    cli_print_field("read", figure_bytes(figure, job->bytes_read));
     int used =
         snprintf(line, sizeof line, "top %" PRIu32 ", priority %" PRIu32, job->top, job->priority);
     if (job->max_failures >= 0) {
@@ -159,9 +146,9 @@ static void print_job(const struct situ_job *job)
     }
     (void)snprintf(line + used, sizeof line - (size_t)used, "%s%s", job->cache ? "" : ", no cache",
                    job->keep ? "" : ", removed when its results are taken");
-    print_line("options", line);
-    print_line("created", job->created);
-    print_line("finished", job->finished);
+    cli_print_field("options", line);
+    cli_print_field("created", job->created);
+    cli_print_field("finished", job->finished);
 }
 
 static int job_show(const struct job_verb *verb, const char *id)
@@ -169,8 +156,7 @@ static int job_show(const struct job_verb *verb, const char *id)
     struct situ_job *job;
     struct situ_error error;
     if (situ_job_show(verb->cli->array, id, &job, &error)) {
-        cli_say_error(verb->cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(verb->cli, &error);
     }
     if (verb->json || verb->follow.format == SINK_JSONL) {
         (void)puts(job->json);
@@ -203,8 +189,7 @@ static int job_follow(struct job_verb *verb, const char *id)
     struct situ_error error;
 
     if (situ_job_show(verb->cli->array, id, &job, &error)) {
-        cli_say_error(verb->cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(verb->cli, &error);
     }
     uint32_t top = job->top > 0 && job->top <= 1000 ? job->top : 1;
     bool by_name = job->by_name != 0;

@@ -20,15 +20,6 @@ struct model_options {
     bool no_progress;
 };
 
-static void print_line(const char *name, const char *value)
-{
-    if (value[0]) {
-        (void)printf("%-10s ", name);
-        escape_print(stdout, value);
-        (void)putchar('\n');
-    }
-}
-
 static void print_tensors(const char *name, const struct situ_tensor_info *infos, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -40,7 +31,7 @@ static void print_tensors(const char *name, const struct situ_tensor_info *infos
                              infos[i].dims[d]);
         }
         (void)snprintf(line + used, sizeof line - (size_t)used, "]");
-        print_line(i == 0 ? name : "", line);
+        cli_print_field(i == 0 ? name : "", line);
     }
 }
 
@@ -49,35 +40,35 @@ static void print_model(const struct situ_model *model)
     char line[512];
     char figure[FIGURE_SIZE];
 
-    print_line("name", model->name);
-    print_line("version", model->version);
+    cli_print_field("name", model->name);
+    cli_print_field("version", model->version);
     int used = 0;
     line[0] = '\0';
     for (size_t i = 0; i < model->version_count && used >= 0 && used < 400; i++) {
         used += snprintf(line + used, sizeof line - (size_t)used, "%s%.64s", i > 0 ? ", " : "",
                          model->versions[i]);
     }
-    print_line("versions", line);
-    print_line("task", model->task);
+    cli_print_field("versions", line);
+    cli_print_field("task", model->task);
     (void)snprintf(line, sizeof line, "%.32s%s%s%.400s", model->state,
                    model->loaded ? ", loaded" : "", model->reason[0] ? ": " : "", model->reason);
-    print_line("state", line);
-    print_line("digest", model->digest);
-    print_line("size", figure_bytes(figure, model->size_bytes));
+    cli_print_field("state", line);
+    cli_print_field("digest", model->digest);
+    cli_print_field("size", figure_bytes(figure, model->size_bytes));
     if (model->label_count > 0) {
         (void)snprintf(line, sizeof line, "%" PRIu64, model->label_count);
-        print_line("labels", line);
+        cli_print_field("labels", line);
     }
-    print_line("family", model->family);
+    cli_print_field("family", model->family);
     print_tensors("inputs", model->inputs, model->input_count);
     print_tensors("outputs", model->outputs, model->output_count);
     for (size_t i = 0; i < model->pipeline_count; i++) {
         (void)snprintf(line, sizeof line, "%.128s: %.350s", model->pipeline[i].name,
                        model->pipeline[i].value);
-        print_line(i == 0 ? "pipeline" : "", line);
+        cli_print_field(i == 0 ? "pipeline" : "", line);
     }
     for (size_t i = 0; i < model->note_count; i++) {
-        print_line(i == 0 ? "notes" : "", model->notes[i]);
+        cli_print_field(i == 0 ? "notes" : "", model->notes[i]);
     }
 }
 
@@ -85,10 +76,7 @@ static int print_models(const struct situ_models *models)
 {
     static const char *const heads[] = {"NAME", "VERSION", "TASK", "STATE", "LABELS", "SIZE"};
     struct columns table;
-    int r = columns_init(&table, stdout, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
-        columns_cell(&table, heads[i]);
-    }
+    int r = columns_begin(&table, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; r == 0 && i < models->count; i++) {
         const struct situ_model *model = models->models[i];
         char text[FIGURE_SIZE];
@@ -108,8 +96,7 @@ static int model_list(struct cli *cli, const struct model_options *options)
     struct situ_models *models;
     struct situ_error error;
     if (situ_model_list(cli->array, &models, &error)) {
-        cli_say_error(cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(cli, &error);
     }
     int failed = 0;
     if (options->json) {
@@ -130,8 +117,7 @@ static int model_show(struct cli *cli, const char *name, const struct model_opti
     int failed = situ_model_show(cli->array, name, &model, &error);
     patience_end(&patience);
     if (failed) {
-        cli_say_error(cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(cli, &error);
     }
     if (options->json) {
         (void)puts(model->json);
@@ -173,8 +159,7 @@ static int model_add(struct cli *cli, const char *name, const char *path,
     patience_end(&patience);
     progress_clear(&progress);
     if (failed) {
-        cli_say_error(cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(cli, &error);
     }
     if (options->json) {
         (void)puts(model->json);
@@ -195,8 +180,7 @@ static int model_remove(struct cli *cli, const char *name)
 {
     struct situ_error error;
     if (situ_model_remove(cli->array, name, &error)) {
-        cli_say_error(cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(cli, &error);
     }
     return STATUS_GOOD;
 }

@@ -74,7 +74,7 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
                 empty = false;
                 print_object(listing, object, situ_object_raw_name(objects));
             } else if (situ_objects_unlisted(objects)) {
-                cli_say_error(cli, &error);
+                (void)cli_say_error(cli, &error);
                 unlisted = true;
                 more = 1;
             }
@@ -85,8 +85,7 @@ static int list(struct cli *cli, const char *selection, const struct listing *li
     situ_objects_free(objects);
     if (more < 0) {
         (void)fflush(stdout);
-        cli_say_error(cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(cli, &error);
     }
     int status = cli_finish_output(STATUS_GOOD);
     if (status == STATUS_GOOD) {

@@ -26,16 +26,10 @@ static bool is_named(const struct situ_model *model, const char *name)
 /* Whether the array says that no worker holds the model. */
 static bool model_is_awaited(const struct patience *patience)
 {
-    const struct situ_options options = {.struct_size = sizeof options,
-                                         .token_file = patience->cli->token_file,
-                                         .ca_file = patience->cli->ca_file,
-                                         .connect_timeout_ms = ANSWER_MS,
-                                         .idle_timeout_ms = ANSWER_MS,
-                                         .retries = UINT32_MAX};
     struct situ *array = NULL;
     struct situ_models *models = NULL;
     bool awaited = false;
-    if (!patience->model || situ_open(patience->cli->address, &options, &array, NULL) != 0) {
+    if (!patience->model || !cli_open_beside(patience->cli, ANSWER_MS, &array)) {
         return false;
     }
     /* The list, for showing one model waits for its load. */

@@ -183,7 +183,7 @@ static int run(struct search_verb *verb)
     int failed = search(verb, &hits, &error);
     patience_end(&patience);
     if (failed) {
-        cli_say_object_error(verb->cli, verb->query, &error);
+        (void)cli_say_object_error(verb->cli, verb->query, &error);
     } else {
         status = tell(verb, hits);
     }

@@ -39,8 +39,7 @@ int select_apply(struct cli *cli, const struct select_words *words)
                                           .no_exclude_defaults = words->no_defaults,
                                           .sniff = words->sniff};
     if (situ_select(cli->array, &options, &error)) {
-        cli_say_error(cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(cli, &error);
     }
     return 0;
 }

@@ -9,13 +9,6 @@
 #include "cli/escape.h"
 #include "cli/figures.h"
 
-static void print_line(const char *name, const char *value)
-{
-    (void)printf("%-10s ", name);
-    escape_print(stdout, value);
-    (void)putchar('\n');
-}
-
 static void print_degraded(const struct situ_array_status *status)
 {
     const char *store = NULL;
@@ -23,7 +16,7 @@ static void print_degraded(const struct situ_array_status *status)
     for (size_t i = 0; situ_array_degraded(status, i, &store, &reason) == 1; i++) {
         char line[512];
         (void)snprintf(line, sizeof line, "store %.64s is unavailable: %.300s", store, reason);
-        print_line(i == 0 ? "degraded" : "", line);
+        cli_print_field(i == 0 ? "degraded" : "", line);
     }
 }
 
@@ -32,34 +25,34 @@ static void print_status(const struct cli *cli, const struct situ_array_status *
     char line[256];
     char figures[3][FIGURE_SIZE];
 
-    print_line("array", situ_address(cli->array));
-    print_line("version", status->version);
+    cli_print_field("array", situ_address(cli->array));
+    cli_print_field("version", status->version);
     (void)snprintf(line, sizeof line, "%.32s, up %s", status->state,
                    figure_seconds(figures[0], status->uptime_s));
-    print_line("state", line);
+    cli_print_field("state", line);
     print_degraded(status);
     (void)snprintf(line, sizeof line, "%" PRIu32 " on %" PRIu32 " core%s, %" PRIu32 " busy",
                    status->lanes, status->cores, status->cores == 1 ? "" : "s", status->lanes_busy);
-    print_line("lanes", line);
+    cli_print_field("lanes", line);
     (void)snprintf(line, sizeof line, "%" PRIu32 " object%s", status->queue,
                    status->queue == 1 ? "" : "s");
-    print_line("waiting", line);
+    cli_print_field("waiting", line);
     (void)snprintf(line, sizeof line, "%" PRIu32 " loaded, %s of %s", status->models_loaded,
                    figure_bytes(figures[0], status->memory_bytes),
                    figure_bytes(figures[1], status->memory_budget_bytes));
-    print_line("models", line);
+    cli_print_field("models", line);
     (void)snprintf(line, sizeof line, "Landlock %s, seccomp %s", status->landlock ? "on" : "OFF",
                    status->seccomp ? "on" : "OFF");
-    print_line("sandbox", line);
+    cli_print_field("sandbox", line);
     if (status->sandbox_warning[0]) {
-        print_line("", status->sandbox_warning);
+        cli_print_field("", status->sandbox_warning);
     }
     (void)snprintf(line, sizeof line, "%" PRIu64 " object%s, %s read, %s sent, %s received",
                    status->objects, status->objects == 1 ? "" : "s",
                    figure_bytes(figures[0], status->bytes_read),
                    figure_bytes(figures[1], status->bytes_sent),
                    figure_bytes(figures[2], status->bytes_received));
-    print_line("so far", line);
+    cli_print_field("so far", line);
 }
 
 static int verb_run(struct cli *cli, int argc, char **argv)
@@ -84,8 +77,7 @@ static int verb_run(struct cli *cli, int argc, char **argv)
         return STATUS_NOTHING;
     }
     if (situ_status(cli->array, &status, &error)) {
-        cli_say_error(cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(cli, &error);
     }
     if (json) {
         (void)puts(status->json);

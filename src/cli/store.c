@@ -12,10 +12,7 @@ static int print_stores(const struct situ_stores *stores)
 {
     static const char *const heads[] = {"NAME", "KIND", "STATE", "SINCE", "REASON"};
     struct columns table;
-    int r = columns_init(&table, stdout, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; r == 0 && i < sizeof heads / sizeof heads[0]; i++) {
-        columns_cell(&table, heads[i]);
-    }
+    int r = columns_begin(&table, heads, sizeof heads / sizeof heads[0]);
     for (size_t i = 0; r == 0 && i < stores->count; i++) {
         const char *reason = "";
         const char *since = "";
@@ -34,8 +31,7 @@ static int list(struct cli *cli, bool json)
     struct situ_stores *stores;
     struct situ_error error;
     if (situ_store_list(cli->array, &stores, &error)) {
-        cli_say_error(cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(cli, &error);
     }
     int failed = 0;
     if (json) {
@@ -54,8 +50,7 @@ static int control(struct cli *cli, const char *action, const char *store, bool 
                      ? situ_store_detach(cli->array, store, &error)
                      : situ_store_attach(cli->array, store, empty, &error);
     if (failed) {
-        cli_say_error(cli, &error);
-        return STATUS_NOTHING;
+        return cli_say_error(cli, &error);
     }
     return STATUS_GOOD;
 }

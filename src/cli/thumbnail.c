@@ -41,8 +41,7 @@ static int run(struct cli *cli, const char *object, uint32_t edge, const char *p
     int failed = situ_thumbnail(cli->array, object, edge, &bytes, &size, &error);
     patience_end(&patience);
     if (failed) {
-        cli_say_object_error(cli, object, &error);
-        return STATUS_NOTHING;
+        return cli_say_object_error(cli, object, &error);
     }
     if (path) {
         status = write_file(path, bytes, size);

@@ -103,13 +103,7 @@ static void explain(struct waits *waits, const struct situ_job *job)
 /* A connection that no other call is using. */
 static bool connect_array(struct waits *waits)
 {
-    const struct situ_options options = {.struct_size = sizeof options,
-                                         .token_file = waits->cli->token_file,
-                                         .ca_file = waits->cli->ca_file,
-                                         .connect_timeout_ms = ANSWER_MS,
-                                         .idle_timeout_ms = ANSWER_MS,
-                                         .retries = UINT32_MAX};
-    return waits->array || situ_open(waits->cli->address, &options, &waits->array, NULL) == 0;
+    return waits->array || cli_open_beside(waits->cli, ANSWER_MS, &waits->array);
 }
 
 /* Asks the array of the job. Where there is no answer the last one stands. */
