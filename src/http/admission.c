@@ -92,7 +92,7 @@ static void admit_waiting(struct http_server *server)
         take(server, request, request->wanted);
         leave_line(server, request);
         atomic_store(&request->progress_ns, clock_now_ns());
-        http_loop_wake(request->connection);
+        http_connection_wake(request->connection);
     }
 }
 
@@ -154,7 +154,7 @@ static void evict(struct http_request *request)
 {
     atomic_store(&request->evicted, true);
     atomic_store(&request->progress_ns, 0);
-    http_loop_wake(request->connection);
+    http_connection_wake(request->connection);
 }
 
 /* The one that has not moved for longest, and long enough; not that which it makes room for. */

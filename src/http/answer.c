@@ -58,7 +58,7 @@ bool http_answer_may_encode(const struct http_request *request, const char *cont
         }
     }
     const char *field = NULL;
-    while ((field = http_request_next_header(request, "Accept-Encoding", &place))) {
+    while ((field = http_head_field(&request->text, &request->head, "Accept-Encoding", &place))) {
         coding_accept(&wishes, field);
     }
     *ret_coding = coding_choose(&wishes);

@@ -218,6 +218,6 @@ void http_connection_close(struct http_connection *connection)
     }
     /* A socket that lingers is not closed yet, and would go on to tell of itself. */
     (void)epoll_ctl(connection->loop->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
-    http_loop_forget(connection);
+    http_connection_forget(connection);
     connection_free(connection);
 }

@@ -263,7 +263,7 @@ static enum step end_body(struct http_connection *connection)
         request->close = true;
     } else if (!http_request_drain(request)) {
         if (connection->decoded >= HTTP_DECODE_BYTES) {
-            http_loop_wake(connection);
+            http_connection_wake(connection);
             return STEP_WAIT;
         }
         return atomic_load(&connection->left) ? STEP_CLOSE : STEP_WAIT;
@@ -352,7 +352,7 @@ static enum step step_body(struct http_connection *connection)
     }
     bool waits = used < size && !body_is_over(connection) && !http_request_answers_at_once(request);
     if (connection->decoded >= HTTP_DECODE_BYTES) { /* the others have their turn first */
-        http_loop_wake(connection);
+        http_connection_wake(connection);
         return STEP_WAIT;
     }
     if (waits) {
@@ -553,5 +553,5 @@ void http_exchange_run(struct http_connection *connection)
             return;
         }
     }
-    http_loop_wake(connection); /* the others have their turn first */
+    http_connection_wake(connection); /* the others have their turn first */
 }

@@ -126,8 +126,8 @@ void http_server_free(struct http_server *server);
 
 /* Totals since start. Bytes over TCP are those that the kernel counted on the connections: all
  * payload of the TCP segments, TLS included, and sent segments as often as they went out; TCP and
- * IP headers are not in it. Bytes over unix sockets are computed when a request ends: received as
- * http_request_bytes(), sent exactly. */
+ * IP headers are not in it. Bytes over unix sockets are computed when a request ends: the head as
+ * it was received, the body without chunk framing, sent bytes exactly. */
 struct http_totals {
     uint64_t requests; /* whole heads received */
     uint64_t bytes_received;
@@ -150,15 +150,12 @@ const char *http_request_query(const struct http_request *request, const char *n
 const char *http_request_header(const struct http_request *request, const char *name);
 /* A buffered body; complete from `ready` on. May be NULL where the size is 0. */
 const void *http_request_body(const struct http_request *request, size_t *ret_size);
-uint64_t http_request_id(const struct http_request *request); /* counts from 1 */
 /* X-Request-Id, as answers carry it: of 1 to 64 bytes that can stand in a log line unquoted; ""
  * without http_config.identify. */
 const char *http_request_label(const struct http_request *request);
 void *http_request_listener_user(const struct http_request *request);
 void http_request_set_user(struct http_request *request, void *user);
 void *http_request_user(const struct http_request *request);
-/* Bytes of this request as received until now: the head exactly, the body without chunk framing. */
-uint64_t http_request_bytes(const struct http_request *request);
 
 struct http_request *http_request_ref(struct http_request *request);
 void http_request_unref(struct http_request *request); /* NULL is fine */

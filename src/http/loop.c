@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A listener's thread: takes connections, and runs those whose sockets are ready or that another
+ * A listener's thread: accepts connections, and runs those whose sockets are ready or that another
  * thread woke.
  */
 #include <errno.h>
@@ -24,52 +24,7 @@ enum {
     PROBES_MOST = 4,
 };
 
-/* ---- waking ---- */
-
-void http_loop_wake(struct http_connection *connection)
-{
-    struct http_loop *loop = connection->loop;
-    HOLD(&loop->lock);
-    if (connection->woken) {
-        return;
-    }
-    connection->woken = true;
-    connection->woken_next = NULL;
-    if (loop->woken) {
-        loop->woken_last->woken_next = connection;
-        loop->woken_last = connection;
-        return;
-    }
-    loop->woken = loop->woken_last = connection;
-    uint64_t one = 1;
-    (void)!write(loop->event_fd, &one, sizeof(one));
-}
-
-void http_loop_forget(struct http_connection *connection)
-{
-    struct http_loop *loop = connection->loop;
-    if (connection->previous) {
-        connection->previous->next = connection->next;
-    } else {
-        loop->first = connection->next;
-    }
-    if (connection->next) {
-        connection->next->previous = connection->previous;
-    }
-    HOLD(&loop->lock);
-    if (!connection->woken) {
-        return;
-    }
-    struct http_connection *before = NULL;
-    for (struct http_connection **at = &loop->woken; *at; at = &(*at)->woken_next) {
-        if (*at == connection) {
-            *at = connection->woken_next;
-            loop->woken_last = loop->woken_last == connection ? before : loop->woken_last;
-            return;
-        }
-        before = *at;
-    }
-}
+/* ---- connections that were woken ---- */
 
 static struct http_connection *take_woken(struct http_loop *loop)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The life of a request: head taken over, body decoded, then collected or passed on, then either an
- * answer is there or the connection waits until one is. All of it runs on the listener's thread,
- * but for references, accessors, http_request_abandon() and the like, which any thread may use.
+ * answer is there or the connection waits until one is. All of it runs on the listener's thread
+ * except references and accessors, which any thread may use, and http_request_leave().
  */
 #include <errno.h>
 #include <stdio.h>
@@ -61,21 +61,6 @@ void http_request_unref(struct http_request *request)
     http_stream_drop(request);
     (void)pthread_mutex_destroy(&request->lock);
     free(request);
-}
-
-void http_request_resume(struct http_request *request)
-{
-    if (request->suspended) {
-        request->suspended = false;
-        http_loop_wake(request->live);
-    }
-}
-
-void http_request_abandon(struct http_request *request)
-{
-    HOLD(&request->lock);
-    request->gone = true;
-    http_request_resume(request);
 }
 
 void http_request_leave(struct http_request *request)
@@ -137,8 +122,10 @@ static void set_label(struct http_request *request)
 static bool take_coding(struct http_request *request)
 {
     size_t place = 0;
-    const char *coding = http_request_next_header(request, "Content-Encoding", &place);
-    bool several = coding && http_request_next_header(request, "Content-Encoding", &place);
+    const char *coding =
+        http_head_field(&request->text, &request->head, "Content-Encoding", &place);
+    bool several =
+        coding && http_head_field(&request->text, &request->head, "Content-Encoding", &place);
     int r = several || !request->has_body ? 0 : http_decoder_new(coding, &request->decoder);
     if (r == -ENOMEM) {
         http_request_refuse(request, 503, "out of memory");
@@ -173,7 +160,8 @@ static bool take_head(struct http_request *request, const struct http_refusal *r
     static const char *const known[] = {"PATCH", "OPTIONS", "TRACE", "CONNECT", NULL};
     struct error error = {0};
     if (buffer_ok(&request->text) < 0) {
-        http_request_abandon(request);
+        HOLD(&request->lock);
+        request->gone = true; /* nothing is suspended yet */
         return false;
     }
     const char *method = http_request_method(request);
@@ -586,27 +574,16 @@ const char *http_request_query(const struct http_request *request, const char *n
     return target_query(&request->text, &request->target, name);
 }
 
-const char *http_request_next_header(const struct http_request *request, const char *name,
-                                     size_t *place)
-{
-    return http_head_field(&request->text, &request->head, name, place);
-}
-
 const char *http_request_header(const struct http_request *request, const char *name)
 {
     size_t place = 0;
-    return http_request_next_header(request, name, &place);
+    return http_head_field(&request->text, &request->head, name, &place);
 }
 
 const void *http_request_body(const struct http_request *request, size_t *ret_size)
 {
     *ret_size = request->body.size;
     return request->body.data;
-}
-
-uint64_t http_request_id(const struct http_request *request)
-{
-    return request->id;
 }
 
 const char *http_request_label(const struct http_request *request)
@@ -627,9 +604,4 @@ void http_request_set_user(struct http_request *request, void *user)
 void *http_request_user(const struct http_request *request)
 {
     return request->user;
-}
-
-uint64_t http_request_bytes(const struct http_request *request)
-{
-    return atomic_load(&request->bytes_received);
 }

@@ -256,6 +256,16 @@ struct http_request {
     bool above; /* more than `low_water` was pending since `drained` was last called */
 };
 
+/* wake.c. */
+
+/* Has its thread run the connection. Any thread that knows that the connection is there. */
+void http_connection_wake(struct http_connection *connection);
+/* Takes it out of its loop's lists: it is about to be freed. T1. */
+void http_connection_forget(struct http_connection *connection);
+void http_watch_wake(const struct http_server *server);
+/* Clears `suspended` and wakes the connection; request->lock is held. */
+void http_request_resume(struct http_request *request);
+
 /* request.c: what T1 does with a request. */
 
 /* For a head that begins at the connection; NULL without memory. */
@@ -277,11 +287,6 @@ bool http_request_finish(struct http_request *request);
 void http_request_refuse(struct http_request *request, unsigned status, const char *message);
 /* It is over. */
 void http_request_close(struct http_request *request, bool gone);
-/* Clears `suspended` and wakes the connection; request->lock is held. */
-void http_request_resume(struct http_request *request);
-/* Gives up a request whose client is gone or whose server stops. Any thread; the caller makes sure
- * that it is not over (server->lock, by way of http_connection.request). */
-void http_request_abandon(struct http_request *request);
 /* The client closed its side: gives up the request if it is suspended, else its thread finds out by
  * http_connection.left. The watcher, under server->lock. */
 void http_request_leave(struct http_request *request);
@@ -348,17 +353,10 @@ must_check int http_thread_start(pthread_t *thread, const char *name, void *(*bo
 must_check int http_loop_start(struct http_server *server, int fd, bool tls, void *user,
                                struct http_loop **ret_loop, struct error *error);
 void http_loop_stop(struct http_loop *loop); /* joins, closes its connections, frees */
-/* Has its thread run the connection. Any thread that knows it is there. */
-void http_loop_wake(struct http_connection *connection);
-/* It is about to be freed. T1. */
-void http_loop_forget(struct http_connection *connection);
 
 /* watch.c */
 must_check int http_watch_start(struct http_server *server, struct error *error);
 void http_watch_stop(struct http_server *server);
-void http_watch_wake(const struct http_server *server);
-/* Counts bytes that moved; every HTTP_PROGRESS_BYTES the deadline is put off. T1. */
-void http_deadline_progress(struct http_request *request, size_t size);
 
 static inline void http_deadline_set(struct http_connection *connection, int64_t after_ms)
 {
@@ -371,9 +369,15 @@ static inline void http_deadline_clear(struct http_connection *connection)
     atomic_store_explicit(&connection->deadline_ns, 0, memory_order_relaxed);
 }
 
-/* request.c: the fields of one name, one after another; start with *place 0. NULL: no more. */
-const char *http_request_next_header(const struct http_request *request, const char *name,
-                                     size_t *place);
+/* Counts bytes that moved; every HTTP_PROGRESS_BYTES the deadline is put off. T1. */
+static inline void http_deadline_progress(struct http_request *request, size_t size)
+{
+    request->moved += size;
+    if (request->moved >= HTTP_PROGRESS_BYTES) {
+        request->moved = 0;
+        http_deadline_set(request->connection, request->server->config.body_ms);
+    }
+}
 
 /* The watcher's epoll data of a connection: generation above, descriptor below. */
 static inline uint64_t http_event_key(uint32_t generation, int fd)

@@ -25,21 +25,6 @@ enum {
 
 #define WATCH_WAKE UINT64_MAX /* event data of the event fd; no connection has this key */
 
-void http_watch_wake(const struct http_server *server)
-{
-    uint64_t one = 1;
-    (void)!write(server->event_fd, &one, sizeof(one));
-}
-
-void http_deadline_progress(struct http_request *request, size_t size)
-{
-    request->moved += size;
-    if (request->moved >= HTTP_PROGRESS_BYTES) {
-        request->moved = 0;
-        http_deadline_set(request->connection, request->server->config.body_ms);
-    }
-}
-
 /* Has the client left? Over TCP a FIN is taken for that: a client that only closes its sending side
  * looks the same as one that is gone until something is sent to it. A unix socket tells them apart.
  */

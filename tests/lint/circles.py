@@ -18,7 +18,6 @@ EXEMPT = {
     "infer": "the dispatcher is one lock in several files",
     "media": "decode.c has the table of codecs, which use its checks",
     "store": "dir.c has the table of functions of its own files",
-    "http": "to be parted",
     "service": "to be parted",
 }
 
