@@ -33,6 +33,8 @@ ROW = {room: level for level, row in enumerate(ROWS) for room in row}
 
 # Rooms, and single headers of rooms, that these rooms see: less than their row allows.
 ONLY = {"cli": {"base", "wire/npy.h"}, "client": {"base", "data", "wire"}}
+# The assembled engine has no interface; what knows HTTP is above it.
+NEVER = {"service": {"http"}}
 PUBLIC_HEADER = {"situ.h": {"client", "cli"}}
 
 FOREIGN = {
@@ -79,6 +81,8 @@ def judge(path, room, name):
         return None
     if room in ONLY and not {other, name} & ONLY[room]:
         return f"{room} includes {name}, but sees {' and '.join(sorted(ONLY[room]))} only"
+    if other in NEVER.get(room, ()):
+        return f"{room} includes {name}, which it must not know"
     if ROW[other] > ROW[room]:
         return f"{room} includes {name}, which is above it"
     if ROW[other] == ROW[room]:

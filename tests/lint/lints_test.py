@@ -34,6 +34,8 @@ class Layers(unittest.TestCase):
         self.assertIn("above", layers.judge("x.c", "base", "wire/message.h"))
         self.assertIn("beside", layers.judge("x.c", "http", "store/store.h"))
         self.assertIn("beside", layers.judge("x.c", "daemon", "worker/serve.h"))
+        self.assertIn("must not know", layers.judge("x.c", "service", "http/http.h"))
+        self.assertIsNone(layers.judge("x.c", "api", "http/http.h"))
 
     def test_the_cli_sees_the_public_header_only(self):
         self.assertIn("base and wire/npy.h only", layers.judge("x.c", "cli", "wire/message.h"))

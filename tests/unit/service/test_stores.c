@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of stores on reload: those who keep a table of their own are told of a new store until
- * they have taken it, and each fault is told.
+ * The table of stores: objects found by name; and on reload: those who keep a table of their own
+ * are told of a new store until they have taken it, and each fault is told.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,10 +122,32 @@ static void a_store_that_was_not_taken_is_offered_again(void **state)
     tear_down(&bench);
 }
 
+static void an_object_is_found_by_store_and_key(void **state)
+{
+    static const char *const malformed[] = {"", "a", "a/", "/x", "a/../x"};
+    struct bench bench;
+    struct error error = {.code = ERROR_NONE};
+    struct store *store = NULL;
+    const char *key = NULL;
+    (void)state;
+    set_up(&bench);
+    assert_int_equal(stores_find_object(bench.stores, "a/b/c.jpg", &store, &key, &error), 0);
+    assert_ptr_equal(store, stores_find(bench.stores, "a", 1, NULL));
+    assert_string_equal(key, "b/c.jpg");
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
+        assert_true(stores_find_object(bench.stores, malformed[i], &store, &key, &error) < 0);
+        assert_int_equal(error.code, ERROR_MALFORMED);
+    }
+    assert_true(stores_find_object(bench.stores, "other/x", &store, &key, &error) < 0);
+    assert_int_equal(error.code, ERROR_NOT_FOUND);
+    tear_down(&bench);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_that_was_not_taken_is_offered_again),
+        cmocka_unit_test(an_object_is_found_by_store_and_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
