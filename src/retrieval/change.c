@@ -236,11 +236,17 @@ static int remove_aside(void *context, const char *name)
     return 0;
 }
 
+static int move_aside(struct entry *entry, const char *path, const char *aside, struct error *error)
+{
+    struct asides asides = {.directory = entry->directory};
+    int r = index_directory_each(entry->directory, remove_aside, &asides, error);
+    return r < 0 ? r : index_directory_rename(entry->directory, path, aside, error);
+}
+
 /* Its job knows what the new one will have to be told: it goes, too. */
 int change_set_aside(struct entry *entry, struct build *damaged, struct error *error)
 {
     HOLD(&entry->control);
-    struct asides asides = {.directory = entry->directory};
     struct build *fresh = NULL;
     cleanup_free char *path = build_path(damaged);
     cleanup_free char *aside = path ? index_directory_path("%s.damaged", path) : NULL;
@@ -255,13 +261,8 @@ int change_set_aside(struct entry *entry, struct build *damaged, struct error *e
     if (r < 0 || !fresh) {
         return r;
     }
-    r = index_directory_each(entry->directory, remove_aside, &asides, error);
-    if (r == 0) {
-        r = index_directory_rename(entry->directory, path, aside, error);
-    }
-    if (r == 0) {
-        r = write_json(entry, fresh, entry->next, error);
-    }
+    r = move_aside(entry, path, aside, error);
+    r = r < 0 ? r : write_json(entry, fresh, entry->next, error);
     if (r < 0) {
         give_up(fresh);
         return r;

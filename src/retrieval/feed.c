@@ -77,21 +77,19 @@ static bool is_changed(const struct feed *feed)
 static int commit(struct build *build, struct error *error)
 {
     struct feed *feed = &build->feed;
-    int r = 0;
-    if (feed->batch && is_changed(feed)) {
-        r = commit_now(build, error);
-        if (r == -EINVAL) {
-            feed->lost = true; /* its keys are damaged */
-        }
+    int r = feed->batch && is_changed(feed) ? commit_now(build, error) : 0;
+    if (r == -EINVAL) {
+        feed->lost = true; /* its keys are damaged */
     }
-    if (r == 0 && feed->filled && !build->filled) {
+    if (r < 0) {
+        return r;
+    }
+    if (feed->filled && !build->filled) {
         build_set_filled(build); /* only now its rows can be found */
     }
-    if (r == 0) {
-        feed->batch_ns = 0;
-        release(build);
-    }
-    return r;
+    feed->batch_ns = 0;
+    release(build);
+    return 0;
 }
 
 bool feed_is_settled(const struct build *build)
@@ -167,10 +165,11 @@ static int take_node(struct build *build, const struct jobs_line *line, const st
     }
     struct result result;
     r = result_parse_node(root, &result, error);
-    if (r == 0) {
-        r = take_vector(build, key, &result, error);
-        result_done(&result);
+    if (r < 0) {
+        return r;
     }
+    r = take_vector(build, key, &result, error);
+    result_done(&result);
     return r;
 }
 
@@ -179,9 +178,10 @@ static int take_object(struct build *build, const struct jobs_line *line, struct
     cleanup_json struct json *root = NULL;
     struct pool pool = POOL_INIT;
     int r = json_parse(line->text, line->size, "result", &root, error);
-    if (r == 0) {
-        r = take_node(build, line, root, &pool, error);
+    if (r < 0) {
+        return r;
     }
+    r = take_node(build, line, root, &pool, error);
     pool_done(&pool);
     return r;
 }
@@ -251,9 +251,11 @@ static int look_at_job(struct build *build, struct job_info *ret_info, struct er
     int r = jobs_get(jobs_of(build), build->job, ret_info, error);
     if (r == -ENOENT) {
         build->feed.lost = build->index != NULL;
+    }
+    if (r < 0) {
         return r;
     }
-    if (r == 0 && ret_info->began_anew) {
+    if (ret_info->began_anew) {
         build->feed.lost = true;
         job_info_done(ret_info);
         return error_set(error, ERROR_NOT_FOUND,
@@ -261,7 +263,7 @@ static int look_at_job(struct build *build, struct job_info *ret_info, struct er
                          "told",
                          build->job);
     }
-    return r;
+    return 0;
 }
 
 static int attach(struct build *build, struct error *error)
@@ -269,9 +271,10 @@ static int attach(struct build *build, struct error *error)
     struct feed *feed = &build->feed;
     struct job_info info;
     int r = feed->noted ? 0 : find_job(build, error);
-    if (r == 0) {
-        r = look_at_job(build, &info, error);
+    if (r < 0) {
+        return r;
     }
+    r = look_at_job(build, &info, error);
     if (r < 0) {
         return r;
     }
@@ -370,19 +373,21 @@ static int step(struct build *build, enum jobs_read *ret_read, struct error *err
 {
     struct feed *feed = &build->feed;
     int r = feed->reader ? 0 : attach(build, error);
-    if (r == 0 && batch_is_due(feed)) {
-        r = commit(build, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = read_lines(build, ret_read, error);
+    r = batch_is_due(feed) ? commit(build, error) : 0;
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && *ret_read == JOBS_READ_WAIT) {
-        r = look_at_pass(build, error);
+    r = read_lines(build, ret_read, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && *ret_read == JOBS_READ_END) {
-        r = look_at_end(build, error);
+    if (*ret_read == JOBS_READ_WAIT) {
+        return look_at_pass(build, error);
     }
-    return r;
+    return *ret_read == JOBS_READ_END ? look_at_end(build, error) : 0;
 }
 
 bool feed_step(struct build *build)

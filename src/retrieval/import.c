@@ -75,10 +75,11 @@ static int prepare(struct retrieval_import *import, const struct retrieval_spec 
 int retrieval_import_new(struct retrieval *retrieval, const struct retrieval_spec *spec,
                          struct retrieval_import **ret_import, struct error *error)
 {
-    int r = name_check(spec->name, "an index\'s name", error);
-    if (r == 0) {
-        r = retrieval_check_free(retrieval, spec->name, error);
+    int r = name_check(spec->name, "an index's name", error);
+    if (r < 0) {
+        return r;
     }
+    r = retrieval_check_free(retrieval, spec->name, error);
     if (r < 0) {
         return r;
     }
@@ -99,15 +100,16 @@ int retrieval_import_new(struct retrieval *retrieval, const struct retrieval_spe
 static int make_index(struct retrieval_import *import, uint32_t dimension, struct error *error)
 {
     struct index_shape shape = {.dimension = dimension, .metric = import->file.spec.metric};
-    int r = index_create(import->index_path, &shape, error);
-    if (r == 0) {
-        r = index_open(import->index_path, NULL, &import->index, error);
-    }
-    if (r == 0 && index_batch_new(import->index, &import->batch) < 0) {
-        r = no_memory(error);
-    }
     import->dimension = dimension;
-    return r;
+    int r = index_create(import->index_path, &shape, error);
+    if (r < 0) {
+        return r;
+    }
+    r = index_open(import->index_path, NULL, &import->index, error);
+    if (r < 0) {
+        return r;
+    }
+    return index_batch_new(import->index, &import->batch) < 0 ? no_memory(error) : 0;
 }
 
 static int commit(struct retrieval_import *import, struct error *error)
@@ -124,56 +126,53 @@ static bool batch_is_full(const struct retrieval_import *import)
 int retrieval_import_put(struct retrieval_import *import, const char *object, const float *vector,
                          uint32_t dimension, struct error *error)
 {
-    int r = 0;
     if (dimension < 1 || dimension > INDEX_DIMENSION_MAX) {
         return error_set(error, ERROR_MALFORMED,
                          "'%.200s' has %u values; an index takes vectors of 1 to %u", object,
                          dimension, INDEX_DIMENSION_MAX);
     }
-    if (!import->batch) {
-        r = make_index(import, dimension, error);
+    int r = import->batch ? 0 : make_index(import, dimension, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && dimension != import->dimension) {
-        r = error_set(error, ERROR_MALFORMED, "'%.200s' has %u values, those before it have %u",
-                      object, dimension, import->dimension);
+    if (dimension != import->dimension) {
+        return error_set(error, ERROR_MALFORMED, "'%.200s' has %u values, those before it have %u",
+                         object, dimension, import->dimension);
     }
-    if (r == 0) {
-        r = index_batch_put(import->batch, object, vector, error);
+    r = index_batch_put(import->batch, object, vector, error);
+    if (r < 0) {
+        return r;
     }
-    return r == 0 && batch_is_full(import) ? commit(import, error) : r;
+    return batch_is_full(import) ? commit(import, error) : 0;
 }
 
-/* From its directory into its place; `create` is held. */
+/* Renames its directory into its place, and adds it to the table; `create` is held. */
 static int put_in_place(struct retrieval_import *import, struct entry **ret_entry,
                         struct error *error)
 {
     struct retrieval *retrieval = import->retrieval;
-    char name[sizeof import->file.spec.name];
-    memcpy(name, import->file.spec.name, sizeof name);
+    const char *name = import->file.spec.name;
     cleanup_free char *path = index_directory_path("%s/%s", retrieval->directory, name);
-    struct entry *entry = NULL;
-    int r = path ? retrieval_check_free(retrieval, name, error) : no_memory(error);
-    if (r == 0) {
-        r = index_file_write(import->directory, &import->file, error);
+    if (!path) {
+        return no_memory(error);
     }
-    if (r == 0) {
-        r = index_directory_rename(retrieval->directory, import->directory, path, error);
-    }
+    int r = retrieval_check_free(retrieval, name, error);
     if (r < 0) {
         return r;
     }
-    r = retrieval_new_entry(retrieval, name, &import->file, NULL, &entry) < 0 ? no_memory(error)
-                                                                              : 0;
-    if (r == 0) {
-        r = retrieval_add(retrieval, entry, error);
+    r = index_file_write(import->directory, &import->file, error);
+    if (r < 0) {
+        return r;
     }
+    r = index_directory_rename(retrieval->directory, import->directory, path, error);
+    if (r < 0) {
+        return r;
+    }
+    r = retrieval_add(retrieval, &import->file, "", ret_entry, error);
     if (r < 0) {
         tree_remove(path);
-        entry_unref(entry);
-        return r;
     }
-    *ret_entry = entry;
-    return 0;
+    return r;
 }
 
 int retrieval_import_finish(struct retrieval_import *import, struct retrieval_info *ret_info,

@@ -76,26 +76,26 @@ int retrieval_check_free(struct retrieval *retrieval, const char *name, struct e
                            LIMIT_INDEXES);
 }
 
-static int add_builds(struct entry *entry, struct index_file *file)
+/* The build that is filled beside the current one. */
+static int add_next(struct entry *entry, struct index_file *file)
 {
     struct retrieval_spec spec;
-    int r = 0;
-    if (file->next_number > 0) {
-        r = retrieval_spec_copy(&file->spec, &spec);
-        if (r == 0) {
-            memcpy(spec.model, file->next_model, sizeof spec.model);
-            memcpy(spec.version, file->next_version, sizeof spec.version);
-            memcpy(spec.digest, file->next_digest, sizeof spec.digest);
-            select_rules_done(&spec.rules);
-            spec.rules = file->next_rules;
-            file->next_rules = (struct select_rules){.sniff = false};
-            r = build_new(entry, &spec, file->next_number, "", &entry->next);
-        }
+    if (retrieval_spec_copy(&file->spec, &spec) < 0) {
+        return -ENOMEM;
     }
-    if (r == 0) {
-        r = build_new(entry, &file->spec, file->number, "", &entry->current);
-    }
-    return r;
+    memcpy(spec.model, file->next_model, sizeof spec.model);
+    memcpy(spec.version, file->next_version, sizeof spec.version);
+    memcpy(spec.digest, file->next_digest, sizeof spec.digest);
+    select_rules_done(&spec.rules);
+    spec.rules = file->next_rules;
+    file->next_rules = (struct select_rules){.sniff = false};
+    return build_new(entry, &spec, file->next_number, "", &entry->next);
+}
+
+static int add_builds(struct entry *entry, struct index_file *file)
+{
+    int r = file->next_number > 0 ? add_next(entry, file) : 0;
+    return r < 0 ? r : build_new(entry, &file->spec, file->number, "", &entry->current);
 }
 
 int retrieval_new_entry(struct retrieval *retrieval, const char *name, struct index_file *file,
@@ -110,16 +110,14 @@ int retrieval_new_entry(struct retrieval *retrieval, const char *name, struct in
         r = add_builds(entry, file);
     }
     index_file_done(file);
-    if (r < 0 && entry) {
+    if (r == 0) {
+        *ret_entry = entry;
+    } else if (entry) {
         build_unref(entry->current);
         build_unref(entry->next);
         entry_unref(entry);
     }
-    if (r < 0) {
-        return r;
-    }
-    *ret_entry = entry;
-    return 0;
+    return r;
 }
 
 void retrieval_insert(struct retrieval *retrieval, struct entry *entry)
@@ -166,16 +164,24 @@ void retrieval_dissolve(struct entry *entry)
     build_unref(next);
 }
 
-int retrieval_add(struct retrieval *retrieval, struct entry *entry, struct error *error)
+int retrieval_add(struct retrieval *retrieval, struct index_file *file, const char *job,
+                  struct entry **ret_entry, struct error *error)
 {
+    struct entry *entry = NULL;
+    if (retrieval_new_entry(retrieval, file->spec.name, file, NULL, &entry) < 0) {
+        return error_memory(error, NULL);
+    }
+    build_set_job(entry->current, job);
     retrieval_insert(retrieval, entry);
     int r = entry_start(entry, error);
     if (r < 0) {
         retrieval_drop(retrieval, entry);
         retrieval_dissolve(entry);
+        entry_unref(entry);
         return r;
     }
     retrieval_await_opened(retrieval, entry);
+    *ret_entry = entry;
     return 0;
 }
 

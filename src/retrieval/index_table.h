@@ -46,8 +46,10 @@ must_check int retrieval_new_entry(struct retrieval *retrieval, const char *name
                                    struct entry **ret_entry);
 void retrieval_insert(struct retrieval *retrieval,
                       struct entry *entry); /* its thread is to start */
-/* Puts it into the table, which is checked before, and starts its thread; with `create` held. */
-must_check int retrieval_add(struct retrieval *retrieval, struct entry *entry, struct error *error);
+/* Makes the entry of an index.json, which is taken over in any case, puts it into the table, which
+ * was checked before, and starts its thread; with `create` held. ERROR_MEMORY. */
+must_check int retrieval_add(struct retrieval *retrieval, struct index_file *file, const char *job,
+                             struct entry **ret_entry, struct error *error);
 void retrieval_drop(struct retrieval *retrieval, struct entry *entry); /* out of the table */
 /* Waits until its thread has tried to open it. */
 void retrieval_await_opened(struct retrieval *retrieval, struct entry *entry);

@@ -132,30 +132,24 @@ static int fill_info(struct entry *entry, struct retrieval_info *ret_info)
     struct seen next = see(entry->next);
     struct error rebuild = entry->rebuild;
     (void)pthread_mutex_unlock(&retrieval->lock);
-    int r = 0;
-    if (current.build) {
-        r = retrieval_spec_copy(&current.build->spec, &info.spec);
-    } else {
+    cleanup_build struct build *current_build = current.build;
+    cleanup_build struct build *next_build = next.build;
+    if (!current.build) {
         (void)snprintf(info.spec.name, sizeof info.spec.name, "%s", entry->name);
         info.spec.metric = INDEX_COSINE;
         info.state = RETRIEVAL_FAILED;
         info.reason = entry->broken;
-    }
-    if (r == 0 && current.build) {
+    } else if (retrieval_spec_copy(&current.build->spec, &info.spec) < 0) {
+        return -ENOMEM;
+    } else {
         fill_current(retrieval->jobs, &info, &current);
-        if (info.reason.code == ERROR_NONE) {
-            info.reason = rebuild;
-        }
+        info.reason = info.reason.code == ERROR_NONE ? rebuild : info.reason;
     }
-    if (r == 0 && next.build) {
+    if (next.build) {
         fill_next(retrieval->jobs, &info, &next);
     }
-    build_unref(current.build);
-    build_unref(next.build);
-    if (r == 0) {
-        *ret_info = info;
-    }
-    return r;
+    *ret_info = info;
+    return 0;
 }
 
 int retrieval_get(struct retrieval *retrieval, const char *name, struct retrieval_info *ret_info,

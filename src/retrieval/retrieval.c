@@ -76,11 +76,12 @@ static int take_in_index(struct retrieval *retrieval, const char *name, const ch
     }
     r = retrieval_new_entry(retrieval, name, &file, error.code == ERROR_NONE ? NULL : &error,
                             &entry);
-    if (r == 0) {
-        retrieval_insert(retrieval, entry);
-        entry_unref(entry);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    retrieval_insert(retrieval, entry);
+    entry_unref(entry);
+    return 0;
 }
 
 static int take_in(void *context, const char *name)
@@ -94,7 +95,7 @@ static int take_in(void *context, const char *name)
         tree_remove(path);
         return 0;
     }
-    if (name_check(name, "an index\'s name", NULL) < 0) {
+    if (name_check(name, "an index's name", NULL) < 0) {
         return 0;
     }
     if (retrieval->count == LIMIT_INDEXES) {
@@ -148,14 +149,16 @@ static void remove_orphans(struct retrieval *retrieval)
 /* All at once: each reads its own files. */
 static int start_all(struct retrieval *retrieval, struct error *error)
 {
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < retrieval->count; i++) {
-        r = entry_start(retrieval->entries[i], error);
+    for (size_t i = 0; i < retrieval->count; i++) {
+        int r = entry_start(retrieval->entries[i], error);
+        if (r < 0) {
+            return r;
+        }
     }
-    for (size_t i = 0; r == 0 && i < retrieval->count; i++) {
+    for (size_t i = 0; i < retrieval->count; i++) {
         retrieval_await_opened(retrieval, retrieval->entries[i]);
     }
-    return r;
+    return 0;
 }
 
 static int open_all(struct retrieval *retrieval, const char *directory, struct error *error)
@@ -168,9 +171,10 @@ static int open_all(struct retrieval *retrieval, const char *directory, struct e
         return no_memory(error);
     }
     int r = index_directory_make(directory, error);
-    if (r == 0) {
-        r = index_directory_each(directory, take_in, retrieval, error);
+    if (r < 0) {
+        return r;
     }
+    r = index_directory_each(directory, take_in, retrieval, error);
     if (r == -ENOMEM) {
         return no_memory(error);
     }
@@ -244,22 +248,26 @@ void retrieval_close(struct retrieval *retrieval)
 
 /* ---- creating ---- */
 
-/* Writes the index's directory whole, beside its place, and puts it there. */
-static int write_new(struct retrieval *retrieval, const struct index_file *file,
+static int write_at(struct retrieval *retrieval, const struct index_file *file, const char *aside,
+                    const char *path, struct error *error)
+{
+    int r = index_directory_make(aside, error);
+    if (r < 0) {
+        return r;
+    }
+    r = index_file_write(aside, file, error);
+    return r < 0 ? r : index_directory_rename(retrieval->directory, aside, path, error);
+}
+
+/* Writes the index's directory whole, beside its place, and renames it there. */
+static int write_new(struct retrieval *retrieval, const struct index_file *file, const char *path,
                      struct error *error)
 {
     cleanup_free char *aside = retrieval_aside(retrieval, "new", file->spec.name);
-    cleanup_free char *path = index_directory_path("%s/%s", retrieval->directory, file->spec.name);
-    if (!aside || !path) {
+    if (!aside) {
         return no_memory(error);
     }
-    int r = index_directory_make(aside, error);
-    if (r == 0) {
-        r = index_file_write(aside, file, error);
-    }
-    if (r == 0) {
-        r = index_directory_rename(retrieval->directory, aside, path, error);
-    }
+    int r = write_at(retrieval, file, aside, path, error);
     if (r < 0) {
         tree_remove(aside);
     }
@@ -270,29 +278,17 @@ static int write_new(struct retrieval *retrieval, const struct index_file *file,
 static int create_entry(struct retrieval *retrieval, struct index_file *file, const char *job,
                         struct entry **ret_entry, struct error *error)
 {
-    char name[sizeof file->spec.name];
-    struct entry *entry = NULL;
-    memcpy(name, file->spec.name, sizeof name);
-    int r = write_new(retrieval, file, error);
+    cleanup_free char *path = index_directory_path("%s/%s", retrieval->directory, file->spec.name);
+    int r = path ? write_new(retrieval, file, path, error) : no_memory(error);
     if (r < 0) {
         index_file_done(file);
         return r;
     }
-    r = retrieval_new_entry(retrieval, name, file, NULL, &entry) < 0 ? no_memory(error) : 0;
-    if (r == 0) {
-        build_set_job(entry->current, job);
-        r = retrieval_add(retrieval, entry, error);
-    }
+    r = retrieval_add(retrieval, file, job, ret_entry, error);
     if (r < 0) {
-        cleanup_free char *path = index_directory_path("%s/%s", retrieval->directory, name);
-        if (path) {
-            tree_remove(path);
-        }
-        entry_unref(entry);
-        return r;
+        tree_remove(path);
     }
-    *ret_entry = entry;
-    return 0;
+    return r;
 }
 
 static int prepare_file(const struct retrieval_spec *spec, struct index_file *ret_file,
@@ -324,13 +320,15 @@ int retrieval_create(struct retrieval *retrieval, const struct retrieval_spec *s
     struct job_info job;
     cleanup_entry struct entry *entry = NULL;
     HOLD(&retrieval->create);
-    int r = name_check(spec->name, "an index\'s name", error);
-    if (r == 0) {
-        r = retrieval_check_free(retrieval, spec->name, error);
+    int r = name_check(spec->name, "an index's name", error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = prepare_file(spec, &file, error);
+    r = retrieval_check_free(retrieval, spec->name, error);
+    if (r < 0) {
+        return r;
     }
+    r = prepare_file(spec, &file, error);
     if (r < 0) {
         return r;
     }
