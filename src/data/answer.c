@@ -8,11 +8,22 @@
 #include <stdlib.h>
 
 #include "base/bytes.h"
+#include "data/test_rows.h"
 
 enum { FORMAT = 1, HEAD = 4 };
 
+/* Those of tests, which a build with -Dtest_backends=true has. */
+#define DECLARE(name) extern const struct answer_kind answer_##name;
+#define ROW(name) &answer_##name,
+
+ANSWER_TEST_ROWS(DECLARE)
+
 const struct answer_kind *const answer_kinds[] = {
-    &answer_classes, &answer_embedding, &answer_tensors, &answer_failure, NULL,
+    &answer_classes,   /* image-classification */
+    &answer_embedding, /* feature-extraction */
+    &answer_tensors,   /* tensor */
+    &answer_failure,   /* of no task */
+    ANSWER_TEST_ROWS(ROW) NULL,
 };
 
 int answer_encode(struct buffer *out, const struct answer *answer)

@@ -7,13 +7,20 @@
 #include <string.h>
 
 #include "data/result.h"
+#include "data/test_rows.h"
+
+/* Those of tests, which a build with -Dtest_backends=true has. */
+#define DECLARE(name) extern const struct answer_maker answer_maker_##name;
+#define ROW(name) &answer_maker_##name,
+
+ANSWER_TEST_ROWS(DECLARE)
 
 const struct answer_maker *const answer_makers[] = {
-    &answer_maker_classes,
-    &answer_maker_embedding,
-    &answer_maker_tensors,
-    &answer_maker_failure,
-    NULL,
+    &answer_maker_classes,   /* image-classification */
+    &answer_maker_embedding, /* feature-extraction */
+    &answer_maker_tensors,   /* tensor */
+    &answer_maker_failure,   /* of no task */
+    ANSWER_TEST_ROWS(ROW) NULL,
 };
 
 static bool find_named(const struct worker_facts *facts, const char *name, uint32_t *ret_output)
