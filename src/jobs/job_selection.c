@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "data/key.h"
 #include "jobs/keys_file.h"
 #include "store/exclusion.h"
 #include "store/glob.h"
@@ -177,7 +178,7 @@ static int put_object(struct job_selection *selection, const char *name, const c
 static int judge(struct selected *selected, const char *key)
 {
     selected->flawed = strlen(key) > LIMIT_KEY_BYTES;
-    return store_key_check(key, &selected->fault);
+    return key_check(key, &selected->fault);
 }
 
 /* The fault of a directory that cannot be listed. */
@@ -287,18 +288,17 @@ static int next_listed(struct job_selection *selection, struct selected *ret_sel
 /* Finds the store of a name, which it may begin with itself. */
 static void find_object(const struct job_selection *selection, struct selected *selected)
 {
-    const char *slash = selection->store_name ? selected->object + strlen(selection->store_name)
-                                              : strchr(selected->object, '/');
-    if (!slash) {
+    size_t store_length = 0;
+    const char *key = key_in_object(selected->object, &store_length);
+    if (!key) {
         (void)error_set(&selected->fault, ERROR_MALFORMED,
                         "the name is not STORE/KEY: it has no slash");
         return;
     }
-    if (judge(selected, slash + 1) == 0) {
-        selected->store =
-            selection->host.store_find(selection->host.context, selected->object,
-                                       (size_t)(slash - selected->object), &selected->fault);
-        selected->key = selected->store ? slash + 1 : NULL;
+    if (judge(selected, key) == 0) {
+        selected->store = selection->host.store_find(selection->host.context, selected->object,
+                                                     store_length, &selected->fault);
+        selected->key = selected->store ? key : NULL;
     }
 }
 

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/tree.h"
+#include "data/key.h"
 #include "jobs/job_table.h"
 #include "known/known.h"
 
@@ -70,8 +71,9 @@ struct pass {
 /* The key in a name, of a valid one or not: a standing job's names all begin with its store. */
 static const char *key_in(const char *object)
 {
-    const char *slash = strchr(object, '/');
-    return slash ? slash + 1 : object;
+    size_t store_length = 0;
+    const char *key = key_in_object(object, &store_length);
+    return key ? key : object;
 }
 
 /* The key under which the table has it. */
@@ -514,7 +516,7 @@ static int give_gone(struct pass *pass, struct job_item *ret_item, struct error 
     ret_item->store = NULL;
     ret_item->identity = (struct identity){0};
     ret_item->size_bytes = 0;
-    ret_item->flawed = store_key_check(pass->known_key, NULL) < 0;
+    ret_item->flawed = key_check(pass->known_key, NULL) < 0;
     pass->walked = false;
     return 1;
 }

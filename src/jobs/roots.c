@@ -3,6 +3,7 @@
  * What a job remembers of its stores' file systems: see roots.h. Blocks on stores and the log.
  */
 #include "jobs/roots.h"
+#include "data/key.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -122,11 +123,12 @@ static int take_witness(void *context, const char *line, size_t size,
     if (r < 0) {
         return r;
     }
-    size_t length = strlen(witnesses->root->name);
-    if (strncmp(object, witnesses->root->name, length) != 0 || object[length] != '/') {
+    size_t length = 0;
+    const char *key = key_in_object(object, &length);
+    if (!key || length != strlen(witnesses->root->name) ||
+        strncmp(object, witnesses->root->name, length) != 0 || key_check(key, NULL) < 0) {
         return 0;
     }
-    const char *key = object + length + 1;
     forget_witness(witnesses, key);
     return gone || job_record_is_failure(line, size)
                ? 0

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "data/key.h"
 #include "jobs/counter.h"
 #include "jobs/job_item.h"
 #include "jobs/job_log.h"
@@ -467,8 +468,8 @@ static int begin_selection(struct runner *runner, struct error *error)
         if (r < 0) {
             return r;
         }
-        const char *slash = last ? strchr(last, '/') : NULL;
-        after = slash ? slash + 1 : NULL;
+        size_t store_length = 0;
+        after = last ? key_in_object(last, &store_length) : NULL;
     }
     runner->whole = !after && position == 0;
     int r = job_selection_new(&job->spec, runner->host, runner->keys_path, after, position,

@@ -19,6 +19,7 @@
 #include "base/nearest.h"
 #include "base/utf8.h"
 #include "base/whole_file.h"
+#include "data/key.h"
 #include "store/backend.h"
 #include "store/exclusion.h"
 #include "store/place.h"
@@ -472,8 +473,9 @@ struct store *stores_find(struct stores *stores, const char *name, size_t length
 int stores_find_object(struct stores *stores, const char *object, struct store **ret_store,
                        const char **ret_key, struct error *error)
 {
-    size_t length = strcspn(object, "/");
-    if (object[length] != '/' || length == 0) {
+    size_t length = 0;
+    const char *key = key_in_object(object, &length);
+    if (!key || length == 0) {
         return error_set(error, ERROR_MALFORMED, "'%.200s' is no object name: STORE/KEY is wanted",
                          object);
     }
@@ -481,10 +483,10 @@ int stores_find_object(struct stores *stores, const char *object, struct store *
     if (!store) {
         return error_code_errno(ERROR_NOT_FOUND);
     }
-    int r = store_key_check(object + length + 1, error);
+    int r = key_check(key, error);
     if (r == 0) {
         *ret_store = store;
-        *ret_key = object + length + 1;
+        *ret_key = key;
     }
     return r;
 }

@@ -1,95 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What all stores have in common: keys are checked before a back end sees them, queries are made
- * sane, and names are told apart that no decoder will ever take.
+ * What all stores have in common: queries are checked before a back end sees them.
  */
 #include "store/backend.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum key_fault {
-    KEY_FINE,
-    KEY_EMPTY,
-    KEY_LONG,
-    KEY_ABSOLUTE,
-    KEY_EMPTY_COMPONENT,
-    KEY_DOT,
-    KEY_DOTS,
-    KEY_FAULT_COUNT
-};
-
-static enum key_fault component_fault(const char *component, size_t size)
-{
-    if (size == 0) {
-        return KEY_EMPTY_COMPONENT;
-    }
-    if (component[0] != '.' || size > 2) {
-        return KEY_FINE;
-    }
-    if (size == 1) {
-        return KEY_DOT;
-    }
-    return component[1] == '.' ? KEY_DOTS : KEY_FINE;
-}
-
-static enum key_fault key_fault(const char *key)
-{
-    size_t size = strnlen(key, LIMIT_KEY_BYTES + 1);
-    if (size == 0) {
-        return KEY_EMPTY;
-    }
-    if (size > LIMIT_KEY_BYTES) {
-        return KEY_LONG;
-    }
-    if (key[0] == '/') {
-        return KEY_ABSOLUTE;
-    }
-    for (const char *component = key;;) {
-        size_t length = strcspn(component, "/");
-        enum key_fault fault = component_fault(component, length);
-        if (fault != KEY_FINE) {
-            return fault;
-        }
-        if (component[length] == '\0') {
-            return KEY_FINE;
-        }
-        component += length + 1;
-    }
-}
-
-static int refuse_key(const char *key, enum key_fault fault, enum error_code code,
-                      struct error *error)
-{
-    static const char *const reasons[KEY_FAULT_COUNT] = {
-        [KEY_EMPTY] = "it is empty",
-        [KEY_LONG] = "it is longer than 1024 bytes",
-        [KEY_ABSOLUTE] = "it is absolute; keys are relative to their store",
-        [KEY_EMPTY_COMPONENT] = "it has an empty component",
-        [KEY_DOT] = "it has a component '.'",
-        [KEY_DOTS] = "it has a component '..'; a key cannot lead out of its store",
-    };
-    return error_set(error, code, "key '%s' is not accepted: %s", fault == KEY_LONG ? "..." : key,
-                     reasons[fault]);
-}
-
-int store_key_check(const char *key, struct error *error)
-{
-    enum key_fault fault = key_fault(key);
-    return fault == KEY_FINE ? 0 : refuse_key(key, fault, ERROR_MALFORMED, error);
-}
-
-/* For stat and read: what leads out of the store is simply not there. */
-static int key_find_check(const char *key, struct error *error)
-{
-    enum key_fault fault = key_fault(key);
-    if (fault == KEY_FINE) {
-        return 0;
-    }
-    bool outside = fault == KEY_ABSOLUTE || fault == KEY_DOTS;
-    return refuse_key(key, fault, outside ? ERROR_NOT_FOUND : ERROR_MALFORMED, error);
-}
 
 static const struct store_backend *backend_of(const struct store *store)
 {
@@ -185,13 +102,11 @@ void store_page_done(struct store_page *page)
 int store_stat(struct store *store, const char *key, struct object_state *ret_state,
                struct error *error)
 {
-    int r = key_find_check(key, error);
-    return r < 0 ? r : store->backend->stat(store, key, ret_state, error);
+    return store->backend->stat(store, key, ret_state, error);
 }
 
 int store_read(struct store *store, const char *key, const struct store_target *target,
                size_t *ret_size, struct identity *ret_identity, struct error *error)
 {
-    int r = key_find_check(key, error);
-    return r < 0 ? r : store->backend->read(store, key, target, ret_size, ret_identity, error);
+    return store->backend->read(store, key, target, ret_size, ret_identity, error);
 }

@@ -116,9 +116,9 @@ must_check int store_list(struct store *store, const struct store_list_query *qu
 void store_page_done(struct store_page *page);
 
 /* Does not open the object, but for one behind a symbolic link that is its key's last component.
- * Errors: ERROR_NOT_FOUND (also for keys with `..`, and links that leave the store: the message
- * says which), ERROR_UNFIT (not a regular file), ERROR_UNREADABLE, ERROR_MALFORMED (bad key);
- * ERROR_UNAVAILABLE where situd has no file descriptor left. */
+ * `key` is checked (data/key.h). Errors: ERROR_NOT_FOUND (also for links that leave the store: the
+ * message says which), ERROR_UNFIT (not a regular file), ERROR_UNREADABLE; ERROR_UNAVAILABLE where
+ * situd has no file descriptor left. */
 must_check int store_stat(struct store *store, const char *key, struct object_state *ret_state,
                           struct error *error);
 
@@ -162,10 +162,6 @@ bool store_watch_is_partial(const struct store_watch *watch);
 void store_watch_cancel(struct store_watch *watch); /* any thread: the waiting one comes back */
 void store_watch_free(struct store_watch *watch);   /* NULL is fine */
 
-/* 0, or ERROR_MALFORMED: empty, too long, absolute, or with an empty, `.` or `..`
- * component. */
-must_check int store_key_check(const char *key, struct error *error);
-
 /* True where the object changed so shortly before `now_ns` (CLOCK_REALTIME) that another change may
  * leave its identity as it is: time stamps move in ticks of the kernel's clock. Nothing should be
  * remembered under such an identity. A clock that went backwards makes it fresh, too; a time stamp
@@ -183,9 +179,5 @@ int64_t store_settles_in_ns(const struct store *store, const struct identity *id
  * another number since (struct store_condition, device_only). */
 bool store_is_same_remounted(const struct store *store, const struct identity *before,
                              const struct identity *now);
-
-/* True where the key has a foreign suffix, and so is skipped in listings of images; keys without
- * suffix, or with one that nobody knows, are kept. */
-bool store_key_is_no_image(const char *key);
 
 #endif

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/store.h"
-
 /* Lower case, in order of bytes: raw and other images, video, audio, documents, archives, data and
  * code. */
 static const char *const foreign[] = {
@@ -68,9 +66,4 @@ int suffix_foreign(const char *key)
 const char *suffix_text(int number)
 {
     return number >= 0 && number < (int)FOREIGN_COUNT ? foreign[number] : "";
-}
-
-bool store_key_is_no_image(const char *key)
-{
-    return suffix_foreign(key) >= 0;
 }

@@ -367,6 +367,9 @@ static int stat_in_directory(const struct dir_store *store, const char *key, str
         directory = owned;
         key = slash + 1;
     }
+    if (strcmp(key, "..") == 0) { /* no key ends so; fstatat would leave the root */
+        return -EXDEV;
+    }
     int r = fstatat(directory, key, ret_info, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
     return r < 0 ? -errno : 0;
 }

@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "data/key.h"
 #include "store/exclusion.h"
 #include "store/file_identity.h"
 #include "store/page.h"
@@ -406,7 +407,7 @@ static int begin(struct walk *walk, struct error *error)
     memcpy(walk->path, prefix, size);
     if (size > 0) {
         walk->path[size - 1] = '\0';
-        bool possible = store_key_check(walk->path, NULL) == 0;
+        bool possible = key_check(walk->path, NULL) == 0;
         walk->path[size - 1] = '/';
         if (!possible || size >= LIMIT_KEY_BYTES) {
             return 0;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/file_kind.h"
+#include "data/key.h"
 #include "store/sorted.h"
 
 struct mem_object {
@@ -192,7 +193,7 @@ static int open_gap(struct mem_store *store, size_t at)
 
 int store_mem_put(struct store *store, const char *key, const void *bytes, size_t size)
 {
-    int r = store_key_check(key, NULL);
+    int r = key_check(key, NULL);
     if (r < 0) {
         return r;
     }

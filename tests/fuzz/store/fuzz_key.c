@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzz target: the check of keys. A key that is accepted can name nothing outside its store, by a
- * look at it that is simpler than the check itself.
+ * Fuzz target: the check of keys, and their suffixes. A key that is accepted can name nothing
+ * outside its store, by a look at it that is simpler than the check itself.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/store.h"
+#include "base/limits.h"
+#include "data/key.h"
+#include "store/suffix.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,11 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     memcpy(key, data, size);
     key[size] = '\0';
-    int r = store_key_check(key, &error);
+    int r = key_check(key, &error);
     if (r == 0) {
         check_accepted(key, strlen(key));
     }
-    (void)store_key_is_no_image(key);
+    (void)suffix_foreign(key);
     free(key);
     return 0;
 }

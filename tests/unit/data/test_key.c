@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which keys are accepted, and which names no decoder will take.
+ * Which keys are accepted, and where they are in names of objects.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-#include "store/store.h"
+#include "base/limits.h"
+#include "data/key.h"
 
 static void ordinary_keys_are_accepted(void **state)
 {
@@ -23,7 +24,7 @@ static void ordinary_keys_are_accepted(void **state)
         "-/--/.../x", "\xff.jpg", "a/\xc0\xaf",
     };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        assert_int_equal(store_key_check(keys[i], NULL), 0);
+        assert_int_equal(key_check(keys[i], NULL), 0);
     }
 }
 
@@ -50,7 +51,7 @@ static void bad_keys_are_refused_with_the_reason(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct error error = {.code = ERROR_NONE};
-        assert_int_equal(store_key_check(bad[i].key, &error), -EINVAL);
+        assert_int_equal(key_check(bad[i].key, &error), -EINVAL);
         assert_int_equal(error.code, ERROR_MALFORMED);
         assert_non_null(strstr(error.message, bad[i].reason));
     }
@@ -62,29 +63,31 @@ static void length_ends_at_the_limit(void **state)
     char key[LIMIT_KEY_BYTES + 2];
     memset(key, 'k', sizeof key);
     key[LIMIT_KEY_BYTES] = '\0';
-    assert_int_equal(store_key_check(key, NULL), 0);
+    assert_int_equal(key_check(key, NULL), 0);
     key[LIMIT_KEY_BYTES] = 'k';
     key[LIMIT_KEY_BYTES + 1] = '\0';
-    assert_int_equal(store_key_check(key, NULL), -EINVAL);
+    assert_int_equal(key_check(key, NULL), -EINVAL);
 }
 
-static void foreign_suffixes_are_known_in_any_case(void **state)
+static void a_key_is_found_in_an_objects_name(void **state)
 {
     (void)state;
-    static const char *const foreign[] = {
-        "a.txt", "a.CR2", "b/c.heic", "x.tar", "x.jpg.gz", "a.Zst", "a.3fr", ".a.md", "a.json",
-        "v.mp4", "a.c",   "a.nef",    "a.svg", "a.GIF",    "a.tif", "a.npy", "a.xml", "a.sqlite",
-    };
-    static const char *const kept[] = {
-        "a.jpg",  "a.JPEG",      "a.png", "a.webp", "noext",   "a.",
-        ".txt",   "a",           "a.jpe", "txt",    "a.txt/b", "a.zzzz",
-        "a.jfif", "b.txt/c.jpg", "a.1",   "a.jp",   "a.json5", "a.verylongsuffix",
-    };
-    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
-        assert_true(store_key_is_no_image(foreign[i]));
-    }
-    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-        assert_false(store_key_is_no_image(kept[i]));
+    static const struct {
+        const char *object;
+        size_t store_length;
+        const char *key;
+    } names[] = {{"photos/a.jpg", 6, "a.jpg"},
+                 {"photos/2024/a.jpg", 6, "2024/a.jpg"},
+                 {"photos/", 6, ""},
+                 {"/a", 0, "a"},
+                 {"photos//a", 6, "/a"},
+                 {"photos", 6, NULL},
+                 {"", 0, NULL}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t length = 99;
+        const char *key = key_in_object(names[i].object, &length);
+        assert_int_equal(length, names[i].store_length);
+        assert_true(key ? names[i].key && strcmp(key, names[i].key) == 0 : !names[i].key);
     }
 }
 
@@ -94,7 +97,7 @@ int main(void)
         cmocka_unit_test(ordinary_keys_are_accepted),
         cmocka_unit_test(bad_keys_are_refused_with_the_reason),
         cmocka_unit_test(length_ends_at_the_limit),
-        cmocka_unit_test(foreign_suffixes_are_known_in_any_case),
+        cmocka_unit_test(a_key_is_found_in_an_objects_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
