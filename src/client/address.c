@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reading of addresses. Whatever could change the meaning of the URL behind it (user names,
- * queries, blanks, control bytes) is refused rather than repaired.
+ * Parses addresses. What could change the meaning of the resulting URL (user names, queries,
+ * blanks, control bytes) is refused, not repaired.
  */
 #include "client/address.h"
 
@@ -25,7 +25,7 @@ static int refuse(struct situ_error *error, const char *text, const char *why)
                        text, why);
 }
 
-/* The length of a host at the start of `text`, brackets included; 0 where there is none. */
+/* The length of the host at the start of `text`, brackets included; 0 if there is none. */
 static size_t host_length(const char *text)
 {
     if (text[0] != '[') {
@@ -59,7 +59,7 @@ static bool is_loopback(const char *host, size_t length)
            (size_t)used == length && a == 127;
 }
 
-/* "", or ":PORT" with a port of 1..65535 and then the end or a slash; its length, or -1. */
+/* The length of ":PORT" with a port of 1 to 65535; 0 for no colon; -1 for anything else. */
 static long port_length(const char *text)
 {
     if (text[0] != ':') {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The array's result cache: what it says of itself, and clearing it.
+ * The array's result cache: its status, and clearing it.
  */
 #include <errno.h>
 

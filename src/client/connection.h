@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The handle behind struct situ: where the array is, how to speak with it, the idle connections
- * kept for the next request, the counters, and the label tables known so far. Shared by threads:
- * what is set in situ_open never changes, the rest is atomic or stands behind a lock.
+ * The handle, struct situ: address and settings of the array, idle connections kept for the next
+ * request, counters, and the label tables fetched so far. Shared by threads: what situ_open sets
+ * never changes, the rest is atomic or guarded by a lock.
  */
 #ifndef SITU_CLIENT_CONNECTION_H
 #define SITU_CLIENT_CONNECTION_H
@@ -29,7 +29,7 @@ struct situ {
     uint32_t idle_timeout_ms;
     uint32_t retries;
     uint32_t retry_wait_ms;
-    char *select_members; /* owned; of situ_select(), as JSON; NULL: none */
+    char *select_members; /* owned; set by situ_select(), as JSON; NULL: none */
     bool no_exclude_defaults;
     bool sniff;
 
@@ -44,8 +44,8 @@ struct situ {
     struct known_labels *labels; /* owned */
 };
 
-/* A curl handle with a connection that may be open already, for the calling thread until it gives
- * it back. NULL: out of memory. */
+/* A curl handle, possibly with an open connection, for the calling thread until it returns it with
+ * connection_give. NULL: out of memory. */
 CURL *connection_take(struct situ *array);
 void connection_give(struct situ *array, CURL *curl);
 

@@ -105,7 +105,7 @@ int document_list(const struct document *document, const char *what, const struc
     return 0;
 }
 
-/* Ends the element of a valid document that begins at `*text` with a brace: past its end. */
+/* The end of the object that begins at `text`, in a valid document. */
 static char *past_object(char *text)
 {
     size_t depth = 0;

@@ -28,7 +28,7 @@ struct document_form {
 };
 
 /* Does the request, parses its answer, and makes the public struct. `form` NULL: there is none. The
- * caller frees *ret_document, which stays as it is after a fault. */
+ * caller frees *ret_document, which does not change after a fault. */
 must_check int document_request(struct situ *array, const struct request *request,
                                 const struct document_form *form, struct document **ret_document,
                                 struct situ_error *error);
@@ -55,8 +55,8 @@ void *document_alloc(struct document *document, size_t count, size_t size);
 must_check int document_list(const struct document *document, const char *what,
                              const struct json **ret_list, struct situ_error *error);
 
-/* The text of each object in the array `what`, the document's first member; "" where it cannot be
- * found. They live as long as the document. NULL: out of memory. */
+/* The text of each object in the array `what`, the document's first member; "" if it is not found.
+ * They live as long as the document. NULL: out of memory. */
 const char *const *document_elements(struct document *document, const char *what, size_t count);
 
 /* The bytes of a name, as reply_name() gives them; they live as long as the document. */

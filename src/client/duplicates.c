@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Groups of near-duplicates, read as the array finds them.
+ * Groups of near-duplicates, read while the array finds them.
  */
 #include <errno.h>
 #include <math.h>

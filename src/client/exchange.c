@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTP requests over libcurl. Bytes on the wire are counted where curl shows them to its debug
- * callback, before it takes chunks and compression away, because its own counters leave out or
- * count twice what heads and bodies share.
+ * HTTP requests over libcurl. Transferred bytes are counted in curl's debug callback, which gets
+ * them before chunks and compression are decoded: curl's own counters omit or count twice what
+ * headers and bodies share.
  */
 #include "client/exchange.h"
 
@@ -52,11 +52,11 @@ static CURLcode set_body(struct exchange *exchange, CURL *curl, const struct req
         code = curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
         code = code ? code : curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_source);
         code = code ? code : curl_easy_setopt(curl, CURLOPT_READDATA, exchange);
-        bool known = request->source->size != BODY_SIZE_UNKNOWN; /* else in chunks */
+        bool known = request->source->size != BODY_SIZE_UNKNOWN; /* otherwise chunked */
         code = code ? code
                     : curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
                                        known ? (curl_off_t)request->source->size : -1);
-        /* The source cannot be read twice, as a kept connection that turns out dead would need. */
+        /* The source cannot be read again, as it would have to be if a kept connection is dead. */
         code = code ? code : curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
     } else if (request->content != CONTENT_NONE) {
         code = curl_easy_setopt(curl, CURLOPT_POST, 1L);
@@ -148,7 +148,7 @@ size_t exchange_keep_bytes(char *bytes, size_t size, size_t count, void *context
     return buffer_ok(buffer) == 0 ? total : 0;
 }
 
-/* What a client sees that speaks plain HTTP where TLS is expected, or the other way round. */
+/* A hint for a client that uses plain HTTP where TLS is expected, or the reverse. */
 static const char *scheme_hint(const struct exchange *exchange, CURLcode code)
 {
     const char *url = exchange->array->address.base_url;
@@ -161,7 +161,7 @@ static const char *scheme_hint(const struct exchange *exchange, CURLcode code)
     if (exchange->array->address.socket_path) {
         return "";
     }
-    /* A TLS alert is no HTTP; curl takes it for HTTP/0.9, which it refuses. */
+    /* curl takes a TLS alert for HTTP/0.9, which it refuses. */
     bool no_http = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY;
     return none_came || no_http ? "; if it speaks TLS, give https://" : "";
 }
@@ -270,10 +270,10 @@ uint32_t retry_limit(const struct situ *array, long status)
 struct attempt {
     long status;
     long asked_s; /* Retry-After */
-    bool cut;     /* the array was reached, and then the connection was lost */
+    bool cut;     /* the connection was lost after bytes had been sent */
 };
 
-/* One attempt: 0 with the status, whatever it is, or an error. */
+/* One attempt: 0 with any status, or an error. */
 static int perform_once(struct situ *array, const struct request *request, struct buffer *answer,
                         struct attempt *attempt, struct situ_error *error)
 {
@@ -299,7 +299,7 @@ static int perform_once(struct situ *array, const struct request *request, struc
         (void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &asked);
         attempt->asked_s = asked < RETRY_AFTER_MAX_S ? (long)asked : RETRY_AFTER_MAX_S;
     } else if (exchange.source_result) {
-        r = exchange.source_result; /* its message stands with the source */
+        r = exchange.source_result; /* the source has its message */
     } else if (buffer_ok(answer) != 0) {
         r = client_fail_memory(error);
     } else if (code == CURLE_WRITE_ERROR) {
@@ -313,7 +313,7 @@ static int perform_once(struct situ *array, const struct request *request, struc
     return r;
 }
 
-/* Whether to try again after the attempt, which failed with `result` or has a status. */
+/* Whether to try again after an attempt that failed with `result` or has a status. */
 static bool again_wanted(const struct request *request, const struct attempt *attempt, int result,
                          bool reached)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Error codes and messages of the library, and the reading of option structs from programs that
- * were compiled against an older or a newer header.
+ * Error codes and messages of the library, and reading the option structs of programs that were
+ * compiled with an older or newer header.
  */
 #include "client/fail.h"
 

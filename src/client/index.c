@@ -35,7 +35,7 @@ static int put_selection(struct json_writer *w, const struct situ *array, const 
     return r;
 }
 
-/* What follows the index's name. */
+/* The members after the name. */
 static int put_create(struct json_writer *w, const struct situ *array, const char *model,
                       const char *selection, const struct situ_index_options *options,
                       struct situ_error *error)
@@ -99,7 +99,7 @@ int situ_index_create(struct situ *array, const char *index, const char *model,
     return index_fetch(array, &request, ret_index, error);
 }
 
-/* Asks for a rebuild: `model` NULL: the one that it has. */
+/* Requests a rebuild. `model` NULL: keep the present one. */
 static int rebuild(struct situ *array, const char *index, const char *model, bool exclude_defaults,
                    struct situ_index **ret_index, struct situ_error *error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The rows of an index, read as they come.
+ * Reading the rows of an index.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 struct situ_vectors {
     struct lines lines;
-    struct buffer bytes; /* of the row given last, as they came */
+    struct buffer bytes; /* of the row returned last, as received */
     struct buffer row;   /* its values */
     struct situ_vector vector;
     const char *raw_name; /* the bytes of its name; borrowed from the line or from `names` */
@@ -96,7 +96,7 @@ int situ_vector_next(struct situ_vectors *vectors, const struct situ_vector **re
         const struct json *root = vectors->lines.root;
         vectors->vector.object = json_get_string(json_member(root, "object"), NULL);
         if (!vectors->vector.object) {
-            continue; /* a line that we do not know */
+            continue; /* an unknown line */
         }
         pool_done(&vectors->names);
         r = reply_name(root, "object", &vectors->names, &vectors->raw_name, error);

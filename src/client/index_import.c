@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows that were made elsewhere go to the array while they are given: a line of JSON each, in
- * chunks.
+ * Sends existing rows to the array while the caller supplies them: each a line of JSON, chunked.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,11 +17,11 @@
 struct import {
     int (*next)(void *context, struct situ_vector *ret_vector);
     void *context;
-    uint64_t count; /* rows taken so far */
+    uint64_t count; /* rows received so far */
     size_t dimension;
     bool ended;
     struct buffer bytes; /* of one row */
-    struct buffer text;  /* lines; those before `offset` have been sent */
+    struct buffer text;  /* lines; what is before `offset` has been sent */
     size_t offset;
     struct situ_error fault; /* code SITU_OK: none */
 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading the array's index objects. The array is not trusted: what is absent or of another type
- * reads as "" or 0.
+ * Reading the array's index objects.
  */
 #include "client/index_object.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One object at a time: a stored one by the compact GET, or bytes in hand. In the caller's thread.
+ * One object at a time: a stored one, with the short GET, or bytes in memory. In the caller's
+ * thread.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include "client/result.h"
 #include "client/url.h"
 
-/* What both calls take, checked. */
+/* The checked arguments of both calls. */
 struct order {
     struct model_name model;
     struct situ_run_options options;

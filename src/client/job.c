@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Jobs of the array: started without being followed, listed, shown, and told what to do.
+ * Jobs of the array: starting them without following, listing, showing and controlling them.
  */
 #include <errno.h>
 #include <string.h>
@@ -59,7 +59,7 @@ int situ_job_start(struct situ *array, const char *model, const char *selection,
     return r;
 }
 
-/* A job that nobody follows has nobody who could be told of a name that was never sent. */
+/* If nobody follows a job, nobody would see the failure of a name that was not sent. */
 static int all_sent(const struct job_input *input, struct situ_error *error)
 {
     if (input->count == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Selections as the array is asked for them.
+ * What a job is over, as the request has it.
  */
 #include "client/job_input.h"
 
@@ -13,7 +13,7 @@
 #include "data/object_name.h"
 
 enum {
-    JSON_NAMES_BYTES_MAX = 900 * 1024, /* with its other members a body stays below 1 MiB */
+    JSON_NAMES_BYTES_MAX = 900 * 1024, /* the whole body stays below 1 MiB */
     NAME_BYTES_MAX = LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYTES
 };
 
@@ -41,14 +41,14 @@ static const char *why_refused(const char *name)
     return length > NAME_BYTES_MAX ? "the name is too long" : NULL;
 }
 
-/* Whether the name would not come back out of a list of lines as it is. */
+/* Whether a list of lines would change the name. */
 static bool breaks_lines(const char *name)
 {
     size_t length = strlen(name);
     return strchr(name, '\n') || (length > 0 && name[length - 1] == '\r');
 }
 
-/* A name that is not UTF-8 goes as an object that says so. */
+/* A name that is not UTF-8 is an object that marks it. */
 static void put_element(struct json_writer *w, const char *name)
 {
     if (object_name_is_text(name)) {
@@ -60,7 +60,7 @@ static void put_element(struct json_writer *w, const char *name)
     json_end_object(w);
 }
 
-/* Whether the list is short enough for JSON. */
+/* Whether the list is short enough for a JSON body. */
 static bool fits_json(const char *const *names, size_t count)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
@@ -82,7 +82,7 @@ static bool fits_json(const char *const *names, size_t count)
 static int refuse(struct job_input *input, size_t position, const char *why)
 {
     size_t count = input->refused_count;
-    /* Room is made in powers of two. */
+    /* The capacity is a power of two. */
     if ((count & (count + 1)) == 0) {
         struct refused_name *more =
             reallocarray(input->refused, 2 * (count + 1), sizeof *input->refused);
@@ -190,7 +190,7 @@ void job_input_put(const struct job_input *input, const char *glob, struct json_
         object_name_put_value(w, "glob", glob, encoded);
     }
     if (input->members && !input->by_name) {
-        buffer_append_text(w->out, input->members); /* with a comma before each */
+        buffer_append_text(w->out, input->members); /* each begins with a comma */
     }
     if (encoded) {
         json_put_bool(w, "encoded", true);

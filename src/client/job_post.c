@@ -49,7 +49,7 @@ static int make_token(char token[TOKEN_SIZE], struct situ_error *error)
         }
         have += got > 0 ? (size_t)got : 0;
     }
-    /* Six bits a character: short, for it crosses the wire there and back. */
+    /* Six bits per character: short, as it is transferred in both directions. */
     for (size_t i = 0; i < TOKEN_SIZE - 1; i++) {
         token[i] = digits[bytes[i] & 63];
     }
@@ -57,7 +57,7 @@ static int make_token(char token[TOKEN_SIZE], struct situ_error *error)
     return 0;
 }
 
-/* UINT32_MAX stands for 0, which means the default. */
+/* UINT32_MAX means 0, since 0 means the default. */
 static uint32_t priority_of(const struct situ_run_options *options)
 {
     return options->priority == UINT32_MAX ? 0 : options->priority;

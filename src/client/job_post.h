@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The request that starts a job: JSON, or a long list of names as text that is made while it is
- * sent. It carries a random token, so that it may be sent again after a cut without starting a
- * second job. One thread at a time.
+ * The request that starts a job: JSON, or a long list of names as text that is generated while it
+ * is sent. A random token in it makes it safe to send again: no second job is started. One thread
+ * at a time.
  */
 #ifndef SITU_CLIENT_JOB_POST_H
 #define SITU_CLIENT_JOB_POST_H
@@ -17,7 +17,7 @@ struct job_order {
     const struct model_name *model;
     const struct job_input *input; /* borrowed until the request is done */
     const struct situ_run_options *options;
-    bool follow; /* the answer is the stream of results */
+    bool follow; /* the response is the stream of results */
     bool keep;
     bool labels; /* in each line */
 };
@@ -27,16 +27,16 @@ struct job_post {
     struct buffer body;
     struct names_reader reader;
     struct body_source source;
-    struct request request; /* what is to be sent; stays where it is */
+    struct request request; /* must not move until it is done */
 };
 
-/* Checks the options, too. job_post_done also where it fails. SITU_USAGE, SITU_IO (no random
+/* Checks the options, too. Call job_post_done even after a failure. SITU_USAGE, SITU_IO (no random
  * numbers), SITU_MEMORY. */
 must_check int job_post_make(struct job_post *job, const struct job_order *order,
                              struct situ_error *error);
 void job_post_done(struct job_post *job);
 
-/* Checks what belongs to the selection: SITU_USAGE. */
+/* SITU_USAGE for a value out of range, or an option that does not fit the input. */
 must_check int job_options_check(const struct situ_run_options *options, bool by_name,
                                  struct situ_error *error);
 

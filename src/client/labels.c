@@ -76,7 +76,7 @@ static const struct situ_label_table *find(struct situ *array, const char *diges
     return NULL;
 }
 
-/* 1 where the array has that version with that digest, 0 where not. From the list, which loads no
+/* 1 if the array has that version with that digest, otherwise 0. Uses the list, which loads no
  * model. */
 static int is_there(struct situ *array, const struct model_name *model, const char *digest,
                     struct situ_error *error)
@@ -94,7 +94,7 @@ static int is_there(struct situ *array, const struct model_name *model, const ch
     return r;
 }
 
-/* Keeps a table, which it takes over, also where it fails. */
+/* Adds a table to those of the handle; owns it, also after a failure. */
 static int keep(struct situ *array, struct situ_label_table *table, const char *digest,
                 struct situ_error *error)
 {

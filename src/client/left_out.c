@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading what a selection leaves out, and the calls that give it.
+ * Reading what a selection leaves out, and the calls that return it.
  */
 #include "client/left_out.h"
 
@@ -74,13 +74,13 @@ int left_out_copy(struct situ_left_out *ret_left_out, const struct situ_left_out
     return 0;
 }
 
-/* Out of the array's own words. */
+/* From the text of a job or index. */
 static int read_out(const char *words, struct situ_left_out *ret_left_out)
 {
     cleanup_json struct json *root = NULL;
     struct situ_left_out left_out;
     if (json_parse(words, strlen(words), "object", &root, NULL) < 0) {
-        return -ENOMEM; /* the words were parsed once: only memory may lack */
+        return -ENOMEM; /* the text has been parsed before: only memory can be missing */
     }
     left_out_fill(&left_out, root);
     return left_out_copy(ret_left_out, &left_out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Streams on curl's multi interface with one transfer in it. Time counts against the idle limit
- * only while this code waits, so that a caller may take as long as it likes between lines.
+ * Streams on curl's multi interface, one transfer each. Only the time spent waiting here counts
+ * against the idle limit, so that a caller may take any time between lines.
  */
 #include "client/line_stream.h"
 
@@ -50,7 +50,7 @@ void stream_traffic(const struct stream *stream, uint64_t *ret_sent, uint64_t *r
     *ret_received = stream->received + stream->exchange.received;
 }
 
-/* Waits for the connection, a moment at most. */
+/* Waits for the connection, but returns often enough for on_wait and the idle limit. */
 static CURLMcode wait_a_moment(struct stream *stream, int64_t left_ms)
 {
     int64_t most_ms = stream->on_wait ? ON_WAIT_MS : IDLE_CHECK_MS;
@@ -58,7 +58,7 @@ static CURLMcode wait_a_moment(struct stream *stream, int64_t left_ms)
                            NULL);
 }
 
-/* Waits for the connection and takes what is there. 0 where something may have come. */
+/* Receives what the connection has, or waits. 0 if something may have arrived. */
 static int pump(struct stream *stream, int64_t *waited_ms, struct situ_error *error)
 {
     int running = 0;
@@ -112,7 +112,7 @@ static int ended_badly(struct stream *stream, struct situ_error *error)
     return exchange_fail(&stream->exchange, stream->curl, stream->outcome, error);
 }
 
-/* Pumps until the head of the answer is there and its first byte, or the end. */
+/* Receives until the header and the first byte of the body are there, or the end. */
 static int await_answer(struct stream *stream, long *ret_status, struct situ_error *error)
 {
     int64_t waited_ms = 0;
@@ -124,7 +124,7 @@ static int await_answer(struct stream *stream, long *ret_status, struct situ_err
         (void)curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, ret_status);
         bool accepted = *ret_status >= 200 && *ret_status <= 299;
         if (accepted && (stream->ended || stream->bytes.size > 0)) {
-            return 0; /* stream_line tells of an end that came too early */
+            return 0; /* stream_line reports an end that came too early */
         }
         if (stream->ended) {
             return stream->outcome == CURLE_OK ? 0 : ended_badly(stream, error);
@@ -173,7 +173,7 @@ int stream_line(struct stream *stream, const char **ret_line, size_t *ret_size,
         }
         stream->scanned = bytes->size;
         if (stream->ended) {
-            /* A last line without its line feed is a torn one. */
+            /* A last line without a line feed is incomplete. */
             if (stream->outcome == CURLE_OK && stream->offset == bytes->size) {
                 return 0;
             }

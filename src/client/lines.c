@@ -50,7 +50,7 @@ static int take_last(struct lines *lines, const struct json *done)
     return 0;
 }
 
-/* One line: 1 with lines->root, 2 where it is to be passed over, 0 at the end, or the fault. */
+/* One line: 1 with lines->root, 2 if it is to be skipped, 0 at the end, or the fault. */
 static int read_line(struct lines *lines, struct situ_error *error)
 {
     const char *line;
@@ -88,7 +88,7 @@ int lines_next(struct lines *lines, struct situ_error *error)
     }
     if (r < 0) {
         bool stopped = r == client_code_errno(SITU_CANCELLED);
-        lines->failed = !stopped; /* by the caller, who may go on */
+        lines->failed = !stopped; /* by the caller, who may continue */
         lines->result = r;
         if (error) {
             *error = lines->fault;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situ_model_add: a package of this machine goes to the array while it is read.
+ * situ_model_add: sends a package of this machine to the array while it is read.
  */
 #include <errno.h>
 

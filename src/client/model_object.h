@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The model object of docs/protocol.md as the public struct situ_model, and requests that are
- * answered with one. Any thread.
+ * The model object of docs/protocol.md as the public struct situ_model, and requests that return
+ * one. Any thread.
  */
 #ifndef SITU_CLIENT_MODEL_OBJECT_H
 #define SITU_CLIENT_MODEL_OBJECT_H
@@ -13,7 +13,7 @@
 must_check int model_fill(struct situ_model *model, struct document *document,
                           const struct json *node);
 
-/* Does a request that is answered with a model object. ret_model may be NULL. */
+/* Performs a request that returns a model object. ret_model may be NULL. */
 must_check int model_fetch(struct situ *array, const struct request *request,
                            struct situ_model **ret_model, struct situ_error *error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names of objects, selections and models as the caller writes them: checked and split. Pure; any
+ * Checks and splits names of objects, selections and models that the caller gives. Pure; any
  * thread.
  */
 #ifndef SITU_CLIENT_NAME_CHECK_H
@@ -19,21 +19,21 @@ struct model_name {
     char version[LIMIT_MODEL_NAME + 1]; /* "": the newest */
 };
 
-/* SITU_USAGE for NULL, an empty or too long part, or bytes that no model name has. */
+/* SITU_USAGE for NULL, a part that is empty or too long, or invalid bytes. */
 must_check int model_name_parse(const char *text, struct model_name *ret_name,
                                 struct situ_error *error);
 
-/* Splits "STORE/rest" at the first slash: the length of the store's name; `*ret_rest` is what is
- * behind the slash, "" where there is none. */
+/* Splits "STORE/rest" at the first slash: returns the length of the store's name; *ret_rest is the
+ * text after the slash, "" if there is none. */
 size_t name_split(const char *name, const char **ret_rest);
 
-/* SITU_USAGE unless it is STORE/KEY. NULL is fine, and is not. */
+/* SITU_USAGE unless it is STORE/KEY; also for NULL. */
 must_check int object_name_check(const char *object, struct situ_error *error);
 
 /* utf8_valid() of text. */
 bool text_is_utf8(const char *text);
 
-/* Appends /v1/models/NAME, `tail`, and the version as a query where there is one. */
+/* Appends /v1/models/NAME, `tail`, and the version, if any, as a query. */
 void model_target(struct buffer *target, const struct model_name *model, const char *tail);
 
 #endif

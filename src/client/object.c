@@ -25,7 +25,7 @@ struct situ_objects {
     struct buffer name;            /* as text: encoded where it is not UTF-8 */
     struct buffer raw_name;        /* its bytes */
     bool more;                     /* after this page */
-    bool unlisted;                 /* what was found last is a directory that cannot be listed */
+    bool unlisted;                 /* the last error: a directory cannot be listed */
     struct situ_left_out left_out; /* of the pages so far */
     struct situ_object object;
 };
@@ -129,7 +129,7 @@ int situ_object_list(struct situ *array, const char *selection,
     return 0;
 }
 
-/* The names of an object: as text, as bytes, and the key behind which the next page begins. */
+/* Sets the name as text and as bytes, and the key after which the next page begins. */
 static int take_names(struct situ_objects *objects, const struct json *node, const char *key,
                       struct situ_error *error)
 {

@@ -19,7 +19,7 @@ const char *situ_version(void)
     return SITU_VERSION;
 }
 
-/* The first line of the file; the rest is not looked at. */
+/* The first line of the file; the rest is ignored. */
 static int read_token_file(const char *path, char token[TOKEN_SIZE_MAX], struct situ_error *error)
 {
     char text[128];
@@ -61,7 +61,7 @@ static int append_header(struct curl_slist **list, const char *line)
     return 0;
 }
 
-/* The request heads are kept short: they are most of what a small request costs. */
+/* Headers are kept short: they are most of a small request. */
 static int make_headers(struct situ *array, const char *token, struct situ_error *error)
 {
     static const char *const types[CONTENT_COUNT] = {

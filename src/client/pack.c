@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tar stream of a model package. Its length is promised before its first byte is sent, so a
- * file that changes its size meanwhile ends the upload.
+ * The tar stream of a model package. Its length is sent before its first byte, so a file whose size
+ * changes meanwhile ends the upload.
  */
 #include "client/pack.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Walks a package's directory. Left out are hidden files (.git, .cache) and the weights of other
- * frameworks that hubs keep beside the ONNX model, which can be far larger than it.
+ * Walks a package's directory. Hidden files (.git, .cache) are skipped, as are the weights of other
+ * frameworks that hubs store with the ONNX model, which can be much larger.
  */
 #include "client/pack_list.h"
 
@@ -17,7 +17,7 @@
 
 enum { WALK_DIRECTORIES_MAX = 4096 };
 
-/* Directories still to be read, as names in the package ("" is the top); owned strings. */
+/* Directories still to read, as names in the package ("" is the top); owned. */
 struct walk {
     const char *root;
     char **names;
@@ -52,7 +52,7 @@ static int fail_path(struct situ_error *error, const char *path)
     return client_fail(error, SITU_IO, "%s: %s", path, error_text(errno, text, sizeof text));
 }
 
-/* Takes over both strings, also where it fails. */
+/* Owns both strings, also after a failure. */
 static int add_file(struct pack *pack, char *path, char *name, uint64_t size_bytes,
                     struct situ_error *error)
 {
@@ -167,7 +167,7 @@ static int list_directory(struct pack *pack, const char *path, struct situ_error
     return r;
 }
 
-/* model.onnx, and beside it what exporters call its external data. */
+/* model.onnx, and its external data under the names that exporters use. */
 static int list_model_file(struct pack *pack, const char *path, uint64_t size_bytes,
                            struct situ_error *error)
 {

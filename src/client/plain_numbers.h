@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers as JSON wants them, whatever the program's locale is: between begin and end the calling
- * thread writes a decimal point.
+ * Decimal points in any locale: between begin and end the calling thread formats numbers as JSON
+ * requires.
  */
 #ifndef SITU_CLIENT_PLAIN_NUMBERS_H
 #define SITU_CLIENT_PLAIN_NUMBERS_H
@@ -16,7 +16,7 @@ struct plain_numbers {
     locale_t before;
 };
 
-/* -ENOMEM, and then there is nothing to end. */
+/* -ENOMEM; then do not call plain_numbers_end. */
 must_check static inline int plain_numbers_begin(struct plain_numbers *numbers)
 {
     numbers->plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);

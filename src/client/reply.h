@@ -17,17 +17,17 @@ const char *reply_text(const struct json *object, const char *key);
 uint64_t reply_count(const struct json *object, const char *key);
 bool reply_flag(const struct json *object, const char *key, bool fallback);
 
-/* The error code of `fault`, {"code":"...","message":"..."}; SITU_INTERNAL where it has none. */
+/* The error code of `fault`, {"code":"...","message":"..."}; SITU_INTERNAL if it has none. */
 enum situ_code reply_code(const struct json *fault);
 
-/* The same of an object that may be absent: SITU_OK then. */
+/* The same; SITU_OK if `reason` is absent or has no code. */
 int reply_reason(const struct json *reason);
 
-/* Fails with the code and the message of `fault`; `message` where it has none. */
+/* Fails with the code and the message of `fault`, or with `message` if it has none. */
 int reply_fail(const struct json *fault, const char *message, struct situ_error *error);
 
-/* The bytes of the name that is a member, decoded into `pool` where it is encoded; *ret_name is
- * NULL where there is none. SITU_PROTOCOL, SITU_MEMORY. */
+/* The bytes of the name that is a member, decoded into `pool` if it is encoded; *ret_name is NULL
+ * if there is none. SITU_PROTOCOL, SITU_MEMORY. */
 must_check int reply_name(const struct json *object, const char *key, struct pool *pool,
                           const char **ret_name, struct situ_error *error);
 

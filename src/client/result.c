@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Result objects, from the wire's form into the public one and back into JSON.
+ * Result objects: from JSON into the public struct, and back.
  */
 #include "client/result.h"
 
@@ -15,8 +15,8 @@
 
 static const struct situ_class no_class = {.label = ""};
 
-/* A result whose name is percent-encoded is known by one of these, which no other has: its classes
- * where there are none, else its message. So the public struct says so itself, in a copy, too. */
+/* These mark a result whose name is percent-encoded: as its classes if it has none, otherwise as
+ * its message. So even a copy of the public struct has the mark. */
 static const struct situ_class no_class_encoded = {.label = ""};
 static const char no_message_encoded[] = "";
 
@@ -25,7 +25,7 @@ static bool is_encoded(const struct situ_result *result)
     return result->classes == &no_class_encoded || result->message == no_message_encoded;
 }
 
-/* Makes room for `count` elements of `size` bytes each, at least one. */
+/* Grows the array to `count` elements of `size` bytes each, at least one. */
 static int grow(void **array, size_t *capacity, size_t count, size_t size)
 {
     if (count <= *capacity && *array) {
@@ -78,7 +78,7 @@ static int take_outputs(struct client_result *held)
         const struct tensor *output = &answer->tensors[i];
         size_t count = 0;
         if (tensor_shape_count(&output->shape, &count) < 0) {
-            count = 0; /* cannot be: the reader of results compared it with the data */
+            count = 0; /* impossible: the parser has compared it with the data */
         }
         held->outputs[i] = (struct situ_tensor){.name = output->name,
                                                 .datatype = datatype_name(output->datatype),
@@ -104,7 +104,7 @@ static void forget(struct client_result *held)
     held->result = (struct situ_result){.object = "", .message = "", .classes = &no_class};
 }
 
-/* The result's name: as it is, or where it is not UTF-8 encoded, with its bytes behind the text. */
+/* Sets the result's name: unchanged, or if it is not UTF-8 encoded and followed by its bytes. */
 static int put_name(struct client_result *held, const char *bytes)
 {
     struct buffer *name = &held->name;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs over many objects: a job is started and followed, or one that is there already is; a cut
- * connection is taken up again behind the last result. In the caller's thread.
+ * Runs over many objects: starts a job, or uses an existing one, and follows it; after a cut
+ * connection it resumes after the last result. In the caller's thread.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,8 +20,8 @@
 #include "client/url.h"
 
 enum {
-    LOOKUP_PAYS_CLASSES = 2048, /* so many labels cost more than a table of 1,000 */
-    HELD_S = 20,                /* a stream that held so long was no failed attempt */
+    LOOKUP_PAYS_CLASSES = 2048, /* from here, labels in lines cost more than a table of 1,000 */
+    HELD_S = 20,                /* a stream that lasted this long was no failed attempt */
     SLEEP_MS = 200,
     DIGEST_SIZE = 129,
     STATE_SIZE = 24
@@ -31,36 +31,36 @@ struct situ_results {
     struct situ *array; /* borrowed */
     struct job_input input;
     struct job_post post; /* until the job has an id */
-    bool owned;           /* made by this run alone, and not to be kept */
+    bool owned;           /* the job is removed with the run */
 
     char id[JOB_ID_BYTES_MAX + 1];
-    struct model_name model; /* of the job, its version pinned once there is an id */
+    struct model_name model; /* of the job; its version is set with the id */
     char digest[DIGEST_SIZE];
     char state[STATE_SIZE];
     char reason[SITU_MESSAGE_SIZE];
 
-    bool lookup;                          /* labels come from a table that is not known yet */
-    bool check_model;                     /* which may have changed since the job was made */
+    bool lookup;                          /* labels come from a table that is not fetched yet */
+    bool check_model;                     /* the model may have changed since the job was started */
     const struct situ_label_table *table; /* borrowed from the handle, or NULL */
 
     struct stream stream;
     bool streaming;
-    bool reached; /* the array, once */
-    bool ended;   /* nothing more comes from the array */
+    bool reached; /* the array has been reached before */
+    bool ended;   /* the array has no more results */
     bool with_progress;
     int64_t begun_ns;
     struct buffer target;
     struct request follow;
     int (*on_wait)(void *context); /* the caller's */
     void *context;
-    bool stopped; /* by it */
+    bool stopped; /* on_wait ended the call */
 
-    /* About the last fault: whether it may pass, and when the array asked to come again. */
+    /* The last fault: whether it may be temporary, and the array's Retry-After. */
     bool passing;
-    bool cut; /* there is no connection; `fault` says why */
+    bool cut; /* there is no connection; `fault` has the reason */
     long asked_s;
     uint32_t attempts_max;
-    uint32_t attempts; /* without a result in between */
+    uint32_t attempts; /* since the last result */
 
     struct client_result held;
     struct situ_progress progress;
@@ -68,7 +68,7 @@ struct situ_results {
     uint64_t gone;
     uint64_t label_sent; /* for the label table */
     uint64_t label_received;
-    int failed; /* 0, or what every further call returns, with `fault` */
+    int failed; /* nonzero: every further call returns it, with `fault` */
     struct situ_error fault;
 };
 
@@ -89,9 +89,9 @@ static void write_follow(struct situ_results *results)
     results->follow.compressed = true;
 }
 
-/* Asks for what is left: with the job's first request while its id is not known, which by its token
- * never starts a second one. Where it fails, says whether that may pass: before the array was
- * reached once, only where it asks to come again. */
+/* Requests the remaining results: with the POST while the job's id is unknown, whose token prevents
+ * a second job. After a fault, sets whether it may be temporary: before the array has been reached,
+ * only if it asks for a retry. */
 static int start(struct situ_results *results, struct situ_error *error)
 {
     long status = 0;
@@ -129,7 +129,7 @@ static uint64_t count_of(const struct json *object, const char *key, uint64_t fa
     return json_get_unsigned(json_member(object, key), fallback);
 }
 
-/* What the job, progress and done lines say. Members that are not there leave the last word. */
+/* The figures of the job, progress and done lines. Absent members leave the last value. */
 static void take_figures(struct situ_results *results, const struct json *node)
 {
     struct situ_progress *progress = &results->progress;
@@ -197,7 +197,7 @@ static int take_done(struct situ_results *results, const struct json *done,
     return 0;
 }
 
-/* A line without an object. An error ends the run; what means nothing to us is passed over. */
+/* A line without an object. An error ends the run; an unknown line is skipped. */
 static int take_other(struct situ_results *results, const struct json *root,
                       struct situ_error *error)
 {
@@ -226,7 +226,7 @@ static int take_other(struct situ_results *results, const struct json *root,
     return 0;
 }
 
-/* The label table, once there is a class that wants one. */
+/* Fetches the label table, when the first result has classes. */
 static int look_up(struct situ_results *results, struct situ_error *error)
 {
     uint64_t before[2];
@@ -255,7 +255,7 @@ static int give(struct situ_results *results)
     return 1;
 }
 
-/* A result object, which it takes over. */
+/* A result object; owns `root`. */
 static int take_result(struct situ_results *results, struct json *root, struct situ_error *error)
 {
     int r = 0;
@@ -280,7 +280,7 @@ static int take_result(struct situ_results *results, struct json *root, struct s
     return give(results);
 }
 
-/* Reads one line: 1 where it is a result to be given, 0 where it is anything else. */
+/* Reads one line: 1 for a result, 0 for anything else. */
 static int take_line(struct situ_results *results, struct situ_error *error)
 {
     const char *line;
@@ -312,7 +312,7 @@ static int take_line(struct situ_results *results, struct situ_error *error)
     return r;
 }
 
-/* ---- Going on -------------------------------------------------------------------------------- */
+/* ---- Resuming -------------------------------------------------------------------------------- */
 
 static int on_wait(void *context)
 {
@@ -323,7 +323,7 @@ static int on_wait(void *context)
     return results->stopped;
 }
 
-/* 0, or SITU_CANCELLED where the caller stops it. */
+/* 0, or SITU_CANCELLED if the caller stops it. */
 static int sleep_ms(struct situ_results *results, uint32_t wait_ms)
 {
     int64_t end_ns = clock_now_ns() + wait_ms * NS_PER_MS;
@@ -349,7 +349,7 @@ static void tell_how_far(struct situ_results *results)
                       "after %" PRIu64 "%s objects: %.400s", progress->done, of, message);
 }
 
-/* After a fault: 0 where the run goes on, after waiting; else the fault is kept. */
+/* After a fault: waits and returns 0 if the run continues; otherwise keeps the fault. */
 static int recover(struct situ_results *results, int result)
 {
     bool cut = results->streaming && results->id[0];
@@ -369,8 +369,7 @@ static int recover(struct situ_results *results, int result)
     return result;
 }
 
-/* One step with the array: 1 where results->held is a result to be given, 0 to go on, or the
- * fault. */
+/* One step: 1 if results->held has a result, 0 to continue, or the fault. */
 static int step(struct situ_results *results)
 {
     int r =
@@ -393,7 +392,7 @@ static int give_fault(const struct situ_results *results, int result, struct sit
     return result;
 }
 
-/* 1 where results->held is a result, 0 at the end, or the fault. */
+/* 1 if results->held has a result, 0 at the end, or the fault. */
 static int next(struct situ_results *results)
 {
     int r = results->failed;
@@ -429,9 +428,9 @@ int situ_next(struct situ_results *results, const struct situ_result **ret_resul
     return r < 0 ? give_fault(results, r, error) : r;
 }
 
-/* ---- Beginning ------------------------------------------------------------------------------- */
+/* ---- Starting -------------------------------------------------------------------------------- */
 
-/* Whether each class comes with its label; else results->lookup says whether a table is wanted. */
+/* Whether lines have labels; if not, sets results->lookup if a table is needed. */
 static bool choose_labels(struct situ_results *results, const struct situ_run_options *options)
 {
     uint32_t mode = options->labels;
@@ -455,7 +454,7 @@ static void take_options(struct situ_results *results, const struct situ_run_opt
     }
 }
 
-/* Starts the job of a selection, and waits until the array has it. */
+/* Starts the job, and waits until the array has accepted it. */
 static int prepare(struct situ_results *results, const char *model,
                    const struct situ_run_options *options, struct situ_error *error)
 {
@@ -490,7 +489,7 @@ static int prepare(struct situ_results *results, const char *model,
     return r < 0 ? give_fault(results, r, error) : 0;
 }
 
-/* A run without a selection yet; NULL where `error` says why. */
+/* A run without input; NULL with `error`. */
 static struct situ_results *results_new(struct situ *array, struct situ_error *error)
 {
     struct situ_results *results = calloc(1, sizeof *results);
@@ -506,7 +505,7 @@ static struct situ_results *results_new(struct situ *array, struct situ_error *e
     return results;
 }
 
-/* Starts the job over `input`, which it takes over. */
+/* Starts a job over `input`, and owns it. */
 static int run(struct situ *array, const char *model, struct job_input *input,
                const struct situ_run_options *options, struct situ_results **ret_results,
                struct situ_error *error)
@@ -567,7 +566,7 @@ int situ_run_objects(struct situ *array, const char *model, const char *const *o
     return run(array, model, &input, options, ret_results, error);
 }
 
-/* Looks at the job, and begins with its stream. */
+/* Gets the job's state, and starts its stream. */
 static int join(struct situ_results *results, const char *id,
                 const struct situ_run_options *options, struct situ_error *error)
 {
@@ -661,7 +660,7 @@ uint64_t situ_results_gone(const struct situ_results *results)
     return results ? results->gone : 0;
 }
 
-/* The job of a run that nobody wants the rest of. */
+/* Removes the job of a run that ends early. */
 static void remove_rest(struct situ_results *results)
 {
     bool lost = results->failed == client_code_errno(SITU_UNREACHABLE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Searches: by a stored object, by an image in hand, and by many vectors. In the caller's thread.
+ * Searches: by a stored object, by an image in memory, and by vectors. In the caller's thread.
  */
 #include <errno.h>
 #include <math.h>
@@ -21,7 +21,7 @@ struct batch {
     size_t document_count;
 };
 
-/* ---- Asking ---------------------------------------------------------------------------------- */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 static int options_read(struct situ_search_options *known,
                         const struct situ_search_options *options, struct situ_error *error)
@@ -39,7 +39,7 @@ static int options_read(struct situ_search_options *known,
     return fault ? client_fail(error, SITU_USAGE, "options: %s", fault) : 0;
 }
 
-/* The members behind the query itself, of which `object` is the name or NULL. */
+/* The members after the query, which is the name `object`; NULL for vectors. */
 static void put_options(struct json_writer *w, const char *object,
                         const struct situ_search_options *options)
 {
@@ -82,7 +82,7 @@ static struct request query_request(struct buffer *target, struct buffer *body)
     return request;
 }
 
-/* ---- Reading --------------------------------------------------------------------------------- */
+/* ---- Responses ------------------------------------------------------------------------------- */
 
 /* Fills *hits from {"hits":[...]}; its strings are the document's. */
 static int hits_read(struct document *document, const struct json *node, struct situ_hits *hits,
@@ -262,7 +262,7 @@ static int write_vectors(struct buffer *body, const struct queries *queries, siz
     return 0;
 }
 
-/* Takes the hits of `count` queries from `first` on. */
+/* Reads the hits of `count` queries from `first` on. */
 static int take_hits(struct batch *batch, struct document *document, size_t first, size_t count,
                      struct situ_error *error)
 {

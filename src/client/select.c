@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the selections of a handle leave out, kept as the members that requests carry.
+ * What the selections of a handle exclude, stored as the members of its requests.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the array says of itself.
+ * The status of the array.
  */
 #include <errno.h>
 

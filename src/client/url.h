@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writing paths and queries of requests, percent-encoded. Any thread.
+ * Writes paths and queries of requests, percent-encoded. Any thread.
  */
 #ifndef SITU_CLIENT_URL_H
 #define SITU_CLIENT_URL_H
@@ -15,11 +15,11 @@
  * slashes. */
 void url_append(struct buffer *out, const char *text, bool path);
 
-/* Appends "?key=value", or "&key=value" where there is a question mark already. */
+/* Appends "?key=value", or "&key=value" if there is a question mark already. */
 void url_append_query(struct buffer *out, const char *key, const char *value);
 void url_append_number(struct buffer *out, const char *key, uint64_t value);
 
-/* The same with a decimal point, whatever the program's locale is. SITU_MEMORY. */
+/* The same, with a decimal point in any locale. SITU_MEMORY. */
 must_check int url_append_real(struct buffer *out, const char *key, double value,
                                struct situ_error *error);
 
