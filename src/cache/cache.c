@@ -63,24 +63,24 @@ int cache_open(const struct cache_options *options, struct cache **ret_cache, st
         filled.limit_bytes = CACHE_LIMIT_BYTES_MIN;
     }
 
-    cleanup_free struct cache *results = calloc(1, sizeof *results);
-    if (!results) {
+    cleanup_free struct cache *cache = calloc(1, sizeof *cache);
+    if (!cache) {
         return error_memory(error, "the result cache");
     }
-    int r = options->directory ? map_lmdb_open(&filled, &results->map, error)
-                               : map_none_open(&results->map, error);
+    int r = options->directory ? map_lmdb_open(&filled, &cache->map, error)
+                               : map_none_open(&cache->map, error);
     if (r < 0) {
         return r;
     }
-    *ret_cache = take_ptr(results);
+    *ret_cache = take_ptr(cache);
     return 0;
 }
 
-void cache_close(struct cache *results)
+void cache_close(struct cache *cache)
 {
-    if (results) {
-        results->map->ops->close(results->map);
-        free(results);
+    if (cache) {
+        cache->map->ops->close(cache->map);
+        free(cache);
     }
 }
 
@@ -95,13 +95,13 @@ static int read_content(void *context, const uint8_t *payload, size_t size)
     return content_decode(payload, size, lookup->identity, lookup->content);
 }
 
-bool cache_find_content(struct cache *results, uint64_t store, const struct identity *identity,
+bool cache_find_content(struct cache *cache, uint64_t store, const struct identity *identity,
                         struct cache_digest *ret_content)
 {
     struct map_key key = content_key(store, identity);
     struct content_lookup lookup = {.identity = identity, .content = ret_content};
-    bool hit = results->map->ops->get(results->map, &key, read_content, &lookup) == 0;
-    count(hit ? &results->content_hits : &results->content_misses);
+    bool hit = cache->map->ops->get(cache->map, &key, read_content, &lookup) == 0;
+    count(hit ? &cache->content_hits : &cache->content_misses);
     return hit;
 }
 
@@ -110,16 +110,16 @@ static int read_answer(void *context, const uint8_t *payload, size_t size)
     return answer_decode(payload, size, context);
 }
 
-bool cache_find_answer(struct cache *results, const struct cache_digest *content,
+bool cache_find_answer(struct cache *cache, const struct cache_digest *content,
                        const struct cache_digest *task, struct answer *ret_answer)
 {
     struct map_key key = answer_key(content, task);
-    bool hit = results->map->ops->get(results->map, &key, read_answer, ret_answer) == 0;
-    count(hit ? &results->answer_hits : &results->answer_misses);
+    bool hit = cache->map->ops->get(cache->map, &key, read_answer, ret_answer) == 0;
+    count(hit ? &cache->answer_hits : &cache->answer_misses);
     return hit;
 }
 
-void cache_put_content(struct cache *results, uint64_t store, const struct identity *identity,
+void cache_put_content(struct cache *cache, uint64_t store, const struct identity *identity,
                        const struct cache_digest *content, bool trusted)
 {
     if (!trusted) {
@@ -128,10 +128,10 @@ void cache_put_content(struct cache *results, uint64_t store, const struct ident
     struct map_key key = content_key(store, identity);
     uint8_t payload[CONTENT_SIZE];
     content_encode(payload, identity, content);
-    (void)results->map->ops->put(results->map, &key, payload, sizeof payload);
+    (void)cache->map->ops->put(cache->map, &key, payload, sizeof payload);
 }
 
-int cache_put_answer(struct cache *results, const struct cache_digest *content,
+int cache_put_answer(struct cache *cache, const struct cache_digest *content,
                      const struct cache_digest *task, const struct answer *answer)
 {
     struct map_key key = answer_key(content, task);
@@ -140,26 +140,26 @@ int cache_put_answer(struct cache *results, const struct cache_digest *content,
     if (r < 0) {
         return r;
     }
-    return results->map->ops->put(results->map, &key, payload.data, payload.size);
+    return cache->map->ops->put(cache->map, &key, payload.data, payload.size);
 }
 
-void cache_flush(struct cache *results)
+void cache_flush(struct cache *cache)
 {
-    results->map->ops->flush(results->map);
+    cache->map->ops->flush(cache->map);
 }
 
-int cache_clear(struct cache *results, struct error *error)
+int cache_clear(struct cache *cache, struct error *error)
 {
-    return results->map->ops->clear(results->map, error);
+    return cache->map->ops->clear(cache->map, error);
 }
 
-void cache_status(struct cache *results, struct cache_status *ret_status)
+void cache_status(struct cache *cache, struct cache_status *ret_status)
 {
     *ret_status = (struct cache_status){
-        .content_hits = atomic_load(&results->content_hits),
-        .content_misses = atomic_load(&results->content_misses),
-        .answer_hits = atomic_load(&results->answer_hits),
-        .answer_misses = atomic_load(&results->answer_misses),
+        .content_hits = atomic_load(&cache->content_hits),
+        .content_misses = atomic_load(&cache->content_misses),
+        .answer_hits = atomic_load(&cache->answer_hits),
+        .answer_misses = atomic_load(&cache->answer_misses),
     };
-    results->map->ops->status(results->map, ret_status);
+    cache->map->ops->status(cache->map, ret_status);
 }

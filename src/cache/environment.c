@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The environment's life: check, open, close, set aside. Runs in cache_open and then in the
- * writer thread only.
+ * Checking, opening and setting aside the file. Runs in cache_open, then in the writer thread only.
  */
 #include <errno.h>
 #include <stdarg.h>

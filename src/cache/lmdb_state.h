@@ -23,8 +23,8 @@ enum {
 
 enum op_kind { OP_PUT, OP_RENEW, OP_REMOVE, OP_CLEAR };
 
-/* One thing for the writer to do; allocated with its bytes: key, room for the record's head,
- * payload. */
+/* An operation for the writer; allocated with its bytes: key, space for the record's head, payload.
+ */
 struct op {
     struct op *next;
     enum op_kind kind;
@@ -33,7 +33,7 @@ struct op {
     uint8_t bytes[];
 };
 
-/* What is known of the entries; the writer's, exact as of the last commit. */
+/* Figures of the entries; the writer's, exact as of the last commit. */
 struct account {
     struct uses uses;
     uint64_t content_entries;
@@ -56,8 +56,8 @@ struct lmdb_map {
     size_t queue_bytes;
     uint64_t queued; /* operations ever */
     uint64_t done;
-    int64_t oldest_ns; /* when the queue's first came */
-    unsigned hurry;    /* how many wait for `done` */
+    int64_t oldest_ns; /* when the queue's first operation came */
+    unsigned hurry;    /* threads that wait for `done` */
     bool stop;
     bool paused;
     int clear_result;
@@ -70,7 +70,7 @@ struct lmdb_map {
     pthread_t writer;
     struct account account; /* the writer's */
     int64_t paused_until_ns;
-    struct map_key hand; /* where the next eviction goes on */
+    struct map_key hand; /* where the next eviction continues */
 
     atomic_uint generation; /* of account.uses, for lookups */
     atomic_bool broken;     /* LMDB said that its file is damaged */
@@ -86,12 +86,12 @@ static inline void add_to(atomic_uint_fast64_t *counter, uint64_t count)
     atomic_fetch_add_explicit(counter, count, memory_order_relaxed);
 }
 
-/* Tells whoever opened the cache. */
+/* Calls options.report. */
 __attribute__((format(printf, 3, 4))) void
 map_report(const struct lmdb_map *map, enum cache_event event, const char *format, ...);
 
-/* What an entry costs of the cache's capacity. Leaves of a tree that grows at random places are
- * filled to about 60 in 100. */
+/* What an entry takes of the cache's capacity. Leaves of a tree with random insertions are filled
+ * to about 60 %. */
 uint64_t map_cost(const struct lmdb_map *map, size_t key_size, size_t record_size);
 uint64_t map_capacity(const struct lmdb_map *map);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the cache stands on: a bounded map from short keys to byte strings, the entries of oldest
- * use leaving first. A back end is a const table of functions and an instance: map_lmdb.c, and
- * map_none.c, which keeps nothing. Private to src/results; any thread.
+ * The map below the cache: from short keys to byte strings, bounded, the least recently used
+ * entries leaving first. A back end is a const table of functions and an instance: map_lmdb.c, and
+ * map_none.c, which stores nothing. Private to src/cache; any thread.
  */
 #ifndef SITU_CACHE_MAP_H
 #define SITU_CACHE_MAP_H
@@ -19,14 +19,14 @@ struct map_key {
     uint8_t bytes[MAP_KEY_MAX];
 };
 
-/* Reads an entry where it lies; must be short. 0, or a negative errno: -EBADMSG deletes it. */
+/* Reads an entry in place; must be short. 0, or a negative errno: -EBADMSG deletes the entry. */
 typedef int (*map_read_fn)(void *context, const uint8_t *payload, size_t size);
 
 struct map;
 
 struct map_ops {
     const char *kind;
-    /* 0 where the entry is there and `read` took it, -ENOENT, or what `read` returned. */
+    /* 0, -ENOENT, or what `read` returned. */
     int (*get)(struct map *map, const struct map_key *key, map_read_fn read, void *context);
     /* 0, -EBUSY (queue full), -ENOMEM; the payload is copied. */
     int (*put)(struct map *map, const struct map_key *key, const void *payload, size_t size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The map in an LMDB file: lookups through the pool of read transactions, everything else through
- * the writer's queue. Lookups run in the caller's thread and copy nothing but what they return.
+ * the writer's queue. Lookups run in the caller's thread and copy only what they return.
  */
 #include "cache/map.h"
 
@@ -104,7 +104,7 @@ static int lmdb_put(struct map *base, const struct map_key *key, const void *pay
     return r;
 }
 
-/* Waits until the writer has done all that was asked before. Lock held. */
+/* Waits until the writer has done all earlier operations. Lock held. */
 static void wait_done(struct lmdb_map *map)
 {
     uint64_t target = map->queued;
@@ -232,7 +232,7 @@ int map_lmdb_open(const struct cache_options *options, struct map **ret_map, str
         map->paused_until_ns = clock_now_ns() + options->retry_ms * NS_PER_MS;
         map_report(map, CACHE_EVENT_OFF, "the result cache is off: %.400s", why.message);
     }
-    writer_publish(map, 0); /* who opened it may ask at once what is in it */
+    writer_publish(map, 0); /* the status is right at once */
     int failed = pthread_create(&map->writer, NULL, writer_run, map);
     if (failed != 0) {
         release(map);

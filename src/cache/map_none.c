@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The map that keeps nothing: a cache that an administrator has switched off, and a stand-in where
- * a test wants none. Any thread; it has no state.
+ * The map that stores nothing: for a cache that is switched off, and for tests. Any thread; it has
+ * no state.
  */
 #include <errno.h>
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one thread that writes: gathers puts for a moment, commits them in one transaction, makes
- * room, and copes with what goes wrong. A full or failing disk: pause, then go on. A full map:
- * evict more, in the end begin afresh. Anything else that LMDB says: open the file anew, which
- * checks it.
+ * The one thread that writes: gathers puts for a moment, commits them in one transaction, evicts
+ * entries, and handles errors. A full or failing disk: pause, then continue. A full map: evict
+ * more, at last empty the cache. Any other error of LMDB: reopen the file, which checks it.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,16 +12,16 @@
 #include "cache/record.h"
 
 enum {
-    SWEEP_STEPS = 4096,   /* entries looked at in one transaction of an eviction */
+    SWEEP_STEPS = 4096,   /* entries visited in one transaction of an eviction */
     EVICT_PART = 32,      /* of the capacity, freed at once */
-    FULL_PART = 8,        /* the same where the map is full all the same */
-    CROWDED_PERCENT = 92, /* pages in use, whatever the estimate says */
+    FULL_PART = 8,        /* the same where the map is full */
+    CROWDED_PERCENT = 92, /* pages in use, independent of the estimate */
 };
 
 struct batch {
     struct op *first; /* owned */
     size_t count;
-    bool last; /* the map is being closed, and the queue is empty behind this */
+    bool last; /* the map is being closed, and the queue is empty after this batch */
 };
 
 static size_t batch_count_max(const struct lmdb_map *map)
@@ -31,8 +30,8 @@ static size_t batch_count_max(const struct lmdb_map *map)
     return count > WRITE_BATCH_MAX ? WRITE_BATCH_MAX : (size_t)count;
 }
 
-/* Waits for work, and then a little longer for more of it. A broken file is work, too, but not
- * while writing is paused. Lock held. */
+/* Waits for work, and then a little longer for more. A broken file is work, too, except while
+ * writing is paused. Lock held. */
 static void wait_for_ops(struct lmdb_map *map)
 {
     while (!map->stop && map->queue_count == 0) {
@@ -60,7 +59,7 @@ static struct batch take_batch(struct lmdb_map *map)
     size_t bytes = 0;
     while (*end && batch.count < batch_count_max(map) && bytes < map->limit_bytes / 32) {
         if ((*end)->kind == OP_CLEAR && batch.count > 0) {
-            break; /* it stands alone */
+            break; /* a batch of its own */
         }
         bool alone = (*end)->kind == OP_CLEAR;
         bytes += (*end)->key_size + (*end)->payload_size;
@@ -90,7 +89,7 @@ static void count_entry(struct account *account, const uint8_t *key, int change)
     *counter = change > 0 ? *counter + 1 : *counter - (*counter > 0);
 }
 
-/* The entry under a key as it stands: its record's bytes; 0 or LMDB's code. */
+/* The current entry of a key: its record's bytes; 0 or LMDB's code. */
 static int look_up(struct lmdb_map *map, MDB_txn *txn, struct op *op, MDB_val *ret_key,
                    MDB_val *ret_value)
 {
@@ -106,7 +105,7 @@ static void account_remove(struct lmdb_map *map, const struct op *op, const MDB_
     count_entry(&map->account, op->bytes, -1);
 }
 
-/* Writes the record that stands in the operation behind its key. */
+/* Writes the record that is in the operation behind its key. */
 static int write_record(struct lmdb_map *map, MDB_txn *txn, struct op *op)
 {
     uint8_t *bytes = op->bytes + op->key_size;
@@ -159,7 +158,7 @@ static int apply_renew(struct lmdb_map *map, MDB_txn *txn, struct op *op)
     }
     cleanup_free struct op *full = malloc(sizeof *full + op->key_size + old.mv_size);
     if (!full) {
-        return 0; /* it only stays a little older */
+        return 0; /* the entry only counts as a little older */
     }
     *full = (struct op){.key_size = op->key_size, .payload_size = record.size};
     memcpy(full->bytes, op->bytes, op->key_size);
@@ -222,8 +221,8 @@ static int commit_ops(struct lmdb_map *map, struct op *ops)
     return code;
 }
 
-/* Deletes what is old enough among the next entries. *ret_steps counts the entries looked at; the
- * hand goes back to the beginning behind the last. */
+/* Deletes what is old enough among the next entries. *ret_steps counts the entries visited; after
+ * the last entry the hand returns to the first. */
 static int sweep(struct lmdb_map *map, MDB_cursor *cursor, uint32_t age, uint64_t goal,
                  size_t *ret_steps)
 {
@@ -287,7 +286,7 @@ static int commit_sweep(struct lmdb_map *map, uint32_t age, uint64_t goal, size_
     return 0;
 }
 
-/* Frees bytes, oldest use first: goes round the entries with the age that should do, and once more
+/* Frees bytes, oldest use first: sweeps all entries with the age that should suffice, and again
  * with a lower one where it did not. */
 static int evict(struct lmdb_map *map, uint64_t wanted)
 {
@@ -302,7 +301,7 @@ static int evict(struct lmdb_map *map, uint64_t wanted)
             if (code != 0) {
                 return code;
             }
-            steps = steps > 0 ? steps : 1; /* behind the last entry there is none */
+            steps = steps > 0 ? steps : 1; /* 0 behind the last entry */
             left -= left < steps ? left : steps;
         }
         if (uses->total > goal) {
@@ -354,7 +353,7 @@ static void resume_writing(struct lmdb_map *map)
     }
 }
 
-/* Opens the files anew; off for a while where that fails. */
+/* Reopens the file; the cache is off for a while where that fails. */
 static int reopen(struct lmdb_map *map, bool afresh, struct error *error)
 {
     datafile_close(&map->file);
@@ -366,7 +365,7 @@ static int reopen(struct lmdb_map *map, bool afresh, struct error *error)
     return r;
 }
 
-/* The map had no page left: makes a good deal of room and tries once more. */
+/* The map had no page left: evicts more and tries again. */
 static int write_into_full(struct lmdb_map *map, struct op *ops)
 {
     int code = evict(map, map_capacity(map) / FULL_PART);
@@ -384,7 +383,7 @@ static int write_into_full(struct lmdb_map *map, struct op *ops)
     return code;
 }
 
-/* LMDB fails on a file that has just passed its check: away with it. */
+/* LMDB fails on a file that has just passed its check: sets it aside. */
 static void give_file_up(struct lmdb_map *map, const char *why)
 {
     struct error error = {.code = ERROR_NONE};

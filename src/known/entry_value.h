@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values of entries in the file, as bytes. Each begins with a CRC-32C over its name and what
- * follows, so that a value under the wrong name is seen, too. Pure.
+ * Values of entries in the file, as bytes. Each begins with a CRC-32C over its name and the rest,
+ * so that a value under the wrong name is found, too. Pure.
  */
 #ifndef SITU_KNOWN_ENTRY_VALUE_H
 #define SITU_KNOWN_ENTRY_VALUE_H

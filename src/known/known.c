@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A table's life and lookups. At the start the whole file is looked at, and every entry in it:
- * damage is found before anything is answered. Any thread.
+ * A table's life and lookups. Opening checks the whole file and every entry in it, so that damage
+ * is found before the first lookup. Any thread.
  */
 #include "known/known.h"
 
@@ -18,7 +18,7 @@ enum { FORMAT = 1, READERS = 254 };
 #define LIMIT_DEFAULT (UINT64_C(16) << 30)
 #define LIMIT_MIN (UINT64_C(1) << 20)
 
-/* What the look at the file finds. */
+/* What the check of the file finds. */
 struct survey {
     uint64_t objects;
     uint64_t last_group;
@@ -179,7 +179,7 @@ int known_read(struct known *known, MDB_txn **ret_txn, struct error *error)
     return code == 0 ? 0 : datafile_failed(&known->file, code, "read", error);
 }
 
-/* Follows the links to the entry that is the object's. LMDB's code, MDB_NOTFOUND among them. */
+/* Follows the links to the object's entry. LMDB's code, which may be MDB_NOTFOUND. */
 static int find(struct known *known, MDB_txn *txn, const char *key, struct known_object *ret_object)
 {
     uint64_t group = 0;
@@ -244,20 +244,22 @@ int known_note(struct known *known, void *note, size_t capacity, size_t *ret_siz
     name_make_own("note", &name);
     MDB_val at = {.mv_size = name.size, .mv_data = name.bytes};
     int code = mdb_get(txn, known->file.dbi, &at, &value);
-    if (code == 0) {
-        r = value_read_raw(name.bytes, name.size, value.mv_data, value.mv_size, &bytes, &size);
+    if (code == 0 &&
+        value_read_raw(name.bytes, name.size, value.mv_data, value.mv_size, &bytes, &size) < 0) {
+        code = MDB_CORRUPTED;
     }
-    if (code == 0 && r == 0 && size > 0) {
-        memcpy(note, bytes, size < capacity ? size : capacity);
+    size = size < capacity ? size : capacity;
+    if (size > 0) {
+        memcpy(note, bytes, size);
     }
     readers_give(&known->file.readers, txn);
-    if (r < 0) {
+    if (code == MDB_CORRUPTED) {
         return known_damaged(error);
     }
     if (code != 0 && code != MDB_NOTFOUND) {
         return datafile_failed(&known->file, code, "read", error);
     }
-    *ret_size = size < capacity ? size : capacity;
+    *ret_size = size;
     return 0;
 }
 

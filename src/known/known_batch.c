@@ -29,7 +29,7 @@ struct known_batch {
     size_t count;
 };
 
-/* A commit on its way. */
+/* A commit in progress. */
 struct writing {
     struct known *known;
     MDB_txn *txn;
@@ -170,7 +170,7 @@ static int remove_entry(const struct writing *writing, struct name *name)
     return mdb_del(writing->txn, writing->known->file.dbi, &key, NULL);
 }
 
-/* Takes the links out whose groups have become empty, the deepest first. */
+/* Removes the links whose groups have become empty, the deepest first. */
 static int remove_links(const struct writing *writing, struct name *names, const uint64_t *groups,
                         size_t depth)
 {
@@ -196,23 +196,20 @@ static int apply_remove(struct writing *writing, const char *key)
     uint64_t groups[NAME_LEVELS];
     uint64_t group = 0;
     size_t depth = 0;
-    int code = 0;
-    while (code == 0 && name_make(group, key, &names[depth])) {
-        code = get_link(writing, &names[depth], &group);
+    while (name_make(group, key, &names[depth])) {
+        int code = get_link(writing, &names[depth], &group);
+        if (code != 0) {
+            return code == MDB_NOTFOUND ? 0 : code;
+        }
         groups[depth++] = group;
         key += NAME_PIECE;
     }
-    if (code == 0) {
-        code = remove_entry(writing, &names[depth]);
+    int code = remove_entry(writing, &names[depth]);
+    if (code != 0) {
+        return code == MDB_NOTFOUND ? 0 : code;
     }
-    if (code == MDB_NOTFOUND) {
-        return 0;
-    }
-    if (code == 0) {
-        writing->added--;
-        code = depth > 0 ? remove_links(writing, names, groups, depth) : 0;
-    }
-    return code;
+    writing->added--;
+    return depth > 0 ? remove_links(writing, names, groups, depth) : 0;
 }
 
 static int apply(struct writing *writing, const struct known_batch *batch)

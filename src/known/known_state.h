@@ -24,7 +24,7 @@ struct known {
 /* A read transaction; given back by readers_give. */
 must_check int known_read(struct known *known, MDB_txn **ret_txn, struct error *error);
 
-/* "damaged: open it anew". */
+/* The one message for a table that was damaged while open: ERROR_MALFORMED. */
 int known_damaged(struct error *error);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Walks: a cursor for each level of pieces (name.h), the upper ones resting on the links that lead
+ * Walks: a cursor for each level of pieces (name.h); the upper ones remain at the links that lead
  * to the level below. A walk belongs to one thread at a time.
  */
 #include "known/known.h"
@@ -17,7 +17,7 @@ struct level {
     MDB_cursor *cursor; /* owned; NULL until it is needed */
     uint64_t group;
     size_t base;  /* bytes of the key that come from the levels above */
-    bool pending; /* the cursor's entry is the next one; else the one behind it */
+    bool pending; /* the cursor's entry is the next one; otherwise the one behind it */
     bool ended;
 };
 
@@ -87,10 +87,10 @@ static int seek(struct known_walk *walk, const char *bound, bool inclusive)
     do {
         size_t base = walk->depth * NAME_PIECE;
         int code = push(walk, group, base);
-        if (code == 0) {
-            code =
-                level_seek(walk, &walk->levels[walk->depth - 1], bound + base, inclusive, &group);
+        if (code != 0) {
+            return code;
         }
+        code = level_seek(walk, &walk->levels[walk->depth - 1], bound + base, inclusive, &group);
         if (code != 0) {
             return code;
         }
@@ -104,7 +104,7 @@ static int seek(struct known_walk *walk, const char *bound, bool inclusive)
     return 0;
 }
 
-/* Lets go of the state that was seen so far, so that its pages can be used again. */
+/* Moves on to the last commit, so that the pages of the older state can be reused. */
 static int renew(struct known_walk *walk)
 {
     char last[LIMIT_KEY_BYTES + 1];

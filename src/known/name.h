@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names of entries in the file. LMDB's keys end at 511 bytes, objects' at 1,024, and a walk must
+ * Names of entries in the file. LMDB's keys have at most 511 bytes, objects' 1,024, and a walk must
  * give these in exact order of their bytes. So a key is cut into pieces of 500 bytes:
  *
  *     'k' PIECE               an object whose key is one piece
@@ -9,7 +9,7 @@
  *     'l' GROUP PIECE(500) NUL  a link within a group
  *     NUL WORD                the table's own: "version", "note"
  *
- * A key has no NUL, so a link comes directly behind the key that is just its piece, and before any
+ * A key has no NUL, so a link is directly behind the key that is just its piece, and before any
  * other that is greater: where its group belongs. Pure.
  */
 #ifndef SITU_KNOWN_NAME_H
@@ -35,11 +35,12 @@ struct name {
 };
 
 /* The entry of a key's rest within a group (0: the whole key): of the object itself where it is one
- * piece, else of the link. Returns true for a link; the rest behind it begins at NAME_PIECE. */
+ * piece, otherwise of the link. Returns true for a link; the rest behind it begins at NAME_PIECE.
+ */
 bool name_make(uint64_t group, const char *rest, struct name *ret_name);
 /* "version" or "note". */
 void name_make_own(const char *word, struct name *ret_name);
-/* What all names of a group begin with. */
+/* The beginning of all names of a group. */
 size_t name_make_group(uint64_t group, struct name *ret_name);
 
 enum name_kind { NAME_OWN, NAME_OBJECT, NAME_LINK };
@@ -51,7 +52,7 @@ struct name_parts {
     size_t size;
 };
 
-/* -EBADMSG where it is none of these. */
+/* -EBADMSG for anything else. */
 must_check int name_parse(const void *bytes, size_t size, struct name_parts *ret_parts);
 
 #endif

@@ -350,16 +350,14 @@ static int check_leaf(struct check *check, const struct level *level)
         check->floor.size = 0;
         check->has_last = true;
         keep_key(&check->last, &node);
-        const uint8_t *value = node.data;
-        if (node.big) {
-            r = read_big(check, &node);
-            value = r == 0 ? check->value + PAGE_HEAD : NULL;
+        r = node.big ? read_big(check, &node) : 0;
+        if (r < 0) {
+            return r;
         }
-        if (r == 0) {
-            r = check->free_tree
-                    ? check_free_list(check, level, &node, value)
-                    : check->visit(check->context, node.key, node.key_size, value, node.data_size);
-        }
+        const uint8_t *value = node.big ? check->value + PAGE_HEAD : node.data;
+        r = check->free_tree
+                ? check_free_list(check, level, &node, value)
+                : check->visit(check->context, node.key, node.key_size, value, node.data_size);
         if (r != 0) {
             return r;
         }
@@ -392,12 +390,8 @@ static int walk(struct check *check, const struct root *root)
     if (root->depth > DEPTH_MAX || (root->depth == 0) != (root->page == NO_PAGE)) {
         return damaged(check, root->page, "cannot be the root");
     }
-    int r = 0;
-    size_t open = 0; /* levels open; the last of tree_depth is a leaf */
-    if (root->depth > 0) {
-        r = load_page(check, 0, root->page, root->depth == 1);
-        open = 1;
-    }
+    int r = root->depth > 0 ? load_page(check, 0, root->page, root->depth == 1) : 0;
+    size_t open = root->depth > 0; /* levels open; the last of tree_depth is a leaf */
     while (r == 0 && open > 0) {
         struct level *level = &check->levels[open - 1];
         if (open == root->depth) {
@@ -450,26 +444,27 @@ static int check_meta(const struct check *check, uint64_t number, const uint8_t 
     return 0;
 }
 
-/* Reads the meta pages and leaves the newer one, which LMDB will take, in `page`. */
+/* Reads the meta pages and leaves the newer one, which LMDB will use, in `page`. */
 static int read_meta(struct check *check, uint8_t *page, uint8_t *other)
 {
-    int r = read_at(check, 0, page, check->page_size);
-    if (r == 0) {
-        r = read_at(check, check->page_size, other, check->page_size);
+    uint8_t *pages[] = {page, other};
+    for (uint64_t number = 0; number < 2; number++) {
+        int r = read_at(check, number * check->page_size, pages[number], check->page_size);
+        if (r < 0) {
+            return r;
+        }
+        r = check_meta(check, number, pages[number]);
+        if (r < 0) {
+            return r;
+        }
     }
-    if (r == 0) {
-        r = check_meta(check, 0, page);
-    }
-    if (r == 0) {
-        r = check_meta(check, 1, other);
-    }
-    if (r == 0 && bytes_get_u64(other + META_TXN_AT) > bytes_get_u64(page + META_TXN_AT)) {
+    if (bytes_get_u64(other + META_TXN_AT) > bytes_get_u64(page + META_TXN_AT)) {
         memcpy(page, other, check->page_size);
     }
-    return r;
+    return 0;
 }
 
-/* Brings the file into the page cache in its order, and meets unreadable sectors. */
+/* Reads the file in order, which fills the page cache and finds unreadable sectors. */
 static int read_through(struct check *check, uint64_t size)
 {
     for (uint64_t at = 0; at < size; at += READ_AHEAD) {
@@ -486,7 +481,7 @@ static int check_file(struct check *check, struct pages_summary *ret_summary)
 {
     struct stat status;
     if (fstat(check->fd, &status) < 0) {
-        (void)error_set(check->error, ERROR_IO, "its size cannot be had");
+        (void)error_set(check->error, ERROR_IO, "its size cannot be read");
         return -EIO;
     }
     uint64_t size = (uint64_t)status.st_size;
@@ -514,18 +509,21 @@ static int check_file(struct check *check, struct pages_summary *ret_summary)
         return -ENOMEM;
     }
     r = read_through(check, size);
-    if (r == 0) {
-        r = walk(check, &main_root);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        check->free_tree = true;
-        r = walk(check, &free_root);
+    r = walk(check, &main_root);
+    if (r != 0) {
+        return r;
     }
-    if (r == 0) {
-        ret_summary->needed_bytes = check->page_count * check->page_size;
-        ret_summary->used_pages = check->used_pages;
+    check->free_tree = true;
+    r = walk(check, &free_root);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    ret_summary->needed_bytes = check->page_count * check->page_size;
+    ret_summary->used_pages = check->used_pages;
+    return 0;
 }
 
 int pages_check(int fd, size_t page_size, pages_visit_fn visit, void *context,
