@@ -20,7 +20,7 @@ struct counter {
     bool over; /* guarded by job->lock */
 };
 
-void counter_tell(struct job *job, uint64_t selected, const struct left_out *left_out)
+void counter_publish(struct job *job, uint64_t selected, const struct left_out *left_out)
 {
     (void)pthread_mutex_lock(&job->lock);
     /* What was counted once stays: what is not there any more is gone, but was selected. */
@@ -30,7 +30,7 @@ void counter_tell(struct job *job, uint64_t selected, const struct left_out *lef
     job->selected = keeps ? job->selected : selected;
     job->left_out = *left_out;
     (void)pthread_mutex_unlock(&job->lock);
-    job_tell(job);
+    job_notify(job);
 }
 
 static void *counter_thread(void *context)
@@ -43,7 +43,7 @@ static void *counter_thread(void *context)
                                 &selected, &left_out, NULL);
     bool same = !counter->store || store_generation(counter->store) == counter->generation;
     if (r == 0 && same && !atomic_load(&counter->stop)) {
-        counter_tell(job, selected, &left_out);
+        counter_publish(job, selected, &left_out);
     }
     HOLD(&job->lock);
     counter->over = true;
@@ -74,7 +74,7 @@ struct counter *counter_new(struct job *job, const char *keys_path)
 void counter_wait(struct counter *counter)
 {
     HOLD(&counter->job->lock);
-    while (!counter->over && counter->job->wish == WISH_NONE) {
+    while (!counter->over && counter->job->stop_request == STOP_NONE) {
         (void)pthread_cond_wait(&counter->job->wake, &counter->job->lock);
     }
 }

@@ -21,6 +21,6 @@ void counter_wait(struct counter *counter);
 void counter_free(struct counter *counter); /* stops it; NULL is fine */
 
 /* What the count says, told to the job's readers. */
-void counter_tell(struct job *job, uint64_t selected, const struct left_out *left_out);
+void counter_publish(struct job *job, uint64_t selected, const struct left_out *left_out);
 
 #endif

@@ -24,7 +24,7 @@ static void job_free(struct job *job)
     job_spec_done(&job->spec);
     roots_done(&job->roots);
     free(job->directory);
-    (void)pthread_cond_destroy(&job->told);
+    (void)pthread_cond_destroy(&job->reader_wake);
     (void)pthread_cond_destroy(&job->wake);
     (void)pthread_mutex_destroy(&job->lock);
     (void)pthread_mutex_destroy(&job->opening);
@@ -48,7 +48,7 @@ int job_new(struct jobs *jobs, struct job_spec *spec, struct job **ret_job)
     (void)pthread_mutex_init(&job->opening, NULL);
     (void)pthread_mutex_init(&job->lock, NULL);
     (void)pthread_cond_init(&job->wake, NULL);
-    (void)pthread_cond_init(&job->told, NULL);
+    (void)pthread_cond_init(&job->reader_wake, NULL);
     if (asprintf(&job->directory, "%s/%s", jobs->directory, job->spec.id) < 0) {
         job->directory = NULL;
         job_free(job);
@@ -79,30 +79,30 @@ char *job_path(const struct job *job, const char *name)
     return asprintf(&path, "%s/%s", job->directory, name) < 0 ? NULL : path;
 }
 
-enum job_wish job_wish(struct job *job)
+enum job_stop_request job_stop_request(struct job *job)
 {
     HOLD(&job->lock);
-    return job->wish;
+    return job->stop_request;
 }
 
-void job_set_wish(struct job *job, enum job_wish wish)
+void job_set_stop_request(struct job *job, enum job_stop_request request)
 {
     HOLD(&job->lock);
-    if (job->wish != WISH_STOP) {
-        job->wish = wish;
-        atomic_store(&job->halting, wish != WISH_NONE);
+    if (job->stop_request != STOP_SHUTDOWN) {
+        job->stop_request = request;
+        atomic_store(&job->halting, request != STOP_NONE);
     }
-    if (job->watch && wish != WISH_NONE) {
+    if (job->watch && request != STOP_NONE) {
         store_watch_cancel(job->watch); /* under the lock, so that it is still there; never waits */
     }
     (void)pthread_cond_broadcast(&job->wake);
 }
 
-void job_tell(struct job *job)
+void job_notify(struct job *job)
 {
     HOLD(&job->lock);
     job->news++;
-    (void)pthread_cond_broadcast(&job->told);
+    (void)pthread_cond_broadcast(&job->reader_wake);
     for (struct jobs_reader *reader = job->readers; reader; reader = reader->next) {
         if (reader->woken) {
             reader->calls++; /* holds it in the list */
@@ -110,7 +110,7 @@ void job_tell(struct job *job)
             reader->woken(reader->context);
             (void)pthread_mutex_lock(&job->lock);
             reader->calls--;
-            (void)pthread_cond_broadcast(&job->told);
+            (void)pthread_cond_broadcast(&job->reader_wake);
         }
     }
 }
@@ -152,7 +152,7 @@ void job_set_state(struct job *job, enum job_state state, const struct error *re
         job->finished_s = 0;
     }
     (void)pthread_mutex_unlock(&job->lock);
-    job_tell(job);
+    job_notify(job);
 }
 
 enum job_state job_state_now(struct job *job, bool *ret_by_itself)

@@ -37,7 +37,11 @@ enum job_stage {
 };
 
 /* What is asked of a job's thread. */
-enum job_wish { WISH_NONE, WISH_HALT /* pause, cancel, removal */, WISH_STOP /* jobs_stop */ };
+enum job_stop_request {
+    STOP_NONE,
+    STOP_HALT /* pause, cancel, removal */,
+    STOP_SHUTDOWN /* jobs_stop */
+};
 
 struct job {
     struct jobs *jobs;      /* borrowed; outlives it */
@@ -74,8 +78,9 @@ struct job {
 
     pthread_mutex_t lock; /* guards all below, and the window of the runner */
     pthread_cond_t wake;  /* the job's thread: a wish, or objects that came back */
-    pthread_cond_t told;  /* readers: lines were synced, the state changed, a callback ended */
-    enum job_wish wish;
+    pthread_cond_t
+        reader_wake; /* readers: lines were synced, the state changed, a callback ended */
+    enum job_stop_request stop_request;
     enum job_state state;
     struct error reason;
     bool got_on; /* a line was synced since it was given its place */
@@ -116,8 +121,8 @@ static inline void cleanup_job_function(struct job **job)
 }
 #define cleanup_job __attribute__((cleanup(cleanup_job_function)))
 
-enum job_wish job_wish(struct job *job);
-void job_set_wish(struct job *job, enum job_wish wish); /* wakes its thread */
+enum job_stop_request job_stop_request(struct job *job);
+void job_set_stop_request(struct job *job, enum job_stop_request request); /* wakes its thread */
 
 /* One line of the log for the end of a job. */
 void job_log_end(struct job *job);
@@ -130,7 +135,7 @@ void job_goes_on(struct job *job);
 bool job_got_on(struct job *job);
 void job_set_got_on(struct job *job, bool got_on);
 /* There is news: wakes the readers and calls them back. Without locks. */
-void job_tell(struct job *job);
+void job_notify(struct job *job);
 
 /* Writes job.json with this state and what is known of the job. */
 must_check int job_save(struct job *job, enum job_state state, const struct error *reason,

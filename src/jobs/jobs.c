@@ -247,7 +247,7 @@ static bool mark_stopped(struct job *job)
 
 /* To every job: come to your end; to its readers: so do you. The table is locked, but not while one
  * is told; jobs may leave it meanwhile, none comes. */
-static void tell_all_to_stop(struct jobs *jobs)
+static void stop_all(struct jobs *jobs)
 {
     for (size_t i = 0; i < jobs->count; i++) {
         if (!mark_stopped(jobs->all[i])) {
@@ -256,8 +256,8 @@ static void tell_all_to_stop(struct jobs *jobs)
         size_t count = jobs->count;
         struct job *job = job_ref(jobs->all[i]);
         (void)pthread_mutex_unlock(&jobs->lock);
-        job_set_wish(job, WISH_STOP);
-        job_tell(job);
+        job_set_stop_request(job, STOP_SHUTDOWN);
+        job_notify(job);
         job_unref(job);
         (void)pthread_mutex_lock(&jobs->lock);
         i = jobs->count == count ? i : SIZE_MAX; /* from the start again */
@@ -272,7 +272,7 @@ void jobs_stop(struct jobs *jobs)
     bool first = !jobs->stopping;
     jobs->stopping = true;
     if (first) {
-        tell_all_to_stop(jobs);
+        stop_all(jobs);
     }
     (void)pthread_cond_broadcast(&jobs->changed);
     bool join = jobs->keeper_runs;

@@ -87,7 +87,8 @@ static struct job *last_in_place(struct jobs *jobs, uint32_t priority)
         if (job->stage != STAGE_PLACED || job->spec.priority >= priority) {
             continue;
         }
-        if (job_wish(job) == WISH_NONE && (!last || job->spec.priority <= last->spec.priority)) {
+        if (job_stop_request(job) == STOP_NONE &&
+            (!last || job->spec.priority <= last->spec.priority)) {
             last = job;
         }
     }
@@ -108,7 +109,7 @@ static struct job *had_its_turn(struct jobs *jobs, uint32_t priority, int64_t *r
         if (job->stage != STAGE_PLACED || job->spec.priority != priority || job->spec.standing) {
             continue;
         }
-        if (job_wish(job) == WISH_NONE && job_got_on(job) &&
+        if (job_stop_request(job) == STOP_NONE && job_got_on(job) &&
             (!had || job->placed_ns < had->placed_ns)) {
             had = job;
         }
@@ -130,7 +131,7 @@ static void make_place(struct jobs *jobs, int64_t *ret_next_ns)
     }
     if (last) {
         last->yields = true; /* whoever halts it takes that back */
-        job_set_wish(last, WISH_HALT);
+        job_set_stop_request(last, STOP_HALT);
     }
 }
 
@@ -150,7 +151,7 @@ static void queue_again(struct job *job)
     job->again = false;
     if (job->yields) {
         job->yields = false;
-        job_set_wish(job, WISH_NONE);
+        job_set_stop_request(job, STOP_NONE);
     }
     HOLD(&job->lock);
     if (job_state_is_end(job->state) || (job->retry_ns > 0 && !resumed)) {
@@ -404,7 +405,7 @@ void keeper_halt(struct jobs *jobs, struct job *job)
         job->stage = STAGE_IDLE;
     }
     if (job->stage != STAGE_IDLE) {
-        job_set_wish(job, WISH_HALT);
+        job_set_stop_request(job, STOP_HALT);
         (void)pthread_cond_broadcast(&jobs->changed);
         while (job->stage != STAGE_IDLE) {
             (void)pthread_cond_wait(&jobs->changed, &jobs->lock);
@@ -412,7 +413,7 @@ void keeper_halt(struct jobs *jobs, struct job *job)
     }
     job->retry_ns = 0;
     job->lacking = false;
-    job_set_wish(job, WISH_NONE);
+    job_set_stop_request(job, STOP_NONE);
 }
 
 void keeper_queue(struct jobs *jobs, struct job *job)
@@ -467,5 +468,5 @@ void keeper_resume(struct jobs *jobs, struct job *job, enum job_state seen)
         job->again = true; /* one try too many, where it was just trying again by itself */
     }
     (void)pthread_mutex_unlock(&jobs->lock);
-    job_tell(job);
+    job_notify(job);
 }

@@ -91,14 +91,14 @@ static const char *table_key(struct pass *pass, const char *key, uint64_t *ret_s
 
 /* ---- the table, opened and brought up to the log ---- */
 
-static void told_lines(struct pass *pass)
+static void publish_lines(struct pass *pass)
 {
     struct job *job = pass->job;
     HOLD(&job->lock);
     job->table_lines = pass->note.lines;
 }
 
-static void told_anew(struct pass *pass)
+static void publish_anew(struct pass *pass)
 {
     struct job *job = pass->job;
     HOLD(&job->lock);
@@ -137,7 +137,7 @@ static int commit(struct pass *pass, const struct pass_note *note, struct error 
     int r = known_batch_commit(pass->batch, note, sizeof *note, &fault);
     if (r == 0) {
         pass->note = *note;
-        told_lines(pass);
+        publish_lines(pass);
         return 0;
     }
     pass->damaged = pass->damaged || fault.code == ERROR_MALFORMED;
@@ -152,7 +152,7 @@ static int commit(struct pass *pass, const struct pass_note *note, struct error 
 static int begin_anew(struct pass *pass, const struct job_log_totals *totals, struct error *error)
 {
     set_aside(pass);
-    told_anew(pass);
+    publish_anew(pass);
     int r = open_table(pass, error);
     struct pass_note note = {NOTE_FORMAT, totals->lines, totals->pass};
     return r == 0 ? commit(pass, &note, error) : r;
@@ -176,7 +176,7 @@ static int read_note(struct pass *pass, const struct job_log_totals *totals, str
                          "the table of known objects lacks lines that the log has given up");
     }
     pass->note = note;
-    told_lines(pass);
+    publish_lines(pass);
     return 0;
 }
 
@@ -288,7 +288,7 @@ static int find_place(struct pass *pass, struct error *error)
     return 0;
 }
 
-void pass_tell_count(struct pass *pass)
+void pass_publish_count(struct pass *pass)
 {
     struct job_log_totals totals;
     job_log_totals(pass->log, &totals);
@@ -321,7 +321,7 @@ static int count_known(struct pass *pass, struct error *error)
         return r;
     }
     pass->count = (struct known_count){.known = known, .failing = failing};
-    pass_tell_count(pass);
+    pass_publish_count(pass);
     return 0;
 }
 

@@ -50,7 +50,7 @@ must_check int pass_logged(struct pass *pass, const struct slot *slot,
                            const struct job_record_facts *facts);
 
 /* All lines were synced: what the table knows with them is told. */
-void pass_tell_count(struct pass *pass);
+void pass_publish_count(struct pass *pass);
 /* The log was synced: commits where enough has gathered, or at once. */
 must_check int pass_commit(struct pass *pass, bool now, struct error *error);
 /* The pass is complete, and all its lines are synced. */

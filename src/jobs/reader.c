@@ -24,7 +24,7 @@ static void unlink_reader(struct job *job, struct jobs_reader *reader)
 {
     HOLD(&job->lock);
     while (reader->calls > 0) {
-        (void)pthread_cond_wait(&job->told, &job->lock);
+        (void)pthread_cond_wait(&job->reader_wake, &job->lock);
     }
     struct jobs_reader **link = &job->readers;
     while (*link != reader) {
@@ -151,7 +151,7 @@ void jobs_reader_wait(struct jobs_reader *reader, int64_t timeout_ms)
     int64_t until_ns = clock_now_ns() + timeout_ms * NS_PER_MS;
     HOLD(&job->lock);
     while (reader->news_seen == job->news && !job->stopped && !job->removed) {
-        if (clock_wait(&job->told, &job->lock, until_ns) == -ETIMEDOUT) {
+        if (clock_wait(&job->reader_wake, &job->lock, until_ns) == -ETIMEDOUT) {
             return;
         }
     }

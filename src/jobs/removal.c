@@ -53,7 +53,7 @@ int job_delete(struct jobs *jobs, struct job *job, const char *why, struct error
     }
     if (jobs_drop(jobs, job)) {
         mark_removed(job);
-        job_tell(job);
+        job_notify(job);
     }
     tree_remove(path);
     log_event(LOG_LEVEL_INFO, "job_removed", "job=%s why=%s", job->spec.id, why);

@@ -358,7 +358,7 @@ int roots_accept(struct roots *roots, const struct jobs_host *host, struct error
     return 0;
 }
 
-bool roots_want_identity(const struct roots *roots, const struct store *store)
+bool roots_need_identity(const struct roots *roots, const struct store *store)
 {
     for (size_t i = 0; i < roots->count; i++) {
         if (roots->list[i].store == store) {

@@ -68,6 +68,6 @@ must_check int roots_hold(struct roots *roots, bool look, struct error *error);
 must_check int roots_accept(struct roots *roots, const struct jobs_host *host, struct error *error);
 
 /* True where lines of this store's objects are to carry their identities. */
-bool roots_want_identity(const struct roots *roots, const struct store *store);
+bool roots_need_identity(const struct roots *roots, const struct store *store);
 
 #endif

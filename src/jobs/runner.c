@@ -48,7 +48,7 @@ struct runner {
     struct slot *prepared; /* the window's last, not given to the host yet; NULL: none */
     int64_t ask_again_ns;  /* the host is busy until then */
     bool exhausted;        /* the selection is at its end */
-    bool wished;           /* the job is to come to its end */
+    bool stopped;          /* the job is to come to its end */
     bool cancelled;        /* the host was told to give back what waits */
     bool disk_refuses;     /* the last sync failed: not tried again before the end */
     bool cut;              /* a line is missing: none behind it is appended */
@@ -60,7 +60,7 @@ struct runner {
 
 static bool is_filling(const struct runner *runner)
 {
-    return !runner->wished && !runner->exhausted && runner->end == RUN_COMPLETE;
+    return !runner->stopped && !runner->exhausted && runner->end == RUN_COMPLETE;
 }
 
 /* The run cannot go on: the first reason counts. */
@@ -93,10 +93,10 @@ static bool sync_log(struct runner *runner)
     runner->disk_refuses = r < 0;
     if (r == 0) {
         if (runner->pass) {
-            pass_tell_count(runner->pass);
+            pass_publish_count(runner->pass);
         }
         job_goes_on(runner->job);
-        job_tell(runner->job);
+        job_notify(runner->job);
         r = runner->pass ? pass_commit(runner->pass, false, &error) : 0;
     }
     if (r < 0) {
@@ -171,7 +171,7 @@ static void append_line(struct runner *runner, struct slot *slot)
     if (runner->pass) {
         pass_facts(runner->pass, slot, &facts);
     } else if (object->code == ERROR_NONE &&
-               roots_want_identity(&runner->job->roots, object->store)) {
+               roots_need_identity(&runner->job->roots, object->store)) {
         facts.has_identity = true;
         facts.identity = object->identity;
     }
@@ -245,7 +245,7 @@ static void count_selection(struct runner *runner)
     (void)pthread_mutex_unlock(&job->lock);
     if (runner->whole && job_selection_is_last_page(runner->selection, &left)) {
         struct left_out left_out = job_selection_left_out(runner->selection);
-        counter_tell(job, left + runner->listed, &left_out);
+        counter_publish(job, left + runner->listed, &left_out);
     } else if (!known) {
         runner->counter = counter_new(job, runner->keys_path);
     }
@@ -369,10 +369,10 @@ static void look_around(struct runner *runner, struct window_look *ret_look)
 {
     (void)pthread_mutex_lock(&runner->job->lock);
     window_look(&runner->window, ret_look);
-    bool wished = runner->job->wish != WISH_NONE;
+    bool stopped = runner->job->stop_request != STOP_NONE;
     (void)pthread_mutex_unlock(&runner->job->lock);
-    runner->wished = runner->wished || wished;
-    if ((runner->wished || runner->end == RUN_FAILED) && !runner->cancelled) {
+    runner->stopped = runner->stopped || stopped;
+    if ((runner->stopped || runner->end == RUN_FAILED) && !runner->cancelled) {
         runner->cancelled = true;
         runner->host->run_cancel(runner->run);
     }
@@ -393,7 +393,8 @@ static void wait_for_news(struct runner *runner, const struct window_look *look)
     }
     HOLD(&job->lock);
     runner->window.waiting = true;
-    while (runner->window.returns == look->returns && (runner->wished || job->wish == WISH_NONE)) {
+    while (runner->window.returns == look->returns &&
+           (runner->stopped || job->stop_request == STOP_NONE)) {
         if (clock_wait(&job->wake, &job->lock, until_ns) == -ETIMEDOUT) {
             break;
         }
@@ -493,7 +494,7 @@ static int begin(struct runner *runner, struct error *error)
         if (r < 0) {
             return r;
         }
-        job_tell(job);
+        job_notify(job);
     }
     bool is_new = false;
     r = roots_check(&job->roots, job->spec.store, runner->host, runner->log, &is_new, error);
@@ -535,11 +536,11 @@ static void settle_count(struct runner *runner)
     bool known = runner->whole || job->selected_known;
     (void)pthread_mutex_unlock(&job->lock);
     if (!runner->pass) {
-        counter_tell(job, totals.lines, &left_out);
+        counter_publish(job, totals.lines, &left_out);
         HOLD(&job->lock);
         job->gone = job->selected - totals.lines;
     } else if (known) {
-        counter_tell(job, selected, &left_out);
+        counter_publish(job, selected, &left_out);
     }
 }
 
@@ -572,9 +573,9 @@ static void end(struct runner *runner)
     } else if (synced && runner->pass && pass_commit(runner->pass, true, &error) < 0) {
         stop_for(runner, RUN_PAUSED, &error); /* the next run reads it back from the log */
     }
-    if (runner->wished && (runner->end != RUN_COMPLETE || !runner->exhausted) &&
+    if (runner->stopped && (runner->end != RUN_COMPLETE || !runner->exhausted) &&
         runner->end != RUN_FAILED) {
-        runner->end = RUN_WISHED;
+        runner->end = RUN_STOPPED;
     }
     if (runner->end != RUN_COMPLETE) {
         runner->save_ns = 0;
@@ -611,7 +612,7 @@ enum run_end runner_run(struct job *job, struct error *ret_reason)
     int r = begin(runner, ret_reason);
     if (r < 0) {
         runner_free(runner);
-        return job_wish(job) == WISH_NONE ? RUN_PAUSED : RUN_WISHED;
+        return job_stop_request(job) == STOP_NONE ? RUN_PAUSED : RUN_STOPPED;
     }
     work(runner);
     end(runner);

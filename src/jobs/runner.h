@@ -12,7 +12,7 @@ struct job;
 
 enum run_end {
     RUN_COMPLETE, /* everything has its line, synced */
-    RUN_WISHED,   /* somebody asked for it; all that came back is synced, where the disk takes it */
+    RUN_STOPPED,  /* somebody asked for it; all that came back is synced, where the disk takes it */
     RUN_PAUSED,   /* it cannot go on for now: *ret_reason */
     RUN_FAILED    /* for good: *ret_reason */
 };

@@ -21,14 +21,14 @@ static void rest_state(struct job *job, bool between_passes)
     (void)pthread_mutex_lock(&job->lock);
     job->between_passes = between_passes;
     (void)pthread_mutex_unlock(&job->lock);
-    job_tell(job);
+    job_notify(job);
 }
 
 /* Waits so long. False: there is a wish. */
 static bool sleep_until(struct job *job, int64_t until_ns)
 {
     HOLD(&job->lock);
-    while (job->wish == WISH_NONE) {
+    while (job->stop_request == STOP_NONE) {
         if (clock_wait(&job->wake, &job->lock, until_ns) == -ETIMEDOUT) {
             return true;
         }
@@ -59,7 +59,7 @@ static struct store_watch *watch_of(struct job *job, const struct exclusion *exc
 static bool lend_watch(struct job *job, struct store_watch *watch)
 {
     HOLD(&job->lock);
-    job->watch = job->wish == WISH_NONE ? watch : NULL;
+    job->watch = job->stop_request == STOP_NONE ? watch : NULL;
     return job->watch != NULL;
 }
 
@@ -84,7 +84,7 @@ static bool wait_for_change(struct job *job, struct store_watch *watch)
     int r = store_watch_wait(watch, wait_ms);
     take_watch_back(job);
     if (r == 0) {
-        return job_wish(job) == WISH_NONE;
+        return job_stop_request(job) == STOP_NONE;
     }
     int64_t settled_ns = clock_now_ns() + DEBOUNCE_MS * NS_PER_MS;
     return sleep_until(job, r > 0 && settled_ns < until_ns ? settled_ns : until_ns);
@@ -106,10 +106,10 @@ static bool await_place(struct job *job)
     HOLD(&jobs->lock);
     job->stage = STAGE_QUEUED;
     (void)pthread_cond_broadcast(&jobs->changed);
-    while (job->stage == STAGE_QUEUED && job_wish(job) == WISH_NONE) {
+    while (job->stage == STAGE_QUEUED && job_stop_request(job) == STOP_NONE) {
         (void)pthread_cond_wait(&jobs->changed, &jobs->lock);
     }
-    return job_wish(job) == WISH_NONE;
+    return job_stop_request(job) == STOP_NONE;
 }
 
 /* Between two passes. False: there is a wish. */
@@ -149,7 +149,7 @@ static enum run_end settle(struct job *job, enum run_end end, struct error *reas
     }
     if (end == RUN_PAUSED) {
         pause_by_itself(job, reason);
-    } else if (end != RUN_WISHED) {
+    } else if (end != RUN_STOPPED) {
         job_set_state(job, state, why);
         job_log_end(job);
     }
@@ -182,7 +182,7 @@ void *job_thread(void *context)
     while (end == RUN_COMPLETE && job->spec.standing) {
         job_goes_on(job);
         if (!rest(job, watch)) {
-            end = RUN_WISHED;
+            end = RUN_STOPPED;
             break;
         }
         end = runner_run(job, &reason);

@@ -38,7 +38,7 @@ struct feed {
     bool filled;       /* the first pass is over, and all its lines were taken */
     bool filled_committed;
     bool lost;        /* found on the way: becomes BUILD_LOST */
-    bool wants_check; /* something was read since the job was looked at */
+    bool needs_check; /* something was read since the job was looked at */
     int64_t batch_ns; /* when the batch's first line came; 0: it is empty */
     int64_t retry_ns; /* nothing is tried before */
 };

@@ -134,7 +134,7 @@ static bool work(struct entry *entry)
     return busy;
 }
 
-static void tell_opened(struct entry *entry)
+static void publish_opened(struct entry *entry)
 {
     HOLD(&entry->retrieval->lock);
     entry->opened = true;
@@ -148,7 +148,7 @@ static void *entry_thread(void *context)
     struct build *next = NULL;
     look(entry, &current, &next);
     open_build(entry, current, true);
-    tell_opened(entry);
+    publish_opened(entry);
     while (!entry_is_ending(entry)) {
         if (work(entry)) {
             continue;
@@ -169,7 +169,7 @@ static void *entry_thread(void *context)
 int entry_start(struct entry *entry, struct error *error)
 {
     if (entry->broken.code != ERROR_NONE) {
-        tell_opened(entry);
+        publish_opened(entry);
         return 0;
     }
     HOLD(&entry->joining);

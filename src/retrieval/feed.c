@@ -221,7 +221,7 @@ static int read_lines(struct build *build, enum jobs_read *ret_read, struct erro
     if (r < 0) {
         return r;
     }
-    feed->wants_check = feed->wants_check || *ret_read == JOBS_READ_MORE;
+    feed->needs_check = feed->needs_check || *ret_read == JOBS_READ_MORE;
     return batch_is_due(feed) ? commit(build, error) : 0;
 }
 
@@ -292,14 +292,14 @@ static int look_at_pass(struct build *build, struct error *error)
 {
     struct feed *feed = &build->feed;
     struct job_info info;
-    if (feed->filled && !feed->wants_check) {
+    if (feed->filled && !feed->needs_check) {
         return 0;
     }
     int r = look_at_job(build, &info, error);
     if (r < 0) {
         return r;
     }
-    feed->wants_check = false;
+    feed->needs_check = false;
     bool over = (info.between_passes || info.pass > 1) && info.results == feed->cursor;
     job_info_done(&info);
     if (over && !feed->filled) {

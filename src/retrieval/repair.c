@@ -47,16 +47,16 @@ static int put_again(struct build *build, const char *key, struct error *error)
     if (!name) {
         return error_memory(error, NULL);
     }
-    struct retrieval_wanted wanted = {
+    struct retrieval_embed_request request = {
         .spec = &build->spec, .object = name, .is_given_up = is_given_up, .owner = build->entry};
-    int r = host->embed(host->context, &wanted, &vector, &dimension, error);
+    int r = host->embed(host->context, &request, &vector, &dimension, error);
     if (r == 0 && dimension != index_shape(build->index).dimension) {
         r = error_set(error, ERROR_UNFIT, "the embedding has %u values", dimension);
     }
     return r == 0 ? feed_put(build, key, vector, error) : r;
 }
 
-static void tell(const struct build *build, const char *key, const struct error *error)
+static void log_outcome(const struct build *build, const char *key, const struct error *error)
 {
     char text[2 * ERROR_MESSAGE_SIZE];
     char reason[2 * ERROR_MESSAGE_SIZE];
@@ -95,7 +95,7 @@ bool repair_step(struct build *build)
         repair->retry_ns = clock_now_ns() + ((int64_t)RETRY_MS << repair->tries) * NS_PER_MS;
         return true;
     }
-    tell(build, key, &error);
+    log_outcome(build, key, &error);
     drop_first(build);
     return true;
 }

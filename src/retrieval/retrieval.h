@@ -78,7 +78,7 @@ struct retrieval_info {
 };
 void retrieval_info_done(struct retrieval_info *info);
 
-struct retrieval_wanted {
+struct retrieval_embed_request {
     const struct retrieval_spec *spec;
     const char *object;
     /* Any thread: nobody waits for the vector any more, since the index ends. */
@@ -92,7 +92,7 @@ struct retrieval_host {
      * cache knows; the caller frees *ret_vector. Blocks the index's thread, which feeds nothing
      * meanwhile, and which retrieval_stop and retrieval_remove wait for: it goes before jobs, and
      * comes back with ERROR_CANCELLED soon after it is given up. NULL: rows are not repaired. */
-    int (*embed)(void *context, const struct retrieval_wanted *wanted, float **ret_vector,
+    int (*embed)(void *context, const struct retrieval_embed_request *request, float **ret_vector,
                  uint32_t *ret_dimension, struct error *error);
 };
 

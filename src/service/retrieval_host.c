@@ -54,10 +54,10 @@ static void item_done(struct infer_request *request, struct infer_item *item)
 
 /* Its row is missing from every answer, and there is one at a time: it goes before jobs, as what
  * somebody waits for does. */
-static int waiter_new(struct service *service, const struct retrieval_wanted *wanted,
+static int waiter_new(struct service *service, const struct retrieval_embed_request *asked,
                       struct waiter **ret_waiter, struct error *error)
 {
-    const struct retrieval_spec *spec = wanted->spec;
+    const struct retrieval_spec *spec = asked->spec;
     struct waiter *waiter = calloc(1, sizeof *waiter);
     if (!waiter) {
         return error_memory(error, NULL);
@@ -76,7 +76,7 @@ static int waiter_new(struct service *service, const struct retrieval_wanted *wa
     request->owner = waiter;
     item->kind = ITEM_STORED;
     item->request = request;
-    waiter->object = strdup(wanted->object);
+    waiter->object = strdup(asked->object);
     waiter->model =
         models_get_pinned(service->models, spec->model, spec->version, spec->digest, error);
     request->model = waiter->model;
@@ -107,7 +107,7 @@ static bool await_outcome(struct waiter *waiter)
 }
 
 static int run(struct service *service, struct waiter *waiter,
-               const struct retrieval_wanted *wanted, struct error *error)
+               const struct retrieval_embed_request *asked, struct error *error)
 {
     (void)atomic_fetch_add(&waiter->references, 1);
     int r = dispatch_submit(service->dispatch, &waiter->request, &waiter->item, 1, error);
@@ -116,7 +116,7 @@ static int run(struct service *service, struct waiter *waiter,
         return r;
     }
     while (!await_outcome(waiter)) {
-        if (wanted->is_given_up(wanted->owner)) {
+        if (asked->is_given_up(asked->owner)) {
             dispatch_cancel(service->dispatch, &waiter->request);
             return error_set(error, ERROR_CANCELLED, "the index ends");
         }
@@ -144,16 +144,16 @@ static int take_vector(const struct waiter *waiter, float **ret_vector, uint32_t
     return 0;
 }
 
-static int embed(void *context, const struct retrieval_wanted *wanted, float **ret_vector,
+static int embed(void *context, const struct retrieval_embed_request *asked, float **ret_vector,
                  uint32_t *ret_dimension, struct error *error)
 {
     struct service *service = context;
     struct waiter *waiter = NULL;
-    int r = waiter_new(service, wanted, &waiter, error);
+    int r = waiter_new(service, asked, &waiter, error);
     if (r < 0 || !waiter) {
         return r;
     }
-    r = run(service, waiter, wanted, error);
+    r = run(service, waiter, asked, error);
     if (r == 0) {
         r = take_vector(waiter, ret_vector, ret_dimension, error);
     }

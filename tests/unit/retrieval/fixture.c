@@ -130,16 +130,16 @@ uint32_t fixture_vector(const char *model, const char *key, size_t size, float *
     return dimension;
 }
 
-static int host_embed(void *context, const struct retrieval_wanted *wanted, float **ret_vector,
-                      uint32_t *ret_dimension, struct error *error)
+static int host_embed(void *context, const struct retrieval_embed_request *asked,
+                      float **ret_vector, uint32_t *ret_dimension, struct error *error)
 {
     struct fixture *fixture = context;
-    const char *object = wanted->object;
+    const char *object = asked->object;
     struct object_state state;
     unsigned fail = atomic_load(&fixture->embed_fail);
     atomic_fetch_add(&fixture->embedded, 1);
     while (atomic_load(&fixture->embed_waits)) {
-        if (wanted->is_given_up(wanted->owner)) {
+        if (asked->is_given_up(asked->owner)) {
             return error_set(error, ERROR_CANCELLED, "given up");
         }
         fixture_sleep_ms(STEP_MS);
@@ -158,7 +158,7 @@ static int host_embed(void *context, const struct retrieval_wanted *wanted, floa
     float *vector = malloc(VECTOR_ROOM * sizeof *vector);
     assert_non_null(vector);
     *ret_dimension =
-        fixture_vector(wanted->spec->model, object + 2, (size_t)state.size_bytes, vector);
+        fixture_vector(asked->spec->model, object + 2, (size_t)state.size_bytes, vector);
     *ret_vector = vector;
     return 0;
 }
