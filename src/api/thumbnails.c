@@ -8,6 +8,7 @@
 
 #include "api/route.h"
 #include "base/clock.h"
+#include "data/format_facts.h"
 
 enum { DEFAULT_EDGE = 160 };
 
@@ -83,7 +84,7 @@ static void thumbnail_done(struct infer_request *request, struct infer_item *ite
     } else {
         cleanup_buffer struct buffer body = BUFFER_INIT;
         buffer_append(&body, item->outputs[0].data, item->outputs[0].size_bytes);
-        call_respond(call, 200, "image/jpeg", &body, headers);
+        call_respond(call, 200, format_facts_find("JPEG")->content_type, &body, headers);
     }
     call_unref(call);
 }

@@ -17,9 +17,8 @@
 #include "media/decoder.h"
 
 struct codec {
-    const char *format;
-    bool (*recognises)(const uint8_t *bytes, size_t size);
-    size_t state_size; /* zeroed memory, made once and kept between images */
+    const char *format; /* its name in data/format_facts.h, which also recognises it */
+    size_t state_size;  /* zeroed memory, made once and kept between images */
 
     /* Reads the header. `bytes` stay valid until close. Sets width, height and orientation. */
     int (*open)(void *state, const uint8_t *bytes, size_t size, struct image_info *info,
@@ -38,16 +37,21 @@ struct codec {
     void (*trim)(void *state);
 };
 
-extern const struct codec codec_jpeg;
-extern const struct codec codec_png;
-extern const struct codec codec_webp;
+extern const struct codec codec_jpeg; /* jpeg/ */
+extern const struct codec codec_png;  /* png/ */
+extern const struct codec codec_webp; /* webp/ */
 
-/* ERROR_TOO_LARGE or ERROR_UNDECODABLE (an empty image) by base/limits.h. */
-must_check int codec_check_size(const char *format, uint64_t width, uint64_t height,
+enum {
+    CODEC_COUNT_MAX = 16,
+    CODEC_KEEP_BYTES = 1 << 22, /* of scratch memory, from one image to the next */
+};
+
+/* The table of codecs (codecs.c), in the order of data/format_facts.h; NULL behind the last. */
+const struct codec *codec_at(size_t index);
+
+/* ERROR_TOO_LARGE by the format's limits, or ERROR_UNDECODABLE (an empty image). */
+must_check int codec_check_size(const struct format_facts *format, uint64_t width, uint64_t height,
                                 struct error *error);
-
-/* Makes *buffer at least `size` bytes; its content is lost when it grows. -ENOMEM. */
-must_check int codec_scratch(uint8_t **buffer, size_t *capacity, size_t size, struct error *error);
 
 /* A value of that alpha on white: 255 - (255 - value) * alpha / 255, rounded. */
 static inline uint8_t codec_on_white(uint8_t value, uint8_t alpha)
@@ -55,8 +59,5 @@ static inline uint8_t codec_on_white(uint8_t value, uint8_t alpha)
     unsigned product = (255u - value) * alpha + 128u;
     return (uint8_t)(255u - ((product + (product >> 8)) >> 8));
 }
-
-/* Between images: lets go of a buffer that only an unusually large image needs. */
-void codec_scratch_keep(uint8_t **buffer, size_t *capacity);
 
 #endif

@@ -7,67 +7,23 @@
 #include "media/decoder.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
-#include "base/file_kind.h"
-#include "base/limits.h"
+#include "data/file_kind.h"
+#include "data/format_facts.h"
 #include "media/codec.h"
 
 enum decoder_phase { PHASE_CLOSED, PHASE_OPENED, PHASE_STARTED };
 
-enum { CODEC_COUNT = 3, KEEP_BYTES = 1 << 22 };
-
-static const struct codec *const codecs[CODEC_COUNT] = {&codec_jpeg, &codec_png, &codec_webp};
-
 struct decoder {
-    void *states[CODEC_COUNT]; /* owned; NULL until the format is first seen */
-    const struct codec *codec; /* of the open image */
-    void *state;               /* borrowed from states */
+    void *states[CODEC_COUNT_MAX]; /* owned; by codec_at(); NULL until the format is first seen */
+    const struct codec *codec;     /* of the open image */
+    void *state;                   /* borrowed from states */
     enum decoder_phase phase;
     struct image_info info;
     uint32_t row_bytes; /* of the window */
     uint32_t rows_left; /* of the window */
 };
-
-int codec_check_size(const char *format, uint64_t width, uint64_t height, struct error *error)
-{
-    if (width == 0 || height == 0) {
-        return error_set(error, ERROR_UNDECODABLE, "%s image without pixels", format);
-    }
-    if (width > LIMIT_IMAGE_EDGE || height > LIMIT_IMAGE_EDGE ||
-        width * height > LIMIT_IMAGE_PIXELS) {
-        return error_set(error, ERROR_TOO_LARGE,
-                         "%s image of %" PRIu64 " x %" PRIu64 " pixels: at most %" PRIu64
-                         " pixels and edges of %u are decoded",
-                         format, width, height, LIMIT_IMAGE_PIXELS, LIMIT_IMAGE_EDGE);
-    }
-    return 0;
-}
-
-int codec_scratch(uint8_t **buffer, size_t *capacity, size_t size, struct error *error)
-{
-    if (size <= *capacity) {
-        return 0;
-    }
-    free(*buffer);
-    *capacity = 0;
-    *buffer = malloc(size);
-    if (!*buffer) {
-        return error_set(error, ERROR_MEMORY, "out of memory for %zu bytes of image rows", size);
-    }
-    *capacity = size;
-    return 0;
-}
-
-void codec_scratch_keep(uint8_t **buffer, size_t *capacity)
-{
-    if (*capacity > KEEP_BYTES) {
-        free(*buffer);
-        *buffer = NULL;
-        *capacity = 0;
-    }
-}
 
 static void close_image(struct decoder *decoder)
 {
@@ -86,15 +42,6 @@ static int end_if_failed(struct decoder *decoder, int result)
         close_image(decoder);
     }
     return result;
-}
-
-static unsigned find_codec(const uint8_t *bytes, size_t size)
-{
-    unsigned i = 0;
-    while (i < CODEC_COUNT && !codecs[i]->recognises(bytes, size)) {
-        i++;
-    }
-    return i;
 }
 
 int decoder_new(struct decoder **ret_decoder)
@@ -119,9 +66,9 @@ void decoder_free(struct decoder *decoder)
 void decoder_trim(struct decoder *decoder)
 {
     close_image(decoder);
-    for (unsigned i = 0; i < CODEC_COUNT; i++) {
+    for (size_t i = 0; i < CODEC_COUNT_MAX; i++) {
         if (decoder->states[i]) {
-            codecs[i]->trim(decoder->states[i]);
+            codec_at(i)->trim(decoder->states[i]);
             free(decoder->states[i]);
             decoder->states[i] = NULL;
         }
@@ -132,14 +79,15 @@ void decoder_trim(struct decoder *decoder)
 static int refuse_kind(const void *bytes, size_t size, struct error *error)
 {
     struct file_kind kind = file_kind_of(bytes, size);
+    char names[FORMAT_NAMES_SIZE];
+    (void)format_facts_names(names);
     switch (kind.class) {
     case FILE_IMAGE:
         return error_set(error, ERROR_UNDECODABLE, "%s: not decoded by this version", kind.name);
     case FILE_OTHER:
-        return error_set(error, ERROR_UNDECODABLE, "not a JPEG, PNG or WebP image, but %s",
-                         kind.name);
+        return error_set(error, ERROR_UNDECODABLE, "not a %s image, but %s", names, kind.name);
     default:
-        return error_set(error, ERROR_UNDECODABLE, "not a JPEG, PNG or WebP image");
+        return error_set(error, ERROR_UNDECODABLE, "not a %s image", names);
     }
 }
 
@@ -147,20 +95,21 @@ int decoder_open(struct decoder *decoder, const void *bytes, size_t size,
                  struct image_info *ret_info, struct error *error)
 {
     close_image(decoder);
-    unsigned index = find_codec(bytes, size);
-    if (index == CODEC_COUNT) {
+    size_t index = 0;
+    const struct format_facts *format = format_facts_sniff(bytes, size, &index);
+    const struct codec *codec = format ? codec_at(index) : NULL;
+    if (!codec) {
         return refuse_kind(bytes, size, error);
     }
-    const struct codec *codec = codecs[index];
     if (!decoder->states[index]) {
         decoder->states[index] = calloc(1, codec->state_size);
     }
     if (!decoder->states[index]) {
-        return error_set(error, ERROR_MEMORY, "out of memory for a %s decoder", codec->format);
+        return error_set(error, ERROR_MEMORY, "out of memory for a %s decoder", format->name);
     }
     decoder->codec = codec;
     decoder->state = decoder->states[index];
-    decoder->info = (struct image_info){.format = codec->format, .orientation = 1};
+    decoder->info = (struct image_info){.format = format, .orientation = 1};
     int r = codec->open(decoder->state, bytes, size, &decoder->info, error);
     if (r < 0) {
         return end_if_failed(decoder, r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Decoders of one image each: JPEG (libjpeg-turbo), PNG (libspng), WebP (libwebp), to RGB rows as
+ * Decoders of one image each, of the formats of data/format_facts.h, to RGB rows as
  * Pillow's `Image.open(f).convert("RGB")` gives them. The caller tells which window of the image
  * it needs and takes its rows from top to bottom; a decoder does no more work than that takes, but
  * refuses all that Pillow would refuse of the whole file (a truncated tail included).
@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "data/format_facts.h"
 
 struct decoder;
 
@@ -21,7 +22,7 @@ struct image_info {
     uint32_t width; /* pixels, as stored (before any EXIF transpose) */
     uint32_t height;
     uint32_t orientation; /* EXIF, 1..8; 1 where absent or not understood */
-    const char *format;   /* "JPEG", "PNG", "WebP" */
+    const struct format_facts *format;
 };
 
 struct image_window { /* in pixels of the stored image; right and bottom are exclusive */

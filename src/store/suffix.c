@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/format_facts.h"
+
 /* Lower case, in order of bytes: raw and other images, video, audio, documents, archives, data and
- * code. */
+ * code. What format_facts.h has as well is not foreign. */
 static const char *const foreign[] = {
     "3fr",  "3g2",  "3gp",   "7z",    "aac",    "aae",   "ai",   "aif",  "aiff",  "arq", "arw",
     "asf",  "avci", "avcs",  "avi",   "avif",   "avifs", "bak",  "bin",  "bmp",   "bz2", "c",
@@ -60,7 +62,7 @@ int suffix_foreign(const char *key)
     }
     suffix[size] = '\0';
     const char *const *found = bsearch(suffix, foreign, FOREIGN_COUNT, sizeof foreign[0], compare);
-    return found ? (int)(found - foreign) : -1;
+    return found && !format_facts_of_suffix(suffix) ? (int)(found - foreign) : -1;
 }
 
 const char *suffix_text(int number)

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file_kind.h"
 #include "base/limits.h"
+#include "data/file_kind.h"
 #include "store/backend.h"
 #include "store/file_identity.h"
 #include "store/sorted.h"

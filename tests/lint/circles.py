@@ -16,7 +16,6 @@ import tree
 # Rooms that are not checked, and why. A room without a circle is removed from here.
 EXEMPT = {
     "infer": "the dispatcher is one lock in several files",
-    "media": "decode.c has the table of codecs, which use its checks",
     "store": "dir.c has the table of functions of its own files",
     "service": "to be parted",
 }

@@ -25,6 +25,7 @@
 #include "media/exif.h"
 #include "media/jpeg/huffman.h"
 #include "media/jpeg/markers.h"
+#include "media/scratch.h"
 
 enum {
     READ_ROWS = 16,     /* scanlines asked of libjpeg at once: an iMCU row of 4:2:0 */
@@ -46,8 +47,9 @@ struct jpeg_state {
     jmp_buf escape;
     enum error_code code; /* of the fault that longjmp'ed */
     char message[JMSG_LENGTH_MAX];
-    bool made;            /* cinfo exists */
-    bool exhausted;       /* the fault is that bytes were wanted behind the file's end */
+    bool made;      /* cinfo exists */
+    bool exhausted; /* the fault is that bytes were wanted behind the file's end */
+    const struct format_facts *format;
     const uint8_t *bytes; /* borrowed; the file */
     size_t size;
     unsigned eighths; /* of its edges, that are decoded; 0: not said */
@@ -57,8 +59,7 @@ struct jpeg_state {
     struct jpeg_huffman *huffman; /* owned; NULL until it is first wanted */
     uint32_t indent;              /* pixels between cinfo's left edge and the window's */
     uint32_t width;               /* of the window */
-    uint8_t *rows; /* owned; READ_ROWS scanlines, where the caller's rows do not fit */
-    size_t rows_capacity;
+    struct scratch rows;          /* READ_ROWS scanlines, where the caller's rows do not fit */
 };
 
 static const JOCTET no_bytes[1];
@@ -152,11 +153,6 @@ static int report(struct jpeg_state *jpeg, struct error *error)
     return error_set(error, jpeg->code, "JPEG image: %s", jpeg->message);
 }
 
-static bool jpeg_recognises(const uint8_t *bytes, size_t size)
-{
-    return size >= 3 && bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF;
-}
-
 /* A new object for each image: making one costs a microsecond, while one that is kept keeps the
  * tables of the image before, with which a file without tables of its own would then be decoded. */
 static void make_object(struct jpeg_state *jpeg)
@@ -218,7 +214,8 @@ static int read_header(struct jpeg_state *jpeg, struct error *error)
     }
     make_object(jpeg);
     (void)jpeg_read_header(&jpeg->cinfo, TRUE);
-    int r = codec_check_size("JPEG", jpeg->cinfo.image_width, jpeg->cinfo.image_height, error);
+    int r =
+        codec_check_size(jpeg->format, jpeg->cinfo.image_width, jpeg->cinfo.image_height, error);
     return r < 0 ? r : choose_colours(&jpeg->cinfo, error);
 }
 
@@ -231,6 +228,7 @@ static int jpeg_open(void *state, const uint8_t *bytes, size_t size, struct imag
     if (r < 0) {
         return r;
     }
+    jpeg->format = info->format;
     jpeg->bytes = bytes;
     jpeg->size = size;
     jpeg->eighths = 0;
@@ -357,7 +355,7 @@ static uint32_t read_scratch(struct jpeg_state *jpeg, uint32_t count)
     JSAMPROW pointers[READ_ROWS];
     uint32_t wanted = count < READ_ROWS ? count : READ_ROWS;
     for (uint32_t i = 0; i < wanted; i++) {
-        pointers[i] = jpeg->rows + (size_t)i * row_bytes(jpeg);
+        pointers[i] = jpeg->rows.data + (size_t)i * row_bytes(jpeg);
     }
     return read_some(jpeg, pointers, wanted);
 }
@@ -400,8 +398,7 @@ static int begin(struct jpeg_state *jpeg, struct error *error)
     if (exact) {
         crop_columns(jpeg);
     }
-    int r = codec_scratch(&jpeg->rows, &jpeg->rows_capacity, (size_t)READ_ROWS * row_bytes(jpeg),
-                          error);
+    int r = scratch_reserve(&jpeg->rows, (size_t)READ_ROWS * row_bytes(jpeg), error);
     if (r < 0) {
         return r;
     }
@@ -461,7 +458,7 @@ static void read_converted(struct jpeg_state *jpeg, uint8_t *rows, size_t stride
     while (jpeg->delivered < until) {
         uint32_t got = read_scratch(jpeg, until - jpeg->delivered);
         for (uint32_t i = 0; i < got; i++, rows += stride) {
-            const uint8_t *from = jpeg->rows + (size_t)i * row_bytes(jpeg) + skipped;
+            const uint8_t *from = jpeg->rows.data + (size_t)i * row_bytes(jpeg) + skipped;
             if (cmyk) {
                 convert_cmyk(rows, from, jpeg->width);
             } else {
@@ -565,16 +562,13 @@ static int jpeg_finish(void *state, struct error *error)
 static void jpeg_trim(void *state)
 {
     struct jpeg_state *jpeg = state;
-    free(jpeg->rows);
-    jpeg->rows = NULL;
-    jpeg->rows_capacity = 0;
+    scratch_done(&jpeg->rows);
     free(jpeg->huffman);
     jpeg->huffman = NULL;
 }
 
 const struct codec codec_jpeg = {
     .format = "JPEG",
-    .recognises = jpeg_recognises,
     .state_size = sizeof(struct jpeg_state),
     .open = jpeg_open,
     .scale = jpeg_scale,

@@ -26,6 +26,7 @@
 #include "media/codec.h"
 #include "media/png/chunks.h"
 #include "media/png/stop.h"
+#include "media/scratch.h"
 
 enum {
     IHDR_SIZE = 13,
@@ -63,16 +64,9 @@ struct png_state {
     uint8_t palette[PNG_PALETTE_BYTES];
     enum transparency transparency;
     uint8_t key[KEY_SIZE]; /* TRANSPARENCY_KEY: the samples of a transparent pixel, as stored */
-    uint8_t *row;          /* owned; one stored row */
-    size_t row_capacity;
-    uint8_t *whole; /* owned; the window's pixels, where the image is interlaced */
-    size_t whole_capacity;
+    struct scratch row;    /* one stored row */
+    struct scratch whole;  /* the window's pixels, where the image is interlaced */
 };
-
-static bool png_recognises(const uint8_t *bytes, size_t size)
-{
-    return size >= PNG_SIGNATURE_SIZE && memcmp(bytes, png_signature, PNG_SIGNATURE_SIZE) == 0;
-}
 
 static void write_32(uint8_t *to, uint32_t value)
 {
@@ -200,7 +194,7 @@ static int png_open(void *state, const uint8_t *bytes, size_t size, struct image
         return error_set(error, ERROR_UNDECODABLE, "PNG image of colour type %u with %u bits",
                          chunks->colour_type, chunks->depth);
     }
-    r = codec_check_size("PNG", chunks->width, chunks->height, error);
+    r = codec_check_size(info->format, chunks->width, chunks->height, error);
     if (r < 0) {
         return r;
     }
@@ -437,14 +431,14 @@ static int check_end(struct png_state *png, struct error *error)
 /* The stored row `png->next_row`. */
 static int decode_row(struct png_state *png, struct error *error)
 {
-    int code = spng_decode_scanline(png->spng, png->row, png->row_size);
+    int code = spng_decode_scanline(png->spng, png->row.data, png->row_size);
     if (code == SPNG_EIDAT_STREAM && png->next_row == png->chunks.height - 1 && !png->stop_known) {
         int r = find_stop(png, code, error);
         if (r == 0) {
             r = begin_rows(png, png->stop, error);
         }
         for (uint32_t y = 0; y <= png->next_row && r == 0; y++) {
-            code = spng_decode_scanline(png->spng, png->row, png->row_size);
+            code = spng_decode_scanline(png->spng, png->row.data, png->row_size);
             r = code == 0 || code == SPNG_EOI ? 0 : report(code, error);
         }
         return r;
@@ -475,12 +469,12 @@ static void place_row(struct png_state *png, unsigned pass, uint32_t y)
     if (y < window->top || y >= window->bottom) {
         return;
     }
-    struct run run = {.from = png->row, .step = 3u * step[pass]};
+    struct run run = {.from = png->row.data, .step = 3u * step[pass]};
     run.begin = pass_index(window->left, first[pass], step[pass]);
     run.end = pass_index(window->right, first[pass], step[pass]);
     uint32_t x = first[pass] + run.begin * step[pass];
     size_t width = window->right - window->left;
-    run.rgb = png->whole + 3 * ((y - window->top) * width + (x - window->left));
+    run.rgb = png->whole.data + 3 * ((y - window->top) * width + (x - window->left));
     if (run.begin < run.end) {
         convert_run(png, &run);
     }
@@ -495,7 +489,7 @@ static int place_rows(struct png_state *png)
         if (code != 0) {
             return code == SPNG_EOI ? 0 : code;
         }
-        code = spng_decode_scanline(png->spng, png->row, png->row_size);
+        code = spng_decode_scanline(png->spng, png->row.data, png->row_size);
         if (code != 0 && code != SPNG_EOI) {
             return code;
         }
@@ -511,16 +505,14 @@ static int read_passes(struct png_state *png, struct error *error)
 {
     size_t width = png->window.right - png->window.left;
     size_t size = 3 * width * (png->window.bottom - png->window.top);
-    int r = codec_scratch(&png->whole, &png->whole_capacity, size, error);
+    int r = scratch_reserve(&png->whole, size, error);
     if (r < 0) {
         return r;
     }
     int code = place_rows(png);
     if (code == SPNG_EIDAT_STREAM && !png->stop_known) {
         r = find_stop(png, code, error);
-        if (r == 0) {
-            r = begin_rows(png, png->stop, error);
-        }
+        r = r < 0 ? r : begin_rows(png, png->stop, error);
         if (r < 0) {
             return r;
         }
@@ -535,10 +527,8 @@ static int png_start(void *state, const struct image_window *window, struct erro
     png->window = *window;
     png->next_row = 0;
     png->stop_known = false;
-    int r = codec_scratch(&png->row, &png->row_capacity, png->row_size, error);
-    if (r == 0) {
-        r = begin_rows(png, png->chunks.data_size, error);
-    }
+    int r = scratch_reserve(&png->row, png->row_size, error);
+    r = r < 0 ? r : begin_rows(png, png->chunks.data_size, error);
     if (r < 0) {
         return r;
     }
@@ -563,7 +553,7 @@ static int png_read(void *state, uint8_t *rows, size_t stride, uint32_t count, s
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *to = rows + (size_t)i * stride;
         if (png->chunks.interlaced) {
-            memcpy(to, png->whole + (png->next_row - window->top) * row_bytes, row_bytes);
+            memcpy(to, png->whole.data + (png->next_row - window->top) * row_bytes, row_bytes);
             png->next_row++;
             continue;
         }
@@ -571,7 +561,7 @@ static int png_read(void *state, uint8_t *rows, size_t stride, uint32_t count, s
         if (r < 0) {
             return r;
         }
-        const struct run run = {png->row, window->left, window->right, to, 3};
+        const struct run run = {png->row.data, window->left, window->right, to, 3};
         convert_run(png, &run);
     }
     return 0;
@@ -602,23 +592,18 @@ static void png_close(void *state)
     spng_ctx_free(png->spng);
     png->spng = NULL;
     png->bytes = NULL;
-    codec_scratch_keep(&png->whole, &png->whole_capacity);
+    scratch_trim(&png->whole, CODEC_KEEP_BYTES);
 }
 
 static void png_trim(void *state)
 {
     struct png_state *png = state;
-    free(png->row);
-    free(png->whole);
-    png->row = NULL;
-    png->whole = NULL;
-    png->row_capacity = 0;
-    png->whole_capacity = 0;
+    scratch_done(&png->row);
+    scratch_done(&png->whole);
 }
 
 const struct codec codec_png = {
     .format = "PNG",
-    .recognises = png_recognises,
     .state_size = sizeof(struct png_state),
     .open = png_open,
     .flatten = png_flatten,

@@ -15,6 +15,7 @@
 
 #include "media/codec.h"
 #include "media/exif.h"
+#include "media/scratch.h"
 
 enum { CROP_MARGIN = 2 }; /* a chroma sample */
 
@@ -26,15 +27,8 @@ struct webp_state {
     uint32_t next_row;        /* of the canvas */
     bool on_white;            /* alpha is blended with white */
     uint32_t pixel;           /* bytes of one in `rows`: 3, or 4 with alpha */
-    uint8_t *rows;            /* owned */
-    size_t rows_capacity;
+    struct scratch rows;
 };
-
-static bool webp_recognises(const uint8_t *bytes, size_t size)
-{
-    return size >= 16 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WEBPVP8", 7) == 0 &&
-           (bytes[15] == ' ' || bytes[15] == 'X' || bytes[15] == 'L');
-}
 
 static uint32_t find_orientation(const WebPDemuxer *demux)
 {
@@ -60,7 +54,7 @@ static int webp_open(void *state, const uint8_t *bytes, size_t size, struct imag
     }
     info->width = WebPDemuxGetI(webp->demux, WEBP_FF_CANVAS_WIDTH);
     info->height = WebPDemuxGetI(webp->demux, WEBP_FF_CANVAS_HEIGHT);
-    int r = codec_check_size("WebP", info->width, info->height, error);
+    int r = codec_check_size(info->format, info->width, info->height, error);
     if (r < 0) {
         return r;
     }
@@ -100,7 +94,7 @@ static int decode_part(struct webp_state *webp, struct error *error)
     }
     size_t stride = (size_t)webp->pixel * (part->right - part->left);
     size_t size = stride * (part->bottom - part->top);
-    int r = codec_scratch(&webp->rows, &webp->rows_capacity, size, error);
+    int r = scratch_reserve(&webp->rows, size, error);
     if (r < 0) {
         return r;
     }
@@ -112,7 +106,7 @@ static int decode_part(struct webp_state *webp, struct error *error)
     config.output.colorspace = webp->pixel == 4 ? MODE_RGBA : MODE_RGB;
     config.output.is_external_memory = 1;
     config.output.u.RGBA =
-        (WebPRGBABuffer){.rgba = webp->rows, .stride = (int)stride, .size = size};
+        (WebPRGBABuffer){.rgba = webp->rows.data, .stride = (int)stride, .size = size};
     VP8StatusCode status =
         WebPDecode(webp->frame.fragment.bytes, webp->frame.fragment.size, &config);
     WebPFreeDecBuffer(&config.output);
@@ -184,7 +178,7 @@ static int webp_read(void *state, uint8_t *rows, size_t stride, uint32_t count, 
             size_t first = (size_t)(webp->next_row - part->top) * (part->right - part->left) +
                            (left - part->left);
             copy_pixels(webp, row + (size_t)3 * (left - window->left),
-                        webp->rows + webp->pixel * first, right - left);
+                        webp->rows.data + webp->pixel * first, right - left);
         }
     }
     return 0;
@@ -204,20 +198,17 @@ static void webp_close(void *state)
     WebPDemuxDelete(webp->demux);
     webp->demux = NULL;
     webp->frame = (WebPIterator){0};
-    codec_scratch_keep(&webp->rows, &webp->rows_capacity);
+    scratch_trim(&webp->rows, CODEC_KEEP_BYTES);
 }
 
 static void webp_trim(void *state)
 {
     struct webp_state *webp = state;
-    free(webp->rows);
-    webp->rows = NULL;
-    webp->rows_capacity = 0;
+    scratch_done(&webp->rows);
 }
 
 const struct codec codec_webp = {
     .format = "WebP",
-    .recognises = webp_recognises,
     .state_size = sizeof(struct webp_state),
     .open = webp_open,
     .flatten = webp_flatten,

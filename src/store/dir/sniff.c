@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/file_kind.h"
+#include "data/file_kind.h"
 #include "store/dir/dir.h"
 
 bool dir_is_decodable(int directory, const char *name)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file_kind.h"
+#include "data/file_kind.h"
 #include "data/key.h"
 #include "store/sorted.h"
 

@@ -63,7 +63,7 @@ static int decode(struct decoder *decoder, const struct input *input,
     if (r < 0) {
         return r;
     }
-    if (strcmp(info->format, FUZZ_FORMAT) != 0 ||
+    if (strcmp(info->format->name, FUZZ_FORMAT) != 0 ||
         (uint64_t)info->width * info->height > PIXELS_MAX) {
         return 1;
     }

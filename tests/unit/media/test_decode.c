@@ -261,7 +261,7 @@ static void tells_calls_out_of_turn(void **state)
     assert_int_equal(decoder_read(decoder, rows, 30, 1, &error), error_code_errno(ERROR_INTERNAL));
     assert_int_equal(decoder_finish(decoder, &error), error_code_errno(ERROR_INTERNAL));
     assert_int_equal(decoder_open(decoder, png.bytes, png.size, &info, &error), 0);
-    assert_string_equal(info.format, "PNG");
+    assert_string_equal(info.format->name, "PNG");
     assert_int_equal(info.orientation, 1);
     assert_int_equal(decoder_scale(decoder, 3, &info, &error), error_code_errno(ERROR_INTERNAL));
     assert_int_equal(decoder_scale(decoder, 4, &info, &error), 0);

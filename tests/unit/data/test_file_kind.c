@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "base/file_kind.h"
+#include "data/file_kind.h"
 
 /* Bytes of their own, so that a read past their end is seen. */
 static struct file_kind kind_of(const char *bytes, size_t size)

@@ -3,13 +3,14 @@
  * A table of magic numbers. The signatures are those that file(1) and the formats' own documents
  * give.
  */
-#include "base/file_kind.h"
+#include "data/file_kind.h"
 
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/utf8.h"
+#include "data/format_facts.h"
 
 struct magic {
     size_t offset;
@@ -26,14 +27,8 @@ struct magic {
         }                                                                                          \
     }
 
-/* The first that fits counts. */
+/* The first that fits counts. Formats that can be decoded are in format_facts.c. */
 static const struct magic magics[] = {
-    MAGIC(0, "\xff\xd8\xff", FILE_DECODABLE, "a JPEG image"),
-    MAGIC(0, "\x89PNG\r\n\x1a\n", FILE_DECODABLE, "a PNG image"),
-    MAGIC(8, "WEBPVP8 ", FILE_DECODABLE, "a WebP image"), /* behind RIFF */
-    MAGIC(8, "WEBPVP8L", FILE_DECODABLE, "a WebP image"),
-    MAGIC(8, "WEBPVP8X", FILE_DECODABLE, "a WebP image"),
-
     MAGIC(0, "GIF8", FILE_IMAGE, "a GIF image"),
     MAGIC(0, "8BPS", FILE_IMAGE, "a Photoshop image"),
     MAGIC(0, "\0\0\0\x0cJXL \r\n\x87\n", FILE_IMAGE, "a JPEG XL image"),
@@ -245,6 +240,11 @@ struct file_kind file_kind_of(const void *bytes, size_t size)
     size = size < FILE_KIND_BYTES ? size : FILE_KIND_BYTES;
     if (size == 0) {
         return (struct file_kind){FILE_OTHER, "an empty file"};
+    }
+    size_t index = 0;
+    const struct format_facts *format = format_facts_sniff(bytes, size, &index);
+    if (format) {
+        return (struct file_kind){FILE_DECODABLE, format->kind};
     }
     for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++) {
         bool in_riff = magics[i].offset == 8;

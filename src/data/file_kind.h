@@ -3,8 +3,8 @@
  * What a file is, by its first bytes: enough to tell a photo that can be decoded from what lies
  * beside photos, and to name the latter. Pure; untrusted bytes are only compared.
  */
-#ifndef SITU_BASE_FILE_KIND_H
-#define SITU_BASE_FILE_KIND_H
+#ifndef SITU_DATA_FILE_KIND_H
+#define SITU_DATA_FILE_KIND_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@ enum { FILE_KIND_BYTES = 512 /* of a file: no more are looked at */ };
 
 enum file_class {
     FILE_UNKNOWN,
-    FILE_DECODABLE, /* JPEG, PNG or WebP, as the decoders know them */
+    FILE_DECODABLE, /* one of format_facts.h */
     FILE_IMAGE,     /* another image, raw files included */
     FILE_OTHER      /* no image */
 };

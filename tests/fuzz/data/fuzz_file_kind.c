@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file_kind.h"
+#include "data/file_kind.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
