@@ -27,6 +27,7 @@ struct answer_maker {
      * (NULL ends the list), otherwise the first output of `rank`, otherwise the first one. */
     const char *const *outputs; /* NULL: no names */
     uint32_t rank;              /* 0: any */
+    bool all_outputs;           /* answers are made of all outputs, not of the primary one alone */
 
     /* At load: can the primary output give answers, as far as its shape is known? 0, or
      * ERROR_UNFIT. NULL: nothing to check. */

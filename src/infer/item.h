@@ -23,11 +23,13 @@
 
 enum item_state { ITEM_IDLE, ITEM_QUEUED, ITEM_PARKED, ITEM_SUSPECT, ITEM_RUNNING, ITEM_DONE };
 
+/* What the input is; input_kind.h has the table. */
 enum item_kind {
     ITEM_STORED,    /* an object of a store */
     ITEM_BYTES,     /* an encoded image in hand */
     ITEM_TENSORS,   /* the model's own inputs in hand */
     ITEM_THUMBNAIL, /* an object of a store; the model is not run, its one output is a JPEG */
+    ITEM_KINDS,
 };
 
 /* An input of the model: a tensor in hand, or a stored one. */

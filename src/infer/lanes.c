@@ -16,31 +16,13 @@
 #include "data/tensor_bytes.h"
 #include "infer/answer_maker.h"
 #include "infer/cgroup.h"
-#include "wire/npy.h"
+#include "infer/input_kind.h"
 
 enum { ALIGNMENT = 64 };
 
 /* Outputs of one object that situd has no memory for are the object's matter above that size; below
  * it situd itself is short of memory. */
 enum { LARGE_OUTPUT_BYTES = 1 << 20 };
-
-/* An object on its way in. */
-struct reading {
-    void *bytes;
-    size_t capacity;
-    size_t size;
-    struct identity identity;
-    const struct lane_context *context; /* borrowed; set by read_object */
-    bool waited;                        /* for a disk, and it was told */
-};
-
-/* CLOCK_REALTIME: what time stamps of objects are compared with. */
-static int64_t time_of_day_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
-}
 
 /* The answer to an object that was seen before, without a byte being read; unless the item's owner
  * has looked already. An object that cannot be looked at is left to the reading, which says why. */
@@ -55,155 +37,6 @@ static bool find_unread(const struct lane_context *context, struct infer_item *i
     item->identity = state.identity;
     item->has_identity = true;
     return reuse_find(context->cache, item);
-}
-
-static void begin_waiting(void *argument)
-{
-    struct reading *reading = argument;
-    const struct lane_context *context = reading->context;
-    if (context->waiting) {
-        context->waiting(context->owner, true);
-        reading->waited = true;
-    }
-}
-
-static int read_object(const struct lane_context *context, struct store *store, const char *key,
-                       struct reading *reading, struct error *error)
-{
-    struct metrics *metrics = context->metrics;
-    struct store_target target = {.bytes = reading->bytes,
-                                  .capacity = reading->capacity,
-                                  .waits = begin_waiting,
-                                  .context = reading};
-    int64_t start = clock_now_ns();
-    atomic_fetch_add_explicit(&metrics->objects_read, 1, memory_order_relaxed);
-    reading->context = context;
-    int r = store_read(store, key, &target, &reading->size, &reading->identity, error);
-    if (reading->waited) {
-        context->waiting(context->owner, false);
-    }
-    metrics_observe(metrics, STAGE_READ, clock_now_ns() - start);
-    if (r == 0) {
-        atomic_fetch_add_explicit(&metrics->object_bytes, reading->size, memory_order_relaxed);
-    }
-    return r;
-}
-
-/* From the lane's own memory to the worker's, unless the content was seen before: that ends the
- * item here, `cached`. */
-static void hand_over(const struct lane_context *context, struct infer_item *item,
-                      const struct reading *reading, int64_t began_ns, void *area)
-{
-    bool trusted = !store_is_fresh(item->store, &reading->identity, began_ns);
-    int64_t start = clock_now_ns();
-    bool found = reuse_find_content(context->cache, item, reading->bytes, reading->size, trusted);
-    metrics_observe(context->metrics, STAGE_HASH, clock_now_ns() - start);
-    if (!found) {
-        memcpy(area, reading->bytes, reading->size);
-    }
-}
-
-/* Gives back what is above the size that usual objects have. */
-static void trim_room(void *room, size_t used)
-{
-    if (used > LIMIT_LANE_RESIDENT_BYTES) {
-        (void)madvise((char *)room + LIMIT_LANE_RESIDENT_BYTES, used - LIMIT_LANE_RESIDENT_BYTES,
-                      MADV_DONTNEED);
-    }
-}
-
-static int take_in_stored(const struct lane_context *context, struct infer_item *item, void *area,
-                          struct message_run *run)
-{
-    /* Of before the reading began: whatever changes the object after it was read does so later than
-     * this, and leaves a later time stamp than any that is not fresh by it. */
-    int64_t began_ns = time_of_day_ns();
-    bool covered = context->room && reuse_covers(context->cache, item);
-    struct reading reading = {.bytes = covered ? context->room : area,
-                              .capacity = LIMIT_LANE_INPUT_BYTES};
-    int r = read_object(context, item->store, item->key, &reading, &item->error);
-    if (r == 0) {
-        item->read_bytes = reading.size;
-        item->identity = reading.identity;
-        item->has_identity = true;
-        run->input_size = reading.size;
-    }
-    if (r == 0 && covered) {
-        hand_over(context, item, &reading, began_ns, area);
-    }
-    if (covered) {
-        trim_room(context->room, r == 0 ? reading.size : reading.capacity);
-    }
-    return r;
-}
-
-static int take_in_bytes(struct infer_item *item, void *area, struct message_run *run)
-{
-    if (item->size_bytes > LIMIT_LANE_INPUT_BYTES) {
-        return error_set(&item->error, ERROR_TOO_LARGE, "the image is larger than %llu bytes",
-                         (unsigned long long)LIMIT_LANE_INPUT_BYTES);
-    }
-    memcpy(area, item->bytes, item->size_bytes);
-    run->input_size = item->size_bytes;
-    return 0;
-}
-
-/* A tensor that lies in a store, as .npy: read to `start` of the area, used where it lies. */
-static int take_in_npy(const struct lane_context *context, struct infer_item *item,
-                       const struct item_input *input, char *area, struct tensor_ref *ret_ref)
-{
-    size_t start = (size_t)ret_ref->offset;
-    struct reading reading = {.bytes = area + start, .capacity = LIMIT_LANE_INPUT_BYTES - start};
-    struct npy npy;
-    int r = read_object(context, input->store, input->key, &reading, &item->error);
-    if (r == 0) {
-        item->read_bytes += reading.size;
-        r = npy_parse(area + start, reading.size, &npy, &item->error);
-    }
-    if (r == 0) {
-        *ret_ref = (struct tensor_ref){.index = input->tensor.index,
-                                       .datatype = npy.datatype,
-                                       .shape = npy.shape,
-                                       .offset = start + npy.data_offset,
-                                       .size_bytes = npy.data_size};
-    }
-    return r;
-}
-
-static int take_in_tensors(const struct lane_context *context, struct infer_item *item, char *area,
-                           struct message_run *run)
-{
-    size_t used = 0;
-    run->kind = RUN_TENSORS;
-    run->input_count = item->input_count;
-    for (uint32_t i = 0; i < item->input_count; i++) {
-        const struct item_input *input = &item->inputs[i];
-        const struct tensor *tensor = &input->tensor;
-        struct tensor_ref *ref = &run->inputs[i];
-        size_t start = bytes_align(used, ALIGNMENT);
-        if (start > LIMIT_LANE_INPUT_BYTES || tensor->size_bytes > LIMIT_LANE_INPUT_BYTES - start) {
-            return error_set(&item->error, ERROR_TOO_LARGE,
-                             "the tensors are larger than %llu bytes",
-                             (unsigned long long)LIMIT_LANE_INPUT_BYTES);
-        }
-        if (input->store) {
-            ref->offset = start;
-            int r = take_in_npy(context, item, input, area, ref);
-            if (r < 0) {
-                return r;
-            }
-        } else {
-            memcpy(area + start, tensor->data, tensor->size_bytes);
-            *ref = (struct tensor_ref){.index = tensor->index,
-                                       .datatype = tensor->datatype,
-                                       .shape = tensor->shape,
-                                       .offset = start,
-                                       .size_bytes = tensor->size_bytes};
-        }
-        used = (size_t)(ref->offset + ref->size_bytes);
-    }
-    run->input_size = used;
-    return 0;
 }
 
 /* Looked at in our own copy. Numbers were compared with their shape before. */
@@ -290,26 +123,18 @@ static struct tensor_set wanted_outputs(const struct infer_item *item)
         return request->outputs;
     }
     const struct model *model = request->model;
-    return model->spec->task == MODEL_TENSOR ? tensor_set_first(model->runtime.facts.output_count)
-                                             : tensor_set_of(model->runtime.primary_output);
+    return answer_makers[model->spec->task]->all_outputs
+               ? tensor_set_first(model->runtime.facts.output_count)
+               : tensor_set_of(model->runtime.primary_output);
 }
 
 static int take_in(const struct lane_context *context, struct infer_item *item,
                    struct worker_process *worker, struct message_run *run)
 {
-    char *area = worker_process_input(worker, context->lane);
-    switch (item->kind) {
-    case ITEM_THUMBNAIL:
-        run->kind = RUN_THUMBNAIL;
-        run->edge = item->edge;
-        return take_in_stored(context, item, area, run);
-    case ITEM_STORED:
-        return take_in_stored(context, item, area, run);
-    case ITEM_BYTES:
-        return take_in_bytes(item, area, run);
-    default:
-        return take_in_tensors(context, item, area, run);
-    }
+    const struct input_kind *kind = input_kinds[item->kind];
+    int r = kind->read(context, item, worker_process_input(worker, context->lane), run);
+    kind->prepare(item, run);
+    return r;
 }
 
 /* The answer, where one is wanted that the best classes tell, or that others may want. */

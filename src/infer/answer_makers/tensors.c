@@ -41,4 +41,4 @@ static int make(const struct infer_item *item, size_t top, struct answer *answer
 static const char *const outputs[] = {"logits", NULL};
 
 const struct answer_maker answer_maker_tensors = {
-    .kind = &answer_tensors, .outputs = outputs, .make = make};
+    .kind = &answer_tensors, .outputs = outputs, .all_outputs = true, .make = make};
