@@ -90,6 +90,6 @@ const struct verb verb_cache = {
     .usage = "situ cache status [--json]\n"
              "situ cache clear\n"
              "\n"
-             "What the array's result cache holds and has answered; forgets everything in it.\n",
+             "Shows what the array's result cache holds and how often it was used, or clears it.\n",
     .run = verb_run,
 };

@@ -163,7 +163,7 @@ bool cli_parse_real(const char *text, double *ret_value)
 
 int cli_finish_output(int status)
 {
-    int errnum = errno; /* of the write that failed, where that was the last thing done */
+    int errnum = errno; /* of the last write, if it failed */
     int failed = fflush(stdout);
     errnum = failed ? errno : errnum;
     if (!failed && !ferror(stdout)) {

@@ -18,7 +18,7 @@ enum { FLUSH_MS = 500, GAP = 2, LEAST_WIDTH = 12 };
 
 static const char dots[] = {'.', '.'};
 
-/* How wide the terminal is that `stream` goes to; 0: it goes elsewhere. */
+/* The width of the terminal that `stream` writes to; 0: it is not a terminal. */
 static size_t terminal_width(FILE *stream)
 {
     struct winsize size = {.ws_col = 0};
@@ -95,8 +95,8 @@ bool columns_due(const struct columns *table)
            (table->rows > 0 && clock_now_ns() - table->since_ns >= FLUSH_MS * NS_PER_MS);
 }
 
-/* Takes from the widest columns of text what the rows are too wide by. Numbers stay whole, and no
- * column becomes narrower than LEAST_WIDTH. */
+/* Narrows the widest text columns until the rows fit. Numbers are not cut, and no column becomes
+ * narrower than LEAST_WIDTH. */
 static void fit(struct columns *table)
 {
     size_t total = GAP * (table->columns - 1);
@@ -119,7 +119,7 @@ static void fit(struct columns *table)
     }
 }
 
-/* Bytes of the longest beginning of an escaped text that is at most `width` columns wide. */
+/* The length of the longest prefix of an escaped text that is at most `width` columns wide. */
 static size_t begin_of(const char *text, size_t width)
 {
     size_t length = 0;
@@ -140,8 +140,8 @@ static size_t begin_of(const char *text, size_t width)
     return length;
 }
 
-/* Cuts a text that is wider than `width`, in place: its middle gives way to two dots, as names
- * differ at their ends. */
+/* Cuts a text that is wider than `width`, in place: two dots replace its middle, since names differ
+ * at their ends. */
 static void cut_middle(char *text, size_t width)
 {
     size_t whole = escape_width(text);
@@ -150,7 +150,7 @@ static void cut_middle(char *text, size_t width)
     }
     size_t room = width - sizeof dots;
     size_t begin = begin_of(text, room / 3);
-    /* A character of two columns may have to go as a whole. */
+    /* A character two columns wide may have to be dropped. */
     size_t drop = whole - (room - room / 3);
     size_t end = begin_of(text, drop);
     if (escape_width(text + end) > room - room / 3) {
@@ -160,7 +160,7 @@ static void cut_middle(char *text, size_t width)
     memmove(text + begin + sizeof dots, text + end, strlen(text + end) + 1);
 }
 
-/* Prints at most *left columns of a text and counts them off. */
+/* Prints at most *left columns of a text and subtracts them. */
 static void put(FILE *stream, const char *text, size_t *left)
 {
     size_t width = escape_width(text);

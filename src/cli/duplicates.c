@@ -14,14 +14,13 @@
 struct duplicates {
     struct cli *cli; /* borrowed */
     double min_score;
-    bool given; /* it was */
     enum sink_format format;
     bool quiet;
     bool no_progress;
 
     struct progress progress;
     uint64_t total;             /* rows of the index; 0: not known */
-    struct situ_groups *groups; /* while they come */
+    struct situ_groups *groups; /* while they are read */
     struct columns table;
     bool table_open; /* once there is a group */
     bool lost;       /* out of memory */
@@ -96,7 +95,7 @@ static void give(struct duplicates *verb, const struct situ_group *group)
     }
 }
 
-/* ---- The way there --------------------------------------------------------------------------- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 static int on_wait(void *context)
 {
@@ -112,7 +111,7 @@ static int on_wait(void *context)
     return 0;
 }
 
-/* For the bar only. */
+/* Used by the progress bar only. */
 static uint64_t rows_of(const struct duplicates *verb, const char *name)
 {
     struct situ_index *index = NULL;
@@ -124,7 +123,7 @@ static uint64_t rows_of(const struct duplicates *verb, const char *name)
     return rows;
 }
 
-/* 1 behind a group, 0 at the end, negative after a fault. */
+/* 1 after a group, 0 at the end, negative after a fault. */
 static int step(struct duplicates *verb, struct situ_error *error)
 {
     const struct situ_group *group;

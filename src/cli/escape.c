@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Foreign text on a terminal, in CSV and in JSON.
+ * Untrusted text on a terminal, in CSV and in JSON.
  */
 #include "cli/escape.h"
 
@@ -10,8 +10,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
-/* The length of the UTF-8 sequence at `at`, 0 where it is none or a control character (C0, DEL,
- * C1). Overlong forms need no care: nothing is decoded here. */
+/* The length of the UTF-8 sequence at `at`; 0 if it is invalid or a control character (C0, DEL,
+ * C1). Overlong forms do not matter, as nothing is decoded here. */
 static size_t plain_length(const unsigned char *at)
 {
     if (at[0] < 0x80) {
@@ -85,7 +85,7 @@ size_t escape_width(const char *escaped)
         /* NOLINTNEXTLINE(concurrency-mt-unsafe): the state is not shared */
         size_t length = mbrtowc(&c, escaped, left, &state);
         if (length == 0 || length > left) {
-            /* Another locale than UTF-8: a character is what does not continue one. */
+            /* Not a UTF-8 locale: count the bytes that start a character. */
             width += ((unsigned char)*escaped & 0xc0) != 0x80;
             length = 1;
             state = (mbstate_t){0};

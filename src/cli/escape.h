@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Foreign text for people: control bytes, which could steer a terminal, become visible escapes, and
- * the width on the screen is known. Pure but for the printing.
+ * Untrusted text for people: control bytes, which could control a terminal, become visible escapes;
+ * and the width of such text. Pure, except for printing.
  */
 #ifndef SITU_CLI_ESCAPE_H
 #define SITU_CLI_ESCAPE_H
@@ -19,14 +19,14 @@ void escape_print(FILE *stream, const char *text);
 /* Columns of escaped text on a terminal. */
 size_t escape_width(const char *escaped);
 
-/* Quotes a field as RFC 4180 asks: where it holds a comma, a quote, CR or LF. On a terminal what
- * could steer it is escaped, too. */
+/* Quotes a field that has a comma, a quote, CR or LF, as RFC 4180 requires. On a terminal control
+ * bytes are escaped, too. */
 void csv_print(FILE *stream, const char *text);
 
 /* Prints a JSON string, quotes included. */
 void json_print(FILE *stream, const char *text);
 
-/* `"object":"NAME"`, and `,"encoded":true` where the text is not the name itself, `raw_name`. */
+/* `"object":"NAME"`, and `,"encoded":true` if the text differs from the name, `raw_name`. */
 void json_print_object(FILE *stream, const char *text, const char *raw_name);
 
 #endif

@@ -17,7 +17,7 @@ const char *figure_bytes(char buffer[FIGURE_SIZE], uint64_t bytes)
     }
     double value = (double)bytes / 1000;
     size_t unit = 0;
-    /* What one decimal would round up to 1000.0 belongs to the next unit. */
+    /* A value that rounds up to 1000.0 has the next unit. */
     while (value >= 999.95 && unit + 1 < sizeof units / sizeof units[0]) {
         value /= 1000;
         unit++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sizes, times and the closing line of a run, as people read them. Pure.
+ * Sizes, times and the closing line of a run, in a form for people. Pure.
  */
 #ifndef SITU_CLI_FIGURES_H
 #define SITU_CLI_FIGURES_H
@@ -21,15 +21,15 @@ const char *figure_seconds(char buffer[FIGURE_SIZE], double seconds);
 const char *figure_count(char buffer[FIGURE_SIZE], uint64_t count);
 
 struct closing {
-    uint64_t objects; /* with a result, failed ones included */
-    uint64_t cached;  /* of them */
+    uint64_t objects; /* with a result, failures included */
+    uint64_t cached;  /* of those */
     uint64_t failed;
     uint64_t skipped;
     uint64_t gone;       /* without a result */
-    bool read_known;     /* the array has said what it read */
-    bool read_partly;    /* and more was read than it has said */
+    bool read_known;     /* bytes_read has been reported */
+    bool read_partly;    /* and is not complete */
     uint64_t bytes_read; /* on the array */
-    uint64_t bytes_wire; /* both ways */
+    uint64_t bytes_wire; /* sent and received */
     double seconds;
 };
 

@@ -56,7 +56,7 @@ int follow_begin(struct follow *follow, uint32_t top, const char *verb)
     return failed ? STATUS_NOTHING : 0;
 }
 
-/* Why a job stands still. */
+/* Why a job does not advance. */
 static const char *note_of(const struct situ_results *results, const struct situ_progress *now)
 {
     const char *cut = situ_results_cut(results);
@@ -84,8 +84,8 @@ static void show(struct follow *follow)
         shown->done = follow->others + now.cursor;
         shown->total = now.selected > 0 ? follow->others + now.selected : 0;
         shown->cached = follow->others_cached + now.cached;
-        shown->told = follow->others + now.results;
-        if (follow->others_first && now.results > 0) { /* its rate is not this run's */
+        shown->reported = follow->others + now.results;
+        if (follow->others_first && now.results > 0) { /* they do not count for the rate */
             shown->before = follow->others + now.results;
             follow->others_first = false;
         }
@@ -138,7 +138,7 @@ static int on_wait(void *context)
         progress_clear(&follow->progress);
         columns_print(&follow->sink.table);
     }
-    /* Into a pipe, too: who reads it waits for what is there. A fault shows in ferror(). */
+    /* Also into a pipe, whose reader waits for it. ferror() reports a fault. */
     (void)fflush(stdout);
     show(follow);
     const char *id = follow->results ? situ_results_job(follow->results) : follow->job;
@@ -155,12 +155,12 @@ void follow_wait(struct follow *follow, struct situ_run_options *options)
     interrupt_hold();
 }
 
-/* A job whose results were taken, to their end or not. */
+/* A job after its results have been read, completely or not. */
 struct left_job {
-    char id[ID_SIZE]; /* "": all names were refused, there is none */
+    char id[ID_SIZE]; /* "": there is no job, as all names were refused */
     uint64_t cursor;
     bool owned;
-    bool ended; /* without being done */
+    bool ended; /* failed or cancelled */
 };
 
 /* ---- The end --------------------------------------------------------------------------------- */
@@ -211,7 +211,7 @@ static void interrupted(struct follow *follow, const struct left_job *job)
     }
 }
 
-/* What is to be told after a fault, or where the output cannot take more. */
+/* The messages after a fault, or if the output cannot be written. */
 static void left_over(struct follow *follow, const struct left_job *job,
                       const struct situ_error *error)
 {
@@ -239,8 +239,7 @@ static void left_over(struct follow *follow, const struct left_job *job,
     }
 }
 
-/* Takes results while they come: 0 at the end, 1 on Ctrl-C, 2 where the output takes no more, or
- * the fault. */
+/* Reads results: 0 at the end, 1 on Ctrl-C, 2 if the output cannot be written, or the fault. */
 static int drain(struct follow *follow, struct situ_error *error)
 {
     const struct situ_result *result;
@@ -310,7 +309,7 @@ void follow_nothing(struct follow *follow, const char *what)
     follow->nothing = true;
 }
 
-/* What was left out; where a part selected nothing, that has told it. */
+/* What was left out, unless follow_nothing has reported it. */
 static void tell_left_out(const struct follow *follow)
 {
     char text[LEFT_OUT_SIZE];

@@ -26,21 +26,22 @@ static const char general[] =
     "  infer       run a model over stored objects\n"
     "  job         list, follow and control jobs\n"
     "  index       make, list and remove indexes; export and import\n"
-    "  search      find the stored objects most like one\n"
+    "  search      find the stored objects most similar to one\n"
     "  duplicates  find objects that are nearly the same\n"
     "  thumbnail   a small picture of a stored one\n"
     "  cache       show and clear the array's result cache\n"
     "  status      show what the array does\n"
-    "  store       list stores; let go of one and take it again\n"
+    "  store       list, detach and attach stores\n"
     "  object      list stored objects\n"
     "  model       add, list, show and remove models\n"
     "  help        [VERB]\n"
     "  version     of this program\n"
     "\n"
-    "ADDRESS is http://HOST:PORT, https://HOST:PORT, HOST:PORT or unix:/path/of/socket; without "
-    "it\n"
-    "$SITU_ADDRESS, else the socket " SITU_DEFAULT_SOCKET ", else http://127.0.0.1:7433.\n"
-    "'situ VERB -h' tells the usage of a verb, 'situ -V' the version.\n";
+    "ADDRESS is http://HOST:PORT, https://HOST:PORT, HOST:PORT or unix:/path/of/socket; the "
+    "default\n"
+    "is $SITU_ADDRESS, otherwise the socket " SITU_DEFAULT_SOCKET ", otherwise\n"
+    "http://127.0.0.1:7433.\n"
+    "'situ VERB -h' prints the usage of a verb, 'situ -V' the version.\n";
 
 const struct verb *verb_find(const char *name)
 {
@@ -66,7 +67,7 @@ int verb_unknown(const char *given)
     return cli_misused(NULL, NULL);
 }
 
-/* The next of the words `a|b|c` into `word`: what is behind it, NULL behind the last one. */
+/* Copies the first of the words `a|b|c` into `word`; returns the rest, NULL after the last one. */
 static const char *next_action(const char *at, char word[WORD_SIZE])
 {
     size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz");
@@ -83,7 +84,7 @@ int verb_check_action(const struct verb *verb, int argc, char **argv)
     bool any = false;
 
     if (argc < 2 || argv[1][0] == '-') {
-        return 0; /* the verb itself judges what is behind its options */
+        return 0; /* the verb checks what follows its options */
     }
     nearest_init(&nearest, argv[1], strlen(argv[1]));
     int length = snprintf(begin, sizeof begin, "situ %s ", verb->name);

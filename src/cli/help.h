@@ -7,14 +7,14 @@
 
 #include "cli/cli.h"
 
-/* NULL where there is no such verb. */
+/* NULL if there is no such verb. */
 const struct verb *verb_find(const char *name);
 
-/* Reports that `given` is no verb, and which one may have been meant: STATUS_NOTHING. */
+/* Reports that `given` is not a verb, and the most similar one: STATUS_NOTHING. */
 int verb_unknown(const char *given);
 
-/* The same for the word behind a verb whose usage names actions (`situ job list`): 0 where the verb
- * has that action, or takes none. */
+/* The same for the word after a verb whose usage lists actions (`situ job list`): 0 if the verb has
+ * that action, or no actions. */
 int verb_check_action(const struct verb *verb, int argc, char **argv);
 
 /* `situ help [VERB]`: the exit status. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writing the page. Names are foreign text: control bytes become visible escapes, and nothing of
- * them is markup. The page allows itself no script and nothing from elsewhere.
+ * Writing the page. Names are untrusted text: control bytes are escaped, and nothing in them is
+ * markup. The page's policy allows no scripts and no external content.
  */
 #include "cli/html_page.h"
 
@@ -16,7 +16,7 @@
 
 enum {
     EDGE = 192,               /* pixels of a thumbnail */
-    QUERY_BYTES_MAX = 1 << 20 /* a larger file stays out of the page */
+    QUERY_BYTES_MAX = 1 << 20 /* a larger file is not shown */
 };
 
 static const char head[] =
@@ -47,7 +47,7 @@ static const char head[] =
     "footer { margin-top: 2rem; color: var(--quiet); font-size: .8125rem; }\n"
     "</style>\n";
 
-/* Text of any bytes, as text. */
+/* Writes any bytes as HTML text. */
 static void put_text(FILE *out, const char *text)
 {
     char *escaped = escape_text(text);
@@ -76,7 +76,7 @@ static void put_text(FILE *out, const char *text)
     free(escaped);
 }
 
-/* The kind of image that the bytes are; NULL: none that a browser is given. */
+/* The image subtype of the bytes; NULL: not one that the page shows. */
 static const char *kind_of(const char *bytes, size_t size)
 {
     if (size > 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0) {
@@ -107,13 +107,13 @@ static void put_image(FILE *out, const char *name, const char *bytes, size_t siz
     (void)fputs("\">", out);
 }
 
-/* A fault that the next thumbnail would meet, too. */
+/* A fault that the next thumbnail would have, too. */
 static bool is_about_array(int code)
 {
     return code == SITU_UNREACHABLE || code == SITU_UNAUTHORIZED || code == SITU_MEMORY;
 }
 
-/* 0, or an exit status after telling why. */
+/* 0, or an exit status after a message. */
 static int put_stored(FILE *out, struct cli *cli, const char *object)
 {
     struct situ_error error;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a search found as one page of HTML that needs nothing else: the query first, then the hits
- * with their pictures inside it, as thumbnails that the array makes. One thread.
+ * The hits of a search as one self-contained HTML page: the query first, then the hits, with
+ * thumbnails made by the array. One thread.
  */
 #ifndef SITU_CLI_HTML_PAGE_H
 #define SITU_CLI_HTML_PAGE_H
@@ -12,7 +12,7 @@
 
 struct html_page {
     const char *index;
-    const char *query; /* name of the object or of the file */
+    const char *query; /* name of the object or file */
     bool local;        /* the query is a file, with these bytes */
     const char *bytes;
     size_t size;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situ index: create, list, show, rebuild and remove indexes; export and import stand in
+ * situ index: create, list, show, rebuild and remove indexes; export and import are in
  * index_rows.c.
  */
 #include "cli/index_verb.h"
@@ -30,7 +30,7 @@ enum {
     OPTION_EXCLUDE_DEFAULTS
 };
 
-/* ---- In words -------------------------------------------------------------------------------- */
+/* ---- Descriptions ---------------------------------------------------------------------------- */
 
 static const char *describe_model(const struct situ_index *index, char text[TEXT_SIZE])
 {
@@ -170,7 +170,7 @@ static int show(const struct index_verb *verb, const char *name)
 
 /* ---- Create and rebuild ---------------------------------------------------------------------- */
 
-/* Draws how far it is: true where it goes on. */
+/* Draws the progress: true if it is not complete. */
 static bool goes_on(struct progress *progress, const struct situ_index *index)
 {
     bool beside = index->next_model[0] != '\0';
@@ -192,7 +192,7 @@ static void tell_left_out(const struct situ_index *index)
     }
 }
 
-/* Tells what became of it: the exit status. */
+/* Reports the end: the exit status. */
 static int tell_end(const struct situ_index *index)
 {
     if (strcmp(index->state, "failed") == 0) {
@@ -214,14 +214,14 @@ static int tell_end(const struct situ_index *index)
     return index->failed > 0 || nothing ? STATUS_SOME_FAILED : STATUS_GOOD;
 }
 
-/* What await() has told of an index that stands still. */
+/* What await() has reported of an index that does not advance. */
 struct standstill {
     struct waits waits;
-    char paused[WAITS_TEXT]; /* why it was paused, "" where it was not */
+    char paused[WAITS_TEXT]; /* the reason of a pause; "": none */
     uint64_t rows;
 };
 
-/* Says why it stands still: at once where it is paused, else once it has for some seconds. */
+/* Reports why it does not advance: at once if it is paused, otherwise after some seconds. */
 static void tell_standstill(struct standstill *still, const struct situ_index *index,
                             struct progress *progress)
 {
@@ -240,7 +240,7 @@ static void tell_standstill(struct standstill *still, const struct situ_index *i
     }
 }
 
-/* Until the first pass is over. */
+/* Waits until the first pass is over. */
 static int await(const struct index_verb *verb, const char *name)
 {
     struct situ_index *index = NULL;
@@ -326,7 +326,7 @@ static int rebuild(const struct index_verb *verb, const char *name)
     return finish(verb, name, index);
 }
 
-/* All of them, also where one fails. */
+/* All of them, even if one fails. */
 static int remove_all(const struct index_verb *verb, char **names, int count)
 {
     struct situ_error error;
@@ -345,7 +345,7 @@ static int remove_all(const struct index_verb *verb, char **names, int count)
 
 /* ---- The command line ------------------------------------------------------------------------ */
 
-/* 1 where it was one of ours, 0 where not, -1 where it was wrong. */
+/* 1 if it was an option of this verb, 0 if not, -1 after a message. */
 static int take_option(struct index_verb *verb, int option)
 {
     uint64_t value = 0;
@@ -491,12 +491,12 @@ const struct verb verb_index = {
         "      --store STORE    the store, and of it only\n"
         "      --prefix P       objects whose key begins with P,\n"
         "      --glob PATTERN   and that match, such as '*.jpg'\n"
-        "      --exclude PATTERN, --no-exclude-defaults, --sniff   as of 'situ infer'\n"
-        "      --exclude-defaults   of a rebuild: leave out what the store excludes now\n"
+        "      --exclude PATTERN, --no-exclude-defaults, --sniff   as for 'situ infer'\n"
+        "      --exclude-defaults   with rebuild: exclude what the store excludes now\n"
         "      --metric METRIC  cosine, dot or euclidean (cosine)\n"
-        "      --interval S     seconds between two looks at the store (60)\n"
-        "      --wait           until the first pass is over\n"
-        "      --names FILE     of an import: the objects' names, a line a row (FILE.names)\n"
+        "      --interval S     seconds between two passes over the store (60)\n"
+        "      --wait           wait until the first pass is over\n"
+        "      --names FILE     with import: the objects' names, one line per row (FILE.names)\n"
         "  -0, --null           names end with a NUL byte, not with a line feed\n"
         "      --no-progress    no progress bar\n",
     .run = verb_run,

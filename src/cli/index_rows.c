@@ -17,7 +17,7 @@
 
 /* ---- Export ---------------------------------------------------------------------------------- */
 
-/* 0 at the end; else after telling why, and then the exit status. */
+/* 0 at the end, or the exit status after a message. */
 static int take_rows(const struct index_verb *verb, struct situ_vectors *vectors,
                      struct npy_writer *npy, uint64_t total)
 {

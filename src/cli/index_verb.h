@@ -17,14 +17,14 @@ struct index_verb {
     const char *model;
     const char *store;
     const char *prefix;
-    const char *names; /* the file of names of an import; NULL: beside the other */
+    const char *names; /* the file of names for an import; NULL: the default */
     int delimiter;     /* of names */
     bool wait;
     bool json;
     bool no_progress;
 };
 
-/* index_rows.c; each gives the exit status. */
+/* In index_rows.c; each returns the exit status. */
 int index_export(const struct index_verb *verb, const char *name, const char *path);
 int index_import(const struct index_verb *verb, const char *name, const char *path);
 

@@ -47,7 +47,7 @@ struct infer {
     struct follow follow;
 };
 
-/* True for what is about this object and not about the array, the model or the request. */
+/* True for a fault of this object, not of the array, the model or the request. */
 static bool is_about_object(struct infer *infer, int code)
 {
     struct situ_model *model = NULL;
@@ -73,7 +73,7 @@ static bool is_about_object(struct infer *infer, int code)
     }
 }
 
-/* A name that is none of an object or a store may be one of a file here. */
+/* A name of neither an object nor a store may be that of a local file. */
 static void tell_of_file(const struct infer *infer, const char *name,
                          const struct situ_error *error)
 {
@@ -83,7 +83,7 @@ static void tell_of_file(const struct infer *infer, const char *name,
     }
 }
 
-/* Takes a fault of one object: as its failure, or, where the next object would meet it too, by
+/* Handles a fault of one object: as its failure, or, if the next object would have it too, by
  * reporting it and stopping. */
 static void take_fault(struct infer *infer, const char *object, const struct situ_error *error)
 {
@@ -104,9 +104,9 @@ static bool is_prefix(const char *name)
     return !strchr(name, '/') || name[length - 1] == '/';
 }
 
-/* ---- Jobs that are left to themselves -------------------------------------------------------- */
+/* ---- Detached jobs --------------------------------------------------------------------------- */
 
-/* The name of a prefix, or `count` names of objects. */
+/* A prefix, or `count` names of objects. */
 static void detach(struct infer *infer, const char *const *names, size_t count, bool prefix)
 {
     struct situ_job *job = NULL;
@@ -125,7 +125,7 @@ static void detach(struct infer *infer, const char *const *names, size_t count, 
     situ_job_free(job);
 }
 
-/* ---- Jobs that are followed ------------------------------------------------------------------ */
+/* ---- Followed jobs --------------------------------------------------------------------------- */
 
 static void run_prefix(struct infer *infer, const char *prefix)
 {
@@ -183,7 +183,7 @@ static void run_objects(struct infer *infer, const char *const *names, size_t co
     }
 }
 
-/* Names in a row go in one job; a prefix is a job of its own. */
+/* Consecutive names are one job; a prefix is a job of its own. */
 static void run_stored(struct infer *infer)
 {
     const char *const *names = (const char *const *)infer->names.items;
@@ -247,7 +247,7 @@ static void run_files(struct infer *infer)
 
 /* ---- The command line ------------------------------------------------------------------------ */
 
-/* A number, or -1 after telling. */
+/* 1 and a number, or -1 after a message. */
 static int take_number(const char *name, uint64_t least, uint64_t most, uint64_t *ret_value)
 {
     char message[96];
@@ -260,7 +260,7 @@ static int take_number(const char *name, uint64_t least, uint64_t most, uint64_t
     return -1;
 }
 
-/* 1 where it was one of the job's options, 0 where not, -1 where it was wrong. */
+/* 1 if it was an option of the job, 0 if not, -1 after a message. */
 static int job_option(struct infer *infer, int option)
 {
     struct situ_run_options *options = &infer->options;
@@ -346,7 +346,7 @@ static int read_names(struct infer *infer, int count, char **names)
     return 0;
 }
 
-/* What does not go together. */
+/* Options that exclude each other. */
 static int check(const struct infer *infer)
 {
     const struct situ_run_options *options = &infer->options;
@@ -433,32 +433,30 @@ const struct verb verb_infer = {
         "situ infer MODEL OBJECT...|PREFIX/ [options]\n"
         "\n"
         "Runs MODEL (NAME or NAME@VERSION) over stored objects. A name that ends in a slash, or a\n"
-        "store's name alone, means every object below it; - reads names from stdin. Many objects "
-        "are\n"
-        "a job of the array, which is followed and then removed. Ctrl-C asks on a terminal\n"
-        "whether to leave it running, and cancels it elsewhere.\n"
+        "store's name alone, means every object below it; - reads names from stdin. Many objects\n"
+        "become a job of the array, which is followed and then removed. Ctrl-C at a terminal\n"
+        "asks whether to leave it running; elsewhere it cancels the job.\n"
         "\n"
         "  -k, --top K           classes of each object (1)\n"
         "  -f, --format FORM     table, jsonl, csv or npy (table)\n"
-        "  -o, --output FILE     of npy: embeddings as float32; names beside it in FILE.names\n"
-        "  -u, --upload          the names are local files: send their bytes\n"
+        "  -o, --output FILE     with npy: embeddings as float32; names go to FILE.names\n"
+        "  -u, --upload          the names are local files, whose bytes are sent\n"
         "  -0, --null            names on stdin end with a NUL byte, not with a line feed\n"
         "      --no-labels       indices of classes only: fewer bytes\n"
         "  -q, --quiet           no closing line\n"
         "      --no-progress     no progress bar\n"
-        "      --detach          start the job, print its id, and leave it\n"
-        "      --follow          the job stays: what is new or changed is inferred, what is gone "
-        "told\n"
+        "      --detach          start the job, print its id and exit\n"
+        "      --follow          keep inferring what is new or changed, report what is gone\n"
         "      --interval S      seconds between its passes (60)\n"
-        "      --glob PATTERN    of PREFIX/: only objects that match, such as '*.jpg'\n"
-        "      --exclude PATTERN of PREFIX/: leave out what matches, such as raw/ (repeatable)\n"
-        "      --no-exclude-defaults  take what the store excludes (._*, @eaDir/...), too\n"
-        "      --sniff           judge HEIC, MOV and other foreign suffixes by the first bytes\n"
+        "      --glob PATTERN    only objects below PREFIX/ that match, such as '*.jpg'\n"
+        "      --exclude PATTERN exclude what matches below PREFIX/, such as raw/ (repeatable)\n"
+        "      --no-exclude-defaults  include what the store excludes (._*, @eaDir/...)\n"
+        "      --sniff           identify files with an unknown suffix by their first bytes\n"
         "      --priority N      0 to 9, higher goes first (5)\n"
         "      --max-failures N  the job fails when more objects than that have failed\n"
-        "      --no-cache        infer all, whatever the array's result cache knows\n"
+        "      --no-cache        infer all, even what is in the array's result cache\n"
         "\n"
-        "Exit status: 0 all good, 1 some objects failed or none was found, 2 nothing could be "
+        "Exit status: 0 success, 1 some objects failed or none was found, 2 nothing could be "
         "done,\n"
         "130, 143 or 129 interrupted.\n",
     .run = verb_run,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ctrl-C and what ends a program from outside, at once or noted.
+ * Handlers for Ctrl-C, SIGTERM and SIGHUP.
  */
 #include "cli/interrupt.h"
 
@@ -10,15 +10,15 @@
 
 #include "cli/cli.h"
 
-enum { BY_SIGNAL = 128 }; /* the exit status of a program that one ended: this and its number */
+enum { BY_SIGNAL = 128 }; /* added to a signal's number: the exit status */
 
-/* The number of the signal. A signal handler can reach nothing else. */
+/* The number of the signal. Global, since a handler has no other access. */
 /* NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables) */
 static volatile sig_atomic_t seen;
 
 static void handle_with(int number, void (*handler)(int number))
 {
-    /* Output under way goes on; waits for the array end in any case. */
+    /* Writes are restarted; waits for the array end in any case. */
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(number, &action, NULL);
@@ -38,7 +38,7 @@ static void clear_and_end(int number)
     _exit(BY_SIGNAL + number);
 }
 
-/* What the program was started to ignore it still ignores: nohup. */
+/* A signal that was ignored at the start stays ignored, as for nohup. */
 static void handle_all_with(void (*handler)(int number))
 {
     static const int others[] = {SIGTERM, SIGHUP};

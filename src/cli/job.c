@@ -21,7 +21,7 @@ struct job_verb {
     bool accepts;          /* of resume: --accept-store */
 };
 
-/* "photos/2024/", "photos/2024/ *.jpg", or what else it is over. */
+/* "photos/2024/", "photos/2024/ *.jpg", or "names". */
 static const char *describe_selection(const struct situ_job *job, char text[SELECTION_SIZE])
 {
     if (job->by_name) {
@@ -169,7 +169,7 @@ static int job_show(const struct job_verb *verb, const char *id)
 
 /* ---- Follow ---------------------------------------------------------------------------------- */
 
-/* Where the job came to its end without any object. */
+/* If the job ended without any object. */
 static void tell_nothing(struct job_verb *verb, const char *id, bool by_name)
 {
     char what[64];
@@ -200,7 +200,7 @@ static int job_follow(struct job_verb *verb, const char *id)
     }
     follow->job = id;
     follow_wait(follow, &options);
-    follow->shown.before = verb->after; /* until the array tells what it has */
+    follow->shown.before = verb->after; /* until the array reports its results */
     if (situ_job_follow(verb->cli->array, id, verb->after, &options, &results, &error)) {
         follow_failed_start(follow, &error);
     } else {
@@ -249,7 +249,7 @@ static int control(const struct job_verb *verb, const char *action, const char *
     return failed;
 }
 
-/* All of them, also where one fails. */
+/* All of them, even if one fails. */
 static int control_all(const struct job_verb *verb, char **names, int count)
 {
     int failed = 0;
@@ -340,13 +340,11 @@ const struct verb verb_job = {
         "situ job pause|resume|cancel|retry|remove ID...\n"
         "situ job resume [--exclude-defaults] [--accept-store] ID...\n"
         "\n"
-        "Jobs of the array. 'follow' gives the results of one, those that are there and those to\n"
-        "come, from the one behind the first N on, in the forms of 'situ infer'. 'retry' starts a "
-        "new\n"
-        "job over the objects that failed in an ended one, and prints its id. 'remove' cancels a "
-        "job\n"
-        "that runs. With --exclude-defaults the job leaves out what its store excludes now.\n"
-        "A job waits while its store is on another file system than it began with;\n"
-        "--accept-store has it take that one.\n",
+        "Jobs of the array. 'follow' prints the results of one, present and future, after the\n"
+        "first N, in the forms of 'situ infer'. 'retry' starts a new\n"
+        "job over the objects that failed in an ended one, and prints its id. 'remove' cancels a\n"
+        "running job first. With --exclude-defaults the job excludes what its store excludes\n"
+        "now. A job waits while its store is on another file system than at its start;\n"
+        "--accept-store makes it continue with that one.\n",
     .run = verb_run,
 };

@@ -24,7 +24,7 @@ bool left_out_is_more(const struct situ_left_out *left_out)
            left_out->names > 0;
 }
 
-/* The place of a suffix; SITU_SUFFIXES where there is none. */
+/* The place of a suffix; SITU_SUFFIXES if there is no room. */
 static uint32_t place_of(struct situ_left_out *sum, const char *suffix)
 {
     uint32_t at = 0;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_BYTES_MAX = 1 << 30 }; /* the array's own limit is lower, and it says so itself */
+enum { FILE_BYTES_MAX = 1 << 30 }; /* the array has a lower limit of its own */
 
 static int fail(struct situ_error *error, int code, const char *what)
 {

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A regular file; the caller frees *ret_bytes. Else negative, and the error says why. */
+/* Reads a regular file; the caller frees *ret_bytes. Negative with `error` after a failure. */
 int local_file_read(const char *path, char **ret_bytes, size_t *ret_size, struct situ_error *error);
 
-/* Whether such a file is there. */
+/* Whether such a file exists. */
 bool local_file_exists(const char *path);
 
 #endif

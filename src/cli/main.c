@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situ, the command line: the options before the verb, and the way to the verb. See situ(1).
+ * situ, the command line: the options before the verb, and running the verb. See situ(1).
  */
 #include <locale.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ static int print_version(void)
     return cli_finish_output(STATUS_GOOD);
 }
 
-/* Options up to the verb. -1 to go on, else the exit status. */
+/* Options before the verb. -1 to continue, or the exit status. */
 static int read_options(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"version", no_argument, NULL, 'V'}, COMMON_OPTIONS};
@@ -42,7 +42,7 @@ static int read_options(struct cli *cli, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    /* Only how wide characters are: numbers stay as programs read them. */
+    /* Only for the width of characters: numbers keep the format that programs read. */
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     (void)setlocale(LC_CTYPE, "");
     interrupt_catch();
@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     }
     argc -= optind;
     argv += optind;
-    optind = 0; /* getopt begins anew for the verb */
+    optind = 0; /* getopt starts again for the verb */
     if (strcmp(argv[0], "help") == 0) {
         return help_print(argc, argv);
     }

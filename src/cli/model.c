@@ -152,7 +152,7 @@ static int model_add(struct cli *cli, const char *name, const char *path,
     struct situ_error error;
 
     progress_init(&progress, !options->no_progress, true);
-    /* On a terminal on_sent() tells. */
+    /* On a terminal on_sent() reports it. */
     patience_begin(&patience, cli, NULL,
                    progress.enabled ? NULL : "it takes the model, loads it and runs it once");
     int failed = situ_model_add(cli->array, name, path, &add, &model, &error);

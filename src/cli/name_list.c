@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lists of names. The bytes lie in large blocks, so that a million names cost little more than
- * themselves.
+ * Lists of names. The bytes are in large blocks, so that a million names need little more memory
+ * than their bytes.
  */
 #include "cli/name_list.h"
 
@@ -58,11 +58,11 @@ int name_list_add(struct name_list *names, const char *name, size_t length)
     return 0;
 }
 
-/* What name_list_put writes otherwise, and the letters behind a backslash that stand for it. */
+/* The bytes that name_list_put escapes, and the letters after the backslash. */
 static const char escaped_bytes[] = "\n\r\\";
 static const char escape_letters[] = "nr\\";
 
-/* Undoes name_list_put, in place; gives the length. A backslash before anything else is one. */
+/* Reverses name_list_put, in place; returns the length. Any other backslash is literal. */
 static size_t unescape(char *name, size_t length)
 {
     size_t size = 0;

@@ -25,7 +25,7 @@ static int fail_errno(struct npy_reader *reader, int errnum)
     return -errnum;
 }
 
-/* What is refused here, which other readers of the format take. */
+/* The file must have float rows. */
 static int take_header(struct npy_reader *reader, const struct npy *npy)
 {
     if (npy->datatype != DATATYPE_FP32 && npy->datatype != DATATYPE_FP64) {

@@ -21,7 +21,7 @@ struct npy_reader {
     char fault[NPY_READ_FAULT_SIZE]; /* why it cannot be read; "" */
 };
 
-/* 0, or a negative errno with reader->fault; npy_reader_close in any case. */
+/* 0, or a negative errno with reader->fault. Call npy_reader_close in any case. */
 int npy_reader_open(struct npy_reader *reader, const char *path);
 
 /* The next row, in reader->row: 0, or a negative errno with reader->fault. Not more than count

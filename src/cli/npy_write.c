@@ -114,7 +114,7 @@ static int sync_and_close(struct npy_writer *npy, struct npy_file *file)
     }
     int r = 0;
     if (fflush(file->stream) != 0 || fsync(fileno(file->stream)) != 0) {
-        /* Pipes and devices cannot be synced, and need not. */
+        /* Pipes and devices cannot be synced. */
         r = errno == EINVAL ? 0 : fail(npy, file->part, errno);
     }
     if (fclose(file->stream) != 0 && r == 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Embeddings as a NumPy file: float32, little-endian, one row an object, written row by row; beside
- * it the objects' names in the same order. Both are written under names with ".part" behind them
- * and get their own when everything is there. One thread.
+ * Embeddings as a NumPy file: float32, little-endian, one row per object, written row by row; and a
+ * file of the objects' names in the same order. Both have the suffix ".part" until they are
+ * complete. One thread.
  */
 #ifndef SITU_CLI_NPY_WRITE_H
 #define SITU_CLI_NPY_WRITE_H
@@ -23,7 +23,7 @@ struct npy_file {
 struct npy_writer {
     struct npy_file rows;
     struct npy_file names;
-    int delimiter; /* behind each name */
+    int delimiter; /* after each name */
     size_t width;  /* values of a row; 0 before the first */
     uint64_t count;
     char fault[NPY_FAULT_SIZE]; /* why it cannot be written; "" */
@@ -36,12 +36,11 @@ char *npy_names_path(const char *path);
  * any case. */
 int npy_writer_open(struct npy_writer *npy, const char *path, int delimiter);
 
-/* 0, or a negative errno with npy->fault, and again then. */
+/* 0, or a negative errno with npy->fault; then again at each call. */
 int npy_writer_add(struct npy_writer *npy, const char *name, const float *values, size_t count);
 
-/* Writes the header, and frees. Where `whole` the files get their names; else they stay as .part
- * with what came, or go where nothing did. 0 or a negative errno with npy->fault, which stays
- * readable. */
+/* Writes the header, and frees. `whole`: renames the files; otherwise they stay as .part, or are
+ * removed if there are no rows. 0 or a negative errno with npy->fault, which stays readable. */
 int npy_writer_close(struct npy_writer *npy, bool whole);
 
 #endif

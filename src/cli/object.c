@@ -44,7 +44,7 @@ static void print_object(const struct listing *listing, const struct situ_object
     (void)putchar(listing->null ? '\0' : '\n');
 }
 
-/* For people; and, where that is the whole answer, for whoever asks. */
+/* On a terminal, and wherever nothing was listed or --all was given. */
 static void tell_left_out(const struct listing *listing, const struct situ_left_out *left_out,
                           bool empty)
 {
@@ -128,7 +128,7 @@ const struct verb verb_object = {
              "Lists the objects whose name begins with STORE/PREFIX.\n"
              "\n"
              "  -l, --long   with sizes\n"
-             "  -a, --all    files that no decoder knows, too\n"
+             "  -a, --all    also files with an unknown suffix\n"
              "  -0, --null   names end with a NUL byte, for 'situ infer -0 MODEL -'\n"
              "      --json   one JSON object a line\n",
     .run = verb_run,

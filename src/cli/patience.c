@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Why a single call takes long: the array is asked which models are loaded, on a connection of the
- * thread's own.
+ * Why a single call takes long: the thread asks the array which models are loaded, on a connection
+ * of its own.
  */
 #include "cli/patience.h"
 
@@ -14,7 +14,7 @@
 
 enum { ANSWER_MS = 2000 };
 
-/* By its name, or by NAME@VERSION. */
+/* NAME or NAME@VERSION. */
 static bool is_named(const struct situ_model *model, const char *name)
 {
     size_t length = strlen(model->name);
@@ -23,7 +23,7 @@ static bool is_named(const struct situ_model *model, const char *name)
             (name[length] == '@' && strcmp(name + length + 1, model->version) == 0));
 }
 
-/* Whether the array says that no worker holds the model. */
+/* Whether the model is not loaded. */
 static bool model_is_awaited(const struct patience *patience)
 {
     struct situ *array = NULL;
@@ -32,7 +32,7 @@ static bool model_is_awaited(const struct patience *patience)
     if (!patience->model || !cli_open_beside(patience->cli, ANSWER_MS, &array)) {
         return false;
     }
-    /* The list, for showing one model waits for its load. */
+    /* The list, because showing one model waits until it is loaded. */
     if (situ_model_list(array, &models, NULL) == 0) {
         for (size_t i = 0; i < models->count; i++) {
             awaited |= is_named(models->models[i], patience->model) && !models->models[i]->loaded;
@@ -73,7 +73,7 @@ void patience_begin(struct patience *patience, const struct cli *cli, const char
     *patience = (struct patience){.cli = cli, .model = model, .doing = doing};
     (void)pthread_mutex_init(&patience->lock, NULL);
     (void)pthread_cond_init(&patience->ended, NULL);
-    /* Signals are for the thread that makes the call. */
+    /* Signals are handled by the calling thread. */
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     patience->started = doing && pthread_create(&patience->thread, NULL, watch, patience) == 0;

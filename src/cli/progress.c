@@ -39,7 +39,7 @@ double progress_seconds(const struct progress *progress)
     return (double)(now_ms() - progress->start_ms) / 1000;
 }
 
-/* Appends where there is room. */
+/* Appends as much as fits. */
 static void add(char text[TEXT_SIZE], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 static void add(char text[TEXT_SIZE], const char *format, ...)
@@ -60,7 +60,7 @@ static void describe(const struct progress *progress, const struct progress_figu
     uint64_t total = figures->total;
     double seconds = progress_seconds(progress);
     double rate = seconds > 0 && done > figures->before ? (double)(done - figures->before) / seconds
-                                                        : 0; /* none while old results come */
+                                                        : 0; /* none while old results arrive */
     text[0] = '\0';
     if (progress->bytes) {
         add(text, "%s of %s  %s/s", figure_bytes(figure[0], done), figure_bytes(figure[1], total),
@@ -70,8 +70,8 @@ static void describe(const struct progress *progress, const struct progress_figu
     } else {
         add(text, "%" PRIu64 " objects  %.1f/s", done, rate);
     }
-    if (figures->cached > 0 && figures->told > 0) {
-        add(text, "  %.0f %% cached", 100 * (double)figures->cached / (double)figures->told);
+    if (figures->cached > 0 && figures->reported > 0) {
+        add(text, "  %.0f %% cached", 100 * (double)figures->cached / (double)figures->reported);
     }
     if (figures->failed > 0) {
         add(text, "  %" PRIu64 " failed", figures->failed);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The progress bar on stderr, only where that is a terminal: how much is done, the rate, what came
- * from the cache, failures, the time left. While it may stand there, Ctrl-C clears it before the
- * program ends. One thread.
+ * The progress bar on stderr, if that is a terminal: how much is done, the rate, the share from the
+ * cache, failures, the time left. Ctrl-C clears it before the program ends. One thread.
  */
 #ifndef SITU_CLI_PROGRESS_H
 #define SITU_CLI_PROGRESS_H
@@ -21,10 +20,10 @@ struct progress {
 /* What the bar shows. */
 struct progress_figures {
     uint64_t done;
-    uint64_t total;  /* 0: not known */
-    uint64_t before; /* of `done`: what was so before this program */
-    uint64_t cached; /* of `told` */
-    uint64_t told;   /* objects that the array has told about */
+    uint64_t total;    /* 0: not known */
+    uint64_t before;   /* of `done`: before this program started */
+    uint64_t cached;   /* of `reported` */
+    uint64_t reported; /* objects that the array has reported */
     uint64_t failed;
     const char *note; /* in place of the time left; NULL: none */
 };
@@ -36,7 +35,7 @@ void progress_update(struct progress *progress, uint64_t done, uint64_t total);
 
 void progress_show(struct progress *progress, const struct progress_figures *figures);
 
-/* Takes the bar away, before anything else is printed and at the end. */
+/* Clears the bar, before anything else is printed and at the end. */
 void progress_clear(struct progress *progress);
 
 /* Seconds since progress_init. */

@@ -31,20 +31,20 @@ struct search_verb {
     size_t size;
 };
 
-/* ---- Asking ---------------------------------------------------------------------------------- */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 static int search_file(struct search_verb *verb, struct situ_hits **ret_hits,
                        struct situ_error *error)
 {
     verb->local = true;
     if (local_file_read(verb->query, &verb->bytes, &verb->size, error)) {
-        return -1; /* SITU_UNREADABLE, SITU_TOO_LARGE: told with the name */
+        return -1; /* SITU_UNREADABLE, SITU_TOO_LARGE: reported with the name */
     }
     return situ_search_bytes(verb->cli->array, verb->index, verb->bytes, verb->size, &verb->options,
                              ret_hits, error);
 }
 
-/* Whether the array has the store that the name begins with; where it does not say, it has. */
+/* Whether the array has the store that the name begins with; true if that is unknown. */
 static bool store_is_known(const struct search_verb *verb)
 {
     struct situ_stores *stores;
@@ -67,7 +67,7 @@ static bool can_be_object(const char *name)
            strncmp(name, "../", 3) != 0;
 }
 
-/* A name of the form STORE/KEY is an object, but for a store that is not there. */
+/* A name of the form STORE/KEY is an object, unless the store does not exist. */
 static int search(struct search_verb *verb, struct situ_hits **ret_hits, struct situ_error *error)
 {
     if (verb->upload || !can_be_object(verb->query)) {
@@ -84,9 +84,9 @@ static int search(struct search_verb *verb, struct situ_hits **ret_hits, struct 
     return r;
 }
 
-/* ---- Telling --------------------------------------------------------------------------------- */
+/* ---- Output ---------------------------------------------------------------------------------- */
 
-/* Four decimals; what rounds to zero has no sign. */
+/* Four decimals; zero has no sign. */
 static void print_value(char text[32], double value)
 {
     (void)snprintf(text, 32, "%.4f", fabs(value) < 0.00005 ? 0.0 : value);
@@ -194,7 +194,7 @@ static int run(struct search_verb *verb)
 
 /* ---- The command line ------------------------------------------------------------------------ */
 
-/* 1 where it was one of ours, 0 where not, -1 where it was wrong. */
+/* 1 if it was an option of this verb, 0 if not, -1 after a message. */
 static int take_option(struct search_verb *verb, int option)
 {
     uint64_t value = 0;
@@ -276,18 +276,17 @@ const struct verb verb_search = {
     .usage =
         "situ search INDEX OBJECT|FILE [options]\n"
         "\n"
-        "Finds the stored objects most like one. STORE/KEY is an object; a name without a slash, "
-        "or\n"
-        "that begins with / or ./, is a file of this machine, and so is one whose store is not "
-        "there.\n"
+        "Finds the stored objects most similar to one. STORE/KEY is an object; a name without a\n"
+        "slash, or one that begins with / or ./, is a file of this machine, as is one whose store\n"
+        "does not exist.\n"
         "\n"
         "  -k, --hits K         how many (10)\n"
         "      --prefix P       only objects whose name begins with P, such as photos/2024/\n"
         "      --min-score S    only those that score at least S\n"
-        "      --no-self        without the object that was asked for\n"
+        "      --no-self        without the query object\n"
         "  -f, --format FORM    table, jsonl or csv (table)\n"
-        "      --html FILE      write a page with the pictures, too\n"
-        "  -u, --upload         it is a file, whatever its name\n"
+        "      --html FILE      also write a page with the pictures\n"
+        "  -u, --upload         the name is a file\n"
         "  -q, --quiet          no closing line\n",
     .run = verb_run,
 };

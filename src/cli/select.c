@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a selection leaves out, from the command line.
+ * What a selection excludes, from the command line.
  */
 #include "cli/select.h"
 

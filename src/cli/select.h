@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The options that say what a selection leaves out, and takes in: --exclude, --no-exclude-defaults
- * and
+ * The options that set what a selection excludes and includes: --exclude, --no-exclude-defaults and
  * --sniff. One thread.
  */
 #ifndef SITU_CLI_SELECT_H
@@ -28,13 +27,13 @@ struct select_words {
     bool sniff;
 };
 
-/* Takes one of them: 1; 0 where it is none; negative after telling what is wrong. */
+/* Handles one of them: 1; 0 if it is another; negative after a message. */
 int select_take(struct select_words *words, int option, const char *verb);
 
-/* Was one of them given? */
+/* Whether one of them was given. */
 bool select_any(const struct select_words *words);
 
-/* Tells the handle. 0, or STATUS_NOTHING after telling why. */
+/* Sets them on the handle. 0, or STATUS_NOTHING after a message. */
 int select_apply(struct cli *cli, const struct select_words *words);
 
 #endif

@@ -104,8 +104,8 @@ static void table_embedding(struct sink *sink, const struct situ_result *result)
     columns_cell(&sink->table, text);
 }
 
-/* The next string of a tensor of BYTES, where each stands behind its length in four bytes; a copy,
- * which the caller frees. NULL at the end. */
+/* The next string of a tensor of BYTES, where each follows its length in four bytes; the caller
+ * frees the copy. NULL at the end. */
 static char *next_string(const struct situ_tensor *tensor, size_t *at)
 {
     const unsigned char *bytes = (const unsigned char *)tensor->data + *at;
@@ -334,7 +334,7 @@ static void give_gone(struct sink *sink, const struct situ_result *result)
     }
 }
 
-/* A failure, with what was rather meant where that can be told. */
+/* A failure, with a hint if there is one. */
 static void tell_failure(struct sink *sink, const struct situ_result *result)
 {
     progress_clear(sink->progress);
@@ -346,7 +346,7 @@ static void tell_failure(struct sink *sink, const struct situ_result *result)
     if (sink->names_may_be_files && result->code == SITU_NOT_FOUND &&
         local_file_exists(situ_result_raw_name(result))) {
         cli_say("there is a file '%s' on this machine: --upload infers it", result->object);
-        sink->names_may_be_files = false; /* told once */
+        sink->names_may_be_files = false; /* reported once */
     }
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where results go: a table for people, CSV or JSON lines for programs, on stdout; embeddings as a
- * NumPy file. Failures are told on stderr by name. Keeps the progress bar out of the way. One
- * thread.
+ * Writes results: a table for people, CSV or JSON lines for programs, on stdout; embeddings as a
+ * NumPy file. Failures are reported on stderr. Clears the progress bar before output. One thread.
  */
 #ifndef SITU_CLI_SINK_H
 #define SITU_CLI_SINK_H
@@ -22,14 +21,14 @@ struct sink {
     enum sink_format format;
     uint32_t top;
     struct progress *progress; /* borrowed */
-    enum sink_kind kind;       /* of the first result that was none of the failures */
-    struct columns table;      /* SINK_TABLE, once there is a kind */
+    enum sink_kind kind;       /* of the first result that did not fail */
+    struct columns table;      /* SINK_TABLE, when the kind is known */
     bool table_open;
     struct npy_writer npy;   /* SINK_NPY */
-    bool broken;             /* results cannot be taken any more; why has been told */
-    bool unfit;              /* because the format is not for them */
+    bool broken;             /* results can no longer be written; reported */
+    bool unfit;              /* because the format does not fit them */
     bool lost;               /* out of memory */
-    bool names_may_be_files; /* of this machine, by mistake; set by who begins a run over names */
+    bool names_may_be_files; /* local ones, by mistake; set by the caller of a run over names */
 };
 
 /* False for an unknown word. */
@@ -37,16 +36,17 @@ bool sink_format_parse(const char *word, enum sink_format *ret_format);
 
 void sink_init(struct sink *sink, enum sink_format format, uint32_t top, struct progress *progress);
 
-/* Takes one result, or one failure. */
+/* Writes one result, or reports a failure. */
 void sink_give(struct sink *sink, const struct situ_result *result);
 
-/* SINK_NPY, before the first result. 0, or a negative errno after telling why. */
+/* SINK_NPY, before the first result. 0, or a negative errno after a message. */
 int sink_open_file(struct sink *sink, const char *path, int delimiter);
 
-/* Prints what still waits, so that nothing that was given is held back. */
+/* Prints everything that is still held. */
 void sink_flush(struct sink *sink);
 
-/* The end; `whole`: nothing is missing. 0, or a negative errno, told where it is about a file. */
+/* The end; `whole`: nothing is missing. 0, or a negative errno, after a message if it is a file's.
+ */
 int sink_done(struct sink *sink, bool whole);
 
 #endif

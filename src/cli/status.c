@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situ status: what the array says of itself.
+ * situ status: the status of the array.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -92,6 +92,6 @@ const struct verb verb_status = {
     .name = "status",
     .usage = "situ status [--json]\n"
              "\n"
-             "Shows what the array says of itself.\n",
+             "Shows the status of the array.\n",
     .run = verb_run,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situ store: the stores of the array, and their detaching and attaching.
+ * situ store: list, detach and attach stores of the array.
  */
 #include <stdio.h>
 #include <string.h>
@@ -88,13 +88,11 @@ static int verb_run(struct cli *cli, int argc, char **argv)
 
 const struct verb verb_store = {
     .name = "store",
-    .usage =
-        "situ store list [--json]\n"
-        "situ store detach NAME\n"
-        "situ store attach [--empty] NAME\n"
-        "\n"
-        "Lists the stores of the array. 'detach' closes all that is open in one, so that its file\n"
-        "system can be unmounted; 'attach' takes it again (--empty: also where nothing is in "
-        "it).\n",
+    .usage = "situ store list [--json]\n"
+             "situ store detach NAME\n"
+             "situ store attach [--empty] NAME\n"
+             "\n"
+             "Lists the stores of the array. 'detach' closes everything in one, so that its file\n"
+             "system can be unmounted; 'attach' uses it again (--empty: even if it is empty).\n",
     .run = verb_run,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Why no result comes: the array is asked of the job, every few seconds and only while nothing
- * comes.
+ * Why there is no result: requests the state of the job, every few seconds while there is no
+ * result.
  */
 #include "cli/waits.h"
 
@@ -35,7 +35,7 @@ void waits_over(struct waits *waits)
     waits->why[0] = '\0';
 }
 
-/* A job of a higher priority, which goes first. */
+/* Finds a job of a higher priority, which goes first. */
 static bool explain_priority(struct waits *waits, const struct situ_job *job)
 {
     struct situ_jobs *jobs = NULL;
@@ -81,7 +81,7 @@ static void explain_model(struct waits *waits, const char *who, const char *name
     situ_models_free(models);
 }
 
-/* "" where nothing keeps it but its own work. */
+/* Sets the reason; "" if the job is running. */
 static void explain(struct waits *waits, const struct situ_job *job)
 {
     waits->why[0] = '\0';
@@ -106,7 +106,7 @@ static bool connect_array(struct waits *waits)
     return waits->array || cli_open_beside(waits->cli, ANSWER_MS, &waits->array);
 }
 
-/* Asks the array of the job. Where there is no answer the last one stands. */
+/* Requests the job's state. Without a response the last reason is kept. */
 static void ask(struct waits *waits, const char *id)
 {
     struct situ_job *job = NULL;
@@ -120,7 +120,7 @@ static void ask(struct waits *waits, const char *id)
     waits->asked_ms = now_ms();
 }
 
-/* It has waited for long enough, and the array was not asked just now. */
+/* Whether it has waited long enough since the last result and the last request. */
 static bool due(const struct waits *waits)
 {
     return now_ms() - waits->since_ms >= WAITS_MS && now_ms() - waits->asked_ms >= ASK_MS;
