@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opening listening sockets, and systemd's two small protocols. Runs at start, before any thread.
+ * Opens the listening sockets, and speaks systemd's two small protocols. Runs at the start, before
+ * any thread.
  */
 #include "daemon/listen.h"
 
@@ -130,7 +131,7 @@ int listen_check_config(const struct config *config, struct error *error)
     return r;
 }
 
-/* A socket file that nobody listens on any more is removed; one in use is an error. */
+/* Removes a socket file on which no process listens any more; one in use is an error. */
 static int clear_stale_socket(const struct sockaddr_un *un, const char *address,
                               struct error *error)
 {
@@ -158,7 +159,7 @@ static int open_unix(const struct config *config, const char *address,
         return r;
     }
     cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t old = umask(0777); /* nobody gets in before the mode is set */
+    mode_t old = umask(0777); /* no client connects before the mode is set */
     bool bound = fd >= 0 && bind(fd, (const struct sockaddr *)&un, sizeof un) == 0;
     (void)umask(old);
     if (!bound) {

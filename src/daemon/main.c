@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * situd: reads its configuration, opens stores, models and sockets, serves until SIGTERM or SIGINT,
- * lets running requests finish, ends.
+ * waits for running requests, exits.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -33,7 +33,7 @@ struct program {
     struct api_listener listeners[LISTEN_MAX];
     unsigned listener_count;
     uint64_t descriptors; /* the hard limit */
-    atomic_bool halted;   /* lanes, jobs and connections are over */
+    atomic_bool halted;   /* lanes, jobs and connections have ended */
 };
 
 /* ---- running ---- */
@@ -48,7 +48,7 @@ static sigset_t awaited_signals(void)
     return set;
 }
 
-/* Until it is to stop: by SIGTERM, by SIGINT, or by the SIGHUP of a terminal that is gone. */
+/* Returns on SIGTERM, on SIGINT, and on the SIGHUP of a terminal that was closed. */
 static void wait_for_signal(struct api *api, int argc, char **argv)
 {
     sigset_t set = awaited_signals();
@@ -66,7 +66,7 @@ static void wait_for_signal(struct api *api, int argc, char **argv)
     log_event(LOG_LEVEL_INFO, "stopping", "signal=%d", number);
 }
 
-/* Running requests finish; after LIMIT_STOP_MS what is left is given up. */
+/* Waits for running requests, at most LIMIT_STOP_MS. */
 static void stop(struct program *program)
 {
     listen_notify("STOPPING=1");
@@ -79,8 +79,8 @@ static void stop(struct program *program)
     }
 }
 
-/* A lane or a job that hangs in a file system which does not answer has no end: the process ends
- * without it, as by a kill. */
+/* A lane or a job may hang for ever in a file system that does not respond: the process then exits
+ * without it, as if killed. */
 static void *cut_off(void *argument)
 {
     struct program *program = argument;
@@ -95,7 +95,7 @@ static void *cut_off(void *argument)
     return NULL;
 }
 
-/* The lanes, the jobs and the connections. */
+/* Ends the lanes, the jobs and the connections. */
 static void halt(struct program *program)
 {
     pthread_t guard;
@@ -112,8 +112,8 @@ static void done(struct program *program)
 {
     halt(program);
     if (!service_drain(&program->service)) {
-        /* It hashes or copies a large package; what it has not finished is removed at the next
-         * start, as after a kill. */
+        /* The task hashes or copies a large package; the next start removes its unfinished files,
+         * as after a kill. */
         log_event(LOG_LEVEL_WARNING, "task_cut_off", "%s", "");
         _exit(EXIT_SUCCESS);
     }
@@ -122,7 +122,8 @@ static void done(struct program *program)
     free(program);
 }
 
-/* Sockets are opened before the first thread runs, and when all that is on the disk was good. */
+/* The sockets are opened after everything on the disk was read without error, and before the first
+ * thread runs. */
 static int start(struct program *program, struct error *error)
 {
     struct service *service = &program->service;
@@ -163,7 +164,7 @@ static void block_signals(void)
     sigset_t set = awaited_signals();
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit of the file's size fails, no more */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a write beyond the file size limit only fails */
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs on the main thread, which waits for signals; requests go on beside it.
+ * Runs on the main thread, which waits for signals; requests are served meanwhile.
  */
 #include "daemon/reload.h"
 
@@ -11,9 +11,9 @@
 #include "base/log.h"
 #include "daemon/listen.h"
 
-/* A part that takes changes while situd runs. `fresh` is the configuration as it is now, checked;
- * it ends with the call, so what is kept of it is copied. On an error, which is logged, the part
- * goes on with what it had; the others are asked all the same. */
+/* A part that accepts changes while situd runs. `fresh` is the new configuration, checked; it is
+ * freed after the call, so a part copies what it keeps. On an error, which is logged, the part
+ * keeps its previous state, and the other parts are still called. */
 struct reload_part {
     const char *name;
     int (*reload)(struct api *api, const struct config *fresh, struct error *error);
@@ -37,7 +37,7 @@ static void log_failure(const char *part, const struct error *error)
               log_quote(quoted, sizeof quoted, error->message));
 }
 
-/* systemd holds `systemctl reload` back until READY=1 where the unit says Type=notify-reload. */
+/* With Type=notify-reload in the unit, `systemctl reload` waits for READY=1. */
 static void notify_reloading(void)
 {
     char text[64];

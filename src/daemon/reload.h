@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SIGHUP: the configuration is read again, and each part that can take a change while situd runs
- * takes it (the list of parts is in reload.c). No request is cut for it. What is wrong is logged;
- * situd then goes on with what it had.
+ * SIGHUP: reads the configuration again and passes it to each part that accepts changes while situd
+ * runs (reload.c has the list). No request is aborted. Errors are logged; situd then keeps its
+ * previous settings.
  */
 #ifndef SITU_DAEMON_RELOAD_H
 #define SITU_DAEMON_RELOAD_H
 
 struct api;
 
-/* The arguments of main(): the command line goes before the file again. Main thread. */
+/* Takes the arguments of main(): the command line overrides the file, as at the start. Main thread.
+ */
 void reload(struct api *api, int argc, char **argv);
 
 #endif

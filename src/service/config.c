@@ -40,7 +40,7 @@ struct setting {
     const char *name;
     const char *option; /* command line; NULL: file only */
     enum setting_kind kind;
-    bool zero_ok; /* numbers: 0 stands for a default; others must be more */
+    bool zero_ok; /* numbers: 0 selects a default; other numbers must be above 0 */
     size_t offset;
     size_t count_offset; /* lists */
 };
@@ -114,7 +114,7 @@ static int set_text(char **place, const char *value, struct error *error)
     return 0;
 }
 
-/* What a unit behind a number, if any, makes of it; *end is moved past the unit. */
+/* The factor of the unit after a number, if any; *end is moved past the unit. */
 static double scale_of(enum setting_kind kind, char **end)
 {
     static const char units[] = "KMGT";
@@ -218,7 +218,7 @@ static int apply(struct config *config, const struct setting *setting, const cha
     }
 }
 
-/* The store of that name, which may be new, of the default kind and without settings. */
+/* The store of that name; a new one has the default kind and no settings. */
 static int find_store(struct config *config, const char *name, struct config_store **ret_store,
                       struct error *error)
 {
@@ -280,7 +280,7 @@ static int add_exclude(struct config_store *store, const char *pattern, struct e
         all = NULL;
         return error_memory(error, NULL);
     }
-    int r = exclusion_new(all, NULL, &exclusion, &reason); /* are there too many? */
+    int r = exclusion_new(all, NULL, &exclusion, &reason); /* refuses too many patterns */
     exclusion_free(exclusion);
     return r == 0 ? 0
                   : error_set(error, ERROR_MALFORMED, "store '%s': exclude: %.200s", store->name,
@@ -330,7 +330,7 @@ int config_set(struct config *config, const char *section, const char *name, con
 struct reading {
     struct config *config;
     struct error *error;
-    const bool *on_command_line; /* by setting: the file does not override */
+    const bool *on_command_line; /* by setting: the file does not override these */
     bool stores_on_command_line;
 };
 
@@ -338,7 +338,7 @@ static int on_line(void *user, const char *section, const char *name, const char
 {
     struct reading *reading = user;
     if (reading->error->code != ERROR_NONE) {
-        return 0; /* the first fault is the one that is told, with its line */
+        return 0; /* the first error is reported, with its line */
     }
     if (reading->stores_on_command_line && strncmp(section, "store ", 6) == 0) {
         return 1;
@@ -425,7 +425,7 @@ static void set_defaults(struct config *config)
     };
 }
 
-/* In a build tree the worker lies beside; the installed place else. */
+/* In a build tree the worker is next to situd; otherwise it is at its installed path. */
 static int default_worker(struct config *config, struct error *error)
 {
     if (config->worker) {
@@ -433,7 +433,7 @@ static int default_worker(struct config *config, struct error *error)
     }
     char self[4096];
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (size > 0) { /* in a build tree situ-worker lies in a room beside */
+    if (size > 0) { /* in a build tree situ-worker is in the directory of its room */
         self[size] = '\0';
         char *slash = strrchr(self, '/');
         *slash = '\0';
@@ -529,7 +529,7 @@ static enum config_outcome read_arguments(int argc, char **argv, struct reading 
     struct config *config = reading->config;
     (void)make_options(options);
     opterr = 0;
-    optind = 0; /* from the start: a reload reads the command line again */
+    optind = 0; /* restart: a reload parses the command line again */
     for (;;) {
         /* NOLINTNEXTLINE(concurrency-mt-unsafe): the main thread only */
         int c = getopt_long(argc, argv, "", options, NULL);
@@ -604,7 +604,7 @@ static int check_readable(const char *path, const char *what, struct error *erro
     return 0;
 }
 
-/* A store that is not there now may be mounted later: it is served then. */
+/* A store that is missing now may be mounted later, and is served then. */
 static void warn_of_stores(const struct config *config)
 {
     for (size_t i = 0; i < config->store_count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situd's configuration: the command line, and situd.conf (INI). The command line wins. A finished
- * configuration is constant.
+ * situd's configuration: the command line and situd.conf (INI). The command line takes precedence.
+ * A configuration that was read is constant.
  */
 #ifndef SITU_SERVICE_CONFIG_H
 #define SITU_SERVICE_CONFIG_H
@@ -20,8 +20,8 @@ enum { CONFIG_LIST_MAX = 64 };
 struct config_store {
     char *name; /* owned */
     struct store_settings settings;
-    char *exclude;       /* owned; patterns beside the defaults, one a line; NULL: none */
-    bool keeps_defaults; /* what exclusion_default covers is listed and selected like all else */
+    char *exclude;       /* owned; patterns in addition to the defaults, one a line; NULL: none */
+    bool keeps_defaults; /* objects that exclusion_default matches are listed and selected, too */
 };
 
 struct config {
@@ -53,8 +53,8 @@ struct config {
     uint64_t lanes;         /* 0: cores + 1 */
     uint64_t memory_budget; /* bytes; 0: half of the machine's memory */
     uint64_t worker_memory; /* address space of a worker in bytes; 0: by the model's size */
-    uint64_t keep_jobs_s;   /* ended jobs are removed after so long; 0: never */
-    uint64_t cache_bytes;   /* the result cache's file; 0: no cache */
+    uint64_t keep_jobs_s;   /* ended jobs are removed after this time; 0: never */
+    uint64_t cache_bytes;   /* size of the result cache's file; 0: no cache */
     uint64_t queue;
     uint64_t connections;
     uint64_t body_bytes;
@@ -70,8 +70,8 @@ struct config {
 
 enum config_outcome { CONFIG_RUN, CONFIG_EXIT_OK, CONFIG_EXIT_USAGE };
 
-/* Reads everything; `--help` and `--version` print and say CONFIG_EXIT_OK. On CONFIG_EXIT_USAGE
- * *error says what is wrong, with file and line where it came from a file. */
+/* Reads the command line and the file; `--help` and `--version` print and return CONFIG_EXIT_OK. On
+ * CONFIG_EXIT_USAGE *error has the cause, with file and line where it came from a file. */
 must_check enum config_outcome config_read(int argc, char **argv, struct config *ret_config,
                                            struct error *error);
 
@@ -79,17 +79,18 @@ must_check enum config_outcome config_read(int argc, char **argv, struct config 
 must_check int config_set(struct config *config, const char *section, const char *name,
                           const char *value, struct error *error);
 
-/* What a whole configuration must satisfy, but for its addresses: it serves something, its files
- * are readable. */
+/* Checks a whole configuration, except its addresses: it serves something, and its files are
+ * readable. */
 must_check int config_check(const struct config *config, struct error *error);
 
-/* Writes the names of settings that differ and that a reload does not take (all but stores, tokens
- * and certificates), with commas between, cut to fit; returns how many. A memory budget of 0 is
- * the default, whatever that came to. */
+/* Writes the names of settings that differ and that a reload does not apply (all except stores,
+ * tokens and certificates), separated by commas, truncated to fit; returns their number. A fresh
+ * memory budget of 0 is the default and never differs. */
 size_t config_differences(const struct config *running, const struct config *fresh, char *ret_names,
                           size_t size);
 
-/* What bodies in memory may have together: a control request's has room, whatever is set. */
+/* The limit of all bodies in memory together; it always has room for the body of a control request.
+ */
 uint64_t config_bodies_bytes(const struct config *config);
 
 void config_done(struct config *config);

@@ -7,11 +7,12 @@
 #include <sys/resource.h>
 
 enum {
-    OWN = 64,         /* logs, tables, event queues, jobs and indexes */
-    OF_A_STORE = 4,   /* its root, its watch, a directory and an object that are read */
-    OF_A_LANE = 3,    /* of one model: socket, the worker's end while it starts, shared buffer */
-    MODELS = 4,       /* that are loaded at once, where there is room */
-    CONNECTIONS = 16, /* the least that is of use */
+    OWN = 64,       /* logs, tables, event queues, jobs and indexes */
+    OF_A_STORE = 4, /* its root, its watch, a directory and an object that are being read */
+    OF_A_LANE = 3, /* for one model: its socket, the worker's end of it during the start, its shared
+                      buffer */
+    MODELS = 4,    /* loaded at once, if the limit allows */
+    CONNECTIONS = 16, /* the minimum */
 };
 
 uint64_t descriptors_raise(void)

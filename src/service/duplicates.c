@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A row whose very vector was searched for before is joined to that one without a search: ten
- * thousand copies of one image would each find all others.
+ * A row with the same vector as an earlier row is joined to it without a search: otherwise each of
+ * ten thousand copies of an image would find all others.
  */
 #include "service/duplicates.h"
 
@@ -16,8 +16,8 @@
 #include "service/search_pool.h"
 
 enum {
-    FIRST_HITS = 16, /* of a row; more are asked for where all of these score well */
-    MORE_HITS = 8,   /* times as many */
+    FIRST_HITS = 16, /* per row at first; if all of them score well, a search for more follows */
+    MORE_HITS = 8,   /* the factor from one search to the next */
 };
 
 struct duplicates {
@@ -39,7 +39,7 @@ struct duplicates {
 
 /* ---- rows ---- */
 
-/* Joins the row to an earlier one that has its very vector; false where there is none. */
+/* Joins the row to an earlier one with the same vector; *ret_same is false if there is none. */
 static int join_same(struct duplicates *duplicates, const char *key, const float *vector,
                      uint64_t hash, bool *ret_same)
 {
@@ -71,8 +71,9 @@ static int take_row(struct duplicates *duplicates, const char *key, const float 
     return copy ? 0 : -ENOMEM;
 }
 
-/* The next rows, as many as are searched for together; each time by a walk of its own, since one
- * over all of it would keep places from being used again for all that time. 0 at the end. */
+/* Takes the next rows, as many as are searched for together. Each call has a walk of its own: a
+ * single walk would keep the places of removed rows from being reused until its end. 0 at the end.
+ */
 static int take_rows(struct duplicates *duplicates, struct error *error)
 {
     struct index_walk *walk = NULL;
@@ -107,7 +108,8 @@ static int take_rows(struct duplicates *duplicates, struct error *error)
 
 /* ---- searches ---- */
 
-/* The hits of one row are its group's. *ret_more: there may be more than were asked for. */
+/* Joins the hits of a row to its group. *ret_more: there may be more hits than the k that were
+ * returned. */
 static int join_hits(struct duplicates *duplicates, size_t row, const struct index_hits *hits,
                      size_t k, bool *ret_more)
 {
@@ -124,7 +126,7 @@ static int join_hits(struct duplicates *duplicates, size_t row, const struct ind
     return r == 0 && near ? groups_note(duplicates->groups, duplicates->hashes[row], key) : r;
 }
 
-/* Of what is asked for again, the rows that go to the front. */
+/* Moves a row that is searched for again to the front. */
 static void keep_row(struct duplicates *duplicates, size_t to, size_t from)
 {
     if (to != from) {
@@ -212,8 +214,8 @@ struct walk {
     struct duplicates *duplicates;
     duplicates_visit visit;
     void *context;
-    size_t group; /* the last member's, which only tells it from its neighbours */
-    bool started; /* the group has a member */
+    size_t group; /* of the last member */
+    bool started; /* the group has had a member */
 };
 
 static int on_member(void *context, const char *key, size_t group)
@@ -251,7 +253,7 @@ uint64_t duplicates_objects(const struct duplicates *duplicates)
 
 uint64_t duplicates_damaged(const struct duplicates *duplicates)
 {
-    struct index_status status; /* knows rows that were found to be damaged behind the walk */
+    struct index_status status; /* counts rows that were found damaged after the walk, too */
     index_status(duplicates->options.index, &status);
     return status.damaged > duplicates->damaged ? status.damaged : duplicates->damaged;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Groups as a forest over an array of members, which two hash tables with open addressing lead to:
- * by name, and by the hash that a member was noted with.
+ * Groups are a forest over an array of members. Two hash tables with open addressing find a member:
+ * by its name, and by the hash that it was noted with.
  */
 #include "service/groups.h"
 
@@ -16,7 +16,7 @@
 struct member {
     char *name; /* owned */
     uint64_t hash;
-    size_t parent; /* itself: the root of its group */
+    size_t parent; /* itself for the root of a group */
 };
 
 struct note {
@@ -25,14 +25,14 @@ struct note {
 };
 
 struct groups {
-    uint64_t seed;          /* nobody outside can choose names that collide */
+    uint64_t seed;          /* random, so that clients cannot choose names that collide */
     struct member *members; /* owned */
     size_t count;
     size_t room;
     struct note *names; /* owned; slot_count of them, as of `notes` */
     struct note *notes; /* owned */
     size_t note_count;
-    size_t slot_count; /* a power of two, at least twice what is in a table */
+    size_t slot_count; /* a power of two, at least twice the entries of a table */
 };
 
 enum { FIRST_SLOTS = 1024 };
@@ -121,7 +121,7 @@ static int make_room(struct groups *groups)
     return full ? grow(groups) : 0;
 }
 
-/* The member of that name, which becomes one where it is not. */
+/* The member of that name, added if it is new. */
 static int find(struct groups *groups, const char *name, size_t *ret_member)
 {
     uint64_t hash = hash_bytes(name, strlen(name), groups->seed);
@@ -170,7 +170,7 @@ int groups_join(struct groups *groups, const char *a, const char *b)
     if (r == 0) {
         size_t one = root_of(groups, first);
         size_t other = root_of(groups, second);
-        /* The older one stays the root: groups are found from their early members mostly. */
+        /* The older one stays the root: most lookups start at early members. */
         groups->members[one > other ? one : other].parent = one > other ? other : one;
     }
     return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Jobs' objects through the dispatcher. start, cancel, new and free of a run are called by the
- * job's thread; an object is done on a lane's thread, or on that which cancels.
+ * Runs the objects of jobs through the dispatcher. The job's thread calls start, cancel, new and
+ * free of a run; an object completes on the thread of a lane, or on the thread that cancels.
  */
 #include "service/job_host.h"
 
@@ -14,8 +14,8 @@
 #include "infer/reuse.h"
 #include "service/service.h"
 
-/* One object on its way. An item is taken by the job's thread, and given back by whoever is done
- * with it. */
+/* One object in progress. The job's thread takes an item; the thread that completes the object
+ * releases it. */
 struct job_item {
     atomic_bool taken;
     struct jobs_object *object; /* borrowed while taken */
@@ -28,7 +28,7 @@ struct jobs_run {
     struct infer_request request;
     struct infer_item items[LIMIT_JOB_WINDOW];
     struct job_item states[LIMIT_JOB_WINDOW]; /* of the items, by index */
-    size_t next;                              /* where to look for one that is free */
+    size_t next;                              /* where the search for a free one starts */
 };
 
 /* ---- models and stores ---- */
@@ -74,14 +74,14 @@ static struct store *find_store(void *context, const char *name, size_t length, 
 
 /* ---- objects ---- */
 
-/* These tell of the array, not of the object: the job asks again later. */
+/* Errors of the storage node, not of the object: the job tries the object again later. */
 static void set_trouble(struct jobs_object *object, const struct error *error)
 {
     object->code = error->code;
     (void)stpcpy(object->message, error->message);
 }
 
-/* The outcome becomes the object's line, or the trouble that there was. */
+/* Writes the outcome as the object's line, or sets the error. */
 static void write_outcome(struct jobs_run *run, struct infer_item *item, struct jobs_object *object)
 {
     struct error memory = {0};
@@ -99,7 +99,7 @@ static void write_outcome(struct jobs_run *run, struct infer_item *item, struct 
     }
 }
 
-/* Nothing of the run is touched after it: it may be freed. */
+/* The run is not used after this: it may be freed. */
 static void complete(struct jobs_run *run, struct infer_item *item)
 {
     struct job_item *state = &run->states[item - run->items];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One object through the dispatcher, waited for by an index's own thread. The last of that thread
- * and the object's outcome frees the two: a thread that must end does not wait for an object that a
- * worker holds.
+ * Runs one object through the dispatcher, while the thread of an index waits. Thread and outcome
+ * each hold a reference: a thread that must end does not wait for an object that is in a worker.
  */
 #include "service/retrieval_host.h"
 
@@ -15,10 +14,10 @@
 #include "base/clock.h"
 #include "service/service.h"
 
-enum { LOOK_MS = 50 /* between two looks at whether it was given up */ };
+enum { LOOK_MS = 50 /* between two checks whether it was given up */ };
 
 struct waiter {
-    atomic_uint references; /* the index's thread's, and the outcome's once it is submitted */
+    atomic_uint references; /* one of the index's thread, one of the outcome once it is submitted */
     struct model *model;    /* owned reference */
     char *object;           /* owned */
     struct infer_request request;
@@ -52,8 +51,8 @@ static void item_done(struct infer_request *request, struct infer_item *item)
     waiter_unref(waiter);
 }
 
-/* Its row is missing from every answer, and there is one at a time: it goes before jobs, as what
- * somebody waits for does. */
+/* Goes before jobs, like a single request: its row is missing in all answers until then, and there
+ * is only one at a time. */
 static int waiter_new(struct service *service, const struct retrieval_embed_request *asked,
                       struct waiter **ret_waiter, struct error *error)
 {
@@ -95,7 +94,7 @@ static int waiter_new(struct service *service, const struct retrieval_embed_requ
     return 0;
 }
 
-/* For a moment. True: there is an outcome. */
+/* Waits for LOOK_MS at most. True: there is an outcome. */
 static bool await_outcome(struct waiter *waiter)
 {
     int64_t until_ns = clock_now_ns() + LOOK_MS * NS_PER_MS;
@@ -112,7 +111,7 @@ static int run(struct service *service, struct waiter *waiter,
     (void)atomic_fetch_add(&waiter->references, 1);
     int r = dispatch_submit(service->dispatch, &waiter->request, &waiter->item, 1, error);
     if (r < 0) {
-        (void)atomic_fetch_sub(&waiter->references, 1); /* the caller has the other */
+        (void)atomic_fetch_sub(&waiter->references, 1); /* the caller holds the other */
         return r;
     }
     while (!await_outcome(waiter)) {

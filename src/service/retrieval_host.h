@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What indexes ask of the daemon: the vector of a stored object.
+ * What indexes need from the engine: the vector of a stored object.
  */
 #ifndef SITU_SERVICE_RETRIEVAL_HOST_H
 #define SITU_SERVICE_RETRIEVAL_HOST_H

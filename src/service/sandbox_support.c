@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Asking the kernel, at start.
+ * Queries the kernel, at the start.
  */
 #include "service/sandbox_support.h"
 
@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* LANDLOCK_CREATE_RULESET_VERSION: asks for the ABI instead of making a ruleset. */
+/* LANDLOCK_CREATE_RULESET_VERSION: returns the ABI instead of creating a ruleset */
 enum { LANDLOCK_ASK_VERSION = 1 };
 
 int sandbox_landlock_abi(void)
@@ -19,7 +19,7 @@ int sandbox_landlock_abi(void)
     return abi > 0 ? (int)abi : 0;
 }
 
-/* A filter that lies nowhere: only who may set one gets as far as looking for it. */
+/* A filter at an invalid address: EFAULT means that filters are supported. */
 bool sandbox_has_seccomp(void)
 {
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL) < 0 && errno == EFAULT;

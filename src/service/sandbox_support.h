@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What this kernel offers for the sandbox of workers.
+ * Which features for the sandbox of workers this kernel has.
  */
 #ifndef SITU_SERVICE_SANDBOX_SUPPORT_H
 #define SITU_SERVICE_SANDBOX_SUPPORT_H

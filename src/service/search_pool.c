@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Search threads and what they have to do. A loan stands in a list from when it is offered until
- * its owner is through with its own piece; what no thread has begun by then is not done at all,
- * since the pieces share the work among themselves.
+ * Search threads and their work. A loan is in a list until its owner has finished its own piece;
+ * pieces that no thread has started by then are not run at all, since the pieces share the work
+ * among themselves.
  */
 #include "service/search_pool.h"
 
@@ -16,9 +16,9 @@
 struct loan {
     void (*work)(void *context, unsigned i);
     void *context;
-    unsigned next;    /* piece to begin with */
+    unsigned next;    /* the next piece to start */
     unsigned count;   /* pieces */
-    unsigned running; /* begun by threads of the pool, and not through */
+    unsigned running; /* pieces that threads of the pool have started and not finished */
     struct loan *next_loan;
 };
 
@@ -26,12 +26,12 @@ struct search_pool {
     struct dispatch *dispatch; /* borrowed */
     size_t limit;
     pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t wake;  /* there is work, or the end */
-    pthread_cond_t back;  /* a lent thread is */
+    pthread_cond_t wake;  /* there is work, or the pool ends */
+    pthread_cond_t back;  /* a lent thread has finished its piece */
     struct search_work *first;
     struct search_work *last;
     size_t waiting;
-    struct loan *loans; /* with pieces that nobody has begun */
+    struct loan *loans; /* with pieces that are not started */
     unsigned idle;      /* threads without work */
     bool stopping;
     unsigned thread_count;
@@ -64,13 +64,12 @@ static void unlist(struct search_pool *pool, struct loan *loan)
     }
 }
 
-/* Does a piece, or a work that waits; false where there is none. The lock is let go of meanwhile.
- */
+/* Runs a piece of a loan, or waiting work, without the lock; false if there is none. */
 static bool do_one(struct search_pool *pool)
 {
     struct loan *loan = pool->loans;
     struct search_work *work = pool->first;
-    if (loan) { /* first: a search that has begun waits for it */
+    if (loan) { /* first: a running search waits for it */
         unsigned piece = loan->next++;
         loan->running++;
         if (loan->next == loan->count) {
@@ -113,7 +112,7 @@ static void *search_main(void *argument)
     return NULL;
 }
 
-/* How many pieces beside the owner's own may be lent. */
+/* How many pieces may be lent in addition to the owner's. */
 static unsigned lendable(const struct search_pool *pool, unsigned wanted, unsigned cores)
 {
     unsigned working = pool->thread_count - pool->idle;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Starts and stops the engine, by a table of steps; main thread, but for the thread that stops
- * jobs.
+ * Starts and stops the engine by a table of steps. Main thread, except the thread that stops jobs.
  */
 #include "service/service.h"
 
@@ -33,7 +32,7 @@ static const char *state_path(const struct service *service, const char *name,
 
 /* ---- what is on the disk ---- */
 
-/* What the kernel has for workers; said once, in the log and in /v1/status. */
+/* Checks what the kernel has for the sandbox of workers; reported in the log and in /v1/status. */
 static int check_sandbox(struct service *service, struct error *error)
 {
     service->landlock_abi = sandbox_landlock_abi();
@@ -101,7 +100,7 @@ static void close_stores(struct service *service)
     stores_close(service->stores);
 }
 
-/* A hook of stores_reload(), too. */
+/* Also a hook of stores_reload(). */
 static int cache_store(void *context, struct store *store, const char *name, struct error *error)
 {
     struct service *service = context;
@@ -145,7 +144,7 @@ static int start_tasks(struct service *service, struct error *error)
     for (uint32_t i = service->cores; i < service->lane_count; i++) {
         service->lane_cpus[i] = -1; /* the extra lane floats */
     }
-    /* The C library has eight pools of memory a core, which grow with every thread of a job. */
+    /* The C library has eight memory arenas per core, which grow with each thread of a job. */
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): no lane, job or task is there yet. */
     (void)mallopt(M_ARENA_MAX, service->cores > 2 ? (int)service->cores : 2);
     unsigned trials = service->cores + 2 < LIMIT_TRIALS ? service->cores + 2 : LIMIT_TRIALS;
@@ -243,7 +242,7 @@ static void end_indexes(struct service *service)
     retrieval_close(service->retrieval);
 }
 
-/* Two threads at least, so that a long search does not hold up the short ones. */
+/* At least two threads, so that a long search does not delay short ones. */
 static int start_searches(struct service *service, struct error *error)
 {
     unsigned threads = service->cores < 2 ? 2 : service->cores;
@@ -256,10 +255,10 @@ static int start_searches(struct service *service, struct error *error)
 static void end_searches(struct service *service)
 {
     search_pool_free(service->search_pool);
-    service->search_pool = NULL; /* only now: searches that wait are done first, and use it */
+    service->search_pool = NULL; /* only now: waiting searches run first, and use it */
 }
 
-/* Models that are to be loaded from the start; the first requests do not wait for them. */
+/* Starts to load the models of the `preload` setting. */
 static int preload(struct service *service, struct error *ret_error)
 {
     (void)ret_error;
@@ -288,7 +287,7 @@ static int preload(struct service *service, struct error *ret_error)
 
 enum phase { PHASE_OPEN, PHASE_START };
 
-/* `stop` is called for a step whose `start` failed, too. */
+/* `stop` is also called for the step whose `start` failed. */
 struct step {
     const char *name;
     enum phase phase;
@@ -366,8 +365,8 @@ static void *stop_jobs_main(void *argument)
     return NULL;
 }
 
-/* Jobs wait for their objects in the lanes: on a thread beside, so that a hung object, which ends
- * with the dispatcher at the latest, does not hold up the stop. */
+/* Jobs wait for their objects in the lanes. A separate thread stops them, so that an object that
+ * hangs, which ends with the dispatcher at the latest, does not delay the stop. */
 void service_begin_stop(struct service *service)
 {
     atomic_store(&service->stopping, true);
@@ -392,7 +391,7 @@ void service_halt(struct service *service)
     }
 }
 
-/* All kinds of tasks together, at most so long. */
+/* Waits for the tasks of all kinds, at most LIMIT_STOP_TASKS_MS together. */
 static bool tasks_ended(struct service *service)
 {
     struct tasks *const kinds[] = {service->loads, service->trials, service->tasks,

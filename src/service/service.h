@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The assembled engine: stores, models, lanes, jobs and indexes, without an interface. The
- * interface above asks its parts directly; each guards itself, all else is constant once
- * service_start() has returned.
+ * interface above calls its parts directly. Each part guards itself; everything else is constant
+ * once service_start() has returned.
  */
 #ifndef SITU_SERVICE_SERVICE_H
 #define SITU_SERVICE_SERVICE_H
@@ -31,13 +31,13 @@
 struct search_pool;
 
 struct service {
-    struct config config;    /* owned */
-    struct models *models;   /* owned, as all down to the search threads; NULL: not started */
-    struct stores *stores;   /* NULL */
+    struct config config;  /* owned */
+    struct models *models; /* owned, like all pointers down to search_pool; NULL: not started */
+    struct stores *stores;
     struct reuse *cache;     /* NULL: none is configured */
     struct tasks *tasks;     /* requests about jobs, indexes and models */
-    struct tasks *loads;     /* models on their way into workers */
-    struct tasks *trials;    /* the same for models that are being added */
+    struct tasks *loads;     /* loads of models */
+    struct tasks *trials;    /* loads of models that are being added */
     struct tasks *listings;  /* of stores */
     struct tasks *transfers; /* packages, vectors and large bodies */
     struct dispatch *dispatch;
@@ -53,10 +53,10 @@ struct service {
     uint32_t lane_count;
     int lane_cpus[LIMIT_LANES]; /* of each lane; -1: it floats */
     int64_t started_ns;
-    struct timespec started_at; /* by the wall clock, as it was then */
+    struct timespec started_at; /* by the wall clock */
     atomic_bool stopping;
-    size_t step_count;      /* steps of the start that were begun; see service.c */
-    pthread_t jobs_stopper; /* where it was started: it stops the jobs */
+    size_t step_count;      /* steps of the start that were run; see service.c */
+    pthread_t jobs_stopper; /* stops the jobs; if it was started */
     bool has_jobs_stopper;
     atomic_bool jobs_stopped;
 };
@@ -71,7 +71,8 @@ must_check int service_open(struct service *service, struct error *error);
 /* Starts what runs: lanes, jobs, indexes, search threads. */
 must_check int service_start(struct service *service, struct error *error);
 
-/* Takes over the stores of another configuration, checked; see stores_reload(). Main thread. */
+/* Applies the stores of another configuration, which was checked; see stores_reload(). Main thread.
+ */
 must_check int service_reload_stores(struct service *service, const struct config *fresh,
                                      struct error *error);
 
@@ -80,15 +81,15 @@ void service_write_state(void *service, struct json_writer *w);
 void service_write_sandbox(void *service, struct json_writer *w);
 void service_write_metrics(void *service, struct buffer *out);
 
-/* The end, in this order; each is fine after a start that failed. */
+/* The stop, in this order; each may be called after a start that failed. */
 
-/* Jobs and indexes begin to stop, on a thread of their own. Items still run. */
+/* Starts to stop jobs and indexes, on a thread of its own. Items still run. */
 void service_begin_stop(struct service *service);
 bool service_jobs_stopped(struct service *service);
-/* Ends the lanes and waits for jobs, which is for ever where a store does not answer. */
+/* Ends the lanes and waits for jobs; never returns if a store does not respond. */
 void service_halt(struct service *service);
-/* Waits for tasks and searches, after which nothing calls back into who asked for it. False: a task
- * does not end; the service must not be freed. */
+/* Waits for tasks and searches; afterwards nothing calls back into the interface. False: a task
+ * does not end, and the service must not be freed. */
 must_check bool service_drain(struct service *service);
 void service_done(struct service *service);
 

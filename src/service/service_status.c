@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the program itself tells for /v1/status and /metrics.
+ * The program's own part of /v1/status and /metrics.
  */
 #include "base/clock.h"
 #include "base/metric.h"
@@ -26,7 +26,7 @@ void service_write_sandbox(void *context, struct json_writer *w)
     json_end_object(w);
 }
 
-/* The second by the name that Prometheus expects of every process. */
+/* The second has the name that Prometheus expects from every process. */
 void service_write_metrics(void *context, struct buffer *out)
 {
     const struct service *service = context;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The directory carries the version of its format in the file `format`, which is also the file that
- * is locked.
+ * The file `format` in the directory has the version of its format, and carries the lock.
  */
 #include "service/state_directory.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of stores. It is made before anything else runs and constant afterwards; what changes
- * is guarded by each store itself, and by the lock over what was told and written.
+ * The table of stores. A reload on the main thread adds entries; none is removed before the end.
+ * Each store guards its own state; two locks guard what the table knows of it.
  */
 #include "service/stores.h"
 
@@ -32,17 +32,17 @@ struct entry {
     struct stores *stores; /* borrowed */
     char *name;            /* owned; constant, as is `store` */
     struct store *store;   /* owned */
-    bool told_of;          /* those who keep a table of stores themselves have it */
+    bool is_taken;         /* the hook `added` has taken it */
 
-    bool served;   /* it is in the configuration; guarded by `table`, as is: */
+    bool served;   /* it is in the configuration; guarded by `table`, like the next: */
     char *exclude; /* owned; patterns, one a line */
 
-    struct store_settings settings; /* owned; guarded by the lock, as all below */
+    struct store_settings settings; /* owned; guarded by `lock`, like all below */
     char *path;                     /* owned; these as text: store_settings_spec() */
-    bool filled;                    /* as written */
-    bool told_available;            /* in the log */
-    uint64_t told_generation;
-    char told_reason[256];
+    bool filled;                    /* as in the record */
+    bool logged_available;          /* as logged, like the two below */
+    uint64_t logged_generation;
+    char logged_reason[256];
 };
 
 /* An entry stays until the table is closed, served or not: items and jobs borrow its store. */
@@ -51,16 +51,16 @@ struct stores {
 
     /* Locks in the order in which they are taken. */
 
-    pthread_mutex_t lock; /* held over the writing of the record, and over the call of: */
+    pthread_mutex_t lock; /* guards the record and these; held during the call: */
     void (*available)(void *context);
     void *context;
 
-    pthread_mutex_t table; /* guards the entries' number, and some of each */
+    pthread_mutex_t table; /* guards `count`, and some members of each entry */
     struct entry *entries[LIMIT_STORES];
     size_t count;
 };
 
-/* Served or not. Called by the one thread that adds entries. */
+/* Finds an entry that is served or not. Called by the one thread that adds entries. */
 static struct entry *entry_of(struct stores *stores, const char *name)
 {
     for (size_t i = 0; i < stores->count; i++) {
@@ -73,7 +73,7 @@ static struct entry *entry_of(struct stores *stores, const char *name)
 
 /* ---- the record ---- */
 
-/* *ret_root stays NULL where there is none. */
+/* *ret_root stays NULL if there is none. */
 static void read_record(const struct stores *stores, struct json **ret_root)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
@@ -87,7 +87,7 @@ static void read_record(const struct stores *stores, struct json **ret_root)
     if (r == 0) {
         r = json_parse(text.data ? text.data : "", text.size, RECORD_NAME, &root, &error);
     }
-    if (r < 0) { /* without it an empty store is one that was never filled */
+    if (r < 0) { /* without it, an empty store counts as one that never had objects */
         log_event(LOG_LEVEL_WARNING, "stores_record_damaged", "reason=%s",
                   log_quote(quoted, sizeof quoted, error.message));
         return;
@@ -155,23 +155,23 @@ static void log_change(struct entry *entry, const struct store_condition *condit
     char reason[2 * sizeof condition->reason];
     (void)log_quote(path, sizeof path, entry->path);
     if (!condition->available) {
-        if (entry->told_available || strcmp(entry->told_reason, condition->reason) != 0) {
+        if (entry->logged_available || strcmp(entry->logged_reason, condition->reason) != 0) {
             log_event(condition->detached ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "store_unavailable",
                       "store=%s path=%s reason=%s", entry->name, path,
                       log_quote(reason, sizeof reason, condition->reason));
         }
-    } else if (!entry->told_available) {
+    } else if (!entry->logged_available) {
         log_event(LOG_LEVEL_INFO, "store_available", "store=%s path=%s filesystem=%016" PRIx64,
                   entry->name, path, condition->filesystem);
-    } else if (entry->told_generation > 0 && condition->generation != entry->told_generation) {
+    } else if (entry->logged_generation > 0 && condition->generation != entry->logged_generation) {
         log_event(LOG_LEVEL_WARNING, "store_reopened",
                   "store=%s path=%s filesystem=%016" PRIx64
                   " reason=\"another %s stands at its path\"",
                   entry->name, path, condition->filesystem, entry->settings.backend->noun);
     }
-    entry->told_available = condition->available;
-    entry->told_generation = condition->generation;
-    (void)stpcpy(entry->told_reason, condition->reason);
+    entry->logged_available = condition->available;
+    entry->logged_generation = condition->generation;
+    (void)stpcpy(entry->logged_reason, condition->reason);
 }
 
 static void changed(void *context, struct store *store)
@@ -211,7 +211,7 @@ static int no_memory(struct error *error)
     return error_memory(error, NULL);
 }
 
-/* A new one, not served yet. `record` is NULL where nothing is known of it. */
+/* Adds an entry that is not served yet. `record` is NULL if there is none. */
 static int add(struct stores *stores, const struct config_store *config, const struct json *record,
                struct entry **ret_entry, struct error *error)
 {
@@ -220,7 +220,7 @@ static int add(struct stores *stores, const struct config_store *config, const s
         return no_memory(error);
     }
     entry->stores = stores;
-    entry->told_available = true;
+    entry->logged_available = true;
     entry->name = strdup(config->name);
     entry->path = store_settings_spec(&config->settings);
     entry->exclude = strdup("");
@@ -242,7 +242,7 @@ static int add(struct stores *stores, const struct config_store *config, const s
     return 0;
 }
 
-/* What it excludes is what the configuration says now. */
+/* Sets what the store excludes, from the configuration. */
 static int set_exclude(struct entry *entry, const struct config_store *config, struct error *error)
 {
     char *lines = NULL;
@@ -286,7 +286,8 @@ int stores_open(const struct config *config, struct stores **ret_stores, struct 
     if (r == 0) {
         read_record(stores, &record);
     }
-    /* All are in the table before the first is looked at: what that finds is written for all. */
+    /* All entries are added before the first store is opened: opening one may write the record of
+     * all. */
     struct entry *entry = NULL;
     for (size_t i = 0; i < config->store_count && r == 0; i++) {
         r = add(stores, &config->stores[i], record, &entry, error);
@@ -295,7 +296,7 @@ int stores_open(const struct config *config, struct stores **ret_stores, struct 
         entry = stores->entries[i];
         set_served(entry, true);
         r = set_exclude(entry, &config->stores[i], error);
-        entry->told_of = true; /* by who opens the table */
+        entry->is_taken = true; /* the caller does so after this */
         if (r == 0) {
             r = open_place(entry, error);
         }
@@ -352,14 +353,15 @@ static int follow_settings(struct entry *entry, const struct store_settings *set
     return 0;
 }
 
-/* A store that comes back, or moves, is opened again: not for what happened to its directory. */
-static void begin_telling_anew(struct entry *entry)
+/* A store that returns or moves is opened again, which is no event of its directory to be logged.
+ */
+static void forget_generation(struct entry *entry)
 {
     HOLD(&entry->stores->lock);
-    entry->told_generation = 0;
+    entry->logged_generation = 0;
 }
 
-/* Serves a store as the configuration has it, whatever was before. */
+/* Serves a store as the configuration describes it, whatever its previous state. */
 static int serve(struct stores *stores, const struct config_store *config,
                  const struct stores_hooks *hooks, struct error *error)
 {
@@ -372,7 +374,7 @@ static int serve(struct stores *stores, const struct config_store *config,
     bool was_served = is_served(entry);
     bool moved = !is_new && !store_settings_are_same(&entry->settings, &config->settings);
     if (!was_served || moved) {
-        begin_telling_anew(entry);
+        forget_generation(entry);
     }
     r = set_exclude(entry, config, error);
     if (r == 0 && is_new) {
@@ -380,16 +382,16 @@ static int serve(struct stores *stores, const struct config_store *config,
     } else if (r == 0 && moved) {
         r = follow_settings(entry, &config->settings, error);
     }
-    if (r == 0 && !entry->told_of) {
+    if (r == 0 && !entry->is_taken) {
         r = hooks->added(hooks->context, entry->store, entry->name, error);
-        entry->told_of = r == 0;
+        entry->is_taken = r == 0;
     }
     if (r < 0) {
         return r;
     }
     set_served(entry, true);
     if (!was_served && !is_new) {
-        (void)!place_attach(entry->store, false, NULL); /* its condition says where it cannot be */
+        (void)!place_attach(entry->store, false, NULL); /* its condition reports a failure */
     }
     if (!was_served || moved) {
         char path[1024];
@@ -530,7 +532,7 @@ bool stores_at(struct stores *stores, size_t index, const char **ret_name, struc
     return true;
 }
 
-/* ---- what is told ---- */
+/* ---- descriptions ---- */
 
 static void write_time(struct buffer *out, int64_t seconds)
 {
