@@ -2,7 +2,6 @@
  *
  * Stores and their objects, and how names find them.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "api/route.h"
@@ -45,35 +44,37 @@ static bool flag(const struct call *call, const char *name)
     return value && strcmp(value, "0") != 0;
 }
 
-/* Of a directory that cannot be listed. */
-static void write_fault(struct buffer *body, int errnum)
+/* The error of a directory that cannot be listed. */
+static void put_fault(struct json_writer *w, int errnum)
 {
     char text[128];
     struct error fault;
     (void)error_set(&fault, ERROR_UNREADABLE, "the directory cannot be listed: %s",
                     error_text(errnum, text, sizeof text));
-    buffer_printf(body, ",\"error\":{\"code\":\"%s\",\"message\":", error_code_name(fault.code));
-    json_write_string(body, fault.message);
-    buffer_append_char(body, '}');
+    json_put_error(w, "error", &fault);
 }
 
 static void write_page(struct buffer *body, const struct store_page *page, bool sizes)
 {
-    buffer_append_text(body, "{\"objects\":[");
+    struct json_writer w = JSON_WRITER(body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "objects");
     for (size_t i = 0; i < page->count; i++) {
-        buffer_append_text(body, i ? ",{" : "{");
-        object_name_write(body, "key", page->entries[i].key);
+        json_begin_object(&w, NULL);
+        object_name_put(&w, "key", page->entries[i].key);
         if (page->entries[i].errnum != 0) {
-            write_fault(body, page->entries[i].errnum);
+            put_fault(&w, page->entries[i].errnum);
         } else if (sizes) {
-            buffer_printf(body, ",\"size\":%" PRIu64, page->entries[i].size_bytes);
+            json_put_unsigned(&w, "size", page->entries[i].size_bytes);
         }
-        buffer_append_char(body, '}');
+        json_end_object(&w);
     }
     struct left_out left_out = left_out_of(&page->left_out);
-    buffer_printf(body, "],\"more\":%s", page->more ? "true" : "false");
-    left_out_write_json(body, &left_out);
-    buffer_append_text(body, "}\n");
+    json_end_array(&w);
+    json_put_bool(&w, "more", page->more);
+    left_out_put_json(&w, &left_out);
+    json_end_object(&w);
+    buffer_append_char(body, '\n');
 }
 
 /* Without what the store excludes, unless all is asked for. */

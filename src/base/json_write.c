@@ -204,6 +204,18 @@ void json_put_double(struct json_writer *w, const char *key, double value)
     json_write_double(w->out, value);
 }
 
+void json_put_error(struct json_writer *w, const char *key, const struct error *error)
+{
+    if (error->code == ERROR_NONE) {
+        json_put_null(w, key);
+        return;
+    }
+    json_begin_object(w, key);
+    json_put_string(w, "code", error_code_name(error->code));
+    json_put_string(w, "message", error->message);
+    json_end_object(w);
+}
+
 struct buffer *json_put_raw(struct json_writer *w, const char *key)
 {
     begin_value(w, key);

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/error.h"
 
 struct json_writer {
     struct buffer *out; /* borrowed */
@@ -51,6 +52,9 @@ void json_put_unsigned(struct json_writer *w, const char *key, uint64_t value);
 void json_put_float(struct json_writer *w, const char *key, float value);
 /* The same with 17 digits, which read back as the same double. */
 void json_put_double(struct json_writer *w, const char *key, double value);
+
+/* {"code":"...","message":"..."}; null for ERROR_NONE. */
+void json_put_error(struct json_writer *w, const char *key, const struct error *error);
 
 /* Prepares for one value, which the caller appends as JSON to the buffer that is returned. */
 struct buffer *json_put_raw(struct json_writer *w, const char *key);

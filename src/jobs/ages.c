@@ -5,7 +5,6 @@
 #include "jobs/ages.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/json.h"
@@ -71,10 +70,15 @@ int64_t ages_of(const struct ages *ages, const char *id)
 int ages_write(const char *directory, const struct age *ages, size_t count, struct error *error)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    buffer_printf(&text, "{\"format\":%d,\"ages\":{", FORMAT);
+    struct json_writer w = JSON_WRITER(&text);
+    json_begin_object(&w, NULL);
+    json_put_integer(&w, "format", FORMAT);
+    json_begin_object(&w, "ages");
     for (size_t i = 0; i < count; i++) {
-        buffer_printf(&text, "%s\"%s\":%" PRId64, i > 0 ? "," : "", ages[i].id, ages[i].seconds);
+        json_put_integer(&w, ages[i].id, ages[i].seconds);
     }
-    buffer_append_text(&text, "}}\n");
+    json_end_object(&w);
+    json_end_object(&w);
+    buffer_append_char(&text, '\n');
     return whole_file_save(directory, FILE_NAME, &text, error);
 }

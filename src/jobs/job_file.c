@@ -31,59 +31,17 @@ void job_file_done(struct job_file *file)
 
 /* ---- members, written ---- */
 
-static void put_text(struct buffer *out, const char *name, const char *text)
-{
-    buffer_printf(out, ",\"%s\":", name);
-    if (text) {
-        json_write_string(out, text);
-    } else {
-        buffer_append_text(out, "null");
-    }
-}
-
-static void put_bool(struct buffer *out, const char *name, bool value)
-{
-    buffer_printf(out, ",\"%s\":%s", name, value ? "true" : "false");
-}
-
-/* Prefix and glob; true where they are percent-encoded, for one is not UTF-8. */
-static bool put_names(struct buffer *out, const struct job_spec *spec)
+/* Prefix and glob; true where they are percent-encoded because one is not UTF-8. */
+static bool put_names(struct json_writer *w, const struct job_spec *spec)
 {
     bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
-    buffer_append_text(out, ",\"prefix\":");
-    object_name_write_value(out, spec->prefix ? spec->prefix : "", encoded);
-    buffer_append_text(out, ",\"glob\":");
+    object_name_put_value(w, "prefix", spec->prefix ? spec->prefix : "", encoded);
     if (spec->glob) {
-        object_name_write_value(out, spec->glob, encoded);
+        object_name_put_value(w, "glob", spec->glob, encoded);
     } else {
-        buffer_append_text(out, "null");
+        json_put_null(w, "glob");
     }
     return encoded;
-}
-
-static void put_number(struct buffer *out, const char *name, uint64_t value)
-{
-    buffer_printf(out, ",\"%s\":%" PRIu64, name, value);
-}
-
-static void put_number_or_null(struct buffer *out, const char *name, bool known, uint64_t value)
-{
-    if (known) {
-        put_number(out, name, value);
-    } else {
-        put_text(out, name, NULL);
-    }
-}
-
-static void put_reason(struct buffer *out, const struct error *reason)
-{
-    if (reason->code == ERROR_NONE) {
-        put_text(out, "reason", NULL);
-        return;
-    }
-    buffer_printf(out, ",\"reason\":{\"code\":\"%s\"", error_code_name(reason->code));
-    put_text(out, "message", reason->message);
-    buffer_append_char(out, '}');
 }
 
 /* JSON's numbers here end at INT64_MAX. */
@@ -92,63 +50,74 @@ static uint64_t bounded(uint64_t value)
     return value < INT64_MAX ? value : INT64_MAX;
 }
 
-static void put_roots(struct buffer *out, const struct roots *roots)
+static void put_roots(struct json_writer *w, const struct roots *roots)
 {
     if (roots->count == 0) {
         return;
     }
-    buffer_append_text(out, ",\"roots\":[");
+    json_begin_array(w, "roots");
     for (size_t i = 0; i < roots->count; i++) {
         const struct root *root = &roots->list[i];
-        buffer_append_text(out, i ? ",{\"store\":" : "{\"store\":");
-        json_write_string(out, root->name);
-        buffer_printf(out, ",\"filesystem\":\"%016" PRIx64 "\"", root->filesystem);
-        put_bool(out, "device_only", root->device_only);
-        buffer_append_char(out, '}');
+        json_begin_object(w, NULL);
+        json_put_string(w, "store", root->name);
+        buffer_printf(json_put_raw(w, "filesystem"), "\"%016" PRIx64 "\"", root->filesystem);
+        json_put_bool(w, "device_only", root->device_only);
+        json_end_object(w);
     }
-    buffer_append_char(out, ']');
+    json_end_array(w);
+}
+
+static void put_spec(struct json_writer *w, const struct job_spec *spec)
+{
+    json_put_string(w, "id", spec->id);
+    json_put_string(w, "token", spec->token);
+    json_put_string(w, "model", spec->model);
+    json_put_string(w, "version", spec->version);
+    json_put_string(w, "digest", spec->digest);
+    json_put_string(w, "store", spec->store);
+    bool encoded = put_names(w, spec);
+    select_rules_put_file(w, &spec->rules);
+    json_put_bool(w, "keys", spec->has_keys);
+    if (encoded) {
+        json_put_bool(w, "encoded", true);
+    }
+    json_put_unsigned(w, "top", spec->top);
+    json_put_bool(w, "labels", spec->labels);
+    if (spec->binary) {
+        json_put_string(w, "embedding", BINARY);
+    }
+    json_put_unsigned(w, "priority", spec->priority);
+    if (spec->max_failures != UINT64_MAX) {
+        json_put_unsigned(w, "max_failures", bounded(spec->max_failures));
+    } else {
+        json_put_null(w, "max_failures");
+    }
+    json_put_bool(w, "cache", spec->cache);
+    json_put_bool(w, "keep", spec->keep);
+    json_put_bool(w, "standing", spec->standing);
+    json_put_unsigned(w, "interval_s", spec->interval_s);
+    json_put_integer(w, "created_s", spec->created_s);
 }
 
 static void write_file(struct buffer *out, const struct job_file *file)
 {
-    const struct job_spec *spec = &file->spec;
-    buffer_printf(out, "{\"format\":%d", FORMAT);
-    put_text(out, "id", spec->id);
-    put_text(out, "token", spec->token);
-    put_text(out, "model", spec->model);
-    put_text(out, "version", spec->version);
-    put_text(out, "digest", spec->digest);
-    put_text(out, "store", spec->store);
-    bool encoded = put_names(out, spec);
-    select_rules_write_file(out, &spec->rules);
-    put_bool(out, "keys", spec->has_keys);
-    if (encoded) {
-        put_bool(out, "encoded", true);
-    }
-    put_number(out, "top", spec->top);
-    put_bool(out, "labels", spec->labels);
-    if (spec->binary) {
-        put_text(out, "embedding", BINARY);
-    }
-    put_number(out, "priority", spec->priority);
-    put_number_or_null(out, "max_failures", spec->max_failures != UINT64_MAX,
-                       bounded(spec->max_failures));
-    put_bool(out, "cache", spec->cache);
-    put_bool(out, "keep", spec->keep);
-    put_bool(out, "standing", spec->standing);
-    put_number(out, "interval_s", spec->interval_s);
-    buffer_printf(out, ",\"created_s\":%" PRId64, spec->created_s);
-    put_text(out, "state", job_state_name(file->state));
-    put_reason(out, &file->reason);
-    put_number(out, "failed_before", bounded(file->failed_before));
-    put_bool(out, "selected_known", file->selected_known);
-    put_number(out, "selected", bounded(file->selected));
+    struct json_writer w = JSON_WRITER(out);
+    json_begin_object(&w, NULL);
+    json_put_integer(&w, "format", FORMAT);
+    put_spec(&w, &file->spec);
+    json_put_string(&w, "state", job_state_name(file->state));
+    json_put_error(&w, "reason", &file->reason);
+    json_put_unsigned(&w, "failed_before", bounded(file->failed_before));
+    json_put_bool(&w, "selected_known", file->selected_known);
+    json_put_unsigned(&w, "selected", bounded(file->selected));
     if (file->gone > 0) {
-        put_number(out, "gone", bounded(file->gone));
+        json_put_unsigned(&w, "gone", bounded(file->gone));
     }
-    put_roots(out, &file->roots);
-    left_out_write_json(out, &file->left_out);
-    buffer_printf(out, ",\"finished_s\":%" PRId64 "}\n", file->finished_s);
+    put_roots(&w, &file->roots);
+    left_out_put_json(&w, &file->left_out);
+    json_put_integer(&w, "finished_s", file->finished_s);
+    json_end_object(&w);
+    buffer_append_char(out, '\n');
 }
 
 /* ---- members, read ---- */

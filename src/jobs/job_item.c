@@ -61,37 +61,45 @@ int job_item_next(struct job_selection *selection, struct job_item *ret_item, st
     return 1;
 }
 
-/* `{"object":"..."`. What is flawed is encoded in any case, for a reader of the log takes it so. */
-static void write_name(struct buffer *out, const char *object, bool flawed)
+/* The object's name. That of a flawed one is encoded in any case: a reader of the log expects it.
+ */
+static void put_name(struct json_writer *w, const char *object, bool flawed)
 {
-    cleanup_buffer struct buffer encoded = BUFFER_INIT;
-    buffer_append_char(out, '{');
     if (!flawed) {
-        object_name_write(out, "object", object);
+        object_name_put(w, "object", object);
         return;
     }
+    cleanup_buffer struct buffer encoded = BUFFER_INIT;
     object_name_encode(&encoded, object);
     const char *text = buffer_text(&encoded);
     if (!text) {
-        out->failed = true;
+        w->out->failed = true;
         return;
     }
-    buffer_append_text(out, "\"object\":");
-    json_write_string(out, text);
-    buffer_append_text(out, strcmp(text, object) != 0 ? ",\"encoded\":true" : "");
+    json_put_string(w, "object", text);
+    if (strcmp(text, object) != 0) {
+        json_put_bool(w, "encoded", true);
+    }
 }
 
 void job_item_write_gone(struct buffer *out, const char *object, bool flawed)
 {
-    write_name(out, object, flawed);
-    buffer_append_text(out, ",\"gone\":true}");
+    struct json_writer w = JSON_WRITER(out);
+    json_begin_object(&w, NULL);
+    put_name(&w, object, flawed);
+    json_put_bool(&w, "gone", true);
+    json_end_object(&w);
 }
 
 void job_item_write_failure(struct buffer *out, const char *object, bool flawed,
                             enum error_code code, const char *message)
 {
-    write_name(out, object, flawed);
-    buffer_printf(out, ",\"error\":{\"code\":\"%s\",\"message\":", error_code_name(code));
-    json_write_string(out, message);
-    buffer_append_text(out, "}}");
+    struct json_writer w = JSON_WRITER(out);
+    json_begin_object(&w, NULL);
+    put_name(&w, object, flawed);
+    json_begin_object(&w, "error");
+    json_put_string(&w, "code", error_code_name(code));
+    json_put_string(&w, "message", message);
+    json_end_object(&w);
+    json_end_object(&w);
 }

@@ -28,59 +28,55 @@ void index_file_done(struct index_file *file)
 
 /* ---- written ---- */
 
-static void put_text(struct buffer *out, const char *name, const char *text)
+static void put_name(struct json_writer *w, const char *key, const char *text, bool encoded)
 {
-    buffer_printf(out, ",\"%s\":", name);
     if (text) {
-        json_write_string(out, text);
+        object_name_put_value(w, key, text, encoded);
     } else {
-        buffer_append_text(out, "null");
+        json_put_null(w, key);
     }
 }
 
-static void put_name(struct buffer *out, const char *name, const char *text, bool encoded)
+static void put_next(struct json_writer *w, const struct index_file *file)
 {
-    if (!text) {
-        put_text(out, name, NULL);
+    if (file->next_number == 0) {
+        json_put_null(w, "next");
         return;
     }
-    buffer_printf(out, ",\"%s\":", name);
-    object_name_write_value(out, text, encoded);
-}
-
-static void put_number(struct buffer *out, const char *name, uint64_t value)
-{
-    buffer_printf(out, ",\"%s\":%" PRIu64, name, value);
+    json_begin_object(w, "next");
+    json_put_unsigned(w, "number", file->next_number);
+    json_put_string(w, "model", file->next_model);
+    json_put_string(w, "version", file->next_version);
+    json_put_string(w, "digest", file->next_digest);
+    select_rules_put_file(w, &file->next_rules);
+    json_end_object(w);
 }
 
 static void write_file(struct buffer *out, const struct index_file *file)
 {
     const struct retrieval_spec *spec = &file->spec;
-    buffer_printf(out, "{\"format\":%d", FORMAT);
-    put_text(out, "name", spec->name);
-    put_text(out, "model", spec->model);
-    put_text(out, "version", spec->version);
-    put_text(out, "digest", spec->digest);
-    put_text(out, "store", spec->store);
     bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
-    put_name(out, "prefix", spec->prefix, encoded);
-    put_name(out, "glob", spec->glob, encoded);
-    buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
-    select_rules_write_file(out, &spec->rules);
-    put_text(out, "metric", index_metric_name(spec->metric));
-    put_number(out, "interval_s", spec->interval_s);
-    put_number(out, "number", file->number);
-    put_number(out, "last", file->last);
-    if (file->next_number == 0) {
-        buffer_append_text(out, ",\"next\":null}\n");
-        return;
+    struct json_writer w = JSON_WRITER(out);
+    json_begin_object(&w, NULL);
+    json_put_integer(&w, "format", FORMAT);
+    json_put_string(&w, "name", spec->name);
+    json_put_string(&w, "model", spec->model);
+    json_put_string(&w, "version", spec->version);
+    json_put_string(&w, "digest", spec->digest);
+    json_put_string(&w, "store", spec->store);
+    put_name(&w, "prefix", spec->prefix, encoded);
+    put_name(&w, "glob", spec->glob, encoded);
+    if (encoded) {
+        json_put_bool(&w, "encoded", true);
     }
-    buffer_printf(out, ",\"next\":{\"number\":%" PRIu64, file->next_number);
-    put_text(out, "model", file->next_model);
-    put_text(out, "version", file->next_version);
-    put_text(out, "digest", file->next_digest);
-    select_rules_write_file(out, &file->next_rules);
-    buffer_append_text(out, "}}\n");
+    select_rules_put_file(&w, &spec->rules);
+    json_put_string(&w, "metric", index_metric_name(spec->metric));
+    json_put_unsigned(&w, "interval_s", spec->interval_s);
+    json_put_unsigned(&w, "number", file->number);
+    json_put_unsigned(&w, "last", file->last);
+    put_next(&w, file);
+    json_end_object(&w);
+    buffer_append_char(out, '\n');
 }
 
 /* ---- read ---- */

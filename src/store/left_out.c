@@ -5,7 +5,6 @@
 #include "store/left_out.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -75,27 +74,27 @@ static uint64_t bounded(uint64_t value)
     return value < INT64_MAX ? value : INT64_MAX;
 }
 
-static void write_if_any(struct buffer *out, const char *name, uint64_t value)
+static void put_if_any(struct json_writer *w, const char *key, uint64_t value)
 {
     if (value > 0) {
-        buffer_printf(out, ",\"%s\":%" PRIu64, name, bounded(value));
+        json_put_unsigned(w, key, bounded(value));
     }
 }
 
-void left_out_write_json(struct buffer *out, const struct left_out *left_out)
+void left_out_put_json(struct json_writer *w, const struct left_out *left_out)
 {
-    buffer_printf(out, ",\"skipped\":%" PRIu64, bounded(left_out->skipped));
+    json_put_unsigned(w, "skipped", bounded(left_out->skipped));
     if (left_out->suffix_count > 0) {
-        buffer_append_text(out, ",\"skipped_suffixes\":{");
+        json_begin_object(w, "skipped_suffixes");
         for (unsigned i = 0; i < left_out->suffix_count; i++) {
-            buffer_printf(out, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", left_out->suffixes[i].suffix,
-                          bounded(left_out->suffixes[i].files));
+            json_put_unsigned(w, left_out->suffixes[i].suffix,
+                              bounded(left_out->suffixes[i].files));
         }
-        buffer_append_char(out, '}');
+        json_end_object(w);
     }
-    write_if_any(out, "links", left_out->links);
-    write_if_any(out, "excluded", left_out->excluded);
-    write_if_any(out, "names", left_out->names);
+    put_if_any(w, "links", left_out->links);
+    put_if_any(w, "excluded", left_out->excluded);
+    put_if_any(w, "names", left_out->names);
 }
 
 static int read_count(const struct json *object, const char *name, uint64_t *place,

@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-#include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/json_write.h"
 #include "base/limits.h"
 #include "store/suffix.h"
 
@@ -42,9 +42,9 @@ struct left_out left_out_of(const struct left_out_tally *tally);
 /* Of all kinds; 0: nothing was left out. */
 uint64_t left_out_sum(const struct left_out *left_out);
 
-/* `,"skipped":2,"skipped_suffixes":{"heic":2},"links":1,"excluded":3,"names":1`: "skipped" always,
- * of the others those that are not 0. */
-void left_out_write_json(struct buffer *out, const struct left_out *left_out);
+/* The members `"skipped":2,"skipped_suffixes":{"heic":2},"links":1,"excluded":3,"names":1`:
+ * "skipped" always, of the others those that are not 0. */
+void left_out_put_json(struct json_writer *w, const struct left_out *left_out);
 
 /* The same read from the members of `object`, which may lack them. -EINVAL where one cannot be.
  * *ret_members is how many of them, "skipped" aside, are there. */

@@ -49,35 +49,41 @@ bool select_rules_are_same(const struct select_rules *a, const struct select_rul
            same_text(a->defaults, b->defaults);
 }
 
-static void write_lines(struct buffer *out, const char *name, const char *lines)
+static void put_lines(struct json_writer *w, const char *key, const char *lines)
 {
-    const char *comma = "";
     if (!lines) {
         return;
     }
-    buffer_printf(out, ",\"%s\":[", name);
+    json_begin_array(w, key);
     for (const char *at = lines; *at;) {
         size_t size = strcspn(at, "\n");
-        buffer_append_text(out, comma);
-        json_write_bytes(out, at, size);
-        comma = ",";
+        json_put_bytes(w, NULL, at, size);
         at += size + (at[size] == '\n');
     }
-    buffer_append_char(out, ']');
+    json_end_array(w);
 }
 
-void select_rules_write_file(struct buffer *out, const struct select_rules *rules)
+static void put_if_true(struct json_writer *w, const char *key, bool value)
 {
-    write_lines(out, "exclude", rules->exclude);
-    write_lines(out, "exclude_defaults", rules->defaults);
-    buffer_append_text(out, rules->sniff ? ",\"sniff\":true" : "");
+    if (value) {
+        json_put_bool(w, key, true);
+    }
 }
 
-void select_rules_write_select(struct buffer *out, const struct select_rules *rules)
+void select_rules_put_file(struct json_writer *w, const struct select_rules *rules)
 {
-    write_lines(out, "exclude", rules->exclude);
-    buffer_append_text(out, rules->defaults ? "" : ",\"exclude_defaults\":false");
-    buffer_append_text(out, rules->sniff ? ",\"sniff\":true" : "");
+    put_lines(w, "exclude", rules->exclude);
+    put_lines(w, "exclude_defaults", rules->defaults);
+    put_if_true(w, "sniff", rules->sniff);
+}
+
+void select_rules_put_select(struct json_writer *w, const struct select_rules *rules)
+{
+    put_lines(w, "exclude", rules->exclude);
+    if (!rules->defaults) {
+        json_put_bool(w, "exclude_defaults", false);
+    }
+    put_if_true(w, "sniff", rules->sniff);
 }
 
 static int read_lines(const struct json *object, const char *name, char **place, unsigned *members)

@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 
-#include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/json_write.h"
 
 struct json;
 
@@ -25,15 +25,15 @@ void select_rules_done(struct select_rules *rules);
 must_check int select_rules_copy(const struct select_rules *rules, struct select_rules *ret_copy);
 bool select_rules_are_same(const struct select_rules *a, const struct select_rules *b);
 
-/* `,"exclude":["*.tmp"],"exclude_defaults":["._*"],"sniff":true`, for files: what is not set is
- * left out. */
-void select_rules_write_file(struct buffer *out, const struct select_rules *rules);
+/* The members `"exclude":["*.tmp"],"exclude_defaults":["._*"],"sniff":true`, for files: what is not
+ * set is left out. */
+void select_rules_put_file(struct json_writer *w, const struct select_rules *rules);
 /* The same, read. -EINVAL where a member cannot be, -ENOMEM. *ret_members is how many there are. */
 must_check int select_rules_read_file(const struct json *object, struct select_rules *ret_rules,
                                       unsigned *ret_members);
 
-/* For clients: `,"exclude":["*.tmp"],"exclude_defaults":false,"sniff":true`: what is as by default
- * is left out. */
-void select_rules_write_select(struct buffer *out, const struct select_rules *rules);
+/* For clients: `"exclude":["*.tmp"],"exclude_defaults":false,"sniff":true`: defaults are left out.
+ */
+void select_rules_put_select(struct json_writer *w, const struct select_rules *rules);
 
 #endif

@@ -4,123 +4,95 @@
  */
 #include "api/indexes/index_object.h"
 
-#include <inttypes.h>
-
 #include "base/json.h"
 #include "data/object_name.h"
 
 /* null where there is no text. */
-static void write_text(struct buffer *out, const char *name, const char *text)
+static const char *text_or_null(const char *text)
 {
-    buffer_printf(out, "\"%s\":", name);
-    if (text && text[0] != '\0') {
-        json_write_string(out, text);
-    } else {
-        buffer_append_text(out, "null");
-    }
+    return text && text[0] != '\0' ? text : NULL;
 }
 
-static void write_count(struct buffer *out, const char *name, uint64_t value)
-{
-    buffer_printf(out, ",\"%s\":%" PRIu64, name, value);
-}
-
-static void write_selection(struct buffer *out, const struct retrieval_spec *spec)
+static void put_selection(struct json_writer *w, const struct retrieval_spec *spec)
 {
     if (!spec->store) {
-        buffer_append_text(out, ",\"select\":null");
+        json_put_null(w, "select");
         return;
     }
-    buffer_append_text(out, ",\"select\":{\"store\":");
-    json_write_string(out, spec->store);
     bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
-    buffer_append_text(out, ",\"prefix\":");
-    object_name_write_value(out, spec->prefix ? spec->prefix : "", encoded);
-    buffer_append_text(out, ",\"glob\":");
-    if (spec->glob && spec->glob[0] != '\0') {
-        object_name_write_value(out, spec->glob, encoded);
+    json_begin_object(w, "select");
+    json_put_string(w, "store", spec->store);
+    object_name_put_value(w, "prefix", spec->prefix ? spec->prefix : "", encoded);
+    if (text_or_null(spec->glob)) {
+        object_name_put_value(w, "glob", spec->glob, encoded);
     } else {
-        buffer_append_text(out, "null");
+        json_put_null(w, "glob");
     }
-    buffer_append_text(out, encoded ? ",\"encoded\":true" : "");
-    select_rules_write_select(out, &spec->rules);
-    buffer_append_char(out, '}');
+    if (encoded) {
+        json_put_bool(w, "encoded", true);
+    }
+    select_rules_put_select(w, &spec->rules);
+    json_end_object(w);
 }
 
-static void write_state(struct buffer *out, const struct retrieval_info *info)
+static void put_count_or_null(struct json_writer *w, const char *key, bool known, uint64_t value)
 {
-    static const char *const names[] = {[RETRIEVAL_FILLING] = "filling",
-                                        [RETRIEVAL_READY] = "ready",
-                                        [RETRIEVAL_PAUSED] = "paused",
-                                        [RETRIEVAL_FAILED] = "failed"};
-    buffer_printf(out, ",\"state\":\"%s\",\"reason\":", names[info->state]);
-    if (info->reason.code == ERROR_NONE) {
-        buffer_append_text(out, "null");
-        return;
+    if (known) {
+        json_put_unsigned(w, key, value);
+    } else {
+        json_put_null(w, key);
     }
-    buffer_printf(out, "{\"code\":\"%s\",\"message\":", error_code_name(info->reason.code));
-    json_write_string(out, info->reason.message);
-    buffer_append_char(out, '}');
 }
 
-static void write_rows(struct buffer *out, const struct retrieval_info *info)
+static void put_rows(struct json_writer *w, const struct retrieval_info *info)
 {
-    write_count(out, "rows", info->index.rows);
-    if (info->selected_known) {
-        write_count(out, "selected", info->selected);
-    } else {
-        buffer_append_text(out, ",\"selected\":null");
-    }
+    json_put_unsigned(w, "rows", info->index.rows);
+    put_count_or_null(w, "selected", info->selected_known, info->selected);
     if (info->spec.store) {
-        left_out_write_json(out, &info->left_out);
+        left_out_put_json(w, &info->left_out);
     }
-    write_count(out, "failed", info->failed);
-    write_count(out, "damaged", info->index.damaged);
+    json_put_unsigned(w, "failed", info->failed);
+    json_put_unsigned(w, "damaged", info->index.damaged);
 }
 
-static void write_next(struct buffer *out, const struct retrieval_info *info)
+static void put_next(struct json_writer *w, const struct retrieval_info *info)
 {
-    buffer_append_text(out, ",\"next\":");
     if (!info->has_next) {
-        buffer_append_text(out, "null");
+        json_put_null(w, "next");
         return;
     }
-    buffer_append_char(out, '{');
-    write_text(out, "model", info->next_model);
-    buffer_append_char(out, ',');
-    write_text(out, "version", info->next_version);
-    write_count(out, "rows", info->next_rows);
-    write_count(out, "selected", info->next_selected);
-    buffer_append_char(out, '}');
+    json_begin_object(w, "next");
+    json_put_string(w, "model", text_or_null(info->next_model));
+    json_put_string(w, "version", text_or_null(info->next_version));
+    json_put_unsigned(w, "rows", info->next_rows);
+    json_put_unsigned(w, "selected", info->next_selected);
+    json_end_object(w);
 }
 
-void index_write_json(struct buffer *out, const struct retrieval_info *info)
+void index_put_json(struct json_writer *w, const char *key, const struct retrieval_info *info)
 {
+    static const char *const states[] = {[RETRIEVAL_FILLING] = "filling",
+                                         [RETRIEVAL_READY] = "ready",
+                                         [RETRIEVAL_PAUSED] = "paused",
+                                         [RETRIEVAL_FAILED] = "failed"};
     const struct retrieval_spec *spec = &info->spec;
-    buffer_append_char(out, '{');
-    write_text(out, "name", spec->name);
-    buffer_append_char(out, ',');
-    write_text(out, "model", spec->model);
-    buffer_append_char(out, ',');
-    write_text(out, "version", spec->version);
-    buffer_append_char(out, ',');
-    write_text(out, "digest", spec->digest);
-    write_selection(out, spec);
-    const char *metric = index_metric_name(spec->metric);
-    buffer_printf(out, ",\"metric\":\"%s\",\"distanceMetric\":\"%s\"", metric, metric);
-    write_count(out, "interval_s", spec->interval_s);
-    if (info->dimension > 0) {
-        write_count(out, "dimension", info->dimension);
-    } else {
-        buffer_append_text(out, ",\"dimension\":null");
-    }
-    write_state(out, info);
-    write_rows(out, info);
-    buffer_append_char(out, ',');
-    write_text(out, "job", info->job);
-    write_count(out, "bytes", info->index.rows_bytes + info->index.meta_bytes);
-    write_count(out, "memory_bytes", info->index.memory_bytes);
-    write_count(out, "generation", info->index.generation);
-    write_next(out, info);
-    buffer_append_char(out, '}');
+    json_begin_object(w, key);
+    json_put_string(w, "name", text_or_null(spec->name));
+    json_put_string(w, "model", text_or_null(spec->model));
+    json_put_string(w, "version", text_or_null(spec->version));
+    json_put_string(w, "digest", text_or_null(spec->digest));
+    put_selection(w, spec);
+    json_put_string(w, "metric", index_metric_name(spec->metric));
+    json_put_string(w, "distanceMetric", index_metric_name(spec->metric));
+    json_put_unsigned(w, "interval_s", spec->interval_s);
+    put_count_or_null(w, "dimension", info->dimension > 0, info->dimension);
+    json_put_string(w, "state", states[info->state]);
+    json_put_error(w, "reason", &info->reason);
+    put_rows(w, info);
+    json_put_string(w, "job", text_or_null(info->job));
+    json_put_unsigned(w, "bytes", info->index.rows_bytes + info->index.meta_bytes);
+    json_put_unsigned(w, "memory_bytes", info->index.memory_bytes);
+    json_put_unsigned(w, "generation", info->index.generation);
+    put_next(w, info);
+    json_end_object(w);
 }

@@ -5,10 +5,10 @@
 #ifndef SITU_API_INDEXES_INDEX_OBJECT_H
 #define SITU_API_INDEXES_INDEX_OBJECT_H
 
-#include "base/buffer.h"
+#include "base/json_write.h"
 #include "retrieval/retrieval.h"
 
-/* The index object, without a line feed. */
-void index_write_json(struct buffer *out, const struct retrieval_info *info);
+/* The index object. */
+void index_put_json(struct json_writer *w, const char *key, const struct retrieval_info *info);
 
 #endif

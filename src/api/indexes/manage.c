@@ -19,7 +19,7 @@ void indexes_respond(struct call *call, unsigned status, const struct retrieval_
     char location[LIMIT_MODEL_NAME + 16] = "/v1/indexes/";
     const char *const headers[] = {"Location", location, NULL};
     (void)strncat(location, info->spec.name, sizeof location - strlen(location) - 1);
-    index_write_json(&body, info);
+    index_put_json(&JSON_WRITER(&body), NULL, info);
     buffer_append_char(&body, '\n');
     call_respond(call, status, "application/json", &body, status == 201 ? headers : NULL);
 }
@@ -128,14 +128,18 @@ void indexes_list(struct call *call)
         call_respond_status(call, 503, "out of memory, or stopping");
         return;
     }
-    buffer_append_text(&body, "{\"indexes\":[");
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "indexes");
     for (size_t i = 0; i < count; i++) {
-        buffer_append_text(&body, i ? ",\n" : "");
-        index_write_json(&body, &infos[i]);
+        json_break_line(&w);
+        index_put_json(&w, NULL, &infos[i]);
         retrieval_info_done(&infos[i]);
     }
     free(infos);
-    buffer_append_text(&body, "]}\n");
+    json_end_array(&w);
+    json_end_object(&w);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
 

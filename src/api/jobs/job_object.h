@@ -5,11 +5,11 @@
 #ifndef SITU_API_JOBS_JOB_OBJECT_H
 #define SITU_API_JOBS_JOB_OBJECT_H
 
-#include "base/buffer.h"
+#include "base/json_write.h"
 #include "jobs/jobs.h"
 
-/* {"id":...}, without a line feed. */
-void job_write_json(struct buffer *out, const struct job_info *info);
+/* The job object, {"id":...}. */
+void job_put_json(struct json_writer *w, const char *key, const struct job_info *info);
 
 /* Whole lines: {"job":...}, {"progress":...}, {"done":...}, {"more":{"after":N}}. */
 void job_write_job_line(struct buffer *out, const struct job_info *info);

@@ -22,7 +22,7 @@ static void respond_job(struct call *call, unsigned status, const struct job_inf
     char location[32] = "/v1/jobs/";
     const char *const headers[] = {"Location", location, NULL};
     (void)strncat(location, info->spec.id, sizeof location - strlen(location) - 1);
-    job_write_json(&body, info);
+    job_put_json(&JSON_WRITER(&body), NULL, info);
     buffer_append_char(&body, '\n');
     call_respond(call, status, "application/json", &body, status == 201 ? headers : NULL);
 }
@@ -213,14 +213,18 @@ static void list_jobs(struct call *call)
         call_respond_status(call, 503, "out of memory, or stopping");
         return;
     }
-    buffer_append_text(&body, "{\"jobs\":[");
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "jobs");
     for (size_t i = 0; i < count; i++) {
-        buffer_append_text(&body, i ? ",\n" : "");
-        job_write_json(&body, &infos[i]);
+        json_break_line(&w);
+        job_put_json(&w, NULL, &infos[i]);
         job_info_done(&infos[i]);
     }
     free(infos);
-    buffer_append_text(&body, "]}\n");
+    json_end_array(&w);
+    json_end_object(&w);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
 

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     demand(job_spec_copy(&file.spec, &info.spec) == 0);
     struct buffer out = BUFFER_INIT;
     struct json *root;
-    job_write_json(&out, &info);
+    job_put_json(&JSON_WRITER(&out), NULL, &info);
     demand(json_parse(out.data, out.size, "job", &root, NULL) == 0);
     demand(strcmp(json_get_string(json_member(root, "id"), ""), file.spec.id) == 0);
     json_free(root);

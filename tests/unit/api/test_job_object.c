@@ -15,7 +15,7 @@
 static void writes(const struct job_info *info, const char *expected)
 {
     cleanup_buffer struct buffer out = BUFFER_INIT;
-    job_write_json(&out, info);
+    job_put_json(&JSON_WRITER(&out), NULL, info);
     assert_string_equal(buffer_text(&out), expected);
 }
 
@@ -66,7 +66,7 @@ static void a_job_over_a_store_has_its_selection(void **state)
         (struct select_rules){.exclude = exclude, .defaults = defaults, .sniff = true};
     info.spec.binary = true;
     cleanup_buffer struct buffer out = BUFFER_INIT;
-    job_write_json(&out, &info);
+    job_put_json(&JSON_WRITER(&out), NULL, &info);
     assert_non_null(strstr(buffer_text(&out), "\"glob\":\"*.jpg\",\"exclude\":[\"*.tmp\",\"raw/\"],"
                                               "\"sniff\":true},"));
     assert_non_null(

@@ -279,9 +279,11 @@ static void reads(const char *text, int wanted, unsigned wanted_members)
     assert_int_equal(members, wanted_members);
     if (wanted == 0) {
         cleanup_buffer struct buffer out = BUFFER_INIT;
-        buffer_append_text(&out, "{\"a\":1");
-        select_rules_write_file(&out, &rules);
-        buffer_append_char(&out, '}');
+        struct json_writer w = JSON_WRITER(&out);
+        json_begin_object(&w, NULL);
+        json_put_integer(&w, "a", 1);
+        select_rules_put_file(&w, &rules);
+        json_end_object(&w);
         assert_string_equal(buffer_text(&out), text);
         struct select_rules copy;
         assert_int_equal(select_rules_copy(&rules, &copy), 0);
