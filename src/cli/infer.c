@@ -375,7 +375,7 @@ static int check(const struct infer *infer)
     return 0;
 }
 
-static int run(struct infer *infer)
+static int run_all(struct infer *infer)
 {
     if (infer->names.count == 0) {
         cli_say("there is nothing to infer: no name was given");
@@ -399,30 +399,37 @@ static int run(struct infer *infer)
     return follow_end(&infer->follow);
 }
 
+static int run(struct infer *infer, int count, char **names)
+{
+    int status = read_names(infer, count, names);
+    if (status) {
+        return status;
+    }
+    status = check(infer);
+    if (status) {
+        return status;
+    }
+    status = cli_open(infer->cli);
+    if (status) {
+        return status;
+    }
+    if (infer->follow.no_labels) {
+        infer->options.labels = SITU_LABELS_NONE;
+    }
+    status = select_apply(infer->cli, &infer->select);
+    return status ? status : run_all(infer);
+}
+
 static int verb_run(struct cli *cli, int argc, char **argv)
 {
     struct infer infer = {.cli = cli,
                           .options = {.struct_size = sizeof infer.options, .top = 1},
                           .follow = {.cli = cli, .delimiter = '\n'}};
     int status = read_options(&infer, argc, argv);
-    if (status == 0) {
-        status = read_names(&infer, argc - optind, argv + optind);
+    if (status) {
+        return status;
     }
-    if (status == 0) {
-        status = check(&infer);
-    }
-    if (status == 0) {
-        status = cli_open(cli);
-    }
-    if (infer.follow.no_labels) {
-        infer.options.labels = SITU_LABELS_NONE;
-    }
-    if (status == 0) {
-        status = select_apply(cli, &infer.select);
-    }
-    if (status == 0) {
-        status = run(&infer);
-    }
+    status = run(&infer, argc - optind, argv + optind);
     name_list_done(&infer.names);
     return status;
 }

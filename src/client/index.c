@@ -16,23 +16,24 @@ static int put_model(struct json_writer *w, const char *model, struct situ_error
 {
     struct model_name name;
     int r = model_name_parse(model, &name, error);
-    if (r == 0) {
-        json_put_string(w, "model", model);
+    if (r) {
+        return r;
     }
-    return r;
+    json_put_string(w, "model", model);
+    return 0;
 }
 
 static int put_selection(struct json_writer *w, const struct situ *array, const char *selection,
                          const char *glob, struct situ_error *error)
 {
-    struct job_input chosen;
+    cleanup_job_input struct job_input chosen = {.by_name = false};
     int r = job_input_of_prefix(&chosen, selection, error);
-    if (r == 0) {
-        chosen.members = array->select_members;
-        job_input_put(&chosen, glob, w);
+    if (r) {
+        return r;
     }
-    job_input_done(&chosen);
-    return r;
+    chosen.members = array->select_members;
+    job_input_put(&chosen, glob, w);
+    return 0;
 }
 
 /* The members after the name. */

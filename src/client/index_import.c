@@ -130,9 +130,10 @@ static int write_target(struct buffer *target, const char *index,
 {
     struct model_name name;
     int r = index_target(target, index, "/vectors", error);
-    if (r == 0 && options->model) {
-        r = model_name_parse(options->model, &name, error);
+    if (r) {
+        return r;
     }
+    r = options->model ? model_name_parse(options->model, &name, error) : 0;
     if (r) {
         return r;
     }
@@ -140,7 +141,7 @@ static int write_target(struct buffer *target, const char *index,
     if (options->model) {
         url_append_query(target, "model", options->model);
     }
-    return buffer_text(target) ? 0 : client_fail_memory(error);
+    return 0;
 }
 
 /* The rows are two parameters, and the last two are those of every call. */
@@ -160,9 +161,10 @@ int situ_index_import(struct situ *array, const char *index,
         return -EINVAL;
     }
     int r = client_options(&known, sizeof known, options, error);
-    if (r == 0) {
-        r = write_target(&target, index, &known, error);
+    if (r) {
+        return r;
     }
+    r = write_target(&target, index, &known, error);
     if (r) {
         return r;
     }

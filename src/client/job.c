@@ -17,7 +17,7 @@ static int start(struct situ *array, const char *model, const struct job_input *
 {
     struct model_name name;
     struct situ_run_options known;
-    struct job_post post;
+    cleanup_job_post struct job_post post = {.target = BUFFER_INIT};
     int r = client_options(&known, sizeof known, options, error);
     if (r) {
         return r;
@@ -32,18 +32,14 @@ static int start(struct situ *array, const char *model, const struct job_input *
                               .keep = true,
                               .labels = known.labels == SITU_LABELS_INLINE};
     r = job_post_make(&post, &order, error);
-    if (r == 0) {
-        r = job_fetch(array, &post.request, ret_job, error);
-    }
-    job_post_done(&post);
-    return r;
+    return r ? r : job_fetch(array, &post.request, ret_job, error);
 }
 
 int situ_job_start(struct situ *array, const char *model, const char *selection,
                    const struct situ_run_options *options, struct situ_job **ret_job,
                    struct situ_error *error)
 {
-    struct job_input chosen;
+    cleanup_job_input struct job_input chosen = {.by_name = false};
     if (ret_job) {
         *ret_job = NULL;
     }
@@ -51,12 +47,11 @@ int situ_job_start(struct situ *array, const char *model, const char *selection,
         return -EINVAL;
     }
     int r = job_input_of_prefix(&chosen, selection, error);
-    if (r == 0) {
-        chosen.members = array->select_members;
-        r = start(array, model, &chosen, options, ret_job, error);
+    if (r) {
+        return r;
     }
-    job_input_done(&chosen);
-    return r;
+    chosen.members = array->select_members;
+    return start(array, model, &chosen, options, ret_job, error);
 }
 
 /* If nobody follows a job, nobody would see the failure of a name that was not sent. */
@@ -79,7 +74,7 @@ int situ_job_start_objects(struct situ *array, const char *model, const char *co
                            size_t count, const struct situ_run_options *options,
                            struct situ_job **ret_job, struct situ_error *error)
 {
-    struct job_input chosen;
+    cleanup_job_input struct job_input chosen = {.by_name = false};
     if (ret_job) {
         *ret_job = NULL;
     }
@@ -87,14 +82,11 @@ int situ_job_start_objects(struct situ *array, const char *model, const char *co
         return -EINVAL;
     }
     int r = job_input_of_names(&chosen, objects, count, error);
-    if (r == 0) {
-        r = all_sent(&chosen, error);
+    if (r) {
+        return r;
     }
-    if (r == 0) {
-        r = start(array, model, &chosen, options, ret_job, error);
-    }
-    job_input_done(&chosen);
-    return r;
+    r = all_sent(&chosen, error);
+    return r ? r : start(array, model, &chosen, options, ret_job, error);
 }
 
 /* ---- Listing --------------------------------------------------------------------------------- */

@@ -51,6 +51,7 @@ must_check int job_input_of_names(struct job_input *input, const char *const *na
                                   struct situ_error *error);
 void job_input_forget_names(struct job_input *input);
 void job_input_done(struct job_input *input);
+#define cleanup_job_input __attribute__((cleanup(job_input_done)))
 
 /* The number of names that are sent; each has one result of the array. */
 size_t job_input_sent(const struct job_input *input);

@@ -168,9 +168,10 @@ int job_post_make(struct job_post *job, const struct job_order *order, struct si
     bool as_text = order->input->as_text;
     *job = (struct job_post){.target = BUFFER_INIT};
     int r = job_options_check(order->options, order->input->by_name, error);
-    if (r == 0) {
-        r = make_token(token, error);
+    if (r) {
+        return r;
     }
+    r = make_token(token, error);
     if (r) {
         return r;
     }

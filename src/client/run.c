@@ -460,9 +460,10 @@ static int prepare(struct situ_results *results, const char *model,
 {
     struct situ_run_options known;
     int r = client_options(&known, sizeof known, options, error);
-    if (r == 0) {
-        r = model_name_parse(model, &results->model, error);
+    if (r) {
+        return r;
     }
+    r = model_name_parse(model, &results->model, error);
     if (r) {
         return r;
     }
@@ -505,17 +506,17 @@ static struct situ_results *results_new(struct situ *array, struct situ_error *e
     return results;
 }
 
-/* Starts a job over `input`, and owns it. */
+/* Starts a job over `input`, which it empties. */
 static int run(struct situ *array, const char *model, struct job_input *input,
                const struct situ_run_options *options, struct situ_results **ret_results,
                struct situ_error *error)
 {
     struct situ_results *results = results_new(array, error);
     if (!results) {
-        job_input_done(input);
         return -ENOMEM;
     }
     results->input = *input;
+    *input = (struct job_input){.by_name = false};
     int r = prepare(results, model, options, error);
     if (r) {
         situ_results_free(results);
@@ -529,7 +530,7 @@ int situ_run(struct situ *array, const char *model, const char *selection,
              const struct situ_run_options *options, struct situ_results **ret_results,
              struct situ_error *error)
 {
-    struct job_input input;
+    cleanup_job_input struct job_input input = {.by_name = false};
     if (ret_results) {
         *ret_results = NULL;
     }
@@ -538,7 +539,6 @@ int situ_run(struct situ *array, const char *model, const char *selection,
     }
     int r = job_input_of_prefix(&input, selection, error);
     if (r) {
-        job_input_done(&input);
         return r;
     }
     input.members = array->select_members;
@@ -551,7 +551,7 @@ int situ_run_objects(struct situ *array, const char *model, const char *const *o
                      size_t count, const struct situ_run_options *options,
                      struct situ_results **ret_results, struct situ_error *error)
 {
-    struct job_input input;
+    cleanup_job_input struct job_input input = {.by_name = false};
     if (ret_results) {
         *ret_results = NULL;
     }
@@ -559,11 +559,7 @@ int situ_run_objects(struct situ *array, const char *model, const char *const *o
         return -EINVAL;
     }
     int r = job_input_of_names(&input, objects, count, error);
-    if (r) {
-        job_input_done(&input);
-        return r;
-    }
-    return run(array, model, &input, options, ret_results, error);
+    return r ? r : run(array, model, &input, options, ret_results, error);
 }
 
 /* Gets the job's state, and starts its stream. */
@@ -573,9 +569,10 @@ static int join(struct situ_results *results, const char *id,
     struct situ_run_options known;
     struct situ_job *job = NULL;
     int r = client_options(&known, sizeof known, options, error);
-    if (r == 0) {
-        r = situ_job_show(results->array, id, &job, error);
+    if (r) {
+        return r;
     }
+    r = situ_job_show(results->array, id, &job, error);
     if (r) {
         return r;
     }

@@ -313,7 +313,7 @@ static struct batch *batch_new(size_t count)
         return NULL;
     }
     batch->queries = calloc(count + 1, sizeof *batch->queries);
-    batch->documents = calloc(count / LIMIT_SEARCH_QUERIES + 1, sizeof *batch->documents);
+    batch->documents = calloc(count / LIMIT_SEARCH_QUERIES + 1, sizeof(struct document *));
     batch->public = (struct situ_batch){.queries = batch->queries, .count = count};
     if (!batch->queries || !batch->documents) {
         situ_batch_free(&batch->public);

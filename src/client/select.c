@@ -42,9 +42,10 @@ int situ_select(struct situ *array, const struct situ_select_options *options,
         return -EINVAL;
     }
     int r = client_options(&known, sizeof known, options, error);
-    if (r == 0) {
-        r = write_patterns(&members, &known, error);
+    if (r) {
+        return r;
     }
+    r = write_patterns(&members, &known, error);
     if (r) {
         return r;
     }
