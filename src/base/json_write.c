@@ -40,7 +40,9 @@ void json_write_bytes(struct buffer *out, const char *text, size_t size)
             buffer_printf(out, "\\u%04x", c);
         }
     }
-    buffer_append(out, text + start, size - start);
+    if (size > start) { /* `text` may be NULL where it has no bytes */
+        buffer_append(out, text + start, size - start);
+    }
     buffer_append_char(out, '"');
 }
 
@@ -100,14 +102,9 @@ static void begin_value(struct json_writer *w, const char *key)
     }
     w->comma = true;
     if (key) {
-        size_t length = strlen(key);
-        char *at = buffer_reserve(w->out, length + 3);
-        if (at) {
-            at[0] = '"';
-            memcpy(at + 1, key, length);
-            memcpy(at + 1 + length, "\":", 2);
-            w->out->size += length + 3;
-        }
+        buffer_append_char(w->out, '"');
+        buffer_append_text(w->out, key);
+        buffer_append(w->out, "\":", 2);
     }
 }
 

@@ -57,6 +57,15 @@ static void commas_and_colons_are_put_where_they_belong(void **state)
                         "\"d\":0.5}");
 }
 
+static void no_bytes_are_an_empty_string(void **state)
+{
+    (void)state;
+    cleanup_buffer struct buffer out = {0};
+    json_write_bytes(&out, NULL, 0);
+    assert_int_equal(out.size, 2);
+    assert_memory_equal(out.data, "\"\"", 2);
+}
+
 static void strings_read_back_the_same(void **state)
 {
     (void)state;
@@ -158,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commas_and_colons_are_put_where_they_belong),
+        cmocka_unit_test(no_bytes_are_an_empty_string),
         cmocka_unit_test(strings_read_back_the_same),
         cmocka_unit_test(bytes_that_are_not_utf8_are_shown_in_hexadecimal),
         cmocka_unit_test(integers_read_back_the_same),
