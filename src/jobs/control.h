@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The controls of a job: one pause, resume, cancel or removal at a time. Any thread.
+ * Control of a job: one pause, resume, cancel or removal at a time. Any thread.
  */
 #ifndef SITU_JOBS_CONTROL_H
 #define SITU_JOBS_CONTROL_H
@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "jobs/job_table.h"
 
-/* The job, referenced, with its controls in hand. ERROR_NOT_FOUND, ERROR_UNAVAILABLE. */
+/* The job, referenced, with its `control` locked. ERROR_NOT_FOUND, ERROR_UNAVAILABLE. */
 must_check int control_take(struct jobs *jobs, const char *id, struct job **ret_job,
                             struct error *error);
 void control_leave(struct job *job); /* NULL is fine */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a runner takes next: an object to be inferred, or a line that stands already. A plain value;
- * the job's thread only.
+ * What a runner takes next: an object to infer, or a line that is known already. A plain value; the
+ * job's thread only.
  */
 #ifndef SITU_JOBS_JOB_ITEM_H
 #define SITU_JOBS_JOB_ITEM_H
@@ -15,35 +15,36 @@
 #include "store/store.h"
 
 enum job_item_kind {
-    JOB_ITEM_OBJECT, /* to be inferred */
-    JOB_ITEM_FAULT,  /* becomes a failure line at once */
-    JOB_ITEM_GONE,   /* a standing job's: known, and not there any more */
-    JOB_ITEM_KNOWN   /* a standing job's: nothing new, no line */
+    JOB_ITEM_OBJECT, /* to infer */
+    JOB_ITEM_FAULT,  /* a failure line */
+    JOB_ITEM_GONE,   /* standing jobs: known, and removed since */
+    JOB_ITEM_KNOWN   /* standing jobs: unchanged, no line */
 };
 
 struct job_item {
     enum job_item_kind kind;
     const char *object; /* borrowed until the next one */
-    const char *key;    /* in `object`; NULL: the name is no key of any store */
+    const char *key;    /* in `object`; NULL: the name is not a valid key */
     struct store *store;
-    struct identity identity; /* zeros where it could not be looked at */
+    struct identity identity; /* zeros if it could not be read */
     uint64_t size_bytes;      /* likewise */
     bool flawed;
     bool unlisted; /* see struct selected */
-    bool known;    /* a standing job's: it has had a result */
-    bool failing;  /* and that was a failure */
+    bool known;    /* standing jobs: it has a result */
+    bool failing;  /* the last result is a failure */
     struct error fault;
 };
 
-/* The selection's next, looked at in its store: JOB_ITEM_OBJECT or JOB_ITEM_FAULT. 1, 0 at the end,
- * or a negative errno: the selection's, or a look that failed for no reason of the object. */
+/* The next object of the selection, with its state in the store: JOB_ITEM_OBJECT or
+ * JOB_ITEM_FAULT. 1; 0 at the end; or a negative errno: of the selection, or of the store for a
+ * reason that is not the object's. */
 must_check int job_item_next(struct job_selection *selection, struct job_item *ret_item,
                              struct error *error);
 
-/* Looks at the object in its store; it stays as it is where that fails. */
+/* Reads the state of the object in its store; unchanged on failure. */
 must_check int item_look(struct job_item *item, struct error *error);
 
-/* Appends the line of an object that is gone, and that of one that failed. `flawed`: its name is no
+/* Appends the line of a removed object, and of a failed one. `flawed`: its name is not a valid
  * key. */
 void job_item_write_gone(struct buffer *out, const char *object, bool flawed);
 void job_item_write_failure(struct buffer *out, const char *object, bool flawed,

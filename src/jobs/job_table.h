@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of jobs, as the files of this room see it. Its thread, the keeper, starts and joins the
+ * The table of jobs, for the files of this room. The keeper is its thread: it starts and joins the
  * threads of jobs and removes what has expired.
  */
 #ifndef SITU_JOBS_JOB_TABLE_H
@@ -25,29 +25,29 @@ struct jobs {
     uint32_t turn_ms;
     uint32_t delivered_ms;
     uint64_t keep_s;
-    struct ages *ages; /* owned; while the table is opened */
+    struct ages *ages; /* owned; only while the jobs are loaded */
 
-    /* Locks in the order in which they are taken; a job's `control` comes before both. */
+    /* Locks, in the order in which they are taken; `control` of a job comes before both. */
 
-    pthread_mutex_t create; /* one creation at a time, so that a token makes one job: held over its
-                             * disk writes, and over jobs_stop(), so that none comes behind that */
+    pthread_mutex_t create; /* one creation at a time, so that a token makes one job. Held over its
+                             * disk writes, and over jobs_stop(), so that none comes after that */
 
     pthread_mutex_t lock;   /* guards all below, and some of each job */
-    pthread_cond_t changed; /* the keeper's, and of those who wait for a stage */
+    pthread_cond_t changed; /* for the keeper, and for those who wait for a stage */
     struct job **all;       /* owned, one reference each; oldest first */
     size_t count;
     size_t capacity;
-    unsigned placed; /* jobs in STAGE_PLACED or on their way out of it */
+    unsigned placed; /* jobs in STAGE_PLACED */
     bool stopping;
     bool keeper_runs;
     pthread_t keeper;
-    int64_t ages_due_ns; /* the keeper's own: when the ages of ended jobs are written again */
+    int64_t ages_due_ns; /* the keeper's: when the ages of ended jobs are next written */
 };
 
 /* The job, referenced. ERROR_NOT_FOUND; ERROR_UNAVAILABLE while stopping. */
 must_check int jobs_find(struct jobs *jobs, const char *id, struct job **ret_job,
                          struct error *error);
-/* The job that was made with this token, referenced, or NULL. */
+/* The job with this token, referenced, or NULL. */
 struct job *jobs_find_token(struct jobs *jobs, const char *token);
 /* All jobs, each referenced; the caller frees the array. ERROR_UNAVAILABLE while stopping;
  * -ENOMEM. */
@@ -57,7 +57,7 @@ must_check int jobs_reference_all(struct jobs *jobs, struct job ***ret_all, size
 bool jobs_has(const struct jobs *jobs, const char *id);
 must_check int jobs_reserve(struct jobs *jobs); /* room for one more; -ENOMEM */
 
-/* Takes the job, and the table's reference to it, out of the table. False: it was not there. */
+/* Removes the job from the table and drops the reference of the table. False: it was not there. */
 bool jobs_drop(struct jobs *jobs, struct job *job);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One pass of a standing job: the listing and the table of known objects, merged in the order of
- * their keys. What both have with the same identity is passed over; what is new or changed is to be
- * inferred; what only the table has is gone. What has changed a moment ago is waited for, and left
- * to the next pass where it goes on changing, so that each settled state has one result. The job's
- * thread only.
+ * One pass of a standing job: the listing and the table of known objects, merged in key order.
+ * Objects that are in both with the same identity are skipped; new and changed ones are inferred;
+ * those in the table alone are gone. An object that changed a moment ago is waited for, and left to
+ * the next pass if it keeps changing, so that each settled state has one result. The job's thread
+ * only.
  *
- * The log leads, the table follows: a commit carries, as a note, how many of the log's lines it
- * covers, and lines behind that are read back when a pass begins. The last line says how far a pass
- * that was cut had got.
+ * The log is written first, the table follows: the note of a commit holds how many lines of the log
+ * it covers, and a pass begins by applying the lines behind that. The last line of the log gives
+ * the place where an interrupted pass continues.
  */
 #ifndef SITU_JOBS_PASS_H
 #define SITU_JOBS_PASS_H
@@ -25,40 +25,39 @@
 struct job;
 struct pass;
 
-/* Opens the table (one that is damaged is set aside, and everything is inferred again) and finds
- * the place to go on. Errors: those of known.h and of the log. */
+/* Opens the table and finds the place to continue. A damaged table is renamed, and everything is
+ * inferred again. Errors: those of known.h and of the log. */
 must_check int pass_new(struct job *job, struct job_log *log, struct pass **ret_pass,
                         struct error *error);
-void pass_free(struct pass *pass); /* NULL is fine; what is not committed is read back later */
+void pass_free(struct pass *pass); /* NULL is fine; what is not committed is applied again later */
 
 uint64_t pass_number(const struct pass *pass);
-/* The key behind which the selection begins; NULL: at the start. Borrowed. */
+/* The key behind which the selection begins; NULL: from the start. Borrowed. */
 const char *pass_after(const struct pass *pass);
 uint64_t pass_seen(const struct pass *pass); /* objects listed so far */
 
-/* True where objects were left out that still change (a file on its way in): the next pass is to
- * come soon. */
+/* True if objects were left out because they are still changing (a file that is being copied):
+ * the next pass should come soon. */
 bool pass_is_restless(const struct pass *pass);
 
-/* The next: 1, 0 when the listing and the table are at their end, or a negative errno. */
+/* The next item: 1; 0 at the end of listing and table; or a negative errno. */
 must_check int pass_next(struct pass *pass, struct job_selection *selection,
                          struct job_item *ret_item, struct error *error);
 
-/* The facts of a slot's line, and then, when it was appended, what the table is to know of it. */
+/* The facts for the line of a slot; and, after the line was appended, the change to the table. */
 void pass_facts(const struct pass *pass, const struct slot *slot, struct job_record_facts *facts);
 must_check int pass_logged(struct pass *pass, const struct slot *slot,
                            const struct job_record_facts *facts);
 
-/* All lines were synced: what the table knows with them is told. */
+/* After all lines were synced: publishes the counts of the table. */
 void pass_publish_count(struct pass *pass);
-/* The log was synced: commits where enough has gathered, or at once. */
+/* After the log was synced: commits if enough changes have gathered, or at once if `now`. */
 must_check int pass_commit(struct pass *pass, bool now, struct error *error);
-/* The pass is complete, and all its lines are synced. */
+/* After a complete pass whose lines are all synced. */
 must_check int pass_finish(struct pass *pass, struct error *error);
 
-/* Calls `visit` for each key whose object failed when it was last looked at, in order; a negative
- * result ends it. Names that are too long for the table are left out, and
- * counted. */
+/* Calls `visit` for each key whose last result is a failure, in order; a negative result ends
+ * it. Names that are too long for the table are left out and counted. */
 must_check int pass_each_failed(struct pass *pass, int (*visit)(void *context, const char *key),
                                 void *context, uint64_t *ret_left_out, struct error *error);
 

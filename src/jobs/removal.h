@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "jobs/job_table.h"
 
-/* Takes the job out of the table and off the disk, and logs `why`, one word. Its thread is gone,
- * `control` is held. */
+/* Removes the job from the table and from the disk, and logs `why`, one word. The job has no
+ * thread, `control` is held. */
 must_check int job_delete(struct jobs *jobs, struct job *job, const char *why, struct error *error);
 
 #endif

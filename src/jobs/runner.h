@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One run of a job: from where its log ends to the end of its selection (of one pass, for a
- * standing job), or to where it must stop. Runs on the job's thread while that has a place.
+ * One run of a job: from the end of its log to the end of its selection (of one pass, for a
+ * standing job), or until it must stop. On the job's thread while it has a place.
  */
 #ifndef SITU_JOBS_RUNNER_H
 #define SITU_JOBS_RUNNER_H
@@ -11,10 +11,10 @@
 struct job;
 
 enum run_end {
-    RUN_COMPLETE, /* everything has its line, synced */
-    RUN_STOPPED,  /* somebody asked for it; all that came back is synced, where the disk takes it */
-    RUN_PAUSED,   /* it cannot go on for now: *ret_reason */
-    RUN_FAILED    /* for good: *ret_reason */
+    RUN_COMPLETE, /* every object has its line, synced */
+    RUN_STOPPED,  /* on request; what came back is synced, unless the disk refuses it */
+    RUN_PAUSED,   /* it cannot continue for now: *ret_reason */
+    RUN_FAILED    /* permanently: *ret_reason */
 };
 
 enum run_end runner_run(struct job *job, struct error *ret_reason);

@@ -5,6 +5,6 @@
 #ifndef SITU_JOBS_THREAD_H
 #define SITU_JOBS_THREAD_H
 
-void *job_thread(void *job); /* takes over a reference to the job */
+void *job_thread(void *job); /* takes ownership of a reference to the job */
 
 #endif
