@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a back end of stores is: a const table of functions, with its name and its settings, and an
- * instance that begins with a pointer to it. Each back end is a folder and a row of backends.c.
+ * A back end of stores: a const table of functions with its name and its settings, and instances
+ * that begin with a pointer to it. Each back end is a folder and a row of backends.c.
  *
- * Calls block and come from any number of threads at once. Keys are checked before they get here.
+ * Calls block and come from any number of threads at once. Keys and queries were checked.
  */
 #ifndef SITU_STORE_BACKEND_H
 #define SITU_STORE_BACKEND_H
@@ -22,16 +22,16 @@ struct store_backend {
     const char *noun;            /* "directory": in messages, what cannot be opened */
     const char *argument;        /* "DIRECTORY": in the help of `--store` */
     const char *help;            /* "serve a directory tree"; NULL: not shown */
-    const char *const *settings; /* names, the first one the most important; NULL at the end */
+    const char *const *settings; /* names; the first is VALUE in `KIND:VALUE`; NULL at the end */
 
-    /* ERROR_MALFORMED: a setting is missing or invalid. With `look`, which may block, also any
-     * other error that open() would have now. The message continues "store 'NAME' " or "store
-     * 'NAME': ".
+    /* ERROR_MALFORMED: a setting is missing or invalid; the message continues "store 'NAME' ".
+     * With `look`, which may block, also other reasons why open() would fail now; the message
+     * continues "store 'NAME': ".
      */
     int (*check)(const struct store_settings *settings, bool look, struct error *error);
 
-    /* Opens what is there now, and keeps to it: what is put in its place later is not seen (place.h
-     * sees it). The message is a clause: "its directory is not there". */
+    /* Opens the root that is there now and keeps it open; a root that replaces it later is not seen
+     * (place.h sees it). The message is a clause: "its directory is not there". */
     int (*open)(const struct store_settings *settings, struct store **ret_store,
                 struct error *error);
     void (*close)(struct store *store);
@@ -51,39 +51,39 @@ struct store_backend {
     bool (*is_same_remounted)(const struct identity *before,
                               const struct identity *now); /* NULL: all bytes are the same */
 
-    /* For place.h: a root that may go away and come back. NULL, all of them: it does not. */
+    /* For place.h: roots that may go away and come back. All NULL: they do not. */
 
-    /* Reads in the root. `doubted`: reading failed as it does where a device or server is gone;
-     * then it must answer, memory does not count. *ret_empty: nothing is in the store. The message
-     * is a clause, as that of open(). */
+    /* Checks that the root can be read. `doubted`: a read failed as if the device or server were
+     * gone; then the device must answer, caches do not count. *ret_empty: there are no objects.
+     * The message is a clause, as for open(). */
     int (*probe)(struct store *store, bool doubted, bool *ret_empty, struct error *error);
-    /* Is the root that `seen` was just opened on the one of `opened`, which still answers? */
+    /* True if `seen`, which was just opened, has the root of `opened`, and that is still usable. */
     bool (*is_same_root)(struct store *opened, struct store *seen);
-    /* The root's file system, as in store_condition. */
+    /* The root's file system, as in struct store_condition. */
     void (*locate)(struct store *store, uint64_t *ret_filesystem, bool *ret_device_only);
-    /* Did a call fail, since the last time this was asked, as it does where a device or server is
-     * gone? */
+    /* True if, since the last call of this function, another one failed as if the device or server
+     * were gone. */
     bool (*has_failed)(struct store *store);
-    /* Listings and the making of watches end soon. */
+    /* Makes listings and new watches fail soon, since the store is about to be closed. */
     void (*interrupt)(struct store *store);
 
-    /* For stores that stand for others (place.c). */
+    /* For wrappers of other stores (place.c). */
 
-    /* Looks again where `look`, else reports what is known. NULL: always available. */
+    /* Looks again if `look` is set. NULL: always available. */
     void (*condition)(struct store *store, bool look, struct store_condition *ret_condition);
     uint64_t (*generation)(struct store *store); /* NULL: always the same */
-    /* Whose identities and name it has; NULL: its own. */
+    /* The back end that it wraps now: of its name and identities. NULL: itself. */
     const struct store_backend *(*behind)(const struct store *store);
 };
 
-/* Every back end's instance begins with this. */
+/* The first member of every instance. */
 struct store {
     const struct store_backend *backend;
 };
 
-/* The rows of the table, in order; NULL after the last. The first is the default. */
+/* The rows of the table; NULL after the last one. The first is the default. */
 const struct store_backend *store_backend_at(size_t index);
-/* NULL where there is none of that name. */
+/* NULL if there is none of that name. */
 const struct store_backend *store_backend_find(const char *name, size_t length);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Matching exclusions. A listing of a million names asks for each of them, so patterns that need no
- * glob are compared as texts: those without a wildcard, and with one star at an end.
+ * Matching exclusions. A listing of a million names matches each of them, so patterns without a
+ * wildcard, or with one star at an end, are compared as text without a glob.
  */
 #include "store/exclusion.h"
 
@@ -27,12 +27,12 @@ const char exclusion_default[] = "._*\n"
 enum form { FORM_EQUAL, FORM_BEGIN, FORM_END, FORM_GLOB };
 
 struct pattern {
-    enum form form; /* of all but FORM_GLOB: compared with the last component */
+    enum form form; /* all but FORM_GLOB are compared with the last component */
     bool directories;
-    bool at_root;      /* a pattern of one component, at the store's root alone */
-    char *text;        /* owned; without slashes at its ends, and without its star */
+    bool at_root;      /* one component, which matches at the store's root only */
+    char *text;        /* owned; without slashes at its ends and without its star */
     size_t size;       /* of it */
-    struct glob *glob; /* owned; NULL but for FORM_GLOB */
+    struct glob *glob; /* owned; FORM_GLOB only, otherwise NULL */
 };
 
 struct exclusion {
@@ -62,7 +62,7 @@ int exclusion_check(const char *pattern, struct error *error)
     return 0;
 }
 
-/* How the text, which has no slash at its ends, is compared. */
+/* How the text is compared; it has no slash at its ends. */
 static enum form form_of(const char *text, size_t size)
 {
     size_t wild = strcspn(text, "*?[\\/");
@@ -82,7 +82,7 @@ static int compile(struct pattern *pattern, const char *line, size_t size, struc
 {
     pattern->directories = line[size - 1] == '/';
     bool anchored = line[0] == '/';
-    while (line[size - 1] == '/') { /* it has something else: exclusion_check */
+    while (line[size - 1] == '/') { /* it has other characters: exclusion_check() */
         size--;
     }
     while (*line == '/') {

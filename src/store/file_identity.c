@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Files' identities, and what their time stamps say.
+ * Identities of files, and the rules about their time stamps.
  */
 #include "store/file_identity.h"
 
@@ -10,10 +10,11 @@
  * stores whole seconds only (FAT: two). */
 #define FRESH_NS (20 * NS_PER_MS)
 #define FRESH_WHOLE_SECONDS_NS (2 * NS_PER_S)
-/* Clocks that work together never differ by so much. A camera's may, and anybody can set mtime. */
+/* Clocks of machines that share files do not differ by so much. A camera's may, and mtime can be
+ * set. */
 #define CTIME_AHEAD_NS (INT64_C(24) * 3600 * NS_PER_S)
 #define MTIME_AHEAD_NS (INT64_C(1) * 3600 * NS_PER_S)
-/* A copy over a network stalls for less, as a rule. */
+/* Copies over a network rarely stall for longer. */
 #define SETTLE_NS (500 * NS_PER_MS)
 
 enum { FILESYSTEM, INODE, SIZE, MTIME, CTIME };

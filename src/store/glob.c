@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Patterns of keys, as a machine of states: the set of all places of the pattern that the key read
- * so far may have led to, a bit for each. So a character costs as many steps as the pattern has
- * places, however many stars there are. Most keys never come so far: the pattern's literal end is
- * compared first.
+ * Patterns of keys as a state machine: a bit set of all places of the pattern that the part of
+ * the key read so far may have reached. So a character costs at most as many steps as the
+ * pattern has places, however many stars there are. Most keys are decided before: the pattern's
+ * literal head and tail are compared first.
  */
 #include "store/glob.h"
 
@@ -14,10 +14,10 @@
 #include "base/utf8.h"
 
 enum {
-    PLACES = LIMIT_KEY_BYTES + 1, /* no token has less than a byte of pattern; and the end */
+    PLACES = LIMIT_KEY_BYTES + 1, /* a token has at least one byte of pattern; and the end */
     WORD_BITS = 64,
     WORDS = (PLACES + WORD_BITS - 1) / WORD_BITS,
-    NO_CHARACTER = 0x110000, /* and the byte that is none */
+    NO_CHARACTER = 0x110000, /* plus the byte that is not UTF-8 */
 };
 
 enum token_kind {
@@ -26,14 +26,14 @@ enum token_kind {
     TOKEN_CLASS,      /* one of, or none of, its ranges */
     TOKEN_STAR,       /* any characters, no slash */
     TOKEN_DEEP,       /* any characters */
-    TOKEN_COMPONENTS, /* nothing, but the two tokens behind it may be left out: DEEP and a slash */
+    TOKEN_COMPONENTS, /* nothing; the next two tokens, DEEP and a slash, are optional */
 };
 
 struct token {
     enum token_kind kind;
     uint32_t character; /* of a literal */
-    size_t at;          /* in the pattern: its bytes */
-    size_t size;        /* of a literal, there */
+    size_t at;          /* offset of its bytes in the pattern */
+    size_t size;        /* of a literal, in bytes */
     size_t first_range; /* of a class */
     size_t range_count; /* likewise */
     bool others;        /* a class of all characters but these */
@@ -74,7 +74,7 @@ static uint32_t next_character(const char *text, size_t *ret_size)
 
 /* ---- patterns ---- */
 
-/* A character of a class or a literal, behind its backslash. */
+/* A character of a class or a literal, after its backslash. */
 static uint32_t take_character(const char *pattern, size_t *at)
 {
     size_t size;
@@ -86,14 +86,14 @@ static uint32_t take_character(const char *pattern, size_t *at)
     return character;
 }
 
-/* A class whose bracket stands at *at: true, and *at is behind its end. */
+/* Reads the class whose bracket is at *at: true, and *at is after its end. */
 static bool take_class(struct glob *glob, const char *pattern, size_t *at, struct token *token)
 {
     size_t place = *at + 1;
     size_t count = glob->range_count;
     token->others = pattern[place] == '!' || pattern[place] == '^';
     place += token->others ? 1 : 0;
-    /* A bracket in the first place does not close. */
+    /* As the first character, a bracket does not close the class. */
     for (bool first = true; first || pattern[place] != ']'; first = false) {
         if (pattern[place] == '\0') {
             return false;
@@ -177,7 +177,7 @@ static void find_ends(struct glob *glob, const char *pattern)
     while (tail > 0 && glob->tokens[tail - 1].kind == TOKEN_LITERAL) {
         tail--;
     }
-    /* The slash behind a whole component of stars may be left out with it. */
+    /* The slash after a component `**` is optional, too. */
     if (tail > 1 && tail < glob->count && glob->tokens[tail - 1].kind == TOKEN_DEEP &&
         glob->tokens[tail - 2].kind == TOKEN_COMPONENTS) {
         tail++;
@@ -243,7 +243,7 @@ static bool has_place(const struct places *places, size_t place)
     return (places->bits[place / WORD_BITS] >> place % WORD_BITS & 1) != 0;
 }
 
-/* The first place from `from` on, `end` where there is none. */
+/* The first place in the set from `from` on; `end`: none. */
 static size_t next_place(const struct places *places, size_t from, size_t end)
 {
     while (from < end) {
@@ -285,7 +285,7 @@ static bool takes(const struct glob *glob, const struct token *token, uint32_t c
     return false;
 }
 
-/* Places that are reached without a character lie behind: one walk in order finds them all. */
+/* Places that are reached without a character come later, so one walk in order finds them all. */
 static void step_over(const struct token *token, size_t place, struct places *now)
 {
     if (token->kind == TOKEN_STAR || token->kind == TOKEN_DEEP) {
@@ -296,7 +296,7 @@ static void step_over(const struct token *token, size_t place, struct places *no
     }
 }
 
-/* Takes one character: false where no place is left. */
+/* Takes one character; false: no place is left. */
 static bool step(const struct glob *glob, struct places *now, uint32_t character)
 {
     struct places next;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Patterns of keys. `*` and `?` stand for any characters, and one, but for a slash; `**` for any,
- * slashes too, and as a whole component for any number of components, none included; `[a-z]` for
- * one of these and `[!a-z]` or `[^a-z]` for one of the others, never a slash; a backslash takes the
- * character behind it as it is. A `[` that is not closed stands for itself. Characters are those of
- * UTF-8, a byte that is none counts as one. Hidden names are no exception.
+ * Patterns of keys. `*` matches any number of characters and `?` one, but no slash; `**` also
+ * matches slashes, and as a whole component any number of components, including none; `[a-z]`
+ * matches one of these characters, `[!a-z]` and `[^a-z]` one of the others, never a slash; a
+ * backslash makes the next character literal. A `[` without `]` is literal. Characters are those
+ * of UTF-8; a byte that is not UTF-8 counts as one. Hidden names are not special.
  *
- * A pattern without a slash is matched with a key's last component, else with the whole key. The
- * time is bounded by the product of both lengths, whatever the pattern. Immutable; any thread.
+ * A pattern without a slash is matched against a key's last component, otherwise against the
+ * whole key. The time is at most proportional to the product of both lengths. Immutable; any
+ * thread.
  */
 #ifndef SITU_STORE_GLOB_H
 #define SITU_STORE_GLOB_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counting what is left out, and telling it.
+ * Counting and reporting what is skipped.
  */
 #include "store/left_out.h"
 
@@ -28,8 +28,8 @@ uint64_t left_out_tally_skipped(const struct left_out_tally *tally)
     return skipped;
 }
 
-/* Puts a suffix in its place among the most frequent ones: those of equal numbers come by name, for
- * `number` only rises. */
+/* Inserts a suffix among the most frequent ones. Those of equal numbers are in order of names,
+ * since `number` only increases. */
 static void rank(struct left_out *left_out, int number, uint64_t files)
 {
     unsigned at = left_out->suffix_count;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What listings leave out: counted while a listing runs (struct left_out_tally), and then told,
+ * What listings skip: counted while a listing runs (struct left_out_tally), and then reported
  * with the most frequent suffixes by name (struct left_out). Values; any thread.
  */
 #ifndef SITU_STORE_LEFT_OUT_H
@@ -18,12 +18,12 @@ struct json;
 struct left_out_tally {
     uint64_t suffixes[SUFFIX_KINDS]; /* files, by suffix_foreign() */
     uint64_t links;                  /* symbolic links */
-    uint64_t names;                  /* names that are no keys, where they are not listed */
-    uint64_t excluded;               /* files, and directories with all that is in them */
+    uint64_t names;                  /* names that cannot be keys, unless they are listed */
+    uint64_t excluded;               /* files; directories count once, with their content */
 };
 
 struct left_out {
-    uint64_t skipped; /* files with a foreign suffix; those of `suffixes` and all others */
+    uint64_t skipped; /* files with a foreign suffix, those in `suffixes` and others */
     uint64_t links;
     uint64_t names;
     uint64_t excluded;
@@ -39,15 +39,15 @@ uint64_t left_out_tally_skipped(const struct left_out_tally *tally);
 
 struct left_out left_out_of(const struct left_out_tally *tally);
 
-/* Of all kinds; 0: nothing was left out. */
+/* All together; 0: nothing was skipped. */
 uint64_t left_out_sum(const struct left_out *left_out);
 
 /* The members `"skipped":2,"skipped_suffixes":{"heic":2},"links":1,"excluded":3,"names":1`:
- * "skipped" always, of the others those that are not 0. */
+ * "skipped" always, the others if they are not 0. */
 void left_out_put_json(struct json_writer *w, const struct left_out *left_out);
 
-/* The same read from the members of `object`, which may lack them. -EINVAL where one cannot be.
- * *ret_members is how many of them, "skipped" aside, are there. */
+/* Reads the same members of `object`, all optional. -EINVAL: one is invalid. *ret_members is how
+ * many there are, without "skipped". */
 must_check int left_out_read_json(const struct json *object, struct left_out *ret_left_out,
                                   unsigned *ret_members);
 

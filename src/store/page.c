@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Putting a page of a listing together.
+ * Building a page of a listing.
  */
 #include "store/page.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How a back end puts a page of a listing together: keys are collected in one buffer and laid out
- * behind their entries in the end, so that the page is one allocation. Used by one thread.
+ * Builds a page of a listing: keys are collected in one buffer and copied behind their entries
+ * at the end, so that the page is one allocation. Used by one thread.
  */
 #ifndef SITU_STORE_PAGE_H
 #define SITU_STORE_PAGE_H
@@ -10,7 +10,7 @@
 #include "store/store.h"
 
 struct page_builder {
-    struct buffer keys;  /* each with its NUL, one behind the other */
+    struct buffer keys;  /* each with its NUL */
     struct buffer sizes; /* uint64_t each */
     struct buffer flaws; /* an int each: 0 for a key, -1 for a name that is none, errno for a
                           * directory that cannot be listed */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A store that may go away and come back: its calls, each on the root that is open when it begins,
- * and what a person asks of it. See place.h.
+ * A store that may go away and come back: its calls, each on the root that is open when it
+ * starts, and the operator's requests. See place.h.
  */
 #include "store/place.h"
 
@@ -15,9 +15,9 @@
 #include "store/place_parts.h"
 
 enum {
-    FIRST_LOOK_MS = 2000, /* a start waits for the first look no longer */
-    STOP_MS = 2000,       /* and an end for the last one */
-    TRIES = 2,            /* a call is made again where its root was replaced meanwhile */
+    FIRST_LOOK_MS = 2000, /* for the first look, at the start */
+    STOP_MS = 2000,       /* for the last one, at the end */
+    TRIES = 2,            /* of a call whose root was replaced meanwhile */
 };
 
 /* ---- the root, for the length of a call ---- */
@@ -27,7 +27,7 @@ static bool is_hung(const struct place *place)
     return place->looking && clock_now_ns() - place->look_began_ns > PLACE_HUNG_MS * NS_PER_MS;
 }
 
-/* Why it is not available, which it is not: copied into `reason`. */
+/* Writes why it is not available into `reason`. Lock held. */
 static void find_reason(const struct place *place, char *reason, size_t size)
 {
     if (place->opened || !place->looked) {
@@ -103,8 +103,8 @@ bool place_set_condition(struct place *place, bool available, const char *reason
     return news;
 }
 
-/* Whether a call's outcome may be no word of what is in the store now. An error that a file system
- * gives which is gone, and a listing of nothing, are looked into first. */
+/* Whether a call's result may be that of a root that is no longer in use. After an error as of a
+ * file system that is gone, or an empty listing, the place looks first (`doubtful`). */
 static bool is_outdated(struct place *place, const struct opened *opened, bool doubtful)
 {
     const struct store_backend *backend = opened->store->backend;
@@ -228,7 +228,7 @@ static const struct store_backend *behind(const struct store *base)
     return atomic_load_explicit(&place_of(base)->backend, memory_order_acquire);
 }
 
-/* ---- beginning and end ---- */
+/* ---- start and end ---- */
 
 static void destroy(struct place *place)
 {
@@ -250,7 +250,7 @@ void place_begin_end(struct store *store)
     }
 }
 
-/* A look that does not come back keeps its place for ever: the process ends without it. */
+/* A look that does not return keeps the place in memory: the process ends without it. */
 static bool stop_thread(struct place *place)
 {
     if (!place->has_thread) {
@@ -261,7 +261,7 @@ static bool stop_thread(struct place *place)
     while (!place->thread_over && place_wait(place, place->end_ns) == 0) {
     }
     bool over = place->thread_over;
-    place->changed = over ? place->changed : NULL; /* who was to hear of it is gone by then */
+    place->changed = over ? place->changed : NULL; /* its context is gone by then */
     (void)pthread_mutex_unlock(&place->lock);
     if (over) {
         (void)pthread_join(place->thread, NULL);
@@ -335,7 +335,7 @@ int place_new(const struct place_options *options, struct store **ret_store, str
     return 0;
 }
 
-/* ---- what a person asks ---- */
+/* ---- the operator's requests ---- */
 
 bool place_is_filled(struct store *store)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Looking whether a place's store is there, every few seconds on a thread of its own, and at once
- * on the thread of a call whose root seems to be gone. Each look opens the store again; where the
- * back end finds the same root, what was opened before stays in use.
+ * Looks whether a place's store is there, every few seconds on its own thread, and at once on
+ * the thread of a call whose root seems to be gone. Each look opens the store again; if the back
+ * end finds the same root, what was opened before stays in use.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "store/place_parts.h"
 
-/* What a look has found. */
+/* The result of a look. */
 struct sight {
-    struct store *store; /* owned; NULL where `reason` says why it cannot be served */
+    struct store *store; /* owned; NULL: it cannot be served, see `reason` */
     bool empty;
     char reason[256];
 };
@@ -24,7 +24,7 @@ static void refuse(struct sight *sight, const char *reason)
     store_close(take_ptr(sight->store));
 }
 
-/* Opens what is there, and reads in it; with `doubted` its device must answer. */
+/* Opens what is there, and probes it. */
 static void see(const struct store_settings *settings, bool doubted, struct sight *sight)
 {
     struct error error = {.code = ERROR_NONE};
@@ -36,7 +36,7 @@ static void see(const struct store_settings *settings, bool doubted, struct sigh
     }
 }
 
-/* ---- what follows from it ---- */
+/* ---- using it ---- */
 
 static bool is_same_root(struct store *opened, struct store *seen)
 {
@@ -45,8 +45,8 @@ static bool is_same_root(struct store *opened, struct store *seen)
            (!backend->is_same_root || backend->is_same_root(opened, seen));
 }
 
-/* Whether the root that is open is what was seen. Only looks open roots, and they come one by one,
- * so that it stays so, unless somebody detaches the store. */
+/* Whether the open root is the one that was seen. Only looks open roots, and there is one at a
+ * time, so it stays true unless the store is detached. */
 static bool is_open(struct place *place, const struct sight *sight)
 {
     (void)pthread_mutex_lock(&place->lock);
@@ -73,15 +73,15 @@ static struct opened *take_seen(struct sight *sight)
     }
     opened->references = 1;
     opened->store = take_ptr(sight->store);
-    opened->filesystem = 1; /* of a back end that has one only */
+    opened->filesystem = 1; /* for back ends that have only one */
     if (opened->store->backend->locate) {
         opened->store->backend->locate(opened->store, &opened->filesystem, &opened->device_only);
     }
     return opened;
 }
 
-/* The lock is held. Puts `fresh` (or nothing, for the reason) in the place of what was open, which
- * is given back. */
+/* Replaces the open root by `fresh`, or by nothing for the reason, and returns the old one. Lock
+ * held. */
 static struct opened *replace(struct place *place, struct opened *fresh, const char *reason,
                               bool *ret_news)
 {
@@ -97,7 +97,7 @@ static struct opened *replace(struct place *place, struct opened *fresh, const c
     return old;
 }
 
-/* The lock is held. What was seen counts: the root that is to go is given back. */
+/* Applies what was seen; returns the root to be released. Lock held. */
 static struct opened *take_in(struct place *place, struct sight *sight, struct opened *fresh,
                               bool *ret_news)
 {
@@ -115,7 +115,8 @@ static struct opened *take_in(struct place *place, struct sight *sight, struct o
     return NULL;
 }
 
-/* Where there is doubt, and before a root is opened: so one that is dead does not come back. */
+/* After a doubtful failure, and before a root is put to use, so that a dead one is not used
+ * again. */
 static bool asks_device(struct place *place)
 {
     HOLD(&place->lock);
@@ -124,7 +125,7 @@ static bool asks_device(struct place *place)
     return asks;
 }
 
-/* It is this thread's turn to look. */
+/* Looks; no other thread does so meanwhile. */
 static void look(struct place *place)
 {
     struct sight sight;
@@ -153,7 +154,7 @@ static void look(struct place *place)
     }
 }
 
-/* True: nobody else looks meanwhile. */
+/* True: this thread looks, no other one meanwhile. */
 static bool begin_look(struct place *place)
 {
     int64_t until_ns = clock_now_ns() + PLACE_HUNG_MS * NS_PER_MS;
@@ -183,7 +184,7 @@ void place_look(struct place *place)
     (void)pthread_cond_broadcast(&place->news);
 }
 
-/* Waits for the next look, or the retirement, where that comes first. Lock held. */
+/* Waits for the time of the next look or of the retirement. Lock held. */
 static void wait_for_turn(struct place *place)
 {
     int64_t look_ns = clock_now_ns() + place->look_ms * NS_PER_MS;

@@ -15,7 +15,7 @@
 #include "store/settings.h"
 #include "store/watch.h"
 
-/* A root that is open, with those who use it. */
+/* An open root and its users. */
 struct opened {
     struct store *store; /* owned: of the back end */
     unsigned references; /* the place's, each call's, each watch's; guarded by the lock */
@@ -34,7 +34,7 @@ struct place_watch {
     struct opened *opened;     /* a reference, with `inner` */
     struct store_watch *inner; /* owned; NULL: none now */
     bool waiting;              /* a thread waits with `inner` */
-    bool dropped;              /* and is to free it when it is back */
+    bool dropped;              /* that thread frees it when it returns */
     bool cancelled;
 };
 
@@ -50,21 +50,21 @@ struct place {
     _Atomic(const struct store_backend *) backend;
 
     pthread_mutex_t lock;           /* guards all below */
-    pthread_cond_t news;            /* of any of it; by the monotonic clock */
+    pthread_cond_t news;            /* any of it changed */
     struct store_settings settings; /* owned; constant while `looking` */
     int64_t retire_ns;              /* when it is detached; 0: never */
     struct opened *opened;          /* a reference; NULL: not available */
     struct place_watch *watches;    /* linked; borrowed */
     struct store_condition condition;
-    uint64_t looks; /* that came to their end */
+    uint64_t looks; /* that ended */
     int64_t look_began_ns;
-    int64_t end_ns;      /* for its last look no longer; 0: its end has not begun */
-    unsigned open_roots; /* opened ones whose descriptors are not given back yet */
+    int64_t end_ns;      /* until then it waits for its last look; 0: it is not being closed */
+    unsigned open_roots; /* whose descriptors are not closed yet */
     bool filled;
     bool looked; /* once at least */
     bool looking;
-    bool doubted; /* reading failed as on a device that is gone: the next look asks it */
-    bool wanted;  /* a look by the place's thread, before its time */
+    bool doubted; /* a read failed as if the device were gone: the next look checks it */
+    bool wanted;  /* the place's thread should look now */
     bool stopping;
     bool thread_over;
 };
@@ -74,31 +74,31 @@ static inline struct place *place_of(const struct store *store)
     return (struct place *)(void *)(uintptr_t)store;
 }
 
-/* The root as it is now, with a reference. NULL with ERROR_UNAVAILABLE. */
+/* The open root, with a reference. NULL with ERROR_UNAVAILABLE. */
 struct opened *place_enter(struct place *place, struct error *error);
 void place_leave(struct place *place, struct opened *opened);
 
-/* Tells of a change of the condition. Without the lock. */
+/* Calls `changed`. Without the lock. */
 void place_tell_changed(struct place *place);
 
-/* Waits for news until then. Lock held. -ETIMEDOUT, or 0. */
+/* Waits for a change until then. Lock held. -ETIMEDOUT, or 0. */
 int place_wait(struct place *place, int64_t until_ns);
 
-/* Opens the store, and changes the root where another one is there. One at a time; a second
- * caller waits for the first, and then looks itself. */
+/* Opens the store again, and replaces the root if another one is there. One look at a time; a
+ * second caller waits for the first, and then looks, too. */
 void place_look(struct place *place);
 void *place_thread(void *place);
 
-/* Takes the root out of use: no call begins with it. The caller gives the reference up, without
- * the lock. Lock held. */
+/* Takes the root out of use: no new call gets it. Lock held; the caller releases the reference
+ * without it. */
 struct opened *place_drop(struct place *place);
-/* Sets the condition; true where that is news. Lock held. */
+/* Sets the condition; true if it changed. Lock held. */
 bool place_set_condition(struct place *place, bool available, const char *reason);
 
 must_check int place_watch_new(struct store *store, const char *prefix,
                                const struct exclusion *exclusion, struct store_watch **ret_watch,
                                struct error *error);
-/* The watches' share of place_drop(). Lock held. */
+/* The part of place_drop() about watches. Lock held. */
 void place_watch_drop_all(struct place *place);
 
 #endif

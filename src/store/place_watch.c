@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Watches of a place. Each has a watch of the root that is open, as long as there is one; another
- * root, or none, is a change, too. What a watch holds open goes with the root.
+ * Watches of a place. Each has a watch of the open root while there is one; another root, or
+ * none, is a change, too. The descriptors of a watch are closed with its root.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,12 +23,12 @@ void place_watch_drop_all(struct place *place)
             store_watch_cancel(watch->inner);
         } else if (watch->inner) {
             store_watch_free(take_ptr(watch->inner));
-            take_ptr(watch->opened)->references--; /* never the last: the place has one still */
+            take_ptr(watch->opened)->references--; /* never the last one: the place has one, too */
         }
     }
 }
 
-/* Watches the root that is open now. 1 where that began just now: what changed before is unseen. */
+/* Watches the open root. 1: it is watched from now on, and may have changed before. */
 static int begin(struct place_watch *watch)
 {
     struct place *place = watch->place;
@@ -58,7 +58,7 @@ static int begin(struct place_watch *watch)
     return 1;
 }
 
-/* Waits with the inner watch, which nobody frees meanwhile. */
+/* Waits with the inner watch, which no other thread frees meanwhile. */
 static int wait_inside(struct place_watch *watch, struct store_watch *inner, int64_t timeout_ms)
 {
     struct place *place = watch->place;
@@ -81,7 +81,7 @@ static int wait_inside(struct place_watch *watch, struct store_watch *inner, int
     return r;
 }
 
-/* Waits for a root. 1: there is one; 0: the time is over. */
+/* Waits for a root. 1: there is one; 0: time is over. */
 static int wait_for_root(struct place_watch *watch, int64_t until_ns)
 {
     struct place *place = watch->place;

@@ -22,8 +22,8 @@ struct store_settings {
 
 void store_settings_done(struct store_settings *settings);
 
-/* Reads `VALUE` or `KIND:VALUE`, where KIND is a back end's name; VALUE is its first setting. A
- * directory of such a name is given as `./KIND:...`. ERROR_MALFORMED, ERROR_MEMORY. */
+/* Reads `VALUE` or `KIND:VALUE`: KIND is a back end's name, VALUE its first setting. A directory
+ * with such a name is written `./KIND:...`. ERROR_MALFORMED, ERROR_MEMORY. */
 must_check int store_settings_read(const char *spec, struct store_settings *ret_settings,
                                    struct error *error);
 
@@ -44,8 +44,8 @@ must_check int store_settings_copy(const struct store_settings *settings,
                                    struct store_settings *ret_copy);
 bool store_settings_are_same(const struct store_settings *a, const struct store_settings *b);
 
-/* The form that store_settings_read() reads, for logs and records: other settings are not in it.
- * The caller frees it; NULL: no memory. */
+/* Back to the form of store_settings_read(), for logs and records, without further settings. The
+ * caller frees it; NULL: out of memory. */
 char *store_settings_spec(const struct store_settings *settings);
 
 #endif

@@ -26,7 +26,7 @@ size_t sorted_find(const struct sorted_objects *objects, const char *key)
 
 /* What was excluded last: an excluded directory is counted once. */
 struct excluded {
-    size_t from;        /* the prefix up to here is not looked at */
+    size_t from;        /* the prefix up to here is not checked */
     const char *before; /* a key, borrowed; its first `cut` bytes name what is excluded */
     size_t cut;
 };
@@ -58,7 +58,7 @@ static bool is_foreign(const struct sorted_objects *objects, size_t at,
     return suffix >= 0;
 }
 
-/* Fills the page; true where another one follows. */
+/* Fills the page; true: another one follows. */
 static bool fill(const struct sorted_objects *objects, const struct store_list_query *query,
                  struct page_builder *builder)
 {

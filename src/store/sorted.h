@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Listing for back ends that have all their objects in one array, sorted by key. The caller keeps
- * it as it is meanwhile.
+ * Listing for back ends that have all their objects in one array, sorted by key. The array does
+ * not change during a call.
  */
 #ifndef SITU_STORE_SORTED_H
 #define SITU_STORE_SORTED_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A store: a named place on the array where objects already live. Objects are only ever read.
- * Calls block and come from lanes (stat, read) and request threads (list); any number of threads
- * may use one store at once.
+ * A store: a named place on the storage node where objects are. Objects are only read, never
+ * written. Calls block and come from lanes (stat, read) and request threads (list); any number of
+ * threads may use one store at once.
  *
- * Back ends are behind backend.h: dir/ (a directory tree), mem/ (tests). What situd serves is a
- * place.h: a store of any back end that may go away and come back.
+ * backend.h is what a back end implements: dir/ (a directory tree), mem/ (tests). situd serves
+ * places (place.h): stores of any back end that may go away and come back.
  */
 #ifndef SITU_STORE_STORE_H
 #define SITU_STORE_STORE_H
@@ -31,16 +31,16 @@ struct object_state {
 struct store_page {
     struct store_entry {
         const char *key;     /* borrowed from the page; NUL-terminated, any bytes */
-        bool flawed;         /* where asked for: too long, up to LIMIT_NAME_BYTES in `key`; with a
-                              * `/` at its end a directory that is too deep, or one that cannot be
-                              * listed */
-        int errnum;          /* why that is (EACCES); else 0 */
+        bool flawed;         /* only if asked for: a name that is too long to be a key, up to
+                              * LIMIT_NAME_BYTES; if it ends in `/`, a directory that is too deep or
+                              * cannot be listed */
+        int errnum;          /* why it cannot be listed (EACCES), otherwise 0 */
         uint64_t size_bytes; /* 0 unless sizes were asked for */
     } * entries;
     size_t count;
     bool more;                      /* another page follows after the last key */
-    struct left_out_tally left_out; /* on the way to these keys; at the end, behind them, too */
-    void *memory;                   /* owned: keys and entries live here */
+    struct left_out_tally left_out; /* before these keys; on the last page, after them, too */
+    void *memory;                   /* owned: keys and entries */
 };
 
 struct exclusion;
@@ -49,41 +49,41 @@ struct store_watch;
 
 struct store_list_query {
     const char *prefix; /* "" for all */
-    const char *after;  /* keys greater than this only; "" from the start */
+    const char *after;  /* only keys greater than this; "" from the start */
     size_t limit;       /* keys a page, at most LIMIT_LIST_PAGE */
     bool images_only;   /* skip and count files with a foreign suffix (.txt, .cr2, .heic...) */
-    bool sniff;         /* with images_only: list those that begin as JPEG, PNG or WebP do all the
-                         * same (each such file is opened) */
-    const struct exclusion *exclusion; /* leave out, and count, what it covers; NULL: nothing. What
-                                        * `prefix` names up to its last slash is not looked at */
-    bool sizes;                        /* fill size_bytes (one stat an object) */
-    bool flawed;   /* give names that cannot be keys, too, in their place, instead of counting
-                    * them in left_out.names; `after` may be one. With images_only, one with a
-                    * foreign suffix is skipped as any other */
-    bool unlisted; /* of these, give the directories that cannot be listed; `after` may be one */
+    bool sniff;         /* with images_only: list those that begin as one of format_facts.h
+                         * nevertheless (each such file is opened) */
+    const struct exclusion *exclusion; /* skip and count what it covers; NULL: nothing. The part of
+                                        * `prefix` up to its last slash is not matched */
+    bool sizes;                        /* fill size_bytes (one stat per object) */
+    bool flawed;   /* list names that cannot be keys, in order, instead of counting them in
+                    * left_out.names; `after` may be one. With images_only, those with a foreign
+                    * suffix are skipped like all others */
+    bool unlisted; /* of these, only the directories that cannot be listed; `after` may be one */
 };
 
 /* Where a read goes. */
 struct store_target {
     void *bytes;
     size_t capacity;
-    /* Told, at most once a reading, before it waits for a disk or may do so; NULL: nobody is. */
+    /* Called, at most once per read, before it waits or may wait for a disk. May be NULL. */
     void (*waits)(void *context);
     void *context;
 };
 
-/* Whether a store can be served, and what stands there. */
+/* Whether a store can be served, and what is there. */
 struct store_condition {
     bool available;
-    bool filled;         /* something was seen in it, now or earlier */
-    bool cleared;        /* a person has said that it is right that nothing is in it */
-    bool detached;       /* by a person, not by a fault; not available then */
-    char reason[256];    /* why it is not available; "" where it is */
-    int64_t since_s;     /* since 1970, UTC: when `available` became what it is; 0: not known */
-    uint64_t generation; /* another number, other objects: it counts the roots that were opened */
-    uint64_t filesystem; /* of the root, as in identities; 0: none was open yet */
-    bool device_only;    /* that is a device's number, which another file system may have at the
-                          * next mount */
+    bool filled;         /* objects were seen in it, now or earlier */
+    bool cleared;        /* an operator confirmed that it is empty on purpose */
+    bool detached;       /* by an operator, not by a fault; then it is not available */
+    char reason[256];    /* why it is not available; "" if it is */
+    int64_t since_s;     /* since 1970, UTC: last change of `available`; 0: not known */
+    uint64_t generation; /* counts the roots that were opened: if it differs, so may all objects */
+    uint64_t filesystem; /* of the root, as in identities; 0: no root was opened yet */
+    bool device_only;    /* `filesystem` is only a device number, which another file system may
+                          * have at the next mount */
 };
 
 void store_close(struct store *store); /* NULL is fine */
@@ -91,92 +91,91 @@ void store_close(struct store *store); /* NULL is fine */
 /* The name of its back end. */
 const char *store_kind(const struct store *store);
 
-/* As known from the last look. Does not block. */
+/* As of the last look. Does not block. */
 void store_condition(struct store *store, struct store_condition *ret_condition);
-/* After a new look, which may wait for a disk or a network. */
+/* Looks again first, which may wait for a disk or a network. */
 void store_look(struct store *store, struct store_condition *ret_condition);
-/* The condition's generation, at the cost of a load: what was read before it is told is of this
- * generation or an earlier one. */
+/* The condition's generation, at the cost of one atomic load. What was read before this call is of
+ * this generation or an earlier one. */
 uint64_t store_generation(struct store *store);
 
-/* One page of keys. Sorted by key bytes over whole keys, as S3 lists: a directory takes part as
- * `name/`. Hidden files are listed. Symbolic links are counted, not followed; devices, FIFOs
- * and sockets are left out. A
- * directory that cannot be read is never a silent gap, but for `lost+found`, which belongs to the
- * file system: it is an error (ERROR_UNREADABLE, naming it); or, where flawed names are asked for,
- * it may not be read or is damaged, and it is not the store's root, it is an entry in its own place
+/* One page of keys, sorted by the bytes of whole keys as S3 does: a directory sorts as `name/`.
+ * Hidden files are listed. Symbolic links are counted, not followed; devices, FIFOs and sockets are
+ * skipped.
+ *
+ * A directory that cannot be read is an error (ERROR_UNREADABLE, naming it), except `lost+found`,
+ * which belongs to the file system. If flawed or unlisted names are asked for, a directory for
+ * which permission is missing or that is damaged, other than the store's root, is an entry instead,
  * and nothing in it is listed.
  *
- * Objects may come and go between pages: a key that was there all the time is seen once. While a
- * directory of more than 10,000 names keeps changing, later pages may stem from its state of some
- * seconds ago. A directory so deep that no key in it can be short enough counts as one in
+ * Objects may be added and removed between pages; a key that exists throughout is listed once.
+ * While a directory of more than 10,000 names keeps changing, later pages may show its state of
+ * some seconds ago. A directory so deep that no key in it is short enough counts as one in
  * `left_out.names`, and is one entry among flawed names. */
 must_check int store_list(struct store *store, const struct store_list_query *query,
                           struct store_page *ret_page, struct error *error);
 void store_page_done(struct store_page *page);
 
-/* Does not open the object, but for one behind a symbolic link that is its key's last component.
- * `key` is checked (data/key.h). Errors: ERROR_NOT_FOUND (also for links that leave the store: the
- * message says which), ERROR_UNFIT (not a regular file), ERROR_UNREADABLE; ERROR_UNAVAILABLE where
- * situd has no file descriptor left. */
+/* Does not open the object, unless the last component of its key is a symbolic link. `key` was
+ * checked (data/key.h). Errors: ERROR_NOT_FOUND (also for links that lead out of the store: see the
+ * message), ERROR_UNFIT (not a regular file), ERROR_UNREADABLE, ERROR_UNAVAILABLE (situd has no
+ * file descriptor left). */
 must_check int store_stat(struct store *store, const char *key, struct object_state *ret_state,
                           struct error *error);
 
-/* Reads a whole object. The identity before and after is compared: an object that
- * changed while it was read is read once more, then refused (ERROR_CHANGED). More than the
- * target's capacity: ERROR_TOO_LARGE. */
+/* Reads a whole object, and compares its identity before and after: an object that changed
+ * meanwhile is read once more, then ERROR_CHANGED. ERROR_TOO_LARGE: more than the target's
+ * capacity. */
 must_check int store_read(struct store *store, const char *key, const struct store_target *target,
                           size_t *ret_size, struct identity *ret_identity, struct error *error);
 
-/* Watches what lies below a prefix, to learn early that something may have changed there; the
- * listing is the truth, this only saves waiting for it. Begin the watch before the listing, or what
- * comes between is not told. New, removed and renamed names count, changed modes and time stamps,
- * links, and content when what wrote it is closed (a file that is being copied counts when it
- * comes and when it is done); reading does not. A prefix need not be there yet.
+/* Watches for changes below a prefix. Only the listing is authoritative; a watch saves polling it.
+ * Start the watch before the listing, or changes in between are missed. Events are: names that are
+ * added, removed or renamed; changed modes and time stamps; links; and content when the writer
+ * closes the file (a file that is being copied counts twice, when it appears and when it is
+ * complete). Reads are no events. The prefix need not exist yet.
  *
- * A directory renamed into place is one change, told at once: what is in it has no events of its
- * own, keeps inodes and times as they were, is in the next listing, and is watched from then on.
- * One that is renamed away is one change, too, and not watched any longer.
+ * A directory that is renamed into place is one event: its content has no events of its own, keeps
+ * inodes and times, is in the next listing and is watched from then on. One that is renamed away is
+ * one event, too, and is no longer watched.
  *
- * A tree of more directories than can be watched (LIMIT_WATCHES, or the kernel's max_user_watches),
- * a directory that cannot be read, and file systems that change on other machines, too, are told by
- * *ret_partial: then changes may pass unseen. Where the kernel's queue runs over, the tree is gone
- * through again and nothing is lost but time. ERROR_UNAVAILABLE where the store or the kernel
- * cannot. The watch must be freed before the store. */
+ * *ret_partial is true where changes may be missed: more directories than can be watched
+ * (LIMIT_WATCHES, or the kernel's max_user_watches), a directory that cannot be read, or a file
+ * system that changes on other machines, too. If the kernel's queue overflows, the tree is walked
+ * again; nothing is missed. ERROR_UNAVAILABLE: the store or the kernel does not support it. Free
+ * the watch before the store. */
 must_check int store_watch_new(struct store *store, const char *prefix,
                                struct store_watch **ret_watch, bool *ret_partial,
                                struct error *error);
-/* The same for a listing with this exclusion, which must outlive the watch: what it covers is not
- * watched and tells of no change. NULL: nothing. */
+/* The same, without what the exclusion covers. It must outlive the watch; NULL: nothing. */
 must_check int store_watch_new_except(struct store *store, const char *prefix,
                                       const struct exclusion *exclusion,
                                       struct store_watch **ret_watch, bool *ret_partial,
                                       struct error *error);
-/* Waits, at most so long (negative: without end): 1 where something may have changed (all that is
- * known of is taken together), 0 where not, -ECANCELED after store_watch_cancel(). Directories that
- * came are watched from then on. A file that is written again and again makes it return each time:
- * whoever lists at each change paces himself. One thread at a time. */
+/* Waits for a change (negative: without time limit). 1: something may have changed; all pending
+ * events are taken together. 0: time is over. -ECANCELED after store_watch_cancel(). New
+ * directories are watched from then on. It returns each time a file is written: callers limit how
+ * often they list. One thread at a time. */
 must_check int store_watch_wait(struct store_watch *watch, int64_t timeout_ms);
-/* As *ret_partial, as of now: more directories may have come. Any thread. */
+/* *ret_partial as of now: there may be more directories. Any thread. */
 bool store_watch_is_partial(const struct store_watch *watch);
-void store_watch_cancel(struct store_watch *watch); /* any thread: the waiting one comes back */
+void store_watch_cancel(struct store_watch *watch); /* any thread: store_watch_wait() returns */
 void store_watch_free(struct store_watch *watch);   /* NULL is fine */
 
-/* True where the object changed so shortly before `now_ns` (CLOCK_REALTIME) that another change may
- * leave its identity as it is: time stamps move in ticks of the kernel's clock. Nothing should be
- * remembered under such an identity. A clock that went backwards makes it fresh, too; a time stamp
- * that is far ahead does not, for it may stay so for years, and a change would set it to now. */
+/* True if the object changed so shortly before `now_ns` (CLOCK_REALTIME) that another change may
+ * leave its identity the same, since time stamps have the resolution of the kernel's tick. Do not
+ * store anything under such an identity. Also true after the clock went backwards; false for a time
+ * stamp far in the future, which may stay so for years, while a change would set it to now. */
 bool store_is_fresh(const struct store *store, const struct identity *identity, int64_t now_ns);
 
-/* How long it takes from `now_ns` on until the object counts as settled, where nothing changes it
- * meanwhile: half a second without a change (2 s where time stamps are whole seconds), for who
- * copies a file writes it in pieces. 0: it has settled. A time stamp that is ahead tells nothing of
- * that. */
+/* The time from `now_ns` on until the object counts as settled if it does not change again: half a
+ * second after its last change (2 s where time stamps are whole seconds), because copies are
+ * written in pieces. 0: it is settled. Time stamps in the future are ignored. */
 int64_t store_settles_in_ns(const struct store *store, const struct identity *identity,
                             int64_t now_ns);
 
-/* True where both are of one object that did not change, though its file system may have got
- * another number since (struct store_condition, device_only). */
+/* True if both are of one object that did not change, even if its file system has another number
+ * now (device_only in struct store_condition). */
 bool store_is_same_remounted(const struct store *store, const struct identity *before,
                              const struct identity *now);
 

@@ -9,7 +9,7 @@
 
 #include "data/format_facts.h"
 
-/* Lower case, in order of bytes: raw and other images, video, audio, documents, archives, data and
+/* Lower case, sorted: raw and other images, video, audio, documents, archives, data and
  * code. What format_facts.h has as well is not foreign. */
 static const char *const foreign[] = {
     "3fr",  "3g2",  "3gp",   "7z",    "aac",    "aae",   "ai",   "aif",  "aiff",  "arq", "arw",

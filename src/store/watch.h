@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a back end's watch is: a const table of functions and an instance that begins with it.
+ * A back end's watch: a const table of functions, and instances that begin with a pointer to it.
  */
 #ifndef SITU_STORE_WATCH_H
 #define SITU_STORE_WATCH_H

@@ -15,8 +15,8 @@
 #include "store/sorted.h"
 
 struct mem_object {
-    char *key;   /* owned; the bytes lie behind it in the same block */
-    char *bytes; /* borrowed from that */
+    char *key;   /* owned; the bytes follow it in the same block */
+    char *bytes; /* borrowed from it */
     struct object_state state;
 };
 
@@ -50,7 +50,7 @@ static bool is_decodable_at(void *context, size_t index)
     return file_kind_of(object->bytes, (size_t)object->state.size_bytes).class == FILE_DECODABLE;
 }
 
-/* The lock is held as long as this is used. */
+/* To be used while the lock is held. */
 static struct sorted_objects sorted(struct mem_store *store)
 {
     return (struct sorted_objects){.context = store,

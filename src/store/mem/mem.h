@@ -15,7 +15,7 @@ extern const struct store_backend mem_backend;
 /* An empty store. -ENOMEM. */
 must_check int store_mem_new(struct store **ret_store);
 
-/* Puts a copy in, in the place of an object of that key. */
+/* Adds a copy, or replaces the object of that key. */
 must_check int store_mem_put(struct store *store, const char *key, const void *bytes, size_t size);
 
 #endif
