@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs on the listeners' threads, behind each request.
+ * Runs on the listeners' threads, after each request.
  */
 #include "api/access_log.h"
 

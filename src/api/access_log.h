@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One line of the log for each request, where the configuration asks for it.
+ * One log line for each request, if the configuration says so.
  */
 #ifndef SITU_API_ACCESS_LOG_H
 #define SITU_API_ACCESS_LOG_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Starts and stops the interface; main thread.
+ * Starts and stops the interface. Main thread.
  */
 #include "api/api.h"
 
@@ -122,7 +122,7 @@ bool api_is_idle(struct api *api)
 void api_halt(struct api *api)
 {
     http_server_free(api->http);
-    api->http = NULL; /* only now: requests ask it for its totals until its threads end */
+    api->http = NULL; /* only now: requests read its totals until its threads end */
 }
 
 void api_done(struct api *api)

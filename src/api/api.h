@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The HTTP interface over the engine: the server, who may use it, and what its routes share.
- * Constant once api_start() has returned, but for what the parts guard themselves.
+ * The HTTP interface over the engine: the server, the secrets that guard it, and what its routes
+ * share. Constant once api_start() has returned, except what the parts guard themselves.
  */
 #ifndef SITU_API_API_H
 #define SITU_API_API_H
@@ -23,17 +23,17 @@ struct api {
     struct http_server *http;        /* owned; NULL: not started */
     struct job_streams *job_streams; /* owned; NULL: not started */
     struct secrets secrets;
-    struct budget answers;               /* of all requests: what is made or waits to be sent */
-    struct status_counts other_requests; /* those that name no model */
+    struct budget answers;               /* answers of all requests that are being made or sent */
+    struct status_counts other_requests; /* requests that name no model */
     struct search_times search_times;
     atomic_uint duplicates_running;
 };
 
-/* What a request is checked for, by the address it came to. */
+/* Which checks a request must pass, by the address it came to. */
 enum api_guard {
-    API_GUARD_UNIX,     /* the socket's mode decides */
-    API_GUARD_LOOPBACK, /* Host is checked */
-    API_GUARD_REMOTE,   /* TLS and token, or insecure */
+    API_GUARD_UNIX,     /* the mode of the socket's file */
+    API_GUARD_LOOPBACK, /* the Host header */
+    API_GUARD_REMOTE,   /* TLS and a token, unless --insecure is given */
 };
 
 struct api_listener {
@@ -42,29 +42,31 @@ struct api_listener {
     char address[128]; /* for the log */
 };
 
-/* Nothing is started. The service is borrowed; its `config` is filled in later. */
+/* Starts nothing. The service is borrowed; its `config` is filled in later. */
 void api_init(struct api *api, struct service *service);
 
-/* Reads the tokens that a configuration names; see secrets_load_tokens(). Main thread. */
+/* Reads the token file of the configuration; see secrets_load_tokens(). Main thread. */
 must_check int api_load_tokens(struct api *api, const struct config *config, struct error *error);
 
 /* Reads certificate and key again, for new connections. Main thread. */
 must_check int api_reload_certificates(struct api *api, const struct config *fresh,
                                        struct error *error);
 
-/* Serves the listening sockets until api_halt(): their descriptors are taken over, `listeners` is
- * borrowed until then. `descriptors`: how many the process may have. The service was started. */
+/* Serves the listening sockets until api_halt(). Takes over their descriptors; `listeners` is
+ * borrowed until then. `descriptors`: how many the process may have. The service must be started.
+ */
 must_check int api_start(struct api *api, struct api_listener *listeners, unsigned count,
                          uint64_t descriptors, struct error *error);
 
-/* The end, in this order; each is fine after a start that failed. */
+/* The stop, in this order; each may be called after a start that failed, except api_begin_stop().
+ */
 
-/* New requests get 503, streams of results are cut; others go on. */
+/* Answers new requests with 503 and ends streams of results; other requests go on. */
 void api_begin_stop(struct api *api);
 bool api_is_idle(struct api *api);
-/* Closes all connections; what still waits for an answer gets none. */
+/* Closes all connections; requests without an answer get none. */
 void api_halt(struct api *api);
-/* When no task, search or item of its requests is left. */
+/* Call it when no task, search or item of a request is left. */
 void api_done(struct api *api);
 
 #endif

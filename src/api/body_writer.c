@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Two buffers: one that the listener's thread fills, one that a task writes. The task lives as long
- * as there is something to write, and begins anew with the next pieces, so that a client that sends
- * slowly has no thread.
+ * Two buffers: the listener's thread fills one, a task writes the other. The task ends when there
+ * is nothing to write, and the next pieces start another, so that a slow client occupies no thread.
  */
 #include "api/body_writer.h"
 
@@ -13,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/limits.h"
 
-/* A task is worth its start from this on. */
+/* The least for which a task is started. */
 enum { WORTH_A_TASK_BYTES = 64 << 10 };
 
 struct body_writer {
@@ -22,10 +21,10 @@ struct body_writer {
     void *context;        /* borrowed */
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t idle;
-    struct buffer filled; /* what the task has not taken yet */
-    bool running;         /* the task */
-    bool full;            /* the client waits */
-    int failed;           /* of `write`, or of `error` */
+    struct buffer filled; /* not taken by the task yet */
+    bool running;         /* a task is */
+    bool full;            /* the client is paused */
+    int failed;           /* the error of `write`, or of `error` */
     struct error error;
 };
 
@@ -56,7 +55,7 @@ void body_writer_free(struct body_writer *writer)
     free(writer);
 }
 
-/* Under the lock: the client need not wait any more. */
+/* Under the lock: lets a paused client go on. */
 static void let_in(struct body_writer *writer)
 {
     if (writer->full) {
@@ -65,7 +64,7 @@ static void let_in(struct body_writer *writer)
     }
 }
 
-/* Takes what was filled, for an empty `piece`; false, and the task ends, where there is nothing. */
+/* Exchanges the filled buffer for an empty `piece`; false, and the task ends, if it is empty. */
 static bool take(struct body_writer *writer, struct buffer *piece, int result)
 {
     HOLD(&writer->lock);
@@ -93,7 +92,7 @@ static void write_behind(void *argument)
         r = writer->write(writer->context, piece.data, piece.size);
     }
     buffer_done(&piece);
-    call_unref(call); /* which may have been the last one: the writer is gone */
+    call_unref(call); /* may free the writer */
 }
 
 int body_writer_put(void *context, const void *bytes, size_t size)
@@ -114,7 +113,7 @@ int body_writer_put(void *context, const void *bytes, size_t size)
         writer->running = true;
         (void)call_ref(writer->call);
         if (tasks_start(writer->call->service->transfers, write_behind, writer) < 0) {
-            call_unref(writer->call); /* never the last one: the request is at its body */
+            call_unref(writer->call); /* never the last one: the request still receives its body */
             writer->running = false;
             writer->failed =
                 error_set(&writer->error, ERROR_BUSY, "too many such requests at once; try again");
@@ -123,7 +122,7 @@ int body_writer_put(void *context, const void *bytes, size_t size)
     return writer->failed;
 }
 
-/* Waits for the task, and takes what it has not come to. */
+/* Waits for the task, and takes what it has not written. */
 static void take_rest(struct body_writer *writer, struct buffer *ret_rest)
 {
     HOLD(&writer->lock);
@@ -137,7 +136,7 @@ static void take_rest(struct body_writer *writer, struct buffer *ret_rest)
 int body_writer_finish(struct body_writer *writer, struct error *error)
 {
     cleanup_buffer struct buffer rest = BUFFER_INIT;
-    take_rest(writer, &rest); /* nobody else is there any more: what follows wants no lock */
+    take_rest(writer, &rest); /* no other thread uses the writer any more: no lock is needed */
     if (writer->error.code != ERROR_NONE) {
         *error = writer->error;
         return writer->failed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A streamed body on its way to the disk. The listener's thread only copies its pieces into bounded
- * memory; a task writes them. While both that memory and the task are busy, the client waits.
+ * Writes a streamed body to the disk. The listener's thread only copies its pieces into bounded
+ * memory; a task writes them. While the memory is full and the task is busy, the client is paused.
  */
 #ifndef SITU_API_BODY_WRITER_H
 #define SITU_API_BODY_WRITER_H
@@ -14,20 +14,21 @@
 
 struct body_writer;
 
-/* Takes all of the bytes, in order, on one task at a time; a negative errno ends the writing. */
+/* Writes all of the bytes. Called in order, on one task at a time; a negative errno ends the
+ * writing. */
 typedef int (*body_write)(void *context, const void *bytes, size_t size);
 
-/* `call` is borrowed: it owns the writer, and the task holds a reference to it. */
+/* `call` is borrowed: it owns the writer, and a task holds a reference to it. */
 must_check int body_writer_new(struct call *call, body_write write, void *context,
                                struct body_writer **ret_writer);
-/* When no task can be at work any more: from the call's free_state. NULL is fine. */
+/* Called when no task runs any more: from the call's free_state. NULL is fine. */
 void body_writer_free(struct body_writer *writer);
 
 /* A http_sink, with the writer as its context. */
 must_check int body_writer_put(void *writer, const void *bytes, size_t size);
 
-/* The body's end, on a task: waits until all is written. What `write` failed with is for its
- * context to tell and no error here; ERROR_BUSY and ERROR_MEMORY are ours. */
+/* The end of the body, on a task: waits until all is written. An error of `write` is not reported
+ * here: its context keeps it. ERROR_BUSY, ERROR_MEMORY. */
 must_check int body_writer_finish(struct body_writer *writer, struct error *error);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * /v1/cache: what the result cache holds and did, and clearing it; the same counts for /metrics.
- * Clearing blocks, on a task thread.
+ * /v1/cache: shows the counts of the result cache, and clears it. Clearing blocks, on a task
+ * thread.
  */
 #include <inttypes.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A call's life, its answer's form, and what routes ask of a request. Any thread.
+ * The life of a call, the form of its answer, and what routes read from a request. Any thread.
  */
 #include "api/call.h"
 
@@ -70,13 +70,13 @@ static void await_model(struct call *call, void (*go)(struct call *call, const s
 {
     struct error error = {0};
     call->waiter.done = model_loaded;
-    call->waiter.owner = call_ref(call_ref(call)); /* one of them until this function ends */
+    call->waiter.owner = call_ref(call_ref(call)); /* one of them for this function */
     call->loaded = go;
     atomic_store(&call->client_gone, stop_waiting);
     int r = dispatch_await(call->service->dispatch, &call->waiter, &error);
     if (r != DISPATCH_WAIT) {
         model_loaded(&call->waiter, r < 0 ? &error : NULL);
-    } else if (atomic_load(&call->gone)) { /* maybe before there was a wait to end */
+    } else if (atomic_load(&call->gone)) { /* maybe before the wait could be ended */
         stop_waiting(call);
     }
     call_unref(call); /* NOLINT(clang-analyzer-unix.Malloc): the tool counts no references */
@@ -97,7 +97,7 @@ void call_when_tried(struct call *call, struct model *model,
 
 /* ---- answers ---- */
 
-/* The HTTP status that belongs to an error. */
+/* The HTTP status of an error. */
 static unsigned status_of(enum error_code code)
 {
     static const unsigned statuses[ERROR_CODE_COUNT] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Before a request's body is taken: where a browser may have been made to send it, or a client has
- * no right to, it is refused.
+ * Runs before the body is accepted. Refuses requests that a web page may have caused a browser to
+ * send, and requests without a valid token.
  */
 #include "api/guards.h"
 
@@ -28,8 +28,9 @@ static bool is_loopback_name(const char *host)
     return length > 4 && strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == length;
 }
 
-/* A web page can have a browser send a body to another origin without being asked about where its
- * type is none of JSON and bytes; a browser then says so by Origin, and reaches no unix socket. */
+/* A web page can make a browser send a body to another origin without a preflight request, unless
+ * its type is JSON or application/octet-stream. A browser then sets Origin, and reaches no unix
+ * socket. */
 static bool check_type(struct call *call, const struct api_listener *listener)
 {
     const char *type = http_request_header(call->request, "Content-Type");
@@ -40,8 +41,8 @@ static bool check_type(struct call *call, const struct api_listener *listener)
     }
     bool form = call_content_type_is(call, "application/x-www-form-urlencoded");
     bool origin = http_request_header(call->request, "Origin") != NULL;
-    /* Triton's C++ client sends all but its inferences with libcurl's default type, a form's. No
-     * page can have a browser send its User-Agent without being asked about. */
+    /* Triton's C++ client sends everything but its inferences with libcurl's default type, that of
+     * a form. No page can make a browser send its User-Agent without a preflight request. */
     bool triton =
         form && !origin && call_is_by_triton(call) && strncmp(call->route->pattern, "/v2/", 4) == 0;
     bool taken = type ? triton || (is_unix && form)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who may ask what of which address: the Host, the token, the type of the body. A listener's
+ * Checks of a request by the address it came to: Host, token, type of the body. A listener's
  * thread.
  */
 #ifndef SITU_API_GUARDS_H
@@ -10,7 +10,7 @@
 
 struct call;
 
-/* False: the call was refused and has its answer. */
+/* False: the call was refused and answered. */
 bool guards_admit(struct call *call);
 
 #endif

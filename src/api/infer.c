@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One object, the shortest way: GET /v1/infer/MODEL/STORE/KEY, and POST /v1/infer/MODEL with an
- * encoded image. Set up on the listener's thread, answered from a lane.
+ * Inference of one object: GET /v1/infer/MODEL/STORE/KEY, and POST /v1/infer/MODEL with an encoded
+ * image. Set up on the listener's thread, answered on a lane's thread.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +114,7 @@ static void infer_stored(struct call *call)
         return;
     }
     if (call->model->spec && call->model->spec->task == MODEL_TENSOR) {
-        /* The model's one input, stored as .npy; the worker says so where there are more. */
+        /* The only input of the model, stored as .npy; if there are more, the worker refuses it. */
         single->input.store = single->item.store;
         single->input.key = single->item.key;
         single->item.kind = ITEM_TENSORS;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A streamed answer with its producer on a task thread.
+ * A streamed answer; its producer runs on a task thread.
  */
 #include "api/line_stream.h"
 
@@ -15,12 +15,12 @@
 enum {
     PENDING_HIGH = 256 << 10, /* unsent bytes at which the producer waits */
     PENDING_LOW = 64 << 10,
-    LOOK_MS = 100, /* so often it looks whether situd stops */
+    LOOK_MS = 100, /* the interval between checks whether situd stops */
 };
 
 struct line_stream {
-    struct call *call;    /* borrowed: it owns us */
-    pthread_mutex_t lock; /* for `drained`, which guards nothing that the request does not */
+    struct call *call;    /* borrowed: it owns the stream */
+    pthread_mutex_t lock; /* for `drained` only */
     pthread_cond_t drained;
     atomic_bool gone;
 };
@@ -67,7 +67,7 @@ struct line_stream *line_stream_begin(struct call *call)
 
 bool line_stream_is_open(struct line_stream *stream)
 {
-    /* A client that left before we began to listen for that is seen by the request. */
+    /* If the client left before client_gone was set, the request refuses to append. */
     return !atomic_load(&stream->gone) && !atomic_load(&stream->call->service->stopping) &&
            http_stream_append(stream->call->request, "", 0) == 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Texts with tensors in them as the body of an answer. Read by the listener's thread.
+ * Text that contains tensors, as the body of an answer. Read by the listener's thread.
  */
 #include "api/piece_stream.h"
 
@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 struct piece_stream {
-    struct call *call; /* a reference: the tensors are its own */
+    struct call *call; /* owned reference: its state has the tensors */
     struct pieces parts[2];
     struct pieces_reader reader;
-    size_t part; /* that the reader is in */
+    size_t part; /* being read */
 };
 
 static void free_stream(void *context)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A route, and an interface, which is a table of routes. An interface is a file or a folder with
- * one `struct interface`, and a row in the list of interfaces of routes.c.
+ * one `struct interface`, and a row in the list of interfaces in routes.c.
  */
 #ifndef SITU_API_ROUTE_H
 #define SITU_API_ROUTE_H
@@ -10,17 +10,18 @@
 
 #include "api/call.h"
 
-/* Routes that block run on task threads; each kind has its places, so that none of them keeps the
- * others out. */
+/* Routes that block run on task threads. Each kind has a limit of its own, so that no kind can
+ * starve the others. */
 enum route_task { TASK_NONE, TASK_CONTROL, TASK_LISTING, TASK_TRANSFER };
 
 struct route {
     const char *method;
     const char *pattern; /* `*` captures a segment, `**` the rest */
-    /* Accepts the body, or answers the call; on the listener's thread. NULL: the route has none. */
+    /* Accepts the body, or answers the call; on the listener's thread. NULL: the route takes no
+     * body. */
     void (*accept)(struct call *call);
     enum route_task task;
-    void (*handle)(struct call *call); /* when the whole body is there */
+    void (*handle)(struct call *call); /* after the whole body was received */
 };
 
 struct interface {

@@ -11,7 +11,7 @@
 #include "api/guards.h"
 #include "api/route.h"
 
-/* To parse more than this would hold up the other connections of a listener. */
+/* Parsing a larger body would delay the other connections of the listener. */
 enum { LARGE_BODY_BYTES = 256 << 10 };
 
 static const struct interface *const interfaces[] = {
@@ -24,7 +24,7 @@ enum { INTERFACE_COUNT = sizeof interfaces / sizeof interfaces[0] };
 
 /* ---- matching ---- */
 
-/* Compares segment by segment; captures point into `path`, not yet cut off at their ends. */
+/* Compares segment by segment; captures point into `path` and are not terminated yet. */
 static bool match(const char *pattern, const char *path, const char **captures)
 {
     size_t captured = 0;
@@ -51,7 +51,7 @@ static bool match(const char *pattern, const char *path, const char **captures)
     return !*pattern && !*path;
 }
 
-/* Ends each capture where its segment ends; once the route is found. */
+/* Terminates each capture at the end of its segment, once the route is found. */
 static void cut_captures(const struct route *route, const char **captures)
 {
     size_t captured = 0;
@@ -64,7 +64,7 @@ static void cut_captures(const struct route *route, const char **captures)
     }
 }
 
-/* *ret_path_known: a route has the path, be it with another method. */
+/* *ret_path_known: a route has the path, maybe with another method. */
 static const struct route *find_route(const char *method, const char *path, const char **captures,
                                       bool *ret_path_known)
 {
@@ -87,7 +87,7 @@ static const struct route *find_route(const char *method, const char *path, cons
 
 /* ---- callbacks ---- */
 
-/* Says which methods the path takes, each once. */
+/* Lists the methods that the path takes. */
 static void refuse_method(struct call *call)
 {
     static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The way of a request to its route: the list of interfaces, matching, guards, body, thread.
+ * Finds the route of a request in the list of interfaces, checks its guards, and runs it on its
+ * thread.
  */
 #ifndef SITU_API_ROUTES_H
 #define SITU_API_ROUTES_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading is done by the main thread; requests ask from the listeners' threads.
+ * The main thread reads the files; requests are checked on the listeners' threads.
  */
 #include "api/secrets.h"
 
@@ -26,7 +26,7 @@ void secrets_done(struct secrets *secrets)
     (void)pthread_mutex_destroy(&secrets->lock);
 }
 
-/* False where the file is a pipe that gives nothing. */
+/* False if the file is a pipe without a writer or data. */
 static bool gives_something(int fd)
 {
     struct pollfd from = {.fd = fd, .events = POLLIN};
@@ -37,8 +37,8 @@ static bool gives_something(int fd)
     return count != 0;
 }
 
-/* Symbolic links and pipes are fine: secrets are handed over in both. At the start they are waited
- * for; at a reload only for a moment, since the thread that reads has signals to take. */
+/* Symbolic links and pipes are allowed: secrets are passed in both. At the start it waits for a
+ * pipe; at a reload only for a short time, since the thread also handles signals. */
 static int read_file(const char *path, bool again, struct buffer *out, struct error *error)
 {
     char text[64];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * /v1/status for people and the CLI, /metrics for Prometheus. Each is a list of parts, in the order
- * of the page; a part is written by the room that keeps its figures.
+ * of the page; the room that keeps the figures writes the part.
  */
 #include "api/api.h"
 #include "api/route.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Stores and their objects, and how names find them.
+ * Stores and their objects: lists them, and detaches and attaches stores.
  */
 #include <string.h>
 
@@ -29,7 +29,7 @@ static void list_stores(struct call *call)
     call_respond_json(call, 200, &body);
 }
 
-/* The store as it is now, after what was asked of it. */
+/* Answers with the current state of the store. */
 static void respond_store(struct call *call, struct store *store)
 {
     cleanup_buffer struct buffer body = BUFFER_INIT;
@@ -77,7 +77,7 @@ static void write_page(struct buffer *body, const struct store_page *page, bool 
     buffer_append_char(body, '\n');
 }
 
-/* Without what the store excludes, unless all is asked for. */
+/* Omits what the store excludes, unless all objects are requested. */
 static int list_page(const struct call *call, struct store *store, struct store_list_query *query,
                      struct store_page *ret_page, struct error *error)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * GET /v1/thumbnails/STORE/KEY: a small picture of a stored one, made where images may be decoded,
- * in a worker; any model's will do. Set up on the listener's thread, answered from a lane.
+ * GET /v1/thumbnails/STORE/KEY: a small copy of a stored image, made in a worker of any image
+ * model, since only workers decode images. Set up on the listener's thread, answered on a lane's
+ * thread.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ enum { DEFAULT_EDGE = 160 };
 struct thumbnail_call {
     struct infer_request request;
     struct infer_item item;
-    struct model *model; /* owned reference; the call names none by itself, and counts for none */
+    struct model *model; /* owned reference; the call is not counted as the model's */
 };
 
 static void free_state(void *state)
@@ -26,7 +27,8 @@ static void free_state(void *state)
     free(thumbnail);
 }
 
-/* How willingly a model is taken: whose worker is there, else one that can probably be loaded. */
+/* The preference for a model: 3 for one with a worker, 2 for one that can probably be loaded, 0 for
+ * none. */
 static int rank_of(struct service *service, struct model *model)
 {
     struct error ignored;
@@ -40,7 +42,7 @@ static int rank_of(struct service *service, struct model *model)
     return state == MODEL_LOADED ? 3 : 2;
 }
 
-/* The best of all image models: the first by name, and its newest version. */
+/* The preferred image model; of equal ones the first by name, in its newest version. */
 static struct model *any_model(struct service *service, struct error *error)
 {
     struct model **models = NULL;
@@ -71,8 +73,7 @@ static struct model *any_model(struct service *service, struct error *error)
     return best;
 }
 
-/* Of a name that a page of another origin guesses, that page learns nothing: it is not let show the
- * picture. */
+/* A page of another origin that guesses a name learns nothing: it may not display the picture. */
 static const char *const headers[] = {"X-Content-Type-Options", "nosniff",
                                       "Cross-Origin-Resource-Policy", "same-origin", NULL};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Parses the token file's bytes and compares what clients bring. Pure.
+ * Parses the bytes of the token file, and compares the tokens of clients. Pure.
  */
 #include "api/tokens.h"
 
@@ -28,7 +28,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* The offset of the first byte that a line may not hold, or `size`. Tabs are blanks. */
+/* The offset of the first byte that is not allowed in a line, or `size`. Tabs are blanks. */
 static size_t find_control(const char *line, size_t size)
 {
     size_t at = 0;
@@ -154,7 +154,7 @@ size_t tokens_short_line(const struct tokens *tokens)
 static bool is_same(const struct token *token, const char *given, size_t size)
 {
     unsigned difference = token->size != size;
-    for (size_t i = 0; i < size; i++) { /* no early end: the time tells nothing */
+    for (size_t i = 0; i < size; i++) { /* no early return: the time must reveal nothing */
         difference |= (unsigned)(unsigned char)given[i] ^
                       (unsigned)(unsigned char)token->bytes[i % token->size];
     }

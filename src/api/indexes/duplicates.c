@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * GET /v1/indexes/INDEX/duplicates: a line for each group, when all are found. Runs on a task
- * thread, as long as it takes: it ends when the client leaves.
+ * GET /v1/indexes/INDEX/duplicates: a line for each group, once all are found. Runs on a task
+ * thread, for minutes; it ends when the client leaves.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 #include "wire/search_response.h"
 
 enum {
-    AT_ONCE = 2, /* such requests: each takes what a core has for minutes */
+    AT_ONCE = 2, /* such requests: each uses a core for minutes */
     SEND_BYTES = 64 << 10,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Indexes as JSON, as the protocol shows them. Pure; any thread.
+ * Indexes as JSON, in the form of the protocol. Pure; any thread.
  */
 #ifndef SITU_API_INDEXES_INDEX_OBJECT_H
 #define SITU_API_INDEXES_INDEX_OBJECT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Indexes over HTTP; those that block run on task threads.
+ * The routes of indexes; those that block run on task threads.
  */
 #include "api/indexes/indexes.h"
 

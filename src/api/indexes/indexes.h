@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the routes of indexes share: their answer, and what a model must be. Any thread.
+ * What the routes of indexes share: their answer, and the check of a model. Any thread.
  */
 #ifndef SITU_API_INDEXES_INDEXES_H
 #define SITU_API_INDEXES_INDEXES_H
@@ -12,10 +12,10 @@
 struct call;
 struct service;
 
-/* Answers with the index object; 201 with its location. */
+/* Answers with the index object; a 201 has its location. */
 void indexes_respond(struct call *call, unsigned status, const struct retrieval_info *info);
 
-/* ERROR_NOT_FOUND; ERROR_UNFIT where the model gives no embeddings. `version` "": the newest. */
+/* ERROR_NOT_FOUND; ERROR_UNFIT if the model makes no embeddings. `version` "": the newest. */
 must_check int indexes_check_model(struct service *service, const char *name, const char *version,
                                    struct error *error);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Indexes over HTTP: made, listed, shown, built anew with another model, removed. What blocks runs
- * on task threads.
+ * Creates, lists, shows, rebuilds and removes indexes. Runs on task threads.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -162,7 +161,7 @@ void indexes_show(struct call *call)
 
 /* ---- what is done to them ---- */
 
-/* What the store of that index excludes now. */
+/* The default exclusion of the index's store. */
 static int find_defaults(struct service *service, const char *name, char **ret_lines,
                          struct error *error)
 {
@@ -170,7 +169,7 @@ static int find_defaults(struct service *service, const char *name, char **ret_l
     int r = retrieval_get(service->retrieval, name, &info, error);
     if (r == 0) {
         r = info.spec.store ? stores_exclude(service->stores, info.spec.store, ret_lines, error)
-                            : 0; /* the rebuild says that it was imported */
+                            : 0; /* the rebuild reports that it was imported */
         retrieval_info_done(&info);
     }
     return r;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * POST /v1/indexes/INDEX/search. The listener's thread hands the call to a search thread, which
- * takes what it can out of the index itself; what has to be inferred first goes through the lanes,
- * and then a search thread goes on.
+ * POST /v1/indexes/INDEX/search. The listener's thread passes the call to a search thread, which
+ * takes the vectors that the index has; objects without one are inferred first, in the lanes, and
+ * then a search thread continues.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,10 +16,10 @@
 #include "wire/search_request.h"
 #include "wire/search_response.h"
 
-/* A pass over fewer rows is too short for a second thread to be of use. */
+/* A pass over fewer rows is too short to benefit from a second thread. */
 enum { LEND_ROWS = 100000 };
 
-/* One reference to the call goes along with the search, to the one who answers. */
+/* The search holds one reference to the call, until the answer. */
 struct search {
     struct search_work work; /* first member: work -> search */
     struct call *call;       /* borrowed */
@@ -29,12 +29,12 @@ struct search {
     struct index_shape shape;
     float *vectors; /* owned; NULL: those of the request. query_count x dimension */
 
-    /* What is inferred for it. */
+    /* The objects that are inferred. */
     struct infer_request infer;
     struct infer_item *items; /* owned */
-    size_t *queries;          /* owned; whose query it is, by item */
+    size_t *queries;          /* owned; the query of each item */
     size_t item_count;
-    struct model *model; /* owned reference; the call counts for none */
+    struct model *model; /* owned reference; the call is not counted as the model's */
     atomic_size_t running;
 };
 
@@ -53,8 +53,8 @@ static void free_search(void *state)
     free(search);
 }
 
-/* Lets go of the index before the answer: a client may take its time, and the last to let go of one
- * that was removed removes its files. */
+/* Releases the index before the answer: a client may be slow, and the last release of a removed
+ * index removes its files. */
 static void release(struct search *search)
 {
     struct call *call = search->call;
@@ -102,7 +102,7 @@ static void write_hits(const struct search *search, size_t query, const struct i
     search_response_close(response);
 }
 
-/* `answer` NULL: no object's name begins as asked. */
+/* `answer` NULL: no object has the prefix. */
 static void write_answer(const struct search *search, const struct index_answer *answer,
                          struct buffer *out)
 {
@@ -147,7 +147,7 @@ static int search_index(struct search *search, struct buffer *out, struct error 
     return r;
 }
 
-/* All vectors are there. */
+/* Searches and answers, when all vectors are known. */
 static void finish(struct search *search)
 {
     struct call *call = search->call;
@@ -194,7 +194,7 @@ static int take_embedding(struct search *search, size_t i, struct error *error)
     return 0;
 }
 
-/* On a search thread, when the last inference is over. */
+/* On a search thread, after the last inference. */
 static void go_on(struct search_work *work)
 {
     struct search *search = (struct search *)(void *)work;
@@ -224,7 +224,8 @@ static void client_gone(struct call *call)
     dispatch_cancel(call->service->dispatch, &search->infer);
 }
 
-/* The model that made the index's vectors; of an imported one, that which was named for it. */
+/* Finds the model that made the index's vectors; for an imported index, the one that was named for
+ * it. */
 static int find_model(struct search *search, struct error *error)
 {
     const struct retrieval_spec *spec = retrieval_use_spec(search->use);
@@ -285,8 +286,8 @@ static void infer(struct search *search)
 
 /* ---- where vectors come from ---- */
 
-/* The vector of an object that is in the index; an item for one that is not, or whose row is
- * damaged. */
+/* Takes the vector of an object in the index; adds an item for an object without one, or whose row
+ * is damaged. */
 static int take_object(struct search *search, size_t query, struct error *error)
 {
     const char *key =
@@ -362,7 +363,8 @@ static void begin(struct search_work *work)
     }
 }
 
-/* A body too large for a place even where no other has one is refused at once. */
+/* The limit is never above that of all bodies together, so that a body which could never be
+ * admitted is refused at once. */
 void indexes_accept_search(struct call *call)
 {
     const struct config *config = &call->service->config;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Durations of searches: a short list, looked through under its lock.
+ * Durations of searches: a short list, searched under its lock.
  */
 #include "api/indexes/search_times.h"
 

@@ -27,10 +27,10 @@ struct search_times {
 void search_times_init(struct search_times *times);
 void search_times_done(struct search_times *times);
 
-/* One search, failed or not: from its request to its answer. */
+/* Counts one search, successful or not: from its request to its answer. */
 void search_times_observe(struct search_times *times, const char *name, int64_t duration_ns);
 
-/* The index was removed: a later one of that name begins at zero. */
+/* Forgets a removed index: a later one of that name starts at zero. */
 void search_times_drop(struct search_times *times, const char *name);
 
 /* Part of /metrics; `times` is the struct. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An index's vectors out, as lines, and in. What is sent for an import is written to a file without
- * a name first, as it comes, so that a client that sends slowly, or leaves, holds up no index. When
- * all is there, a task reads it line by line.
+ * Exports and imports the vectors of an index as lines. An import is first written to a file
+ * without a name, so that a client that sends slowly, or leaves, delays no index. When it is
+ * complete, a task reads it line by line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,7 @@ static int write_row(struct export *export, const char *key)
     return export->lines.size >= SEND_BYTES ? line_stream_send(export->stream, &export->lines) : 0;
 }
 
-/* A row that is damaged has no line; they are counted in the last one. */
+/* A damaged row has no line; the last line has their number. */
 static int export_rows(struct export *export, struct index_walk *walk)
 {
     for (;;) {
@@ -126,10 +126,10 @@ void indexes_export(struct call *call)
 struct import {
     struct retrieval_spec spec;
     struct body_writer *writer; /* owned; NULL: the request was refused */
-    int fd;                     /* owned; what has come */
-    uint64_t line;              /* that is coming, from 1 */
-    size_t line_size;           /* of it, until now */
-    struct error error;         /* of what has come */
+    int fd;                     /* owned; the received lines */
+    uint64_t line;              /* being received, from 1 */
+    size_t line_size;           /* received bytes of that line */
+    struct error error;         /* of the received lines */
     atomic_bool gone;
 };
 
@@ -154,7 +154,7 @@ static int disk_error(const char *what, struct error *error)
     return error_io(error, errno, "cannot %s what is sent", what);
 }
 
-/* Before it is kept: a line that is too long need not be waited for. */
+/* Refuses a line that is too long before its end is received. */
 static int count_lines(struct import *import, const char *bytes, size_t size)
 {
     while (size > 0) {
@@ -192,7 +192,7 @@ static int keep_bytes(void *context, const void *bytes, size_t size)
     return r;
 }
 
-/* A file that is gone when it is closed, whatever happens until then. */
+/* Opens a file that disappears when it is closed, or the process ends. */
 static int open_unnamed(const char *directory, struct error *error)
 {
     int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -217,7 +217,7 @@ static int read_metric(struct call *call, struct retrieval_spec *spec, struct er
     return r;
 }
 
-/* All that can be said before the first byte is sent. */
+/* Checks everything that can be checked before the body is received. */
 static int import_begin(struct call *call, struct import *import, struct error *error)
 {
     struct retrieval_spec *spec = &import->spec;
@@ -265,7 +265,7 @@ void indexes_accept_import(struct call *call)
     }
 }
 
-/* The last line of an export, and empty ones, are no rows. */
+/* The last line of an export and empty lines are not rows. */
 static bool is_passed_over(const char *line, size_t size)
 {
     static const char done[] = "{\"done\":";
@@ -298,7 +298,7 @@ static int put_line(struct retrieval_import *rows, const char *line, size_t size
     return r;
 }
 
-/* What is wrong with a line is told with its number, and as one fault of the body. */
+/* Adds the line's number to an error in a line, which is then an error of the body. */
 static int name_line(uint64_t line, struct error *error)
 {
     struct error plain = *error;
@@ -344,7 +344,7 @@ static int import_rows(struct call *call, struct import *import, struct retrieva
     if (!file) {
         return disk_error("read", error);
     }
-    import->fd = -1; /* it is the file's */
+    import->fd = -1; /* now the file's */
     r = retrieval_import_new(call->service->retrieval, &import->spec, &rows, error);
     if (r == 0) {
         r = put_lines(import, file, rows, error);

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "data/object_name.h"
 
-/* Seconds since 1970 as RFC 3339 has them; null for 0. */
+/* Seconds since 1970 in the form of RFC 3339; null for 0. */
 static void put_time(struct json_writer *w, const char *key, int64_t seconds)
 {
     char text[40] = "";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Jobs as JSON: the job object, and the lines of a stream of results that are no results.
+ * Jobs as JSON: the job object, and the lines of a stream of results that are not results.
  */
 #ifndef SITU_API_JOBS_JOB_OBJECT_H
 #define SITU_API_JOBS_JOB_OBJECT_H

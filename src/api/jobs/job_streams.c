@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Streams of results. Each stands in the list of all from its begin to its end, and beside that in
- * the queue of those that want a turn. Turns of one stream never overlap: a thread that serves it
- * has it `busy`, and what comes meanwhile gives it another turn.
+ * Streams of results. Each is in the list of all from its start to its end, and in the queue while
+ * it is due for a turn. Turns of one stream never overlap: it is `busy` while a thread serves it,
+ * and an event meanwhile gives it another turn.
  */
 #include "api/jobs/job_streams.h"
 
@@ -17,17 +17,17 @@
 #include "base/log.h"
 
 enum {
-    THREADS = 2,              /* one may have to wait for a disk */
-    PENDING_HIGH = 256 << 10, /* unsent bytes at which we hold back */
+    THREADS = 2,              /* one may wait for a disk */
+    PENDING_HIGH = 256 << 10, /* unsent bytes above which nothing is read */
     PENDING_LOW = 64 << 10,
     PIECE_BYTES = 64 << 10, /* read in one turn */
-    KEPT_BYTES = 16 << 10,  /* a buffer's, between turns */
+    KEPT_BYTES = 16 << 10,  /* of a buffer, between turns */
 };
 
 #define PROGRESS_NS NS_PER_S
 #define SILENCE_NS (30 * NS_PER_S)
 
-/* What a line of progress tells; without holes, to be compared as bytes. */
+/* The figures of a line of progress; without padding, so that they can be compared as bytes. */
 struct told {
     uint64_t results;
     uint64_t selected;
@@ -47,18 +47,18 @@ struct job_stream {
     bool listed;
     bool ready;
     bool busy;
-    bool again; /* a turn was wanted while it was busy */
+    bool again; /* another turn is due: an event came while it was busy */
     int64_t due_ns;
 
-    /* Of whoever has its turn. */
-    char id[JOB_ID_SIZE + 1]; /* one that is too long stays so, and is no job's */
+    /* Used by the thread that serves it. */
+    char id[JOB_ID_SIZE + 1]; /* longer than a job's, so that a longer one matches none */
     struct job_stream_options options;
     struct jobs_reader *reader; /* owned; until the call is freed */
-    bool whole;                 /* ended behind the job's last result */
-    atomic_bool gone;           /* the client is */
+    bool whole;                 /* ended after the job's last result */
+    atomic_bool gone;           /* the client has left */
     struct buffer out;
     int64_t sent_ns;
-    int64_t progress_ns;       /* when progress was looked at */
+    int64_t progress_ns;       /* when progress was checked */
     enum job_state told_state; /* in the last line of progress, with those below */
     struct told told;
 };
@@ -113,7 +113,7 @@ static struct job_stream *take_ready(struct job_streams *streams)
     return stream;
 }
 
-/* Those whose time has come get a turn. */
+/* Queues the streams that are due. */
 static void look_at_clock(struct job_streams *streams)
 {
     int64_t now_ns = clock_now_ns();
@@ -171,7 +171,7 @@ static void on_gone(struct call *call)
 
 /* ---- one turn ---- */
 
-/* Sends what is written; false where nobody is there to take it. */
+/* Sends the buffer; false if the client has left. */
 static bool send_out(struct job_stream *stream, int64_t now_ns)
 {
     struct buffer *out = &stream->out;
@@ -188,7 +188,7 @@ static bool send_out(struct job_stream *stream, int64_t now_ns)
     return sent;
 }
 
-/* Answers with an error, or begins the stream. False: it has ended. */
+/* Answers with an error, or starts the stream. False: it has ended. */
 static bool begin(struct job_stream *stream, int64_t now_ns)
 {
     struct call *call = stream->call;
@@ -209,7 +209,7 @@ static bool begin(struct job_stream *stream, int64_t now_ns)
     return true;
 }
 
-/* A line of progress, where it is time for one and there is something to tell. */
+/* Writes a line of progress if one is due and a figure has changed. */
 static void tell_progress(struct job_stream *stream, enum jobs_read read, int64_t now_ns)
 {
     struct job_info info = {0};
@@ -233,7 +233,7 @@ static void tell_progress(struct job_stream *stream, enum jobs_read read, int64_
     job_info_done(&info);
 }
 
-/* The last line of a stream that was not broken off. */
+/* Writes the last line of a stream that is not aborted. */
 static bool write_last(struct job_stream *stream, bool is_end)
 {
     struct job_info info = {0};
@@ -254,14 +254,13 @@ static void end(struct job_stream *stream, bool aborted)
     http_stream_end(stream->call->request, aborted);
 }
 
-/* Moves what there is towards the client. False: the stream has ended. *ret_more: there is more to
- * move at once. */
+/* Sends the next results. False: the stream has ended. *ret_more: more can be sent at once. */
 static bool move(struct job_stream *stream, int64_t now_ns, bool *ret_more)
 {
     struct error error = {0};
     enum jobs_read read = JOBS_READ_WAIT;
     if (http_stream_pending(stream->call->request) > PENDING_HIGH) {
-        return true; /* the drain gives it another turn */
+        return true; /* on_news queues it when the client has taken them */
     }
     int r = jobs_reader_read(stream->reader, &stream->out, PIECE_BYTES, &read, &error);
     if (r < 0) {
@@ -316,7 +315,7 @@ static int64_t due_of(const struct job_stream *stream)
     return stream->options.progress && progress_ns < due_ns ? progress_ns : due_ns;
 }
 
-/* Under the lock, which is let go of meanwhile. */
+/* Called with the lock, which is released meanwhile. */
 static void serve_one(struct job_streams *streams, struct job_stream *stream)
 {
     bool more = false;
@@ -339,11 +338,11 @@ static void serve_one(struct job_streams *streams, struct job_stream *stream)
         (void)pthread_cond_broadcast(&streams->changed); /* a thread may wait for the last */
     }
     (void)pthread_mutex_unlock(&streams->lock);
-    call_unref(stream->call); /* frees the stream, when HTTP is through with it, too */
+    call_unref(stream->call); /* frees the stream, once HTTP has released the call, too */
     (void)pthread_mutex_lock(&streams->lock);
 }
 
-/* Until a stream wants a turn, or the clock gives it one. */
+/* Waits until a stream is due. */
 static void wait_for_work(struct job_streams *streams)
 {
     int64_t until_ns = clock_now_ns() + SILENCE_NS;
@@ -370,7 +369,7 @@ static void *serve(void *argument)
 
 /* ---- public ---- */
 
-/* The call is over: the client has all of it, or is gone. */
+/* The call has ended: the client has received everything, or has left. */
 static void free_stream(void *state)
 {
     struct job_stream *stream = state;

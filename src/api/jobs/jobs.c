@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Jobs over HTTP: creating them, from a JSON body or with a list of names that is streamed to disk;
- * listing, showing, pausing and the like. What blocks runs on task threads.
+ * Jobs over HTTP: creates them, from a JSON body or from a list of names that is streamed to the
+ * disk; lists, shows, pauses them and so on. Routes that block run on task threads.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +39,9 @@ static bool query_is(struct call *call, const char *name, const char *value)
 struct creation {
     struct job_request request; /* owned */
     struct jobs_keys *keys;     /* owned; NULL: no list of names */
-    struct body_writer *writer; /* owned; where the list is the body, and the request the query */
-    struct error error;         /* of the list on its way in */
+    struct body_writer
+        *writer;        /* owned; of a list that is the body, with the request in the query */
+    struct error error; /* of the list while it is received */
 };
 
 static void creation_free(void *state)
@@ -95,7 +96,7 @@ static void accept_job(struct call *call)
     }
 }
 
-/* The names of a JSON body become the same list that a stream does. */
+/* Makes the same list from the names of a JSON body as from a stream. */
 static int list_names(struct call *call, struct creation *creation, struct error *error)
 {
     int r = jobs_keys_new(call->service->jobs, &creation->keys, error);
@@ -228,7 +229,7 @@ static void list_jobs(struct call *call)
     call_respond_json(call, 200, &body);
 }
 
-/* The job as it is now, after what was asked of it. */
+/* Answers with the current state of the job. */
 static void respond_now(struct call *call)
 {
     struct error error = {0};
@@ -308,7 +309,7 @@ static int exclude(struct call *call, struct error *error)
     return r == 0 ? jobs_exclude(service->jobs, call->captures[0], lines, error) : r;
 }
 
-/* A job of an earlier version, or one that is older than the store's setting. */
+/* For a job that an earlier version made, or that is older than the store's setting. */
 static void exclude_defaults(struct call *call)
 {
     struct error error = {0};

@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "service/service.h"
 
-/* The short form, of the list; with `full` also inputs, outputs, pipeline, family and notes. */
+/* The short form for lists; with `full` also inputs, outputs, pipeline, family and notes. */
 void model_write_json(struct buffer *out, struct service *service, struct model *model, bool full);
 
 /* [{"name":...,"datatype":...,"shape":[...]}] */

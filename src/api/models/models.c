@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Models over HTTP: listing, showing, adding (tar stream or import root) and removing.
+ * Models over HTTP: lists, shows, adds (from a tar stream or the import root) and removes them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static void list_models(struct call *call)
 
 static void show(struct call *call, const struct error *error)
 {
-    (void)error; /* a model that cannot be loaded says so in its state */
+    (void)error; /* the state of the model shows that it cannot be loaded */
     cleanup_buffer struct buffer body = BUFFER_INIT;
     model_write_json(&body, call->service, call->model, true);
     buffer_append_char(&body, '\n');
@@ -65,7 +65,7 @@ static void show_labels(struct call *call)
 
 /* ---- adding ---- */
 
-/* A package on its way in; `writer` where it comes as a tar. */
+/* A package that is being added; with `writer` if it is sent as a tar. */
 struct arrival {
     struct package_upload *upload; /* owned */
     struct body_writer *writer;    /* owned */
@@ -101,7 +101,7 @@ static struct arrival *new_arrival(struct call *call)
     return arrival;
 }
 
-/* A worker has loaded the model and run it: make it visible. */
+/* A worker has loaded and run the model: makes it visible. */
 static void publish(struct call *call, const struct error *failure)
 {
     struct service *service = call->service;
@@ -126,7 +126,7 @@ static void publish(struct call *call, const struct error *failure)
     call_respond_json(call, 201, &body);
 }
 
-/* The package's files are there: read it, and have it tried in a worker. */
+/* All files of the package are there: reads it and has a worker try it. */
 static void adopt(struct call *call, const char *preset)
 {
     struct arrival *arrival = call->state;
@@ -165,7 +165,7 @@ static void accept_upload(struct call *call)
         call_respond_memory(call);
         return;
     }
-    /* The tar's own headers come on top of the content. */
+    /* room for the headers of the tar */
     http_accept_stream(call->request, call->service->config.package_bytes + MIB, body_writer_put,
                        arrival->writer);
 }

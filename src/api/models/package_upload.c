@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writing a package's files, on tasks.
+ * Writes the files of a package, on tasks.
  */
 #include "api/models/package_upload.h"
 
@@ -25,12 +25,12 @@ enum { COPY_BYTES = 1 << 20 };
 struct package_upload {
     char *directory;  /* owned */
     int directory_fd; /* owned */
-    int file;         /* owned; the one being written */
+    int file;         /* owned; the file being written */
     char path[TAR_PATH_SIZE];
     bool taken;
     uint64_t limit_bytes;
     struct tasks *tasks; /* borrowed */
-    struct error error;  /* the first fault */
+    struct error error;  /* the first error */
     struct tar_reader reader;
 };
 
@@ -42,7 +42,7 @@ static int write_error(struct error *error, const char *path)
                      error_text(errno, text, sizeof text));
 }
 
-/* Makes the directories of a path that was checked by tar_path_ok(). */
+/* Creates the directories of a path that tar_path_ok() has checked. */
 static int make_parents(struct package_upload *upload, const char *path, struct error *error)
 {
     char part[TAR_PATH_SIZE];
@@ -140,7 +140,7 @@ int package_upload_new(char *directory, uint64_t limit_bytes, struct tasks *task
     return 0;
 }
 
-/* Up to 4 GiB: unlinking that takes a while. */
+/* Unlinking up to 4 GiB takes time. */
 static void free_all(void *argument)
 {
     struct package_upload *upload = argument;
@@ -186,8 +186,8 @@ int package_upload_finish(struct package_upload *upload, struct error *error)
     return error_code_errno(error->code);
 }
 
-/* Opened under the rules by which the package was read: a link that was put there since then leads
- * nowhere. */
+/* Opens the file under the rules by which the package was read, so that a symbolic link made since
+ * then is refused. */
 static int copy_file(struct package_upload *upload, const char *directory, const char *path,
                      char *piece, struct error *error)
 {
@@ -224,7 +224,7 @@ int package_upload_copy(struct package_upload *upload, const char *root, const c
     }
     struct model_spec *spec = NULL;
     int r = model_package_read(real, "tensor", &spec, error);
-    if (r == -EINVAL) { /* a preset does not go with a package that has its own settings */
+    if (r == -EINVAL) { /* a package with settings of its own takes no preset */
         r = model_package_read(real, NULL, &spec, error);
     }
     if (r < 0) {

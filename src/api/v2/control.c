@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Triton's extensions of the Open Inference Protocol that tell about models and control them: model
- * configuration, statistics, loading and unloading; and those that are not here, by name.
+ * Triton's extensions of the Open Inference Protocol that describe and control models:
+ * configuration, statistics, loading and unloading; and refusals of those that are not supported,
+ * by name.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -141,7 +142,7 @@ static void write_stats(struct buffer *out, struct model *model)
     buffer_append_text(out, "]}");
 }
 
-/* Of all models; of all versions of the one that is named; or of one. */
+/* Statistics of all models, of all versions of the named one, or of one version. */
 void v2_stats(struct call *call)
 {
     const char *name = call->captures[0];
@@ -174,7 +175,7 @@ void v2_stats(struct call *call)
 
 /* ---- loading and unloading ---- */
 
-/* In the words that Triton's clients look for. */
+/* Answers in the words that Triton's clients look for. */
 static void refuse(struct call *call, const char *action, const struct error *error)
 {
     struct error told = {0};
@@ -183,7 +184,7 @@ static void refuse(struct call *call, const char *action, const struct error *er
     call_respond_error(call, &told);
 }
 
-/* A parameter that would change the model, which is what its package says. */
+/* Refuses a parameter that would change the model: only its package defines it. */
 static int check_parameter(void *context, const char *key, const struct json *value)
 {
     struct error *error = context;
@@ -242,7 +243,7 @@ static void loaded(struct call *call, const struct error *error)
     }
 }
 
-/* The same where the model was not kept before: it is not now, either. */
+/* Also succeeds if the model was not kept before. */
 static void loaded_anew(struct call *call, const struct error *error)
 {
     if (error) {

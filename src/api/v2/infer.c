@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * POST /v2/models/M/infer: the Open Inference Protocol over stored objects, images in hand, or the
- * model's own tensors. One item an image; the last one that is done builds the answer.
+ * POST /v2/models/M/infer: the Open Inference Protocol over stored objects, images in the request,
+ * or the model's own tensors. One item per image; the last one to complete builds the answer.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,10 +27,10 @@ struct wanted {
     bool binary;
 };
 
-/* What one output of the answer is made of, until it is sent. */
+/* The memory of one output of the answer, until it is sent. */
 struct output_memory {
     void *data;          /* owned */
-    size_t budget_bytes; /* of it, in the budget of all answers */
+    size_t budget_bytes; /* taken from the budget of all answers for it */
     struct buffer text;  /* of a classification, in the form of tensor_bytes.h */
 };
 
@@ -42,7 +42,7 @@ struct v2_call {
     atomic_size_t remaining;
     struct wanted *wanted; /* owned */
     size_t wanted_count;
-    struct output_memory *memory; /* owned; by what is wanted */
+    struct output_memory *memory; /* owned; one for each wanted output */
     bool stored;
 };
 
@@ -91,7 +91,7 @@ static const struct tensor *find_output(const struct infer_item *item, uint32_t 
     return NULL;
 }
 
-/* The outcome that tells shape and type: that of the first item that did not fail. */
+/* The output of the first item that did not fail, which has shape and type. */
 static const struct tensor *model_output(const struct v2_call *v2, uint32_t index)
 {
     for (size_t i = 0; i < v2->request.item_count; i++) {
@@ -115,7 +115,8 @@ static int differs(const char *name, struct error *error)
                      "output '%s' differs in shape between objects: ask for one at a time", name);
 }
 
-/* What an item adds to the joined rows: its output, or zeros (empty strings) where it failed. */
+/* The bytes that an item adds to the joined rows: its output, or zeros (empty strings) if it
+ * failed. */
 static size_t row_bytes(const struct tensor *output, const struct tensor *sample)
 {
     size_t count = 0;
@@ -127,12 +128,12 @@ static size_t row_bytes(const struct tensor *output, const struct tensor *sample
                : sample->size_bytes;
 }
 
-/* One below the other in memory of their own. With the last output that is wanted each item lets go
- * of its own as soon as it is copied, so that there are never two of all. */
+/* Copies the rows one after the other into memory of their own. With the last wanted output each
+ * item frees its outputs as soon as they are copied, so that there are never two copies of all. */
 static int copy_rows(struct v2_call *v2, const struct wanted *wanted, const struct tensor *first,
                      struct output_memory *memory, struct tensor *ret_output, struct error *error)
 {
-    const struct tensor copy = *first; /* which is an item's, and may go with it */
+    const struct tensor copy = *first; /* `first` is an item's, and may be freed with it */
     const struct tensor *sample = &copy;
     bool last = wanted == &v2->wanted[v2->wanted_count - 1];
     size_t total = 0;
@@ -165,7 +166,7 @@ static int copy_rows(struct v2_call *v2, const struct wanted *wanted, const stru
         if (output) {
             memcpy(at, output->data, output->size_bytes);
         }
-        if (output && last) { /* one that failed still has its error to tell */
+        if (output && last) { /* a failed one still has its error to report */
             infer_item_reset(&v2->items[i]);
         }
         at += size;
@@ -184,7 +185,7 @@ static int join_rows(struct v2_call *v2, const struct wanted *wanted, const stru
         ret_output->size_bytes = sample->size_bytes;
         return 0;
     }
-    /* A vector of one image is no part of a batch, unless it is one value. */
+    /* A vector of one image has no batch dimension, unless it has one value. */
     if (sample->shape.rank == 0 || (sample->shape.rank == 1 && sample->shape.dims[0] != 1)) {
         return error_set(error, ERROR_UNFIT,
                          "output '%s' has no batch dimension: ask for one object",
@@ -197,17 +198,17 @@ static int join_rows(struct v2_call *v2, const struct wanted *wanted, const stru
     return copy_rows(v2, wanted, sample, memory, ret_output, error);
 }
 
-/* Rows of a classification on their way into text: the elements lie one behind the other. */
+/* Rows of a classification that are written as text, one element after the other. */
 struct classification {
     const struct model *model;
     uint32_t output;
     size_t top;
     const char *name;
-    const struct tensor *sample; /* NULL where answers tell it all */
+    const struct tensor *sample; /* NULL if all items have answers */
     struct buffer *text;
 };
 
-/* An answer stands for the one row of the primary output. */
+/* An answer has the classes of the only row of the primary output. */
 static bool has_answer(const struct infer_item *item)
 {
     return tensor_set_is_empty(&item->request->outputs) && item->answer.kind == &answer_classes;
@@ -285,7 +286,7 @@ static int classify_row(const struct classification *c, const struct infer_item 
     return 0;
 }
 
-/* What the first element that did not fail tells of the classification: rows, classes of each. */
+/* The number of rows, and of classes in each, from the first item that did not fail. */
 static int measure(const struct v2_call *v2, const struct wanted *wanted, const char *name,
                    size_t *ret_rows, size_t *ret_classes, struct error *error)
 {
@@ -368,7 +369,7 @@ static int make_output(const struct call *call, const struct wanted *wanted,
     return join_rows(v2, wanted, sample, memory, ret_output, error);
 }
 
-/* Tensors of so many bytes are not written at once, but while the client takes them. */
+/* Whether the tensors are so large that they are written while the client receives them. */
 static bool is_long(const struct v2_call *v2, const struct v2_output *outputs)
 {
     size_t total = 0;
@@ -531,8 +532,8 @@ static int choose_outputs(struct call *call, struct v2_call *v2, struct error *e
     return 0;
 }
 
-/* Where nothing but some best classes of the primary output is asked, as under /v1, the answer says
- * it, and may be known already; else the outputs themselves are needed. */
+/* If the request is only for the top classes of the primary output, as under /v1, the answer has
+ * them, and may be in the result cache; otherwise the outputs themselves are needed. */
 static void prefer_answer(const struct call *call, struct v2_call *v2)
 {
     const struct wanted *only = &v2->wanted[0];
@@ -559,7 +560,7 @@ static int make_items(struct v2_call *v2, size_t count, struct error *error)
     return 0;
 }
 
-/* [n], or as clients send one element of each batch entry: [n,1]. */
+/* [n], or [n,1], which clients send for one element per batch entry. */
 static bool is_column(const struct tensor_shape *shape)
 {
     return shape->rank == 1 || (shape->rank == 2 && shape->dims[1] == 1);
@@ -581,7 +582,7 @@ static int take_images(struct call *call, struct v2_call *v2, struct error *erro
         item->bytes = input->elements[i].data;
         item->size_bytes = input->elements[i].size;
         if (input->stored_object) {
-            /* A bad name fails its element only, when its turn comes. */
+            /* A bad name fails only its own element. */
             int found = stores_find_object(call->service->stores, input->elements[i].data,
                                            &item->store, &item->key, &item->error);
             (void)found;
@@ -598,7 +599,7 @@ static int check_datatype(const struct v2_input *input, enum datatype wanted, st
                            input->name, datatype_name(wanted), datatype_name(input->datatype));
 }
 
-/* An input that is stored as .npy; its type and shape are known when it has been read. */
+/* An input that is stored as .npy; its type and shape are known once it was read. */
 static int take_stored_tensor(struct call *call, const struct v2_input *input,
                               struct item_input *ret_input, struct error *error)
 {
@@ -675,7 +676,7 @@ static void v2_gone(struct call *call)
     dispatch_cancel(call->service->dispatch, &v2->request);
 }
 
-/* Items whose name was bad are done already; the others go to the queue together. */
+/* Items with a bad name have failed already; the others are queued together. */
 static void submit(struct call *call, struct v2_call *v2)
 {
     struct error error = {0};
@@ -706,7 +707,8 @@ static void submit(struct call *call, struct v2_call *v2)
         i = end + 1;
     }
     if (r < 0) {
-        call_respond_error(call, &error); /* wins over what the submitted ones answer */
+        call_respond_error(call,
+                           &error); /* the first answer is sent, not that of the submitted items */
         dispatch_cancel(call->service->dispatch, &v2->request);
     }
     if (atomic_fetch_sub(&v2->remaining, good + 1) == good + 1) {
@@ -763,8 +765,8 @@ static void infer_on_task(void *argument)
     call_unref(call);
 }
 
-/* The first requests for a model wait until its inputs and outputs are known; then each parses its
- * body, a large one not on the thread that tells all of them. */
+/* The first requests for a model wait until its inputs and outputs are known. Then each parses its
+ * body; a large one is parsed on a task, since one thread notifies all of them. */
 static void loaded(struct call *call, const struct error *error)
 {
     size_t size = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The parts of the Open Inference Protocol that tell about server and models.
+ * The parts of the Open Inference Protocol that describe the server and its models.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static void respond_text(struct call *call, const char *text)
 
 void v2_server(struct call *call)
 {
-    /* Triton's example programs end with an error where they are told another name. */
+    /* Triton's example programs fail if the server has another name. */
     cleanup_buffer struct buffer body = BUFFER_INIT;
     buffer_printf(&body,
                   "{\"name\":\"%s\",\"version\":\"%s\",\"extensions\":[\"binary_tensor_data\","
@@ -43,8 +43,8 @@ void v2_ready(struct call *call)
     }
 }
 
-/* What a caller must send is the model's own tensors. An image model takes `image`, encoded, in
- * place of its own: an alternative. */
+/* `inputs` are the model's own tensors. An image model also takes an encoded `image` in place of
+ * them, which is described as an alternative. */
 static void write_inputs(struct buffer *out, const struct model *model)
 {
     static const struct tensor_info image = {
@@ -126,7 +126,7 @@ void v2_model_ready(struct call *call)
     }
 }
 
-/* {"ready": true} wants those only that can be used. */
+/* {"ready": true} selects the models that can be used. */
 static bool wants_ready(struct call *call)
 {
     size_t size = 0;

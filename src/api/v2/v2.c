@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The Open Inference Protocol, with what Triton's clients ask for beside it.
+ * The routes of the Open Inference Protocol, and of what Triton's clients request in addition.
  */
 #include "api/v2/v2.h"
 
