@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Running a model: environment -> loaded model -> runs. A back end is a const `struct engine_ops`
- * plus an instance: onnxruntime/, and null/ for tests. Lives in the worker; ONNX files are
- * hostile, so a load may fail in any way, and its memory is bounded from outside.
+ * plus an instance: onnxruntime/, and null/ for tests. Runs in the worker. ONNX files are
+ * untrusted: a load may fail in any way, and its memory is limited from outside.
  *
- * engine_new() and engine_load() are for one thread; engine_run() may be called by many at once.
+ * open() and load() are for one thread; run() may be called by many at once.
  */
 #ifndef SITU_ENGINE_ENGINE_H
 #define SITU_ENGINE_ENGINE_H
@@ -35,19 +35,19 @@ struct engine_source {
     size_t external_count;
 };
 
-/* What a model takes and gives. Initialisers that stand among the graph's inputs are no inputs.
- * Names are UTF-8, and differ among the inputs and among the outputs. */
+/* What a model takes and returns. Initialisers that the graph lists as inputs are not inputs. Names
+ * are UTF-8 and unique among the inputs and among the outputs. */
 struct engine_signature {
     uint32_t input_count;
     uint32_t output_count;
-    char left_out[256]; /* outputs that are no tensors of a served type, in words, or "" */
+    char left_out[256]; /* text: outputs that are not tensors of a served type, or "" */
     struct tensor_info inputs[LIMIT_MODEL_TENSORS];
     struct tensor_info outputs[LIMIT_MODEL_TENSORS];
 };
 
-/* One run. Inputs must be all of the model's, each of its type and of a shape it allows. Wanted
- * outputs are written one after the other, each aligned to 64 bytes, into `area`. Tensors are known
- * by their index in the signature; they have no names. */
+/* One run. All inputs of the model must be given, each with its type and a shape that it allows.
+ * The requested outputs are written to `area` one after the other, aligned to 64 bytes. Tensors
+ * have their index in the signature, and no names. */
 struct engine_run {
     const struct tensor *inputs; /* borrowed */
     uint32_t input_count;
@@ -73,11 +73,11 @@ extern const struct engine_ops engine_onnxruntime; /* onnxruntime/ */
 
 /* null/, the trivial twin. A "model" is a text of lines, `sleep MS`, `crash_from VALUE`, `hang_from
  * VALUE`, `socket_from VALUE` (an input whose first element is at least VALUE ends or hangs the
- * process). It takes `pixel_values` [-1,3,8,8] FP32 and gives `logits` [-1,4]: means of the input's
+ * process). Input: `pixel_values` [-1,3,8,8] FP32; output: `logits` [-1,4], means of the input's
  * quarters. */
 extern const struct engine_ops engine_null;
 
-/* The back ends, in the order of data/engine_facts.h; NULL behind the last. */
+/* The back ends, in the order of data/engine_facts.h; NULL after the last. */
 const struct engine_ops *engine_at(size_t index);
 
 /* The back end of that name, or NULL. */

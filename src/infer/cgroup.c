@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading cpu.max of a group and of its parents: each of them bounds what is below it.
+ * Reading cpu.max of a group and of its parents: each limits the groups below it.
  */
 #include "infer/cgroup.h"
 
@@ -10,7 +10,7 @@
 
 enum { PATH_SIZE = 4096 };
 
-/* The process's group as "/a/b"; "" where it cannot be told. */
+/* The process's group as "/a/b"; "" where it is unknown. */
 static void read_group(const char *self, char *group, size_t size)
 {
     char line[PATH_SIZE];

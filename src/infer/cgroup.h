@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How many CPUs' time the control groups (version 2) leave this process.
+ * How much CPU time, in CPUs, the control groups (version 2) allow this process.
  */
 #ifndef SITU_INFER_CGROUP_H
 #define SITU_INFER_CGROUP_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One thread that starts all worker processes. A worker asks the kernel to end it with its parent,
- * and the kernel takes the thread that made it for the parent: so that must be one that stays.
+ * One thread that starts all worker processes. A worker asks the kernel to kill it when its parent
+ * ends, and for the kernel the parent is the thread that started it: so that thread must not end
+ * earlier.
  */
 #ifndef SITU_INFER_SPAWNER_H
 #define SITU_INFER_SPAWNER_H
@@ -18,7 +19,7 @@ void spawner_free(struct spawner *spawner); /* workers must be gone */
 /* A program to start: all is borrowed for the call. */
 struct spawner_command {
     const char *const *argv;        /* ended by NULL, like the next */
-    const char *const *environment; /* all of it: nothing of the daemon's is passed on */
+    const char *const *environment; /* complete: no variable of the daemon is passed on */
     int control;                    /* becomes descriptor 3 */
     int log;                        /* becomes stderr; stdin and stdout are /dev/null */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Copies of what a worker said.
+ * Copies of a worker's facts.
  */
 #include "infer/worker_facts.h"
 

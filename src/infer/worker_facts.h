@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a worker said of itself and its model when it had loaded it. A model keeps a copy, which
+ * What a worker reports of itself and its model once it is loaded. A model keeps a copy, which
  * outlives its workers.
  */
 #ifndef SITU_INFER_WORKER_FACTS_H
@@ -23,7 +23,7 @@ struct worker_facts {
     struct tensor_set probabilities; /* outputs that summed to 1 */
     bool untried;                    /* the engine refused the trial runs, for this reason: */
     char untried_reason[MESSAGE_TEXT_SIZE]; /* UTF-8 */
-    char left_out[MESSAGE_TEXT_SIZE];       /* UTF-8; outputs that are not given, or "" */
+    char left_out[MESSAGE_TEXT_SIZE];       /* UTF-8; outputs that are not served, or "" */
     uint32_t input_count;
     uint32_t output_count;
     struct tensor_info *inputs;  /* owned */
@@ -32,7 +32,7 @@ struct worker_facts {
     struct pipeline pipeline;
 };
 
-/* 0, or -ENOMEM; the copy is ended by worker_facts_done(). */
+/* 0, or -ENOMEM. Free the copy with worker_facts_done(). */
 must_check int worker_facts_copy(const struct worker_facts *facts, struct worker_facts *ret_copy);
 /* Do both have the same inputs and outputs? */
 bool worker_facts_same(const struct worker_facts *a, const struct worker_facts *b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A worker process from situd's side. Shared buffers are memfds sealed against shrinking, so that a
- * worker cannot take mapped pages away under the daemon.
+ * worker cannot remove pages that the daemon has mapped.
  */
 #include "infer/worker_process.h"
 
@@ -30,7 +30,7 @@ enum {
     LOG_LINES_MAX = 1000, /* of one worker; what it writes beyond that is dropped */
     POLL_MS = 250,
     END_WAIT_MS = 100,
-    SEND_SECONDS = 5,       /* a worker that takes nothing for so long hangs */
+    SEND_SECONDS = 5,       /* a worker that accepts no message for so long hangs */
     LAST_MESSAGES_MAX = 64, /* looked at when a worker ends */
 };
 
@@ -52,8 +52,7 @@ struct worker_process {
     const atomic_bool *abandoned;       /* borrowed for the start, as its model is */
     struct worker_facts facts;
     atomic_bool killed;              /* by us */
-    atomic_bool killed_from_outside; /* by a signal of somebody else's: an administrator's, the
-                                      * kernel's */
+    atomic_bool killed_from_outside; /* by a signal that an administrator or the kernel sent */
     char log_line[LOG_LINE_SIZE];
     size_t log_used;
     unsigned log_lines;
@@ -118,7 +117,7 @@ static void log_worker_line(struct worker_process *worker)
 static bool drain_log(struct worker_process *worker)
 {
     char piece[512];
-    for (int reads = 0; reads < 64; reads++) { /* bounded: a worker may write without end */
+    for (int reads = 0; reads < 64; reads++) { /* limited: a worker may write endlessly */
         ssize_t size = read(worker->log, piece, sizeof piece);
         if (size <= 0) {
             return size < 0;
@@ -135,8 +134,8 @@ static bool drain_log(struct worker_process *worker)
     return true;
 }
 
-/* What a process can bring upon itself by a fault. Any other signal that ends a worker was sent to
- * it: the sandbox lets it send none. */
+/* Signals that a fault of the process itself raises. Any other was sent by another process: the
+ * sandbox permits a worker none. */
 static bool is_of_a_fault(int number)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
@@ -148,8 +147,8 @@ static bool is_of_a_fault(int number)
     return false;
 }
 
-/* How did it end? Its sockets are closed just before its end can be waited for; a worker that
- * closed them and lives on is not waited for long. The zombie stays for reap(). */
+/* Finds out how the worker ended. Its sockets close just before waitid() can see its end; a worker
+ * that closed them and goes on is not waited for long. The zombie is left for reap(). */
 static void note_end(struct worker_process *worker)
 {
     struct timespec pause = {.tv_nsec = NS_PER_MS};
@@ -167,9 +166,9 @@ static void note_end(struct worker_process *worker)
     }
 }
 
-/* It ended while it was started. Before it is ready it has seen nothing of the model; a signal that
- * no fault raises comes from an administrator, or, SIGKILL, from the kernel where memory is short.
- */
+/* The error for a worker that ended during its start. Before it is ready it has seen nothing of the
+ * model. A signal that no fault raises comes from an administrator, or, if SIGKILL, from the kernel
+ * when memory is short. */
 static int ended_early(struct worker_process *worker, bool ready, struct error *error)
 {
     if (worker->violation[0]) {
@@ -218,7 +217,8 @@ static int send_message(struct worker_process *worker, const union message *mess
     return 0;
 }
 
-/* Takes one message from the control socket: 1, or 0 at its end; keeps a violation's name. */
+/* Takes one message from the control socket: 1, 0 at its end, or -EAGAIN; keeps a violation's name.
+ */
 static int read_control(struct worker_process *worker, union message *message)
 {
     ssize_t size = recv(worker->control, message, sizeof *message, MSG_DONTWAIT);
@@ -242,7 +242,7 @@ static int wait_message(struct worker_process *worker, int64_t deadline_ns, uint
 {
     bool has_log = true;
     for (;;) {
-        /* A log that was closed would wake us without end. */
+        /* A closed log would wake poll() endlessly. */
         struct pollfd fds[2] = {{.fd = worker->control, .events = POLLIN},
                                 {.fd = has_log ? worker->log : -1, .events = POLLIN}};
         int64_t left_ms = (deadline_ns - clock_now_ns()) / NS_PER_MS;
@@ -335,7 +335,7 @@ static int hand_over_files(struct worker_process *worker, const char *package_pa
     return r;
 }
 
-/* A worker's word on time, as far as it can be true. */
+/* A duration that the worker reports, limited to what is possible. */
 static int64_t within(int64_t duration_ns, int64_t limit_ms)
 {
     int64_t limit_ns = limit_ms * NS_PER_MS;
@@ -345,7 +345,7 @@ static int64_t within(int64_t duration_ns, int64_t limit_ms)
     return duration_ns < limit_ns ? duration_ns : limit_ns;
 }
 
-/* Of the pipeline only what the model itself decides is taken from the worker. */
+/* Of the pipeline, only what the model decides is taken from the worker. */
 static void take_facts(struct worker_process *worker, const struct pipeline *pipeline,
                        const struct message_loaded *loaded)
 {
@@ -377,7 +377,7 @@ static int make_room(struct worker_facts *facts, uint32_t inputs, uint32_t outpu
     return 0;
 }
 
-/* Copies one message's tensors behind the `have` that are there. */
+/* Copies one message's tensors after the first `have`. */
 static void keep_tensors(struct worker_facts *facts, const struct message_tensors *message,
                          uint32_t have)
 {
@@ -428,7 +428,7 @@ static int check_sandbox(struct worker_process *worker, const struct message_rea
     return 0;
 }
 
-/* After the files: the model itself, and what the worker says of it. */
+/* After the files: has the model loaded, and takes the facts that the worker reports. */
 static int load_model(struct worker_process *worker, const struct model_spec *spec,
                       int64_t deadline_ns, union message *message, struct error *error)
 {
@@ -487,7 +487,7 @@ static uint64_t memory_limit(const struct worker_config *config, const struct mo
                                                           config->lane_count * lane_bytes);
 }
 
-/* Pairs of sockets for the conversation, and a pipe for what it writes to stderr. */
+/* The control sockets, and a pipe for the worker's stderr. */
 static int open_channels(struct worker_process *worker, int *ret_far_control, int *ret_far_log,
                          struct error *error)
 {
@@ -588,7 +588,7 @@ void worker_process_kill(struct worker_process *worker)
 static void reap(struct worker_process *worker)
 {
     union message message;
-    int last = 0; /* bounded: it may send without end */
+    int last = 0; /* limited: it may send endlessly */
     while (worker->control >= 0 && last < LAST_MESSAGES_MAX && read_control(worker, &message) > 0) {
         last++;
     }
@@ -683,9 +683,8 @@ static int lost(struct worker_process *worker, struct error *error)
     return error_set(error, ERROR_WORKER_CRASHED, "the worker ended while it had this object");
 }
 
-/* Each output that was asked for at most once, and no more bytes than there is room for: what comes
- * is copied, and an answer that names the same bytes over and over would take memory without end.
- */
+/* Each requested output at most once, and no more bytes than there is room for: outputs are copied,
+ * and an answer that names the same bytes many times would take memory without limit. */
 static bool outputs_ok(const struct worker_process *worker, const struct message_run *run,
                        const struct message_done *done)
 {
@@ -710,7 +709,7 @@ static bool outputs_ok(const struct worker_process *worker, const struct message
     return total <= LIMIT_LANE_OUTPUT_BYTES;
 }
 
-/* What a worker may say of an object; everything else is situd's to say. */
+/* Errors that a worker may report of an object; situd itself reports the others. */
 static bool is_objects_fault(uint32_t code)
 {
     return code == ERROR_UNDECODABLE || code == ERROR_UNFIT || code == ERROR_TOO_LARGE ||

@@ -34,17 +34,17 @@ struct worker_config {
     int64_t slow_run_ns;
     int64_t load_ms;
     int64_t object_ms;
-    const atomic_bool *stop; /* borrowed: a load in progress is given up when it becomes true */
+    const atomic_bool *stop; /* borrowed: a load in progress ends when it becomes true */
 };
 
 struct worker_process;
 
-/* What a worker is started for. */
+/* The model that a worker is started for. */
 struct worker_package {
     const char *name; /* the model's, for the log */
     const char *path; /* its directory */
     const struct model_spec *spec;
-    const atomic_bool *abandoned; /* borrowed: the load is given up when it becomes true */
+    const atomic_bool *abandoned; /* borrowed: the load ends when it becomes true */
 };
 
 /* Starts a worker, hands over lanes and files, waits until the model is loaded. Blocks up to
@@ -59,15 +59,15 @@ void worker_process_free(struct worker_process *worker);
 
 void worker_process_kill(struct worker_process *worker);
 
-/* Passes the worker's stderr on to the log; false where the process has ended. Never blocks. */
+/* Copies the worker's stderr to the log; false where the process has ended. Never blocks. */
 bool worker_process_watch(struct worker_process *worker);
 
 const struct worker_facts *worker_process_facts(const struct worker_process *worker);
 pid_t worker_process_pid(const struct worker_process *worker);
 
-/* After ERROR_WORKER_CRASHED: somebody sent it a signal that no crash raises, such as SIGTERM, or
- * SIGKILL (which the kernel sends, too, where memory is short); its objects need not be at fault.
- */
+/* After ERROR_WORKER_CRASHED: another process sent it a signal that no crash raises, such as
+ * SIGTERM, or SIGKILL (which the kernel also sends when memory is short); its objects need not be
+ * the cause. */
 bool worker_process_was_killed(const struct worker_process *worker);
 
 /* Anonymous resident memory, in bytes; 0 where unknown. */
@@ -77,15 +77,14 @@ uint64_t worker_process_memory(const struct worker_process *worker);
 void *worker_process_input(struct worker_process *worker, uint32_t lane);
 
 /* Sends `run` and waits for the answer, which lies in *ret_done (valid until the lane's next run),
- * its outputs checked to lie within *ret_output. Errors of the object come as they are, and
- * *ret_done with them (run_ns is 0 where the model was not run);
- * ERROR_WORKER_CRASHED: the process is gone or talks nonsense (it is killed);
- * ERROR_DEADLINE: no answer for object_ms (it is killed). */
+ * its outputs checked to lie within *ret_output. Errors of the object are passed on, and *ret_done
+ * is set (run_ns is 0 where the model was not run); ERROR_WORKER_CRASHED: the process ended, or
+ * sent an invalid answer (it is killed); ERROR_DEADLINE: no answer for object_ms (it is killed). */
 must_check int worker_process_run(struct worker_process *worker, uint32_t lane,
                                   struct message_run *run, const struct message_done **ret_done,
                                   const char **ret_output, struct error *error);
 
-/* After the outputs are copied: gives back buffer pages beyond the resident limit. */
+/* After the outputs are copied: frees buffer pages beyond the resident limit. */
 void worker_process_trim(struct worker_process *worker, uint32_t lane, uint64_t input_used,
                          uint64_t output_used);
 

@@ -30,24 +30,24 @@ static void draw(uint8_t *rgb)
     }
 }
 
+static int decode_with(struct decoder *decoder, const uint8_t *jpeg, size_t size, uint8_t *rgb,
+                       struct error *error)
+{
+    struct image_info info;
+    const struct image_window window = {0, 0, WIDTH, HEIGHT};
+    int r = decoder_open(decoder, jpeg, size, &info, error);
+    r = r < 0 ? r : decoder_start(decoder, &window, error);
+    r = r < 0 ? r : decoder_read(decoder, rgb, ROW_BYTES, HEIGHT, error);
+    return r < 0 ? r : decoder_finish(decoder, error);
+}
+
 static int decode(const uint8_t *jpeg, size_t size, uint8_t *rgb, struct error *error)
 {
     struct decoder *decoder = NULL;
-    struct image_info info;
-    const struct image_window window = {0, 0, WIDTH, HEIGHT};
     if (decoder_new(&decoder) < 0) {
         return error_memory(error, NULL);
     }
-    int r = decoder_open(decoder, jpeg, size, &info, error);
-    if (r == 0) {
-        r = decoder_start(decoder, &window, error);
-    }
-    if (r == 0) {
-        r = decoder_read(decoder, rgb, ROW_BYTES, HEIGHT, error);
-    }
-    if (r == 0) {
-        r = decoder_finish(decoder, error);
-    }
+    int r = decode_with(decoder, jpeg, size, rgb, error);
     decoder_free(decoder);
     return r;
 }

@@ -12,7 +12,7 @@
 must_check int channel_send(int socket, const union message *message);
 
 /* Receives and checks one message and up to two descriptors (fds[0], fds[1]; -1 where absent; owned
- * by the caller). Returns 1, 0 at the end of the conversation, or a negative errno. */
+ * by the caller). Returns 1, 0 where situd closed the socket, or a negative errno. */
 must_check int channel_receive(int socket, union message *ret_message, int ret_fds[2]);
 
 #endif

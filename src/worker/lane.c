@@ -35,7 +35,7 @@ struct lane {
     char *tensor;            /* owned; one batch of the image input */
     struct program *program; /* borrowed */
     struct tensor inputs[LIMIT_MODEL_TENSORS];
-    struct engine_run engine_run; /* the one at work */
+    struct engine_run engine_run; /* the current one */
     union message request;
     union message answer;
 };
@@ -124,9 +124,9 @@ static int check_inputs(const struct lane *lane, const struct message_run *run, 
                : error_set(error, ERROR_UNFIT, "an input is given twice");
 }
 
-/* A model of a fixed batch gets the image in every place; only the first answer is taken. */
-static int prepare_image(struct lane *lane, const struct message_run *run, struct tensor *ret_input,
-                         struct error *error)
+/* A model of a fixed batch gets the image in every row; only the first row of its outputs is used.
+ */
+static int prepare_image(struct lane *lane, const struct message_run *run, struct error *error)
 {
     const struct program *program = lane->program;
     uint32_t height = 0;
@@ -144,26 +144,31 @@ static int prepare_image(struct lane *lane, const struct message_run *run, struc
     for (size_t i = 1; i < batch; i++) {
         memcpy(lane->tensor + i * program->image_bytes, lane->tensor, program->image_bytes);
     }
-    *ret_input = (struct tensor){.index = program->image_input,
-                                 .datatype = program->pipeline.datatype,
-                                 .shape = program->image_shape,
-                                 .data = lane->tensor,
-                                 .size_bytes = batch * program->image_bytes};
+    lane->inputs[0] = (struct tensor){.index = program->image_input,
+                                      .datatype = program->pipeline.datatype,
+                                      .shape = program->image_shape,
+                                      .data = lane->tensor,
+                                      .size_bytes = batch * program->image_bytes};
+    lane->engine_run.input_count = 1;
     return 0;
 }
 
-static uint32_t prepare_tensors(struct lane *lane, const struct message_run *run,
-                                struct tensor *inputs)
+static int prepare_tensors(struct lane *lane, const struct message_run *run, struct error *error)
 {
+    int r = check_inputs(lane, run, error);
+    if (r < 0) {
+        return r;
+    }
     for (uint32_t i = 0; i < run->input_count; i++) {
         const struct tensor_ref *ref = &run->inputs[i];
-        inputs[i] = (struct tensor){.index = ref->index,
-                                    .datatype = (enum datatype)ref->datatype,
-                                    .shape = ref->shape,
-                                    .data = lane->input + ref->offset,
-                                    .size_bytes = (size_t)ref->size_bytes};
+        lane->inputs[i] = (struct tensor){.index = ref->index,
+                                          .datatype = (enum datatype)ref->datatype,
+                                          .shape = ref->shape,
+                                          .data = lane->input + ref->offset,
+                                          .size_bytes = (size_t)ref->size_bytes};
     }
-    return run->input_count;
+    lane->engine_run.input_count = run->input_count;
+    return 0;
 }
 
 /* The size of the first row of `batch`. */
@@ -199,7 +204,7 @@ static void take_outputs(const struct lane *lane, const struct engine_run *run, 
     done->output_count = run->output_count;
 }
 
-/* Needs nothing of the model: the worker is where images may be decoded. */
+/* Does not use the model: images are decoded in a worker only. */
 static int make_thumbnail(struct lane *lane, struct error *error)
 {
     const struct message_run *run = &lane->request.run;
@@ -215,13 +220,14 @@ static int make_thumbnail(struct lane *lane, struct error *error)
     int r = thumbnail_make(lane->media, run->edge, lane->input, (size_t)run->input_size, &thumbnail,
                            error);
     done->decode_ns = clock_now_ns() - start;
-    if (r == 0) {
-        done->outputs[0] = (struct tensor_ref){.datatype = DATATYPE_UINT8,
-                                               .shape = {1, {(int64_t)thumbnail.size}},
-                                               .size_bytes = thumbnail.size};
-        done->output_count = 1;
+    if (r < 0) {
+        return r;
     }
-    return r;
+    done->outputs[0] = (struct tensor_ref){.datatype = DATATYPE_UINT8,
+                                           .shape = {1, {(int64_t)thumbnail.size}},
+                                           .size_bytes = thumbnail.size};
+    done->output_count = 1;
+    return 0;
 }
 
 static int handle_run(struct lane *lane, struct error *error)
@@ -235,16 +241,8 @@ static int handle_run(struct lane *lane, struct error *error)
     engine_run->area = lane->output;
     engine_run->area_size = lane->output_bytes;
     int64_t start = clock_now_ns();
-    int r = 0;
-    if (run->kind == RUN_IMAGE) {
-        r = prepare_image(lane, run, &lane->inputs[0], error);
-        engine_run->input_count = 1;
-    } else {
-        r = check_inputs(lane, run, error);
-        if (r == 0) {
-            engine_run->input_count = prepare_tensors(lane, run, lane->inputs);
-        }
-    }
+    int r = run->kind == RUN_IMAGE ? prepare_image(lane, run, error)
+                                   : prepare_tensors(lane, run, error);
     int64_t prepared = clock_now_ns();
     done->decode_ns = prepared - start;
     if (r < 0) {
@@ -256,10 +254,11 @@ static int handle_run(struct lane *lane, struct error *error)
     }
     r = program->engine->run(model ? model : program->model, engine_run, error);
     done->run_ns = clock_now_ns() - prepared;
-    if (r == 0) {
-        take_outputs(lane, engine_run, run->kind == RUN_IMAGE, done);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    take_outputs(lane, engine_run, run->kind == RUN_IMAGE, done);
+    return 0;
 }
 
 static void answer_request(struct lane *lane)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The worker's end of a lane: one thread that takes RUN messages from its socket, decodes and runs
- * what stands in its shared buffer, and answers DONE. Ends when situd closes the socket.
+ * what is in its shared buffer, and answers DONE. Ends when situd closes the socket.
  */
 #ifndef SITU_WORKER_LANE_H
 #define SITU_WORKER_LANE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situ-worker: started by situd with its control socket as descriptor 3, never by hand. Makes the
- * engine's environment, enters the sandbox, takes lanes and model files, loads the model, serves.
- * The main thread then waits for situd to close the control socket.
+ * situ-worker: started by situd only, with its control socket as descriptor 3. Makes the engine's
+ * environment, enters the sandbox, takes lanes and model files, loads the model, serves. The main
+ * thread then waits for situd to close the control socket.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -73,7 +73,7 @@ static void fill_loaded(struct worker *worker, int outcome, const struct error *
     memcpy(loaded->left_out, signature->left_out, sizeof loaded->left_out);
 }
 
-/* All inputs, then all outputs, a message full at a time. */
+/* All inputs, then all outputs, in as few messages as they fit in. */
 static int send_tensors(struct worker *worker)
 {
     const struct engine_signature *signature = worker->program.signature;

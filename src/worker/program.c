@@ -193,9 +193,9 @@ static int too_large(const struct tensor_info *info, struct error *error)
                      (unsigned long long)LIMIT_LANE_INPUT_BYTES);
 }
 
-/* Blank tensors for every input, whose memory is the caller's to free, also after an error; open
- * dimensions become 1 (an image input is closed already). *ret_open: 0, or index + 1 of an input
- * that has some. */
+/* Blank tensors for every input; the caller frees their memory, also after an error. Open
+ * dimensions become 1 (an image input has none). *ret_open: 0, or index + 1 of an input with open
+ * dimensions. */
 static int make_blank(const struct program *program, struct tensor *inputs, void **ret_memory,
                       uint32_t *ret_open, struct error *error)
 {
@@ -213,7 +213,7 @@ static int make_blank(const struct program *program, struct tensor *inputs, void
             }
         }
         size_t count = 0;
-        bool strings = info->datatype == DATATYPE_BYTES; /* blank ones: heads of zeros */
+        bool strings = info->datatype == DATATYPE_BYTES; /* blank: lengths of zero */
         size_t width = strings ? TENSOR_BYTES_HEAD : datatype_size(info->datatype);
         if (tensor_shape_count(&inputs[i].shape, &count) < 0 ||
             count > LIMIT_LANE_INPUT_BYTES / width) {
@@ -229,7 +229,7 @@ static int make_blank(const struct program *program, struct tensor *inputs, void
     return 0;
 }
 
-/* What the engine said of the blank run, and whose dimensions were guessed for it. */
+/* Keeps the engine's error of the blank run, and the input whose dimensions were guessed for it. */
 static void note_untried(struct program *program, uint32_t open, const struct error *error)
 {
     char guess[LIMIT_TENSOR_NAME + 64] = "";
@@ -244,7 +244,7 @@ static void note_untried(struct program *program, uint32_t open, const struct er
     utf8_clean(program->reason);
 }
 
-/* Twice: the first run also pays for what is made once. */
+/* Twice: the first run includes one-time work. */
 static int run_twice(struct program *program, struct engine_run *run, struct error *error)
 {
     int r = 0;
@@ -256,7 +256,7 @@ static int run_twice(struct program *program, struct engine_run *run, struct err
     return r;
 }
 
-/* A picture that is not blank: a model may find nothing in one that is, and stumble over that. */
+/* A picture that is not blank: a model may fail on one in which it finds nothing. */
 static void fill_with_pattern(const struct tensor *input, unsigned char *bytes)
 {
     size_t width = datatype_size(input->datatype);
@@ -273,9 +273,8 @@ static void fill_with_pattern(const struct tensor *input, unsigned char *bytes)
     }
 }
 
-/* Inputs may be shapes, sizes or divisors, of which zeros make no sense, and open dimensions are
- * guessed: a model that the engine does not run on them may be fine all the same. Want of memory is
- * another error than its "unfit". */
+/* Zeros are invalid for inputs that are shapes, sizes or divisors, and open dimensions are guessed:
+ * a model that fails the trial may still work. Lack of memory is another error than ERROR_UNFIT. */
 static int try_model(struct program *program, struct engine_run *run, void **memory, uint32_t open,
                      struct error *error)
 {

@@ -20,12 +20,12 @@ struct program {
     const struct engine_ops *engine;
     struct engine *environment;               /* owned */
     struct engine_model *model;               /* owned; one thread a run */
-    _Atomic(struct engine_model *) all_cores; /* owned; NULL until it is there */
+    _Atomic(struct engine_model *) all_cores; /* owned; NULL until it is loaded */
     const struct engine_signature *signature; /* borrowed from model */
     bool has_pipeline;
     uint32_t image_input;
     struct pipeline pipeline;
-    struct tensor_shape image_shape;               /* closed, batch included */
+    struct tensor_shape image_shape;               /* no open dimension; with the batch */
     size_t image_bytes;                            /* of one image of the batch */
     struct tensor_set probabilities;               /* outputs that summed to 1 */
     struct tensor_shape seen[LIMIT_MODEL_TENSORS]; /* of each output, in the trial run */
@@ -42,8 +42,8 @@ must_check int program_add_file(struct program *program, const struct message_fi
                                 struct error *error);
 
 /* Makes the session, matches the pipeline with the model's input and runs it twice on a blank
- * input; where the engine refuses that, the model is `untried`. Errors say what the model wants and
- * what the package makes. */
+ * input; where the engine reports an error of that, the model is `untried`. Errors say what the
+ * model requires and what the package makes. */
 must_check int program_load(struct program *program, const struct message_load *load,
                             struct error *error);
 

@@ -30,14 +30,14 @@ enum { NOBODY = 65534, OPEN_FILES = 1024 };
 #define UNDER_SANITIZER 0
 #endif
 
-/* struct landlock_ruleset_attr as of ABI 6; older kernels take the first part of it. */
+/* struct landlock_ruleset_attr as of ABI 6; older kernels use the first part of it. */
 struct landlock_rules {
     uint64_t handled_access_fs;
     uint64_t handled_access_net;
     uint64_t scoped;
 };
 
-/* A hard limit that is lower already stays: only root could raise it. */
+/* A hard limit that is lower already is kept: only root could raise it. */
 static int set_limit(__rlimit_resource_t resource, uint64_t value, struct error *error)
 {
     struct rlimit limit;
@@ -78,7 +78,7 @@ static int drop_root(struct error *error)
     }
     if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
         setresuid(NOBODY, NOBODY, NOBODY) < 0) {
-        /* In a container root may lack CAP_SETUID; it then has little else to lose. */
+        /* In a container root may lack CAP_SETUID, and most other privileges with it. */
         if (errno != EPERM && errno != EINVAL) {
             char text[64];
             return error_set(error, ERROR_INTERNAL, "worker cannot become nobody: %s",

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The seccomp filter of a worker, and what happens when a call hits it. The names of all calls are
- * looked up before the filter stands, because the handler must not allocate. A call made while
- * SIGSYS is blocked gets no handler: the kernel ends the worker with that signal, unnamed.
+ * looked up before the filter is loaded, because the handler must not allocate. For a call made
+ * while SIGSYS is blocked there is no handler: the kernel ends the worker with that signal, and the
+ * call stays unknown.
  */
 #include "worker/syscall_filter.h"
 
@@ -23,7 +24,7 @@
 
 enum { SYSCALL_COUNT = 512, SYSCALL_NAME_SIZE = 32, EXIT_VIOLATION = 159 };
 
-/* Written once before the filter stands, read by the signal handler. */
+/* Written once before the filter is loaded, read by the signal handler. */
 /* NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables): a handler has no argument */
 static char syscall_names[SYSCALL_COUNT][SYSCALL_NAME_SIZE];
 static int violation_fd = -1;
@@ -98,7 +99,7 @@ static void look_up_names(void)
 static int add_call(scmp_filter_ctx filter, uint32_t action, int call)
 {
     int r = seccomp_rule_add(filter, action, call, 0);
-    /* A call that this architecture does not have needs no rule. */
+    /* A call that this architecture lacks needs no rule. */
     return r == -EDOM || r == -EINVAL ? 0 : r;
 }
 
@@ -158,7 +159,7 @@ static int build_filter(scmp_filter_ctx filter, const char *const *more)
     return r < 0 ? r : add_conditional(filter);
 }
 
-/* A kernel without filters, or a container that lets nobody set one. */
+/* A kernel without filters, or a container that does not permit one. */
 static bool is_refused(int error)
 {
     return error == EINVAL || error == ENOSYS || error == EPERM || error == EACCES;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The system calls a worker may make. Anything else traps: the handler reports the call's name on
- * the control socket and ends the process.
+ * The system calls a worker may make. All others trap: the handler reports the call's name on the
+ * control socket and ends the process.
  */
 #ifndef SITU_WORKER_SYSCALL_FILTER_H
 #define SITU_WORKER_SYSCALL_FILTER_H

@@ -22,9 +22,9 @@ struct engine {
 struct engine_model {
     struct engine_signature signature;
     long sleep_ms;
-    float crash_from; /* a first value of at least this ends the process; see "crash_from" */
+    float crash_from; /* a first value of at least this ends the process */
     float hang_from;
-    float socket_from; /* makes a socket: forbidden */
+    float socket_from; /* creates a socket, which is forbidden */
 };
 
 static int null_open(struct engine **ret_engine, struct error *error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How many inputs, outputs and initialisers the graph of an ONNX file lists, read without anything
- * being made of it: a session over a graph of many thousand outputs takes minutes. Pure.
+ * How many inputs, outputs and initialisers the graph of an ONNX file lists, read before a session
+ * is made: a session over a graph of many thousand outputs takes minutes. Pure.
  */
 #ifndef SITU_ENGINE_ONNXRUNTIME_ONNX_COUNTS_H
 #define SITU_ENGINE_ONNXRUNTIME_ONNX_COUNTS_H
@@ -16,7 +16,7 @@ struct onnx_counts {
     size_t initializers;
 };
 
-/* 0, or -EINVAL where the bytes are no ONNX model (protobuf). */
+/* 0, or -EINVAL where the bytes are not an ONNX model (protobuf). */
 must_check int onnx_counts_read(const void *data, size_t size, struct onnx_counts *ret_counts);
 
 #endif

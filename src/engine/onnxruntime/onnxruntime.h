@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The files of the ONNX Runtime back end among themselves; engine.h is what others see of it. They
- * alone include ONNX Runtime's header.
+ * Shared by the files of the ONNX Runtime back end, which alone include its header; the interface
+ * is engine.h.
  */
 #ifndef SITU_ENGINE_ONNXRUNTIME_ONNXRUNTIME_H
 #define SITU_ENGINE_ONNXRUNTIME_ONNXRUNTIME_H
