@@ -38,7 +38,6 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_cache_status(struct situ *array, struct situ_cache **ret_cache, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_cache), fill};
-    cleanup_buffer struct buffer target = BUFFER_INIT;
     struct document *document = NULL;
     if (ret_cache) {
         *ret_cache = NULL;
@@ -46,8 +45,7 @@ int situ_cache_status(struct situ *array, struct situ_cache **ret_cache, struct 
     if (!array || !ret_cache) {
         return -EINVAL;
     }
-    buffer_append_text(&target, "/v1/cache");
-    int r = document_get(array, &target, &form, &document, error);
+    int r = document_get(array, "/v1/cache", &form, &document, error);
     *ret_cache = document_public(document);
     return r;
 }

@@ -44,7 +44,7 @@ int document_request(struct situ *array, const struct request *request,
     if (r == 0 && form) {
         r = form->fill(document, error);
     }
-    if (r) {
+    if (r || !ret_document) {
         document_free(document);
         return r;
     }
@@ -52,11 +52,10 @@ int document_request(struct situ *array, const struct request *request,
     return 0;
 }
 
-int document_get(struct situ *array, struct buffer *target, const struct document_form *form,
+int document_get(struct situ *array, const char *target, const struct document_form *form,
                  struct document **ret_document, struct situ_error *error)
 {
-    struct request request = request_of("GET", target);
-    request.compressed = true;
+    struct request request = {.method = "GET", .target = target, .compressed = true};
     return document_request(array, &request, form, ret_document, error);
 }
 

@@ -28,13 +28,14 @@ struct document_form {
 };
 
 /* Does the request, parses its answer, and makes the public struct. `form` NULL: there is none. The
- * caller frees *ret_document, which does not change after a fault. */
+ * caller frees *ret_document, which does not change after a fault; ret_document NULL: the document
+ * is freed at once. */
 must_check int document_request(struct situ *array, const struct request *request,
                                 const struct document_form *form, struct document **ret_document,
                                 struct situ_error *error);
 
 /* The same for a GET of `target`. */
-must_check int document_get(struct situ *array, struct buffer *target,
+must_check int document_get(struct situ *array, const char *target,
                             const struct document_form *form, struct document **ret_document,
                             struct situ_error *error);
 

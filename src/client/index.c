@@ -201,7 +201,6 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_index_list(struct situ *array, struct situ_indexes **ret_indexes, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_indexes), fill};
-    cleanup_buffer struct buffer target = BUFFER_INIT;
     struct document *document = NULL;
     if (ret_indexes) {
         *ret_indexes = NULL;
@@ -209,8 +208,7 @@ int situ_index_list(struct situ *array, struct situ_indexes **ret_indexes, struc
     if (!array || !ret_indexes) {
         return -EINVAL;
     }
-    buffer_append_text(&target, "/v1/indexes");
-    int r = document_get(array, &target, &form, &document, error);
+    int r = document_get(array, "/v1/indexes", &form, &document, error);
     *ret_indexes = document_public(document);
     return r;
 }

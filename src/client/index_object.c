@@ -82,11 +82,9 @@ int index_fetch(struct situ *array, const struct request *request, struct situ_i
 {
     static const struct document_form form = {sizeof(struct situ_index), fill};
     struct document *document = NULL;
-    int r = document_request(array, request, &form, &document, error);
+    int r = document_request(array, request, &form, ret_index ? &document : NULL, error);
     if (ret_index) {
         *ret_index = document_public(document);
-    } else {
-        document_free(document);
     }
     return r;
 }

@@ -118,7 +118,6 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_job_list(struct situ *array, struct situ_jobs **ret_jobs, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_jobs), fill};
-    cleanup_buffer struct buffer target = BUFFER_INIT;
     struct document *document = NULL;
     if (ret_jobs) {
         *ret_jobs = NULL;
@@ -126,8 +125,7 @@ int situ_job_list(struct situ *array, struct situ_jobs **ret_jobs, struct situ_e
     if (!array || !ret_jobs) {
         return -EINVAL;
     }
-    buffer_append_text(&target, "/v1/jobs");
-    int r = document_get(array, &target, &form, &document, error);
+    int r = document_get(array, "/v1/jobs", &form, &document, error);
     *ret_jobs = document_public(document);
     return r;
 }

@@ -75,11 +75,9 @@ int job_fetch(struct situ *array, const struct request *request, struct situ_job
 {
     static const struct document_form form = {sizeof(struct situ_job), fill};
     struct document *document = NULL;
-    int r = document_request(array, request, &form, &document, error);
+    int r = document_request(array, request, &form, ret_job ? &document : NULL, error);
     if (ret_job) {
         *ret_job = document_public(document);
-    } else {
-        document_free(document);
     }
     return r;
 }

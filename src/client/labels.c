@@ -37,7 +37,7 @@ static int fetch(struct situ *array, const struct model_name *model,
     cleanup_buffer struct buffer target = BUFFER_INIT;
     struct document *document = NULL;
     model_target(&target, model, "/labels");
-    int r = document_get(array, &target, &form, &document, error);
+    int r = document_get(array, buffer_text(&target), &form, &document, error);
     *ret_table = document_public(document);
     return r;
 }

@@ -34,7 +34,6 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_model_list(struct situ *array, struct situ_models **ret_models, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_models), fill};
-    cleanup_buffer struct buffer target = BUFFER_INIT;
     struct document *document = NULL;
     if (ret_models) {
         *ret_models = NULL;
@@ -42,8 +41,7 @@ int situ_model_list(struct situ *array, struct situ_models **ret_models, struct 
     if (!array || !ret_models) {
         return -EINVAL;
     }
-    buffer_append_text(&target, "/v1/models");
-    int r = document_get(array, &target, &form, &document, error);
+    int r = document_get(array, "/v1/models", &form, &document, error);
     *ret_models = document_public(document);
     return r;
 }

@@ -208,11 +208,9 @@ int model_fetch(struct situ *array, const struct request *request, struct situ_m
 {
     static const struct document_form form = {sizeof(struct situ_model), fill};
     struct document *document = NULL;
-    int r = document_request(array, request, &form, &document, error);
+    int r = document_request(array, request, &form, ret_model ? &document : NULL, error);
     if (ret_model) {
         *ret_model = document_public(document);
-    } else {
-        document_free(document);
     }
     return r;
 }

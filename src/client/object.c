@@ -74,7 +74,7 @@ static int fetch_page(struct situ_objects *objects, struct situ_error *error)
     url_append_query(&target, "unlisted", "1");
     document_free(take_ptr(objects->page));
     objects->list = NULL;
-    int r = document_get(objects->array, &target, NULL, &objects->page, error);
+    int r = document_get(objects->array, buffer_text(&target), NULL, &objects->page, error);
     return r ? r : take_page(objects, error);
 }
 

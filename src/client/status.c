@@ -39,7 +39,6 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_status(struct situ *array, struct situ_array_status **ret_status, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_array_status), fill};
-    cleanup_buffer struct buffer target = BUFFER_INIT;
     struct document *document = NULL;
     if (ret_status) {
         *ret_status = NULL;
@@ -47,8 +46,7 @@ int situ_status(struct situ *array, struct situ_array_status **ret_status, struc
     if (!array || !ret_status) {
         return -EINVAL;
     }
-    buffer_append_text(&target, "/v1/status");
-    int r = document_get(array, &target, &form, &document, error);
+    int r = document_get(array, "/v1/status", &form, &document, error);
     *ret_status = document_public(document);
     return r;
 }

@@ -36,7 +36,6 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_store_list(struct situ *array, struct situ_stores **ret_stores, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_stores), fill};
-    cleanup_buffer struct buffer target = BUFFER_INIT;
     struct document *document = NULL;
     if (ret_stores) {
         *ret_stores = NULL;
@@ -44,8 +43,7 @@ int situ_store_list(struct situ *array, struct situ_stores **ret_stores, struct 
     if (!array || !ret_stores) {
         return -EINVAL;
     }
-    buffer_append_text(&target, "/v1/stores");
-    int r = document_get(array, &target, &form, &document, error);
+    int r = document_get(array, "/v1/stores", &form, &document, error);
     *ret_stores = document_public(document);
     return r;
 }
