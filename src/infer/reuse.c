@@ -31,8 +31,8 @@ struct cache_store {
 };
 
 struct reuse {
-    struct cache *results; /* owned */
-    char *engine;          /* owned */
+    struct cache *cache; /* owned */
+    char *engine;        /* owned */
     struct cache_store stores[LIMIT_STORES];
     atomic_size_t store_count; /* stores are added while others look; none goes */
     pthread_mutex_t task_lock; /* guards every model's task while it is made */
@@ -40,12 +40,12 @@ struct reuse {
 
 /* ---- what is asked ---- */
 
-static int write_task(const struct reuse *cache, const struct model_spec *spec,
+static int write_task(const struct reuse *reuse, const struct model_spec *spec,
                       struct cache_digest *ret_task)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
     buffer_printf(&text, "revision=%d\nengine=%s\ntask=%s\nonnx=%s\nsoftmax=%d\nnormalize=%d\n",
-                  TASK_REVISION, cache->engine, model_task_name(spec->task), spec->onnx_path,
+                  TASK_REVISION, reuse->engine, model_task_name(spec->task), spec->onnx_path,
                   spec->apply_softmax, spec->normalize_embedding);
     pipeline_put_json(&JSON_WRITER(&text), NULL, &spec->pipeline);
     int r = buffer_ok(&text);
@@ -54,27 +54,27 @@ static int write_task(const struct reuse *cache, const struct model_spec *spec,
 
 /* Made at the first use, and constant then. Whether there is a softmax may depend on what a worker
  * finds out when it loads the model; that depends on the package and the engine alone. */
-static int find_task(struct reuse *cache, struct model *model)
+static int find_task(struct reuse *reuse, struct model *model)
 {
     if (atomic_load_explicit(&model->task_known, memory_order_acquire)) {
         return 0;
     }
-    HOLD(&cache->task_lock);
+    HOLD(&reuse->task_lock);
     if (atomic_load(&model->task_known)) {
         return 0;
     }
-    int r = write_task(cache, model->spec, &model->task);
+    int r = write_task(reuse, model->spec, &model->task);
     if (r == 0) {
         atomic_store_explicit(&model->task_known, true, memory_order_release);
     }
     return r;
 }
 
-static int task_of(struct reuse *cache, const struct infer_item *item,
+static int task_of(struct reuse *reuse, const struct infer_item *item,
                    struct cache_digest *ret_task)
 {
     struct model *model = item->request->model;
-    int r = find_task(cache, model);
+    int r = find_task(reuse, model);
     if (r < 0) {
         return r;
     }
@@ -95,29 +95,29 @@ static int task_of(struct reuse *cache, const struct infer_item *item,
     return cache_task_digest(model->task.bytes, form, strlen(form), ret_task);
 }
 
-static const struct cache_store *find_store(const struct reuse *cache, const struct store *store)
+static const struct cache_store *find_store(const struct reuse *reuse, const struct store *store)
 {
-    size_t count = atomic_load_explicit(&cache->store_count, memory_order_acquire);
+    size_t count = atomic_load_explicit(&reuse->store_count, memory_order_acquire);
     for (size_t i = 0; i < count; i++) {
-        if (cache->stores[i].store == store) {
-            return &cache->stores[i];
+        if (reuse->stores[i].store == store) {
+            return &reuse->stores[i];
         }
     }
     return NULL;
 }
 
-static uint64_t store_id(const struct reuse *cache, const struct infer_item *item)
+static uint64_t store_id(const struct reuse *reuse, const struct infer_item *item)
 {
-    const struct cache_store *store = find_store(cache, item->store);
+    const struct cache_store *store = find_store(reuse, item->store);
     return store ? store->id : 0;
 }
 
-bool reuse_covers(const struct reuse *cache, const struct infer_item *item)
+bool reuse_covers(const struct reuse *reuse, const struct infer_item *item)
 {
     const struct model *model = item->request->model;
-    return cache && item->kind == ITEM_STORED && !item->request->no_cache && model->spec &&
+    return reuse && item->kind == ITEM_STORED && !item->request->no_cache && model->spec &&
            model->spec->task != MODEL_TENSOR && !atomic_load(&model->changed) &&
-           find_store(cache, item->store);
+           find_store(reuse, item->store);
 }
 
 /* ---- from answers to outcomes ---- */
@@ -145,13 +145,13 @@ static bool accept(struct infer_item *item, struct answer *answer)
     return true;
 }
 
-static bool find_answer(struct reuse *cache, struct infer_item *item,
+static bool find_answer(struct reuse *reuse, struct infer_item *item,
                         const struct cache_digest *content)
 {
     struct cache_digest task;
     struct answer answer;
-    if (task_of(cache, item, &task) < 0 ||
-        !cache_find_answer(cache->results, content, &task, &answer)) {
+    if (task_of(reuse, item, &task) < 0 ||
+        !cache_find_answer(reuse->cache, content, &task, &answer)) {
         return false;
     }
     if (!accept(item, &answer)) {
@@ -163,28 +163,28 @@ static bool find_answer(struct reuse *cache, struct infer_item *item,
     return true;
 }
 
-bool reuse_find(struct reuse *cache, struct infer_item *item)
+bool reuse_find(struct reuse *reuse, struct infer_item *item)
 {
     item->looked_up = true;
-    if (!item->has_identity || !reuse_covers(cache, item)) {
+    if (!item->has_identity || !reuse_covers(reuse, item)) {
         return false;
     }
     struct cache_digest content;
-    return cache_find_content(cache->results, store_id(cache, item), &item->identity, &content) &&
-           find_answer(cache, item, &content);
+    return cache_find_content(reuse->cache, store_id(reuse, item), &item->identity, &content) &&
+           find_answer(reuse, item, &content);
 }
 
-bool reuse_find_content(struct reuse *cache, struct infer_item *item, const void *bytes,
+bool reuse_find_content(struct reuse *reuse, struct infer_item *item, const void *bytes,
                         size_t size, bool trusted)
 {
     item->keep = false;
-    if (!reuse_covers(cache, item) || cache_hash(bytes, size, &item->content) < 0) {
+    if (!reuse_covers(reuse, item) || cache_hash(bytes, size, &item->content) < 0) {
         return false;
     }
-    cache_put_content(cache->results, store_id(cache, item), &item->identity, &item->content,
+    cache_put_content(reuse->cache, store_id(reuse, item), &item->identity, &item->content,
                       trusted);
     item->keep = true;
-    return find_answer(cache, item, &item->content);
+    return find_answer(reuse, item, &item->content);
 }
 
 /* ---- from outcomes to answers ---- */
@@ -199,9 +199,9 @@ static bool has_outputs(const struct infer_item *item)
     return tensor_set_is_empty(&missing);
 }
 
-void reuse_keep(struct reuse *cache, struct infer_item *item)
+void reuse_keep(struct reuse *reuse, struct infer_item *item)
 {
-    if (!cache || !item->keep) {
+    if (!reuse || !item->keep) {
         return;
     }
     item->keep = false;
@@ -219,9 +219,9 @@ void reuse_keep(struct reuse *cache, struct infer_item *item)
                                .tensor_count = item->output_count};
         answer = &made;
     }
-    if (answer->kind && task_of(cache, item, &task) == 0) {
+    if (answer->kind && task_of(reuse, item, &task) == 0) {
         /* One that is too large or comes at a bad time is not kept: counted there. */
-        (void)cache_put_answer(cache->results, &item->content, &task, answer);
+        (void)cache_put_answer(reuse->cache, &item->content, &task, answer);
     }
 }
 
@@ -244,62 +244,61 @@ static void report(void *context, enum cache_event event, const char *message)
 }
 
 int reuse_open(const char *directory, uint64_t limit_bytes, const char *engine,
-               struct reuse **ret_cache, struct error *error)
+               struct reuse **ret_reuse, struct error *error)
 {
     struct cache_options options = {
         .directory = directory, .limit_bytes = limit_bytes, .report = report};
-    struct reuse *cache = calloc(1, sizeof *cache);
-    if (!cache) {
+    struct reuse *reuse = calloc(1, sizeof *reuse);
+    if (!reuse) {
         return error_memory(error, NULL);
     }
-    (void)pthread_mutex_init(&cache->task_lock, NULL);
+    (void)pthread_mutex_init(&reuse->task_lock, NULL);
     int64_t start = clock_now_ns();
-    cache->engine = strdup(engine);
-    int r =
-        cache->engine ? cache_open(&options, &cache->results, error) : error_memory(error, NULL);
+    reuse->engine = strdup(engine);
+    int r = reuse->engine ? cache_open(&options, &reuse->cache, error) : error_memory(error, NULL);
     if (r < 0) {
-        reuse_close(cache);
+        reuse_close(reuse);
         return r;
     }
     struct cache_status status;
-    cache_status(cache->results, &status);
+    cache_status(reuse->cache, &status);
     log_event(LOG_LEVEL_INFO, "cache_opened",
               "on=%d answers=%" PRIu64 " file_bytes=%" PRIu64 " limit_bytes=%" PRIu64 " ms=%lld",
               status.on, status.answer_entries, status.file_bytes, status.limit_bytes,
               (long long)((clock_now_ns() - start) / NS_PER_MS));
-    *ret_cache = cache;
+    *ret_reuse = reuse;
     return 0;
 }
 
-int reuse_add_store(struct reuse *cache, const struct store *store, const char *name)
+int reuse_add_store(struct reuse *reuse, const struct store *store, const char *name)
 {
-    if (cache->store_count == LIMIT_STORES) {
+    if (reuse->store_count == LIMIT_STORES) {
         return -E2BIG;
     }
-    struct cache_store *added = &cache->stores[cache->store_count];
+    struct cache_store *added = &reuse->stores[reuse->store_count];
     int r = cache_store_id(name, &added->id);
     if (r == 0) {
         added->store = store;
-        cache->store_count++;
+        reuse->store_count++;
     }
     return r;
 }
 
-void reuse_close(struct reuse *cache)
+void reuse_close(struct reuse *reuse)
 {
-    if (cache) {
-        cache_close(cache->results);
-        (void)pthread_mutex_destroy(&cache->task_lock);
-        free(cache->engine);
-        free(cache);
+    if (reuse) {
+        cache_close(reuse->cache);
+        (void)pthread_mutex_destroy(&reuse->task_lock);
+        free(reuse->engine);
+        free(reuse);
     }
 }
 
-void reuse_status(struct reuse *cache, struct cache_status *ret_status)
+void reuse_status(struct reuse *reuse, struct cache_status *ret_status)
 {
     *ret_status = (struct cache_status){0};
-    if (cache) {
-        cache_status(cache->results, ret_status);
+    if (reuse) {
+        cache_status(reuse->cache, ret_status);
     }
 }
 
@@ -311,10 +310,10 @@ static void write_kinds(struct buffer *out, const char *name, const char *help, 
     buffer_printf(out, "%s{kind=\"answer\"} %" PRIu64 "\n", name, answers);
 }
 
-void reuse_write_metrics(void *cache, struct buffer *out)
+void reuse_write_metrics(void *reuse, struct buffer *out)
 {
     struct cache_status status;
-    reuse_status(cache, &status);
+    reuse_status(reuse, &status);
     write_kinds(out, "situ_cache_hits_total", "Contents known by identity, answers by content",
                 status.content_hits, status.answer_hits);
     write_kinds(out, "situ_cache_misses_total", "The same, not known", status.content_misses,
@@ -330,14 +329,14 @@ void reuse_write_metrics(void *cache, struct buffer *out)
                  status.dropped);
 }
 
-int reuse_clear(struct reuse *cache, struct error *error)
+int reuse_clear(struct reuse *reuse, struct error *error)
 {
-    return cache ? cache_clear(cache->results, error) : 0;
+    return reuse ? cache_clear(reuse->cache, error) : 0;
 }
 
-void reuse_flush(struct reuse *cache)
+void reuse_flush(struct reuse *reuse)
 {
-    if (cache) {
-        cache_flush(cache->results);
+    if (reuse) {
+        cache_flush(reuse->cache);
     }
 }

@@ -30,40 +30,40 @@ struct reuse;
  * where another process has it open, ERROR_MEMORY, ERROR_MALFORMED; a cache that cannot be used is
  * logged and is no error. */
 must_check int reuse_open(const char *directory, uint64_t limit_bytes, const char *engine,
-                          struct reuse **ret_cache, struct error *error);
+                          struct reuse **ret_reuse, struct error *error);
 
 /* Objects of stores that were not added take no part. `store` is borrowed; `name` is what its
  * identities are kept under. One thread at a time, beside those that look. -E2BIG. */
-must_check int reuse_add_store(struct reuse *cache, const struct store *store, const char *name);
+must_check int reuse_add_store(struct reuse *reuse, const struct store *store, const char *name);
 
 /* Writes what is queued, then closes; NULL is fine. No other call may be running. */
-void reuse_close(struct reuse *cache);
+void reuse_close(struct reuse *reuse);
 
 /* Does the cache have anything to do with this item? */
-bool reuse_covers(const struct reuse *cache, const struct infer_item *item);
+bool reuse_covers(const struct reuse *reuse, const struct infer_item *item);
 
 /* By the item's identity (has_identity is set), without reading a byte of it: true where the answer
  * is known; then the item has its outcome, with `cached`. False also where the request or the model
  * does not allow it. Sets looked_up. Some microseconds; does not need the model's worker. */
-bool reuse_find(struct reuse *cache, struct infer_item *item);
+bool reuse_find(struct reuse *reuse, struct infer_item *item);
 
 /* After the object was read, `bytes` being its content and item->identity what it was then: hashes,
  * remembers what the identity stands for where that can be `trusted` (store_is_fresh), and
  * looks the content up. True as above; else the item's `keep` is set. */
-bool reuse_find_content(struct reuse *cache, struct infer_item *item, const void *bytes,
+bool reuse_find_content(struct reuse *reuse, struct infer_item *item, const void *bytes,
                         size_t size, bool trusted);
 
 /* After the run: keeps the outcome, where `keep` is still set and it is of a kind that can be kept.
  * Whoever knows that the outcome is not the content's alone (the worker died, the model's run
  * failed) clears `keep` before. */
-void reuse_keep(struct reuse *cache, struct infer_item *item);
+void reuse_keep(struct reuse *reuse, struct infer_item *item);
 
-void reuse_status(struct reuse *cache, struct cache_status *ret_status);
+void reuse_status(struct reuse *reuse, struct cache_status *ret_status);
 /* Part of /metrics; `cache` may be NULL. */
-void reuse_write_metrics(void *cache, struct buffer *out);
-must_check int reuse_clear(struct reuse *cache, struct error *error);
+void reuse_write_metrics(void *reuse, struct buffer *out);
+must_check int reuse_clear(struct reuse *reuse, struct error *error);
 
 /* Waits until all that was kept before can be found. */
-void reuse_flush(struct reuse *cache);
+void reuse_flush(struct reuse *reuse);
 
 #endif
