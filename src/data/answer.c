@@ -36,13 +36,12 @@ int answer_encode(struct buffer *out, const struct answer *answer)
     size_t count = 0;
     buffer_append(out, head, sizeof head);
     int r = answer->kind->encode(out, answer, &count);
-    if (r == 0) {
-        r = buffer_ok(out);
+    r = r < 0 ? r : buffer_ok(out);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        bytes_put_u16((uint8_t *)out->data + start + 2, (uint16_t)count);
-    }
-    return r;
+    bytes_put_u16((uint8_t *)out->data + start + 2, (uint16_t)count);
+    return 0;
 }
 
 static const struct answer_kind *find_code(uint8_t code)

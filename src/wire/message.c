@@ -179,6 +179,24 @@ int message_check(const union message *message, size_t size, struct error *error
     }
 }
 
+struct tensor_ref tensor_ref_of(const struct tensor *tensor, uint64_t offset)
+{
+    return (struct tensor_ref){.index = tensor->index,
+                               .datatype = tensor->datatype,
+                               .shape = tensor->shape,
+                               .offset = offset,
+                               .size_bytes = tensor->size_bytes};
+}
+
+struct tensor tensor_of_ref(const struct tensor_ref *ref, const void *data)
+{
+    return (struct tensor){.index = ref->index,
+                           .datatype = (enum datatype)ref->datatype,
+                           .shape = ref->shape,
+                           .data = data,
+                           .size_bytes = (size_t)ref->size_bytes};
+}
+
 static bool has_size(const struct tensor_ref *ref, size_t elements)
 {
     return ref->datatype == DATATYPE_BYTES

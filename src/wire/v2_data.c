@@ -28,8 +28,8 @@ static int wrong_count(const struct v2_input *input, struct error *error)
     return error_set(error, ERROR_MALFORMED,
                      "input '%s': shape %s wants %zu elements, flat or nested as the shape is, and "
                      "data has others",
-                     input->name, tensor_shape_text(&input->shape, shape, sizeof shape),
-                     input->count);
+                     input->tensor.name,
+                     tensor_shape_text(&input->tensor.shape, shape, sizeof shape), input->count);
 }
 
 /* The elements of a JSON array, one after the other, through all its levels. */
@@ -45,7 +45,8 @@ struct leaves {
 static int leaves_down(struct leaves *leaves, const struct json *array, struct error *error)
 {
     const struct v2_input *input = leaves->input;
-    size_t wanted = leaves->levels == 1 ? input->count : (size_t)input->shape.dims[leaves->depth];
+    size_t wanted =
+        leaves->levels == 1 ? input->count : (size_t)input->tensor.shape.dims[leaves->depth];
     if (json_type_of(array) != JSON_TYPE_ARRAY || json_length(array) != wanted) {
         return wrong_count(input, error);
     }
@@ -59,8 +60,8 @@ static int leaves_init(struct leaves *leaves, const struct v2_input *input, cons
                        struct error *error)
 {
     *leaves = (struct leaves){.input = input, .levels = 1};
-    if (input->shape.rank > 1 && json_type_of(json_element(data, 0)) == JSON_TYPE_ARRAY) {
-        leaves->levels = input->shape.rank;
+    if (input->tensor.shape.rank > 1 && json_type_of(json_element(data, 0)) == JSON_TYPE_ARRAY) {
+        leaves->levels = input->tensor.shape.rank;
     }
     return leaves_down(leaves, data, error);
 }
@@ -92,30 +93,31 @@ static int leaves_next(struct leaves *leaves, const struct json **ret_leaf, stru
 static int read_json_numbers(struct pool *memory, const struct v2_source *source,
                              struct v2_input *input, struct error *error)
 {
-    if (input->datatype == DATATYPE_FP16 || input->datatype == DATATYPE_BF16) {
+    if (input->tensor.datatype == DATATYPE_FP16 || input->tensor.datatype == DATATYPE_BF16) {
         return error_set(error, ERROR_MALFORMED,
-                         "input '%s': %s has no form in JSON; send it as binary data", input->name,
-                         datatype_name(input->datatype));
+                         "input '%s': %s has no form in JSON; send it as binary data",
+                         input->tensor.name, datatype_name(input->tensor.datatype));
     }
     if (input->count > LIMIT_JSON_VALUES) { /* more than can be in the document */
         return wrong_count(input, error);
     }
-    size_t size = datatype_size(input->datatype);
+    size_t size = datatype_size(input->tensor.datatype);
     unsigned char *out = pool_take(memory, input->count * size);
     if (!out) {
         return out_of_memory(error);
     }
-    input->data = out;
-    input->size_bytes = input->count * size;
+    input->tensor.data = out;
+    input->tensor.size_bytes = input->count * size;
     struct leaves leaves;
     int r = leaves_init(&leaves, input, source->data, error);
     for (size_t i = 0; r == 0 && i < input->count; i++) {
         const struct json *leaf = NULL;
         r = leaves_next(&leaves, &leaf, error);
-        if (r == 0 && !tensor_json_read(input->datatype, leaf, out + i * size)) {
+        if (r == 0 && !tensor_json_read(input->tensor.datatype, leaf, out + i * size)) {
             return error_set(error, ERROR_MALFORMED,
-                             "input '%s': element %zu of data is %s that is no %s", input->name, i,
-                             json_type_name(json_type_of(leaf)), datatype_name(input->datatype));
+                             "input '%s': element %zu of data is %s that is no %s",
+                             input->tensor.name, i, json_type_name(json_type_of(leaf)),
+                             datatype_name(input->tensor.datatype));
         }
     }
     return r;
@@ -129,7 +131,7 @@ static int take_binary(struct v2_source *source, const struct v2_input *input,
         return error_set(error, ERROR_MALFORMED,
                          "input '%s': binary_data_size is %" PRIu64
                          ", and %zu bytes are left behind the JSON",
-                         input->name, source->binary_size, source->rest_size);
+                         input->tensor.name, source->binary_size, source->rest_size);
     }
     *ret_bytes = source->rest;
     source->rest += source->binary_size;
@@ -145,22 +147,22 @@ static int read_binary_numbers(struct v2_source *source, struct v2_input *input,
     if (r < 0) {
         return r;
     }
-    input->size_bytes = input->count * datatype_size(input->datatype);
-    if (source->binary_size != input->size_bytes) {
+    input->tensor.size_bytes = input->count * datatype_size(input->tensor.datatype);
+    if (source->binary_size != input->tensor.size_bytes) {
         char shape[128];
         return error_set(error, ERROR_MALFORMED,
                          "input '%s': %s %s takes %zu bytes, binary_data_size is %" PRIu64,
-                         input->name, datatype_name(input->datatype),
-                         tensor_shape_text(&input->shape, shape, sizeof shape), input->size_bytes,
-                         source->binary_size);
+                         input->tensor.name, datatype_name(input->tensor.datatype),
+                         tensor_shape_text(&input->tensor.shape, shape, sizeof shape),
+                         input->tensor.size_bytes, source->binary_size);
     }
-    for (size_t i = 0; input->datatype == DATATYPE_BOOL && i < input->count; i++) {
+    for (size_t i = 0; input->tensor.datatype == DATATYPE_BOOL && i < input->count; i++) {
         if (bytes[i] != 0 && bytes[i] != 1) {
             return error_set(error, ERROR_MALFORMED, "input '%s': element %zu is no BOOL",
-                             input->name, i);
+                             input->tensor.name, i);
         }
     }
-    input->data = bytes;
+    input->tensor.data = bytes;
     return 0;
 }
 
@@ -171,8 +173,8 @@ static int take_name(struct pool *memory, const struct v2_input *input, size_t i
 {
     if (memchr(element->data, '\0', element->size)) {
         return error_set(error, ERROR_MALFORMED,
-                         "input '%s': the object name in element %zu has a NUL byte", input->name,
-                         index);
+                         "input '%s': the object name in element %zu has a NUL byte",
+                         input->tensor.name, index);
     }
     char *copy = pool_take(memory, element->size + 1);
     if (!copy) {
@@ -185,7 +187,7 @@ static int take_name(struct pool *memory, const struct v2_input *input, size_t i
             error, ERROR_MALFORMED,
             "input '%s': the object name in element %zu is marked as encoded, and has a "
             "'%%' without two hexadecimal digits, or %%00",
-            input->name, index);
+            input->tensor.name, index);
     }
     *element = (struct v2_bytes){.data = copy, .size = strlen(copy)};
     return 0;
@@ -207,7 +209,7 @@ static int read_binary_elements(struct pool *memory, struct v2_source *source,
         if (left < LENGTH_SIZE || size > left - LENGTH_SIZE) {
             return error_set(error, ERROR_MALFORMED,
                              "input '%s': element %zu goes beyond the input's binary data",
-                             input->name, i);
+                             input->tensor.name, i);
         }
         input->elements[i] = (struct v2_bytes){.data = bytes + LENGTH_SIZE, .size = size};
         bytes += LENGTH_SIZE + size;
@@ -219,7 +221,7 @@ static int read_binary_elements(struct pool *memory, struct v2_source *source,
     if (r == 0 && left > 0) {
         return error_set(error, ERROR_MALFORMED,
                          "input '%s': %zu bytes of its binary data belong to no element",
-                         input->name, left);
+                         input->tensor.name, left);
     }
     return r;
 }
@@ -238,7 +240,7 @@ static int read_json_elements(struct pool *memory, const struct v2_source *sourc
         if (json_type_of(leaf) != JSON_TYPE_STRING) {
             return error_set(error, ERROR_MALFORMED,
                              "input '%s': element %zu of data is %s, BYTES wants strings",
-                             input->name, i, json_type_name(json_type_of(leaf)));
+                             input->tensor.name, i, json_type_name(json_type_of(leaf)));
         }
         struct v2_bytes *element = &input->elements[i];
         *element = (struct v2_bytes){.data = json_get_string(leaf, ""), .size = json_length(leaf)};
@@ -256,7 +258,7 @@ static int read_json_elements(struct pool *memory, const struct v2_source *sourc
             return error_set(error, ERROR_MALFORMED,
                              "input '%s': element %zu is not base64 (padded, without line breaks; "
                              "names of stored objects want parameters.stored_object)",
-                             input->name, i);
+                             input->tensor.name, i);
         }
         element->data = decoded;
     }
@@ -271,14 +273,14 @@ static int read_binary_strings(struct v2_source *source, struct v2_input *input,
     if (r < 0) {
         return r;
     }
-    input->data = bytes;
-    input->size_bytes = (size_t)source->binary_size;
-    return tensor_bytes_valid(bytes, input->size_bytes, input->count)
+    input->tensor.data = bytes;
+    input->tensor.size_bytes = (size_t)source->binary_size;
+    return tensor_bytes_valid(bytes, input->tensor.size_bytes, input->count)
                ? 0
                : error_set(error, ERROR_MALFORMED,
                            "input '%s': its %zu bytes of binary data are not %zu elements, each "
                            "behind its length in four bytes",
-                           input->name, input->size_bytes, input->count);
+                           input->tensor.name, input->tensor.size_bytes, input->count);
 }
 
 static int next_string(struct leaves *leaves, size_t index, const struct json **ret_leaf,
@@ -286,9 +288,9 @@ static int next_string(struct leaves *leaves, size_t index, const struct json **
 {
     int r = leaves_next(leaves, ret_leaf, error);
     if (r == 0 && json_type_of(*ret_leaf) != JSON_TYPE_STRING) {
-        return error_set(error, ERROR_MALFORMED,
-                         "input '%s': element %zu of data is %s, BYTES wants strings",
-                         leaves->input->name, index, json_type_name(json_type_of(*ret_leaf)));
+        return error_set(
+            error, ERROR_MALFORMED, "input '%s': element %zu of data is %s, BYTES wants strings",
+            leaves->input->tensor.name, index, json_type_name(json_type_of(*ret_leaf)));
     }
     return r;
 }
@@ -340,20 +342,20 @@ static int read_json_strings(struct pool *memory, const struct v2_source *source
         } else if (base64_decode(text, size, at, &size) < 0) {
             return error_set(error, ERROR_MALFORMED,
                              "input '%s': element %zu is not base64 (padded, without line breaks)",
-                             input->name, i);
+                             input->tensor.name, i);
         }
         tensor_bytes_put(out + used, (uint32_t)size);
         used += TENSOR_BYTES_HEAD + size;
     }
-    input->data = out;
-    input->size_bytes = used;
+    input->tensor.data = out;
+    input->tensor.size_bytes = used;
     return r;
 }
 
 int v2_data_read(struct pool *memory, struct v2_source *source, struct v2_input *input,
                  struct error *error)
 {
-    if (input->datatype != DATATYPE_BYTES) {
+    if (input->tensor.datatype != DATATYPE_BYTES) {
         return source->binary ? read_binary_numbers(source, input, error)
                               : read_json_numbers(memory, source, input, error);
     }
@@ -363,7 +365,7 @@ int v2_data_read(struct pool *memory, struct v2_source *source, struct v2_input 
     }
     if (input->count > LIMIT_REQUEST_OBJECTS - source->object_count) {
         return error_set(error, ERROR_TOO_LARGE, "input '%s': a request carries at most %u objects",
-                         input->name, LIMIT_REQUEST_OBJECTS);
+                         input->tensor.name, LIMIT_REQUEST_OBJECTS);
     }
     source->object_count += input->count;
     input->elements = pool_take(memory, input->count * sizeof *input->elements);

@@ -123,21 +123,21 @@ static int parse_shape(const struct json *tensor, struct v2_input *input, struct
     size_t rank = json_length(shape);
     if (json_type_of(shape) != JSON_TYPE_ARRAY || rank > LIMIT_TENSOR_RANK) {
         return error_set(error, ERROR_MALFORMED,
-                         "input '%s': shape must be an array of at most %u dimensions", input->name,
-                         LIMIT_TENSOR_RANK);
+                         "input '%s': shape must be an array of at most %u dimensions",
+                         input->tensor.name, LIMIT_TENSOR_RANK);
     }
-    input->shape.rank = (uint32_t)rank;
+    input->tensor.shape.rank = (uint32_t)rank;
     for (size_t i = 0; i < rank; i++) {
-        input->shape.dims[i] = json_get_integer(json_element(shape, i), -1);
-        if (input->shape.dims[i] < 0) {
+        input->tensor.shape.dims[i] = json_get_integer(json_element(shape, i), -1);
+        if (input->tensor.shape.dims[i] < 0) {
             return error_set(error, ERROR_MALFORMED,
                              "input '%s': the dimensions of a shape must be integers, 0 or more",
-                             input->name);
+                             input->tensor.name);
         }
     }
-    if (tensor_shape_count(&input->shape, &input->count) < 0) {
+    if (tensor_shape_count(&input->tensor.shape, &input->count) < 0) {
         return error_set(error, ERROR_MALFORMED, "input '%s': the shape has too many elements",
-                         input->name);
+                         input->tensor.name);
     }
     return 0;
 }
@@ -151,7 +151,7 @@ static int parse_encoding(const struct json *parameters, const struct v2_input *
     if (!source->base64 && strcmp(encoding, "text") != 0) {
         return error_set(error, ERROR_MALFORMED,
                          "input '%s': parameters.encoding must be \"base64\" or \"text\"",
-                         input->name);
+                         input->tensor.name);
     }
     return 0;
 }
@@ -167,7 +167,7 @@ static int find_source(const struct json *tensor, const struct json *parameters,
     }
     if (json_member(parameters, "shared_memory_region")) {
         return error_set(error, ERROR_MALFORMED, "input '%s': shared memory is not supported here",
-                         input->name);
+                         input->tensor.name);
     }
     source->data = json_member(tensor, "data");
     source->binary = size != NULL;
@@ -175,7 +175,7 @@ static int find_source(const struct json *tensor, const struct json *parameters,
     if (source->binary == (source->data != NULL)) {
         return error_set(error, ERROR_MALFORMED,
                          "input '%s' must have either data or parameters.binary_data_size",
-                         input->name);
+                         input->tensor.name);
     }
     return parse_encoding(parameters, input, source, error);
 }
@@ -184,23 +184,23 @@ static int parse_input(struct parsed *parsed, const struct json *tensor, size_t 
                        struct v2_source *source, struct error *error)
 {
     struct v2_input *input = &parsed->request.inputs[index];
-    int r = parse_name(tensor, "inputs", index, &input->name, error);
+    int r = parse_name(tensor, "inputs", index, &input->tensor.name, error);
     if (r < 0) {
         return r;
     }
     for (size_t i = 0; i < index; i++) {
-        if (strcmp(parsed->request.inputs[i].name, input->name) == 0) {
+        if (strcmp(parsed->request.inputs[i].tensor.name, input->tensor.name) == 0) {
             return error_set(error, ERROR_MALFORMED, "request: input '%s' is there twice",
-                             input->name);
+                             input->tensor.name);
         }
     }
     const char *type = json_get_string(json_member(tensor, "datatype"), "");
-    input->datatype = datatype_parse(type);
-    if (input->datatype == DATATYPE_NONE) {
+    input->tensor.datatype = datatype_parse(type);
+    if (input->tensor.datatype == DATATYPE_NONE) {
         return error_set(error, ERROR_MALFORMED,
                          "input '%s': datatype '%.32s' is none of BOOL, UINT8 to UINT64, INT8 to "
                          "INT64, FP16, BF16, FP32, FP64, BYTES",
-                         input->name, type);
+                         input->tensor.name, type);
     }
     const struct json *parameters = NULL;
     r = parse_shape(tensor, input, error);
@@ -216,10 +216,10 @@ static int parse_input(struct parsed *parsed, const struct json *tensor, size_t 
     if (r == 0) {
         r = find_source(tensor, parameters, input, source, error);
     }
-    if (r == 0 && input->stored_object && input->datatype != DATATYPE_BYTES) {
+    if (r == 0 && input->stored_object && input->tensor.datatype != DATATYPE_BYTES) {
         r = error_set(error, ERROR_MALFORMED,
-                      "input '%s': stored objects are named in BYTES elements, not %s", input->name,
-                      datatype_name(input->datatype));
+                      "input '%s': stored objects are named in BYTES elements, not %s",
+                      input->tensor.name, datatype_name(input->tensor.datatype));
     }
     return r < 0 ? r : v2_data_read(&parsed->memory, source, input, error);
 }

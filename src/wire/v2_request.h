@@ -23,10 +23,10 @@ struct v2_bytes {
 };
 
 struct v2_input {
-    const char *name;          /* 1..LIMIT_TENSOR_NAME bytes, UTF-8 */
-    enum datatype datatype;    /* never NONE */
-    struct tensor_shape shape; /* closed: no open dimension */
-    size_t count;              /* the product of the shape */
+    /* A name of 1..LIMIT_TENSOR_NAME bytes, UTF-8; no index. The data are NULL where there are
+     * `elements`. */
+    struct tensor tensor;
+    size_t count; /* the product of the shape */
 
     /* BYTES only, but string tensors. With `stored_object` each element is an object name
      * STORE/KEY: any bytes, without a NUL inside, with a NUL behind it, not checked any further;
@@ -35,11 +35,6 @@ struct v2_input {
     bool stored_object;
     bool encoded;
     struct v2_bytes *elements; /* `count` of them */
-
-    /* Numbers: row by row, little-endian, BOOL as bytes of 0 and 1. String tensors: as in
-     * tensor_bytes.h, and `elements` is NULL. May be unaligned. */
-    const void *data;
-    size_t size_bytes;
 };
 
 /* An output that the client asks for by name. */

@@ -161,11 +161,7 @@ static int prepare_tensors(struct lane *lane, const struct message_run *run, str
     }
     for (uint32_t i = 0; i < run->input_count; i++) {
         const struct tensor_ref *ref = &run->inputs[i];
-        lane->inputs[i] = (struct tensor){.index = ref->index,
-                                          .datatype = (enum datatype)ref->datatype,
-                                          .shape = ref->shape,
-                                          .data = lane->input + ref->offset,
-                                          .size_bytes = (size_t)ref->size_bytes};
+        lane->inputs[i] = tensor_of_ref(ref, lane->input + ref->offset);
     }
     lane->engine_run.input_count = run->input_count;
     return 0;
@@ -190,11 +186,7 @@ static void take_outputs(const struct lane *lane, const struct engine_run *run, 
     for (uint32_t i = 0; i < run->output_count; i++) {
         const struct tensor *output = &run->outputs[i];
         struct tensor_ref *ref = &done->outputs[i];
-        *ref = (struct tensor_ref){.index = output->index,
-                                   .datatype = output->datatype,
-                                   .shape = output->shape,
-                                   .offset = (uint64_t)((const char *)output->data - lane->output),
-                                   .size_bytes = output->size_bytes};
+        *ref = tensor_ref_of(output, (uint64_t)((const char *)output->data - lane->output));
         int64_t batch = lane->program->has_pipeline ? lane->program->image_shape.dims[0] : 1;
         if (first_only && batch > 1 && ref->shape.rank > 0 && ref->shape.dims[0] == batch) {
             ref->shape.dims[0] = 1;

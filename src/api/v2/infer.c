@@ -569,7 +569,7 @@ static bool is_column(const struct tensor_shape *shape)
 static int take_images(struct call *call, struct v2_call *v2, struct error *error)
 {
     const struct v2_input *input = &v2->body->inputs[0];
-    if (input->count == 0 || !is_column(&input->shape)) {
+    if (input->count == 0 || !is_column(&input->tensor.shape)) {
         return error_set(error, ERROR_MALFORMED,
                          "input 'image' must have shape [n] or [n,1], n from 1 to %u",
                          LIMIT_REQUEST_OBJECTS);
@@ -593,10 +593,11 @@ static int take_images(struct call *call, struct v2_call *v2, struct error *erro
 
 static int check_datatype(const struct v2_input *input, enum datatype wanted, struct error *error)
 {
-    return input->datatype == wanted
+    return input->tensor.datatype == wanted
                ? 0
                : error_set(error, ERROR_UNFIT, "input '%s' wants %s, the request has %s",
-                           input->name, datatype_name(wanted), datatype_name(input->datatype));
+                           input->tensor.name, datatype_name(wanted),
+                           datatype_name(input->tensor.datatype));
 }
 
 /* An input that is stored as .npy; its type and shape are known once it was read. */
@@ -605,7 +606,7 @@ static int take_stored_tensor(struct call *call, const struct v2_input *input,
 {
     if (input->count != 1) {
         return error_set(error, ERROR_MALFORMED, "input '%s': one stored object is wanted, not %zu",
-                         input->name, input->count);
+                         input->tensor.name, input->count);
     }
     return stores_find_object(call->service->stores, input->elements[0].data, &ret_input->store,
                               &ret_input->key, error);
@@ -646,21 +647,20 @@ static int take_tensors(struct call *call, struct v2_call *v2, struct error *err
     for (size_t i = 0; i < v2->body->input_count; i++) {
         const struct v2_input *input = &v2->body->inputs[i];
         uint32_t index = 0;
-        while (index < facts->input_count && strcmp(facts->inputs[index].name, input->name) != 0) {
+        while (index < facts->input_count &&
+               strcmp(facts->inputs[index].name, input->tensor.name) != 0) {
             index++;
         }
         if (index == facts->input_count) {
-            return no_such_input(call, input->name, error);
+            return no_such_input(call, input->tensor.name, error);
         }
         struct item_input *taken = &v2->inputs[v2->items[0].input_count++];
-        taken->tensor.index = index;
         if (input->stored_object) {
+            taken->tensor.index = index;
             r = take_stored_tensor(call, input, taken, error);
         } else {
-            taken->tensor.datatype = input->datatype;
-            taken->tensor.shape = input->shape;
-            taken->tensor.data = input->data;
-            taken->tensor.size_bytes = input->size_bytes;
+            taken->tensor = input->tensor;
+            taken->tensor.index = index;
             r = check_datatype(input, facts->inputs[index].datatype, error);
         }
         if (r < 0) {
@@ -743,8 +743,8 @@ static void infer(struct call *call)
     }
     if (r == 0) {
         bool image = call->model->spec->task != MODEL_TENSOR && v2->body->input_count == 1 &&
-                     strcmp(v2->body->inputs[0].name, image_input) == 0 &&
-                     v2->body->inputs[0].datatype == DATATYPE_BYTES;
+                     strcmp(v2->body->inputs[0].tensor.name, image_input) == 0 &&
+                     v2->body->inputs[0].tensor.datatype == DATATYPE_BYTES;
         if (image) {
             prefer_answer(call, v2);
         }

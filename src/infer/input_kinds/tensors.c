@@ -58,11 +58,7 @@ static int read_tensors(const struct lane_context *context, struct infer_item *i
             }
         } else {
             memcpy(area + start, tensor->data, tensor->size_bytes);
-            *ref = (struct tensor_ref){.index = tensor->index,
-                                       .datatype = tensor->datatype,
-                                       .shape = tensor->shape,
-                                       .offset = start,
-                                       .size_bytes = tensor->size_bytes};
+            *ref = tensor_ref_of(tensor, start);
         }
         used = (size_t)(ref->offset + ref->size_bytes);
     }

@@ -35,15 +35,15 @@ static unsigned check_input(const struct v2_input *input)
 {
     size_t count = 0;
     unsigned sum = 0;
-    require(strlen(input->name) > 0 && strlen(input->name) <= LIMIT_TENSOR_NAME);
-    require(tensor_shape_count(&input->shape, &count) == 0 && count == input->count);
-    if (input->datatype != DATATYPE_BYTES) {
-        require(input->size_bytes == count * datatype_size(input->datatype));
-        return sum_bytes(input->data, input->size_bytes);
+    require(strlen(input->tensor.name) > 0 && strlen(input->tensor.name) <= LIMIT_TENSOR_NAME);
+    require(tensor_shape_count(&input->tensor.shape, &count) == 0 && count == input->count);
+    if (input->tensor.datatype != DATATYPE_BYTES) {
+        require(input->tensor.size_bytes == count * datatype_size(input->tensor.datatype));
+        return sum_bytes(input->tensor.data, input->tensor.size_bytes);
     }
     if (!input->elements) {
-        require(tensor_bytes_valid(input->data, input->size_bytes, count));
-        return sum_bytes(input->data, input->size_bytes);
+        require(tensor_bytes_valid(input->tensor.data, input->tensor.size_bytes, count));
+        return sum_bytes(input->tensor.data, input->tensor.size_bytes);
     }
     require(count <= LIMIT_REQUEST_OBJECTS);
     for (size_t i = 0; i < count; i++) {

@@ -62,8 +62,8 @@ static void stored_objects_are_named(void **state)
     assert_true(request->no_cache);
     assert_int_equal(request->input_count, 1);
     const struct v2_input *input = &request->inputs[0];
-    assert_string_equal(input->name, "image");
-    assert_int_equal(input->datatype, DATATYPE_BYTES);
+    assert_string_equal(input->tensor.name, "image");
+    assert_int_equal(input->tensor.datatype, DATATYPE_BYTES);
     assert_true(input->stored_object);
     assert_int_equal(input->count, 2);
     assert_string_equal(input->elements[0].data, "photos/a.jpg");
@@ -88,7 +88,7 @@ static void the_least_request_has_defaults(void **state)
     assert_false(request->no_cache);
     assert_false(request->binary_output);
     assert_int_equal(request->output_count, 0);
-    assert_int_equal(request->inputs[0].shape.rank, 0);
+    assert_int_equal(request->inputs[0].tensor.shape.rank, 0);
     assert_int_equal(request->inputs[0].count, 1);
     v2_request_free(request);
     v2_request_free(NULL);
@@ -136,8 +136,8 @@ static void numbers_are_read_flat_and_nested(void **state)
                        forms[i]);
         struct v2_request *request = parse(text);
         static const unsigned char wanted[] = {1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0};
-        assert_int_equal(request->inputs[0].size_bytes, sizeof wanted);
-        assert_memory_equal(request->inputs[0].data, wanted, sizeof wanted);
+        assert_int_equal(request->inputs[0].tensor.size_bytes, sizeof wanted);
+        assert_memory_equal(request->inputs[0].tensor.data, wanted, sizeof wanted);
         v2_request_free(request);
     }
 }
@@ -157,8 +157,8 @@ static void check_number(const char *datatype, const char *json, const void *wan
     }
     assert_int_equal(r, wanted ? 0 : -EINVAL);
     if (wanted) {
-        assert_int_equal(request->inputs[0].size_bytes, size);
-        assert_memory_equal(request->inputs[0].data, wanted, size);
+        assert_int_equal(request->inputs[0].tensor.size_bytes, size);
+        assert_memory_equal(request->inputs[0].tensor.data, wanted, size);
     } else {
         assert_non_null(strstr(error.message, "input 'x'"));
     }
@@ -229,8 +229,8 @@ static void binary_data_is_taken_from_behind_the_json(void **state)
     int r = v2_request_parse(body, size, header, false, &request, &error);
     assert_string_equal(error.message, "");
     assert_int_equal(r, 0);
-    assert_int_equal(request->inputs[0].size_bytes, 4);
-    assert_memory_equal(request->inputs[0].data, "\1\2\3\4", 4);
+    assert_int_equal(request->inputs[0].tensor.size_bytes, 4);
+    assert_memory_equal(request->inputs[0].tensor.data, "\1\2\3\4", 4);
     assert_element(&request->inputs[2], 0, "abc");
     assert_element(&request->inputs[2], 1, "");
     assert_string_equal(request->inputs[3].elements[0].data, "s/k"); /* with its NUL */
@@ -440,8 +440,8 @@ static void string_tensors_come_out_in_a_row(void **state)
         assert_int_equal(parse_strings(cases[i].json, row, cases[i].binary_size, &request, &error),
                          0);
         assert_null(request->inputs[0].elements);
-        assert_int_equal(request->inputs[0].size_bytes, sizeof row - 1);
-        assert_memory_equal(request->inputs[0].data, row, sizeof row - 1);
+        assert_int_equal(request->inputs[0].tensor.size_bytes, sizeof row - 1);
+        assert_memory_equal(request->inputs[0].tensor.data, row, sizeof row - 1);
         v2_request_free(request);
     }
 }
