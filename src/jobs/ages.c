@@ -16,7 +16,7 @@
 enum { FORMAT = 1, ENTRY_BYTES = 64 };
 
 struct ages {
-    struct json *root; /* owned; NULL: no file */
+    struct json *root; /* owned; NULL: no file was read */
 };
 
 static void not_read(const struct error *error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is asked of a job from outside: pause, resume, cancel, remove. Each brings the job's thread
- * to its end first, where there is one, and then changes the state, on disk and in memory.
+ * Requests to a job: pause, resume, cancel, remove. Each one stops the thread of the job first, if
+ * there is one, and then changes the state, on disk and in memory.
  */
 #include "jobs/control.h"
 
@@ -74,7 +74,7 @@ static int pause_job(struct jobs *jobs, struct job *job, struct error *error)
     if (job_state_is_end(state)) {
         return conflict(job, "paused", state, error);
     }
-    /* Where the disk refuses it the job stands still all the same; only a restart will not know. */
+    /* If the disk refuses it the job is paused nevertheless; only a restart will not know. */
     job_set_state(job, JOB_PAUSED, NULL);
     return job_save(job, JOB_PAUSED, NULL, error);
 }
@@ -86,7 +86,7 @@ int jobs_pause(struct jobs *jobs, const char *id, struct error *error)
     return r < 0 ? r : pause_job(jobs, job, error);
 }
 
-/* Those that are in the log do not count for max_failures any more. */
+/* The failures in the log do not count for max_failures any more. */
 static int forgive_failures(struct job *job, struct error *error)
 {
     struct job_log *log = NULL;
@@ -131,7 +131,7 @@ int jobs_resume(struct jobs *jobs, const char *id, struct error *error)
     return r < 0 ? r : resume_job(jobs, job, error);
 }
 
-/* A job that goes on already has nothing to accept. */
+/* A running job has nothing to accept. */
 static int accept_stores(struct jobs *jobs, struct job *job, struct error *error)
 {
     bool by_itself = false;
@@ -139,7 +139,7 @@ static int accept_stores(struct jobs *jobs, struct job *job, struct error *error
     if ((state != JOB_PAUSED && state != JOB_FAILED) || job->broken) {
         return 0;
     }
-    keeper_halt(jobs, job); /* it may just be trying again */
+    keeper_halt(jobs, job); /* it may be retrying right now */
     int r = roots_accept(&job->roots, &jobs->host, error);
     if (r == 0) {
         struct error reason = {.code = ERROR_NONE};
@@ -166,8 +166,8 @@ int jobs_resume_accepting(struct jobs *jobs, const char *id, struct error *error
     return r < 0 ? r : resume_job(jobs, job, error);
 }
 
-/* Puts the patterns in their place, and the old ones out. Its thread is gone: nobody else looks at
- * them but who copies the spec, under the lock. */
+/* Exchanges the patterns. The job has no thread: only copies of the spec, made under the lock,
+ * use them. */
 static void swap_defaults(struct job *job, char **lines)
 {
     HOLD(&job->lock);
@@ -229,7 +229,7 @@ int jobs_exclude(struct jobs *jobs, const char *id, const char *lines, struct er
     return r < 0 ? r : exclude_from(jobs, job, lines, error);
 }
 
-/* Lines that the disk did not take when the job's thread ended. */
+/* Syncs lines that the disk refused when the thread ended. */
 static int sync_rest(struct job *job, struct error *error)
 {
     struct job_log *log = NULL;
@@ -271,7 +271,7 @@ static int cancel_job(struct jobs *jobs, struct job *job, struct error *error)
         return 0;
     }
     if (state != JOB_PAUSED || by_itself) {
-        job_set_state(job, JOB_PAUSED, &fault); /* it goes on when the disk takes it */
+        job_set_state(job, JOB_PAUSED, &fault); /* it continues when the disk accepts it */
         keeper_retry(jobs, job);
     }
     if (error) {

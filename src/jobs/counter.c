@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The count of a selection beside the run: a listing of its own.
+ * Counts a selection with its own listing: see counter.h.
  */
 #include "jobs/counter.h"
 
@@ -11,11 +11,11 @@
 #include "jobs/job_table.h"
 
 struct counter {
-    struct job *job;       /* borrowed from its thread */
-    const char *keys_path; /* borrowed likewise; NULL: none */
+    struct job *job;       /* borrowed */
+    const char *keys_path; /* borrowed; NULL: none */
     pthread_t thread;
     struct store *store; /* of a listing; borrowed from the host */
-    uint64_t generation; /* of it: a count of another's objects is none */
+    uint64_t generation; /* of it: a count of another file system is discarded */
     atomic_bool stop;
     bool over; /* guarded by job->lock */
 };
@@ -23,7 +23,7 @@ struct counter {
 void counter_publish(struct job *job, uint64_t selected, const struct left_out *left_out)
 {
     (void)pthread_mutex_lock(&job->lock);
-    /* What was counted once stays: what is not there any more is gone, but was selected. */
+    /* A smaller count is ignored: objects that were removed since were selected as well. */
     bool keeps = job->selected_known && !job->spec.standing && selected <= job->selected;
     job->unsaved = job->unsaved || !keeps;
     job->selected_known = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One job: its memory, what is seen of its state, its log for as long as somebody uses it, and the
- * word to its readers. Any thread.
+ * One job: its memory, its visible state, its log while it is in use, and notices to its readers.
+ * Any thread.
  */
 #include "jobs/job.h"
 
@@ -93,7 +93,7 @@ void job_set_stop_request(struct job *job, enum job_stop_request request)
         atomic_store(&job->halting, request != STOP_NONE);
     }
     if (job->watch && request != STOP_NONE) {
-        store_watch_cancel(job->watch); /* under the lock, so that it is still there; never waits */
+        store_watch_cancel(job->watch); /* under the lock, which keeps it valid; never waits */
     }
     (void)pthread_cond_broadcast(&job->wake);
 }
@@ -105,7 +105,7 @@ void job_notify(struct job *job)
     (void)pthread_cond_broadcast(&job->reader_wake);
     for (struct jobs_reader *reader = job->readers; reader; reader = reader->next) {
         if (reader->woken) {
-            reader->calls++; /* holds it in the list */
+            reader->calls++; /* keeps it in the list */
             (void)pthread_mutex_unlock(&job->lock);
             reader->woken(reader->context);
             (void)pthread_mutex_lock(&job->lock);
@@ -115,7 +115,7 @@ void job_notify(struct job *job)
     }
 }
 
-/* Under the job's lock: it has ended, now for the first time or before already. */
+/* Under the lock. A job that had ended before keeps its time. */
 static void mark_ended(struct job *job)
 {
     if (job->finished_s == 0) {
@@ -187,7 +187,7 @@ void job_goes_on(struct job *job)
 
 int job_save(struct job *job, enum job_state state, const struct error *reason, struct error *error)
 {
-    /* Borrows what these own. */
+    /* Borrows the contents of these. */
     struct job_file file = {.spec = job->spec, .roots = job->roots, .state = state};
     if (reason) {
         file.reason = *reason;
@@ -212,7 +212,7 @@ int job_save(struct job *job, enum job_state state, const struct error *reason, 
     return r;
 }
 
-/* The log where it is open, with one more user. */
+/* The log, if it is open, with one more user. */
 static bool log_is_open(struct job *job, struct job_log **ret_log)
 {
     HOLD(&job->lock);
@@ -224,8 +224,8 @@ static bool log_is_open(struct job *job, struct job_log **ret_log)
     return true;
 }
 
-/* Each of a done job's objects had its line. Where the disk has lost some the job is not done. True
- * where that is so. */
+/* Checks that each object of a done job has its line. If the disk has lost some, the job is not
+ * done: true. */
 static bool find_loss(struct job *job, struct job_log *log)
 {
     struct job_log_totals totals;
@@ -271,7 +271,7 @@ static int open_log(struct job *job, struct job_log **ret_log, bool *ret_loss, s
     return 0;
 }
 
-/* It waits for the keeper, which queues it when nobody is at its controls. */
+/* For the keeper, which queues it when nobody holds its `control`. */
 static void mark_lacking(struct job *job)
 {
     HOLD(&job->jobs->lock);
@@ -289,7 +289,7 @@ int job_log_take(struct job *job, struct job_log **ret_log, struct error *error)
     return r;
 }
 
-/* Lines that could not be synced yet keep the log open: they are nowhere else. */
+/* Lines that are not synced keep the log open: they exist only there. */
 void job_log_release(struct job *job)
 {
     struct job_log *log = NULL;
@@ -301,11 +301,11 @@ void job_log_release(struct job *job)
         job->totals_known = true;
     }
     (void)pthread_mutex_unlock(&job->lock);
-    job_log_close(log); /* closed before anybody can open it again */
+    job_log_close(log); /* before it can be opened again */
     (void)pthread_mutex_unlock(&job->opening);
 }
 
-/* What the log says of the job. Zeros where it cannot be read: its lines cannot be read either. */
+/* The totals of the log. Zeros if it cannot be read: its lines cannot be read either. */
 static struct job_log_totals totals_of(struct job *job)
 {
     struct job_log_totals totals = {0};
@@ -332,7 +332,7 @@ int job_info_fill_brief(struct job *job, struct job_info *ret_info)
     if (r < 0) {
         return r;
     }
-    info.state = job->state; /* before the totals: an ended job's are then all of them */
+    info.state = job->state; /* before the totals: those of an ended job are final */
     info.reason = job->reason;
     info.selected_known = job->selected_known;
     info.selected = job->selected;
@@ -356,7 +356,7 @@ int job_info_fill(struct job *job, struct job_info *ret_info)
         return r;
     }
     struct job_log_totals totals = totals_of(job);
-    if (info.state == JOB_DONE) { /* it may have been found to lack some */
+    if (info.state == JOB_DONE) { /* lines may have been found missing */
         HOLD(&job->lock);
         info.state = job->state;
         info.finished_s = job->finished_s;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job.json, written and read. Every member is there, once, and is looked at; what is written is
- * read back before it takes the old one's place, so that no job is left that the next start
- * refuses.
+ * job.json, written and read. Every member is required, unless noted, and checked; what is written
+ * is read back before it replaces the old file, so that the next start can read it.
  */
 #include "jobs/job_file.h"
 
@@ -20,7 +19,7 @@
 enum { FORMAT = 1, MEMBERS = 26 };
 
 #define FILE_NAME "job.json"
-#define BINARY "base64" /* the form of embeddings, where it is not numbers */
+#define BINARY "base64" /* the form of embeddings that are not numbers */
 
 void job_file_done(struct job_file *file)
 {
@@ -31,7 +30,7 @@ void job_file_done(struct job_file *file)
 
 /* ---- members, written ---- */
 
-/* Prefix and glob; true where they are percent-encoded because one is not UTF-8. */
+/* Prefix and glob; true if they are percent-encoded because one is not UTF-8. */
 static bool put_names(struct json_writer *w, const struct job_spec *spec)
 {
     bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
@@ -44,7 +43,7 @@ static bool put_names(struct json_writer *w, const struct job_spec *spec)
     return encoded;
 }
 
-/* JSON's numbers here end at INT64_MAX. */
+/* Numbers of the JSON reader end at INT64_MAX. */
 static uint64_t bounded(uint64_t value)
 {
     return value < INT64_MAX ? value : INT64_MAX;
@@ -125,8 +124,8 @@ static void write_file(struct buffer *out, const struct job_file *file)
 struct members {
     const struct json *root;
     struct error *error;
-    int result;        /* of the first that is wrong; the others are read, for nothing */
-    unsigned optional; /* members that may be left out, and are there */
+    int result;        /* of the first error; the other members are then read to no effect */
+    unsigned optional; /* optional members that are present */
 };
 
 static const struct json *member(struct members *members, const char *name, enum json_type type)
@@ -156,7 +155,7 @@ static bool is_null(const struct members *members, const char *name)
     return node && json_type_of(node) == JSON_TYPE_NULL;
 }
 
-/* A word of letters, digits and "._-"; the message names it where it is wrong. */
+/* A word of letters, digits and "._-". */
 static void take_word(struct members *members, const char *name, char *to, size_t room)
 {
     const char *text = json_get_string(member(members, name, JSON_TYPE_STRING), "");
@@ -185,7 +184,7 @@ static void take_text(struct members *members, const char *name, bool optional, 
     }
 }
 
-/* As take_text, of what may be encoded. */
+/* Like take_text, for what may be encoded. */
 static void take_name(struct members *members, const char *name, bool optional, char **to)
 {
     bool encoded = json_get_bool(json_member(members->root, "encoded"), false);
@@ -242,7 +241,7 @@ static void take_reason(struct members *members, struct error *ret_reason)
     (void)error_set(ret_reason, error_code_parse(code), "%s", message);
 }
 
-/* True: as base64. Without the member: as numbers. */
+/* True: base64. Numbers if the member is missing. */
 static bool take_embedding(struct members *members)
 {
     if (!json_member(members->root, "embedding")) {
@@ -256,7 +255,7 @@ static bool take_embedding(struct members *members)
     return true;
 }
 
-/* Prefix and glob, which are percent-encoded together; without the member they are not. */
+/* Prefix and glob, which are percent-encoded together; not if the member is missing. */
 static void take_names(struct members *members, struct job_spec *spec)
 {
     if (json_member(members->root, "encoded")) {

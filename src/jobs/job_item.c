@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The next object of a selection, with its identity, and the lines of those that are none.
+ * The next object of a selection, with its identity; and the lines of removed and failed objects.
  */
 #include "jobs/job_item.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A job's log on disk. Lines gather in memory and go into the file with one write and one
- * fdatasync; the lock guards only what readers may see, never input or output, so that a reader
- * waits for no disk but its own.
+ * The log of a job on disk. Lines gather in memory and are written with one write and one
+ * fdatasync; the lock guards only what readers see and is never held over input or output, so that
+ * readers do not wait for the writer's disk.
  *
- * The kernel may drop pages that it could not write, and forget that they were dirty: so after any
- * failure the file is cut back to what was synced, and the lines are written again from memory.
+ * The kernel may drop pages that it could not write, and mark them clean: after any failure the
+ * file is cut back to the synced part, and the lines are written again from memory.
  */
 #include "jobs/job_log.h"
 
@@ -22,31 +22,31 @@
 #include "jobs/released.h"
 
 enum {
-    MARK_LINES = 1024,     /* between two places of the index, at most */
-    MARK_BYTES = 1 << 20,  /* likewise */
-    READ_BYTES = 64 << 10, /* at once, and what is kept of memory between two syncs */
-    BLOCK_BYTES = 4096,    /* disk space is given back in such */
+    MARK_LINES = 1024,     /* at most, between two places of the index */
+    MARK_BYTES = 1 << 20,  /* at most, as well */
+    READ_BYTES = 64 << 10, /* per read; also the memory that is kept between two syncs */
+    BLOCK_BYTES = 4096,    /* disk space is freed in such blocks */
 };
 
 struct job_log {
     int fd;                    /* owned */
     char *path;                /* owned; for messages */
     char *released_path;       /* owned */
-    pthread_mutex_t releasing; /* held while lines are given up, input and output included; taken
-                                * before the other lock */
+    pthread_mutex_t releasing; /* held while lines are released, including input and output; taken
+                                * before `lock` */
 
-    /* The writer's. */
+    /* For the writer only. */
     struct buffer pending;        /* stored lines behind `synced` */
-    size_t pending_last;          /* where in it the last one begins */
-    struct job_log_totals totals; /* with the pending ones */
+    size_t pending_last;          /* offset in it of the last line */
+    struct job_log_totals totals; /* including the pending lines */
     struct job_log_place last_mark;
-    bool tail; /* the file may be longer than what is synced */
+    bool tail; /* the file may be longer than the synced part */
 
     pthread_mutex_t lock;          /* guards all below */
-    struct released released;      /* what was given up; written under `releasing`, too */
+    struct released released;      /* what was released; written with `releasing` held as well */
     struct job_log_place synced;   /* the end of what readers see */
     uint64_t last_offset;          /* of the last synced line */
-    struct job_log_totals visible; /* of synced lines */
+    struct job_log_totals visible; /* of the synced lines */
     struct buffer marks; /* struct job_log_place: ends of lines, in order; the last ones may lie
                           * behind `synced` */
 };
@@ -67,10 +67,10 @@ static int no_memory(struct error *error)
 
 struct scan {
     const struct job_log *log; /* borrowed */
-    uint64_t offset;           /* of the file: what is read next */
-    uint64_t end;              /* nothing is read from there on */
-    struct buffer window;      /* bytes before `offset` */
-    size_t start;              /* in it: the next line */
+    uint64_t offset;           /* of the file: the next read */
+    uint64_t end;              /* the end of the part to read */
+    struct buffer window;      /* the bytes before `offset` */
+    size_t start;              /* in it: start of the next line */
 };
 
 static void scan_init(struct scan *scan, const struct job_log *log, uint64_t from, uint64_t end)
@@ -84,7 +84,7 @@ static void cleanup_scan_function(struct scan *scan)
 }
 #define cleanup_scan __attribute__((cleanup(cleanup_scan_function)))
 
-/* More bytes: 1, or 0 at the end. */
+/* Reads more bytes: 1, or 0 at the end. */
 static int scan_fill(struct scan *scan, struct error *error)
 {
     struct buffer *window = &scan->window;
@@ -113,13 +113,13 @@ static int scan_fill(struct scan *scan, struct error *error)
     window->size += (size_t)got;
     scan->offset += (uint64_t)got;
     if (got == 0) {
-        scan->end = scan->offset; /* shorter than it was */
+        scan->end = scan->offset; /* it was truncated */
     }
     return got > 0;
 }
 
-/* 1 and the next line without its line feed, valid until the next call; 0 where no whole line is
- * left. A line longer than JOB_LOG_LINE_BYTES is none. */
+/* 1 and the next line without its line feed, valid until the next call; 0 if no whole line is
+ * left, or one longer than JOB_LOG_LINE_BYTES. */
 static int scan_next(struct scan *scan, const char **ret_line, size_t *ret_size,
                      struct error *error)
 {
@@ -155,7 +155,7 @@ static void count_totals(struct job_log_totals *totals, uint64_t number, const c
     totals->pass = facts->pass;
 }
 
-/* Counts a line that is `size` bytes long in the file and ends at `end`. */
+/* Counts a line of `size` bytes that ends at `end`. */
 static int count_line(struct job_log *log, struct job_log_place end, const char *line, size_t size,
                       const struct job_record_facts *facts)
 {
@@ -164,7 +164,7 @@ static int count_line(struct job_log *log, struct job_log_place end, const char 
         HOLD(&log->lock);
         buffer_append(&log->marks, &end, sizeof end);
         if (buffer_ok(&log->marks) < 0) {
-            log->marks.failed = false; /* what is there is whole */
+            log->marks.failed = false; /* its content is intact */
             return -ENOMEM;
         }
         log->last_mark = end;
@@ -173,7 +173,7 @@ static int count_line(struct job_log *log, struct job_log_place end, const char 
     return 0;
 }
 
-/* The last place of the index that is not behind the first `line` lines. */
+/* The last place of the index at or before `line` lines. */
 static struct job_log_place find_mark(const struct buffer *marks, uint64_t line)
 {
     struct job_log_place found = {0};
@@ -195,7 +195,7 @@ static struct job_log_place find_mark(const struct buffer *marks, uint64_t line)
 
 /* ---- opening ---- */
 
-/* Gives back the whole blocks of what was given up. */
+/* Frees the whole blocks of the released part. */
 static int free_blocks(const struct job_log *log, const struct released *released,
                        struct error *error)
 {
@@ -217,7 +217,7 @@ static int open_file(struct job_log *log, struct error *error)
         if (log->fd < 0) {
             return failed(log, "made", errno, error);
         }
-        /* A new file's name is on disk, too, before anything is in the file. */
+        /* The name of a new file is synced before its content. */
         int r = whole_file_sync_parent(log->path);
         if (r < 0) {
             return failed(log, "made", -r, error);
@@ -234,7 +234,7 @@ static int open_file(struct job_log *log, struct error *error)
     return 0;
 }
 
-/* Where the lines begin that were not given up. */
+/* Finds the first line that was not released. */
 static int find_start(struct job_log *log, struct error *error)
 {
     struct released *released = &log->released;
@@ -248,10 +248,10 @@ static int find_start(struct job_log *log, struct error *error)
     }
     log->totals = released->totals;
     log->last_mark = released->place;
-    return free_blocks(log, released, error); /* a crash may have come between */
+    return free_blocks(log, released, error); /* repeated, in case of a crash before it */
 }
 
-/* Takes in all good lines from the start on; what is behind them is cut off. */
+/* Reads all valid lines from the start on; cuts off the rest. */
 static int take_in(struct job_log *log, bool ended, uint64_t *ret_cut_bytes, struct error *error)
 {
     cleanup_scan struct scan scan;
@@ -280,7 +280,7 @@ static int take_in(struct job_log *log, bool ended, uint64_t *ret_cut_bytes, str
     if (end.offset < file_size && ftruncate(log->fd, (off_t)end.offset) < 0) {
         return failed(log, "cut behind its last whole line", errno, error);
     }
-    /* What is in the file now may be in memory only: its writer was killed before it synced. */
+    /* The content may be in memory only: the last writer may have been killed before it synced. */
     if (file_size > 0 && !ended && fdatasync(log->fd) < 0) {
         return failed(log, "synced", errno, error);
     }
@@ -379,7 +379,7 @@ int job_log_append(struct job_log *log, const char *object, size_t size,
         return -EMSGSIZE;
     }
     if (!buffer_reserve(pending, size + JOB_RECORD_EXTRA_BYTES)) {
-        pending->failed = false; /* what is there is whole */
+        pending->failed = false; /* its content is intact */
         return -ENOMEM;
     }
     job_record_write(pending, object, size, facts);
@@ -412,7 +412,7 @@ static int write_all(const struct job_log *log)
     return fdatasync(log->fd) < 0 ? -errno : 0;
 }
 
-/* What may stand behind the synced lines goes. */
+/* Cuts off what may be behind the synced lines. */
 static int cut_tail(struct job_log *log)
 {
     if (log->tail && ftruncate(log->fd, (off_t)log->synced.offset) < 0) {
@@ -434,7 +434,7 @@ int job_log_sync(struct job_log *log, struct error *error)
         r = write_all(log);
     }
     if (r < 0) {
-        (void)cut_tail(log); /* else before the next try */
+        (void)cut_tail(log); /* if it fails: before the next try */
         return failed(log, "written", -r, error);
     }
     log->tail = false;
@@ -502,7 +502,7 @@ int job_log_last(struct job_log *log, char **ret_object, struct job_record_facts
         dropped = log->released.place.line;
         scan_init(&scan, log, log->last_offset, log->synced.offset);
     }
-    if (log->totals.lines == dropped) { /* what stood behind that, if anything, was cut off */
+    if (log->totals.lines == dropped) { /* what was behind that, if anything, was cut off */
         *ret_object = NULL;
         *ret_facts = (struct job_record_facts){0};
         return 0;
@@ -578,7 +578,7 @@ int job_log_find(struct job_log *log, uint64_t line, struct job_log_place *ret_p
 
 struct visit {
     struct buffer *out; /* for job_log_read */
-    size_t enough;      /* of it */
+    size_t enough;      /* size of it */
     int (*visit)(void *context, const char *line, size_t size,
                  const struct job_record_facts *facts);
     void *context;
@@ -595,7 +595,7 @@ static int take_line(const struct visit *visit, const char *line, size_t size, s
     return buffer_ok(visit->out);
 }
 
-/* What was given up reads as zeros from then on, so also when it happens while it is read. */
+/* The released part reads as zeros, also when it is released during the read. */
 static int check_there(struct job_log *log, uint64_t line, int otherwise, struct error *error)
 {
     uint64_t dropped = job_log_dropped(log);
@@ -654,7 +654,7 @@ int job_log_each(struct job_log *log, struct job_log_place *place,
 
 /* ---- giving up ---- */
 
-/* Moves `released` on, to behind the first `line` lines. */
+/* Advances `released` to behind the first `line` lines. */
 static int add_up(struct job_log *log, uint64_t line, uint64_t end, struct released *released,
                   struct error *error)
 {
@@ -699,7 +699,7 @@ int job_log_drop(struct job_log *log, uint64_t line, struct error *error)
     }
     {
         HOLD(&log->lock);
-        log->released = released; /* readers are told from now on */
+        log->released = released; /* readers see it from now on */
     }
     return free_blocks(log, &released, error);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lines of a job's log: a member is put behind a result object's last one, and is taken off again.
- * Whoever reads looks at the end of a line for it, so that a line of any length costs its checksum
- * and little more. Pure.
+ * Lines of the log of a job: a member is appended to a result object, and removed again. It is
+ * searched from the end of the line, so that reading a line of any length costs little more than
+ * its checksum. Pure.
  */
 #include "jobs/job_record.h"
 
@@ -23,7 +23,7 @@ enum {
     MEMBER_SIZE = sizeof MEMBER - 1,
     OBJECT_HEAD_SIZE = sizeof OBJECT_HEAD - 1,
     SUM_DIGITS = 8,
-    WORDS_ROOM = 192, /* all words of a member at their longest */
+    WORDS_ROOM = 192, /* all words of a member at their maximum length */
 };
 
 /* ---- numbers ---- */
@@ -52,7 +52,7 @@ static int digit_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Reads a word and the space behind it: true, and *at moves on. */
+/* Reads a word and the space behind it: true, and *at is advanced. */
 static bool take_number(const char **at, const char *end, unsigned base, uint64_t *ret_value)
 {
     uint64_t value = 0;
@@ -175,7 +175,7 @@ void job_record_write(struct buffer *out, const char *object, size_t size,
     buffer_append(out, "\"}\n", 3);
 }
 
-/* Where the words of the member begin, or NULL. */
+/* The start of the words of the member, or NULL. */
 static const char *find_words(const char *line, const char *sum)
 {
     size_t room = (size_t)(sum - line);
@@ -221,7 +221,7 @@ int job_record_check(const char *line, size_t size, size_t *ret_visible,
 
 /* ---- what stands in a line ---- */
 
-/* The length of the quoted name, quotes included, that stands behind `{"object":`; 0: none. */
+/* The length of the quoted name, including quotes, behind `{"object":`; 0: none. */
 static size_t name_length(const char *line, size_t size)
 {
     if (size < OBJECT_HEAD_SIZE || memcmp(line, OBJECT_HEAD, OBJECT_HEAD_SIZE) != 0) {
@@ -246,7 +246,7 @@ static bool is_at(const char *line, size_t size, size_t at, const char *text)
     return size - at >= length && memcmp(line + at, text, length) == 0;
 }
 
-/* What stands behind the name, and the mark of an encoded one. */
+/* What follows the name, and the mark of an encoded name. */
 static bool continues_with(const char *line, size_t size, const char *member)
 {
     size_t name = name_length(line, size);
@@ -293,7 +293,7 @@ int job_record_object(const char *line, size_t size, const struct job_record_fac
     if (!object) {
         return -ENOMEM;
     }
-    /* Earlier versions did not mark the name, and told of it by the fact alone. */
+    /* Earlier versions did not mark the name in the line, only in the facts. */
     bool encoded = facts->flawed || is_at(line, size, OBJECT_HEAD_SIZE - 1 + length, ENCODED_MARK);
     int r = encoded ? object_name_decode(object) : 0;
     if (r == 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a job selects. A listing is taken page by page, and each page's names that do not match the
- * glob are dropped when it comes; so what is held is a page, however many keys there are. Names of
- * a list are looked at one by one, and one that is no object is given with its fault.
+ * The selection of a job. A listing is read page by page, and names that do not match the glob are
+ * dropped from each page, so that memory holds one page, however many keys there are. Names of a
+ * list are checked one by one; one that is no object is returned with its fault.
  */
 #include "jobs/job_selection.h"
 
@@ -20,22 +20,22 @@ enum { OBJECT_ROOM = LIMIT_STORE_NAME + 1 + LIMIT_STORE_NAME + 1 + LIMIT_KEY_BYT
 struct job_selection {
     struct jobs_host host;
     const atomic_bool *stop; /* borrowed; NULL: none */
-    struct buffer object;    /* what was given last, with its NUL */
+    struct buffer object;    /* the name returned last, with its NUL */
 
-    /* Of a listing. */
-    struct store *store;         /* borrowed; NULL: of a list */
-    char *store_name;            /* owned; NULL: names of a list have their own */
-    char *prefix;                /* owned; what all keys begin with */
+    /* For a listing. */
+    struct store *store;         /* borrowed; NULL: for a list */
+    char *store_name;            /* owned; NULL: names of a list include it */
+    char *prefix;                /* owned; all keys begin with it */
     struct glob *glob;           /* owned; NULL: every key */
     struct exclusion *exclusion; /* owned; NULL: nothing */
     bool sniff;
     struct store_page page; /* entries that match */
-    size_t index;           /* in it: the next */
-    bool started;           /* a page is there */
+    size_t index;           /* in it: the next entry */
+    bool started;           /* a page was read */
     char *after;            /* owned: the last key that was listed */
     struct left_out_tally left_out;
 
-    struct keys_reader *keys; /* owned; of a list */
+    struct keys_reader *keys; /* owned; for a list */
 };
 
 static int no_memory(struct error *error)
@@ -56,7 +56,7 @@ static bool is_stopped(const struct job_selection *selection)
 
 /* ---- the beginning ---- */
 
-/* A glob of whole keys may say more of their beginning than the prefix does. */
+/* The literal start of a glob may be longer than the prefix. */
 static int take_prefix(struct job_selection *selection, const char *prefix, struct error *error)
 {
     const char *head = selection->glob ? glob_head(selection->glob) : "";
@@ -111,7 +111,7 @@ int job_selection_new(const struct job_spec *spec, const struct jobs_host *host,
     }
     selection->host = *host;
     selection->store_name = spec->store ? strdup(spec->store) : NULL;
-    /* A name that was taken out of a list finds its room. */
+    /* Reserved now: a name that was read from a list must find its room. */
     if (!buffer_reserve(&selection->object, OBJECT_ROOM) ||
         (spec->store && !selection->store_name)) {
         r = no_memory(error);
@@ -151,7 +151,7 @@ void job_selection_stop_on(struct job_selection *selection, const atomic_bool *s
 
 /* ---- the names ---- */
 
-/* STORE/KEY, or the name alone; and where in it the name is. */
+/* STORE/KEY, or the name alone; and the position of the name in it. */
 static int put_object(struct job_selection *selection, const char *name, const char **ret_object,
                       const char **ret_name, struct error *error)
 {
@@ -174,14 +174,14 @@ static int put_object(struct job_selection *selection, const char *name, const c
     return 0;
 }
 
-/* Finds the fault of a name that is none of an object. */
+/* Sets the fault of a name that is not a valid key. */
 static int judge(struct selected *selected, const char *key)
 {
     selected->flawed = strlen(key) > LIMIT_KEY_BYTES;
     return key_check(key, &selected->fault);
 }
 
-/* The fault of a directory that cannot be listed. */
+/* Sets the fault of a directory that cannot be listed. */
 static void judge_unlisted(struct selected *selected, int errnum)
 {
     char text[128];
@@ -193,13 +193,13 @@ static void judge_unlisted(struct selected *selected, int errnum)
 
 /* ---- a listing ---- */
 
-/* Drops what does not match. */
+/* Drops entries that do not match. */
 static void sift(struct job_selection *selection)
 {
     struct store_page *page = &selection->page;
     size_t kept = 0;
     for (size_t i = 0; i < page->count && selection->glob; i++) {
-        /* What may match in a directory that cannot be listed nobody knows. */
+        /* a directory that cannot be listed is kept: something in it may match */
         if (page->entries[i].errnum != 0 || glob_match(selection->glob, page->entries[i].key)) {
             page->entries[kept++] = page->entries[i];
         }
@@ -239,7 +239,7 @@ static int next_page(struct job_selection *selection, struct error *error)
     return 0;
 }
 
-/* An entry is at `index`: 1, or 0 at the end. */
+/* Makes sure that an entry is at `index`: 1, or 0 at the end. */
 static int have_entry(struct job_selection *selection, struct error *error)
 {
     while (!selection->started ||
@@ -285,7 +285,7 @@ static int next_listed(struct job_selection *selection, struct selected *ret_sel
 
 /* ---- a list of names ---- */
 
-/* Finds the store of a name, which it may begin with itself. */
+/* Finds the store of a name, which may begin with it. */
 static void find_object(const struct job_selection *selection, struct selected *selected)
 {
     size_t store_length = 0;

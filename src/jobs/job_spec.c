@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a job is asked to do, as a value: copied and freed; and the words for its states. Any
- * thread.
+ * What a job is asked to do, as a value: copied and freed; and the names of its states. Any thread.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of jobs, searched and changed: see job_table.h.
+ * The table of jobs: see job_table.h.
  */
 #include "jobs/job_table.h"
 

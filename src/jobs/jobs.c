@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of jobs: taken in from the disk, added to, listed, closed. A job is made as a directory
- * `.new-ID`, whole and synced, and then renamed; it is removed the other way round.
+ * The table of jobs: loaded from disk, extended, listed, closed. A new job is written as a
+ * directory `.new-ID`, synced, and then renamed.
  */
 #include "jobs/jobs.h"
 
@@ -42,8 +42,8 @@ static int no_memory(struct error *error)
 
 /* ---- opening ---- */
 
-/* Its results were taken before the stop or crash: it goes, a minute from now. A mark that does not
- * hold any more the keeper takes away. */
+/* If its results were delivered before the stop or crash, it is removed a minute from now. The
+ * keeper removes a mark that is no longer valid. */
 static void take_in_mark(struct job *job)
 {
     char *path = job_path(job, DELIVERED_NAME);
@@ -54,7 +54,7 @@ static void take_in_mark(struct job *job)
     }
 }
 
-/* A job whose job.json cannot be read: listed as failed, to be looked at and removed. */
+/* A job whose job.json cannot be read is listed as failed, to be inspected and removed. */
 static int take_in_broken(struct jobs *jobs, const char *id, const struct error *reason,
                           struct job **ret_job)
 {
@@ -236,7 +236,7 @@ int jobs_open(const struct jobs_options *options, struct jobs **ret_jobs, struct
 
 /* ---- ending ---- */
 
-/* True where the job had not heard it before. */
+/* True if it was not marked before. */
 static bool mark_stopped(struct job *job)
 {
     HOLD(&job->lock);
@@ -245,8 +245,8 @@ static bool mark_stopped(struct job *job)
     return news;
 }
 
-/* To every job: come to your end; to its readers: so do you. The table is locked, but not while one
- * is told; jobs may leave it meanwhile, none comes. */
+/* Asks every job to stop, and wakes its readers. The table is locked, but not during these
+ * calls; jobs may be removed meanwhile, none is added. */
 static void stop_all(struct jobs *jobs)
 {
     for (size_t i = 0; i < jobs->count; i++) {
@@ -260,13 +260,13 @@ static void stop_all(struct jobs *jobs)
         job_notify(job);
         job_unref(job);
         (void)pthread_mutex_lock(&jobs->lock);
-        i = jobs->count == count ? i : SIZE_MAX; /* from the start again */
+        i = jobs->count == count ? i : SIZE_MAX; /* start again */
     }
 }
 
 void jobs_stop(struct jobs *jobs)
 {
-    /* No creation is half done behind this: a job that comes to the table later would not hear. */
+    /* No creation is in progress: a job that is added later would not be stopped. */
     HOLD(&jobs->create);
     (void)pthread_mutex_lock(&jobs->lock);
     bool first = !jobs->stopping;
@@ -301,7 +301,7 @@ void jobs_close(struct jobs *jobs)
 
 /* ---- creating ---- */
 
-/* It is there, and can be served. */
+/* Checks that it exists and is available. */
 static int find_store(const struct jobs_host *host, const char *name, struct error *error)
 {
     struct store_condition condition;
@@ -315,7 +315,7 @@ static int find_store(const struct jobs_host *host, const char *name, struct err
                                            "store '%s' is unavailable: %s", name, condition.reason);
 }
 
-/* Checks what is asked against the host, and pins the model. */
+/* Checks the spec with the host, and pins the model. */
 static int pin(struct jobs *jobs, struct job_spec *spec, bool has_keys, struct error *error)
 {
     const struct jobs_host *host = &jobs->host;
@@ -337,7 +337,7 @@ static int pin(struct jobs *jobs, struct job_spec *spec, bool has_keys, struct e
     return 0;
 }
 
-/* A new id. The table is locked. */
+/* A new id. With the table locked. */
 static int make_id(struct jobs *jobs, char *id, struct error *error)
 {
     unsigned char bytes[JOB_ID_SIZE - 1];
@@ -353,7 +353,7 @@ static int make_id(struct jobs *jobs, char *id, struct error *error)
     return 0;
 }
 
-/* Fills in the id, where there is room for one more job. */
+/* Sets the id, if there is room for one more job. */
 static int admit(struct jobs *jobs, struct job_spec *spec, struct error *error)
 {
     HOLD(&jobs->lock);
@@ -387,7 +387,7 @@ static int write_at(const struct job *job, const char *path, struct jobs_keys *k
                : 0;
 }
 
-/* On disk when it returns; nothing is left where it fails. */
+/* The job is on disk on return; a failure leaves nothing. */
 static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys *keys,
                      struct error *error)
 {
@@ -412,7 +412,7 @@ static int write_new(struct jobs *jobs, const struct job *job, struct jobs_keys 
     return 0;
 }
 
-/* `jobs->create` is held. Takes over `spec`. */
+/* `jobs->create` is held. Takes ownership of the contents of `spec`. */
 static int create_job(struct jobs *jobs, struct job_spec *spec, struct jobs_keys *keys,
                       struct job **ret_job, struct error *error)
 {
@@ -468,7 +468,7 @@ static int create(struct jobs *jobs, const struct job_spec *asked, struct jobs_k
         return r;
     }
     HOLD(&jobs->create);
-    *ret_job = jobs_find_token(jobs, asked->token); /* another may have come first */
+    *ret_job = jobs_find_token(jobs, asked->token); /* another call may have been first */
     *ret_existing = *ret_job != NULL;
     if (*ret_existing) {
         job_spec_done(&spec);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The keeper, the table's own thread: gives the places to the jobs that wait for one, by priority
- * and age, takes them from jobs of a lower priority, starts their threads and joins them, queues
- * again what paused by itself, and removes what has expired.
+ * The keeper, the table's thread: gives places to waiting jobs by priority and age, takes them from
+ * jobs of a lower priority, starts and joins the threads of jobs, queues jobs that paused by
+ * themselves, and removes what has expired.
  */
 #include "jobs/keeper.h"
 
@@ -19,14 +19,14 @@
 #include "jobs/thread.h"
 
 enum {
-    IDLE_MS = 60000, /* the keeper looks around at least so often */
+    IDLE_MS = 60000, /* the longest sleep of the keeper */
     LATER_MS = 1000,
-    AGES_MS =
-        3600 * 1000 /* the ages of ended jobs are written so often: a disk may sleep meanwhile */
+    AGES_MS = 3600 *
+              1000 /* interval of writing the ages of ended jobs, long enough for a disk to sleep */
 };
 
-/* Of two that wait, the first being the older: of equal priority a standing job's next pass, which
- * is short as a rule, and else that whose last turn is longer ago. */
+/* Whether the younger of two waiting jobs goes first: by priority; then the next pass of a
+ * standing job, which is short as a rule; then the one whose last turn is longer ago. */
 static bool goes_before(const struct job *younger, const struct job *older)
 {
     if (younger->spec.priority != older->spec.priority) {
@@ -74,8 +74,8 @@ static void give_place(struct jobs *jobs, struct job *job)
     job->has_thread = true;
 }
 
-/* The placed job that goes last: of equal ones, the younger. NULL: none goes behind that priority,
- * or one is on its way out already. */
+/* The placed job of the lowest priority, below `priority`; of equal ones, the younger. NULL:
+ * none, or a place is being freed already. */
 static struct job *last_in_place(struct jobs *jobs, uint32_t priority)
 {
     struct job *last = NULL;
@@ -95,9 +95,9 @@ static struct job *last_in_place(struct jobs *jobs, uint32_t priority)
     return last;
 }
 
-/* The placed job of that priority which has had the longest turn; NULL: none whose turn is over,
- * and then *ret_next_ns is not behind the time when one's may be. A job that has not got anywhere
- * keeps its place, as it would begin where it did; and so does a pass of a standing job. */
+/* The placed job of that priority which has had the longest turn. NULL: none whose turn is over;
+ * *ret_next_ns is lowered to the time when one may be. A job without progress keeps its place,
+ * since it would start again at the same object; so does a pass of a standing job. */
 static struct job *had_its_turn(struct jobs *jobs, uint32_t priority, int64_t *ret_next_ns)
 {
     struct job *had = NULL;
@@ -120,8 +120,9 @@ static struct job *had_its_turn(struct jobs *jobs, uint32_t priority, int64_t *r
     return over_ns <= now_ns ? had : NULL;
 }
 
-/* While all places are taken, who waits for one takes that of a job of a lower priority, or of one
- * of the same priority whose turn is over: else it would wait for as long as a job may last. */
+/* If all places are taken, the first waiting job gets the place of a job of a lower priority, or
+ * of one of the same priority whose turn is over: otherwise it could wait as long as a job
+ * lasts. */
 static void make_place(struct jobs *jobs, int64_t *ret_next_ns)
 {
     const struct job *first = jobs->placed < LIMIT_JOBS_RUNNING ? NULL : first_in_line(jobs);
@@ -130,12 +131,12 @@ static void make_place(struct jobs *jobs, int64_t *ret_next_ns)
         last = had_its_turn(jobs, first->spec.priority, ret_next_ns);
     }
     if (last) {
-        last->yields = true; /* whoever halts it takes that back */
+        last->yields = true; /* keeper_halt() clears it */
         job_set_stop_request(last, STOP_HALT);
     }
 }
 
-/* Under the table's lock: readers are to be told. */
+/* With the table locked: the caller notifies readers. */
 static void show_waiting(struct job *job)
 {
     job->state = JOB_WAITING;
@@ -143,8 +144,8 @@ static void show_waiting(struct job *job)
     job->finished_s = 0;
 }
 
-/* Its thread is gone. It waits again where it gave its place to another or was resumed meanwhile,
- * and did not end by itself. */
+/* After the thread was joined. The job waits again if it gave its place to another or was
+ * resumed meanwhile, and did not end by itself. */
 static void queue_again(struct job *job)
 {
     bool resumed = job->again;
@@ -164,17 +165,17 @@ static void queue_again(struct job *job)
     }
 }
 
-/* True where a thread was joined: the table was unlocked meanwhile. */
+/* True if a thread was joined: the table was unlocked meanwhile. */
 static bool join_one(struct jobs *jobs)
 {
     for (size_t i = 0; i < jobs->count; i++) {
         struct job *job = jobs->all[i];
         if (job->stage == STAGE_OVER) {
             (void)pthread_mutex_unlock(&jobs->lock);
-            (void)pthread_join(job->thread, NULL); /* it has nothing more to do */
+            (void)pthread_join(job->thread, NULL); /* it is returning */
             (void)pthread_mutex_lock(&jobs->lock);
             job->has_thread = false;
-            job->stage = STAGE_IDLE; /* only this thread takes a job on from STAGE_OVER */
+            job->stage = STAGE_IDLE; /* only this thread changes STAGE_OVER */
             if (job->yields || job->again) {
                 queue_again(job);
             }
@@ -185,7 +186,7 @@ static bool join_one(struct jobs *jobs)
     return false;
 }
 
-/* Of what is kept, at most a day: whoever waits so long looks again. The age is that of the
+/* The time until removal, at most a day: the keeper looks again then. The age is on the
  * monotonic clock: the time of day may jump. */
 static int64_t seconds_left(int64_t age_ns, uint64_t keep_s)
 {
@@ -195,7 +196,7 @@ static int64_t seconds_left(int64_t age_ns, uint64_t keep_s)
     return (int64_t)(left_s < day_s ? left_s : day_s);
 }
 
-/* When the job is to be removed: 0 for never. Times of clock_now_ns(). */
+/* When the job is to be removed, by clock_now_ns(); 0 for never. */
 static int64_t expiry_of(struct jobs *jobs, struct job *job, int64_t now_ns)
 {
     if (job->stage != STAGE_IDLE) {
@@ -210,8 +211,8 @@ static int64_t expiry_of(struct jobs *jobs, struct job *job, int64_t now_ns)
     return expiry_ns > 0 && expiry_ns < job->expire_after_ns ? job->expire_after_ns : expiry_ns;
 }
 
-/* Removes a job whose time has come, with the table unlocked. Somebody who is at its controls right
- * now may be waiting for this thread, and so is not waited for. */
+/* Removes an expired job, with the table unlocked. The holder of its `control` may be waiting
+ * for this thread, so it is not waited for. */
 static void expire(struct jobs *jobs, struct job *job)
 {
     bool delivered = job->remove_ns > 0;
@@ -237,7 +238,7 @@ static void expire(struct jobs *jobs, struct job *job)
     job_unref(job);
 }
 
-/* Under the table's lock. Whoever is at the job's controls has found it without a thread. */
+/* With the table locked. A holder of `control` has found the job without a thread. */
 static void make_up(struct job *job, int64_t now_ns)
 {
     bool by_itself = false;
@@ -253,8 +254,8 @@ static void make_up(struct job *job, int64_t now_ns)
     (void)pthread_mutex_unlock(&job->control);
 }
 
-/* That a job was delivered, or is not any more, is written down with the table unlocked: true.
- * Where the disk does not take it, the job only stays longer after the next start. */
+/* Writes or removes the mark of a delivered job, with the table unlocked: true. If the disk
+ * refuses it, the job stays longer after the next start. */
 static bool mark_one(struct jobs *jobs)
 {
     for (size_t i = 0; i < jobs->count; i++) {
@@ -283,7 +284,7 @@ static bool mark_one(struct jobs *jobs)
     return false;
 }
 
-/* What is due now; *ret_next_ns is when the next thing is. True where the table was unlocked. */
+/* Does what is due; *ret_next_ns is the time of the next task. True if the table was unlocked. */
 static bool do_what_is_due(struct jobs *jobs, int64_t now_ns, int64_t *ret_next_ns)
 {
     *ret_next_ns = now_ns + IDLE_MS * NS_PER_MS;
@@ -311,7 +312,7 @@ static bool do_what_is_due(struct jobs *jobs, int64_t now_ns, int64_t *ret_next_
 
 /* ---- ages ---- */
 
-/* The ages of all ended jobs; the caller frees them. Under the table's lock. */
+/* The ages of all ended jobs; the caller frees them. With the table locked. */
 static struct age *gather_ages(struct jobs *jobs, size_t *ret_count)
 {
     struct age *ages = calloc(jobs->count + 1, sizeof *ages);
@@ -328,7 +329,7 @@ static struct age *gather_ages(struct jobs *jobs, size_t *ret_count)
     return ages;
 }
 
-/* Writes them down, with the table unlocked. */
+/* Writes the ages, with the table unlocked. */
 static void save_ages(struct jobs *jobs)
 {
     char text[2 * ERROR_MESSAGE_SIZE];
@@ -452,10 +453,10 @@ void keeper_resume(struct jobs *jobs, struct job *job, enum job_state seen)
     (void)pthread_mutex_lock(&jobs->lock);
     (void)pthread_mutex_lock(&job->lock);
     bool ended = job_state_is_end(job->state);
-    bool goes = !ended || job->state == seen; /* else it came to its end by itself since */
+    bool goes = !ended || job->state == seen; /* otherwise it has ended since */
     bool idle = goes && job->stage == STAGE_IDLE;
     if (idle || (goes && (job->stage == STAGE_OVER || ended))) {
-        show_waiting(job); /* its thread, if any, has set its last state */
+        show_waiting(job); /* its thread, if any, sets no other state */
     }
     (void)pthread_mutex_unlock(&job->lock);
     if (idle) {
@@ -465,7 +466,7 @@ void keeper_resume(struct jobs *jobs, struct job *job, enum job_state seen)
         (void)pthread_cond_broadcast(&jobs->changed);
     } else if (goes && (job->stage == STAGE_PLACED || job->stage == STAGE_OVER)) {
         job->remove_ns = 0;
-        job->again = true; /* one try too many, where it was just trying again by itself */
+        job->again = true; /* one try more than needed, if it was just retrying */
     }
     (void)pthread_mutex_unlock(&jobs->lock);
     job_notify(job);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A list of names in a file. What is written is bounded by lines, so a reader needs no more memory
- * than its one buffer, and passes over a million names as fast as it finds line feeds.
+ * A list of names in a file. Lines have a maximum length, so a reader needs one buffer only, and
+ * skips a million names as fast as it finds line feeds.
  */
 #include "jobs/keys_file.h"
 
@@ -15,10 +15,10 @@
 #include "base/limits.h"
 
 enum {
-    NAME_BYTES = LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1,   /* of a client */
-    ADDED_BYTES = LIMIT_NAME_BYTES + LIMIT_STORE_NAME + 1, /* of a listing */
-    FLUSH_BYTES = 64 << 10,                                /* written at once */
-    READ_BYTES = 64 << 10,                                 /* read at once; more than any line */
+    NAME_BYTES = LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1,   /* sent by a client */
+    ADDED_BYTES = LIMIT_NAME_BYTES + LIMIT_STORE_NAME + 1, /* from a listing */
+    FLUSH_BYTES = 64 << 10,                                /* per write */
+    READ_BYTES = 64 << 10,                                 /* per read; longer than any line */
 };
 
 /* A line feed within a name. */
@@ -39,12 +39,12 @@ static int no_memory(struct error *error)
 
 struct keys_writer {
     int fd;                /* owned */
-    struct buffer pending; /* whole lines, and the one that has begun */
-    size_t begun;          /* where in it that one begins */
-    uint64_t line;         /* of the client's, from 1: the one that has begun */
-    size_t name_size;      /* bytes of the name that has begun, as the client sends them */
-    bool nul;              /* a NUL ends each of the client's names */
-    bool broken;           /* an error has been told */
+    struct buffer pending; /* whole lines, and the current one */
+    size_t begun;          /* offset in it of the current line */
+    uint64_t line;         /* line number of the client's current line, from 1 */
+    size_t name_size;      /* bytes of the current name, as the client sends them */
+    bool nul;              /* NUL ends the client's names */
+    bool broken;           /* an error was returned */
     bool finished;         /* all is on disk */
 };
 
@@ -89,7 +89,7 @@ static int too_long(const struct keys_writer *writer, struct error *error)
                      NAME_BYTES);
 }
 
-/* The line that has begun is whole. */
+/* Ends the current line. */
 static int end_line(struct keys_writer *writer, struct error *error)
 {
     struct buffer *pending = &writer->pending;
@@ -150,7 +150,7 @@ static int append(struct keys_writer *writer, const char *at, size_t size, struc
                              "one a line, unless the separator is nul",
                              writer->line);
         }
-        if (part > NAME_BYTES + 1 - writer->name_size) { /* with a carriage return */
+        if (part > NAME_BYTES + 1 - writer->name_size) { /* including a carriage return */
             return too_long(writer, error);
         }
         writer->name_size += part;
@@ -246,11 +246,11 @@ int keys_writer_finish(struct keys_writer *writer, struct error *error)
 
 struct keys_reader {
     int fd;          /* owned */
-    uint64_t offset; /* of the file: what is read next */
-    size_t start;    /* of bytes: the next line */
-    size_t size;     /* of bytes */
-    bool all;        /* the file's end is in bytes */
-    uint64_t left;   /* lines in bytes from `start` on */
+    uint64_t offset; /* of the file: the next read */
+    size_t start;    /* in `bytes`: the next line */
+    size_t size;     /* of `bytes` */
+    bool all;        /* `bytes` has the end of the file */
+    uint64_t left;   /* lines in `bytes` from `start` on */
     char bytes[READ_BYTES];
 };
 
@@ -265,7 +265,7 @@ static uint64_t count_feeds(const char *at, size_t size)
     return count;
 }
 
-/* Reads on where what is left is no whole line. */
+/* Reads more, keeping the incomplete line. */
 static int fill(struct keys_reader *reader, struct error *error)
 {
     memmove(reader->bytes, reader->bytes + reader->start, reader->size - reader->start);
@@ -285,7 +285,7 @@ static int fill(struct keys_reader *reader, struct error *error)
     return 0;
 }
 
-/* There is a whole line at `start`: 1, or 0 at the end. */
+/* Makes sure that a whole line is at `start`: 1, or 0 at the end. */
 static int have_line(struct keys_reader *reader, struct error *error)
 {
     if (reader->left > 0) {
@@ -303,7 +303,7 @@ static int have_line(struct keys_reader *reader, struct error *error)
                      "line is too long");
 }
 
-/* Skips names, whole buffers at once. */
+/* Skips names, whole buffers where possible. */
 static int skip(struct keys_reader *reader, uint64_t count, struct error *error)
 {
     while (count > 0) {
@@ -363,7 +363,7 @@ void keys_reader_free(struct keys_reader *reader)
     free(reader);
 }
 
-/* Whether each NUL of a line begins a line feed within the name. */
+/* Whether each NUL of a line is the first byte of an encoded line feed. */
 static bool is_name(const char *line, size_t size)
 {
     size_t length = size;
@@ -377,7 +377,7 @@ static bool is_name(const char *line, size_t size)
     return length > 0 && length <= ADDED_BYTES;
 }
 
-/* A line becomes the name that it stands for, in its place, with a NUL behind it. */
+/* Decodes a line to its name in place, with a NUL behind it. */
 static void become_name(char *line, size_t size)
 {
     char *within = memchr(line, feed_within[0], size);

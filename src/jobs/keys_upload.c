@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A list of names on its way in, for a job that is to be created: a file of its own in the jobs'
- * directory, which the job takes over, or which goes.
+ * The upload of a list of names, for a job that is to be created: a separate file in the directory
+ * of the table, which becomes a file of the job, or is removed.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -15,7 +15,7 @@
 #include "jobs/keys_upload.h"
 
 struct jobs_keys {
-    char *path; /* owned; `.new-*`, so that the next start deletes it; NULL: it was taken over */
+    char *path; /* owned; `.new-*`, which the next start removes; NULL: the job has it */
     struct keys_writer *writer; /* owned */
 };
 

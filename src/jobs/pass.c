@@ -20,55 +20,58 @@
 #include "jobs/job_table.h"
 #include "known/known.h"
 
-enum { COMMIT_AT = 1024 /* changes in a batch */, LONG_HEAD = 900, NOTE_FORMAT = 1 };
+enum { COMMIT_AT = 1024 /* changes per commit */, LONG_HEAD = 900, NOTE_FORMAT = 1 };
 
-enum { PATIENCE_MS = 2500 /* a pass waits for objects to settle, in all */, DOZE_MS = 20 };
-
-/* Kept with each commit of the table. */
-struct pass_note {
-    uint64_t format;
-    uint64_t lines;    /* of the log, that the table covers */
-    uint64_t finished; /* the last pass that is complete; 0: none */
+enum {
+    PATIENCE_MS = 2500 /* time that a pass waits for objects to settle, in all */,
+    DOZE_MS = 20
 };
 
-/* The owner's word at an entry. */
-enum { SLOT_KEY = 0, SLOT_LONG = 1 /* a name too long for the table: a head and a hash of it */ };
+/* The note of each commit of the table. */
+struct pass_note {
+    uint64_t format;
+    uint64_t lines;    /* lines of the log that the table covers */
+    uint64_t finished; /* the last complete pass; 0: none */
+};
+
+/* The caller's word of an entry of the table. */
+enum { SLOT_KEY = 0, SLOT_LONG = 1 /* a name that is too long: the key is its head and a hash */ };
 
 struct pass {
     struct job *job;           /* borrowed */
     struct job_log *log;       /* borrowed */
-    char *directory;           /* owned: of the table */
+    char *directory;           /* owned: directory of the table */
     struct known *known;       /* owned */
     struct known_batch *batch; /* owned */
     struct known_walk *walk;   /* owned */
-    struct pass_note note;     /* as committed last */
+    struct pass_note note;     /* as last committed */
     uint64_t number;
     char *after; /* owned; NULL: from the start */
     uint64_t seen;
-    bool damaged;             /* the table, as was seen on the way */
-    bool there;               /* the store is not empty: what is not in the listing is gone */
-    struct known_count count; /* with the lines that are not synced yet */
+    bool damaged;             /* the table is damaged */
+    bool there;               /* the store is not empty: what is not listed is gone */
+    struct known_count count; /* including lines that are not synced */
     bool finished;
-    bool restless;       /* something still changes, and was left to the next pass */
-    bool takes_all;      /* it has been waited for often enough */
-    int64_t patience_ns; /* for objects to settle */
+    bool restless;       /* objects were left to the next pass because they change */
+    bool takes_all;      /* no more waiting: objects are taken as they are */
+    int64_t patience_ns; /* time left to wait for objects to settle */
 
-    bool listed; /* `item` is the listing's next, not taken yet */
+    bool listed; /* `item` is the next of the listing */
     bool listing_ended;
     struct job_item item;
-    bool walked; /* `known_key` is the table's next, not taken yet */
+    bool walked; /* `known_key` is the next of the table */
     bool walk_ended;
     const char *known_key; /* borrowed from the walk */
     struct known_object known_object;
-    struct buffer unlisted; /* the directory that cannot be listed, with its `/`: what the table has
-                             * in it is not gone */
-    struct buffer gone;     /* the name of the object that is gone */
-    char table_key[LIMIT_KEY_BYTES + 1]; /* of a name that is too long */
+    struct buffer unlisted; /* the last directory that could not be listed, with its `/`: known
+                             * objects in it are not gone */
+    struct buffer gone;     /* the name of the gone object */
+    char table_key[LIMIT_KEY_BYTES + 1]; /* for a name that is too long */
 };
 
 /* ---- identities and keys ---- */
 
-/* The key in a name, of a valid one or not: a standing job's names all begin with its store. */
+/* The key in a name, valid or not: all names of a standing job begin with its store. */
 static const char *key_in(const char *object)
 {
     size_t store_length = 0;
@@ -76,7 +79,7 @@ static const char *key_in(const char *object)
     return key ? key : object;
 }
 
-/* The key under which the table has it. */
+/* The key of an object in the table. */
 static const char *table_key(struct pass *pass, const char *key, uint64_t *ret_slot)
 {
     *ret_slot = SLOT_KEY;
@@ -147,8 +150,8 @@ static int commit(struct pass *pass, const struct pass_note *note, struct error 
     return r;
 }
 
-/* A new table in the place of a damaged one: the log is of no use to it, for what it was to know is
- * to be looked at again, in a pass behind all that are in the log. */
+/* Replaces a damaged table. The log cannot restore it: its objects are looked at again, in a
+ * pass after all passes in the log. */
 static int begin_anew(struct pass *pass, const struct job_log_totals *totals, struct error *error)
 {
     set_aside(pass);
@@ -180,7 +183,7 @@ static int read_note(struct pass *pass, const struct job_log_totals *totals, str
     return 0;
 }
 
-/* What a line of the log tells the table. */
+/* Applies a line of the log to the table. */
 static int apply(struct pass *pass, const char *key, bool gone, bool failed,
                  const struct job_record_facts *facts)
 {
@@ -196,7 +199,7 @@ static int apply(struct pass *pass, const char *key, bool gone, bool failed,
     return known_batch_put(pass->batch, in_table, &object);
 }
 
-/* A walk along the log, to bring the table up to it. */
+/* The state of applying the log to the table. */
 struct replay {
     struct pass *pass;
     uint64_t lines;
@@ -246,7 +249,7 @@ static int catch_up(struct pass *pass, const struct job_log_totals *totals, stru
     return commit(pass, &note, error);
 }
 
-/* Is it in the directory that could not be listed last? Nobody knows whether it is there. */
+/* Is the key in the directory that could not be listed? It is unknown whether its object exists. */
 static bool is_unlisted(const struct pass *pass, const char *key)
 {
     size_t size = pass->unlisted.size;
@@ -264,7 +267,7 @@ static int note_unlisted(struct pass *pass, const char *path, struct error *erro
     return 0;
 }
 
-/* Which pass, and from where: that of the last line, where it is not complete. */
+/* Sets the pass and its start: that of the last line, if that pass is not complete. */
 static int find_place(struct pass *pass, struct error *error)
 {
     cleanup_free char *object = NULL;
@@ -298,7 +301,7 @@ void pass_publish_count(struct pass *pass)
     pass->job->count.lines = totals.lines;
 }
 
-/* Counts what the table knows, where that is not known from the pass before. */
+/* Counts the objects in the table, unless the last pass left the counts. */
 static int count_known(struct pass *pass, struct error *error)
 {
     struct job *job = pass->job;
@@ -307,7 +310,7 @@ static int count_known(struct pass *pass, struct error *error)
     const char *key = NULL;
     struct known_object object;
     struct known_walk *walk = NULL;
-    if (job->counted) { /* the job's thread alone writes it */
+    if (job->counted) { /* only this thread writes it */
         pass->count = job->count;
         return 0;
     }
@@ -325,7 +328,7 @@ static int count_known(struct pass *pass, struct error *error)
     return 0;
 }
 
-/* A line of this object was logged; it is told of when that is synced. */
+/* Counts a logged line; published when it is synced. */
 static void count_line(struct pass *pass, const struct slot *slot)
 {
     bool known = slot->kind != JOB_ITEM_GONE;
@@ -401,7 +404,7 @@ void pass_free(struct pass *pass)
     if (pass->damaged) {
         set_aside(pass);
     }
-    if (!pass->finished) { /* whatever kept it from its end: the table is counted again */
+    if (!pass->finished) { /* an incomplete pass: the table is counted again */
         HOLD(&pass->job->lock);
         pass->job->counted = false;
     }
@@ -468,8 +471,8 @@ static int look_at_table(struct pass *pass, struct error *error)
     return 0;
 }
 
-/* A store in which there is no file at all is rather one whose file system is not mounted than one
- * that somebody cleared: nobody is told that all is gone. */
+/* A store without any file is more likely one whose file system is not mounted than one that was
+ * cleared: its objects are not reported as gone. */
 static int check_there(struct pass *pass, struct error *error)
 {
     const struct jobs_host *host = &pass->job->jobs->host;
@@ -521,7 +524,7 @@ static int give_gone(struct pass *pass, struct job_item *ret_item, struct error 
     return 1;
 }
 
-/* Whether the table has the listing's next, and what it knows of it. */
+/* Finds the next object of the listing in the table. */
 static int look_up(struct pass *pass, bool *ret_known, struct known_object *ret_object,
                    struct error *error)
 {
@@ -543,7 +546,7 @@ static int64_t time_of_day_ns(void)
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-/* Sleeps so long, of the pass's patience. False where the job is to come to its end. */
+/* Sleeps, and charges it to patience_ns. False: the job is to stop. */
 static bool doze(struct pass *pass, int64_t left_ns)
 {
     for (pass->patience_ns -= left_ns; left_ns > 0; left_ns -= DOZE_MS * NS_PER_MS) {
@@ -556,8 +559,8 @@ static bool doze(struct pass *pass, int64_t left_ns)
     return true;
 }
 
-/* Waits until an object that is to be inferred has settled, as long as there is patience: 1; 0
- * where it is left to the next pass; -ECANCELED. */
+/* Waits until an object has settled, as long as patience_ns lasts: 1; 0: it is left to the next
+ * pass; -ECANCELED. */
 static int await_settled(struct pass *pass, struct job_item *item)
 {
     while (!pass->takes_all) {
@@ -574,14 +577,14 @@ static int await_settled(struct pass *pass, struct job_item *item)
             return -ECANCELED;
         }
         if (item_look(item, &ignored) < 0) {
-            pass->restless = true; /* gone again, or renamed: the next pass sees */
+            pass->restless = true; /* removed or renamed: the next pass handles it */
             return 0;
         }
     }
     return 1;
 }
 
-/* The listing's next; what the table has before it was given already. */
+/* Returns the next object of the listing; earlier keys of the table were returned before. */
 static int give_listed(struct pass *pass, struct job_item *ret_item, struct error *error)
 {
     const struct job_item *item = &pass->item;
@@ -594,7 +597,7 @@ static int give_listed(struct pass *pass, struct job_item *ret_item, struct erro
     pass->listed = false;
     if (known && object.slot != SLOT_LONG) {
         if (item->kind == JOB_ITEM_FAULT && item->fault.code == ERROR_NOT_FOUND && item->key) {
-            return give_gone(pass, ret_item, error); /* between the listing and the look */
+            return give_gone(pass, ret_item, error); /* removed after it was listed */
         }
         pass->walked = false;
     }
@@ -611,7 +614,7 @@ static int give_listed(struct pass *pass, struct job_item *ret_item, struct erro
     }
     r = item->kind == JOB_ITEM_OBJECT ? await_settled(pass, ret_item) : 1;
     if (r == 0) {
-        ret_item->kind = JOB_ITEM_KNOWN; /* for now: no line */
+        ret_item->kind = JOB_ITEM_KNOWN; /* no line for now */
     }
     return r < 0 ? r : 1;
 }
@@ -638,7 +641,7 @@ int pass_next(struct pass *pass, struct job_selection *selection, struct job_ite
 
 /* ---- what the log and the table are told ---- */
 
-/* Whether what was seen of the object holds until its identity changes. */
+/* Whether the result is valid until the identity changes. */
 static bool is_lasting(const struct slot *slot)
 {
     if (slot->object.code == ERROR_NOT_FOUND || slot->object.code == ERROR_CHANGED) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Readers of results: they follow what is synced. A reader belongs to one thread at a time; the
- * job's thread only tells it that there is news.
+ * Readers of results follow the synced lines. One thread at a time uses a reader; the thread of the
+ * job only wakes it.
  */
 #include "jobs/reader.h"
 
@@ -16,10 +16,10 @@ static void link_reader(struct job *job, struct jobs_reader *reader)
     HOLD(&job->lock);
     reader->next = job->readers;
     job->readers = reader;
-    /* Not news_seen = news: what came since the log was looked at must wake it. */
+    /* news_seen stays 0: changes since the log was read must wake it. */
 }
 
-/* Out of the list, once no callback of it runs. */
+/* Removes it from the list, after its running callbacks. */
 static void unlink_reader(struct job *job, struct jobs_reader *reader)
 {
     HOLD(&job->lock);
@@ -79,7 +79,7 @@ void jobs_reader_free(struct jobs_reader *reader)
     free(reader);
 }
 
-/* What a reader that finds nothing more is told: looked up before it reads. */
+/* The result for a reader without new lines: determined before it reads. */
 static enum jobs_read standing_of(struct jobs_reader *reader)
 {
     struct job *job = reader->job;
@@ -124,7 +124,7 @@ static int take_line(void *context, const char *text, size_t size,
                              .gone = job_record_is_gone(text, size),
                              .pass = facts->pass};
     if (each->left == 0) {
-        return -EXFULL; /* the line is read again */
+        return -EXFULL; /* the next call reads the line again */
     }
     each->left--;
     return each->take(each->context, &line);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A reader of a job's results as the job sees it: a link in its list, guarded by the job's lock but
- * for what only the reader's own thread touches. It holds the job and the log, so that both outlive
- * the job's removal.
+ * A reader of results, as the job sees it: an element of its list, guarded by the job's lock except
+ * for what only the reader's own thread uses. It references the job and the log, so that both
+ * outlive the removal of the job.
  */
 #ifndef SITU_JOBS_READER_H
 #define SITU_JOBS_READER_H
@@ -20,7 +20,7 @@ struct jobs_reader {
     void *context;
     struct jobs_reader *next; /* guarded by job->lock, as all below */
     uint64_t news_seen;       /* of job->news, before the last read */
-    unsigned calls;           /* of `woken` that run right now */
+    unsigned calls;           /* running calls of `woken` */
 };
 
 #endif

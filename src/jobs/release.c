@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Results that nobody needs any more. The job itself goes back to its log for what its table of
- * known objects has not taken in yet, and for the last line: so far back the log stays.
+ * Releasing results. The job itself needs the lines of its log that are not committed to its table
+ * of known objects, and the last line: these are kept.
  */
 #include "jobs/job_table.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is left of a log's lines that were given up: written whole, read with care.
+ * The file `released`: see released.h. Replaced atomically.
  */
 #include "jobs/released.h"
 
@@ -36,7 +36,7 @@ int released_write(const char *path, const struct released *released, struct err
     return r < 0 ? failed(path, "written", -r, error) : 0;
 }
 
-/* A number of the file; *ok becomes false where it is none. */
+/* A number of the file; *ok becomes false if it is invalid. */
 static uint64_t take(const struct json *root, const char *name, bool *ok)
 {
     int64_t value = json_get_integer(json_member(root, name), -1);
@@ -85,7 +85,7 @@ int released_read(const char *path, struct released *ret_released, struct error 
     } else if (r == 0) {
         r = -EBADMSG;
     }
-    if (r == -EBADMSG) { /* clients are told, too: no path */
+    if (r == -EBADMSG) { /* clients see it: no path */
         return error_set(error, ERROR_IO,
                          "the job's file 'released' is damaged: where its results begin is not "
                          "known");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Removing a job: its directory is renamed first, so that the next start deletes it whatever comes
- * between; then it leaves the table, and its files go.
+ * Removing a job: its directory is renamed first, so that the next start deletes it whatever
+ * happens; then the job leaves the table, and its files are deleted.
  */
 #include "jobs/removal.h"
 
@@ -13,7 +13,7 @@
 #include "base/tree.h"
 #include "base/whole_file.h"
 
-/* The job's directory under the name that the next start deletes. */
+/* Renames the directory to a name that the next start deletes. */
 static int put_aside(const struct jobs *jobs, const struct job *job, char **ret_path,
                      struct error *error)
 {
@@ -26,14 +26,14 @@ static int put_aside(const struct jobs *jobs, const struct job *job, char **ret_
         return error_io(error, errno, "%s", error_file(job->directory));
     }
     int r = whole_file_sync_names(jobs->directory);
-    if (r < 0) { /* removed again by the next call, or by the next start */
+    if (r < 0) { /* the next call or the next start removes it */
         return error_io(error, -r, "%s", error_file(jobs->directory));
     }
     *ret_path = take_ptr(path);
     return 0;
 }
 
-/* Whoever follows it is told an end, and that of a job which had none is being cancelled. */
+/* Its readers get an end; a job that had not ended shows as cancelled. */
 static void mark_removed(struct job *job)
 {
     HOLD(&job->lock);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A new job over exactly the objects that failed in one that has ended: their names are read from
- * its log and become the new job's list. An object of a standing job may have several lines, of
- * which the last one counts: there its table of known objects is asked.
+ * A new job over exactly the objects that failed in an ended job: their names are read from its log
+ * and become the list of the new job. A standing job may have several lines for an object, of which
+ * the last one counts: there the table of known objects is used.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "jobs/job_log.h"
 #include "jobs/pass.h"
 
-/* The list that is being made. */
+/* The list that is being written. */
 struct failures {
     const struct job *job;
     struct jobs_keys *keys;
@@ -74,7 +74,7 @@ static int gather(struct job *job, struct failures *failures, uint64_t *ret_left
     return r;
 }
 
-/* The new job's spec: that of the old one over a list. */
+/* The spec of the new job: that of the old one, over a list. */
 static int list_spec(const struct job *job, struct job_spec *ret_spec, struct error *error)
 {
     struct job_spec spec = {0};
@@ -86,7 +86,7 @@ static int list_spec(const struct job *job, struct job_spec *ret_spec, struct er
     free(spec.prefix);
     free(take_ptr(spec.store));
     free(take_ptr(spec.glob));
-    select_rules_done(&spec.rules); /* what is named singly is taken */
+    select_rules_done(&spec.rules); /* names in a list are not filtered */
     spec.prefix = prefix;
     spec.token[0] = '\0';
     spec.has_keys = true;
@@ -107,7 +107,7 @@ static int none_to_try(const struct job *job, uint64_t left_out, struct error *e
         job->spec.id, (unsigned long long)left_out);
 }
 
-/* Gathers the list, and makes the spec of the job over it. */
+/* Writes the list, and makes the spec of the new job. */
 static int prepare(struct job *job, struct failures *failures, struct job_spec *ret_spec,
                    uint64_t *ret_left_out, struct error *error)
 {
@@ -119,7 +119,7 @@ static int prepare(struct job *job, struct failures *failures, struct job_spec *
                                 : list_spec(job, ret_spec, error);
 }
 
-/* `control` is held: the job stays ended, and there. */
+/* `control` is held: the job cannot be resumed or removed. */
 static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_info,
                      struct error *error)
 {

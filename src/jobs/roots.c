@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a job remembers of its stores' file systems: see roots.h. Blocks on stores and the log.
+ * The file systems that a job remembers: see roots.h. Blocks on stores and the log.
  */
 #include "jobs/roots.h"
 #include "data/key.h"
@@ -11,7 +11,7 @@
 
 #include "jobs/job_log.h"
 
-enum { LINES_LOOKED_AT = 256 /* of the log's last, for objects that were answered */ };
+enum { LINES_LOOKED_AT = 256 /* last lines of the log, searched for witnesses */ };
 
 void roots_done(struct roots *roots)
 {
@@ -64,15 +64,15 @@ int roots_add(struct roots *roots, const char *name, uint64_t filesystem, bool d
 
 /* ---- witnesses ---- */
 
-/* The objects of one store that were answered last, the oldest overwritten first. */
+/* The last inferred objects of one store; the oldest is overwritten first. */
 struct witnesses {
     const struct root *root;
     struct witness {
         char *key; /* owned */
         struct identity identity;
     } last[ROOTS_WITNESSES];
-    size_t next;  /* is overwritten, modulo their number */
-    size_t count; /* that have a key */
+    size_t next;  /* the next to overwrite, modulo their number */
+    size_t count; /* entries with a key */
 };
 
 static void cleanup_witnesses_function(struct witnesses *witnesses)
@@ -83,8 +83,7 @@ static void cleanup_witnesses_function(struct witnesses *witnesses)
 }
 #define cleanup_witnesses __attribute__((cleanup(cleanup_witnesses_function)))
 
-/* A later line about an object takes the place of an earlier one: it was answered again, in vain,
- * or is gone. */
+/* A later line of an object replaces an earlier one: it failed, or is gone. */
 static void forget_witness(struct witnesses *witnesses, const char *key)
 {
     for (size_t i = 0; i < ROOTS_WITNESSES; i++) {
@@ -163,7 +162,8 @@ static int refuse(const struct root *root, const char *why, struct error *error)
                      root->name, why);
 }
 
-/* Where a device's number is all that is known: 0 where the last answered objects are there. */
+/* For a root that is known by a device number only: 0 if the last inferred objects are
+ * unchanged. */
 static int ask_witnesses(const struct root *root, const struct store_condition *condition,
                          struct job_log *log, struct error *error)
 {
@@ -205,7 +205,7 @@ static void remember(struct root *root, const struct store_condition *condition)
     root->generation = condition->generation;
 }
 
-/* A job of an earlier version has no memory of its stores, but may have results. */
+/* A job of an earlier version has no roots, but may have results. */
 static bool has_lines(struct job_log *log)
 {
     struct job_log_totals totals = {0};
@@ -215,7 +215,7 @@ static bool has_lines(struct job_log *log)
     return totals.lines > 0;
 }
 
-/* A root whose store is there. `log` is NULL where no object of it was answered before. */
+/* Checks a root whose store exists. `log` is NULL if none of its objects was inferred before. */
 static int check(struct root *root, bool is_new, struct job_log *log, bool *ret_new,
                  struct error *error)
 {
@@ -246,7 +246,7 @@ static int check(struct root *root, bool is_new, struct job_log *log, bool *ret_
         return r;
     }
     if (condition.filesystem != root->filesystem || condition.device_only != root->device_only) {
-        *ret_new = true; /* its number is another one since the last mount, or says more now */
+        *ret_new = true; /* the number has changed with a mount, or the store knows more now */
     }
     remember(root, &condition);
     return 0;
@@ -271,12 +271,12 @@ int roots_check(struct roots *roots, const char *store, const struct jobs_host *
     for (size_t i = 0; r == 0 && i < roots->count; i++) {
         struct root *root = &roots->list[i];
         root->store = look_for(host, root, NULL);
-        if (root->store) { /* what names no store any more is the objects' failure */
+        if (root->store) { /* without a store: its objects fail one by one */
             r = check(root, i >= known, log, ret_new, error);
         }
     }
     if (roots->count > known && roots->list[known].generation == 0) {
-        roots->count = known; /* nothing is known of it yet */
+        roots->count = known; /* unavailable: nothing to remember */
     }
     return r;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One run of a job: takes the selection's next as long as there is room in the window, gives it to
- * the host, and appends what came back to the log, in order. Alone on the job's thread: of what
- * other threads do it sees the window and the wish, both under the job's lock.
+ * One run of a job: takes objects from the selection while the window has room, gives them to the
+ * host, and appends the results to the log in order. On the job's thread; other threads change only
+ * the window and the stop request, both under the job's lock.
  */
 #include "jobs/runner.h"
 
@@ -24,10 +24,10 @@
 #include "jobs/window.h"
 
 enum {
-    SYNC_BYTES = 256 << 10, /* lines that wait are synced at the latest when they are so many */
-    BUSY_MS = 3,            /* until a host that is busy is asked again */
-    LOOK_MS = 1000,         /* a runner that has nothing to wait for by time looks around */
-    SAVE_MS = 500           /* what the job has learned is saved no sooner: most are over by then */
+    SYNC_BYTES = 256 << 10, /* at the latest, waiting lines are synced at this size */
+    BUSY_MS = 3,            /* until a busy host is asked again */
+    LOOK_MS = 1000,         /* the longest wait */
+    SAVE_MS = 500           /* job.json is saved no sooner: most jobs are done by then */
 };
 
 struct runner {
@@ -36,26 +36,26 @@ struct runner {
     struct jobs_run *run;            /* owned */
     struct job_log *log;             /* taken from the job */
     struct job_selection *selection; /* owned */
-    struct pass *pass;               /* owned; NULL: no standing job */
+    struct pass *pass;               /* owned; NULL: not a standing job */
     struct counter *counter;         /* owned; NULL: none */
     char *keys_path;                 /* owned; NULL: none */
-    bool whole;       /* the run began at the selection's start, so its own count is the count */
-    bool first_given; /* the selection's first has been looked at */
-    uint64_t listed;  /* names the selection gave */
-    uint64_t failed;  /* failure lines in the log, those not synced yet included */
+    bool whole;       /* the run started at the beginning of the selection: its count is complete */
+    bool first_given; /* the first name was handled */
+    uint64_t listed;  /* names that the selection returned */
+    uint64_t failed;  /* failure lines in the log, including those that are not synced */
 
     struct window window;
-    struct slot *prepared; /* the window's last, not given to the host yet; NULL: none */
-    int64_t ask_again_ns;  /* the host is busy until then */
+    struct slot *prepared; /* the last slot, not given to the host yet; NULL: none */
+    int64_t ask_again_ns;  /* the host is not asked before */
     bool exhausted;        /* the selection is at its end */
-    bool stopped;          /* the job is to come to its end */
-    bool cancelled;        /* the host was told to give back what waits */
-    bool disk_refuses;     /* the last sync failed: not tried again before the end */
-    bool cut;              /* a line is missing: none behind it is appended */
-    enum run_end end;      /* RUN_COMPLETE as long as nothing speaks against it */
-    struct error reason;   /* of any other */
+    bool stopped;          /* there was a stop request */
+    bool cancelled;        /* the host was asked to return what is queued */
+    bool disk_refuses;     /* the last sync failed: not repeated before the end */
+    bool cut;              /* a line is missing: no further one is appended */
+    enum run_end end;      /* RUN_COMPLETE until something prevents it */
+    struct error reason;   /* for any other end */
     int64_t synced_ns;
-    int64_t save_ns; /* when job.json is looked at next */
+    int64_t save_ns; /* when job.json is saved next, if it changed */
 };
 
 static bool is_filling(const struct runner *runner)
@@ -63,7 +63,7 @@ static bool is_filling(const struct runner *runner)
     return !runner->stopped && !runner->exhausted && runner->end == RUN_COMPLETE;
 }
 
-/* The run cannot go on: the first reason counts. */
+/* Ends the run; the first reason counts. */
 static void stop_for(struct runner *runner, enum run_end end, const struct error *reason)
 {
     if (runner->end == RUN_COMPLETE) {
@@ -81,7 +81,7 @@ static void stop_for_memory(struct runner *runner)
 
 /* ---- the log ---- */
 
-/* False where it could not be: the lines stay in memory, the run stops. */
+/* False if it failed: the lines stay in memory, the run stops. */
 static bool sync_log(struct runner *runner)
 {
     struct error error = {.code = ERROR_NONE};
@@ -105,8 +105,7 @@ static bool sync_log(struct runner *runner)
     return r == 0;
 }
 
-/* Syncs where enough waits, or long enough; where nothing is in flight any more nothing will join
- * it. */
+/* Syncs if enough lines wait, or long enough, or nothing else is in flight. */
 static void sync_when_due(struct runner *runner, bool nothing_comes)
 {
     size_t pending = job_log_pending(runner->log);
@@ -122,7 +121,7 @@ static void sync_when_due(struct runner *runner, bool nothing_comes)
 static void check_failures(struct runner *runner)
 {
     const struct job *job = runner->job;
-    /* Constant while the thread runs. The log may have been cut behind that count. */
+    /* Constant while the thread runs. The log may have fewer lines than that, if it was cut. */
     uint64_t before = job->failed_before;
     if (runner->failed > before && runner->failed - before > job->spec.max_failures) {
         struct error reason;
@@ -133,7 +132,7 @@ static void check_failures(struct runner *runner)
     }
 }
 
-/* An answer that no line of the log can hold is a failure: asked again it would be as long. */
+/* A result that is too long for a line is a failure: another try would give the same. */
 static int append_failure(struct runner *runner, struct slot *slot,
                           const struct job_record_facts *facts)
 {
@@ -147,14 +146,14 @@ static int append_failure(struct runner *runner, struct slot *slot,
     return r < 0 ? r : job_log_append(runner->log, object->line.data, object->line.size, facts);
 }
 
-/* Listed, and removed before its turn came: gone, which is no failure, and has no line. A name that
- * a client gave is another matter, and a standing job tells of each that is gone. */
+/* A listed object that was removed before it was inferred is gone: no failure, and no line. That
+ * does not apply to names in a list, nor to standing jobs, which report each gone object. */
 static bool is_gone(const struct runner *runner, enum error_code code)
 {
     return code == ERROR_NOT_FOUND && !runner->pass && !runner->job->spec.has_keys;
 }
 
-/* The first of the window is back: its line goes to the log. */
+/* Appends the line of the first slot, which is back. */
 static void append_line(struct runner *runner, struct slot *slot)
 {
     struct jobs_object *object = &slot->object;
@@ -163,7 +162,7 @@ static void append_line(struct runner *runner, struct slot *slot)
     if (is_gone(runner, object->code)) {
         return;
     }
-    if (object->line.size == 0 && !object->line.failed) { /* the host's omission */
+    if (object->line.size == 0 && !object->line.failed) { /* the host gave no line */
         object->code = object->code == ERROR_NONE ? ERROR_INTERNAL : object->code;
         job_item_write_failure(&object->line, object->object, slot->flawed, object->code,
                                object->message);
@@ -186,7 +185,7 @@ static void append_line(struct runner *runner, struct slot *slot)
         return;
     }
     if (runner->pass && pass_logged(runner->pass, slot, &facts) < 0) {
-        stop_for_memory(runner); /* the table is brought up to the log by the next run */
+        stop_for_memory(runner); /* the next run applies the log to the table */
         runner->cut = true;
     }
     if (object->code != ERROR_NONE) {
@@ -195,8 +194,8 @@ static void append_line(struct runner *runner, struct slot *slot)
     }
 }
 
-/* No answer counts that may be of another file system than the job's: all that is back was read
- * before this. */
+/* Rejects results that may be of another file system than the job's: all of them were read
+ * before this check. */
 static void check_roots(struct runner *runner)
 {
     struct error reason = {.code = ERROR_NONE};
@@ -231,7 +230,7 @@ static void take_back(struct runner *runner, unsigned ready)
 
 /* ---- the selection ---- */
 
-/* How many there are: told by the listing where its last page is here, else counted aside. */
+/* Counts the selection: known if the last page was read, otherwise counted by another thread. */
 static void count_selection(struct runner *runner)
 {
     struct job *job = runner->job;
@@ -285,7 +284,7 @@ static int meet_store(struct runner *runner, const struct job_item *item, struct
     return r;
 }
 
-/* Takes the selection's next. The window has room. */
+/* Takes the next object of the selection. The window has room. */
 static void take_next(struct runner *runner)
 {
     struct job_item item;
@@ -293,7 +292,7 @@ static void take_next(struct runner *runner)
     int r = runner->pass ? pass_next(runner->pass, runner->selection, &item, &error)
                          : job_item_next(runner->selection, &item, &error);
     if (r == -ECANCELED) {
-        return; /* there is a wish, and look_around() will see it */
+        return; /* a stop request, which look_around() sees */
     }
     if (r < 0) {
         stop_for(runner, RUN_PAUSED, &error);
@@ -321,7 +320,7 @@ static void take_next(struct runner *runner)
 
 /* ---- the host ---- */
 
-/* Gives the prepared object to the host, where there is room for it. True: done. */
+/* Gives the prepared object to the host, if there is room for it. True: done. */
 static bool start_prepared(struct runner *runner, const struct window_look *look)
 {
     struct slot *slot = runner->prepared;
@@ -348,7 +347,7 @@ static bool start_prepared(struct runner *runner, const struct window_look *look
     return false;
 }
 
-/* True where something was done. */
+/* True if something was done. */
 static bool fill(struct runner *runner, const struct window_look *look)
 {
     if (!is_filling(runner)) {
@@ -364,7 +363,7 @@ static bool fill(struct runner *runner, const struct window_look *look)
     return true;
 }
 
-/* Looks at the window and the wish together. The host is told once where nothing more is wanted. */
+/* Reads the window and the stop request together. The host is asked once to cancel. */
 static void look_around(struct runner *runner, struct window_look *ret_look)
 {
     (void)pthread_mutex_lock(&runner->job->lock);
@@ -378,7 +377,7 @@ static void look_around(struct runner *runner, struct window_look *ret_look)
     }
 }
 
-/* Waits for objects to come back, for a wish, and for what is due by time. */
+/* Waits for objects that come back, a stop request, or the next time limit. */
 static void wait_for_news(struct runner *runner, const struct window_look *look)
 {
     struct job *job = runner->job;
@@ -402,8 +401,8 @@ static void wait_for_news(struct runner *runner, const struct window_look *look)
     runner->window.waiting = false;
 }
 
-/* What was selected, and on which file systems, is to outlive a crash. Where it cannot be written
- * it is tried again: the log, which needs the same disk, says what is wrong. */
+/* The selection and its file systems must survive a crash. A failed write is repeated: the log,
+ * which needs the same disk, reports the reason. */
 static void save_when_due(struct runner *runner)
 {
     struct job *job = runner->job;
@@ -445,7 +444,7 @@ static void work(struct runner *runner)
 
 /* ---- beginning and end ---- */
 
-/* Where the selection begins: behind the last line of the log. */
+/* Starts the selection behind the last line of the log. */
 static int begin_selection(struct runner *runner, struct error *error)
 {
     struct job *job = runner->job;
@@ -489,7 +488,7 @@ static int begin(struct runner *runner, struct error *error)
         return r;
     }
     runner->synced_ns = clock_now_ns();
-    if (job_log_pending(runner->log) > 0) { /* what the disk would not take before */
+    if (job_log_pending(runner->log) > 0) { /* lines that the disk refused before */
         r = job_log_sync(runner->log, error);
         if (r < 0) {
             return r;
@@ -519,7 +518,7 @@ static int begin(struct runner *runner, struct error *error)
     return runner->host->run_new(runner->host->context, &job->spec, &runner->run, error);
 }
 
-/* Everything has its line: what was selected is known now. */
+/* Every object has its line: the selection is counted now. */
 static void settle_count(struct runner *runner)
 {
     struct job *job = runner->job;
@@ -566,12 +565,12 @@ static void end(struct runner *runner)
     bool synced = sync_log(runner);
     if (runner->end == RUN_COMPLETE && runner->exhausted &&
         roots_hold(&runner->job->roots, true, &error) < 0) {
-        stop_for(runner, RUN_PAUSED, &error); /* the selection may have lacked what was away */
+        stop_for(runner, RUN_PAUSED, &error); /* an unavailable store may have hidden objects */
     }
     if (synced && runner->end == RUN_COMPLETE && runner->exhausted) {
         complete(runner);
     } else if (synced && runner->pass && pass_commit(runner->pass, true, &error) < 0) {
-        stop_for(runner, RUN_PAUSED, &error); /* the next run reads it back from the log */
+        stop_for(runner, RUN_PAUSED, &error); /* the next run applies it again */
     }
     if (runner->stopped && (runner->end != RUN_COMPLETE || !runner->exhausted) &&
         runner->end != RUN_FAILED) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The thread of a job that has got a place: one run, or, for a standing job, one a pass, with a
- * rest between them that a change in the store ends early.
+ * The thread of a job with a place: one run, or, for a standing job, one run per pass, with a rest
+ * between them that a change in the store ends early.
  */
 #include "jobs/thread.h"
 
@@ -14,7 +14,7 @@
 #include "jobs/runner.h"
 #include "store/exclusion.h"
 
-enum { DEBOUNCE_MS = 1000 /* changes seldom come alone */ };
+enum { DEBOUNCE_MS = 1000 /* changes often come together */ };
 
 static void rest_state(struct job *job, bool between_passes)
 {
@@ -24,7 +24,7 @@ static void rest_state(struct job *job, bool between_passes)
     job_notify(job);
 }
 
-/* Waits so long. False: there is a wish. */
+/* Waits until then. False: there is a stop request. */
 static bool sleep_until(struct job *job, int64_t until_ns)
 {
     HOLD(&job->lock);
@@ -45,7 +45,7 @@ static struct store_watch *watch_of(struct job *job, const struct exclusion *exc
     bool partial = false;
     if (!store ||
         store_watch_new_except(store, job->spec.prefix, exclusion, &watch, &partial, NULL) < 0) {
-        return NULL; /* the interval alone, then */
+        return NULL; /* then only the interval counts */
     }
     struct store_condition condition;
     store_condition(store, &condition);
@@ -55,7 +55,7 @@ static struct store_watch *watch_of(struct job *job, const struct exclusion *exc
     return watch;
 }
 
-/* Lends the watch to those who wish something of the job. False: somebody does already. */
+/* Lets stop requests cancel the watch. False: there is one already. */
 static bool lend_watch(struct job *job, struct store_watch *watch)
 {
     HOLD(&job->lock);
@@ -69,7 +69,7 @@ static void take_watch_back(struct job *job)
     job->watch = NULL;
 }
 
-/* Until a change is seen, or the interval is over. False: there is a wish. */
+/* Waits for a change, or the end of the interval. False: there is a stop request. */
 static bool wait_for_change(struct job *job, struct store_watch *watch)
 {
     bool soon = job->restless > 0 && job->restless < RESTLESS_MAX;
@@ -99,7 +99,7 @@ static void leave_place(struct job *job)
     (void)pthread_cond_broadcast(&jobs->changed);
 }
 
-/* Waits for a place again. False: there is a wish. */
+/* Waits for a place. False: there is a stop request. */
 static bool await_place(struct job *job)
 {
     struct jobs *jobs = job->jobs;
@@ -112,7 +112,7 @@ static bool await_place(struct job *job)
     return job_stop_request(job) == STOP_NONE;
 }
 
-/* Between two passes. False: there is a wish. */
+/* The rest between two passes. False: there is a stop request. */
 static bool rest(struct job *job, struct store_watch *watch)
 {
     leave_place(job);
@@ -122,7 +122,7 @@ static bool rest(struct job *job, struct store_watch *watch)
     return on;
 }
 
-/* Logged where it is news, not at every try. */
+/* Logged for a new reason, not for every try. */
 static void pause_by_itself(struct job *job, const struct error *reason)
 {
     char text[2 * ERROR_MESSAGE_SIZE];
@@ -136,8 +136,8 @@ static void pause_by_itself(struct job *job, const struct error *reason)
     }
 }
 
-/* What the run's end makes of the job. An end that cannot be written down is none yet: the next try
- * finds nothing to do but that. */
+/* Saves the end of the run as the state of the job. If that fails the job pauses: the next try
+ * has only to save it. */
 static enum run_end settle(struct job *job, enum run_end end, struct error *reason)
 {
     struct error error = {.code = ERROR_NONE};
@@ -156,7 +156,7 @@ static enum run_end settle(struct job *job, enum run_end end, struct error *reas
     return end;
 }
 
-/* The thread's last act: the place is free, and the keeper may join it. */
+/* The last step of the thread: frees the place, and lets the keeper join it. */
 static void leave(struct job *job, enum run_end end)
 {
     struct jobs *jobs = job->jobs;
@@ -172,7 +172,8 @@ void *job_thread(void *context)
     struct job *job = context;
     struct error reason = {.code = ERROR_NONE};
     bool by_itself = false;
-    struct exclusion *exclusion = NULL; /* the watch has it; without it the watch only tells more */
+    struct exclusion *exclusion =
+        NULL; /* for the watch; without it the watch reports more changes */
     (void)!exclusion_new(job->spec.rules.exclude, job->spec.rules.defaults, &exclusion, NULL);
     struct store_watch *watch = job->spec.standing ? watch_of(job, exclusion) : NULL;
     if (job_state_now(job, &by_itself) == JOB_WAITING) {

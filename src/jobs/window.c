@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The ring of objects on their way: see window.h. jobs_object_done() is the one call that comes
- * from other threads.
+ * The ring of objects in flight: see window.h. Other threads call jobs_object_done() only.
  */
 #include "jobs/window.h"
 
