@@ -2,14 +2,14 @@
  *
  * A directory tree as a store: its table of functions, stat and read. Called from lanes; blocks.
  *
- * Every path goes through openat2 with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS: the kernel itself
- * refuses what would leave the root, whoever renames what meanwhile. To open a FIFO would hang and
- * to open a device would call its driver (a watchdog starts, a tape rewinds), so an object is first
- * opened with O_PATH, which touches neither, and only a regular file is opened for reading after
- * that. (To tell an object's identity, it is not opened at all.) Whoever puts something else in its
- * place between the two is found out by the identity, and cannot make the second open wait: it has
- * O_NONBLOCK. (A device node moved there in that microsecond would be opened, though not read;
- * making one takes root.)
+ * Every path goes through openat2 with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS: the kernel
+ * itself refuses what would leave the root, even if names change meanwhile. Opening a FIFO would
+ * hang, and opening a device would call its driver (a watchdog starts, a tape rewinds). So an
+ * object is first opened with O_PATH, which does neither, and only a regular file is then opened
+ * for reading. (Its identity alone is read without opening it.) If the file is replaced between
+ * the two, the identity differs, and the second open cannot hang since it has O_NONBLOCK. (A
+ * device node moved there in that microsecond would be opened, but not read; creating one needs
+ * root.)
  */
 #include "store/dir/dir.h"
 
@@ -29,15 +29,15 @@
 #include "store/file_identity.h"
 
 enum {
-    OPEN_TRIES = 100,       /* a lease that Samba or NFS holds is given up within milliseconds */
-    OPEN_TRIES_AT_ONCE = 4, /* EAGAIN may as well be a rename during the walk */
+    OPEN_TRIES = 100,       /* Samba and NFS release a lease within milliseconds */
+    OPEN_TRIES_AT_ONCE = 4, /* EAGAIN may also be caused by a rename meanwhile */
     OPEN_PAUSE_MS = 10,
     READ_TRIES = 2,
     COMPARE_SIZE = 16 << 10,
-    READ_AHEAD_SIZE = 1 << 20, /* objects from here on are announced to the kernel */
+    READ_AHEAD_SIZE = 1 << 20, /* for objects of this size and more, the kernel is advised */
 };
 
-/* One object on its way into memory. */
+/* The read of one object. */
 struct reading {
     const char *key;
     const struct store_target *target;
@@ -91,7 +91,7 @@ static int refuse_open(struct dir_store *store, const char *key, int errnum, str
                          key);
     case ENOMEM:
         return error_set(error, ERROR_MEMORY, "out of memory for opening object '%s'", key);
-    case EMFILE: /* it says nothing of the object */
+    case EMFILE: /* not a fault of the object */
     case ENFILE:
         return error_set(error, ERROR_UNAVAILABLE, "object '%s' cannot be opened for now: %s", key,
                          error_text(errnum, text, sizeof text));
@@ -124,7 +124,7 @@ static int refuse_kind(const char *key, mode_t mode, struct error *error)
     return error_set(error, ERROR_UNFIT, "object '%s' is %s, not a regular file", key, kind);
 }
 
-/* The id of a file system that was asked for before. Lock held. */
+/* The id of a file system that is in the table. Lock held. */
 static bool known_filesystem(const struct dir_store *store, dev_t device, uint64_t *ret_id)
 {
     for (unsigned i = 0; i < store->filesystem_count; i++) {
@@ -165,7 +165,7 @@ static struct file_identity identity_of(const struct stat *info, uint64_t filesy
                                   .ctime_ns = dir_time_ns(info->st_ctim)};
 }
 
-/* Opens with O_PATH and tells who it is. Regular files only. A descriptor. */
+/* Opens a regular file with O_PATH, and finds its identity. A descriptor or a negative errno. */
 static int find_object(struct dir_store *store, const char *key, struct file_identity *ret_identity,
                        struct error *error)
 {
@@ -184,7 +184,7 @@ static int find_object(struct dir_store *store, const char *key, struct file_ide
     return take_fd(&fd);
 }
 
-/* True where `fd` is still what `identity` says. */
+/* True if the identity of `fd` is still this one. */
 static bool unchanged(struct dir_store *store, int fd, const struct file_identity *identity)
 {
     struct stat info;
@@ -195,7 +195,7 @@ static bool unchanged(struct dir_store *store, int fd, const struct file_identit
            identity->filesystem == dir_filesystem_id(store, fd, info.st_dev);
 }
 
-/* Reads until `size` bytes are there or the file ends: bytes read, or a negative errno. */
+/* Reads `size` bytes, fewer at the end of the file: bytes read, or a negative errno. */
 static ssize_t read_fully(int fd, char *bytes, size_t size, uint64_t offset)
 {
     size_t done = 0;
@@ -212,7 +212,7 @@ static ssize_t read_fully(int fd, char *bytes, size_t size, uint64_t offset)
     return (ssize_t)done;
 }
 
-/* What is in memory already, from the start on: bytes. */
+/* Reads what is in the page cache, from the start on: bytes. */
 static ssize_t read_cached(int fd, const struct reading *reading)
 {
     char *bytes = reading->target->bytes;
@@ -221,14 +221,15 @@ static ssize_t read_cached(int fd, const struct reading *reading)
         struct iovec rest = {bytes + done, reading->size - done};
         ssize_t n = preadv2(fd, &rest, 1, (off_t)done, RWF_NOWAIT);
         if (n <= 0) {
-            break; /* it would wait; or the file system cannot say; or the file was cut */
+            break; /* it would wait, the file system does not support it, or the file was
+                    * truncated */
         }
         done += (size_t)n;
     }
     return (ssize_t)done;
 }
 
-/* The rest, from the disk; who wants to know is told before. */
+/* Reads the rest, from the disk; calls `waits` before. */
 static ssize_t read_waiting(int fd, const struct reading *reading, size_t done)
 {
     const struct store_target *target = reading->target;
@@ -239,8 +240,8 @@ static ssize_t read_waiting(int fd, const struct reading *reading, size_t done)
     return read_fully(fd, (char *)target->bytes + done, reading->size - done, done);
 }
 
-/* Reads it all again and compares: 1 where all is equal, so that these bytes were the object's
- * content at the moment between the two readings; 0, or a negative errno. */
+/* Reads everything again and compares. 1: all is equal, so these bytes were the object's content
+ * at the moment between both reads; 0, or a negative errno. */
 static int read_same(int fd, const char *bytes, size_t size)
 {
     char chunk[COMPARE_SIZE];
@@ -332,7 +333,7 @@ static struct object_state state_of(const struct file_identity *identity)
                                  .mtime_ns = identity->mtime_ns};
 }
 
-/* By O_PATH: follows links that stay within the store. */
+/* With O_PATH: follows links that stay within the store. */
 static int stat_opened(struct dir_store *store, const char *key, struct object_state *ret_state,
                        struct error *error)
 {
@@ -345,8 +346,8 @@ static int stat_opened(struct dir_store *store, const char *key, struct object_s
     return 0;
 }
 
-/* Asks in the directory that holds the object, and does not open the object itself; what lies in
- * the root costs one call. 0 or a negative errno. */
+/* Calls fstatat in the directory of the object, without opening the object; for objects in the
+ * root that is one system call. 0 or a negative errno. */
 static int stat_in_directory(const struct dir_store *store, const char *key, struct stat *ret_info)
 {
     char parent[LIMIT_KEY_BYTES + 1];
@@ -367,7 +368,7 @@ static int stat_in_directory(const struct dir_store *store, const char *key, str
         directory = owned;
         key = slash + 1;
     }
-    if (strcmp(key, "..") == 0) { /* no key ends so; fstatat would leave the root */
+    if (strcmp(key, "..") == 0) { /* never in a key; fstatat would leave the root */
         return -EXDEV;
     }
     int r = fstatat(directory, key, ret_info, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);

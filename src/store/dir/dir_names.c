@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading and sorting one directory. Sorting compares eight bytes of each name at once, taken
- * behind what all names have in common (IMG_000...), and looks at the names themselves only where
- * those are equal: a million names sort in a fraction of a second. Where the budget is used up, the
- * upper half is dropped, and from then on everything above the last kept name.
+ * Reads and sorts one directory. Sorting compares eight bytes of each name at once, after the
+ * prefix that all names share (IMG_000...), and the whole names only if those are equal: a
+ * million names sort in a fraction of a second. When the budget is used up, the upper half is
+ * dropped, and from then on everything above the last name that was kept.
  */
 #include "store/dir/dir_names.h"
 
@@ -31,7 +31,7 @@ struct collector {
     size_t common; /* bytes that all names begin with; set before sorting */
     const char *from;
     size_t budget;
-    bool limited;         /* names above the limit are left out */
+    bool limited;         /* names above the limit are dropped */
     uint32_t limit_start; /* the last name kept when the budget was used up */
 };
 
@@ -66,7 +66,7 @@ static int compare_entries(const void *left, const void *right, void *context)
     return strcmp(name_of(c, a) + c->common, name_of(c, b) + c->common);
 }
 
-/* Sorts, and drops a name that the directory gave twice (renamed while it was read). */
+/* Sorts, and drops duplicates (a file that was renamed meanwhile). */
 static void sort(struct collector *c)
 {
     if (c->count == 0) {
@@ -92,7 +92,7 @@ static void sort(struct collector *c)
     c->count = kept;
 }
 
-/* Keeps the lower half of the names only. */
+/* Keeps only the lower half of the names. */
 static int halve(struct collector *c)
 {
     sort(c);
@@ -142,12 +142,12 @@ static int add(struct collector *c, const char *name, enum kind kind)
         c->capacity = capacity;
     }
     c->entries[c->count++].start = (uint32_t)start;
-    /* Twice: the sort takes as much again. */
+    /* Twice, since sorting needs as much again. */
     size_t bytes = c->text.size + c->count * sizeof *c->entries * 2;
     return bytes > c->budget && c->count > 1 ? halve(c) : 0;
 }
 
-/* An enum kind, KIND_NONE for what is left out, or a negative errno. */
+/* An enum kind (KIND_NONE: skipped), or a negative errno. */
 static int kind_of(int fd, const struct dirent64 *entry)
 {
     const char *name = entry->d_name;
@@ -183,7 +183,7 @@ static int collect(struct collector *c, int fd)
     for (;;) {
         ssize_t size = getdents64(fd, chunk, READ_SIZE);
         if (size < 0) {
-            return errno == ENOENT ? 0 : -errno; /* removed while it was read: just gone */
+            return errno == ENOENT ? 0 : -errno; /* removed meanwhile */
         }
         if (size == 0) {
             return 0;
@@ -200,7 +200,7 @@ static int collect(struct collector *c, int fd)
     }
 }
 
-/* Takes the collector's text over. */
+/* Takes ownership of the collector's text. */
 static int finish(struct collector *c, struct dir_names **ret_names)
 {
     struct dir_names *names = calloc(1, sizeof *names);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cache of directory names between pages: few slots, searched one by one, the longest unused
- * thrown out first.
+ * The cache of directory names between pages: a few slots, searched one by one, evicted least
+ * recently used first.
  */
 #include "store/dir/dir_names_cache.h"
 
@@ -14,9 +14,9 @@
 enum {
     SLOT_COUNT =
         sizeof((struct dir_names_cache *)0)->slots / sizeof((struct dir_names_cache *)0)->slots[0],
-    WORTH_KEEPING = 256, /* names: fewer are read as fast as found */
-    LARGE = 10000,       /* names: so many that reading them for each page would hurt */
-    PATIENCE = 10,       /* times what reading cost, for large ones that keep changing */
+    WORTH_KEEPING = 256, /* names: reading fewer is as fast as a lookup */
+    LARGE = 10000,       /* names: reading so many for each page is slow */
+    PATIENCE = 10,       /* times the cost of a read, for large ones that keep changing */
 };
 #define KEPT_BYTES_MAX DIR_NAMES_BUDGET_BYTES
 #define STALE_MAX_NS (30 * NS_PER_S)
@@ -42,7 +42,7 @@ static void clear(struct dir_names_cache *cache, struct dir_names_slot *slot)
     *slot = (struct dir_names_slot){0};
 }
 
-/* Throws out the longest unused; false where nothing is left. */
+/* Evicts the least recently used; false: nothing is left. */
 static bool evict(struct dir_names_cache *cache)
 {
     struct dir_names_slot *oldest = NULL;
@@ -125,7 +125,7 @@ struct dir_names *dir_names_cache_get(struct dir_names_cache *cache, const char 
     for (unsigned i = 0; i < SLOT_COUNT; i++) {
         struct dir_names_slot *slot = &cache->slots[i];
         if (slot->path && now_ns - slot->used_ns > UNUSED_MAX_NS) {
-            clear(cache, slot); /* of a listing that somebody gave up */
+            clear(cache, slot); /* of a listing that was abandoned */
         }
     }
     struct dir_names_slot *slot = find(cache, path);
@@ -146,7 +146,7 @@ void dir_names_cache_put(struct dir_names_cache *cache, const struct dir_names_o
     }
     char *path = strdup(origin->path);
     if (!path) {
-        return; /* then the next page reads it again */
+        return; /* the next page reads it again */
     }
     HOLD(&cache->lock);
     struct dir_names_slot *slot = find(cache, path);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The names of unfinished directories, kept between the pages of a listing, so that a directory of
- * a million files is not read and sorted again for each thousand. Names are shared by reference; a
- * listing that is through with a directory makes the cache forget it. Any thread.
+ * The names of unfinished directories, kept between the pages of a listing, so that a directory
+ * of a million files is not read and sorted again for each thousand. Names are reference
+ * counted; a listing that has finished a directory removes it from the cache. Any thread.
  */
 #ifndef SITU_STORE_DIR_DIR_NAMES_CACHE_H
 #define SITU_STORE_DIR_DIR_NAMES_CACHE_H
@@ -22,40 +22,40 @@ struct dir_names_cache {
         char *path; /* owned; NULL for a free slot */
         struct dir_names *names;
         struct stat directory; /* before it was read */
-        bool doubtful;         /* it had changed within the tick in which it was read */
-        int64_t read_ns;       /* when (monotonic) */
-        int64_t cost_ns;       /* how long that took */
-        int64_t used_ns;       /* for the last time */
+        bool doubtful;         /* it was fresh when it was read */
+        int64_t read_ns;       /* time of the read (monotonic) */
+        int64_t cost_ns;       /* duration of the read */
+        int64_t used_ns;       /* last use */
     } slots[64];
     size_t bytes; /* in all slots */
 };
 
-/* What belongs to names that go into the cache. */
+/* Where names for the cache are from. */
 struct dir_names_origin {
     const char *path;      /* borrowed */
     struct stat directory; /* fstat before reading */
     int64_t begun_ns;      /* monotonic */
     int64_t done_ns;
-    bool doubtful; /* the directory had changed just before */
+    bool doubtful; /* the directory was fresh when it was read */
 };
 
 must_check int dir_names_cache_init(struct dir_names_cache *cache);
 void dir_names_cache_done(struct dir_names_cache *cache);
 
-/* Names of the directory at `path`, as `directory` (fstat of now) has it, that reach from `from`
- * on; NULL where there are none. Where a listing goes on within a large directory (`going_on`) that
- * keeps changing, names that are not older than ten times what reading them took are good enough.
- * The caller gets a reference. */
+/* Names of the directory at `path`, from `from` on, that are valid for `directory` (its fstat
+ * now); NULL: none. If a listing continues within a large directory (`going_on`) that keeps
+ * changing, names are used until they are older than ten times the duration of their read. The
+ * caller gets a reference. */
 struct dir_names *dir_names_cache_get(struct dir_names_cache *cache, const char *path,
                                       const struct stat *directory, const char *from, bool going_on,
                                       int64_t now_ns);
 
-/* Keeps names that were just read for the next page, in place of older ones of that path; takes a
- * reference of its own. Few names are not worth it and are not kept. */
+/* Keeps names that were just read for the next page, and drops older ones of that path; takes
+ * its own reference. Small directories are not kept. */
 void dir_names_cache_put(struct dir_names_cache *cache, const struct dir_names_origin *origin,
                          struct dir_names *names);
 
-/* The listing is through with a directory. */
+/* Drops a directory that the listing has finished. */
 void dir_names_cache_forget(struct dir_names_cache *cache, const char *path);
 
 void dir_names_unref(struct dir_names_cache *cache, struct dir_names *names); /* NULL is fine */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which file system an object is in: see filesystem.h. Called from lanes, once for each device.
+ * Which file system an object is in: see filesystem.h. Called from lanes, once per device.
  */
 #include "store/dir/filesystem.h"
 
@@ -23,7 +23,7 @@ struct uuid_reply {
 };
 #define GET_UUID _IOR(0x15, 0, struct uuid_reply)
 
-/* f_fsid of a number, as kernels fill it: two ints, the lower half first. */
+/* f_fsid of a number as kernels fill it: two ints, the lower half first. */
 static uint64_t fsid_of(uint64_t number)
 {
     const uint32_t halves[] = {(uint32_t)number, (uint32_t)(number >> 32)};

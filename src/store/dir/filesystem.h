@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which file system an object is in, by a number that outlives a reboot. Any thread.
+ * Which file system an object is in, by a number that survives a reboot. Any thread.
  *
- * statfs has one for most (ext4 and Btrfs make it of their UUID, Btrfs one for each subvolume).
- * XFS, F2FS and others just put the device's number there, and some nothing: another order of disks
- * at the next boot, and each object would be another one, or worse, one of another disk. There the
- * UUID counts, which Linux tells since 6.9; where it does not, the number as it is, else st_dev.
+ * statfs has one for most (ext4 and Btrfs derive it from their UUID, Btrfs one for each
+ * subvolume). XFS, F2FS and others only have the device number there, and some nothing: if disks
+ * are numbered differently after a reboot, objects would be taken for new ones or, worse, for
+ * those of another disk. For these the UUID is used, which Linux reports since 6.9; otherwise
+ * the number as it is, or st_dev.
  */
 #ifndef SITU_STORE_DIR_FILESYSTEM_H
 #define SITU_STORE_DIR_FILESYSTEM_H
@@ -16,24 +17,23 @@
 
 enum { FILESYSTEM_UUID_SIZE = 16 };
 
-/* Whether statfs's number (f_fsid as it lies in memory) says no more than the device's does. */
+/* True if statfs's number (f_fsid as it is in memory) is only the device number, or 0. */
 bool filesystem_is_of_device(uint64_t fsid, dev_t device);
 
-/* The number that counts. `uuid` is NULL where there is none. */
+/* The number to use. `uuid` may be NULL. */
 uint64_t filesystem_choose(dev_t device, uint64_t fsid, const uint8_t *uuid);
 
-/* The UUID of the file system of `fd` (not an O_PATH one) into FILESYSTEM_UUID_SIZE bytes, the rest
- * zeros where it is shorter. 0; -ENOTTY where there is none (or zeros), or the
- * kernel does not tell. */
+/* The UUID of the file system of `fd` (not O_PATH), FILESYSTEM_UUID_SIZE bytes, padded with
+ * zeros. 0; -ENOTTY: it has none (or zeros), or the kernel does not report it. */
 int filesystem_uuid(int fd, uint8_t *ret_uuid);
 
-/* The number for the object that `fd` is open on (O_PATH will do), which is in `device`; it is
- * asked for at `root`, where that is the same file system. False where the object would have to be
- * opened and cannot be: another object may tell more. */
+/* The number for the object of `fd` (may be O_PATH), which is on `device`; read through `root`
+ * if that is on the same file system. False: the object would have to be opened for that, and
+ * cannot be; another object may do. */
 bool filesystem_ask(int fd, int root, dev_t device, uint64_t *ret_id);
 
-/* Whether that number is more than the device's: the next mount, or another one, cannot change what
- * it stands for. `root` is open for reading. */
+/* True if that number is more than a device number, so that it names the same file system after
+ * other mounts. `root` is open for reading. */
 bool filesystem_is_lasting(int root, dev_t device);
 
 #endif

@@ -2,11 +2,11 @@
  *
  * Listing a directory tree in order of key bytes, a page at a time. Runs in request threads.
  *
- * A walk goes down from the directory that the prefix names, with one frame for each directory on
- * the way to the present key; it starts right behind the cursor, so that a page costs what it
- * yields. Nothing but the key last seen is carried from page to page: directories that come and go
- * cannot confuse it. No symbolic link is followed, so there are no loops, and as a key has at most
- * LIMIT_KEY_BYTES, depth is limited too.
+ * A walk descends from the directory that the prefix names, with one frame for each directory
+ * above the current key. It starts right after the cursor, so that a page costs what it returns.
+ * Only the last key is kept from page to page, so directories may come and go. Symbolic links
+ * are not followed, so there are no loops; as a key has at most LIMIT_KEY_BYTES, depth is
+ * limited, too.
  */
 #include "store/dir/dir.h"
 
@@ -24,29 +24,29 @@
 #include "store/file_identity.h"
 #include "store/page.h"
 
-enum { DEPTH_MAX = LIMIT_KEY_BYTES / 2 + 1 }; /* a component takes two bytes at least */
+enum { DEPTH_MAX = LIMIT_KEY_BYTES / 2 + 1 }; /* a component has at least two bytes */
 
 struct frame {
     struct dir_names *names; /* a reference */
-    size_t next;             /* index of the name to be looked at */
+    size_t next;             /* index of the next name */
     size_t path_size;        /* bytes of walk.path that name this directory */
 };
 
 struct walk {
     struct dir_store *store;
     const struct store_list_query *query;
-    const char *name_prefix; /* what the prefix asks of names in the first frame */
+    const char *name_prefix; /* what names in the first frame must begin with */
     struct frame frames[DEPTH_MAX];
     size_t depth;
-    char path[LIMIT_KEY_BYTES + 1]; /* of the deepest directory, with `/` behind it */
-    bool looking_ahead;             /* beyond the page: the next one will need the names again */
+    char path[LIMIT_KEY_BYTES + 1]; /* of the deepest directory, with a `/` at its end */
+    bool looking_ahead;             /* past the end of the page: the next one needs these names */
 
-    int directory; /* owned; the deepest one where a size was asked for in it, else -1 */
+    int directory; /* owned; the deepest one if its files were looked at, otherwise -1 */
 
     char key[LIMIT_NAME_BYTES + 1]; /* found by next_key */
     size_t key_size;
-    bool flawed; /* what was found is no key: too long */
-    int errnum;  /* what was found is a directory that cannot be listed, for this reason; else 0 */
+    bool flawed; /* what was found is too long for a key */
+    int errnum;  /* why what was found is a directory that cannot be listed; otherwise 0 */
     uint64_t size_bytes;
     struct left_out_tally left_out;
 };
@@ -73,15 +73,15 @@ bool dir_is_gone(int errnum)
     return errnum == -ENOENT || errnum == -ENOTDIR || errnum == -ELOOP || errnum == -EXDEV;
 }
 
-/* May one directory alone be at fault? Not where input and output fails: the whole file system may
- * be gone then, and what it holds is not to be told as failed. */
+/* True if only this directory may be at fault. Not for I/O errors: then the whole file system
+ * may be gone, and its objects must not be reported as failed. */
 static bool is_of_directory(int errnum)
 {
     return errnum == -EACCES || errnum == -EPERM || errnum == -EUCLEAN || errnum == -EBADMSG;
 }
 
-/* A directory that cannot be listed is found in its own place, and stands for all in it: 1. One in
- * which the cursor is already has no place any more: an error. */
+/* Lists a directory that cannot be listed as an entry, in place of its content: 1. An error if
+ * the cursor is in it already. */
 static int find_unlisted(struct walk *walk, int errnum, struct error *error)
 {
     const char *after = walk->query->after;
@@ -92,7 +92,7 @@ static int find_unlisted(struct walk *walk, int errnum, struct error *error)
         return refuse_directory(walk, errnum, error);
     }
     if (strcmp(walk->path, after) <= 0) {
-        return 0; /* it was given before */
+        return 0; /* it was listed before */
     }
     memcpy(walk->key, walk->path, size + 1);
     walk->key_size = size;
@@ -108,10 +108,10 @@ static int open_directory(const struct walk *walk)
                             O_RDONLY | O_DIRECTORY | O_NONBLOCK, RESOLVE_NO_SYMLINKS);
 }
 
-/* Where in the directory at walk->path the listing starts. */
+/* Where the listing starts in the directory at walk->path. */
 struct start {
     char name[LIMIT_NAME_BYTES + 1];
-    bool beyond;   /* with the name after this one */
+    bool beyond;   /* after this name */
     bool going_on; /* the cursor is in this directory */
     bool nothing;  /* the cursor is past it */
 };
@@ -136,7 +136,7 @@ static void find_start(const struct walk *walk, struct start *start)
     }
 }
 
-/* Reads the directory's names from `from` on, and leaves them in the cache for the next page. */
+/* Reads the directory's names from `from` on, and puts them into the cache for the next page. */
 static int read_names(struct walk *walk, int fd, const struct stat *info, const char *from,
                       struct dir_names **ret_names)
 {
@@ -168,15 +168,15 @@ bool dir_is_lost_and_found(const char *path)
     return size == name_size || path[size - name_size - 1] == '/';
 }
 
-/* Names of the directory at walk->path from `from` on: out of the cache, unless they have to be
- * `more` than what is there. *ret_names is NULL where the directory is gone. A negative errno where
- * it cannot be listed. */
+/* Names of the directory at walk->path from `from` on, from the cache unless `more` than those
+ * are needed. *ret_names is NULL if the directory is gone. A negative errno: it cannot be
+ * listed. */
 static int load(struct walk *walk, const char *from, bool going_on, bool more,
                 struct dir_names **ret_names)
 {
     cleanup_fd int fd = open_directory(walk);
     *ret_names = NULL;
-    /* A prefix that leads through a link: said once, where the listing begins. */
+    /* A prefix that leads through a link is counted once, on the first page. */
     walk->left_out.links += fd == -ELOOP && walk->depth == 0 && walk->query->after[0] == '\0';
     if (dir_is_gone(fd) || (fd == -EACCES && dir_is_lost_and_found(walk->path))) {
         return 0;
@@ -201,7 +201,7 @@ static void close_directory(struct walk *walk)
     walk->directory = -1;
 }
 
-/* Goes down into the directory at walk->path; 1 where it is found as one that cannot be listed. */
+/* Descends into the directory at walk->path. 1: it cannot be listed and is an entry itself. */
 static int enter(struct walk *walk, size_t path_size, struct error *error)
 {
     struct start start;
@@ -234,7 +234,7 @@ static void leave(struct walk *walk)
     walk->path[walk->depth > 0 ? walk->frames[walk->depth - 1].path_size : 0] = '\0';
 }
 
-/* The names at hand are used up: reads the next part, where there is one, else leaves. */
+/* All names at hand are used: reads the next part, or leaves the directory if there is none. */
 static int advance(struct walk *walk, struct error *error)
 {
     struct frame *frame = &walk->frames[walk->depth - 1];
@@ -263,8 +263,8 @@ static int advance(struct walk *walk, struct error *error)
     return 0;
 }
 
-/* The size of an object in the deepest directory; false where it is none any more. One that cannot
- * be asked for keeps 0: the object is there all the same. */
+/* Finds the size of an object in the deepest directory; false: it is gone, or no regular file.
+ * The size stays 0 if it cannot be found. */
 static bool find_size(struct walk *walk, const char *name)
 {
     if (walk->directory < 0) {
@@ -281,8 +281,7 @@ static bool find_size(struct walk *walk, const char *name)
     return S_ISREG(info.st_mode);
 }
 
-/* Puts the name together into walk->key; false where it is to be passed over: no key, and only keys
- * are wanted. */
+/* Puts the whole name into walk->key; false: it cannot be a key and is skipped. */
 static bool take_name(struct walk *walk, const char *name, size_t name_size)
 {
     size_t path_size = walk->frames[walk->depth - 1].path_size;
@@ -301,7 +300,7 @@ static bool take_name(struct walk *walk, const char *name, size_t name_size)
     return true;
 }
 
-/* What cannot be read does not. */
+/* False if it cannot be read. */
 static bool begins_as_image(struct walk *walk, const char *name)
 {
     if (walk->directory < 0) {
@@ -310,7 +309,7 @@ static bool begins_as_image(struct walk *walk, const char *name)
     return walk->directory >= 0 && dir_is_decodable(walk->directory, name);
 }
 
-/* 1 where the object `name` of the deepest directory is to be listed, and then it is walk->key. */
+/* 1: the object `name` of the deepest directory is listed; it is in walk->key. */
 static int take_object(struct walk *walk, const char *name, size_t name_size)
 {
     if (!take_name(walk, name, name_size)) {
@@ -328,8 +327,8 @@ static int take_object(struct walk *walk, const char *name, size_t name_size)
     return !walk->query->sizes || walk->looking_ahead || find_size(walk, name) ? 1 : 0;
 }
 
-/* One so deep that not even a key with one byte more would fit stands for all that is in it. Like
- * all directories it begins where the cursor is within it, so it may have been given before. */
+/* A directory too deep for any key in it is an entry in place of its content. The cursor may be
+ * in it, so it may have been listed before. */
 static int take_deep_directory(struct walk *walk, const char *name, size_t name_size)
 {
     if (!walk->query->flawed) {
@@ -343,7 +342,7 @@ static int take_deep_directory(struct walk *walk, const char *name, size_t name_
     return 1;
 }
 
-/* The directory at walk->path, of so many bytes with the slash at its end. */
+/* For the directory at walk->path, of that many bytes with the slash at its end. */
 static bool is_excluded(struct walk *walk, size_t path_size)
 {
     walk->path[path_size - 1] = '\0';
@@ -384,7 +383,7 @@ static int next_key(struct walk *walk, struct error *error)
         const char *name = dir_names_at(frame->names, frame->next++);
         size_t size = strlen(name);
         if (walk->depth == 1 && !starts_with(name, walk->name_prefix)) {
-            leave(walk); /* names are sorted: all with the prefix are behind us */
+            leave(walk); /* names are sorted: no more have the prefix */
         } else if (dir_names_is_link(name, size)) {
             walk->left_out.links++;
         } else if (name[size - 1] == '/') {
@@ -396,8 +395,8 @@ static int next_key(struct walk *walk, struct error *error)
     return r;
 }
 
-/* The part of a prefix up to its last slash names a directory; but one with components that no key
- * has is a prefix of nothing. */
+/* The part of a prefix up to its last slash names a directory. If it cannot be part of a key, no
+ * key has that prefix. */
 static int begin(struct walk *walk, struct error *error)
 {
     const char *prefix = walk->query->prefix;
@@ -417,7 +416,7 @@ static int begin(struct walk *walk, struct error *error)
     return enter(walk, size, error);
 }
 
-/* Nothing follows, so no next page will want the names on the way to the last key. */
+/* This is the last page: drops the names of the directories above the last key. */
 static void forget_path(struct walk *walk, char *key)
 {
     for (char *slash = strrchr(key, '/'); slash; slash = strrchr(key, '/')) {
@@ -428,7 +427,7 @@ static void forget_path(struct walk *walk, char *key)
     dir_names_cache_forget(&walk->store->names, "");
 }
 
-/* Whether a page follows; what is passed over on the way to its first key is counted there. */
+/* Whether a page follows. What is skipped before its first key is counted there. */
 static int look_ahead(struct walk *walk, struct error *error)
 {
     char last[LIMIT_NAME_BYTES + 1];
@@ -444,7 +443,7 @@ static int look_ahead(struct walk *walk, struct error *error)
     return r;
 }
 
-/* What was found goes to the page. */
+/* Adds what was found to the page. */
 static void put(const struct walk *walk, struct page_builder *builder)
 {
     if (walk->errnum != 0) {
@@ -457,7 +456,7 @@ static void put(const struct walk *walk, struct page_builder *builder)
 static int fill_page(struct walk *walk, struct page_builder *builder, struct error *error)
 {
     int r = begin(walk, error);
-    bool found = r > 0; /* the directory of the prefix itself, which cannot be listed */
+    bool found = r > 0; /* the directory of the prefix itself cannot be listed */
     r = found ? 0 : r;
     while (r == 0) {
         r = found ? 1 : next_key(walk, error);
@@ -498,7 +497,7 @@ int dir_list(struct store *store, const struct store_list_query *query, struct s
         builder.left_out = walk->left_out;
         r = page_builder_finish(&builder, r > 0, ret_page, error);
     }
-    walk->looking_ahead = true; /* what is left of the walk is the next page's */
+    walk->looking_ahead = true; /* the next page needs what is left of the walk */
     while (walk->depth > 0) {
         leave(walk);
     }

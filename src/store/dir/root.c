@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The root of a directory store: it is opened by its path, and asked whether it is still there
- * (place.h). Blocks.
+ * The root of a directory store: opened by its path, and checked for place.h. Blocks.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +35,7 @@ static uint64_t mount_of(int fd)
     return 0;
 }
 
-/* Which directory the root is, and whether what is beneath it can be opened at all. */
+/* Finds which directory the root is, and whether anything beneath it can be opened. */
 static int look_at_root(struct dir_store *store, struct error *error)
 {
     struct stat info;
@@ -142,13 +141,13 @@ bool dir_has_failed(struct store *store)
     return atomic_exchange(&dir_store(store)->device_failed, false);
 }
 
-/* The directory that a fresh file system has does not count. */
+/* A new file system has `lost+found`, which does not count. */
 static bool counts(const char *name)
 {
     return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strcmp(name, "lost+found") != 0;
 }
 
-/* 0 or a negative errno. A stream of its own: that of `root` stays at its start. */
+/* 0 or a negative errno. With its own stream, since that of `root` must stay at its start. */
 static int find_entry(int root, bool *ret_empty)
 {
     cleanup_fd int again = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -168,8 +167,8 @@ static int find_entry(int root, bool *ret_empty)
     return r;
 }
 
-/* A root is listed from memory after its device is gone, and after its file system was shut down
- * for that; to make it last is not possible then. 0 or a negative errno. */
+/* After its device is gone, and after its file system was shut down for that, a root is still
+ * listed from memory, but fsync fails. 0 or a negative errno. */
 static int ask_device(int root)
 {
     int r = fsync(root) < 0 ? -errno : 0;

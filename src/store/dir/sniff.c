@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The first bytes of a file, for listings that judge by them. As with any object the kind of file
- * is looked at before it is opened for reading: the name may be a FIFO's by now.
+ * The first bytes of a file, for listings that go by them. As with any object, its type is
+ * checked before it is opened for reading: it may be a FIFO by now.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Watching a directory tree by inotify. Watched are the directories below the prefix and those on
- * the way to it, whether it is there already or comes later. Each is opened beneath the root and
- * named to the kernel by its descriptor (/proc/self/fd), so nothing outside is ever watched. A
- * directory is watched before it is read: what comes into it afterwards is told.
+ * Watches a directory tree by inotify: the directories below the prefix and those above it,
+ * whether the prefix exists or is created later. Each is opened beneath the root and passed to
+ * the kernel by its descriptor (/proc/self/fd), so nothing outside is ever watched. A directory
+ * is watched before it is read, so that nothing added to it is missed.
  *
- * Asked for is what changes a listing or an object's identity; content counts when the descriptor
- * that wrote it is closed. One thread waits; any may cancel.
+ * Events are those that change a listing or an object's identity; content counts when the writer
+ * closes the file. One thread waits; any thread may cancel.
  */
 #include "store/dir/dir.h"
 
@@ -32,12 +32,12 @@
 
 enum {
     EVENTS_SIZE = 16 << 10,
-    READS_MAX = 64, /* at once: a storm of events must come to an end */
+    READS_MAX = 64, /* at once, so that a storm of events ends */
     PATH_ROOM = LIMIT_KEY_BYTES + NAME_MAX + 2,
     EVENTS = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_ATTRIB,
 };
 
-/* A directory that is still to be watched. */
+/* A directory to be watched. */
 struct waiting {
     struct waiting *next;
     char path[];
@@ -55,7 +55,7 @@ struct dir_watch {
     size_t waiting_count;
     size_t waiting_bytes;
     char prefix[LIMIT_KEY_BYTES + 1];
-    size_t prefix_directory;           /* its bytes up to the last slash, that included */
+    size_t prefix_directory;           /* bytes of it up to and with its last slash */
     const struct exclusion *exclusion; /* borrowed; NULL: none */
     _Alignas(struct inotify_event) char events[EVENTS_SIZE];
 };
@@ -70,7 +70,7 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* A path below the directory that the prefix names, with its slash where it is a directory's. */
+/* `path` is below the directory of the prefix; a directory's ends in a slash. */
 static bool is_excluded(const struct dir_watch *watch, const char *path, bool directory)
 {
     char key[PATH_ROOM];
@@ -83,7 +83,7 @@ static bool is_excluded(const struct dir_watch *watch, const char *path, bool di
     return exclusion_covers(watch->exclusion, key, directory);
 }
 
-/* Below the prefix and not excluded, or a directory (with its slash) on the way to it. */
+/* Below the prefix and not excluded, or a directory (with its slash) above it. */
 static bool is_of_interest(const struct dir_watch *watch, const char *path, bool directory)
 {
     if (is_excluded(watch, path, directory)) {
@@ -97,7 +97,7 @@ static void see_partly(struct dir_watch *watch)
     atomic_store(&watch->partial, true);
 }
 
-/* Makes a directory wait for its turn, where there is room for it. */
+/* Queues a directory, if there is room. */
 static void push(struct dir_watch *watch, const char *path)
 {
     size_t size = strlen(path) + 1;
@@ -144,7 +144,7 @@ static const struct dirent *next_entry(DIR *directory)
     return readdir(directory); /* NOLINT(concurrency-mt-unsafe): its own stream */
 }
 
-/* Pushes the directories in one that is watched now; takes `fd` over. */
+/* Queues the subdirectories of one that is watched now; takes ownership of `fd`. */
 static void push_children(struct dir_watch *watch, int fd, const char *path)
 {
     char child[PATH_ROOM];
@@ -161,7 +161,7 @@ static void push_children(struct dir_watch *watch, int fd, const char *path)
             continue;
         }
         int size = snprintf(child, sizeof child, "%s%s/", path, entry->d_name);
-        /* In a deeper one no key would fit. */
+        /* A deeper one has no keys. */
         if (size > 0 && (size_t)size < LIMIT_KEY_BYTES && is_of_interest(watch, child, true)) {
             push(watch, child);
         }
@@ -172,8 +172,8 @@ static void push_children(struct dir_watch *watch, int fd, const char *path)
     (void)closedir(directory);
 }
 
-/* Watches one directory and pushes those in it. What is gone already is fine, as is a lost+found
- * that is closed to us; for the rest a negative errno. */
+/* Watches one directory and queues its subdirectories. 0 also if it is gone, or is a lost+found
+ * without permission; otherwise a negative errno. */
 static int take_in(struct dir_watch *watch, const char *path)
 {
     char name[64];
@@ -197,7 +197,7 @@ static int take_in(struct dir_watch *watch, const char *path)
     return r;
 }
 
-/* Watches what waits, and all below. */
+/* Watches what is queued, and all below. */
 static void take_in_waiting(struct dir_watch *watch)
 {
     while (watch->waiting) {
@@ -217,8 +217,8 @@ static void take_in_tree(struct dir_watch *watch, const char *path)
     take_in_waiting(watch);
 }
 
-/* File systems whose content changes on other machines, too, or behind the kernel: what happens
- * there does not come as an event. */
+/* True for file systems that change on other machines, too, or without the kernel: then there
+ * are no events. */
 static bool changes_elsewhere(int fd)
 {
     static const uint32_t kinds[] = {
@@ -238,7 +238,7 @@ static bool changes_elsewhere(int fd)
     return false;
 }
 
-/* A new instance that watches the root, with what is in it waiting. A negative errno. */
+/* A new instance that watches the root, with its subdirectories queued. A negative errno. */
 static int begin(struct dir_watch *watch)
 {
     watch->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -269,7 +269,7 @@ static void stop_watching(void *context, int number)
     (void)inotify_rm_watch(watch->inotify, number);
 }
 
-/* A directory came, went or became another. */
+/* A directory was added, removed or replaced. */
 static void follow_directory(struct dir_watch *watch, const char *path, uint32_t mask)
 {
     if (mask & (IN_MOVED_FROM | IN_DELETE)) {
@@ -280,7 +280,7 @@ static void follow_directory(struct dir_watch *watch, const char *path, uint32_t
     }
 }
 
-/* True where something may have changed below the prefix. */
+/* True: something may have changed below the prefix. */
 static bool take_event(struct dir_watch *watch, const struct inotify_event *event)
 {
     char path[PATH_ROOM];
@@ -298,7 +298,7 @@ static bool take_event(struct dir_watch *watch, const struct inotify_event *even
         return is_root || (event->mask & IN_UNMOUNT) != 0;
     }
     if (event->len == 0) {
-        return is_of_interest(watch, parent, true); /* the directory's own mode */
+        return is_of_interest(watch, parent, true); /* a change of the directory's mode */
     }
     int size = snprintf(path, sizeof path, "%s%s%s", parent, event->name, directory ? "/" : "");
     if (size < 0 || (size_t)size >= sizeof path) {
@@ -313,7 +313,7 @@ static bool take_event(struct dir_watch *watch, const struct inotify_event *even
     return true;
 }
 
-/* Takes all events that are there. 1 where something may have changed, 0, or a negative errno. */
+/* Takes all pending events. 1: something may have changed; 0; or a negative errno. */
 static int take_events(struct dir_watch *watch)
 {
     bool changed = false;
@@ -330,7 +330,7 @@ static int take_events(struct dir_watch *watch)
         }
         for (const char *at = watch->events; at < watch->events + n;) {
             const struct inotify_event *event = (const void *)at;
-            if (event->mask & IN_Q_OVERFLOW) { /* whatever came unseen: all over again */
+            if (event->mask & IN_Q_OVERFLOW) { /* events were lost: start again */
                 end(watch);
                 (void)begin(watch);
                 take_in_waiting(watch);
@@ -343,7 +343,7 @@ static int take_events(struct dir_watch *watch)
     return changed ? 1 : 0;
 }
 
-/* Milliseconds for poll(): up to the deadline, rounded up; INT64_MAX stands for no deadline. */
+/* Milliseconds for poll() until the deadline, rounded up; INT64_MAX: no deadline. */
 static int time_left(int64_t deadline_ns)
 {
     int64_t left_ms = (deadline_ns - clock_now_ns() + NS_PER_MS - 1) / NS_PER_MS;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of watched directories, a sorted array: the kernel counts its numbers upwards, so new
- * ones come at the end. Paths are searched one by one, which happens for changes of directories
- * only.
+ * The table of watched directories, a sorted array: the kernel's numbers increase, so new ones
+ * go to the end. Paths are searched one by one, only when directories change.
  */
 #include "store/dir/watched.h"
 

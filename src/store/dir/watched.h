@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The directories that a watch has its eyes on: the kernel's number of each, and its path. Used by
+ * The directories of a watch: the kernel's number and the path of each. Used by
  * one thread at a time.
  */
 #ifndef SITU_STORE_DIR_WATCHED_H
@@ -14,7 +14,7 @@
 struct watched {
     struct watched_directory {
         int number;
-        char *path;  /* owned; beneath the root, with `/` behind it; "" for the root */
+        char *path;  /* owned; beneath the root, with a `/` at its end; "" for the root */
     } * directories; /* owned; sorted by number */
     size_t count;
     size_t capacity;
@@ -23,7 +23,7 @@ struct watched {
 
 void watched_done(struct watched *watched);
 
-/* Adds a directory, or gives a known one its new path. -ENOMEM. */
+/* Adds a directory, or sets the new path of a known one. -ENOMEM. */
 must_check int watched_set(struct watched *watched, int number, const char *path);
 
 /* The path, borrowed until the next change, or NULL. */
@@ -32,7 +32,7 @@ bool watched_has(const struct watched *watched, const char *path);
 
 void watched_remove(struct watched *watched, int number);
 
-/* Removes a directory and all below; `removed` is called with the number of each. */
+/* Removes a directory and all below; calls `removed` with the number of each. */
 void watched_remove_below(struct watched *watched, const char *path,
                           void (*removed)(void *context, int number), void *context);
 
