@@ -116,27 +116,25 @@ static size_t count_lines(const char *lines)
 
 static int add_line(struct exclusion *exclusion, const char *at, size_t size, struct error *error)
 {
-    char *line = strndup(at, size);
+    cleanup_free char *line = strndup(at, size);
     if (!line) {
         return no_memory(error);
     }
     int r = exclusion_check(line, error);
-    if (r == 0) {
-        r = compile(&exclusion->patterns[exclusion->count++], line, size, error);
-    }
-    free(line);
-    return r;
+    return r < 0 ? r : compile(&exclusion->patterns[exclusion->count++], line, size, error);
 }
 
 static int add_lines(struct exclusion *exclusion, const char *lines, struct error *error)
 {
-    int r = 0;
-    for (const char *at = lines; r == 0 && at && *at;) {
+    for (const char *at = lines; at && *at;) {
         size_t size = strcspn(at, "\n");
-        r = add_line(exclusion, at, size, error);
+        int r = add_line(exclusion, at, size, error);
+        if (r < 0) {
+            return r;
+        }
         at += size + (at[size] == '\n');
     }
-    return r;
+    return 0;
 }
 
 int exclusion_new(const char *lines, const char *more_lines, struct exclusion **ret_exclusion,
@@ -158,9 +156,7 @@ int exclusion_new(const char *lines, const char *more_lines, struct exclusion **
         return no_memory(error);
     }
     int r = add_lines(exclusion, lines, error);
-    if (r == 0) {
-        r = add_lines(exclusion, more_lines, error);
-    }
+    r = r < 0 ? r : add_lines(exclusion, more_lines, error);
     if (r < 0) {
         exclusion_free(exclusion);
         return r;

@@ -133,18 +133,19 @@ int left_out_read_json(const struct json *object, struct left_out *ret_left_out,
     unsigned members = 0;
     unsigned others = 0;
     const struct json *suffixes = json_member(object, "skipped_suffixes");
-    int r = read_count(object, "skipped", &left_out.skipped, &others);
-    r = r < 0 ? r : read_count(object, "links", &left_out.links, &members);
-    r = r < 0 ? r : read_count(object, "excluded", &left_out.excluded, &members);
-    r = r < 0 ? r : read_count(object, "names", &left_out.names, &members);
-    if (r == 0 && suffixes) {
-        members++;
-        r = json_type_of(suffixes) == JSON_TYPE_OBJECT
-                ? json_each_member(suffixes, read_suffix, &left_out)
-                : -EINVAL;
+    if (read_count(object, "skipped", &left_out.skipped, &others) < 0 ||
+        read_count(object, "links", &left_out.links, &members) < 0 ||
+        read_count(object, "excluded", &left_out.excluded, &members) < 0 ||
+        read_count(object, "names", &left_out.names, &members) < 0 ||
+        (suffixes && json_type_of(suffixes) != JSON_TYPE_OBJECT)) {
+        return -EINVAL;
     }
-    if (r < 0) {
-        return r;
+    if (suffixes) {
+        members++;
+        int r = json_each_member(suffixes, read_suffix, &left_out);
+        if (r < 0) {
+            return r;
+        }
     }
     *ret_left_out = left_out;
     *ret_members = members;

@@ -182,15 +182,14 @@ static int load(struct walk *walk, const char *from, bool going_on, bool more,
         return 0;
     }
     struct stat info;
-    int r = fd < 0 ? fd : (fstat(fd, &info) < 0 ? -errno : 0);
-    if (r == 0 && !more) {
+    if (fd < 0 || fstat(fd, &info) < 0) {
+        return fd < 0 ? fd : -errno;
+    }
+    if (!more) {
         *ret_names = dir_names_cache_get(&walk->store->names, walk->path, &info, from, going_on,
                                          clock_now_ns());
     }
-    if (r == 0 && !*ret_names) {
-        r = read_names(walk, fd, &info, from, ret_names);
-    }
-    return r;
+    return *ret_names ? 0 : read_names(walk, fd, &info, from, ret_names);
 }
 
 static void close_directory(struct walk *walk)
@@ -455,20 +454,14 @@ static void put(const struct walk *walk, struct page_builder *builder)
 
 static int fill_page(struct walk *walk, struct page_builder *builder, struct error *error)
 {
-    int r = begin(walk, error);
-    bool found = r > 0; /* the directory of the prefix itself cannot be listed */
-    r = found ? 0 : r;
-    while (r == 0) {
-        r = found ? 1 : next_key(walk, error);
-        found = false;
-        if (r <= 0) {
-            return r;
-        }
+    int r = begin(walk, error); /* 1: the directory of the prefix itself cannot be listed */
+    r = r == 0 ? next_key(walk, error) : r;
+    while (r > 0) {
         put(walk, builder);
-        r = builder->count == walk->query->limit ? look_ahead(walk, error) : 0;
         if (builder->count == walk->query->limit) {
-            return r;
+            return look_ahead(walk, error);
         }
+        r = next_key(walk, error);
     }
     return r;
 }

@@ -191,10 +191,11 @@ static int take_in(struct dir_watch *watch, const char *path)
         return -errno;
     }
     int r = watched_set(&watch->watched, number, path);
-    if (r == 0) {
-        push_children(watch, take_fd(&fd), path);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    push_children(watch, take_fd(&fd), path);
+    return 0;
 }
 
 /* Watches what is queued, and all below. */
