@@ -3,14 +3,15 @@
  * /v1/cache: shows the counts of the result cache, and clears it. Clearing blocks, on a task
  * thread.
  */
-#include <inttypes.h>
-
 #include "api/route.h"
 #include "base/log.h"
 
-static const char *yes_no(bool value)
+static void put_pair(struct json_writer *w, const char *key, uint64_t content, uint64_t answer)
 {
-    return value ? "true" : "false";
+    json_begin_object(w, key);
+    json_put_unsigned(w, "content", content);
+    json_put_unsigned(w, "answer", answer);
+    json_end_object(w);
 }
 
 static void show_cache(struct call *call)
@@ -18,19 +19,24 @@ static void show_cache(struct call *call)
     struct cache_status status;
     cleanup_buffer struct buffer body = BUFFER_INIT;
     reuse_status(call->service->cache, &status);
-    buffer_printf(&body, "{\"on\":%s,\"paused\":%s", yes_no(status.on), yes_no(status.paused));
-    buffer_printf(&body, ",\"entries\":{\"contents\":%" PRIu64 ",\"answers\":%" PRIu64 "}",
-                  status.content_entries, status.answer_entries);
-    buffer_printf(&body,
-                  ",\"used_bytes\":%" PRIu64 ",\"file_bytes\":%" PRIu64 ",\"limit_bytes\":%" PRIu64,
-                  status.used_bytes, status.file_bytes, status.limit_bytes);
-    buffer_printf(&body, ",\"hits\":{\"content\":%" PRIu64 ",\"answer\":%" PRIu64 "}",
-                  status.content_hits, status.answer_hits);
-    buffer_printf(&body, ",\"misses\":{\"content\":%" PRIu64 ",\"answer\":%" PRIu64 "}",
-                  status.content_misses, status.answer_misses);
-    buffer_printf(&body,
-                  ",\"evictions\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"damaged\":%" PRIu64 "}\n",
-                  status.evictions, status.dropped, status.damaged);
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_object(&w, NULL);
+    json_put_bool(&w, "on", status.on);
+    json_put_bool(&w, "paused", status.paused);
+    json_begin_object(&w, "entries");
+    json_put_unsigned(&w, "contents", status.content_entries);
+    json_put_unsigned(&w, "answers", status.answer_entries);
+    json_end_object(&w);
+    json_put_unsigned(&w, "used_bytes", status.used_bytes);
+    json_put_unsigned(&w, "file_bytes", status.file_bytes);
+    json_put_unsigned(&w, "limit_bytes", status.limit_bytes);
+    put_pair(&w, "hits", status.content_hits, status.answer_hits);
+    put_pair(&w, "misses", status.content_misses, status.answer_misses);
+    json_put_unsigned(&w, "evictions", status.evictions);
+    json_put_unsigned(&w, "dropped", status.dropped);
+    json_put_unsigned(&w, "damaged", status.damaged);
+    json_end_object(&w);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
 

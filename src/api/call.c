@@ -171,15 +171,21 @@ void call_respond_json(struct call *call, unsigned status, struct buffer *body)
                  status == 429 || status == 503 ? retry : NULL);
 }
 
+void call_write_message(struct buffer *body, const char *word, const char *message)
+{
+    struct json_writer w = JSON_WRITER(body);
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "error", message);
+    json_put_string(&w, "code", word);
+    json_end_object(&w);
+    buffer_append_char(body, '\n');
+}
+
 static void respond_message(struct call *call, unsigned status, const char *word,
                             const char *message)
 {
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    buffer_append_text(&body, "{\"error\":");
-    json_write_string(&body, message);
-    buffer_append_text(&body, ",\"code\":");
-    json_write_string(&body, word);
-    buffer_append_text(&body, "}\n");
+    call_write_message(&body, word, message);
     call_respond_json(call, status, &body);
 }
 

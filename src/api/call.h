@@ -72,6 +72,8 @@ void call_accept_data(struct call *call);
 void call_respond(struct call *call, unsigned status, const char *content_type, struct buffer *body,
                   const char *const *headers);
 void call_respond_json(struct call *call, unsigned status, struct buffer *body);
+/* The body of an error: {"error":MESSAGE,"code":WORD}, a line. */
+void call_write_message(struct buffer *body, const char *word, const char *message);
 void call_respond_error(struct call *call, const struct error *error);
 void call_respond_status(struct call *call, unsigned status, const char *message);
 void call_respond_nothing(struct call *call);  /* 204 */

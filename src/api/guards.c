@@ -72,8 +72,7 @@ bool guards_admit(struct call *call)
         !secrets_admit(&call->api->secrets, http_request_header(call->request, "Authorization"))) {
         static const char *const challenge[] = {"WWW-Authenticate", "Bearer", NULL};
         cleanup_buffer struct buffer body = BUFFER_INIT;
-        buffer_append_text(&body, "{\"error\":\"a token is needed: Authorization: Bearer TOKEN\","
-                                  "\"code\":\"unauthorized\"}\n");
+        call_write_message(&body, "unauthorized", "a token is needed: Authorization: Bearer TOKEN");
         call_respond(call, 401, "application/json", &body, challenge);
         return false;
     }

@@ -100,8 +100,7 @@ static void refuse_method(struct call *call)
             buffer_append_text(&allow, m == 0 ? "GET, HEAD" : methods[m]);
         }
     }
-    buffer_append_text(&body, "{\"error\":\"this path does not take that method\","
-                              "\"code\":\"malformed\"}\n");
+    call_write_message(&body, "malformed", "this path does not take that method");
     const char *text = buffer_text(&allow);
     const char *const headers[] = {text ? "Allow" : NULL, text, NULL};
     call_respond(call, 405, "application/json", &body, headers);

@@ -15,17 +15,18 @@ static void list_stores(struct call *call)
     struct stores *stores = call->service->stores;
     const char *name = NULL;
     struct store *store = NULL;
-    const char *comma = "";
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    buffer_append_text(&body, "{\"stores\":[");
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "stores");
     for (size_t i = 0; stores_at(stores, i, &name, &store); i++) {
         if (store) {
-            buffer_append_text(&body, comma);
-            stores_write_one(&body, name, store);
-            comma = ",";
+            stores_put_json(&w, name, store);
         }
     }
-    buffer_append_text(&body, "]}\n");
+    json_end_array(&w);
+    json_end_object(&w);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
 
@@ -33,7 +34,7 @@ static void list_stores(struct call *call)
 static void respond_store(struct call *call, struct store *store)
 {
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    stores_write_one(&body, call->captures[0], store);
+    stores_put_json(&JSON_WRITER(&body), call->captures[0], store);
     buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/utf8.h"
 
@@ -199,6 +200,16 @@ void json_put_double(struct json_writer *w, const char *key, double value)
 {
     begin_value(w, key);
     json_write_double(w->out, value);
+}
+
+void json_put_time(struct json_writer *w, const char *key, int64_t seconds)
+{
+    char text[40] = "";
+    time_t when = (time_t)seconds;
+    struct tm parts;
+    bool known = seconds != 0 && gmtime_r(&when, &parts) &&
+                 strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) > 0;
+    json_put_string(w, key, known ? text : NULL);
 }
 
 void json_put_error(struct json_writer *w, const char *key, const struct error *error)

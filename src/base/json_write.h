@@ -53,6 +53,9 @@ void json_put_float(struct json_writer *w, const char *key, float value);
 /* The same with 17 digits, which read back as the same double. */
 void json_put_double(struct json_writer *w, const char *key, double value);
 
+/* A time in seconds since 1970 as RFC 3339 has it, in UTC; null for 0. */
+void json_put_time(struct json_writer *w, const char *key, int64_t seconds);
+
 /* {"code":"...","message":"..."}; null for ERROR_NONE. */
 void json_put_error(struct json_writer *w, const char *key, const struct error *error);
 

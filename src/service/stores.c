@@ -113,8 +113,10 @@ static void write_record(struct stores *stores)
     cleanup_buffer struct buffer text = BUFFER_INIT;
     struct error error = {.code = ERROR_NONE};
     char quoted[ERROR_MESSAGE_SIZE];
-    const char *comma = "";
-    buffer_printf(&text, "{\"format\":%d,\"stores\":[", FORMAT);
+    struct json_writer w = JSON_WRITER(&text);
+    json_begin_object(&w, NULL);
+    json_put_integer(&w, "format", FORMAT);
+    json_begin_array(&w, "stores");
     size_t count = 0;
     {
         HOLD(&stores->table);
@@ -125,14 +127,15 @@ static void write_record(struct stores *stores)
         if (!utf8_valid(entry->path, strlen(entry->path))) {
             continue;
         }
-        buffer_printf(&text, "%s{\"name\":", comma);
-        json_write_string(&text, entry->name);
-        buffer_append_text(&text, ",\"path\":");
-        json_write_string(&text, entry->path);
-        buffer_printf(&text, ",\"filled\":%s}", entry->filled ? "true" : "false");
-        comma = ",";
+        json_begin_object(&w, NULL);
+        json_put_string(&w, "name", entry->name);
+        json_put_string(&w, "path", entry->path);
+        json_put_bool(&w, "filled", entry->filled);
+        json_end_object(&w);
     }
-    buffer_append_text(&text, "]}\n");
+    json_end_array(&w);
+    json_end_object(&w);
+    buffer_append_char(&text, '\n');
     int r = buffer_ok(&text);
     r = r == 0 ? whole_file_save(stores->state, RECORD_NAME, &text, &error) : r;
     if (r < 0) {
@@ -534,35 +537,17 @@ bool stores_at(struct stores *stores, size_t index, const char **ret_name, struc
 
 /* ---- descriptions ---- */
 
-static void write_time(struct buffer *out, int64_t seconds)
-{
-    char text[40];
-    time_t when = (time_t)seconds;
-    struct tm parts;
-    if (seconds != 0 && gmtime_r(&when, &parts) &&
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) > 0) {
-        buffer_printf(out, "\"%s\"", text);
-    } else {
-        buffer_append_text(out, "null");
-    }
-}
-
-void stores_write_one(struct buffer *out, const char *name, struct store *store)
+void stores_put_json(struct json_writer *w, const char *name, struct store *store)
 {
     struct store_condition condition;
     store_condition(store, &condition);
-    buffer_append_text(out, "{\"name\":");
-    json_write_string(out, name);
-    buffer_printf(out, ",\"kind\":\"%s\",\"state\":\"%s\",\"reason\":", store_kind(store),
-                  condition.available ? "available" : "unavailable");
-    if (condition.available) {
-        buffer_append_text(out, "null");
-    } else {
-        json_write_string(out, condition.reason);
-    }
-    buffer_append_text(out, ",\"since\":");
-    write_time(out, condition.since_s);
-    buffer_append_char(out, '}');
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", name);
+    json_put_string(w, "kind", store_kind(store));
+    json_put_string(w, "state", condition.available ? "available" : "unavailable");
+    json_put_string(w, "reason", condition.available ? NULL : condition.reason);
+    json_put_time(w, "since", condition.since_s);
+    json_end_object(w);
 }
 
 void stores_write_degraded(void *stores, struct json_writer *w)
@@ -581,7 +566,7 @@ void stores_write_degraded(void *stores, struct json_writer *w)
         json_begin_object(w, NULL);
         json_put_string(w, "store", name);
         json_put_string(w, "reason", condition.reason);
-        write_time(json_put_raw(w, "since"), condition.since_s);
+        json_put_time(w, "since", condition.since_s);
         json_end_object(w);
     }
     json_end_array(w);

@@ -73,7 +73,7 @@ must_check int stores_make_rules(struct stores *stores, const char *name,
                                  struct error *error);
 
 /* {"name":...,"kind":...,"state":"available","reason":null,"since":"..."} */
-void stores_write_one(struct buffer *out, const char *name, struct store *store);
+void stores_put_json(struct json_writer *w, const char *name, struct store *store);
 /* Parts of /v1/status (the stores that are not available) and of /metrics; `stores` is the table.
  */
 void stores_write_degraded(void *stores, struct json_writer *w);

@@ -85,12 +85,16 @@ static void stream_rows(struct call *call, struct export *export, struct index_w
     }
     int r = export_rows(export, walk);
     if (r == 0) {
-        buffer_printf(&export->lines, "{\"done\":{\"objects\":%llu",
-                      (unsigned long long)export->objects);
+        struct json_writer w = JSON_WRITER(&export->lines);
+        json_begin_object(&w, NULL);
+        json_begin_object(&w, "done");
+        json_put_unsigned(&w, "objects", export->objects);
         if (export->damaged > 0) {
-            buffer_printf(&export->lines, ",\"damaged\":%llu", (unsigned long long)export->damaged);
+            json_put_unsigned(&w, "damaged", export->damaged);
         }
-        buffer_append_text(&export->lines, "}}\n");
+        json_end_object(&w);
+        json_end_object(&w);
+        buffer_append_char(&export->lines, '\n');
         r = line_stream_send(export->stream, &export->lines);
     }
     line_stream_end(export->stream, r < 0);

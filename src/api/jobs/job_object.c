@@ -4,21 +4,8 @@
  */
 #include "api/jobs/job_object.h"
 
-#include <time.h>
-
 #include "base/json.h"
 #include "data/object_name.h"
-
-/* Seconds since 1970 in the form of RFC 3339; null for 0. */
-static void put_time(struct json_writer *w, const char *key, int64_t seconds)
-{
-    char text[40] = "";
-    time_t when = (time_t)seconds;
-    struct tm parts;
-    bool known = seconds != 0 && gmtime_r(&when, &parts) &&
-                 strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) > 0;
-    json_put_string(w, key, known ? text : NULL);
-}
 
 static void put_state(struct json_writer *w, const struct job_info *info)
 {
@@ -112,8 +99,8 @@ void job_put_json(struct json_writer *w, const char *key, const struct job_info 
     json_begin_object(w, key);
     put_spec(w, &info->spec);
     put_state(w, info);
-    put_time(w, "created", info->spec.created_s);
-    put_time(w, "finished", info->finished_s);
+    json_put_time(w, "created", info->spec.created_s);
+    json_put_time(w, "finished", info->finished_s);
     put_counts(w, info);
     if (info->not_retried > 0) {
         json_put_unsigned(w, "left_out", info->not_retried);

@@ -4,103 +4,89 @@
  */
 #include "api/models/model_object.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "wire/pipeline_json.h"
 
-void tensors_write_json(struct buffer *out, const struct tensor_info *tensors, uint32_t count)
+void tensors_put_json(struct json_writer *w, const char *key, const struct tensor_info *tensors,
+                      uint32_t count)
 {
-    buffer_append_char(out, '[');
+    json_begin_array(w, key);
     for (uint32_t i = 0; i < count; i++) {
         char shape[256];
-        buffer_append_text(out, i ? ",{\"name\":" : "{\"name\":");
-        json_write_string(out, tensors[i].name);
-        buffer_printf(out, ",\"datatype\":\"%s\",\"shape\":%s}", datatype_name(tensors[i].datatype),
-                      tensor_shape_text(&tensors[i].shape, shape, sizeof shape));
+        json_begin_object(w, NULL);
+        json_put_string(w, "name", tensors[i].name);
+        json_put_string(w, "datatype", datatype_name(tensors[i].datatype));
+        buffer_append_text(json_put_raw(w, "shape"),
+                           tensor_shape_text(&tensors[i].shape, shape, sizeof shape));
+        json_end_object(w);
     }
-    buffer_append_char(out, ']');
+    json_end_array(w);
 }
 
-static void write_versions(struct buffer *out, struct service *service, const char *name)
+void versions_put_json(struct json_writer *w, struct service *service, const char *name)
 {
     struct model **models = NULL;
     size_t count = 0;
-    bool first = true;
-    buffer_append_text(out, ",\"versions\":[");
+    json_begin_array(w, "versions");
     if (models_list(service->models, &models, &count) == 0) {
         for (size_t i = 0; i < count; i++) {
             if (strcmp(models[i]->name, name) == 0) {
-                buffer_append_text(out, first ? "" : ",");
-                json_write_string(out, models[i]->version);
-                first = false;
+                json_put_string(w, NULL, models[i]->version);
             }
             model_unref(models[i]);
         }
         free(models);
     }
-    buffer_append_char(out, ']');
+    json_end_array(w);
 }
 
-/* Returns the comma before the next one. */
-static const char *write_note(struct buffer *out, const char *comma, const char *what,
-                              const char *text)
+static void put_note(struct json_writer *w, const char *what, const char *text)
 {
     char note[MESSAGE_TEXT_SIZE + 32];
     (void)snprintf(note, sizeof note, "%s: %s", what, text);
-    buffer_append_text(out, comma);
-    json_write_string(out, note);
-    return ",";
+    json_put_string(w, NULL, note);
 }
 
-static void write_notes(struct buffer *out, struct service *service, struct model *model)
+static void put_notes(struct json_writer *w, struct service *service, struct model *model)
 {
     const struct model_spec *spec = model->spec;
-    buffer_append_text(out, ",\"notes\":[");
-    for (size_t i = 0; i < spec->note_count; i++) {
-        buffer_append_text(out, i ? "," : "");
-        json_write_string(out, spec->notes[i]);
-    }
     const struct worker_facts *facts = &model->runtime.facts;
-    const char *comma = spec->note_count > 0 ? "," : "";
     bool known = dispatch_facts_known(service->dispatch, model);
+    json_begin_array(w, "notes");
+    for (size_t i = 0; i < spec->note_count; i++) {
+        json_put_string(w, NULL, spec->notes[i]);
+    }
     if (known && facts->untried) {
-        comma = write_note(out, comma, "not tried", facts->untried_reason);
+        put_note(w, "not tried", facts->untried_reason);
     }
     if (known && facts->left_out[0]) {
-        (void)write_note(out, comma, "outputs left out", facts->left_out);
+        put_note(w, "outputs left out", facts->left_out);
     }
-    buffer_append_char(out, ']');
+    json_end_array(w);
 }
 
-static void write_facts(struct buffer *out, struct service *service, struct model *model)
+static void put_facts(struct json_writer *w, struct service *service, struct model *model)
 {
     const struct model_spec *spec = model->spec;
-    if (dispatch_facts_known(service->dispatch, model)) {
-        const struct worker_facts *facts = &model->runtime.facts;
-        buffer_append_text(out, ",\"inputs\":");
-        tensors_write_json(out, facts->inputs, facts->input_count);
-        buffer_append_text(out, ",\"outputs\":");
-        tensors_write_json(out, facts->outputs, facts->output_count);
-        buffer_printf(out, ",\"run_ms\":%.3f,\"all_cores\":%s", (double)facts->run_ns / 1e6,
-                      facts->all_cores ? "true" : "false");
-        if (spec->task != MODEL_TENSOR) {
-            buffer_append_text(out, ",\"pipeline\":");
-            pipeline_put_json(&JSON_WRITER(out), NULL, &facts->pipeline);
-        }
-    } else if (spec->task != MODEL_TENSOR) {
-        buffer_append_text(out, ",\"pipeline\":");
-        pipeline_put_json(&JSON_WRITER(out), NULL, &spec->pipeline);
+    const struct worker_facts *facts = &model->runtime.facts;
+    bool known = dispatch_facts_known(service->dispatch, model);
+    if (known) {
+        tensors_put_json(w, "inputs", facts->inputs, facts->input_count);
+        tensors_put_json(w, "outputs", facts->outputs, facts->output_count);
+        buffer_printf(json_put_raw(w, "run_ms"), "%.3f", (double)facts->run_ns / 1e6);
+        json_put_bool(w, "all_cores", facts->all_cores);
     }
-    buffer_append_text(out, ",\"family\":");
-    json_write_string(out, spec->family ? spec->family : "");
-    write_notes(out, service, model);
+    if (spec->task != MODEL_TENSOR) {
+        pipeline_put_json(w, "pipeline", known ? &facts->pipeline : &spec->pipeline);
+    }
+    json_put_string(w, "family", spec->family ? spec->family : "");
+    put_notes(w, service, model);
 }
 
-void model_write_json(struct buffer *out, struct service *service, struct model *model, bool full)
+void model_put_json(struct json_writer *w, struct service *service, struct model *model, bool full)
 {
     struct error failure = {0};
     enum model_state state = dispatch_model_state(service->dispatch, model, &failure);
@@ -108,27 +94,25 @@ void model_write_json(struct buffer *out, struct service *service, struct model 
                                         [MODEL_LOADING] = "loading",
                                         [MODEL_LOADED] = "ready",
                                         [MODEL_FAILED] = "failed"};
-    buffer_append_text(out, "{\"name\":");
-    json_write_string(out, model->name);
-    buffer_append_text(out, ",\"version\":");
-    json_write_string(out, model->version);
-    write_versions(out, service, model->name);
-    buffer_printf(out, ",\"state\":\"%s\",\"loaded\":%s", words[state],
-                  state == MODEL_LOADED ? "true" : "false");
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", model->name);
+    json_put_string(w, "version", model->version);
+    versions_put_json(w, service, model->name);
+    json_put_string(w, "state", words[state]);
+    json_put_bool(w, "loaded", state == MODEL_LOADED);
     if (state == MODEL_FAILED) {
-        buffer_append_text(out, ",\"reason\":");
-        json_write_string(out, failure.message);
+        json_put_string(w, "reason", failure.message);
     }
     if (model->spec) {
         char digest[MODEL_DIGEST_HEX];
         model_digest_hex(model->spec->digest, digest);
-        buffer_printf(out,
-                      ",\"task\":\"%s\",\"digest\":\"%s\",\"bytes\":%" PRIu64 ",\"labels\":%zu",
-                      model_task_name(model->spec->task), digest, model->spec->size_bytes,
-                      model->spec->label_count);
+        json_put_string(w, "task", model_task_name(model->spec->task));
+        json_put_string(w, "digest", digest);
+        json_put_unsigned(w, "bytes", model->spec->size_bytes);
+        json_put_unsigned(w, "labels", model->spec->label_count);
         if (full) {
-            write_facts(out, service, model);
+            put_facts(w, service, model);
         }
     }
-    buffer_append_char(out, '}');
+    json_end_object(w);
 }

@@ -5,13 +5,17 @@
 #ifndef SITU_API_MODELS_MODEL_OBJECT_H
 #define SITU_API_MODELS_MODEL_OBJECT_H
 
-#include "base/buffer.h"
+#include "base/json_write.h"
 #include "service/service.h"
 
 /* The short form for lists; with `full` also inputs, outputs, pipeline, family and notes. */
-void model_write_json(struct buffer *out, struct service *service, struct model *model, bool full);
+void model_put_json(struct json_writer *w, struct service *service, struct model *model, bool full);
 
 /* [{"name":...,"datatype":...,"shape":[...]}] */
-void tensors_write_json(struct buffer *out, const struct tensor_info *tensors, uint32_t count);
+void tensors_put_json(struct json_writer *w, const char *key, const struct tensor_info *tensors,
+                      uint32_t count);
+
+/* The member "versions": those of the model of that name. */
+void versions_put_json(struct json_writer *w, struct service *service, const char *name);
 
 #endif

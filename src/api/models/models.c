@@ -18,16 +18,20 @@ static void list_models(struct call *call)
     struct model **models = NULL;
     size_t count = 0;
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    buffer_append_text(&body, "{\"models\":[");
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "models");
     if (models_list(call->service->models, &models, &count) == 0) {
         for (size_t i = 0; i < count; i++) {
-            buffer_append_text(&body, i ? ",\n" : "");
-            model_write_json(&body, call->service, models[i], false);
+            json_break_line(&w);
+            model_put_json(&w, call->service, models[i], false);
             model_unref(models[i]);
         }
         free(models);
     }
-    buffer_append_text(&body, "]}\n");
+    json_end_array(&w);
+    json_end_object(&w);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
 
@@ -35,7 +39,7 @@ static void show(struct call *call, const struct error *error)
 {
     (void)error; /* the state of the model shows that it cannot be loaded */
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    model_write_json(&body, call->service, call->model, true);
+    model_put_json(&JSON_WRITER(&body), call->service, call->model, true);
     buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
@@ -54,12 +58,15 @@ static void show_labels(struct call *call)
     }
     const struct model_spec *spec = call->model->spec;
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    buffer_append_text(&body, "{\"labels\":[");
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "labels");
     for (size_t i = 0; spec && i < spec->label_count; i++) {
-        buffer_append_text(&body, i ? "," : "");
-        json_write_string(&body, spec->labels[i]);
+        json_put_string(&w, NULL, spec->labels[i]);
     }
-    buffer_append_text(&body, "]}\n");
+    json_end_array(&w);
+    json_end_object(&w);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
 
@@ -121,7 +128,7 @@ static void publish(struct call *call, const struct error *failure)
     package_upload_take(arrival->upload);
     cleanup_buffer struct buffer body = BUFFER_INIT;
     call_log(call, "model_added", "model=%s version=%s", model->name, model->version);
-    model_write_json(&body, service, model, true);
+    model_put_json(&JSON_WRITER(&body), service, model, true);
     buffer_append_char(&body, '\n');
     call_respond_json(call, 201, &body);
 }

@@ -247,8 +247,8 @@ int package_upload_copy(struct package_upload *upload, const char *root, const c
 int package_upload_preset(struct package_upload *upload, const char *preset, struct error *error)
 {
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    buffer_append_text(&text, "{\"preset\": ");
-    json_write_string(&text, preset);
+    buffer_append_text(&text, "{\"preset\": "); /* with a blank: the package's digest has it */
+    json_put_string(&JSON_WRITER(&text), NULL, preset);
     buffer_append_text(&text, "}\n");
     int r = begin_file(upload, "situ.json", error);
     if (r < 0) {

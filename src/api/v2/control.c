@@ -4,7 +4,6 @@
  * configuration, statistics, loading and unloading; and refusals of those that are not supported,
  * by name.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,27 +15,36 @@
 
 /* ---- configuration ---- */
 
-static void write_tensors(struct buffer *out, const struct tensor_info *tensors, uint32_t count,
-                          bool batched, const char *format)
+/* `format` NULL: outputs, which have a label file's name instead. */
+static void put_tensors(struct json_writer *w, const struct tensor_info *tensors, uint32_t count,
+                        bool batched, const char *format)
 {
+    json_begin_array(w, format ? "input" : "output");
     for (uint32_t i = 0; i < count; i++) {
         const struct tensor_shape *shape = &tensors[i].shape;
         bool bytes = tensors[i].datatype == DATATYPE_BYTES;
-        buffer_append_text(out, i ? ",{\"name\":" : "{\"name\":");
-        json_write_string(out, tensors[i].name);
-        buffer_printf(out, ",\"data_type\":\"TYPE_%s\"",
+        json_begin_object(w, NULL);
+        json_put_string(w, "name", tensors[i].name);
+        buffer_printf(json_put_raw(w, "data_type"), "\"TYPE_%s\"",
                       bytes ? "STRING" : datatype_name(tensors[i].datatype));
         if (format) {
-            buffer_printf(out, ",\"format\":\"%s\"", format);
+            json_put_string(w, "format", format);
         }
-        buffer_append_text(out, ",\"dims\":[");
+        json_begin_array(w, "dims");
         for (uint32_t d = batched; d < shape->rank; d++) {
-            buffer_printf(out, "%s%" PRId64, d > (uint32_t)batched ? "," : "", shape->dims[d]);
+            json_put_integer(w, NULL, shape->dims[d]);
         }
-        buffer_append_text(out, "],\"is_shape_tensor\":false");
-        buffer_append_text(out, format ? ",\"allow_ragged_batch\":false,\"optional\":false}"
-                                       : ",\"label_filename\":\"\"}");
+        json_end_array(w);
+        json_put_bool(w, "is_shape_tensor", false);
+        if (format) {
+            json_put_bool(w, "allow_ragged_batch", false);
+            json_put_bool(w, "optional", false);
+        } else {
+            json_put_string(w, "label_filename", "");
+        }
+        json_end_object(w);
     }
+    json_end_array(w);
 }
 
 static const char *format_of(const struct model *model)
@@ -47,34 +55,60 @@ static const char *format_of(const struct model *model)
     return model->runtime.facts.pipeline.layout == LAYOUT_NHWC ? "FORMAT_NHWC" : "FORMAT_NCHW";
 }
 
+static void put_empty_array(struct json_writer *w, const char *key)
+{
+    json_begin_array(w, key);
+    json_end_array(w);
+}
+
+static void put_instances(struct json_writer *w, const struct call *call)
+{
+    json_begin_array(w, "instance_group");
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", call->model->name);
+    json_put_string(w, "kind", call->service->config.engine->kind);
+    json_put_unsigned(w, "count", call->service->lane_count);
+    put_empty_array(w, "gpus");
+    json_end_object(w);
+    json_end_array(w);
+}
+
+static void put_configuration(struct json_writer *w, const struct call *call)
+{
+    const struct model *model = call->model;
+    const struct worker_facts *facts = &model->runtime.facts;
+    const struct engine_facts *engine = call->service->config.engine;
+    uint32_t batch = batching_limit(model);
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", model->name);
+    json_put_string(w, "platform", engine->platform);
+    json_put_string(w, "backend", engine->name);
+    json_begin_object(w, "version_policy");
+    json_begin_object(w, "all");
+    json_end_object(w);
+    json_end_object(w);
+    json_put_unsigned(w, "max_batch_size", batch);
+    put_tensors(w, facts->inputs, facts->input_count, batch > 0, format_of(model));
+    put_tensors(w, facts->outputs, facts->output_count, batch > 0, NULL);
+    put_empty_array(w, "batch_input");
+    put_empty_array(w, "batch_output");
+    put_instances(w, call);
+    json_put_string(w, "default_model_filename", model->spec->onnx_path);
+    json_begin_object(w, "parameters");
+    json_end_object(w);
+    put_empty_array(w, "model_warmup");
+    json_end_object(w);
+}
+
 static void configure(struct call *call, const struct error *error)
 {
     if (error) {
         call_respond_error(call, error);
         return;
     }
-    const struct model *model = call->model;
-    const struct worker_facts *facts = &model->runtime.facts;
-    const struct engine_facts *engine = call->service->config.engine;
-    uint32_t batch = batching_limit(model);
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    buffer_append_text(&body, "{\"name\":");
-    json_write_string(&body, model->name);
-    buffer_printf(&body,
-                  ",\"platform\":\"%s\",\"backend\":\"%s\",\"version_policy\":{\"all\":{}},"
-                  "\"max_batch_size\":%" PRIu32 ",\"input\":[",
-                  engine->platform, engine->name, batch);
-    write_tensors(&body, facts->inputs, facts->input_count, batch > 0, format_of(model));
-    buffer_append_text(&body, "],\"output\":[");
-    write_tensors(&body, facts->outputs, facts->output_count, batch > 0, NULL);
-    buffer_append_text(&body, "],\"batch_input\":[],\"batch_output\":[],\"instance_group\":"
-                              "[{\"name\":");
-    json_write_string(&body, model->name);
-    buffer_printf(
-        &body, ",\"kind\":\"%s\",\"count\":%" PRIu32 ",\"gpus\":[]}],\"default_model_filename\":",
-        engine->kind, call->service->lane_count);
-    json_write_string(&body, model->spec->onnx_path);
-    buffer_append_text(&body, ",\"parameters\":{},\"model_warmup\":[]}\n");
+    put_configuration(&JSON_WRITER(&body), call);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
 
@@ -87,31 +121,33 @@ void v2_config(struct call *call)
 
 /* ---- statistics ---- */
 
-static void write_duration(struct buffer *out, const char *name, uint64_t count, uint64_t ns)
+static void put_duration(struct json_writer *w, const char *key, uint64_t count, uint64_t ns)
 {
-    buffer_printf(out, "\"%s\":{\"count\":%" PRIu64 ",\"ns\":%" PRIu64 "}", name, count, ns);
+    json_begin_object(w, key);
+    json_put_unsigned(w, "count", count);
+    json_put_unsigned(w, "ns", ns);
+    json_end_object(w);
 }
 
-static void write_batches(struct buffer *out, struct model_stats *stats)
+static void put_batches(struct json_writer *w, struct model_stats *stats)
 {
-    const char *comma = "";
+    json_begin_array(w, "batch_stats");
     for (uint32_t i = 0; i < LIMIT_REQUEST_OBJECTS; i++) {
         struct stats_batch *batch = &stats->batches[i];
         uint64_t count = atomic_load(&batch->count);
         if (count > 0) {
-            buffer_printf(out, "%s{\"batch_size\":%" PRIu32 ",", comma, i + 1);
-            write_duration(out, "compute_input", count, atomic_load(&batch->input_ns));
-            buffer_append_char(out, ',');
-            write_duration(out, "compute_infer", count, atomic_load(&batch->run_ns));
-            buffer_append_char(out, ',');
-            write_duration(out, "compute_output", count, atomic_load(&batch->output_ns));
-            buffer_append_char(out, '}');
-            comma = ",";
+            json_begin_object(w, NULL);
+            json_put_unsigned(w, "batch_size", i + 1);
+            put_duration(w, "compute_input", count, atomic_load(&batch->input_ns));
+            put_duration(w, "compute_infer", count, atomic_load(&batch->run_ns));
+            put_duration(w, "compute_output", count, atomic_load(&batch->output_ns));
+            json_end_object(w);
         }
     }
+    json_end_array(w);
 }
 
-static void write_stats(struct buffer *out, struct model *model)
+static void put_stats(struct json_writer *w, struct model *model)
 {
     struct model_stats *stats = &model->stats;
     struct {
@@ -123,23 +159,20 @@ static void write_stats(struct buffer *out, struct model *model)
         {"compute_infer", &stats->run},   {"compute_output", &stats->output},
         {"cache_hit", &stats->cache_hit},
     };
-    buffer_append_text(out, "{\"name\":");
-    json_write_string(out, model->name);
-    buffer_append_text(out, ",\"version\":");
-    json_write_string(out, model->version);
-    buffer_printf(out,
-                  ",\"last_inference\":%" PRId64 ",\"inference_count\":%" PRIu64
-                  ",\"execution_count\":%" PRIu64 ",\"inference_stats\":{",
-                  atomic_load(&stats->last_ms), atomic_load(&stats->inferences),
-                  atomic_load(&stats->executions));
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", model->name);
+    json_put_string(w, "version", model->version);
+    json_put_integer(w, "last_inference", atomic_load(&stats->last_ms));
+    json_put_unsigned(w, "inference_count", atomic_load(&stats->inferences));
+    json_put_unsigned(w, "execution_count", atomic_load(&stats->executions));
+    json_begin_object(w, "inference_stats");
     for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++) {
-        buffer_append_text(out, i ? "," : "");
-        write_duration(out, durations[i].name, atomic_load(&durations[i].duration->count),
-                       atomic_load(&durations[i].duration->ns));
+        put_duration(w, durations[i].name, atomic_load(&durations[i].duration->count),
+                     atomic_load(&durations[i].duration->ns));
     }
-    buffer_append_text(out, "},\"batch_stats\":[");
-    write_batches(out, stats);
-    buffer_append_text(out, "]}");
+    json_end_object(w);
+    put_batches(w, stats);
+    json_end_object(w);
 }
 
 /* Statistics of all models, of all versions of the named one, or of one version. */
@@ -157,19 +190,20 @@ void v2_stats(struct call *call)
         return;
     }
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    const char *comma = "";
-    buffer_append_text(&body, "{\"model_stats\":[");
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_object(&w, NULL);
+    json_begin_array(&w, "model_stats");
     for (size_t i = 0; i < count; i++) {
         if ((!name || strcmp(models[i]->name, name) == 0) &&
             (!version || strcmp(models[i]->version, version) == 0)) {
-            buffer_append_text(&body, comma);
-            write_stats(&body, models[i]);
-            comma = ",";
+            put_stats(&w, models[i]);
         }
         model_unref(models[i]);
     }
     free(models);
-    buffer_append_text(&body, "]}\n");
+    json_end_array(&w);
+    json_end_object(&w);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
 

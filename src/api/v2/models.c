@@ -45,17 +45,16 @@ void v2_ready(struct call *call)
 
 /* `inputs` are the model's own tensors. An image model also takes an encoded `image` in place of
  * them, which is described as an alternative. */
-static void write_inputs(struct buffer *out, const struct model *model)
+static void put_inputs(struct json_writer *w, const struct model *model)
 {
     static const struct tensor_info image = {
         .name = "image", .datatype = DATATYPE_BYTES, .shape = {1, {-1}}};
     const struct worker_facts *facts = &model->runtime.facts;
-    buffer_append_text(out, "\"inputs\":");
-    tensors_write_json(out, facts->inputs, facts->input_count);
+    tensors_put_json(w, "inputs", facts->inputs, facts->input_count);
     if (model->spec->task != MODEL_TENSOR) {
-        buffer_append_text(out, ",\"parameters\":{\"alternative_inputs\":");
-        tensors_write_json(out, &image, 1);
-        buffer_append_char(out, '}');
+        json_begin_object(w, "parameters");
+        tensors_put_json(w, "alternative_inputs", &image, 1);
+        json_end_object(w);
     }
 }
 
@@ -67,28 +66,15 @@ static void describe(struct call *call, const struct error *error)
     }
     const struct worker_facts *facts = &call->model->runtime.facts;
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    buffer_append_text(&body, "{\"name\":");
-    json_write_string(&body, call->model->name);
-    buffer_append_text(&body, ",\"versions\":[");
-    struct model **models = NULL;
-    size_t count = 0;
-    const char *comma = "";
-    if (models_list(call->service->models, &models, &count) == 0) {
-        for (size_t i = 0; i < count; i++) {
-            if (strcmp(models[i]->name, call->model->name) == 0) {
-                buffer_append_text(&body, comma);
-                json_write_string(&body, models[i]->version);
-                comma = ",";
-            }
-            model_unref(models[i]);
-        }
-        free(models);
-    }
-    buffer_printf(&body, "],\"platform\":\"%s\",", call->service->config.engine->platform);
-    write_inputs(&body, call->model);
-    buffer_append_text(&body, ",\"outputs\":");
-    tensors_write_json(&body, facts->outputs, facts->output_count);
-    buffer_append_text(&body, "}\n");
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "name", call->model->name);
+    versions_put_json(&w, call->service, call->model->name);
+    json_put_string(&w, "platform", call->service->config.engine->platform);
+    put_inputs(&w, call->model);
+    tensors_put_json(&w, "outputs", facts->outputs, facts->output_count);
+    json_end_object(&w);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
 
@@ -106,9 +92,12 @@ static void say_ready(struct call *call, const struct error *error)
         return;
     }
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    buffer_append_text(&body, "{\"name\":");
-    json_write_string(&body, call->model->name);
-    buffer_append_text(&body, ",\"ready\":true}\n");
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "name", call->model->name);
+    json_put_bool(&w, "ready", true);
+    json_end_object(&w);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
 
@@ -137,25 +126,22 @@ static bool wants_ready(struct call *call)
            json_get_bool(json_member(body, "ready"), false);
 }
 
-static const char *write_entry(struct buffer *out, struct call *call, struct model *model,
-                               bool only_ready, const char *comma)
+static void put_entry(struct json_writer *w, struct call *call, struct model *model,
+                      bool only_ready)
 {
     struct error failure = {0};
     enum model_state state = dispatch_model_state(call->service->dispatch, model, &failure);
     bool unloaded = dispatch_was_unloaded(call->service->dispatch, model);
     bool ready = state != MODEL_FAILED && !unloaded;
     if (!ready && only_ready) {
-        return comma;
+        return;
     }
-    buffer_append_text(out, comma);
-    buffer_append_text(out, "{\"name\":");
-    json_write_string(out, model->name);
-    buffer_append_text(out, ",\"version\":");
-    json_write_string(out, model->version);
-    buffer_printf(out, ",\"state\":\"%s\",\"reason\":", ready ? "READY" : "UNAVAILABLE");
-    json_write_string(out, state != MODEL_FAILED && unloaded ? "unloaded" : failure.message);
-    buffer_append_char(out, '}');
-    return ",";
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", model->name);
+    json_put_string(w, "version", model->version);
+    json_put_string(w, "state", ready ? "READY" : "UNAVAILABLE");
+    json_put_string(w, "reason", state != MODEL_FAILED && unloaded ? "unloaded" : failure.message);
+    json_end_object(w);
 }
 
 void v2_index(struct call *call)
@@ -163,16 +149,17 @@ void v2_index(struct call *call)
     struct model **models = NULL;
     size_t count = 0;
     bool only_ready = wants_ready(call);
-    const char *comma = "";
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    buffer_append_char(&body, '[');
+    struct json_writer w = JSON_WRITER(&body);
+    json_begin_array(&w, NULL);
     if (models_list(call->service->models, &models, &count) == 0) {
         for (size_t i = 0; i < count; i++) {
-            comma = write_entry(&body, call, models[i], only_ready, comma);
+            put_entry(&w, call, models[i], only_ready);
             model_unref(models[i]);
         }
         free(models);
     }
-    buffer_append_text(&body, "]\n");
+    json_end_array(&w);
+    buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }
