@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One filling of an index: opened, made, told about, and given up when nobody uses it any more.
- * Its thread alone opens and makes; any thread may hold and drop it.
+ * One build of an index: created, opened, changed by its thread, and its files removed when it is
+ * no longer used. Only its thread opens and creates it; any thread may reference it.
  */
 #include "retrieval/build.h"
 
@@ -91,7 +91,7 @@ static void report(void *context, enum index_event event, const char *key, const
     }
 }
 
-/* Goes on where the last commit was. */
+/* Sets the feed to the last commit. */
 static int read_note(struct build *build, struct index *index, struct error *error)
 {
     struct feed *feed = &build->feed;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What changes which filling of an index counts: a rebuild begins, is swapped in, comes to nothing;
- * a damaged one is set aside. index.json is written before anything else is touched, so that a
- * crash leaves the one or the other; what it does not name goes at the next start.
+ * Changes of the build that counts: a rebuild starts, is swapped in, fails; a damaged build is
+ * renamed. index.json is written first, so that a crash leaves one or the other; the next start
+ * removes what it does not name.
  */
 #include "retrieval/change.h"
 
@@ -24,7 +24,7 @@ static int no_memory(struct error *error)
     return error_memory(error, NULL);
 }
 
-/* `control` is held. Writes which fillings there are; `next` may be NULL. */
+/* `control` is held. Writes which builds there are; `next` may be NULL. */
 static int write_json(struct entry *entry, const struct build *current, const struct build *next,
                       struct error *error)
 {
@@ -35,7 +35,7 @@ static int write_json(struct entry *entry, const struct build *current, const st
         memcpy(file.next_model, next->spec.model, sizeof file.next_model);
         memcpy(file.next_version, next->spec.version, sizeof file.next_version);
         memcpy(file.next_digest, next->spec.digest, sizeof file.next_digest);
-        file.next_rules = next->spec.rules; /* borrowed, too */
+        file.next_rules = next->spec.rules; /* borrowed */
     }
     return index_file_write(entry->directory, &file, error);
 }
@@ -46,7 +46,7 @@ static bool is_leaving(struct entry *entry)
     return entry->leaving;
 }
 
-/* Lets a filling go that nothing names any more, with its job and its files. */
+/* Removes a build that nothing names any more, with its job and its files. */
 static void give_up(struct build *build)
 {
     build_detach(build);
@@ -64,7 +64,7 @@ static struct retrieval_change same_model(const struct retrieval_spec *spec)
     return (struct retrieval_change){.model = spec->model, .version = spec->version};
 }
 
-/* What a rebuild of the index is asked to be. */
+/* The spec of a rebuild. */
 static int make_spec(const struct retrieval_spec *like, const struct retrieval_change *change,
                      struct retrieval_spec *ret_spec, struct error *error)
 {
@@ -90,7 +90,7 @@ static int make_spec(const struct retrieval_spec *like, const struct retrieval_c
     return 0;
 }
 
-/* A filling of its own number, with a job that was there never before; nothing is written. */
+/* A new build with its own number and a new job; writes nothing. */
 static int make_build(struct entry *entry, const struct retrieval_spec *like,
                       const struct retrieval_change *change, struct build **ret_build,
                       struct error *error)
@@ -222,7 +222,7 @@ struct asides {
     const char *directory;
 };
 
-/* One is kept: the last. */
+/* Removes the earlier ones: only the last is kept. */
 static int remove_aside(void *context, const char *name)
 {
     const struct asides *asides = context;
@@ -243,7 +243,7 @@ static int move_aside(struct entry *entry, const char *path, const char *aside, 
     return r < 0 ? r : index_directory_rename(entry->directory, path, aside, error);
 }
 
-/* Its job knows what the new one will have to be told: it goes, too. */
+/* Its job is removed as well: the new build needs all objects again. */
 int change_set_aside(struct entry *entry, struct build *damaged, struct error *error)
 {
     HOLD(&entry->control);

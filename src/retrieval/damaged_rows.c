@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Damaged rows that wait: see damaged_rows.h.
+ * The list of damaged rows: see damaged_rows.h.
  */
 #include "retrieval/damaged_rows.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The rows of one index that are known to be damaged and wait to be repaired: reported by any
- * thread that came across them, repaired by the index's own thread. Any thread.
+ * The damaged rows of one index that wait to be repaired: reported by any thread, repaired by the
+ * thread of the index. Any thread.
  */
 #ifndef SITU_RETRIEVAL_DAMAGED_ROWS_H
 #define SITU_RETRIEVAL_DAMAGED_ROWS_H
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { DAMAGED_ROWS = 1024 }; /* more are reported again by the next scrub */
+enum { DAMAGED_ROWS = 1024 }; /* further ones are reported again by the next scrub */
 
 struct damaged_rows {
     pthread_mutex_t lock;     /* guards what follows */

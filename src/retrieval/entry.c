@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An index by its name: its memory, and what wakes and ends its thread. Any thread.
+ * An index by its name: its memory, waking and ending its thread. Any thread.
  */
 #include "retrieval/entry.h"
 
@@ -34,7 +34,7 @@ struct entry *entry_ref(struct entry *entry)
     return entry;
 }
 
-/* The last one has no build left: they hold it. */
+/* No build is left with the last reference: each build holds one. */
 void entry_unref(struct entry *entry)
 {
     if (entry && atomic_fetch_sub(&entry->references, 1) == 1) {
@@ -91,7 +91,7 @@ bool entry_is_ending(struct entry *entry)
     return entry->ending;
 }
 
-/* What wakes it is forgotten before anything is looked at. */
+/* `woken` is cleared before the thread looks for work. */
 bool entry_wait(struct entry *entry, int64_t until_ns)
 {
     HOLD(&entry->waking);

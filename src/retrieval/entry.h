@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An index as it is known by its name. It has one build that is searched, and another while one is
- * filled beside it. Its thread opens the builds, feeds, repairs and swaps them (entry_thread.h).
+ * An index by its name. One of its builds is searched, another may be filled beside it. Its thread
+ * opens, feeds, repairs and swaps the builds (entry_thread.h).
  */
 #ifndef SITU_RETRIEVAL_ENTRY_H
 #define SITU_RETRIEVAL_ENTRY_H
@@ -21,25 +21,25 @@ struct retrieval;
 
 struct entry {
     struct retrieval *retrieval; /* borrowed; outlives it */
-    atomic_uint references;      /* the table's, each build's, each call's, the thread's */
+    atomic_uint references;      /* held by the table, each build, each call, the thread */
     char name[LIMIT_MODEL_NAME + 1];
 
-    /* Locks in the order in which they are taken: control, the table's, waking. */
+    /* Locks, in the order in which they are taken: control, the lock of the table, waking. */
 
-    pthread_mutex_t control; /* one change of index.json at a time; held over the disk */
-    uint64_t last;           /* guarded by it: the highest number given */
-    int64_t change_ns;       /* the thread's: no swap or new filling is tried before */
+    pthread_mutex_t control; /* one change of index.json at a time; held over disk writes */
+    uint64_t last;           /* guarded by it: the highest number so far */
+    int64_t change_ns;       /* the thread's: no swap or new build before */
 
-    /* Guarded by the table's lock. */
-    char *directory;       /* owned; written with `control` held, too */
-    bool leaving;          /* it is being removed: nothing finds it, its name is taken still */
-    bool opened;           /* the thread has tried it */
+    /* Guarded by the lock of the table. */
+    char *directory;       /* owned; written with `control` held as well */
+    bool leaving;          /* it is being removed: no longer found, but its name is still taken */
+    bool opened;           /* the thread has tried to open it */
     struct build *current; /* referenced; NULL: `broken` */
-    struct build *next;    /* referenced; NULL: none. Set by a rebuild, taken by the thread */
+    struct build *next;    /* referenced; NULL: none. Set by a rebuild, cleared by the thread */
     struct error broken;   /* index.json cannot be read */
-    struct error rebuild;  /* why the last rebuild came to nothing */
+    struct error rebuild;  /* why the last rebuild failed */
 
-    pthread_mutex_t joining; /* guards the thread's handle */
+    pthread_mutex_t joining; /* guards the handle of the thread */
     bool has_thread;
     pthread_t thread;
 
@@ -61,9 +61,9 @@ static inline void cleanup_entry_function(struct entry **entry)
 
 void entry_wake(struct entry *entry);
 void entry_wake_context(void *entry); /* the same, as a callback */
-void entry_end(struct entry *entry);  /* tells its thread to come to its end */
+void entry_end(struct entry *entry);  /* asks its thread to end */
 bool entry_is_ending(struct entry *entry);
-/* The thread: waits until it is woken, or until a time of clock_now_ns(). False: it is to end. */
+/* The thread: waits until it is woken, or until a time of clock_now_ns(). False: it must end. */
 bool entry_wait(struct entry *entry, int64_t until_ns);
 
 #endif

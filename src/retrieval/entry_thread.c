@@ -18,9 +18,9 @@
 
 enum {
     OPEN_RETRY_MS = 5000,
-    LOOK_MS = 30000,    /* a thread that waits for nothing by time looks around */
+    LOOK_MS = 30000,    /* the longest wait */
     VERIFY_ROWS = 4096, /* of a slice */
-    VERIFY_REST = 720   /* slices' times between two rounds: an hour */
+    VERIFY_REST = 720   /* pause between two rounds, in slices: an hour */
 };
 
 static void look(struct entry *entry, struct build **ret_current, struct build **ret_next)
@@ -30,7 +30,7 @@ static void look(struct entry *entry, struct build **ret_current, struct build *
     *ret_next = entry->next;
 }
 
-/* Opens what is not open yet, where it is time to try. */
+/* Opens the build, unless it is open or the next try is later. */
 static void open_build(struct entry *entry, struct build *build, bool is_current)
 {
     struct error error = {.code = ERROR_NONE};
@@ -70,7 +70,7 @@ static void verify(struct build *build)
     if (!build->index || now_ns < verify->due_ns) {
         return;
     }
-    if (verify->due_ns == 0) { /* a little later, when it has been opened just now */
+    if (verify->due_ns == 0) { /* not right after it was opened */
         verify->due_ns = now_ns + step_ns;
         return;
     }
@@ -110,7 +110,7 @@ static int64_t due(const struct entry *entry, const struct build *current, const
     return entry->change_ns > clock_now_ns() ? earlier(due_ns, entry->change_ns) : due_ns;
 }
 
-/* Once round. True: there is more to do at once. */
+/* One round. True: there is more to do at once. */
 static bool work(struct entry *entry)
 {
     struct build *current = NULL;

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "retrieval/entry.h"
 
-/* None where index.json cannot be read. ERROR_MEMORY. */
+/* Starts none if index.json cannot be read. ERROR_MEMORY. */
 must_check int entry_start(struct entry *entry, struct error *error);
 void entry_join(struct entry *entry); /* after entry_end(); may be called again */
 

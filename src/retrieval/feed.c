@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Feeding: see feed.h. The index's note is the only thing that says how far a build has got; a
- * job's results may be forgotten as soon as a commit has it that they were taken.
+ * Feeding: see feed.h. Only the note of the index says how far a build has got; results are
+ * released after the commit that covers them.
  */
 #include "retrieval/feed.h"
 
@@ -21,9 +21,9 @@
 
 enum {
     BATCH_LINES = 512,
-    BATCH_MS = 200, /* a line waits at most so long for others */
+    BATCH_MS = 200, /* the longest time that a line waits for others */
     RETRY_MS = 1000,
-    RELEASE_LINES = 4096 /* lines that the job is let forget at once */
+    RELEASE_LINES = 4096 /* lines that are released at once */
 };
 
 /* ---- commits ---- */
@@ -33,7 +33,7 @@ static struct jobs *jobs_of(const struct build *build)
     return build->entry->retrieval->jobs;
 }
 
-/* The job may forget what is committed; where it cannot, that only costs disk space. */
+/* Releases committed results; a failure only costs disk space. */
 static void release(struct build *build)
 {
     struct feed *feed = &build->feed;
@@ -55,7 +55,7 @@ static int commit_now(struct build *build, struct error *error)
     uint8_t bytes[FEED_NOTE_BYTES];
     memcpy(note.job, build->job, sizeof note.job);
     feed_note_write(&note, bytes);
-    atomic_store(&build->taken, UINT64_MAX); /* who looks at the rows now may see either */
+    atomic_store(&build->taken, UINT64_MAX); /* a reader of the rows may see either */
     int r = index_batch_commit(feed->batch, bytes, sizeof bytes, error);
     if (r == 0) {
         feed->noted = true;
@@ -72,8 +72,7 @@ static bool is_changed(const struct feed *feed)
            (feed->batch && index_batch_size(feed->batch) > 0);
 }
 
-/* Without an index there is nothing to say anything of: these lines are read again after a restart.
- */
+/* Without an index there is no commit: after a restart these lines are read again. */
 static int commit(struct build *build, struct error *error)
 {
     struct feed *feed = &build->feed;
@@ -85,7 +84,7 @@ static int commit(struct build *build, struct error *error)
         return r;
     }
     if (feed->filled && !build->filled) {
-        build_set_filled(build); /* only now its rows can be found */
+        build_set_filled(build); /* only now are its rows visible */
     }
     feed->batch_ns = 0;
     release(build);
@@ -136,10 +135,10 @@ static int take_vector(struct build *build, const char *key, const struct result
     }
     int r = index_batch_put(feed->batch, key, result->answer.embedding, &fault);
     if (r < 0 && fault.code == ERROR_UNFIT) {
-        return index_batch_remove(feed->batch, key, error); /* values that are no numbers */
+        return index_batch_remove(feed->batch, key, error); /* not a number */
     }
     if (r < 0 && fault.code == ERROR_MALFORMED) {
-        return 0; /* a key that no object has */
+        return 0; /* not a key of an object */
     }
     if (r < 0) {
         *error = fault;
@@ -191,7 +190,9 @@ static int take_line(void *context, const struct jobs_line *line)
     const struct taking *taking = context;
     struct build *build = taking->build;
     struct feed *feed = &build->feed;
-    int r = line->flawed ? 0 : take_object(build, line, taking->error); /* no key: never a row */
+    int r = line->flawed
+                ? 0
+                : take_object(build, line, taking->error); /* not a valid key: never a row */
     if (r < 0) {
         return r;
     }
@@ -215,7 +216,7 @@ static int read_lines(struct build *build, enum jobs_read *ret_read, struct erro
     struct taking taking = {.build = build, .error = error};
     int r = jobs_reader_each(feed->reader, BATCH_LINES, take_line, &taking, ret_read, error);
     if (r < 0 && error->code == ERROR_TOO_LARGE && index_batch_size(feed->batch) > 0) {
-        *ret_read = JOBS_READ_MORE; /* the batch is full: its line comes again */
+        *ret_read = JOBS_READ_MORE; /* the batch is full: the line is read again */
         return commit(build, error);
     }
     if (r < 0) {
@@ -227,7 +228,7 @@ static int read_lines(struct build *build, enum jobs_read *ret_read, struct erro
 
 /* ---- the job ---- */
 
-/* The job of a build that has taken none of its lines. */
+/* The job of a build without a commit. */
 static int find_job(struct build *build, struct error *error)
 {
     struct job_info info;
@@ -287,7 +288,7 @@ static int attach(struct build *build, struct error *error)
     return r;
 }
 
-/* Nothing more to read for now: is the first pass over? */
+/* After all lines were read: checks whether the first pass is complete. */
 static int look_at_pass(struct build *build, struct error *error)
 {
     struct feed *feed = &build->feed;
@@ -309,13 +310,13 @@ static int look_at_pass(struct build *build, struct error *error)
     return 0;
 }
 
-/* The job has ended, or is gone. */
+/* After the end or removal of the job. */
 static int look_at_end(struct build *build, struct error *error)
 {
     struct job_info info;
     int r = look_at_job(build, &info, error);
     if (r == -ENOENT && !build->feed.lost) {
-        build_detach(build); /* it gave no row: another is made */
+        build_detach(build); /* it gave no row: another is created */
         build->feed.cursor = 0;
     }
     if (r < 0) {
@@ -338,7 +339,7 @@ static int look_at_end(struct build *build, struct error *error)
 
 /* ---- one step ---- */
 
-/* What a fault makes of the build. */
+/* Sets the fate after an error. */
 static void judge(struct build *build, const struct error *error)
 {
     struct feed *feed = &build->feed;
@@ -362,7 +363,7 @@ static void judge(struct build *build, const struct error *error)
     }
     build_set_fate(build, fate, error);
     if (fate == BUILD_UNFIT && build->job[0] != '\0') {
-        (void)!jobs_pause(jobs_of(build), build->job, NULL); /* nothing that it finds is of use */
+        (void)!jobs_pause(jobs_of(build), build->job, NULL); /* its results are of no use */
     }
     if (fate == BUILD_LOST || fate == BUILD_UNFIT) {
         build_detach(build);

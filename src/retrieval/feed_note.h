@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The note that each commit of an index carries: whose lines are in it, and how many. Pure.
+ * The note of each commit of an index: the job, and how many of its lines are in the index. Pure.
  */
 #ifndef SITU_RETRIEVAL_FEED_NOTE_H
 #define SITU_RETRIEVAL_FEED_NOTE_H
@@ -14,7 +14,7 @@
 enum { FEED_NOTE_BYTES = 2 + JOB_ID_SIZE - 1 + 8 };
 
 struct feed_note {
-    bool filled; /* the job's first pass is over, and all its lines were taken */
+    bool filled; /* the first pass of the job is complete, and all its lines were taken */
     char job[JOB_ID_SIZE];
     uint64_t cursor; /* lines of the job that were taken */
 };

@@ -13,9 +13,9 @@
 
 #define TOKEN_HEAD "index."
 
-enum { PRIORITY = 5 /* the default: an even share beside any other job */, NUMBER_DIGITS = 20 };
+enum { PRIORITY = 5 /* the default: an equal share with other jobs */, NUMBER_DIGITS = 20 };
 
-/* What stands before the number. Names do not begin with a dot: a hash is told from one. */
+/* The part before the number. Names do not begin with a dot, so a hash differs from a name. */
 static void token_stem(const char *name, char stem[JOB_TOKEN_SIZE])
 {
     if (strlen(TOKEN_HEAD) + strlen(name) + 1 + NUMBER_DIGITS < JOB_TOKEN_SIZE) {
@@ -25,7 +25,7 @@ static void token_stem(const char *name, char stem[JOB_TOKEN_SIZE])
     (void)snprintf(stem, JOB_TOKEN_SIZE, TOKEN_HEAD ".%016" PRIx64 ".", hash_stored_text(name));
 }
 
-/* `index.NAME.N`; a hash in place of a long name. */
+/* `index.NAME.N`; for a long name with a hash in its place. */
 static void write_token(const char *name, uint64_t number, char ret_token[JOB_TOKEN_SIZE])
 {
     char stem[JOB_TOKEN_SIZE];
@@ -118,7 +118,7 @@ int filling_job_make_anew(struct jobs *jobs, const struct retrieval_spec *spec, 
     if (r < 0 || !existing) {
         return r;
     }
-    bool fills = filling_job_is_one(&ret_info->spec); /* left over from one that was removed */
+    bool fills = filling_job_is_one(&ret_info->spec); /* left over from a removed index */
     if (fills) {
         r = jobs_remove(jobs, ret_info->spec.id, error);
     }

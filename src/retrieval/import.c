@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An index made elsewhere: gathered in a directory of its own, `.new-NAME-N`, and put in its place
- * when it is whole. One thread an import.
+ * An index from elsewhere: written to its own directory, `.new-NAME-N`, which is renamed into place
+ * when it is complete. One thread per import.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,14 +13,14 @@
 #include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
 
-enum { BATCH_ROWS = 4096, BATCH_VALUES = 4 << 20 /* 16 MiB of them */ };
+enum { BATCH_ROWS = 4096, BATCH_VALUES = 4 << 20 /* 16 MiB */ };
 
 struct retrieval_import {
     struct retrieval *retrieval; /* borrowed */
     struct index_file file;      /* owned */
-    char *directory;             /* owned; removed where it is there in the end */
+    char *directory;             /* owned; removed if it exists at the end */
     char *index_path;            /* owned */
-    struct index *index;         /* owned; NULL: no row has come */
+    struct index *index;         /* owned; NULL: no row yet */
     struct index_batch *batch;   /* owned */
     uint32_t dimension;
 };
@@ -55,7 +55,7 @@ static int prepare(struct retrieval_import *import, const struct retrieval_spec 
                    struct error *error)
 {
     struct retrieval_spec asked = *spec;
-    asked.store = NULL; /* it is fed by nothing */
+    asked.store = NULL; /* it is not fed */
     asked.prefix = NULL;
     asked.glob = NULL;
     asked.rules = (struct select_rules){.sniff = false};

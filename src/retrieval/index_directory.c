@@ -44,7 +44,7 @@ int index_directory_rename(const char *parent, const char *from, const char *to,
     }
     int r = whole_file_sync_names(parent);
     if (r < 0) {
-        (void)rename(to, from); /* nothing has changed, then */
+        (void)rename(to, from); /* undone: nothing has changed */
         return failed(parent, -r, error);
     }
     return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * index.json, written and read. Every member is there, once, and is looked at; what is written is
- * read back before it takes the old one's place.
+ * index.json, written and read. Every member is required, unless noted, and checked; what is
+ * written is read back before it replaces the old file.
  */
 #include "retrieval/index_file.h"
 
@@ -84,8 +84,8 @@ static void write_file(struct buffer *out, const struct index_file *file)
 struct members {
     const struct json *object;
     struct error *error;
-    int result;        /* of the first that is wrong; the others are read, for nothing */
-    unsigned optional; /* members that may be left out, and are there */
+    int result;        /* of the first error; the other members are then read to no effect */
+    unsigned optional; /* optional members that are present */
 };
 
 static void wrong(struct members *members, const char *name)
@@ -125,7 +125,7 @@ static void take_text(struct members *members, const char *name, size_t longest,
     }
 }
 
-/* As take_text, of what may be encoded. */
+/* Like take_text, for what may be encoded. */
 static void take_name(struct members *members, const char *name, char **to)
 {
     bool encoded = json_get_bool(json_member(members->object, "encoded"), false);

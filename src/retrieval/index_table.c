@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of indexes, searched and changed: see index_table.h.
+ * The table of indexes: see index_table.h.
  */
 #include "retrieval/index_table.h"
 
@@ -14,7 +14,7 @@
 #include "retrieval/index_directory.h"
 #include "retrieval/retrieval_spec.h"
 
-/* Where the name stands, or would; the table is locked. */
+/* The position of the name, present or not; with the table locked. */
 static size_t place_of(const struct retrieval *retrieval, const char *name, bool *ret_found)
 {
     size_t at = 0;
@@ -76,7 +76,7 @@ int retrieval_check_free(struct retrieval *retrieval, const char *name, struct e
                            LIMIT_INDEXES);
 }
 
-/* The build that is filled beside the current one. */
+/* Adds the build that is filled beside the current one. */
 static int add_next(struct entry *entry, struct index_file *file)
 {
     struct retrieval_spec spec;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of indexes, as the files of this room see it.
+ * The table of indexes, for the files of this room.
  */
 #ifndef SITU_RETRIEVAL_INDEX_TABLE_H
 #define SITU_RETRIEVAL_INDEX_TABLE_H
@@ -26,10 +26,10 @@ struct retrieval {
     pthread_mutex_t create; /* one creation at a time; taken before every other lock */
 
     pthread_mutex_t lock;                 /* guards all below, and some of each entry and build */
-    pthread_cond_t opened;                /* an entry was tried */
+    pthread_cond_t opened;                /* an entry was opened, or failed to */
     struct entry *entries[LIMIT_INDEXES]; /* referenced; by name */
     size_t count;
-    uint64_t removals; /* names that what is removed or made lies under meanwhile */
+    uint64_t removals; /* counts names that were given by retrieval_aside() */
     bool stopping;
 };
 
@@ -39,15 +39,16 @@ must_check int retrieval_find(struct retrieval *retrieval, const char *name,
 /* ERROR_CONFLICT: the name is taken; ERROR_BUSY: there are LIMIT_INDEXES; ERROR_UNAVAILABLE. */
 must_check int retrieval_check_free(struct retrieval *retrieval, const char *name,
                                     struct error *error);
-/* From index.json, which is taken over in any case; where that cannot be read `broken` says why,
- * otherwise it is NULL. -ENOMEM. */
+/* Makes an entry from an index.json, and takes ownership of its contents in any case. `broken`:
+ * why it could not be read, otherwise NULL. -ENOMEM. */
 must_check int retrieval_new_entry(struct retrieval *retrieval, const char *name,
                                    struct index_file *file, const struct error *broken,
                                    struct entry **ret_entry);
 void retrieval_insert(struct retrieval *retrieval,
-                      struct entry *entry); /* its thread is to start */
-/* Makes the entry of an index.json, which is taken over in any case, puts it into the table, which
- * was checked before, and starts its thread; with `create` held. ERROR_MEMORY. */
+                      struct entry *entry); /* does not start its thread */
+/* Makes an entry from an index.json, takes ownership of its contents in any case, adds the entry
+ * to the table and starts its thread; with `create` held, after retrieval_check_free().
+ * ERROR_MEMORY. */
 must_check int retrieval_add(struct retrieval *retrieval, struct index_file *file, const char *job,
                              struct entry **ret_entry, struct error *error);
 void retrieval_drop(struct retrieval *retrieval, struct entry *entry); /* out of the table */
@@ -55,7 +56,7 @@ void retrieval_drop(struct retrieval *retrieval, struct entry *entry); /* out of
 void retrieval_await_opened(struct retrieval *retrieval, struct entry *entry);
 /* Ends its thread, and releases its builds. */
 void retrieval_dissolve(struct entry *entry);
-/* A path that nothing has yet, in the table's directory: ".new-NAME-7". NULL: no memory. */
+/* An unused path in the directory of the table: ".new-NAME-7". NULL: no memory. */
 char *retrieval_aside(struct retrieval *retrieval, const char *what, const char *name);
 
 #endif

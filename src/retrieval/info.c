@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is told of indexes: the table's view, the index's own figures and those of its job, put
- * together. Any thread.
+ * Information about indexes: from the table, the index and its job. Any thread.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +18,7 @@ void retrieval_info_done(struct retrieval_info *info)
     *info = (struct retrieval_info){.job = ""};
 }
 
-/* What the table's lock guards, of one build. */
+/* A copy of what the lock of the table guards, of one build. */
 struct seen {
     struct build *build; /* referenced; NULL: none */
     struct index *index; /* borrowed from it */
@@ -66,8 +65,8 @@ static void fill_state(struct retrieval_info *info, const struct seen *seen,
     }
 }
 
-/* Objects without a row that are not to come yet. What the job has a result of and the index no
- * row, has failed, here or there; while lines are on their way, what the job says counts alone. */
+/* Objects without a row that have been processed. An object with a result and without a row has
+ * failed, in the job or here; while lines are on their way, only the count of the job is used. */
 static uint64_t failed_of(const struct job_info *job, bool all_taken, uint64_t rows)
 {
     if (!job->counted) {
@@ -84,8 +83,8 @@ static void fill_current(struct jobs *jobs, struct retrieval_info *info, const s
     struct job_info job;
     bool has_job = seen->job[0] != '\0' && jobs_get(jobs, seen->job, &job, NULL) == 0;
     (void)snprintf(info->job, sizeof info->job, "%s", seen->job);
-    uint64_t taken =
-        atomic_load(&seen->build->taken); /* after the job's figures, around the rows */
+    uint64_t taken = atomic_load(
+        &seen->build->taken); /* after the counts of the job, and around those of the rows */
     if (seen->index) {
         info->dimension = index_shape(seen->index).dimension;
         index_status(seen->index, &info->index);
@@ -97,7 +96,7 @@ static void fill_current(struct jobs *jobs, struct retrieval_info *info, const s
         info->selected_known = job.selected_known;
         info->selected = job.selected;
         info->left_out = job.left_out;
-        info->failed = job.failed; /* lines, until the first pass is over */
+        info->failed = job.failed; /* a count of lines, until the first pass is complete */
         if (seen->filled && job.selected_known) {
             info->failed = failed_of(&job, all_taken, info->index.rows);
         }
@@ -163,7 +162,7 @@ int retrieval_get(struct retrieval *retrieval, const char *name, struct retrieva
     return r;
 }
 
-/* All that are not on their way out, each referenced. */
+/* All entries that are not being removed, each referenced. */
 static size_t reference_all(struct retrieval *retrieval, struct entry *entries[LIMIT_INDEXES])
 {
     size_t count = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Damaged rows, put again from a fresh inference. A row that cannot be had for now is tried again a
- * few times, and then left to the next search for rot: it is no part of any answer meanwhile.
+ * Damaged rows, written again after a new inference. A row that cannot be inferred for now is
+ * retried a few times, and then left to the next scrub; searches leave it out meanwhile.
  */
 #include "retrieval/repair.h"
 
@@ -22,7 +22,7 @@ static void drop_first(struct build *build)
     damaged_rows_drop_first(&build->damaged);
 }
 
-/* Is the row there, and cannot be read? */
+/* Does the row exist, and cannot be read? */
 static bool is_damaged(struct build *build, const char *key)
 {
     struct error error = {.code = ERROR_NONE};
@@ -83,12 +83,12 @@ bool repair_step(struct build *build)
         return false;
     }
     if (!is_damaged(build, key)) {
-        drop_first(build); /* it has another row by now, or none */
+        drop_first(build); /* it was replaced or removed */
         return true;
     }
     int r = put_again(build, key, &error);
     if (r < 0 && entry_is_ending(build->entry)) {
-        return false; /* that says nothing of the row */
+        return false; /* not a failure of the row */
     }
     repair->tries++;
     if (r < 0 && repair->tries < TRIES) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Repair of damaged rows. The entry's thread.
+ * Repair of damaged rows. The thread of the entry.
  */
 #ifndef SITU_RETRIEVAL_REPAIR_H
 #define SITU_RETRIEVAL_REPAIR_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of indexes: taken in from the disk, added to, taken from, closed. An index is made as a
- * directory `.new-NAME-N`, whole and synced, and then renamed; it is removed the other way round.
+ * The table of indexes: loaded from disk, extended, closed; indexes are removed and rebuilt. A new
+ * index is written as a directory `.new-NAME-N`, synced, and then renamed.
  */
 #include "retrieval/retrieval.h"
 
@@ -34,7 +34,7 @@ struct sweep {
     const struct index_file *file;
 };
 
-/* Takes away what index.json does not name, but for what was set aside. */
+/* Removes what index.json does not name, except renamed damaged builds. */
 static int sweep_entry(void *context, const char *name)
 {
     const struct sweep *sweep = context;
@@ -105,7 +105,7 @@ static int take_in(void *context, const char *name)
     return take_in_index(retrieval, name, path);
 }
 
-/* Does it fill this one? Then the build is told so. */
+/* Does the job fill this build? Then its id is set. */
 static bool is_of_build(struct build *build, const struct job_spec *job)
 {
     bool is = build && filling_job_is_of(job, build->spec.name, build->number);
@@ -127,7 +127,7 @@ static bool is_needed(const struct retrieval *retrieval, const struct job_spec *
     return false;
 }
 
-/* Jobs that fill nothing: a crash came between them and their index. No thread runs yet. */
+/* Removes jobs without an index: there was a crash in between. No thread runs yet. */
 static void remove_orphans(struct retrieval *retrieval)
 {
     struct job_info *infos = NULL;
@@ -146,7 +146,7 @@ static void remove_orphans(struct retrieval *retrieval)
     free(infos);
 }
 
-/* All at once: each reads its own files. */
+/* Starts all threads, which open their builds in parallel. */
 static int start_all(struct retrieval *retrieval, struct error *error)
 {
     for (size_t i = 0; i < retrieval->count; i++) {
@@ -259,7 +259,7 @@ static int write_at(struct retrieval *retrieval, const struct index_file *file, 
     return r < 0 ? r : index_directory_rename(retrieval->directory, aside, path, error);
 }
 
-/* Writes the index's directory whole, beside its place, and renames it there. */
+/* Writes the index into `aside`, and renames it into place. */
 static int write_new(struct retrieval *retrieval, const struct index_file *file, const char *path,
                      struct error *error)
 {
@@ -274,7 +274,7 @@ static int write_new(struct retrieval *retrieval, const struct index_file *file,
     return r;
 }
 
-/* `file` is taken over. */
+/* Takes ownership of the contents of `file`. */
 static int create_entry(struct retrieval *retrieval, struct index_file *file, const char *job,
                         struct entry **ret_entry, struct error *error)
 {
@@ -349,7 +349,7 @@ int retrieval_create(struct retrieval *retrieval, const struct retrieval_spec *s
 
 /* ---- removing ---- */
 
-/* Out of its place, so that the next start takes it away whatever comes now. */
+/* Renames its directory to a name that the next start deletes. */
 static int put_aside(struct retrieval *retrieval, struct entry *entry, struct error *error)
 {
     HOLD(&entry->control);
@@ -359,7 +359,7 @@ static int put_aside(struct retrieval *retrieval, struct entry *entry, struct er
     }
     (void)pthread_mutex_lock(&retrieval->lock);
     bool leaving = entry->leaving;
-    entry->leaving = true; /* no search comes to it any more */
+    entry->leaving = true; /* searches no longer find it */
     (void)pthread_mutex_unlock(&retrieval->lock);
     int r = leaving ? error_set(error, ERROR_NOT_FOUND, "no index '%s'", entry->name)
                     : index_directory_rename(retrieval->directory, entry->directory, aside, error);
@@ -398,7 +398,7 @@ int retrieval_remove(struct retrieval *retrieval, const char *name, struct error
     remove_job(retrieval, entry->current);
     remove_job(retrieval, entry->next);
     retrieval_drop(retrieval, entry);
-    retrieval_dissolve(entry); /* its files go with whoever uses it last */
+    retrieval_dissolve(entry); /* its files are removed with the last reference */
     return 0;
 }
 

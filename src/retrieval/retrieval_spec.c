@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values of what is asked: see retrieval_spec.h.
+ * The spec of an index: see retrieval_spec.h.
  */
 #include "retrieval/retrieval_spec.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What an index is asked to be, as a value: copied, freed, and its name checked. Pure.
+ * What an index is asked to be, as a value: copied and freed. Pure.
  */
 #ifndef SITU_RETRIEVAL_RETRIEVAL_SPEC_H
 #define SITU_RETRIEVAL_RETRIEVAL_SPEC_H
@@ -14,7 +14,7 @@ must_check int retrieval_spec_copy(const struct retrieval_spec *spec,
                                    struct retrieval_spec *ret_copy);
 void retrieval_spec_done(struct retrieval_spec *spec);
 
-/* Is it fed by a job? Else it was imported. */
+/* Is it fed by a job? Otherwise it was imported. */
 static inline bool retrieval_spec_is_fed(const struct retrieval_spec *spec)
 {
     return spec->store != NULL;

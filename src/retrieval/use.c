@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An index in use: held as it is, whatever is swapped or removed meanwhile; and how its keys and
- * the names of objects belong together. Any thread.
+ * An index in use: it stays open whatever is swapped or removed meanwhile; and the mapping between
+ * its keys and the names of objects. Any thread.
  */
 #include <string.h>
 
