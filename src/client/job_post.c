@@ -15,8 +15,9 @@
 
 enum { TOKEN_SIZE = 13, INTERVAL_MAX_S = 86400 };
 
-int job_options_check(const struct situ_run_options *options, bool by_name,
-                      struct situ_error *error)
+/* SITU_USAGE for a value out of range, or an option that does not fit the input. */
+static int check_options(const struct situ_run_options *options, bool by_name,
+                         struct situ_error *error)
 {
     const char *fault = NULL;
     if (options->top > LIMIT_TOP) {
@@ -167,7 +168,7 @@ int job_post_make(struct job_post *job, const struct job_order *order, struct si
     char token[TOKEN_SIZE] = "";
     bool as_text = order->input->as_text;
     *job = (struct job_post){.target = BUFFER_INIT};
-    int r = job_options_check(order->options, order->input->by_name, error);
+    int r = check_options(order->options, order->input->by_name, error);
     if (r) {
         return r;
     }

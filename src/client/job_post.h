@@ -37,8 +37,4 @@ must_check int job_post_make(struct job_post *job, const struct job_order *order
 void job_post_done(struct job_post *job);
 #define cleanup_job_post __attribute__((cleanup(job_post_done)))
 
-/* SITU_USAGE for a value out of range, or an option that does not fit the input. */
-must_check int job_options_check(const struct situ_run_options *options, bool by_name,
-                                 struct situ_error *error);
-
 #endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the CLI and the library share: a fake array for each test, and running programs
-against it, also with a terminal. Standard library only."""
+with it, optionally on a terminal. Standard library only."""
 
 import os
 import pty

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The indexes of the small array in fake_situd.py: made, searched by a scan in plain Python, exported,
-imported, looked through for duplicates; and thumbnails. Standard library only."""
+"""The indexes of the small array in fake_situd.py: created, searched by a scan in Python, exported,
+imported, scanned for duplicates; and thumbnails. Standard library only."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ THUMBNAIL = b"\xff\xd8\xff\xe0thumbnail of "
 
 
 def vector_of(name):
-    """Two values that only the name decides."""
+    """Two values that depend on the name only."""
     angle = sum(name.encode()) % 628 / 100
     return [math.cos(angle), math.sin(angle)]
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The jobs of the small array in fake_situd.py: created, followed, told what to do, as docs/protocol.md
-has it; with the faults that a test asks for. Standard library only."""
+"""The jobs of the small array in fake_situd.py: created, followed and controlled as in docs/protocol.md,
+with the faults that a test sets. Standard library only."""
 
 import base64
 import fnmatch
@@ -13,7 +13,7 @@ import zlib
 
 
 class Job:
-    """Its results are all there at once; `ready` says how many a reader gets."""
+    """All its results exist at once; `ready` limits how many a reader gets."""
 
     def __init__(self, number, asked):
         self.id = "job%05d" % number
@@ -52,7 +52,7 @@ class Cut(Exception):
 
 
 class Lines:
-    """A stream of lines, chunked and, where it is asked for, compressed."""
+    """A stream of lines, chunked and, if requested, compressed."""
 
     def __init__(self, handler):
         self.handler = handler
@@ -83,7 +83,7 @@ class Lines:
 
 
 def key_bytes(node):
-    """The bytes of a name, of either form of a list."""
+    """The bytes of a name, from either form of a list."""
     if isinstance(node, str):
         return node.encode()
     if node.get("latin1"):
@@ -95,7 +95,7 @@ class JobsMixin:
     """For the request handler."""
 
     def job_spec(self):
-        """What a POST asks for, from either form."""
+        """The request of a POST, in either form."""
         if self.headers["Content-Type"] == "application/json":
             if len(self.body) > 1 << 20:
                 self.fault(413, "too_large", "a body of more than 1 MiB")

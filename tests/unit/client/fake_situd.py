@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small array for the tests of libsitu and the CLI: the paths of docs/protocol.md over TCP or a unix
-socket, with made-up results and with the faults that a test asks for. Standard library only."""
+socket, with invented results and the faults that a test sets. Standard library only."""
 
 import gzip
 import http.server
@@ -21,7 +21,7 @@ LABELS = ["tench", "Egyptian cat", 'a "quoted", label', "bell\x07\x1b[31m", "", 
 
 
 class Fake:
-    """What the array holds, and what it shall do wrong. Attributes may be changed while it runs."""
+    """What the array holds, and its faults. Attributes may be changed while it runs."""
 
     def __init__(self):
         self.stores = {"photos": {}}  # store -> key (bytes) -> size
@@ -273,7 +273,7 @@ class Handler(fake_jobs.JobsMixin, fake_indexes.IndexesMixin, http.server.BaseHT
         self.answer(200, one)
 
     def store_object(self, name):
-        """A store of an older daemon says nothing of its state."""
+        """An older daemon does not report the state of a store."""
         if name not in self.fake.away:
             return {"name": name, "kind": "dir"}
         return {"name": name, "kind": "dir", "state": "unavailable",

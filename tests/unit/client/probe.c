@@ -53,7 +53,7 @@ static int run_prefix(const char *selection)
     if (more < 0) {
         CHECK(error.message[0] && error.code);
         (void)fprintf(stderr, "%s: %s\n", situ_code_name(error.code), error.message);
-        /* A run that ended stays ended, for the same reason. */
+        /* A run that has ended returns the same reason again. */
         struct situ_error again;
         CHECK(!results || (situ_next(results, &r, &again) == more && again.code == error.code));
     } else {
@@ -124,7 +124,7 @@ static int run_misuse(const char *selection)
     const struct situ_result *r;
     struct situ *array = (struct situ *)&error;
 
-    /* A row of calls on nothing: every one fails, none touches the first error. */
+    /* A sequence of calls with NULL: each one fails, none changes the first error. */
     CHECK(situ_open("ftp://x", NULL, &array, &error) == -EINVAL && error.code == SITU_USAGE);
     error.code = 77;
     CHECK(array == NULL);
@@ -233,7 +233,7 @@ static int lose_patience(void *context)
     return --patience->waits <= 0;
 }
 
-/* Stops a wait, goes on, and leaves before the end. */
+/* Stops a wait, continues, and ends the run early. */
 static int leave(const char *selection)
 {
     struct patience patience = {.waits = 1000};

@@ -187,7 +187,7 @@ class Infer(Case):
         posts = [r for r in self.fake.requests if r[0] == "POST"]
         self.assertEqual([r[3] for r in posts], ["".join(n + "\n" for n in names).encode()])
         query = {k: v for k, v in posts[0][2].items() if k != "token"}
-        # So many labels are worth a table of their own.
+        # From this number of labels on, a table is cheaper.
         self.assertEqual(query, {"follow": "1", "model": "cnn", "top": "1", "labels": "0",
                                  "embedding": "base64", "keep": "0"})
         self.assertEqual(self.paths().count("/v1/models/cnn/labels"), 1)
@@ -541,7 +541,7 @@ class Terminal(Case):
         self.slow(0.05)
         status, shown, _ = self.on_terminal("infer", "cnn", "photos/", interrupt_after=b"objects")
         self.assertEqual(status, 130)
-        # Its stdin is no terminal: nobody can be asked.
+        # Its stdin is not a terminal: no user can be asked.
         self.assertTrue(shown.endswith("\r\x1b[Ksitu: job job00001 is cancelled\r\n"), repr(shown[-80:]))
         self.assertEqual(self.fake.jobs["job00001"].state, "cancelled")
 

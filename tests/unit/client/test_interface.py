@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The public face of libsitu: the header compiles alone as C11 and C++11, the library shows what the
-header declares and nothing else, and the headers, map and manual name the same functions.
+"""The public interface of libsitu: the header compiles alone as C11 and C++11, the library exports
+exactly what the header declares, and header, map and manual name the same functions.
 
 test_interface.py HEADER LIBRARY MAP MANUAL CC [CXX]"""
 
