@@ -7,7 +7,7 @@
 #define SITU_CLIENT_LINES_H
 
 #include "base/json.h"
-#include "client/line_stream.h"
+#include "client/response_stream.h"
 
 struct lines {
     struct stream stream;

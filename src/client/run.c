@@ -14,8 +14,8 @@
 #include "client/job_post.h"
 #include "client/labels.h"
 #include "client/left_out.h"
-#include "client/line_stream.h"
 #include "client/reply.h"
+#include "client/response_stream.h"
 #include "client/result.h"
 #include "client/url.h"
 

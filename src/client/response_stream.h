@@ -4,8 +4,8 @@
  * line is requested, so that a slow reader slows the array down (back-pressure) instead of filling
  * memory. A connection serves one stream after another. One thread at a time.
  */
-#ifndef SITU_CLIENT_LINE_STREAM_H
-#define SITU_CLIENT_LINE_STREAM_H
+#ifndef SITU_CLIENT_RESPONSE_STREAM_H
+#define SITU_CLIENT_RESPONSE_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
  * Streams on curl's multi interface, one transfer each. Only the time spent waiting here counts
  * against the idle limit, so that a caller may take any time between lines.
  */
-#include "client/line_stream.h"
+#include "client/response_stream.h"
 
 #include <string.h>
 
