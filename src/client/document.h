@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/pool.h"
-#include "client/exchange.h"
+#include "client/transfer.h"
 
 struct document {
     struct buffer text;

@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "client/exchange.h"
+#include "client/client_result.h"
 #include "client/name_check.h"
-#include "client/result.h"
+#include "client/transfer.h"
 #include "client/url.h"
 
 /* The checked arguments of both calls. */

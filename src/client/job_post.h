@@ -9,9 +9,9 @@
 
 #include <stdbool.h>
 
-#include "client/exchange.h"
 #include "client/job_input.h"
 #include "client/name_check.h"
+#include "client/transfer.h"
 
 struct job_order {
     const struct model_name *model;

@@ -23,10 +23,10 @@ void stream_end(struct stream *stream)
         (void)curl_multi_remove_handle(stream->multi, stream->curl);
         stream->active = false;
     }
-    stream->sent += stream->exchange.sent;
-    stream->received += stream->exchange.received;
-    stream->exchange.sent = 0;
-    stream->exchange.received = 0;
+    stream->sent += stream->transfer.sent;
+    stream->received += stream->transfer.received;
+    stream->transfer.sent = 0;
+    stream->transfer.received = 0;
     buffer_clear(&stream->bytes);
     stream->offset = 0;
     stream->scanned = 0;
@@ -46,8 +46,8 @@ void stream_done(struct stream *stream)
 
 void stream_traffic(const struct stream *stream, uint64_t *ret_sent, uint64_t *ret_received)
 {
-    *ret_sent = stream->sent + stream->exchange.sent;
-    *ret_received = stream->received + stream->exchange.received;
+    *ret_sent = stream->sent + stream->transfer.sent;
+    *ret_received = stream->received + stream->transfer.received;
 }
 
 /* Waits for the connection, but returns often enough for on_wait and the idle limit. */
@@ -63,7 +63,7 @@ static int pump(struct stream *stream, int64_t *waited_ms, struct situ_error *er
 {
     int running = 0;
     size_t before = stream->bytes.size;
-    uint64_t wire = stream->exchange.sent + stream->exchange.received;
+    uint64_t wire = stream->transfer.sent + stream->transfer.received;
     CURLMcode code = curl_multi_perform(stream->multi, &running);
     if (!code && running != 0 && stream->bytes.size != before) {
         return 0;
@@ -75,7 +75,7 @@ static int pump(struct stream *stream, int64_t *waited_ms, struct situ_error *er
         stream->ended = true;
         return 0;
     }
-    if (stream->exchange.sent + stream->exchange.received != wire) {
+    if (stream->transfer.sent + stream->transfer.received != wire) {
         *waited_ms = 0;
     }
     int64_t limit = stream->array->idle_timeout_ms;
@@ -109,7 +109,7 @@ static int ended_badly(struct stream *stream, struct situ_error *error)
         return client_fail(error, SITU_PROTOCOL, "a result of the array is longer than %u MiB",
                            (unsigned)(ANSWER_BYTES_MAX / MIB));
     }
-    return exchange_fail(&stream->exchange, stream->curl, stream->outcome, error);
+    return transfer_fail(&stream->transfer, stream->curl, stream->outcome, error);
 }
 
 /* Receives until the header and the first byte of the body are there, or the end. */
@@ -137,11 +137,11 @@ int stream_begin(struct stream *stream, const struct request *request, long *ret
 {
     stream_end(stream);
     curl_easy_reset(stream->curl);
-    int r = exchange_prepare(&stream->exchange, stream->curl, stream->array, request, error);
+    int r = transfer_prepare(&stream->transfer, stream->curl, stream->array, request, error);
     if (r) {
         return r;
     }
-    CURLcode code = curl_easy_setopt(stream->curl, CURLOPT_WRITEFUNCTION, exchange_keep_bytes);
+    CURLcode code = curl_easy_setopt(stream->curl, CURLOPT_WRITEFUNCTION, transfer_keep_bytes);
     code = code ? code : curl_easy_setopt(stream->curl, CURLOPT_WRITEDATA, &stream->bytes);
     if (code || curl_multi_add_handle(stream->multi, stream->curl)) {
         return client_fail_memory(error);

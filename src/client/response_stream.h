@@ -10,13 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "client/exchange.h"
+#include "client/transfer.h"
 
 struct stream {
     struct situ *array; /* borrowed */
     CURLM *multi;       /* owned */
     CURL *curl;         /* owned; in multi while `active` */
-    struct exchange exchange;
+    struct transfer transfer;
     bool active;         /* a request is running, or its response is not read to the end */
     bool ended;          /* the response has ended */
     CURLcode outcome;    /* when ended */

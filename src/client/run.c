@@ -10,13 +10,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/client_result.h"
 #include "client/job_object.h"
 #include "client/job_post.h"
 #include "client/labels.h"
 #include "client/left_out.h"
 #include "client/reply.h"
 #include "client/response_stream.h"
-#include "client/result.h"
 #include "client/url.h"
 
 enum {
@@ -105,7 +105,7 @@ static int start(struct situ_results *results, struct situ_error *error)
     results->begun_ns = clock_now_ns();
     int r = stream_begin(&results->stream, known ? &results->follow : &results->post.request,
                          &status, &results->asked_s, error);
-    results->reached |= results->stream.exchange.sent > 0;
+    results->reached |= results->stream.transfer.sent > 0;
     if (r) {
         results->passing = results->reached && r == client_code_errno(SITU_UNREACHABLE);
         return r;

@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 
-#include "client/exchange.h"
 #include "client/name_check.h"
+#include "client/transfer.h"
 #include "client/url.h"
 
 int situ_thumbnail(struct situ *array, const char *object, uint32_t edge, void **ret_bytes,

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/client_result.h"
 #include "client/job_object.h"
-#include "client/result.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

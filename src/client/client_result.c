@@ -2,7 +2,7 @@
  *
  * Result objects: from JSON into the public struct, and back.
  */
-#include "client/result.h"
+#include "client/client_result.h"
 
 #include <errno.h>
 #include <math.h>

@@ -4,7 +4,7 @@
  * them before chunks and compression are decoded: curl's own counters omit or count twice what
  * headers and bodies share.
  */
-#include "client/exchange.h"
+#include "client/transfer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,33 +25,33 @@ static int count_bytes(CURL *curl, curl_infotype type, char *data, size_t size, 
 {
     (void)curl;
     (void)data;
-    struct exchange *exchange = context;
+    struct transfer *transfer = context;
     if (type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT) {
-        exchange->sent += size;
-        (void)atomic_fetch_add(&exchange->array->sent, size);
+        transfer->sent += size;
+        (void)atomic_fetch_add(&transfer->array->sent, size);
     } else if (type == CURLINFO_HEADER_IN || type == CURLINFO_DATA_IN) {
-        exchange->received += size;
-        (void)atomic_fetch_add(&exchange->array->received, size);
+        transfer->received += size;
+        (void)atomic_fetch_add(&transfer->array->received, size);
     }
     return 0;
 }
 
 static size_t read_source(char *bytes, size_t size, size_t count, void *context)
 {
-    struct exchange *exchange = context;
-    const struct body_source *source = exchange->request->source;
+    struct transfer *transfer = context;
+    const struct body_source *source = transfer->request->source;
     size_t got = 0;
-    exchange->source_result = source->read(source->context, bytes, size * count, &got);
-    return exchange->source_result ? CURL_READFUNC_ABORT : got;
+    transfer->source_result = source->read(source->context, bytes, size * count, &got);
+    return transfer->source_result ? CURL_READFUNC_ABORT : got;
 }
 
-static CURLcode set_body(struct exchange *exchange, CURL *curl, const struct request *request)
+static CURLcode set_body(struct transfer *transfer, CURL *curl, const struct request *request)
 {
     CURLcode code = CURLE_OK;
     if (request->source) {
         code = curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
         code = code ? code : curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_source);
-        code = code ? code : curl_easy_setopt(curl, CURLOPT_READDATA, exchange);
+        code = code ? code : curl_easy_setopt(curl, CURLOPT_READDATA, transfer);
         bool known = request->source->size != BODY_SIZE_UNKNOWN; /* otherwise chunked */
         code = code ? code
                     : curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
@@ -104,10 +104,10 @@ struct request request_json(const char *method, struct buffer *target, struct bu
                             .body_size = body->size};
 }
 
-int exchange_prepare(struct exchange *exchange, CURL *curl, struct situ *array,
+int transfer_prepare(struct transfer *transfer, CURL *curl, struct situ *array,
                      const struct request *request, struct situ_error *error)
 {
-    *exchange = (struct exchange){.array = array, .request = request};
+    *transfer = (struct transfer){.array = array, .request = request};
     bool has_body = request->content == CONTENT_NONE || request->source || request->body;
     if (!request->target || !has_body) {
         return client_fail_memory(error);
@@ -124,20 +124,20 @@ int exchange_prepare(struct exchange *exchange, CURL *curl, struct situ *array,
     }
     CURLcode code = curl_easy_setopt(curl, CURLOPT_URL, text);
     code = code ? code : set_connection(curl, array);
-    code = code ? code : set_body(exchange, curl, request);
+    code = code ? code : set_body(transfer, curl, request);
     if (!code && request->compressed) {
         code = curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
     }
     code =
         code ? code : curl_easy_setopt(curl, CURLOPT_HTTPHEADER, array->headers[request->content]);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->fault);
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->fault);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, count_bytes);
-    code = code ? code : curl_easy_setopt(curl, CURLOPT_DEBUGDATA, exchange);
-    return code ? exchange_fail(exchange, curl, code, error) : 0;
+    code = code ? code : curl_easy_setopt(curl, CURLOPT_DEBUGDATA, transfer);
+    return code ? transfer_fail(transfer, curl, code, error) : 0;
 }
 
-size_t exchange_keep_bytes(char *bytes, size_t size, size_t count, void *context)
+size_t transfer_keep_bytes(char *bytes, size_t size, size_t count, void *context)
 {
     struct buffer *buffer = context;
     size_t total = size * count;
@@ -149,16 +149,16 @@ size_t exchange_keep_bytes(char *bytes, size_t size, size_t count, void *context
 }
 
 /* A hint for a client that uses plain HTTP where TLS is expected, or the reverse. */
-static const char *scheme_hint(const struct exchange *exchange, CURLcode code)
+static const char *scheme_hint(const struct transfer *transfer, CURLcode code)
 {
-    const char *url = exchange->array->address.base_url;
+    const char *url = transfer->array->address.base_url;
     bool none_came =
-        exchange->received == 0 &&
+        transfer->received == 0 &&
         (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR);
     if (strncmp(url, "https:", 6) == 0) {
         return code == CURLE_SSL_CONNECT_ERROR ? "; if it speaks plain HTTP, give http://" : "";
     }
-    if (exchange->array->address.socket_path) {
+    if (transfer->array->address.socket_path) {
         return "";
     }
     /* curl takes a TLS alert for HTTP/0.9, which it refuses. */
@@ -166,10 +166,10 @@ static const char *scheme_hint(const struct exchange *exchange, CURLcode code)
     return none_came || no_http ? "; if it speaks TLS, give https://" : "";
 }
 
-int exchange_fail(const struct exchange *exchange, CURL *curl, CURLcode code,
+int transfer_fail(const struct transfer *transfer, CURL *curl, CURLcode code,
                   struct situ_error *error)
 {
-    const char *address = exchange->array->address.text;
+    const char *address = transfer->array->address.text;
     if (code == CURLE_OUT_OF_MEMORY) {
         return client_fail_memory(error);
     }
@@ -180,7 +180,7 @@ int exchange_fail(const struct exchange *exchange, CURL *curl, CURLcode code,
         return client_fail(error, SITU_UNREACHABLE, "cannot reach the array at %s: %s", address,
                            error_text((int)errnum, text, sizeof text));
     }
-    const char *fault = exchange->fault[0] ? exchange->fault : curl_easy_strerror(code);
+    const char *fault = transfer->fault[0] ? transfer->fault : curl_easy_strerror(code);
     bool before = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
                   code == CURLE_COULDNT_RESOLVE_PROXY;
     if (code == CURLE_OPERATION_TIMEDOUT) {
@@ -190,7 +190,7 @@ int exchange_fail(const struct exchange *exchange, CURL *curl, CURLcode code,
     return client_fail(error, SITU_UNREACHABLE,
                        before ? "cannot reach the array at %s: %s"
                               : "the exchange with the array at %s failed: %s%s",
-                       address, fault, scheme_hint(exchange, code));
+                       address, fault, scheme_hint(transfer, code));
 }
 
 static enum situ_code status_code(long status)
@@ -281,14 +281,14 @@ static int perform_once(struct situ *array, const struct request *request, struc
     if (!curl) {
         return client_fail_memory(error);
     }
-    struct exchange exchange;
-    int r = exchange_prepare(&exchange, curl, array, request, error);
+    struct transfer transfer;
+    int r = transfer_prepare(&transfer, curl, array, request, error);
     if (r) {
         connection_give(array, curl);
         return r;
     }
     long idle_s = (long)((array->idle_timeout_ms + UINT64_C(999)) / 1000);
-    CURLcode code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, exchange_keep_bytes);
+    CURLcode code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, transfer_keep_bytes);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, idle_s);
@@ -298,16 +298,16 @@ static int perform_once(struct situ *array, const struct request *request, struc
         (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &attempt->status);
         (void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &asked);
         attempt->asked_s = asked < RETRY_AFTER_MAX_S ? (long)asked : RETRY_AFTER_MAX_S;
-    } else if (exchange.source_result) {
-        r = exchange.source_result; /* the source has its message */
+    } else if (transfer.source_result) {
+        r = transfer.source_result; /* the source has its message */
     } else if (buffer_ok(answer) != 0) {
         r = client_fail_memory(error);
     } else if (code == CURLE_WRITE_ERROR) {
         r = client_fail(error, SITU_PROTOCOL, "the array's answer is longer than %u MiB",
                         (unsigned)(ANSWER_BYTES_MAX / MIB));
     } else {
-        r = exchange_fail(&exchange, curl, code, error);
-        attempt->cut = exchange.sent > 0;
+        r = transfer_fail(&transfer, curl, code, error);
+        attempt->cut = transfer.sent > 0;
     }
     connection_give(array, curl);
     return r;

@@ -3,8 +3,8 @@
  * One HTTP request: prepared on a curl handle (also for streams), or performed as a whole, with
  * retries while the array is busy, and with error responses converted to struct situ_error.
  */
-#ifndef SITU_CLIENT_EXCHANGE_H
-#define SITU_CLIENT_EXCHANGE_H
+#ifndef SITU_CLIENT_TRANSFER_H
+#define SITU_CLIENT_TRANSFER_H
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -49,7 +49,7 @@ struct request request_of(const char *method, struct buffer *target);
 struct request request_json(const char *method, struct buffer *target, struct buffer *body);
 
 /* The state of a request on a curl handle; must not move until its end. */
-struct exchange {
+struct transfer {
     struct situ *array; /* borrowed */
     const struct request *request;
     uint64_t sent; /* bytes transferred, headers and bodies */
@@ -59,14 +59,14 @@ struct exchange {
 };
 
 /* Sets all options of the request except those for the response body. */
-must_check int exchange_prepare(struct exchange *exchange, CURL *curl, struct situ *array,
+must_check int transfer_prepare(struct transfer *transfer, CURL *curl, struct situ *array,
                                 const struct request *request, struct situ_error *error);
 
 /* curl's write callback: appends to the struct buffer that is `context`, up to ANSWER_BYTES_MAX. */
-size_t exchange_keep_bytes(char *bytes, size_t size, size_t count, void *context);
+size_t transfer_keep_bytes(char *bytes, size_t size, size_t count, void *context);
 
-/* SITU_UNREACHABLE with curl's message about a failed exchange. */
-int exchange_fail(const struct exchange *exchange, CURL *curl, CURLcode code,
+/* SITU_UNREACHABLE with curl's message about a failed transfer. */
+int transfer_fail(const struct transfer *transfer, CURL *curl, CURLcode code,
                   struct situ_error *error);
 
 /* The error of a response: that of its body `{"error": "...", "code": "..."}`, or of its status. */

@@ -3,8 +3,8 @@
  * One result object of the array as the public struct situ_result, with its memory. Reused for one
  * result after another. One thread at a time.
  */
-#ifndef SITU_CLIENT_RESULT_H
-#define SITU_CLIENT_RESULT_H
+#ifndef SITU_CLIENT_CLIENT_RESULT_H
+#define SITU_CLIENT_CLIENT_RESULT_H
 
 #include <stdbool.h>
 
