@@ -84,26 +84,31 @@ static int start_server(struct api *api, unsigned connections, struct error *err
     return http_server_new(&http, &handler, &api->http, error);
 }
 
-int api_start(struct api *api, struct api_listener *listeners, unsigned count, uint64_t descriptors,
-              struct error *error)
+static int serve_all(struct api *api, struct api_listener *listeners, unsigned count,
+                     struct error *error)
 {
     cleanup_buffer struct buffer certificate = BUFFER_INIT;
     cleanup_buffer struct buffer key = BUFFER_INIT;
+    int r = secrets_read_tls(&api->service->config, false, &certificate, &key, error);
+    for (unsigned i = 0; i < count && r == 0; i++) {
+        r = serve_socket(api, &listeners[i], certificate.data, key.data, error);
+    }
+    return r;
+}
+
+int api_start(struct api *api, struct api_listener *listeners, unsigned count, uint64_t descriptors,
+              struct error *error)
+{
     unsigned connections = 0;
     if (job_streams_new(api->service->jobs, &api->job_streams) < 0) {
         return error_set(error, ERROR_MEMORY, "cannot start the daemon's threads");
     }
     int r = count_connections(api->service, descriptors, &connections, error);
-    if (r == 0) {
-        r = secrets_read_tls(&api->service->config, false, &certificate, &key, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = start_server(api, connections, error);
-    }
-    for (unsigned i = 0; i < count && r == 0; i++) {
-        r = serve_socket(api, &listeners[i], certificate.data, key.data, error);
-    }
-    return r;
+    r = start_server(api, connections, error);
+    return r < 0 ? r : serve_all(api, listeners, count, error);
 }
 
 /* ---- the end ---- */

@@ -130,15 +130,14 @@ int secrets_read_tls(const struct config *config, bool again, struct buffer *ret
         return 0;
     }
     int r = read_file(config->tls_certificate, again, ret_certificate, error);
-    if (r == 0) {
-        r = read_file(config->tls_key, again, ret_key, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        buffer_append_char(ret_certificate, '\0');
-        buffer_append_char(ret_key, '\0');
-        if (buffer_ok(ret_certificate) < 0 || buffer_ok(ret_key) < 0) {
-            r = error_memory(error, NULL);
-        }
+    r = read_file(config->tls_key, again, ret_key, error);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    buffer_append_char(ret_certificate, '\0');
+    buffer_append_char(ret_key, '\0');
+    return buffer_ok(ret_certificate) < 0 || buffer_ok(ret_key) < 0 ? error_memory(error, NULL) : 0;
 }

@@ -87,15 +87,17 @@ static int list_page(const struct call *call, struct store *store, struct store_
     const char *defaults = http_request_query(call->request, "exclude_defaults");
     bool all = !query->images_only || (defaults && strcmp(defaults, "0") == 0);
     int r = all ? 0 : stores_exclude(call->service->stores, call->captures[0], &lines, error);
-    if (r == 0) {
-        r = exclusion_new(lines, NULL, &exclusion, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        query->exclusion = exclusion;
-        query->sniff = flag(call, "sniff");
-        r = store_list(store, query, ret_page, error);
-        query->exclusion = NULL;
+    r = exclusion_new(lines, NULL, &exclusion, error);
+    if (r < 0) {
+        return r;
     }
+    query->exclusion = exclusion;
+    query->sniff = flag(call, "sniff");
+    r = store_list(store, query, ret_page, error);
+    query->exclusion = NULL;
     exclusion_free(exclusion);
     return r;
 }

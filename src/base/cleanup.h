@@ -45,6 +45,9 @@ static inline int take_fd(int *fd)
 #define cleanup_free __attribute__((cleanup(cleanup_free_function)))
 #define cleanup_fd __attribute__((cleanup(cleanup_fd_function)))
 
+/* Calls function(&variable) when the variable leaves its scope. */
+#define cleanup_by(function) __attribute__((cleanup(function)))
+
 /* Holds a mutex until the end of the enclosing block: `HOLD(&pool->lock);` */
 #define HOLD_CONCAT(a, b) a##b
 #define HOLD_NAME(line) HOLD_CONCAT(held_, line)

@@ -183,32 +183,46 @@ static int open_unix(const struct config *config, const char *address,
     return 0;
 }
 
+static int bind_tcp(const struct addrinfo *info, int *ret_fd)
+{
+    int on = 1;
+    cleanup_fd int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+        bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
+        return -errno;
+    }
+    *ret_fd = take_fd(&fd);
+    return 0;
+}
+
+static void free_info(struct addrinfo **info)
+{
+    if (*info) {
+        freeaddrinfo(*info);
+    }
+}
+
 static int open_tcp(const struct config *config, const char *address,
                     struct api_listener *ret_listener, struct error *error)
 {
-    struct addrinfo *info = NULL;
+    cleanup_by(free_info) struct addrinfo *info = NULL;
     int r = resolve(address, &info, error);
     if (r < 0) {
         return r;
     }
     bool loopback = is_loopback(info->ai_addr);
     r = check_guard(config, address, loopback, error);
-    cleanup_fd int fd = -1;
-    if (r == 0) {
-        int on = 1;
-        fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
-            bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
-            r = system_error(error, address, "bind");
-        }
+    if (r < 0) {
+        return r;
     }
-    freeaddrinfo(info);
-    if (r == 0) {
-        ret_listener->guard = loopback ? API_GUARD_LOOPBACK : API_GUARD_REMOTE;
-        ret_listener->fd = take_fd(&fd);
+    r = bind_tcp(info, &ret_listener->fd);
+    if (r < 0) {
+        errno = -r;
+        return system_error(error, address, "bind");
     }
-    return r;
+    ret_listener->guard = loopback ? API_GUARD_LOOPBACK : API_GUARD_REMOTE;
+    return 0;
 }
 
 static int open_one(const struct config *config, const char *address,

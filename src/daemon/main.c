@@ -128,20 +128,23 @@ static int start(struct program *program, struct error *error)
 {
     struct service *service = &program->service;
     int r = api_load_tokens(&program->api, &service->config, error);
-    if (r == 0) {
-        r = service_open(service, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = listen_open(&service->config, program->listeners, &program->listener_count, error);
+    r = service_open(service, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = service_start(service, error);
+    r = listen_open(&service->config, program->listeners, &program->listener_count, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = api_start(&program->api, program->listeners, program->listener_count,
-                      program->descriptors, error);
+    r = service_start(service, error);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    return api_start(&program->api, program->listeners, program->listener_count,
+                     program->descriptors, error);
 }
 
 static int run(struct program *program, int argc, char **argv, struct error *error)
@@ -181,20 +184,15 @@ int main(int argc, char **argv)
     program->descriptors = descriptors_raise();
     enum config_outcome outcome = config_read(argc, argv, config, &error);
     int status = outcome == CONFIG_EXIT_OK ? EXIT_SUCCESS : 2;
-    int r = 0;
     if (outcome == CONFIG_RUN) {
         log_set_level(config->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-        r = config_check(config, &error);
-        if (r == 0) {
-            r = listen_check_config(config, &error);
-        }
-        if (r == 0 && config->check_only) {
+        bool good = config_check(config, &error) == 0 && listen_check_config(config, &error) == 0;
+        if (good && config->check_only) {
             (void)printf("configuration is good: %zu stores, %zu model directories\n",
                          config->store_count, config->model_count);
             status = EXIT_SUCCESS;
-        } else if (r == 0) {
-            r = run(program, argc, argv, &error);
-            status = r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        } else if (good) {
+            status = run(program, argc, argv, &error) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         }
     }
     if (error.code != ERROR_NONE && status != EXIT_SUCCESS) {

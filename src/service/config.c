@@ -617,6 +617,26 @@ static void warn_of_stores(const struct config *config)
     }
 }
 
+static int check_files(const struct config *config, struct error *error)
+{
+    const struct {
+        const char *path;
+        const char *what;
+    } files[] = {
+        {config->tls_certificate, "TLS certificate"},
+        {config->tls_key, "TLS key"},
+        {config->token_file, "token file"},
+    };
+    int r = 0;
+    for (size_t i = 0; i < config->model_count && r == 0; i++) {
+        r = check_readable(config->models[i], "model directory", error);
+    }
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && r == 0; i++) {
+        r = check_readable(files[i].path, files[i].what, error);
+    }
+    return r;
+}
+
 int config_check(const struct config *config, struct error *error)
 {
     if (config->store_count == 0 && config->model_count == 0) {
@@ -634,31 +654,22 @@ int config_check(const struct config *config, struct error *error)
     if (config->lanes >= LIMIT_LANES) {
         return error_set(error, ERROR_MALFORMED, "lanes: at most %u", LIMIT_LANES - 1);
     }
-    int r = 0;
     if (config->check_only) {
         warn_of_stores(config);
     }
-    for (size_t i = 0; i < config->model_count && r == 0; i++) {
-        r = check_readable(config->models[i], "model directory", error);
+    int r = check_files(config, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = check_readable(config->tls_certificate, "TLS certificate", error);
+    if (access(config->worker, X_OK) < 0) {
+        return error_set(error, ERROR_NOT_FOUND, "worker program %s is not there: give --worker",
+                         config->worker);
     }
-    if (r == 0) {
-        r = check_readable(config->tls_key, "TLS key", error);
+    if (!config->tls_certificate != !config->tls_key) {
+        return error_set(error, ERROR_MALFORMED,
+                         "tls_certificate and tls_key go together: one of them is missing");
     }
-    if (r == 0) {
-        r = check_readable(config->token_file, "token file", error);
-    }
-    if (r == 0 && access(config->worker, X_OK) < 0) {
-        r = error_set(error, ERROR_NOT_FOUND, "worker program %s is not there: give --worker",
-                      config->worker);
-    }
-    if (r == 0 && !config->tls_certificate != !config->tls_key) {
-        r = error_set(error, ERROR_MALFORMED,
-                      "tls_certificate and tls_key go together: one of them is missing");
-    }
-    return r;
+    return 0;
 }
 
 static bool same_text(const char *a, const char *b)

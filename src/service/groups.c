@@ -164,16 +164,18 @@ int groups_join(struct groups *groups, const char *a, const char *b)
     size_t first = 0;
     size_t second = 0;
     int r = find(groups, a, &first);
-    if (r == 0) {
-        r = find(groups, b, &second);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        size_t one = root_of(groups, first);
-        size_t other = root_of(groups, second);
-        /* The older one stays the root: most lookups start at early members. */
-        groups->members[one > other ? one : other].parent = one > other ? other : one;
+    r = find(groups, b, &second);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    size_t one = root_of(groups, first);
+    size_t other = root_of(groups, second);
+    /* The older one stays the root: most lookups start at early members. */
+    groups->members[one > other ? one : other].parent = one > other ? other : one;
+    return 0;
 }
 
 int groups_note(struct groups *groups, uint64_t hash, const char *name)

@@ -209,18 +209,13 @@ static void entry_free(struct entry *entry)
     free(entry);
 }
 
-static int no_memory(struct error *error)
-{
-    return error_memory(error, NULL);
-}
-
 /* Adds an entry that is not served yet. `record` is NULL if there is none. */
 static int add(struct stores *stores, const struct config_store *config, const struct json *record,
                struct entry **ret_entry, struct error *error)
 {
     struct entry *entry = calloc(1, sizeof *entry);
     if (!entry) {
-        return no_memory(error);
+        return error_memory(error, NULL);
     }
     entry->stores = stores;
     entry->logged_available = true;
@@ -230,7 +225,7 @@ static int add(struct stores *stores, const struct config_store *config, const s
     if (!entry->name || !entry->path || !entry->exclude ||
         store_settings_copy(&config->settings, &entry->settings) < 0) {
         entry_free(entry);
-        return no_memory(error);
+        return error_memory(error, NULL);
     }
     entry->filled = was_filled(record, entry);
     HOLD(&stores->table);
@@ -251,7 +246,7 @@ static int set_exclude(struct entry *entry, const struct config_store *config, s
     char *lines = NULL;
     if (asprintf(&lines, "%s%s", config->keeps_defaults ? "" : exclusion_default,
                  config->exclude ? config->exclude : "") < 0) {
-        return no_memory(error);
+        return error_memory(error, NULL);
     }
     HOLD(&entry->stores->table);
     free(entry->exclude);
@@ -275,35 +270,37 @@ static int open_place(struct entry *entry, struct error *error)
     return place_new(&options, &entry->store, error);
 }
 
-int stores_open(const struct config *config, struct stores **ret_stores, struct error *error)
+static int open_all(struct stores *stores, const struct config *config, struct error *error)
 {
     cleanup_json struct json *record = NULL;
-    struct stores *stores = calloc(1, sizeof *stores);
-    if (!stores) {
-        return no_memory(error);
-    }
-    (void)pthread_mutex_init(&stores->lock, NULL);
-    (void)pthread_mutex_init(&stores->table, NULL);
-    stores->state = strdup(config->state);
-    int r = stores->state ? 0 : no_memory(error);
-    if (r == 0) {
-        read_record(stores, &record);
-    }
+    struct entry *entry = NULL;
+    int r = 0;
+    read_record(stores, &record);
     /* All entries are added before the first store is opened: opening one may write the record of
      * all. */
-    struct entry *entry = NULL;
     for (size_t i = 0; i < config->store_count && r == 0; i++) {
         r = add(stores, &config->stores[i], record, &entry, error);
     }
     for (size_t i = 0; i < config->store_count && r == 0; i++) {
         entry = stores->entries[i];
         set_served(entry, true);
-        r = set_exclude(entry, &config->stores[i], error);
         entry->is_taken = true; /* the caller does so after this */
-        if (r == 0) {
-            r = open_place(entry, error);
-        }
+        r = set_exclude(entry, &config->stores[i], error);
+        r = r < 0 ? r : open_place(entry, error);
     }
+    return r;
+}
+
+int stores_open(const struct config *config, struct stores **ret_stores, struct error *error)
+{
+    struct stores *stores = calloc(1, sizeof *stores);
+    if (!stores) {
+        return error_memory(error, NULL);
+    }
+    (void)pthread_mutex_init(&stores->lock, NULL);
+    (void)pthread_mutex_init(&stores->table, NULL);
+    stores->state = strdup(config->state);
+    int r = stores->state ? open_all(stores, config, error) : error_memory(error, NULL);
     if (r < 0) {
         stores_close(stores);
         return r;
@@ -339,7 +336,7 @@ static int follow_settings(struct entry *entry, const struct store_settings *set
     struct store_settings copy;
     cleanup_free char *path = store_settings_spec(settings);
     if (!path || store_settings_copy(settings, &copy) < 0) {
-        return no_memory(error);
+        return error_memory(error, NULL);
     }
     if (place_set_settings(entry->store, settings) < 0) {
         store_settings_done(&copy);

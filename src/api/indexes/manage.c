@@ -80,26 +80,23 @@ static int make_spec(struct stores *stores, struct index_request *request,
 static int create(struct call *call, struct retrieval_info *ret_info, struct error *error)
 {
     struct service *service = call->service;
-    struct index_request request = {0};
-    struct retrieval_spec spec = {.store = NULL};
+    cleanup_by(index_request_done) struct index_request request = {0};
+    cleanup_by(spec_free_texts) struct retrieval_spec spec = {.store = NULL};
     size_t size = 0;
     const void *body = http_request_body(call->request, &size);
     int r = index_request_parse(body, size, &request, error);
-    if (r == 0) {
-        r = indexes_check_model(service, request.model, request.version, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && !stores_find(service->stores, request.store, strlen(request.store), error)) {
-        r = -ENOENT;
+    r = indexes_check_model(service, request.model, request.version, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = make_spec(service->stores, &request, &spec, error);
+    if (!stores_find(service->stores, request.store, strlen(request.store), error)) {
+        return -ENOENT;
     }
-    if (r == 0) {
-        r = retrieval_create(service->retrieval, &spec, ret_info, error);
-    }
-    spec_free_texts(&spec);
-    index_request_done(&request);
-    return r;
+    r = make_spec(service->stores, &request, &spec, error);
+    return r < 0 ? r : retrieval_create(service->retrieval, &spec, ret_info, error);
 }
 
 void indexes_create(struct call *call)
@@ -165,14 +162,12 @@ void indexes_show(struct call *call)
 static int find_defaults(struct service *service, const char *name, char **ret_lines,
                          struct error *error)
 {
-    struct retrieval_info info = {.dimension = 0};
+    cleanup_by(retrieval_info_done) struct retrieval_info info = {.dimension = 0};
     int r = retrieval_get(service->retrieval, name, &info, error);
-    if (r == 0) {
-        r = info.spec.store ? stores_exclude(service->stores, info.spec.store, ret_lines, error)
-                            : 0; /* the rebuild reports that it was imported */
-        retrieval_info_done(&info);
+    if (r < 0 || !info.spec.store) { /* the rebuild reports that it was imported */
+        return r;
     }
-    return r;
+    return stores_exclude(service->stores, info.spec.store, ret_lines, error);
 }
 
 static int rebuild(struct call *call, struct error *error)
@@ -189,19 +184,21 @@ static int rebuild(struct call *call, struct error *error)
     if (r == 0 && request.exclude_defaults) {
         r = find_defaults(service, call->captures[0], &defaults, error);
     }
-    if (r == 0) {
-        struct retrieval_change change = {.model = request.model[0] ? request.model : NULL,
-                                          .version = request.version,
-                                          .exclude_defaults = request.exclude_defaults,
-                                          .defaults = defaults};
-        r = retrieval_rebuild(service->retrieval, call->captures[0], &change, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        call_log(call, "index_rebuild", "index=%s model=%s version=%s%s", call->captures[0],
-                 request.model, request.version,
-                 request.exclude_defaults ? " exclude_defaults=yes" : "");
+    struct retrieval_change change = {.model = request.model[0] ? request.model : NULL,
+                                      .version = request.version,
+                                      .exclude_defaults = request.exclude_defaults,
+                                      .defaults = defaults};
+    r = retrieval_rebuild(service->retrieval, call->captures[0], &change, error);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    call_log(call, "index_rebuild", "index=%s model=%s version=%s%s", call->captures[0],
+             request.model, request.version,
+             request.exclude_defaults ? " exclude_defaults=yes" : "");
+    return 0;
 }
 
 void indexes_rebuild(struct call *call)

@@ -221,6 +221,13 @@ static int read_metric(struct call *call, struct retrieval_spec *spec, struct er
     return r;
 }
 
+static int read_model(struct call *call, const char *model, struct retrieval_spec *spec,
+                      struct error *error)
+{
+    int r = member_split_model(model, spec->model, spec->version, error);
+    return r < 0 ? r : indexes_check_model(call->service, spec->model, spec->version, error);
+}
+
 /* Checks everything that can be checked before the body is received. */
 static int import_begin(struct call *call, struct import *import, struct error *error)
 {
@@ -228,26 +235,28 @@ static int import_begin(struct call *call, struct import *import, struct error *
     struct retrieval_info info = {.dimension = 0};
     const char *model = http_request_query(call->request, "model");
     int r = name_check(call->captures[0], "an index's name", error);
-    if (r == 0) {
-        (void)stpcpy(spec->name, call->captures[0]);
-        r = read_metric(call, spec, error);
+    if (r < 0) {
+        return r;
     }
+    (void)stpcpy(spec->name, call->captures[0]);
+    r = read_metric(call, spec, error);
     if (r == 0 && model) {
-        r = member_split_model(model, spec->model, spec->version, error);
-        r = r < 0 ? r : indexes_check_model(call->service, spec->model, spec->version, error);
+        r = read_model(call, model, spec, error);
     }
-    if (r == 0 && retrieval_get(call->service->retrieval, spec->name, &info, NULL) == 0) {
+    if (r < 0) {
+        return r;
+    }
+    if (retrieval_get(call->service->retrieval, spec->name, &info, NULL) == 0) {
         retrieval_info_done(&info);
-        r = error_set(error, ERROR_CONFLICT, "index '%s' is there already", spec->name);
+        return error_set(error, ERROR_CONFLICT, "index '%s' is there already", spec->name);
     }
-    if (r == 0) {
-        import->fd = open_unnamed(call->service->config.state, error);
-        r = import->fd < 0 ? import->fd : 0;
+    import->fd = open_unnamed(call->service->config.state, error);
+    if (import->fd < 0) {
+        return import->fd;
     }
-    if (r == 0 && body_writer_new(call, keep_bytes, import, &import->writer) < 0) {
-        r = error_memory(error, NULL);
-    }
-    return r;
+    return body_writer_new(call, keep_bytes, import, &import->writer) < 0
+               ? error_memory(error, NULL)
+               : 0;
 }
 
 void indexes_accept_import(struct call *call)
@@ -332,31 +341,40 @@ static int put_lines(struct import *import, FILE *file, struct retrieval_import 
     }
 }
 
+static void free_rows(struct retrieval_import **rows)
+{
+    retrieval_import_free(*rows);
+}
+
+static int import_file(struct call *call, struct import *import, FILE *file,
+                       struct retrieval_info *ret_info, struct error *error)
+{
+    cleanup_by(free_rows) struct retrieval_import *rows = NULL;
+    int r = retrieval_import_new(call->service->retrieval, &import->spec, &rows, error);
+    if (r < 0) {
+        return r;
+    }
+    r = put_lines(import, file, rows, error);
+    return r < 0 ? r : retrieval_import_finish(rows, ret_info, error);
+}
+
 static int import_rows(struct call *call, struct import *import, struct retrieval_info *ret_info,
                        struct error *error)
 {
-    struct retrieval_import *rows = NULL;
     int r = body_writer_finish(import->writer, error);
-    if (r == 0 && import->error.code != ERROR_NONE) {
-        *error = import->error;
-        r = error_code_errno(error->code);
-    }
     if (r < 0) {
         return r;
+    }
+    if (import->error.code != ERROR_NONE) {
+        *error = import->error;
+        return error_code_errno(error->code);
     }
     FILE *file = lseek(import->fd, 0, SEEK_SET) == 0 ? fdopen(import->fd, "r") : NULL;
     if (!file) {
         return disk_error("read", error);
     }
     import->fd = -1; /* now the file's */
-    r = retrieval_import_new(call->service->retrieval, &import->spec, &rows, error);
-    if (r == 0) {
-        r = put_lines(import, file, rows, error);
-    }
-    if (r == 0) {
-        r = retrieval_import_finish(rows, ret_info, error);
-    }
-    retrieval_import_free(rows);
+    r = import_file(call, import, file, ret_info, error);
     (void)fclose(file);
     return r;
 }

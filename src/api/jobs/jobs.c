@@ -3,6 +3,7 @@
  * Jobs over HTTP: creates them, from a JSON body or from a list of names that is streamed to the
  * disk; lists, shows, pauses them and so on. Routes that block run on task threads.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,19 +68,21 @@ static int keep_names(void *context, const void *bytes, size_t size)
 static int begin_streamed(struct call *call, struct creation *creation, struct error *error)
 {
     int r = job_request_from_query(query_of, call->request, &creation->request, error);
-    if (r == 0) {
-        r = jobs_keys_new(call->service->jobs, &creation->keys, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && creation->request.nul_separated) {
+    r = jobs_keys_new(call->service->jobs, &creation->keys, error);
+    if (r < 0) {
+        return r;
+    }
+    if (creation->request.nul_separated) {
         jobs_keys_end_with_nul(creation->keys);
     }
-    if (r == 0 && body_writer_new(call, keep_names, creation, &creation->writer) < 0) {
-        r = error_memory(error, NULL);
+    if (body_writer_new(call, keep_names, creation, &creation->writer) < 0) {
+        return error_memory(error, NULL);
     }
-    if (r == 0) {
-        http_accept_stream(call->request, UINT64_MAX, body_writer_put, creation->writer);
-    }
-    return r;
+    http_accept_stream(call->request, UINT64_MAX, body_writer_put, creation->writer);
+    return 0;
 }
 
 static void accept_job(struct call *call)
@@ -108,24 +111,24 @@ static int list_names(struct call *call, struct creation *creation, struct error
 
 static int read_request(struct call *call, struct creation *creation, struct error *error)
 {
-    if (creation->writer) {
-        int r = body_writer_finish(creation->writer, error);
-        if (r == 0 && creation->error.code != ERROR_NONE) {
-            *error = creation->error;
-            r = error_code_errno(error->code);
-        }
-        return r;
-    }
     size_t size = 0;
     const void *body = http_request_body(call->request, &size);
-    int r = job_request_parse(body, size, &creation->request, error);
-    return r == 0 && creation->request.names ? list_names(call, creation, error) : r;
+    if (!creation->writer) {
+        int r = job_request_parse(body, size, &creation->request, error);
+        return r == 0 && creation->request.names ? list_names(call, creation, error) : r;
+    }
+    int r = body_writer_finish(creation->writer, error);
+    if (r < 0 || creation->error.code == ERROR_NONE) {
+        return r;
+    }
+    *error = creation->error;
+    return error_code_errno(error->code);
 }
 
-static int copy_text(const char *text, char **ret_copy, struct error *error)
+static int copy_text(const char *text, char **ret_copy)
 {
     *ret_copy = text ? strdup(text) : NULL;
-    return !text || *ret_copy ? 0 : error_memory(error, NULL);
+    return !text || *ret_copy ? 0 : -ENOMEM;
 }
 
 static int make_spec(struct stores *stores, struct job_request *request, struct job_spec *spec,
@@ -146,32 +149,30 @@ static int make_spec(struct stores *stores, struct job_request *request, struct 
     (void)stpcpy(spec->token, request->token);
     (void)stpcpy(spec->model, request->model);
     (void)stpcpy(spec->version, request->version);
-    int r = copy_text(request->store, &spec->store, error);
-    if (r == 0) {
-        r = copy_text(request->prefix, &spec->prefix, error);
+    if (copy_text(request->store, &spec->store) < 0 ||
+        copy_text(request->prefix, &spec->prefix) < 0 ||
+        copy_text(request->glob, &spec->glob) < 0) {
+        return error_memory(error, NULL);
     }
-    if (r == 0) {
-        r = copy_text(request->glob, &spec->glob, error);
-    }
-    return r == 0 && !request->names
-               ? stores_make_rules(stores, request->store, &request->rules, &spec->rules, error)
-               : r;
+    return request->names
+               ? 0
+               : stores_make_rules(stores, request->store, &request->rules, &spec->rules, error);
 }
 
 static int create(struct call *call, struct creation *creation, struct job_info *info,
                   bool *ret_existing, struct error *error)
 {
-    struct job_spec spec = {0};
+    cleanup_by(job_spec_done) struct job_spec spec = {0};
     int r = read_request(call, creation, error);
-    if (r == 0) {
-        r = make_spec(call->service->stores, &creation->request, &spec, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        struct jobs_keys *keys = take_ptr(creation->keys);
-        r = jobs_create(call->service->jobs, &spec, keys, info, ret_existing, error);
+    r = make_spec(call->service->stores, &creation->request, &spec, error);
+    if (r < 0) {
+        return r;
     }
-    job_spec_done(&spec);
-    return r;
+    struct jobs_keys *keys = take_ptr(creation->keys);
+    return jobs_create(call->service->jobs, &spec, keys, info, ret_existing, error);
 }
 
 static void create_job(struct call *call)
@@ -292,20 +293,20 @@ static void cancel_job(struct call *call)
 static int exclude(struct call *call, struct error *error)
 {
     struct service *service = call->service;
-    struct job_info info = {0};
+    cleanup_by(job_info_done) struct job_info info = {0};
     cleanup_free char *lines = NULL;
     int r = jobs_get(service->jobs, call->captures[0], &info, error);
     if (r < 0) {
         return r;
     }
     if (filling_job_is_one(&info.spec)) {
-        r = error_set(error, ERROR_CONFLICT,
-                      "job %s fills an index: `situ index rebuild NAME --exclude-defaults`",
-                      info.spec.id);
-    } else if (info.spec.store) {
+        return error_set(error, ERROR_CONFLICT,
+                         "job %s fills an index: `situ index rebuild NAME --exclude-defaults`",
+                         info.spec.id);
+    }
+    if (info.spec.store) {
         r = stores_exclude(service->stores, info.spec.store, &lines, error);
     }
-    job_info_done(&info);
     return r == 0 ? jobs_exclude(service->jobs, call->captures[0], lines, error) : r;
 }
 

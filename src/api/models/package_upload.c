@@ -193,16 +193,14 @@ static int copy_file(struct package_upload *upload, const char *directory, const
 {
     cleanup_fd int from = -1;
     int r = model_package_open(directory, path, &from, error);
-    if (r == 0) {
-        r = begin_file(upload, path, error);
+    if (r < 0) {
+        return r;
     }
+    r = begin_file(upload, path, error);
     for (ssize_t size = 1; size > 0 && r == 0;) {
         size = read(from, piece, COPY_BYTES);
-        if (size < 0) {
-            r = error_set(error, ERROR_IO, "cannot read %.200s", path);
-        } else {
-            r = write_all(upload, piece, (size_t)size, error);
-        }
+        r = size < 0 ? error_set(error, ERROR_IO, "cannot read %.200s", path)
+                     : write_all(upload, piece, (size_t)size, error);
     }
     return r == 0 ? end_file(upload, error) : r;
 }
