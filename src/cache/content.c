@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writing and strict reading of what an identity stands for.
+ * Writing and strict reading of the content of an identity.
  */
 #include "cache/content.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The payload of an entry that says what content an identity stands for: format (1), code (1), 0
- * (2), the state in the identity (24), SHA-256 (32). The payloads of answers are in data/answer.h,
- * with codes of their own. Pure; any thread.
+ * The payload of an entry with the content of an identity: format (1), code (1), 0 (2), the state
+ * in the identity (24), SHA-256 (32). The payloads of answers are in data/answer.h, with codes of
+ * their own. Pure; any thread.
  */
 #ifndef SITU_CACHE_CONTENT_H
 #define SITU_CACHE_CONTENT_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What stands in the data file for one entry: a checksum over key and all that follows, the
- * generation of its last use, the payload. The key takes part, so that an entry which a fault has
- * put under another key is seen as well. Pure; any thread.
+ * The form of an entry in the data file: a checksum over key and all that follows, the generation
+ * of its last use, the payload. The key is included, so that an entry under a wrong key is detected
+ * as well. Pure; any thread.
  */
 #ifndef SITU_CACHE_RECORD_H
 #define SITU_CACHE_RECORD_H
@@ -20,7 +20,7 @@ struct record {
     size_t size;
 };
 
-/* Writes the head in front of a payload that stands at bytes + RECORD_HEAD already. */
+/* Writes the head before a payload that is at bytes + RECORD_HEAD already. */
 void record_seal(const void *key, size_t key_size, uint32_t generation, uint8_t *bytes,
                  size_t payload_size);
 

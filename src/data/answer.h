@@ -32,8 +32,8 @@ struct answer_class {
     const char *label; /* borrowed; NULL: none, or one that the form of writing gives */
 };
 
-/* The members of other kinds are zero. Pointers are borrowed from `memory`, or from whoever made
- * the answer. */
+/* The members of other kinds are zero. Pointers are borrowed from `memory`, or from the caller that
+ * made the answer. */
 struct answer {
     const struct answer_kind *kind; /* NULL: no answer */
 

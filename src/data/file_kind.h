@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a file is, by its first bytes: enough to tell a photo that can be decoded from what lies
- * beside photos, and to name the latter. Pure; untrusted bytes are only compared.
+ * What a file is, by its first bytes: enough to distinguish a photo that can be decoded from other
+ * files, and to name the latter. Pure; untrusted bytes are only compared.
  */
 #ifndef SITU_DATA_FILE_KIND_H
 #define SITU_DATA_FILE_KIND_H

@@ -5,7 +5,7 @@
  *
  *     {"object":"photos/caf%E9.jpg","encoded":true, ...}
  *
- * Only in names so marked a `%` means anything, itself being %25 there. Pure; any thread.
+ * A `%` is special in such names only, where %25 stands for itself. Pure; any thread.
  */
 #ifndef SITU_DATA_OBJECT_NAME_H
 #define SITU_DATA_OBJECT_NAME_H
@@ -24,8 +24,8 @@ bool object_name_is_text(const char *name);
 /* Appends the percent-encoded form: of bytes that are not UTF-8, controls and `%`. */
 void object_name_encode(struct buffer *out, const char *name);
 
-/* Turns that form, or any other that has each `%` encoded, back into bytes, in place. -EBADMSG
- * for a `%` without two hexadecimal digits, or a NUL; then the text is spoiled. */
+/* Turns that form, or any other that has each `%` encoded, back into bytes, in place. -EBADMSG for
+ * a `%` without two hexadecimal digits, or a NUL; the text is undefined then. */
 must_check int object_name_decode(char *text);
 
 /* Puts the member `"MEMBER":"NAME"`, and `"encoded":true` where the name is not UTF-8. */

@@ -2,7 +2,7 @@
  *
  * A text with large tensors in it, read from its start to its end piece by piece: the tensors stay
  * where they are, and their digits are made when they are read. So an answer takes the memory of
- * what it tells of, not several times as much. Not shared between threads.
+ * its tensors, not several times as much. Not shared between threads.
  */
 #ifndef SITU_DATA_PIECES_H
 #define SITU_DATA_PIECES_H
@@ -14,7 +14,7 @@
 #include "data/tensor.h"
 
 struct piece {
-    size_t at;              /* stands in front of this byte of the text */
+    size_t at;              /* comes before this byte of the text */
     enum datatype datatype; /* as a JSON array; DATATYPE_NONE: the bytes themselves */
     const void *data;       /* borrowed */
     size_t count;           /* of numbers, or bytes */

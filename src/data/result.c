@@ -69,7 +69,7 @@ static int parse_node(struct pool *pool, const struct json *node, struct result 
     return kind->parse_json(pool, json_member(node, kind->name), &result->answer, error);
 }
 
-/* Takes `root` over, whatever comes of it. */
+/* Takes ownership of `root`, also on failure. */
 static int parse_owned(struct json *root, const struct json *node, struct result *ret_result,
                        struct error *error)
 {

@@ -43,7 +43,8 @@ struct tensor_info {
     struct tensor_shape shape;
 };
 
-/* A tensor with its data. Everything it points to is borrowed: whoever made it says from where. */
+/* A tensor with its data. Everything that it points to is borrowed; the code that makes it says
+ * from where. */
 struct tensor {
     const char *name; /* of the model's input or output; NULL where `index` is enough */
     uint32_t index;   /* of the model's input or output; below LIMIT_MODEL_TENSORS */

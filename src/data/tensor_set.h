@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A set of a model's inputs or outputs, by their index, which is below LIMIT_MODEL_TENSORS: callers
- * see to that. Pure.
+ * check that. Pure.
  */
 #ifndef SITU_DATA_TENSOR_SET_H
 #define SITU_DATA_TENSOR_SET_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whether a model takes several rows at once, as clients of V2 are told. Pure; for a model whose
- * facts are known.
+ * Whether a model takes several rows at once, for clients of V2. Pure; for a model whose facts are
+ * known.
  */
 #ifndef SITU_INFER_BATCHING_H
 #define SITU_INFER_BATCHING_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Queue, lanes and model runtimes under one lock. Where an item stands:
+ * Queue, lanes and model runtimes under one lock. The states of an item:
  *
  *   submitted -> queued (its model is loaded) or parked (it is being loaded, or in quarantine)
  *   queued -> running in a lane -> done
@@ -24,13 +24,13 @@
 #include "infer/lanes.h"
 #include "infer/spawner.h"
 
-#define LONG_NS (200 * NS_PER_MS) /* an item that takes longer does not keep others waiting */
+#define LONG_NS (200 * NS_PER_MS) /* an item that takes longer does not count as working */
 
-/* An object whose worker was killed from outside is tried this often: the kernel may have killed it
- * for the memory that the object took. */
+/* How often an object is tried whose worker was killed from outside: the kernel may have killed it
+ * because of the memory that the object needed. */
 enum { KILLS_MAX = 5, TICK_MS = 200 };
 
-/* What all running jobs together can have in the queue; none waits for room there. */
+/* The queue entries of all running jobs together; no job waits for room in the queue. */
 enum { JOB_ITEMS_MAX = LIMIT_JOBS_RUNNING * LIMIT_JOB_WINDOW };
 
 /* ---- lanes ---- */
@@ -57,8 +57,8 @@ static struct infer_item *next_item(struct dispatch *dispatch, struct item_list 
     return NULL;
 }
 
-/* The worker died under this item. What was with it in the worker is retried alone; what was alone
- * already has failed by itself. */
+/* The worker died while it had this item. Items that shared the worker are retried alone; one that
+ * was alone already has failed by itself. */
 static void after_crash(struct dispatch *dispatch, struct infer_item *item,
                         enum lane_outcome outcome, bool had_company, struct item_list *finished)
 {
@@ -79,8 +79,8 @@ static void after_crash(struct dispatch *dispatch, struct infer_item *item,
     dispatch_suspect(dispatch, item);
 }
 
-/* There was not the memory that the item needs. Others in the worker may have held it, so it is
- * tried alone; where that is not enough, it needs more than a worker may use. */
+/* The memory that the item needs was not available. Others in the worker may have held it, so the
+ * item is tried alone; if that is not enough, it needs more than a worker may use. */
 static void after_shortage(struct dispatch *dispatch, struct infer_item *item,
                            struct item_list *finished)
 {
@@ -99,7 +99,7 @@ static void after_shortage(struct dispatch *dispatch, struct infer_item *item,
     item_list_finish(finished, item, &error);
 }
 
-/* Under the lock, after a lane is through with an item. */
+/* Under the lock, after a lane has finished with an item. */
 static struct garbage settle(struct dispatch *dispatch, struct infer_item *item,
                              struct worker_process *worker, enum lane_outcome outcome,
                              struct item_list *finished)
@@ -108,7 +108,7 @@ static struct garbage settle(struct dispatch *dispatch, struct infer_item *item,
     struct model_runtime *runtime = &model->runtime;
     struct garbage garbage = {0};
     bool had_company = runtime->users > 1;
-    item->keep = item->keep && !runtime->dying; /* what a dying worker said is not remembered */
+    item->keep = item->keep && !runtime->dying; /* an outcome from a dying worker is not kept */
     runtime->users--;
     runtime->last_used_ns = clock_now_ns();
     dispatch->busy--;
@@ -127,7 +127,7 @@ static struct garbage settle(struct dispatch *dispatch, struct infer_item *item,
         after_crash(dispatch, item, outcome, had_company, finished);
     }
     if (runtime->dying) {
-        /* New items stay away from now on; the last lane out takes the worker with it. */
+        /* No new item enters from now on; the last lane that leaves takes the worker away. */
         runtime->quarantine = runtime->quarantine || runtime->users > 0;
         if (runtime->users == 0) {
             garbage = dispatch_detach_worker(dispatch, model);
@@ -145,7 +145,7 @@ static bool floats(const struct dispatch_lane *lane)
     return lane->dispatch->config.worker.lane_cpus[lane->index] < 0;
 }
 
-/* In front of all idle lanes of its kind; those that float stand behind those bound to a core. */
+/* Before all idle lanes of its kind; floating lanes come after those bound to a core. */
 static void add_idle(struct dispatch *dispatch, struct dispatch_lane *lane)
 {
     struct dispatch_lane **place = &dispatch->idle;
@@ -168,7 +168,7 @@ static void wait_for_items(struct dispatch *dispatch, struct dispatch_lane *lane
     dispatch->seekers++;
 }
 
-/* An idle lane, which is idle no more and is to be woken; or NULL. */
+/* Takes an idle lane out of the list, to be woken; or NULL. */
 static struct dispatch_lane *take_idle(struct dispatch *dispatch)
 {
     struct dispatch_lane *lane = dispatch->idle;
@@ -186,7 +186,7 @@ static void wake(struct dispatch_lane *lane)
     }
 }
 
-/* Lanes that may begin with an item now, those that look for one included. */
+/* Lanes that may start an item now, including those that look for one. */
 static size_t free_cores(const struct dispatch *dispatch)
 {
     size_t cores = dispatch->config.worker.cores;
@@ -207,8 +207,8 @@ void dispatch_wake_lane(struct dispatch *dispatch)
     }
 }
 
-/* Under the lock: a lane leaves its core to another one, or wants it again; then there are more
- * than cores for a while, until the next of them is done. */
+/* Under the lock: a lane leaves its core to another one, or needs it again; then more lanes than
+ * cores run for a while, until one of them finishes. */
 static void stand_aside(struct dispatch_lane *lane, bool aside)
 {
     if (lane->aside != aside) {
@@ -234,7 +234,7 @@ static void run_item(struct dispatch *dispatch, struct dispatch_lane *lane, stru
     dispatch->busy++;
     dispatch->seekers--;
     lane->began_ns = item->began_ns = clock_now_ns();
-    dispatch_wake_lane(dispatch); /* one item each: who takes one sees to the next */
+    dispatch_wake_lane(dispatch); /* one item each: the lane that takes one wakes the next lane */
     bool idle = dispatch->busy == 1 && queue_length(&dispatch->queue) == 0;
     (void)pthread_mutex_unlock(&dispatch->lock);
 
@@ -257,7 +257,7 @@ static void run_item(struct dispatch *dispatch, struct dispatch_lane *lane, stru
     dispatch->seekers++;
     struct garbage garbage = settle(dispatch, item, worker, outcome, &finished);
     (void)pthread_mutex_unlock(&dispatch->lock);
-    if (outcome == LANE_DONE) { /* else the item may be in another lane by now */
+    if (outcome == LANE_DONE) { /* otherwise the item may be in another lane by now */
         reuse_keep(dispatch->config.cache, item);
     }
     dispatch_discard(dispatch, &garbage);
@@ -340,8 +340,8 @@ static void expire(struct dispatch *dispatch, struct item_list *finished)
     }
 }
 
-/* An idle worker that died is taken out now, so that the next request does not meet it; and so is
- * that of a removed model that nobody holds but the list. */
+/* An idle worker that died is removed now, before the next request finds it; so is the worker of a
+ * removed model that only the list still holds. */
 static struct garbage idle_worker(struct dispatch *dispatch, struct item_list *finished)
 {
     struct garbage unwanted = dispatch_removed_worker(dispatch);
@@ -360,7 +360,7 @@ static struct garbage idle_worker(struct dispatch *dispatch, struct item_list *f
                       m->version, (int)worker_process_pid(m->runtime.worker));
             atomic_fetch_add(&dispatch->metrics->workers_restarted, 1);
             struct garbage garbage = dispatch_detach_worker(dispatch, m);
-            if (m->runtime.quarantine) { /* others wait behind the object whose turn it was */
+            if (m->runtime.quarantine) { /* others wait for the object whose turn it was */
                 dispatch_reload(dispatch, m, finished);
             }
             return garbage;
@@ -370,7 +370,7 @@ static struct garbage idle_worker(struct dispatch *dispatch, struct item_list *f
 }
 
 /* A lane whose item takes long, as one does that hangs in its worker, does not count as working: on
- * a single core nothing else would be done until its deadline. */
+ * a single core nothing else would run until its deadline. */
 static void leave_long_ones(struct dispatch *dispatch)
 {
     int64_t now_ns = clock_now_ns();
@@ -414,7 +414,7 @@ static void *housekeeper_main(void *argument)
         stopping = dispatch->stopping;
         leave_long_ones(dispatch);
         if (queue_length(&dispatch->queue) > 0 && free_cores(dispatch) > 0) {
-            wake(take_idle(dispatch)); /* should a lane be held up by its last item's owner */
+            wake(take_idle(dispatch)); /* in case its last item's owner delays a lane */
         }
         expire(dispatch, &finished);
         abandon_loads(dispatch);
@@ -491,7 +491,7 @@ static void give_up_queue(struct dispatch *dispatch, struct item_list *finished)
     }
     for (struct model *m = dispatch->loaded_models; m; m = m->runtime.next_loaded) {
         dispatch_give_up_waiting(dispatch, m, &error, finished);
-        worker_process_kill(m->runtime.worker); /* the lanes in it come back at once */
+        worker_process_kill(m->runtime.worker); /* its lanes return at once */
     }
     for (struct model *m = dispatch->loading_models; m; m = m->runtime.next_loaded) {
         dispatch_give_up_waiting(dispatch, m, &error, finished);
@@ -539,7 +539,7 @@ void dispatch_free(struct dispatch *dispatch)
     free(dispatch);
 }
 
-/* Under the lock. The last lane that is to be woken for the items is left to the caller. */
+/* Under the lock. The caller wakes the last lane that the items need. */
 static int submit(struct dispatch *dispatch, struct infer_request *request,
                   struct infer_item *items, size_t count, struct dispatch_lane **ret_lane,
                   struct error *error)
@@ -568,7 +568,7 @@ static int submit(struct dispatch *dispatch, struct infer_request *request,
             item->state = ITEM_QUEUED;
             if (queue_push(&dispatch->queue, &request->source, &item->entry,
                            item->entry.queued_ns) < 0) {
-                dispatch_park(dispatch, item); /* cannot be: room was checked under the same lock */
+                dispatch_park(dispatch, item); /* cannot happen: room was checked before */
             }
             if (wants_lane(dispatch)) {
                 wake(*ret_lane);
@@ -589,7 +589,7 @@ int dispatch_submit(struct dispatch *dispatch, struct infer_request *request,
     (void)pthread_mutex_lock(&dispatch->lock);
     int r = submit(dispatch, request, items, count, &lane, error);
     (void)pthread_mutex_unlock(&dispatch->lock);
-    wake(lane); /* on this core: under the lock, it would run into that, and have to wait again */
+    wake(lane); /* without the lock: on this core the lane would start, and wait for the lock */
     return r;
 }
 

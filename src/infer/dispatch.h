@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The dispatcher: queue, lanes and workers. Items go in, models are loaded on first use, lanes
- * carry items to workers, workers that crash or hang are replaced and what was in them is retried
- * one at a time. One lock guards queue and model runtimes; it is never held over input, output or a
- * run.
+ * The dispatcher: queue, lanes and workers. Models are loaded on first use, lanes carry items to
+ * workers, workers that crash or hang are replaced and their items are retried one at a time. One
+ * lock guards the queue and model runtimes; it is never held during input, output or a run.
  */
 #ifndef SITU_INFER_DISPATCH_H
 #define SITU_INFER_DISPATCH_H
@@ -36,8 +35,8 @@ must_check int dispatch_new(const struct dispatch_config *config, struct tasks *
                             struct metrics *metrics, struct dispatch **ret_dispatch,
                             struct error *error);
 
-/* Items that wait are given up, and so are those that run: their workers are killed
- * (ERROR_UNAVAILABLE). Then all threads end. */
+/* Items that wait fail, and so do those that run: their workers are killed (ERROR_UNAVAILABLE).
+ * Then all threads end. */
 void dispatch_stop(struct dispatch *dispatch);
 void dispatch_free(struct dispatch *dispatch); /* after dispatch_stop, and when no model is left */
 
@@ -45,46 +44,46 @@ void dispatch_free(struct dispatch *dispatch); /* after dispatch_stop, and when 
 must_check int dispatch_submit(struct dispatch *dispatch, struct infer_request *request,
                                struct infer_item *items, size_t count, struct error *error);
 
-/* Takes every item of the request that still waits out (done with ERROR_CANCELLED); running ones
- * end by themselves. */
+/* Removes every item of the request that still waits (done with ERROR_CANCELLED); running ones end
+ * by themselves. */
 void dispatch_cancel(struct dispatch *dispatch, struct infer_request *request);
 
-/* Somebody who waits until a model is loaded, because he needs to know its inputs and outputs or
- * that it can be loaded at all. No thread waits with him. */
+/* A caller that waits until a model is loaded, because it needs to know its inputs and outputs or
+ * whether it can be loaded at all. No thread is blocked meanwhile. */
 struct load_waiter {
-    struct model *model; /* a reference is the owner's to hold */
-    bool trial;          /* the model is being added: the error's code tells whose fault it is,
-                            ERROR_UNFIT or what kept this array from loading it (ERROR_UNAVAILABLE,
-                            ERROR_DEADLINE, ERROR_BUSY); nobody else can wait for it */
-    /* Called once, by the thread that loaded, without any lock; NULL where all is well. */
+    struct model *model; /* the owner holds a reference */
+    bool trial;          /* the model is being added, and only this caller waits: the error's code
+                            is ERROR_UNFIT for a fault of the model's, otherwise ERROR_UNAVAILABLE,
+                            ERROR_DEADLINE or ERROR_BUSY */
+    /* Called once, by the thread that loaded, without any lock; NULL on success. */
     void (*done)(struct load_waiter *waiter, const struct error *error);
     void *owner;
     struct load_waiter *next; /* the dispatcher's */
     bool waiting;             /* likewise */
 };
 
-/* Sees to it that the model is loaded. 0: it is, and its facts are known; DISPATCH_WAIT: it is
- * being loaded, and `done` will be called, unless dispatch_stop_waiting() says true before. */
+/* Starts to load the model where needed. 0: it is loaded, and its facts are known; DISPATCH_WAIT:
+ * it is being loaded, and `done` will be called, unless dispatch_stop_waiting() returns true
+ * before. */
 enum { DISPATCH_WAIT = 1 };
 must_check int dispatch_await(struct dispatch *dispatch, struct load_waiter *waiter,
                               struct error *error);
-/* True: `done` will not be called, and a trial is given up. False: it was, is being or never will
- * be. */
+/* True: `done` will not be called, and a trial is abandoned. False: it was called, is being called
+ * or never will be. */
 bool dispatch_stop_waiting(struct dispatch *dispatch, struct load_waiter *waiter);
 
-/* The model is to be loaded, now and again after its worker died, and stays so; it does not count
- * as idle where others need memory. Until dispatch_release() or its removal. False: it was kept
- * already, or cannot be. */
+/* Keeps the model loaded, again after its worker died, until dispatch_release() or its removal; it
+ * does not count as idle when others need memory. False: it was kept already, or cannot be. */
 bool dispatch_keep(struct dispatch *dispatch, struct model *model);
 void dispatch_release(struct dispatch *dispatch, struct model *model);
 
 /* Releases it, and ends its worker as soon as no object is in it. dispatch_was_unloaded() is true
- * from then on until somebody needs the model, which loads it again. */
+ * until a request needs the model, which loads it again. */
 void dispatch_unload(struct dispatch *dispatch, struct model *model);
 bool dispatch_was_unloaded(struct dispatch *dispatch, struct model *model);
 
-/* The model was removed. Takes the caller's reference over. A load is given up; the worker ends
- * when the last request that holds the model does, which may be now. */
+/* The model was removed. Takes the caller's reference over. A load is abandoned; the worker ends
+ * with the last request that holds the model, which may be now. */
 void dispatch_remove(struct dispatch *dispatch, struct model *model);
 
 /* Is the model's signature known? Then model->runtime.facts may be read without a lock. */
@@ -98,7 +97,7 @@ void dispatch_write_restarts(void *dispatch, struct json_writer *w);
 void dispatch_write_queue_metrics(void *dispatch, struct buffer *out);
 void dispatch_write_worker_metrics(void *dispatch, struct buffer *out);
 
-/* Cores that no item works on or waits for: others may have them for moments. */
+/* Cores that no item uses or waits for: others may use them for short work. */
 unsigned dispatch_free_cores(struct dispatch *dispatch);
 
 /* A model's state, with the reason where it failed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Items outside the queue: parked until their model has a worker, suspect after a crash, finished.
- * See dispatch.c for how they move. Called by lanes, loaders and the housekeeper.
+ * dispatch.c says how they move. Called by lanes, loaders and the housekeeper.
  */
 #include "base/clock.h"
 #include "infer/batching.h"
@@ -112,7 +112,7 @@ void item_list_finish(struct item_list *finished, struct infer_item *item,
     item_list_append(finished, item);
 }
 
-/* Every item of a model that waits for its worker, given up with that error. */
+/* Every item of a model that waits for its worker fails with that error. */
 void dispatch_give_up_waiting(struct dispatch *dispatch, struct model *model,
                               const struct error *error, struct item_list *finished)
 {
@@ -170,7 +170,7 @@ void dispatch_discard(struct dispatch *dispatch, struct garbage *garbage)
     *garbage = (struct garbage){0};
 }
 
-/* Rows of one run: an image is one, of tensors their first dimension tells where it may. */
+/* Rows of one run: one for an image; for tensors their first dimension, where that is the batch. */
 static uint64_t rows_of(const struct infer_item *item)
 {
     const struct tensor_shape *shape =

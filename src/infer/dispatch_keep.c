@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Models that are kept loaded because somebody asked for it, and such as were unloaded because
- * somebody asked. Called by request threads and the housekeeper.
+ * Models that are kept loaded on request, and models that were unloaded on request. Called by
+ * request threads and the housekeeper.
  */
 #include "base/log.h"
 #include "infer/dispatch_state.h"
@@ -25,10 +25,10 @@ static bool unlink_kept(struct dispatch *dispatch, struct model *model)
 bool dispatch_keep(struct dispatch *dispatch, struct model *model)
 {
     HOLD(&dispatch->lock);
-    model->runtime.unloaded = false; /* should it still wait for its objects */
+    model->runtime.unloaded = false; /* if it still waits for its objects */
     if (model->runtime.state == MODEL_FAILED) {
         model->runtime.retry_later_ns = 0;
-        model->runtime.retry_ns = 0; /* try at once: something may have been mended */
+        model->runtime.retry_ns = 0; /* try at once: the cause may have been fixed */
     }
     if (model->runtime.kept || atomic_load(&model->removed) || dispatch->stopping) {
         return false;
@@ -99,8 +99,8 @@ struct garbage dispatch_unloaded_worker(struct dispatch *dispatch)
     return (struct garbage){0};
 }
 
-/* A kept model has a worker, or gets one: after its last one died, or when this array could not
- * load it for a while. */
+/* A kept model has a worker, or gets one: after its last one died, or after this storage node could
+ * not load it for a while. */
 void dispatch_load_kept(struct dispatch *dispatch)
 {
     for (struct model *m = dispatch->kept_models; m; m = m->runtime.next_kept) {

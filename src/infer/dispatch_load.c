@@ -27,7 +27,7 @@ struct load {
 
 /* ---- loading ---- */
 
-/* Loaded models and those that are being loaded stand in a list each, through the same link. */
+/* Loaded models and those that are being loaded are in a list each, through the same link. */
 static void unlink_loading(struct dispatch *dispatch, struct model *model)
 {
     struct model **at = &dispatch->loading_models;
@@ -40,8 +40,8 @@ static void unlink_loading(struct dispatch *dispatch, struct model *model)
     }
 }
 
-/* What the first worker said of the model stands for as long as the model does: requests were made
- * by it. Another that says something else has read other files. */
+/* The facts from the first worker stay as long as the model does: requests were made with them. A
+ * worker that reports others has read other files. */
 static int keep_facts(struct model *model, const struct worker_facts *facts, struct error *error)
 {
     struct model_runtime *runtime = &model->runtime;
@@ -73,7 +73,7 @@ static void publish_worker(struct dispatch *dispatch, struct model *model,
     dispatch->loaded_models = model_ref(model);
 }
 
-/* Is it the model that cannot be loaded, or this array that cannot load it? */
+/* Is the fault the model's, or this storage node's? */
 static enum error_code fault_of(enum error_code code)
 {
     switch (code) {
@@ -99,7 +99,7 @@ static int64_t later_ns(unsigned failures)
     return wait_ns < RETRY_LATER_NS ? wait_ns : RETRY_LATER_NS;
 }
 
-/* Is the failure news? The same one is logged once, and again every few minutes. */
+/* Is the failure to be logged? The same one is logged once, and again every few minutes. */
 static bool is_news(struct model_runtime *runtime, const struct error *told, int64_t now_ns)
 {
     bool same = runtime->failures > 0 && strcmp(runtime->failure.message, told->message) == 0;
@@ -165,8 +165,8 @@ static int start_fit_worker(struct dispatch *dispatch, const struct model *model
     return 0;
 }
 
-/* A worker that dies while it loads may have been killed from outside, or met a shortage that
- * passes: it gets another chance, and a third. */
+/* A worker that dies while it loads may have been killed from outside, or because of a temporary
+ * shortage: it is tried up to three times. */
 static int start_worker(struct dispatch *dispatch, struct model *model,
                         struct worker_process **ret_worker, struct error *error)
 {
@@ -195,7 +195,7 @@ static int start_worker(struct dispatch *dispatch, struct model *model,
 }
 
 /* Once a worker has taken in the package's files: are they what they were when their digest was
- * taken? Else this worker's answers must not be kept under it. */
+ * taken? Otherwise this worker's answers must not be kept under it. */
 static void check_package(struct model *model)
 {
     struct error ignored;
@@ -276,7 +276,7 @@ static void load_task(void *argument)
     model_unref(model);
 }
 
-/* Under the lock; MODEL_LOADING from here on, or MODEL_FAILED where no thread is to be had. */
+/* Under the lock; MODEL_LOADING from here on, or MODEL_FAILED if no thread can be started. */
 static void start_load(struct dispatch *dispatch, struct model *model)
 {
     struct load *load = malloc(sizeof *load);
@@ -301,7 +301,7 @@ static void start_load(struct dispatch *dispatch, struct model *model)
                     "model '%s' cannot be loaded now: too much else is going on", model->name);
 }
 
-/* Under the lock: begins to load where that makes sense. 0, or the failure that stands. */
+/* Under the lock: starts to load where that makes sense. 0, or the failure that still counts. */
 int dispatch_want_loaded(struct dispatch *dispatch, struct model *model, struct error *error)
 {
     struct model_runtime *runtime = &model->runtime;

@@ -3,7 +3,7 @@
  * Inside the dispatcher: its state, and what its parts (dispatch.c: queue and lanes,
  * dispatch_items.c: items that wait or fail, dispatch_load.c: loading and unloading models,
  * dispatch_wait.c: who waits for a load, dispatch_workers.c: how many workers there are,
- * dispatch_keep.c: models kept loaded) call of each other.
+ * dispatch_keep.c: models kept loaded) call from each other.
  */
 #ifndef SITU_INFER_DISPATCH_STATE_H
 #define SITU_INFER_DISPATCH_STATE_H
@@ -19,9 +19,9 @@ struct dispatch_lane {
     struct dispatch *dispatch;
     uint32_t index;
     pthread_t thread;
-    pthread_cond_t wake;             /* told that there are items */
+    pthread_cond_t wake;             /* signalled when there are items */
     void *room;                      /* owned; the lane's own memory, see lanes.h */
-    bool idle;                       /* stands in the list */
+    bool idle;                       /* is in the list */
     bool aside;                      /* has an item, but leaves its core to others */
     int64_t began_ns;                /* with its item; 0: it has none */
     struct dispatch_lane *next_idle; /* borrowed */
@@ -36,7 +36,7 @@ struct dispatch {
     struct queue queue;
     size_t parked[QUEUE_GROUP_COUNT]; /* items that wait outside the queue */
     unsigned busy;                    /* lanes that have an item */
-    unsigned aside; /* of those, lanes that wait for a disk, or for a worker since long */
+    unsigned aside; /* of those, lanes that wait for a disk, or have waited long for a worker */
     size_t seekers; /* lanes that are awake without an item: they look at the queue by themselves */
     struct model *loaded_models;
     struct model *loading_models; /* the tasks that load them hold the references */
@@ -46,7 +46,7 @@ struct dispatch {
     bool stopping;
     atomic_bool stop_loading; /* the same, for the threads that load */
     pthread_t housekeeper;
-    int housekeeper_event;      /* owned; eventfd: do not wait for the next look */
+    int housekeeper_event;      /* owned; eventfd: wakes the housekeeper at once */
     struct dispatch_lane *idle; /* borrowed; lanes without items, the one to wake first */
     uint32_t lane_count;
     struct dispatch_lane lanes[LIMIT_LANES];
@@ -74,12 +74,12 @@ void item_list_append(struct item_list *list, struct infer_item *item);
 void item_list_remove(struct item_list *list, struct infer_item *item);
 struct infer_item *item_list_take_first(struct item_list *list);
 
-/* Under the lock, when an item was queued: wakes an idle lane, unless a lane that is just done with
+/* Under the lock, when an item was queued: wakes an idle lane, unless a lane that is just finishing
  * another item will take it anyway. On one core that lane, with what its core's cache holds, is the
- * better one: else consecutive requests would alternate between lanes. Of idle lanes, the one that
- * was busy last comes first, for the same reason. And no more lanes work than there are cores: one
- * more helps only while another stands aside, waiting for a disk; else it takes time and cache from
- * the others. */
+ * better one: otherwise consecutive requests would alternate between lanes. Of idle lanes, the one
+ * that was busy last comes first, for the same reason. And no more lanes work than there are cores:
+ * one more helps only while another waits for a disk; otherwise it takes time and cache from the
+ * others. */
 void dispatch_wake_lane(struct dispatch *dispatch);
 
 /* Under the lock: an item waits for its model's worker; an item was in a worker that died. */
@@ -93,7 +93,7 @@ bool dispatch_may_run(const struct model_runtime *runtime, const struct infer_it
  * items go on. */
 void dispatch_resume_model(struct dispatch *dispatch, struct model *model);
 
-/* Under the lock: the item has its outcome (or gets `error`); dispatch_finish_all() tells its
+/* Under the lock: the item has its outcome (or gets `error`); dispatch_finish_all() notifies its
  * owner. */
 void item_list_finish(struct item_list *finished, struct infer_item *item,
                       const struct error *error);
@@ -105,14 +105,14 @@ bool dispatch_load_is_abandoned(const struct model *model);
 void dispatch_give_up_waiting(struct dispatch *dispatch, struct model *model,
                               const struct error *error, struct item_list *finished);
 
-/* Under the lock: the model lost its worker, or a load did not begin. Loads again, or gives up what
- * waits. */
+/* Under the lock: the model lost its worker, or a load did not start. Loads again, or fails the
+ * items that wait. */
 void dispatch_reload(struct dispatch *dispatch, struct model *model, struct item_list *finished);
 
 /* Under the lock, when no lane is in it: takes the worker out of its model. */
 struct garbage dispatch_detach_worker(struct dispatch *dispatch, struct model *model);
 
-/* Without the lock: frees a detached worker, tells owners of finished items. */
+/* Without the lock: frees a detached worker, notifies owners of finished items. */
 void dispatch_discard(struct dispatch *dispatch, struct garbage *garbage);
 void dispatch_finish_all(struct dispatch *dispatch, struct item_list *finished);
 
@@ -128,7 +128,7 @@ void dispatch_worker_gone(struct dispatch *dispatch);
 /* Without the lock: unloads idle models, never `keep`, until the memory budget holds. */
 void dispatch_keep_budget(struct dispatch *dispatch, const struct model *keep);
 
-/* Under the lock: the worker of a removed model that nobody holds but the list of loaded ones. */
+/* Under the lock: the worker of a removed model that only the list of loaded ones holds. */
 struct garbage dispatch_removed_worker(struct dispatch *dispatch);
 
 /* dispatch_keep.c. Under the lock: a worker to end because its model is to be unloaded; loads kept
@@ -137,22 +137,22 @@ struct garbage dispatch_unloaded_worker(struct dispatch *dispatch);
 void dispatch_load_kept(struct dispatch *dispatch);
 void dispatch_release_all(struct dispatch *dispatch);
 
-/* Under the lock, when a load has ended: takes everybody who waited for it out of the model's list;
- * dispatch_tell_waiters() calls them, without the lock, with what `outcome` says. */
+/* Under the lock, when a load has ended: takes all callers that waited for it out of the model's
+ * list; dispatch_tell_waiters() calls them, without the lock, with what `outcome` says. */
 struct load_outcome {
     struct load_waiter *first;
     bool failed;
-    struct error error;    /* as requests are told */
-    enum error_code fault; /* as the adding of a model is told */
+    struct error error;    /* for requests */
+    enum error_code fault; /* for the call that adds a model */
 };
 void dispatch_take_waiters(struct dispatch *dispatch, struct model *model,
                            struct load_outcome *ret_outcome);
 void dispatch_tell_waiters(const struct load_outcome *outcome);
 
-/* Under the lock: begins to load where that makes sense. 0, or the failure that stands. */
+/* Under the lock: starts to load where that makes sense. 0, or the failure that still counts. */
 int dispatch_want_loaded(struct dispatch *dispatch, struct model *model, struct error *error);
-/* The same for those who try again by themselves, such as jobs: after each failure they wait
- * longer. */
+/* The same for callers that retry by themselves, such as jobs: after each failure they wait longer.
+ */
 int dispatch_want_loaded_again(struct dispatch *dispatch, struct model *model, struct error *error);
 
 #endif

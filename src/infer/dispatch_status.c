@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the dispatcher tells for /v1/status and /metrics. Any thread.
+ * The dispatcher's parts of /v1/status and /metrics. Any thread.
  */
 #include "base/metric.h"
 #include "infer/dispatch_state.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who waits until a model is loaded: a list in the model, emptied when its load ends. Called by
- * request threads; `done` runs on the task that loaded.
+ * Callers that wait until a model is loaded: a list in the model, emptied when its load ends.
+ * Called by request threads; `done` runs on the task that loaded.
  */
 #include "infer/dispatch_state.h"
 
@@ -17,7 +17,7 @@ static void unlink_waiter(struct dispatch *dispatch, struct load_waiter *waiter)
     dispatch->waiting--;
 }
 
-/* Under the lock, while the model is not being loaded: how that went. */
+/* Under the lock, while the model is not being loaded: the result of its last load. */
 static void outcome_of(const struct model *model, struct load_outcome *ret_outcome)
 {
     const struct model_runtime *runtime = &model->runtime;
@@ -25,7 +25,7 @@ static void outcome_of(const struct model *model, struct load_outcome *ret_outco
     if (ret_outcome->failed) {
         ret_outcome->error = runtime->failure;
         ret_outcome->fault = runtime->fault;
-    } else if (!runtime->facts_known) { /* cannot be, but for a stop */
+    } else if (!runtime->facts_known) { /* only while situd stops */
         ret_outcome->failed = true;
         (void)error_set(&ret_outcome->error, ERROR_UNAVAILABLE, "situd is stopping");
         ret_outcome->fault = ERROR_UNAVAILABLE;

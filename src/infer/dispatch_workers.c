@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * How many workers there are, and which of them go: above the number that may be alive, above the
- * memory budget, and those of removed models. Called by loads, the housekeeper and whoever removes
- * a model.
+ * memory budget, and those of removed models. Called by loads, the housekeeper and threads that
+ * remove a model.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "infer/dispatch_state.h"
 
-/* The least recently used model that stands idle, or NULL; never `keep`, nor the one used last. */
+/* The least recently used idle model, or NULL; never `keep`, nor the one used last. */
 static struct model *idle_victim(struct dispatch *dispatch, const struct model *keep)
 {
     struct model *victim = NULL;
@@ -113,8 +113,7 @@ static void wake_housekeeper(void *context)
     const struct dispatch *dispatch = context;
     uint64_t one = 1;
     ssize_t written = write(dispatch->housekeeper_event, &one, sizeof one);
-    (void)
-        written; /* it fails where the housekeeper has been woken very often, and not looked yet */
+    (void)written; /* fails only if the counter is full: the housekeeper will look anyway */
 }
 
 void dispatch_remove(struct dispatch *dispatch, struct model *model)
@@ -125,9 +124,9 @@ void dispatch_remove(struct dispatch *dispatch, struct model *model)
         model->released_context = dispatch;
         atomic_store(&model->removed, true);
     }
-    dispatch_release(dispatch, model); /* from now on nobody can have it kept again */
+    dispatch_release(dispatch, model); /* from now on it cannot be kept again */
     model_unref(model);
-    for (;;) { /* here and now, so that whoever adds and removes models pays for it */
+    for (;;) { /* at once, so that the caller that removes models does the work */
         struct garbage garbage = {0};
         {
             HOLD(&dispatch->lock);
@@ -138,5 +137,5 @@ void dispatch_remove(struct dispatch *dispatch, struct model *model)
         }
         dispatch_discard(dispatch, &garbage);
     }
-    wake_housekeeper(dispatch); /* for a load that nobody waits for */
+    wake_housekeeper(dispatch); /* for a load that no caller waits for */
 }

@@ -42,7 +42,7 @@ struct input_reading {
     size_t size; /* filled, as the next one */
     struct identity identity;
     const struct lane_context *context; /* borrowed; of input_read_object() */
-    bool waited;                        /* for a disk, and the context was told */
+    bool waited;                        /* for a disk, and `waiting` was called */
 };
 
 must_check int input_read_object(const struct lane_context *context, struct store *store,

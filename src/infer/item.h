@@ -54,15 +54,15 @@ struct infer_item {
     size_t size_bytes;
     const struct item_input *inputs; /* ITEM_TENSORS; borrowed */
     uint32_t input_count;
-    uint32_t edge;            /* ITEM_THUMBNAIL: pixels; the request wants output 0 then */
+    uint32_t edge;            /* ITEM_THUMBNAIL: pixels; the request asks for output 0 then */
     bool has_identity;        /* ITEM_STORED: `identity` was seen by the owner just before */
-    bool looked_up;           /* the result cache was asked by that identity already, in vain */
-    struct identity identity; /* from the outcome on: of what was read, or found */
+    bool looked_up;           /* that identity was looked up in the result cache, without a hit */
+    struct identity identity; /* after the outcome: of the object that was read or found */
 
     /* The outcome: error.code is the reason, or ERROR_NONE, and then there are outputs, an answer,
      * or both. An answer is what the model's task makes of its outputs; it is made where the
-     * request names none. It may hold fewer classes
-     * than the request wants (answer_suffices); then there are outputs. */
+     * request names none. It may hold fewer classes than the request asks for (answer_suffices);
+     * then there are outputs. */
     struct error error;
     const struct tensor *outputs; /* with their data in `output_memory`, or in the answer's */
     uint32_t output_count;
@@ -83,12 +83,12 @@ struct infer_item {
 
 struct infer_request {
     struct queue_source source;
-    struct model *model;      /* a reference is the owner's to hold */
+    struct model *model;      /* the owner holds a reference */
     struct infer_item *items; /* borrowed from the owner; each item's request is this one */
     size_t item_count;
     size_t top;                 /* classes that will be asked of the outcome */
     bool no_cache;              /* infer, whatever the result cache knows */
-    struct tensor_set outputs;  /* wanted ones; where there is none, an answer is wanted */
+    struct tensor_set outputs;  /* those asked for; empty: an answer is asked for */
     int64_t deadline_ns;        /* in the queue */
     atomic_size_t output_bytes; /* held by outcomes; up to LIMIT_OUTPUT_BYTES */
     struct budget *answers;     /* borrowed; outcomes count in it, too. NULL: they do not */

@@ -25,7 +25,7 @@ enum { ALIGNMENT = 64 };
 enum { LARGE_OUTPUT_BYTES = 1 << 20 };
 
 /* The answer to an object that was seen before, without a byte being read; unless the item's owner
- * has looked already. An object that cannot be looked at is left to the reading, which says why. */
+ * has looked already. Where stat fails, the read reports why. */
 static bool find_unread(const struct lane_context *context, struct infer_item *item)
 {
     struct error ignored;
@@ -39,7 +39,7 @@ static bool find_unread(const struct lane_context *context, struct infer_item *i
     return reuse_find(context->cache, item);
 }
 
-/* Looked at in our own copy. Numbers were compared with their shape before. */
+/* Checks our own copy. The sizes of numbers were compared with their shape before. */
 static bool is_whole(const struct tensor *output)
 {
     size_t count = 0;
@@ -133,7 +133,7 @@ static int take_in(const struct lane_context *context, struct infer_item *item,
     return r;
 }
 
-/* The answer, where one is wanted that the best classes tell, or that others may want. */
+/* Makes the answer where the request asks for one that fits, or the result cache can keep it. */
 static void make_answer(struct infer_item *item)
 {
     bool wanted = tensor_set_is_empty(&item->request->outputs) &&
@@ -143,8 +143,8 @@ static void make_answer(struct infer_item *item)
     }
 }
 
-/* After an error that the worker told of an object: is that due to nothing but its content? A run
- * of the model may fail for want of memory, too. */
+/* After an error that the worker reported for an object: is its content alone the cause? A run of
+ * the model may also fail because memory is short. */
 static bool is_contents_fault(const struct error *error, const struct message_done *done)
 {
     return error->code == ERROR_UNDECODABLE || (error->code == ERROR_UNFIT && done->run_ns == 0);
@@ -153,7 +153,7 @@ static bool is_contents_fault(const struct error *error, const struct message_do
 enum lane_outcome lane_carry(const struct lane_context *context, struct infer_item *item,
                              struct worker_process *worker, bool all_cores)
 {
-    struct message_run run; /* its head alone is made empty: the tensors' room is large */
+    struct message_run run; /* only its head is cleared: the array of tensors is large */
     memset(&run, 0, offsetof(struct message_run, inputs));
     run.all_cores = all_cores;
     item->error = (struct error){0};
@@ -252,7 +252,7 @@ uint32_t lanes_cpus(int *ret_cpus, uint32_t limit)
     }
     uint32_t quota = cgroup_cpus("/sys/fs/cgroup", "/proc/self/cgroup", count);
     if (quota < count) {
-        /* The quota bounds the time of all CPUs together: fewer lanes, none bound to a CPU. */
+        /* The quota limits the time of all CPUs together: fewer lanes, none bound to a CPU. */
         count = quota;
         for (uint32_t i = 0; i < count; i++) {
             ret_cpus[i] = -1;

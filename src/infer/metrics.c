@@ -36,7 +36,7 @@ void metrics_count_status(struct status_counts *counts, unsigned status)
 {
     unsigned slot = 0;
     while (slot < STATUS_SLOTS - 1 && statuses[slot] != status) {
-        slot++; /* the last slot takes 500 and whatever else */
+        slot++; /* the last slot takes 500 and all others */
     }
     atomic_fetch_add_explicit(&counts->counts[slot], 1, memory_order_relaxed);
 }

@@ -30,7 +30,7 @@ struct status_counts {
 struct metrics {
     struct metrics_histogram stages[STAGE_COUNT];
     _Atomic uint64_t objects;      /* answered or failed */
-    _Atomic uint64_t objects_read; /* readings begun: files that were opened for it */
+    _Atomic uint64_t objects_read; /* reads that were started */
     _Atomic uint64_t object_bytes; /* read from stores */
     _Atomic uint64_t workers_started;
     _Atomic uint64_t workers_restarted; /* after a crash or a hang */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What became of a model's objects since situd started, and where their time went: the numbers of
- * the statistics extension of V2. Any thread; the parts of one object are not added at once, so
- * that a reader may see some of them.
+ * The outcomes of a model's objects since situd started, and the time that each part took: the
+ * numbers of the statistics extension of V2. Any thread; the parts of one object are not added at
+ * once, so that a reader may see some of them.
  */
 #ifndef SITU_INFER_MODEL_STATS_H
 #define SITU_INFER_MODEL_STATS_H

@@ -22,10 +22,10 @@
 #include "base/tree.h"
 #include "base/whole_file.h"
 
-/* Listeners look models up: `lock` is never held over input or output. Whoever adds or removes one
- * holds `changing` for as long as that takes. */
+/* Listeners look models up: `lock` is never held over input or output. A thread that adds or
+ * removes one holds `changing` during that. */
 struct models {
-    pthread_mutex_t changing; /* guards the state directory's names and who changes the table */
+    pthread_mutex_t changing; /* guards the state directory's names and changes of the table */
     pthread_mutex_t lock;     /* guards all below */
     char *directory;          /* owned, constant; NULL: models cannot be added */
     struct model **all;       /* owned, each with a reference; sorted by name and version */
@@ -86,7 +86,7 @@ static size_t place_of(const struct models *models, const char *name, const char
     return place;
 }
 
-/* Makes room for one more and sees that it may come in: insert() then cannot fail. */
+/* Makes room for one more and checks that it may be added: insert() then cannot fail. */
 static int reserve(struct models *models, const char *name, const char *version,
                    struct error *error)
 {
@@ -183,7 +183,7 @@ void models_free(struct models *models)
 
 /* ---- scanning ---- */
 
-/* Each stream is one thread's own. */
+/* Each thread has a stream of its own. */
 static struct dirent *next_entry(DIR *stream)
 {
     return readdir(stream); // NOLINT(concurrency-mt-unsafe): safe but for one stream in two threads
@@ -294,7 +294,7 @@ static int scan_name(struct models *models, const char *directory, const char *n
     return r;
 }
 
-/* Of an addition that was cut off. */
+/* Left by an addition that was interrupted. */
 static void remove_leftover(const char *directory, const char *name)
 {
     cleanup_free char *path = join(directory, name);
@@ -340,7 +340,7 @@ static bool is_named(const struct model *model, const char *name, const char *ve
            (!version || !*version || strcmp(model->version, version) == 0);
 }
 
-/* With the name of one that is spelled alike, where there is one. Under the lock. */
+/* Suggests a similar name where there is one. Under the lock. */
 static int no_such_model(const struct models *models, const char *name, const char *version,
                          struct error *error)
 {
@@ -510,7 +510,7 @@ static int next_version(struct models *models, const char *name, char version[MO
     return reserve(models, name, version, error);
 }
 
-/* Renames the package into place; back again where that cannot be made to last. */
+/* Renames the package into place; back again if that cannot be made durable. */
 static int move_in(const struct models *models, const struct model *model, const char *parent,
                    const char *path, struct error *error)
 {
@@ -550,7 +550,7 @@ int models_add_publish(struct models *models, struct model *model, struct error 
     memcpy(model->version, version, sizeof version);
     free(model->path);
     model->path = take_ptr(path);
-    insert(models, model); /* there is room: nobody else changes the table meanwhile */
+    insert(models, model); /* there is room: no other thread changes the table meanwhile */
     return 0;
 }
 

@@ -37,24 +37,24 @@ struct item_list {
 struct model_runtime {
     enum model_state state;
     struct worker_process *worker; /* owned; NULL unless loaded */
-    struct worker_process *dying;  /* borrowed: the worker, once it was seen dead */
+    struct worker_process *dying;  /* borrowed: the worker, after its death was noticed */
     unsigned users;                /* lanes that are in it */
     struct item_list parked;       /* wait for the worker, or for the end of a quarantine */
     struct item_list suspects;     /* were in a worker that crashed; retried one at a time */
-    struct load_waiter *waiters;   /* are told when the load ends */
+    struct load_waiter *waiters;   /* are called when the load ends */
     bool quarantine;               /* suspects are being retried: nothing else runs */
     struct error failure;          /* MODEL_FAILED */
-    enum error_code fault;         /* MODEL_FAILED: ERROR_UNFIT if it is the model's, else ours */
-    int64_t retry_ns;              /* MODEL_FAILED: no new try before */
-    int64_t retry_later_ns;        /* the same for those who try again by themselves */
-    unsigned failures;             /* loads that failed, one after the other */
-    int64_t told_ns;               /* when that was logged last */
-    unsigned untold;               /* loads that failed likewise since then */
+    enum error_code fault;  /* MODEL_FAILED: ERROR_UNFIT if it is the model's, otherwise ours */
+    int64_t retry_ns;       /* MODEL_FAILED: no new try before */
+    int64_t retry_later_ns; /* the same for callers that retry by themselves */
+    unsigned failures;      /* loads that failed, one after the other */
+    int64_t told_ns;        /* when that was logged last */
+    unsigned untold;        /* loads that failed likewise since then */
     int64_t last_used_ns;
     uint64_t memory_bytes;
     bool trial;    /* the load that goes on is a trial of a model that is being added */
     bool kept;     /* loaded until it is asked to be unloaded */
-    bool unloaded; /* was asked to be, and nobody asked for it since */
+    bool unloaded; /* on request, and no request has needed it since */
     struct model *next_kept;
     struct model *next_loaded; /* list of loaded models, or of those being loaded */
     uint32_t primary_output;   /* index of the output that answers are made of */
@@ -73,13 +73,13 @@ struct model {
     struct status_counts requests;
     struct model_stats stats;
     atomic_bool changed;      /* the package is not the one that was read: nothing is cached */
-    atomic_bool task_known;   /* set once `task` stands, for good */
-    struct cache_digest task; /* what the result cache knows this model's answers by */
-    atomic_bool abandoned;    /* nobody waits for its load any more: that is given up */
+    atomic_bool task_known;   /* set once, when `task` is final */
+    struct cache_digest task; /* the task digest of this model in the result cache */
+    atomic_bool abandoned;    /* no caller waits for its load any more: it is abandoned */
     atomic_bool removed;      /* set once, after the next two */
-    void (*released)(void *context); /* told when a removed model is held by one owner only; may run
-                                        on any thread and under any lock */
-    void *released_context;          /* borrowed; outlives the model */
+    /* Called when only one owner still holds a removed model; on any thread, under any lock. */
+    void (*released)(void *context);
+    void *released_context; /* borrowed; outlives the model */
     struct model_runtime runtime;
 };
 
@@ -91,16 +91,16 @@ must_check int models_new(const char *state_directory, struct models **ret_model
 void models_free(struct models *models);
 
 /* Takes in every package of a directory: DIR/NAME/, DIR/NAME/VERSION/, or DIR itself where it is a
- * package. What cannot be read is listed as failed and logged, never skipped in silence. */
+ * package. A package that cannot be read is listed as failed and logged, never skipped silently. */
 must_check int models_scan(struct models *models, const char *directory, bool removable,
                            struct error *error);
 
 /* A version of a model, with a reference, or NULL. `version` NULL or "": the newest. */
 struct model *models_get(struct models *models, const char *name, const char *version,
                          struct error *error);
-/* The version that was pinned once, where it still is what it was then, by its digest in
- * hexadecimal; else any version of that name that is the same package: it was removed and added
- * again. ERROR_NOT_FOUND: it is gone. */
+/* The version that was pinned, if its digest in hexadecimal is still the same; otherwise any
+ * version of that name with that digest: it was removed and added again. ERROR_NOT_FOUND: it is
+ * gone. */
 struct model *models_get_pinned(struct models *models, const char *name, const char *version,
                                 const char *digest, struct error *error);
 struct model *model_ref(struct model *model);
@@ -122,9 +122,9 @@ must_check int models_add_read(struct models *models, const char *name, const ch
 must_check int models_add_publish(struct models *models, struct model *model, struct error *error);
 void models_add_discard(const char *directory);
 
-/* `version` NULL: all of them. What was removed is handed over, newest first, with the table's
- * references: dispatch_remove() is due for each. ERROR_NOT_FOUND, ERROR_CONFLICT (not in the state
- * directory). */
+/* `version` NULL: all of them. The removed versions are returned, newest first, with the table's
+ * references: the caller calls dispatch_remove() for each. ERROR_NOT_FOUND, ERROR_CONFLICT (not in
+ * the state directory). */
 must_check int models_remove(struct models *models, const char *name, const char *version,
                              struct model ***ret_removed, size_t *ret_count, struct error *error);
 

@@ -22,7 +22,7 @@
 
 /* Of our own code between a content's bytes and its answer: decoding, resampling, normalising,
  * choosing the output, softmax, normalising the embedding. Raise it with every change there that
- * changes a number of any answer, or what is refused: answers of before are then not found. */
+ * changes a number of any answer, or what is refused: older answers are then not found. */
 enum { TASK_REVISION = 2 };
 
 struct cache_store {
@@ -34,7 +34,7 @@ struct reuse {
     struct cache *cache; /* owned */
     char *engine;        /* owned */
     struct cache_store stores[LIMIT_STORES];
-    atomic_size_t store_count; /* stores are added while others look; none goes */
+    atomic_size_t store_count; /* stores are added while other threads read; none is removed */
     pthread_mutex_t task_lock; /* guards every model's task while it is made */
 };
 
@@ -83,7 +83,7 @@ static int task_of(struct reuse *reuse, const struct infer_item *item,
         *ret_task = model->task;
         return 0;
     }
-    /* In eight digits for the first 32 outputs, as they were told when there were no others. */
+    /* Eight digits for the first 32 outputs: the form from when there were no others. */
     char form[32 + TENSOR_SET_WORDS * 17];
     int used = snprintf(form, sizeof form, "outputs=%08" PRIx64, outputs->words[0]);
     for (uint32_t i = 1; i < TENSOR_SET_WORDS; i++) {
@@ -122,8 +122,8 @@ bool reuse_covers(const struct reuse *reuse, const struct infer_item *item)
 
 /* ---- from answers to outcomes ---- */
 
-/* Makes an answer the item's outcome and takes its memory. False where it is not all that the
- * request wants. */
+/* Makes an answer the item's outcome and takes its memory. False where it is less than the request
+ * asks for. */
 static bool accept(struct infer_item *item, struct answer *answer)
 {
     const struct infer_request *request = item->request;
@@ -220,7 +220,7 @@ void reuse_keep(struct reuse *reuse, struct infer_item *item)
         answer = &made;
     }
     if (answer->kind && task_of(reuse, item, &task) == 0) {
-        /* One that is too large or comes at a bad time is not kept: counted there. */
+        /* One that is too large or finds the queue full is not kept; the cache counts it. */
         (void)cache_put_answer(reuse->cache, &item->content, &task, answer);
     }
 }

@@ -8,7 +8,7 @@
  *   - where an answer is wanted (no output mask): that answer, of classes the best ones;
  *   - where outputs are wanted: these, as the model gave them, up to ANSWER_BYTES_KEPT;
  *   - that the content cannot be decoded, or makes no input for the model.
- * The task digest tells these apart, and covers whatever else an answer depends on.
+ * The task digest differs between these, and covers everything else that an answer depends on.
  */
 #ifndef SITU_INFER_REUSE_H
 #define SITU_INFER_REUSE_H
@@ -25,21 +25,21 @@
 
 struct reuse;
 
-/* Opens the cache in `directory`, after checking its file, and says so in the log; what happens to
- * it later goes there, too. `engine` is the name of the workers' engine. Errors: ERROR_CONFLICT
- * where another process has it open, ERROR_MEMORY, ERROR_MALFORMED; a cache that cannot be used is
- * logged and is no error. */
+/* Opens the cache in `directory`, after checking its file, and logs that; later events are logged,
+ * too. `engine` is the name of the workers' engine. Errors: ERROR_CONFLICT where another process
+ * has it open, ERROR_MEMORY, ERROR_MALFORMED; a cache that cannot be used is logged and is no
+ * error. */
 must_check int reuse_open(const char *directory, uint64_t limit_bytes, const char *engine,
                           struct reuse **ret_reuse, struct error *error);
 
-/* Objects of stores that were not added take no part. `store` is borrowed; `name` is what its
- * identities are kept under. One thread at a time, beside those that look. -E2BIG. */
+/* Objects of stores that were not added take no part. `store` is borrowed; its identities are kept
+ * under `name`. One thread at a time, while others may read. -E2BIG. */
 must_check int reuse_add_store(struct reuse *reuse, const struct store *store, const char *name);
 
 /* Writes what is queued, then closes; NULL is fine. No other call may be running. */
 void reuse_close(struct reuse *reuse);
 
-/* Does the cache have anything to do with this item? */
+/* Does the item take part in the cache? */
 bool reuse_covers(const struct reuse *reuse, const struct infer_item *item);
 
 /* By the item's identity (has_identity is set), without reading a byte of it: true where the answer
@@ -47,15 +47,15 @@ bool reuse_covers(const struct reuse *reuse, const struct infer_item *item);
  * does not allow it. Sets looked_up. Some microseconds; does not need the model's worker. */
 bool reuse_find(struct reuse *reuse, struct infer_item *item);
 
-/* After the object was read, `bytes` being its content and item->identity what it was then: hashes,
- * remembers what the identity stands for where that can be `trusted` (store_is_fresh), and
- * looks the content up. True as above; else the item's `keep` is set. */
+/* After the object was read, `bytes` being its content and item->identity its identity then: hashes
+ * it, remembers the content of the identity if that can be `trusted` (store_is_fresh), and looks
+ * the content up. True as above; otherwise the item's `keep` is set. */
 bool reuse_find_content(struct reuse *reuse, struct infer_item *item, const void *bytes,
                         size_t size, bool trusted);
 
 /* After the run: keeps the outcome, where `keep` is still set and it is of a kind that can be kept.
- * Whoever knows that the outcome is not the content's alone (the worker died, the model's run
- * failed) clears `keep` before. */
+ * The caller clears `keep` before if the outcome depends on more than the content (the worker died,
+ * the model's run failed). */
 void reuse_keep(struct reuse *reuse, struct infer_item *item);
 
 void reuse_status(struct reuse *reuse, struct cache_status *ret_status);

@@ -16,7 +16,7 @@ struct tasks {
     pthread_mutex_t lock; /* guards the rest but limit */
     pthread_cond_t ended;
     pthread_cond_t handed; /* the reserve has a place, or is to end */
-    pthread_t reserve;     /* takes what waits where no other thread is to be had */
+    pthread_t reserve;     /* runs tasks that wait when no other thread can be started */
     bool reserve_idle;
     bool ending;
     unsigned limit;
@@ -32,8 +32,8 @@ struct task {
     void *argument;
 };
 
-/* Under the lock, by who has a place: it goes to the task that has waited longest; or is free, and
- * NULL. */
+/* Under the lock, by the holder of a place: passes it to the task that has waited longest; NULL:
+ * none waits, and the place is free. */
 static struct task *pass_on(struct tasks *tasks)
 {
     struct task *next = tasks->first;
@@ -130,8 +130,8 @@ int tasks_new(unsigned limit, struct tasks **ret_tasks)
     return 0;
 }
 
-/* A task got a place and no thread. What has begun to wait meanwhile may have nobody else who would
- * take it. */
+/* A task got a place and no thread. Tasks that wait since then may have no other thread that takes
+ * them. */
 static void give_place_back(struct tasks *tasks)
 {
     HOLD(&tasks->lock);

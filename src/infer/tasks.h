@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Short-lived threads for work that blocks and is no object's way: loading a model, counting a
- * listing, unpacking a package, feeding a streamed answer. Bounded in number; waited for at the
- * end. Any thread.
+ * Short-lived threads for work that blocks, other than running objects: loading a model, counting a
+ * listing, unpacking a package, feeding a streamed answer. Limited in number. Any thread.
  */
 #ifndef SITU_INFER_TASKS_H
 #define SITU_INFER_TASKS_H

@@ -48,8 +48,8 @@ struct v2_response {
  *
  * Floats are written so that they read back the same, FP16 as the number it is, NaN and infinities
  * as null; integers exactly; BYTES elements as strings. Errors: -ENOMEM; ERROR_UNFIT for a BYTES
- * element that is not UTF-8 and so cannot stand in JSON; ERROR_INTERNAL where an output's data is
- * not as long as its shape says. */
+ * element that is not UTF-8, which JSON cannot hold; ERROR_INTERNAL where an output's data is not
+ * as long as its shape says. */
 must_check int v2_response_write(const struct v2_response *response, struct buffer *json,
                                  struct buffer *binary, struct error *error);
 
