@@ -43,8 +43,7 @@ static struct store_watch *watch_of(struct job *job, const struct exclusion *exc
     struct store *store = host->store_find(host->context, name, strlen(name), NULL);
     struct store_watch *watch = NULL;
     bool partial = false;
-    if (!store ||
-        store_watch_new_except(store, job->spec.prefix, exclusion, &watch, &partial, NULL) < 0) {
+    if (!store || store_watch_new(store, job->spec.prefix, exclusion, &watch, &partial, NULL) < 0) {
         return NULL; /* then only the interval counts */
     }
     struct store_condition condition;

@@ -38,8 +38,7 @@ static int begin(struct place_watch *watch)
     if (!opened) {
         return 0;
     }
-    int r = store_watch_new_except(opened->store, watch->prefix, watch->exclusion, &inner, &partial,
-                                   NULL);
+    int r = store_watch_new(opened->store, watch->prefix, watch->exclusion, &inner, &partial, NULL);
     if (r < 0) {
         place_leave(place, opened);
         return r;

@@ -143,15 +143,11 @@ must_check int store_read(struct store *store, const char *key, const struct sto
  * (LIMIT_WATCHES, or the kernel's max_user_watches), a directory that cannot be read, or a file
  * system that changes on other machines, too. If the kernel's queue overflows, the tree is walked
  * again; nothing is missed. ERROR_UNAVAILABLE: the store or the kernel does not support it. Free
- * the watch before the store. */
+ * the watch before the store. What the exclusion covers is not watched; it must outlive the watch.
+ * NULL: nothing. */
 must_check int store_watch_new(struct store *store, const char *prefix,
-                               struct store_watch **ret_watch, bool *ret_partial,
-                               struct error *error);
-/* The same, without what the exclusion covers. It must outlive the watch; NULL: nothing. */
-must_check int store_watch_new_except(struct store *store, const char *prefix,
-                                      const struct exclusion *exclusion,
-                                      struct store_watch **ret_watch, bool *ret_partial,
-                                      struct error *error);
+                               const struct exclusion *exclusion, struct store_watch **ret_watch,
+                               bool *ret_partial, struct error *error);
 /* Waits for a change (negative: without time limit). 1: something may have changed; all pending
  * events are taken together. 0: time is over. -ECANCELED after store_watch_cancel(). New
  * directories are watched from then on. It returns each time a file is written: callers limit how

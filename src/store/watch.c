@@ -6,15 +6,8 @@
 
 #include <string.h>
 
-int store_watch_new(struct store *store, const char *prefix, struct store_watch **ret_watch,
-                    bool *ret_partial, struct error *error)
-{
-    return store_watch_new_except(store, prefix, NULL, ret_watch, ret_partial, error);
-}
-
-int store_watch_new_except(struct store *store, const char *prefix,
-                           const struct exclusion *exclusion, struct store_watch **ret_watch,
-                           bool *ret_partial, struct error *error)
+int store_watch_new(struct store *store, const char *prefix, const struct exclusion *exclusion,
+                    struct store_watch **ret_watch, bool *ret_partial, struct error *error)
 {
     if (!store->backend->watch) {
         return error_set(error, ERROR_UNAVAILABLE, "a store of kind '%s' cannot be watched",

@@ -278,7 +278,7 @@ static void a_detached_store_holds_nothing_open(void **state)
     bool partial = true;
     put(fixture, "a.jpg", "aaa");
     open_place(fixture, false, SOON_MS);
-    assert_int_equal(store_watch_new(fixture->store, "", &watch, &partial, NULL), 0);
+    assert_int_equal(store_watch_new(fixture->store, "", NULL, &watch, &partial, NULL), 0);
     assert_true(held_open(fixture) >= 1);
     assert_int_equal(place_detach(fixture->store, &error), 0);
     assert_int_equal(held_open(fixture), 0);
@@ -352,7 +352,7 @@ static void a_waiting_watch_reports_another_root_and_watches_it(void **state)
     bool partial = true;
     put(fixture, "a.jpg", "aaa");
     open_place(fixture, false, NEVER_MS);
-    assert_int_equal(store_watch_new(fixture->store, "", &waiter.watch, &partial, NULL), 0);
+    assert_int_equal(store_watch_new(fixture->store, "", NULL, &waiter.watch, &partial, NULL), 0);
     assert_false(partial);
     assert_int_equal(pthread_create(&waiter.thread, NULL, wait_long, &waiter), 0);
     go_away(fixture);
@@ -374,7 +374,7 @@ static void a_watch_without_a_root_can_be_cancelled(void **state)
     struct waiter waiter = {.result = 0};
     bool partial = false;
     open_place(fixture, false, NEVER_MS);
-    assert_int_equal(store_watch_new(fixture->store, "", &waiter.watch, &partial, NULL), 0);
+    assert_int_equal(store_watch_new(fixture->store, "", NULL, &waiter.watch, &partial, NULL), 0);
     assert_true(partial);
     assert_int_equal(pthread_create(&waiter.thread, NULL, wait_long, &waiter), 0);
     store_watch_cancel(waiter.watch);

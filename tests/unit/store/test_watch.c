@@ -34,7 +34,7 @@ static struct store_watch *watch_new(const struct tree *tree, const char *prefix
     struct store_watch *watch = NULL;
     struct error error = {.message = ""};
     bool partial = true;
-    int r = store_watch_new(tree->dir, prefix, &watch, &partial, &error);
+    int r = store_watch_new(tree->dir, prefix, NULL, &watch, &partial, &error);
     assert_string_equal(error.message, "");
     assert_int_equal(r, 0);
     assert_false(partial);
@@ -259,7 +259,7 @@ static void a_tree_of_too_many_directories_is_watched_in_part(void **state)
         write_file(tree, key);
     }
     dir_store(tree->dir)->watches_max = 21; /* just enough, with the root */
-    assert_int_equal(store_watch_new(tree->dir, "", &watch, &partial, &error), 0);
+    assert_int_equal(store_watch_new(tree->dir, "", NULL, &watch, &partial, &error), 0);
     assert_false(partial);
     make_directory(tree, "20");
     assert_told(watch);
@@ -267,7 +267,7 @@ static void a_tree_of_too_many_directories_is_watched_in_part(void **state)
     store_watch_free(watch);
 
     dir_store(tree->dir)->watches_max = 5;
-    assert_int_equal(store_watch_new(tree->dir, "", &watch, &partial, &error), 0);
+    assert_int_equal(store_watch_new(tree->dir, "", NULL, &watch, &partial, &error), 0);
     assert_true(partial);
     write_file(tree, "x.jpg");
     assert_told(watch);
@@ -350,11 +350,11 @@ static void what_cannot_be_watched_says_so(void **state)
     bool partial = false;
     struct error error;
     char prefix[LIMIT_KEY_BYTES + 2];
-    assert_true(store_watch_new(tree->mem, "", &watch, &partial, &error) < 0);
+    assert_true(store_watch_new(tree->mem, "", NULL, &watch, &partial, &error) < 0);
     assert_int_equal(error.code, ERROR_UNAVAILABLE);
     memset(prefix, 'p', sizeof prefix - 1);
     prefix[sizeof prefix - 1] = '\0';
-    assert_true(store_watch_new(tree->dir, prefix, &watch, &partial, &error) < 0);
+    assert_true(store_watch_new(tree->dir, prefix, NULL, &watch, &partial, &error) < 0);
     assert_int_equal(error.code, ERROR_MALFORMED);
     store_watch_free(NULL);
 }
