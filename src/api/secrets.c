@@ -70,11 +70,17 @@ static int read_file(const char *path, bool again, struct buffer *out, struct er
     return 0;
 }
 
+static bool have_tokens(struct secrets *secrets)
+{
+    HOLD(&secrets->lock);
+    return secrets->tokens != NULL;
+}
+
 int secrets_load_tokens(struct secrets *secrets, const struct config *config, struct error *error)
 {
     const char *path = config->token_file;
     if (!path) {
-        return secrets_have_tokens(secrets)
+        return have_tokens(secrets)
                    ? error_set(error, ERROR_MALFORMED,
                                "token_file was taken out of the configuration: addresses lose "
                                "their guard at a restart only")
@@ -83,7 +89,7 @@ int secrets_load_tokens(struct secrets *secrets, const struct config *config, st
     cleanup_buffer struct buffer text = BUFFER_INIT;
     struct tokens *fresh = NULL;
     struct error cause = {0};
-    int r = read_file(path, secrets_have_tokens(secrets), &text, error);
+    int r = read_file(path, have_tokens(secrets), &text, error);
     if (r == 0 && tokens_parse(text.data ? text.data : "", text.size, &fresh, &cause) < 0) {
         r = error_set(error, cause.code, "token file %.300s: %s", path, cause.message);
     }
@@ -109,12 +115,6 @@ int secrets_load_tokens(struct secrets *secrets, const struct config *config, st
     }
     tokens_free(old);
     return 0;
-}
-
-bool secrets_have_tokens(struct secrets *secrets)
-{
-    HOLD(&secrets->lock);
-    return secrets->tokens != NULL;
 }
 
 bool secrets_admit(struct secrets *secrets, const char *authorization)

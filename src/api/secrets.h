@@ -30,7 +30,6 @@ void secrets_done(struct secrets *secrets);
 must_check int secrets_load_tokens(struct secrets *secrets, const struct config *config,
                                    struct error *error);
 
-bool secrets_have_tokens(struct secrets *secrets);
 /* Whether the value of an Authorization field (or NULL) has a valid token. Any thread. */
 bool secrets_admit(struct secrets *secrets, const char *authorization);
 

@@ -27,7 +27,8 @@ size_t tokens_count(const struct tokens *tokens);
  * guessed; 0: none. */
 size_t tokens_short_line(const struct tokens *tokens);
 
-/* Whether `given` is one of them. The time it takes does not depend on how much of one is right. */
+/* For tests: whether `given` is one of them. The time it takes does not depend on how much of one
+ * is right. */
 bool tokens_match(const struct tokens *tokens, const char *given);
 
 /* Whether the value of an Authorization field has one of them: "Bearer", blanks, the token. */

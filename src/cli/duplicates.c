@@ -64,7 +64,8 @@ static void give_json(const struct duplicates *verb, const struct situ_group *gr
     (void)fputs("{\"group\":[", stdout);
     for (size_t i = 0; i < group->count; i++) {
         (void)fputs(i > 0 ? ",{" : "{", stdout);
-        json_print_object(stdout, group->objects[i].object, situ_group_raw_name(verb->groups, i));
+        escape_print_json_object(stdout, group->objects[i].object,
+                                 situ_group_raw_name(verb->groups, i));
         (void)printf(",\"score\":%.6g}", group->objects[i].score);
     }
     (void)puts("]}");
@@ -74,7 +75,7 @@ static void give_csv(const struct duplicates *verb, const struct situ_group *gro
 {
     for (size_t i = 0; i < group->count; i++) {
         (void)printf("%" PRIu64 ",", verb->group_count);
-        csv_print(stdout, group->objects[i].object);
+        escape_print_csv(stdout, group->objects[i].object);
         (void)printf(",%.6g\n", group->objects[i].score);
     }
 }

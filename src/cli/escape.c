@@ -111,7 +111,7 @@ static bool has_controls(const char *text)
     return false;
 }
 
-void csv_print(FILE *stream, const char *text)
+void escape_print_csv(FILE *stream, const char *text)
 {
     if (has_controls(text) && isatty(fileno(stream))) {
         (void)fputc('"', stream);
@@ -133,14 +133,14 @@ void csv_print(FILE *stream, const char *text)
     (void)fputc('"', stream);
 }
 
-void json_print_object(FILE *stream, const char *text, const char *raw_name)
+void escape_print_json_object(FILE *stream, const char *text, const char *raw_name)
 {
     (void)fputs("\"object\":", stream);
-    json_print(stream, text);
+    escape_print_json(stream, text);
     (void)fputs(strcmp(text, raw_name) != 0 ? ",\"encoded\":true" : "", stream);
 }
 
-void json_print(FILE *stream, const char *text)
+void escape_print_json(FILE *stream, const char *text)
 {
     (void)fputc('"', stream);
     for (; *text; text++) {

@@ -21,12 +21,12 @@ size_t escape_width(const char *escaped);
 
 /* Quotes a field that has a comma, a quote, CR or LF, as RFC 4180 requires. On a terminal control
  * bytes are escaped, too. */
-void csv_print(FILE *stream, const char *text);
+void escape_print_csv(FILE *stream, const char *text);
 
-/* Prints a JSON string, quotes included. */
-void json_print(FILE *stream, const char *text);
+/* Prints a JSON string, quotes included. Outside of escape.c for tests. */
+void escape_print_json(FILE *stream, const char *text);
 
 /* `"object":"NAME"`, and `,"encoded":true` if the text differs from the name, `raw_name`. */
-void json_print_object(FILE *stream, const char *text, const char *raw_name);
+void escape_print_json_object(FILE *stream, const char *text, const char *raw_name);
 
 #endif

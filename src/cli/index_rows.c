@@ -114,7 +114,7 @@ static int next_row(void *context, struct situ_vector *ret_vector)
 static int read_names(const struct index_verb *verb, const char *path, struct rows *rows)
 {
     char text[128] = "";
-    cleanup_free char *beside = npy_names_path(path);
+    cleanup_free char *beside = npy_writer_names_path(path);
     const char *from = verb->names ? verb->names : beside;
     if (!from) {
         cli_say("out of memory");

@@ -53,7 +53,7 @@ static int write_header(struct npy_writer *npy)
     return good ? 0 : fail(npy, npy->rows.part, errno);
 }
 
-char *npy_names_path(const char *path)
+char *npy_writer_names_path(const char *path)
 {
     size_t length = strlen(path);
     size_t stem = length > 4 && strcmp(path + length - 4, ".npy") == 0 ? length - 4 : length;
@@ -65,7 +65,7 @@ int npy_writer_open(struct npy_writer *npy, const char *path, int delimiter)
     *npy = (struct npy_writer){.delimiter = delimiter};
     int r = open_part(npy, &npy->rows, strdup(path));
     if (r == 0) {
-        r = open_part(npy, &npy->names, npy_names_path(path));
+        r = open_part(npy, &npy->names, npy_writer_names_path(path));
     }
     return r ? r : write_header(npy);
 }

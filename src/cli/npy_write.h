@@ -30,7 +30,7 @@ struct npy_writer {
 };
 
 /* The file of the names: "x.names" of "x.npy". The caller frees it. NULL: out of memory. */
-char *npy_names_path(const char *path);
+char *npy_writer_names_path(const char *path);
 
 /* "x.npy" has its names in "x.names". 0 or a negative errno, with npy->fault; npy_writer_close in
  * any case. */

@@ -26,7 +26,7 @@ static void print_object(const struct listing *listing, const struct situ_object
     char figure[FIGURE_SIZE];
     if (listing->json) {
         (void)putchar('{');
-        json_print_object(stdout, object->name, raw_name);
+        escape_print_json_object(stdout, object->name, raw_name);
         if (listing->sizes) {
             (void)printf(",\"size\":%" PRIu64, object->size_bytes);
         }

@@ -121,10 +121,10 @@ static void print_rows(const struct situ_hits *hits, bool json)
         const struct situ_hit *hit = &hits->hits[i];
         if (json) {
             (void)putchar('{');
-            json_print_object(stdout, hit->object, situ_hit_raw_name(hits, i));
+            escape_print_json_object(stdout, hit->object, situ_hit_raw_name(hits, i));
             (void)printf(",\"score\":%.6g,\"distance\":%.6g}\n", hit->score, hit->distance);
         } else {
-            csv_print(stdout, hit->object);
+            escape_print_csv(stdout, hit->object);
             (void)printf(",%zu,%.6g,%.6g\n", i + 1, hit->score, hit->distance);
         }
     }

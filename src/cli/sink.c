@@ -145,11 +145,11 @@ static void csv_strings(const char *object, const struct situ_tensor *tensor)
     size_t at = 0;
     char *string = NULL;
     for (size_t k = 0; k < tensor->count && (string = next_string(tensor, &at)); k++) {
-        csv_print(stdout, object);
+        escape_print_csv(stdout, object);
         (void)putchar(',');
-        csv_print(stdout, tensor->name);
+        escape_print_csv(stdout, tensor->name);
         (void)printf(",%zu,", k);
-        csv_print(stdout, string);
+        escape_print_csv(stdout, string);
         (void)putchar('\n');
         free(string);
     }
@@ -236,9 +236,9 @@ static void give_csv(struct sink *sink, const struct situ_result *result)
     }
     for (size_t i = 0; i < result->class_count; i++) {
         const struct situ_class *class = &result->classes[i];
-        csv_print(stdout, result->object);
+        escape_print_csv(stdout, result->object);
         (void)printf(",%zu,%" PRIu32 ",", i + 1, class->index);
-        csv_print(stdout, class->label);
+        escape_print_csv(stdout, class->label);
         (void)printf(",%.6g\n", (double)class->score);
     }
     for (size_t i = 0; i < result->output_count; i++) {
@@ -248,14 +248,14 @@ static void give_csv(struct sink *sink, const struct situ_result *result)
             continue;
         }
         for (size_t k = 0; k < tensor->count; k++) {
-            csv_print(stdout, result->object);
+            escape_print_csv(stdout, result->object);
             (void)putchar(',');
-            csv_print(stdout, tensor->name);
+            escape_print_csv(stdout, tensor->name);
             (void)printf(",%zu,%.9g\n", k, situ_tensor_value(tensor, k));
         }
     }
     if (result->embedding) {
-        csv_print(stdout, result->object);
+        escape_print_csv(stdout, result->object);
         for (size_t i = 0; i < result->embedding_size; i++) {
             (void)printf(",%.9g", (double)result->embedding[i]);
         }

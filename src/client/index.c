@@ -44,7 +44,7 @@ static int put_create(struct json_writer *w, const struct situ *array, const cha
     if (options->interval_s > INTERVAL_MAX_S) {
         return client_fail(error, SITU_USAGE, "options: interval_s is above %d", INTERVAL_MAX_S);
     }
-    if (options->metric && !text_is_utf8(options->metric)) {
+    if (options->metric && !name_check_is_utf8(options->metric)) {
         return client_fail(error, SITU_USAGE, "options: metric is not UTF-8");
     }
     int r = put_model(w, model, error);

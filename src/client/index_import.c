@@ -30,7 +30,7 @@ static int check(struct import *import, const struct situ_vector *vector)
 {
     const char *key = "";
     const char *object = vector->object;
-    if (!object || name_split(object, &key) == 0 || !key[0]) {
+    if (!object || name_check_split(object, &key) == 0 || !key[0]) {
         return client_fail(&import->fault, SITU_USAGE,
                            "row %" PRIu64 ": '%.200s' is no name: give STORE/KEY", import->count,
                            object ? object : "");

@@ -26,7 +26,7 @@ int job_input_of_prefix(struct job_input *input, const char *text, struct situ_e
                            text ? text : "");
     }
     const char *rest;
-    size_t length = name_split(text, &rest);
+    size_t length = name_check_split(text, &rest);
     input->store = strndup(text, length);
     input->prefix = strdup(rest);
     return input->store && input->prefix ? 0 : client_fail_memory(error);

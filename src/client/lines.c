@@ -34,10 +34,11 @@ int lines_begin(struct lines *lines, struct situ_error *error)
         if (r || (status >= 200 && status <= 299)) {
             return r;
         }
-        if (!retry_wanted(status, asked_s) || count >= retry_limit(array, status)) {
+        if (!exchange_retry_wanted(status, asked_s) ||
+            count >= exchange_retry_limit(array, status)) {
             return request_fail(array, status, &lines->stream.bytes, error);
         }
-        clock_sleep_ms(retry_wait_ms(array, count, asked_s));
+        clock_sleep_ms(exchange_retry_wait_ms(array, count, asked_s));
     }
 }
 

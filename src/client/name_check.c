@@ -47,14 +47,14 @@ int model_name_parse(const char *text, struct model_name *ret_name, struct situ_
     return 0;
 }
 
-size_t name_split(const char *name, const char **ret_rest)
+size_t name_check_split(const char *name, const char **ret_rest)
 {
     size_t length = strcspn(name, "/");
     *ret_rest = name[length] ? name + length + 1 : name + length;
     return length;
 }
 
-bool text_is_utf8(const char *text)
+bool name_check_is_utf8(const char *text)
 {
     return utf8_valid(text, strlen(text));
 }
@@ -62,7 +62,7 @@ bool text_is_utf8(const char *text)
 int object_name_check(const char *object, struct situ_error *error)
 {
     const char *key = "";
-    if (object && name_split(object, &key) > 0 && key[0]) {
+    if (object && name_check_split(object, &key) > 0 && key[0]) {
         return 0;
     }
     return client_fail(error, SITU_USAGE, "object '%.200s': give STORE/KEY", object ? object : "");

@@ -25,13 +25,13 @@ must_check int model_name_parse(const char *text, struct model_name *ret_name,
 
 /* Splits "STORE/rest" at the first slash: returns the length of the store's name; *ret_rest is the
  * text after the slash, "" if there is none. */
-size_t name_split(const char *name, const char **ret_rest);
+size_t name_check_split(const char *name, const char **ret_rest);
 
 /* SITU_USAGE unless it is STORE/KEY; also for NULL. */
 must_check int object_name_check(const char *object, struct situ_error *error);
 
 /* utf8_valid() of text. */
-bool text_is_utf8(const char *text);
+bool name_check_is_utf8(const char *text);
 
 /* Appends /v1/models/NAME, `tail`, and the version, if any, as a query. */
 void model_target(struct buffer *target, const struct model_name *model, const char *tail);

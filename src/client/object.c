@@ -91,7 +91,7 @@ static int make(struct situ *array, const char *selection, const struct situ_lis
                            selection ? selection : "");
     }
     const char *rest;
-    size_t length = name_split(selection, &rest);
+    size_t length = name_check_split(selection, &rest);
     objects->array = array;
     objects->store = strndup(selection, length);
     objects->prefix = strdup(rest);

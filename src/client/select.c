@@ -20,7 +20,7 @@ static int write_patterns(struct buffer *out, const struct situ_select_options *
     }
     for (size_t i = 0; i < options->exclude_count; i++) {
         const char *pattern = options->exclude ? options->exclude[i] : NULL;
-        if (!pattern || !pattern[0] || !text_is_utf8(pattern)) {
+        if (!pattern || !pattern[0] || !name_check_is_utf8(pattern)) {
             return client_fail(
                 error, SITU_USAGE,
                 "options: exclude has a pattern that is empty or not UTF-8 (? stands "

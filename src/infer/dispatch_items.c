@@ -9,7 +9,7 @@
 
 /* ---- lists of items, linked through their queue entry; parked and suspect items only ---- */
 
-void item_list_append(struct item_list *list, struct infer_item *item)
+static void append(struct item_list *list, struct infer_item *item)
 {
     item->entry.next = NULL;
     item->entry.previous = list->last ? &list->last->entry : NULL;
@@ -38,7 +38,7 @@ void item_list_remove(struct item_list *list, struct infer_item *item)
     item->entry.next = item->entry.previous = NULL;
 }
 
-struct infer_item *item_list_take_first(struct item_list *list)
+static struct infer_item *take_first(struct item_list *list)
 {
     struct infer_item *item = list->first;
     if (item) {
@@ -53,14 +53,14 @@ void dispatch_park(struct dispatch *dispatch, struct infer_item *item)
 {
     item->state = ITEM_PARKED;
     (*dispatch_parked(dispatch, item))++;
-    item_list_append(&item->request->model->runtime.parked, item);
+    append(&item->request->model->runtime.parked, item);
 }
 
 void dispatch_suspect(struct dispatch *dispatch, struct infer_item *item)
 {
     item->state = ITEM_SUSPECT;
     (*dispatch_parked(dispatch, item))++;
-    item_list_append(&item->request->model->runtime.suspects, item);
+    append(&item->request->model->runtime.suspects, item);
     item->request->model->runtime.quarantine = true;
 }
 
@@ -80,7 +80,7 @@ void dispatch_resume_model(struct dispatch *dispatch, struct model *model)
         if (runtime->users > 0) {
             return;
         }
-        struct infer_item *suspect = item_list_take_first(&runtime->suspects);
+        struct infer_item *suspect = take_first(&runtime->suspects);
         if (suspect) {
             suspect->alone = true;
             suspect->state = ITEM_QUEUED;
@@ -109,7 +109,7 @@ void item_list_finish(struct item_list *finished, struct infer_item *item,
         item->error = *error;
     }
     item->state = ITEM_DONE;
-    item_list_append(finished, item);
+    append(finished, item);
 }
 
 /* Every item of a model that waits for its worker fails with that error. */
@@ -119,7 +119,7 @@ void dispatch_give_up_waiting(struct dispatch *dispatch, struct model *model,
     struct item_list *lists[] = {&model->runtime.suspects, &model->runtime.parked};
     for (size_t i = 0; i < 2; i++) {
         struct infer_item *item = NULL;
-        while ((item = item_list_take_first(lists[i]))) {
+        while ((item = take_first(lists[i]))) {
             (*dispatch_parked(dispatch, item))--;
             item_list_finish(finished, item, error);
         }
@@ -210,7 +210,7 @@ static void finish(struct dispatch *dispatch, struct infer_item *item)
 void dispatch_finish_all(struct dispatch *dispatch, struct item_list *finished)
 {
     struct infer_item *item = NULL;
-    while ((item = item_list_take_first(finished))) {
+    while ((item = take_first(finished))) {
         finish(dispatch, item);
     }
 }

@@ -70,9 +70,7 @@ static inline size_t *dispatch_parked(struct dispatch *dispatch, const struct in
 }
 
 /* Lists of items that wait outside the queue, linked through their queue entries. */
-void item_list_append(struct item_list *list, struct infer_item *item);
 void item_list_remove(struct item_list *list, struct infer_item *item);
-struct infer_item *item_list_take_first(struct item_list *list);
 
 /* Under the lock, when an item was queued: wakes an idle lane, unless a lane that is just finishing
  * another item will take it anyway. On one core that lane, with what its core's cache holds, is the

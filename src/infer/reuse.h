@@ -63,7 +63,7 @@ void reuse_status(struct reuse *reuse, struct cache_status *ret_status);
 void reuse_write_metrics(void *reuse, struct buffer *out);
 must_check int reuse_clear(struct reuse *reuse, struct error *error);
 
-/* Waits until all that was kept before can be found. */
+/* For tests: waits until all that was kept before can be found. */
 void reuse_flush(struct reuse *reuse);
 
 #endif

@@ -16,7 +16,7 @@ bool jobs_code_pauses(enum error_code code)
            code == ERROR_MEMORY;
 }
 
-int item_look(struct job_item *item, struct error *error)
+int job_item_look(struct job_item *item, struct error *error)
 {
     struct object_state state;
     int r = store_stat(item->store, item->key, &state, error);
@@ -48,7 +48,7 @@ int job_item_next(struct job_selection *selection, struct job_item *ret_item, st
         return 1;
     }
     ret_item->kind = JOB_ITEM_OBJECT;
-    r = item_look(ret_item, &ret_item->fault);
+    r = job_item_look(ret_item, &ret_item->fault);
     if (r < 0) {
         if (jobs_code_pauses(ret_item->fault.code)) {
             if (error) {

@@ -42,7 +42,7 @@ must_check int job_item_next(struct job_selection *selection, struct job_item *r
                              struct error *error);
 
 /* Reads the state of the object in its store; unchanged on failure. */
-must_check int item_look(struct job_item *item, struct error *error);
+must_check int job_item_look(struct job_item *item, struct error *error);
 
 /* Appends the line of a removed object, and of a failed one. `flawed`: its name is not a valid
  * key. */

@@ -357,7 +357,7 @@ int job_selection_count(const struct job_spec *spec, const struct jobs_host *hos
     uint64_t count = 0;
     if (keys_path) {
         *ret_left_out = (struct left_out){.skipped = 0}; /* nothing of a list is left out */
-        return keys_count(keys_path, stop, ret_count, error);
+        return keys_file_count(keys_path, stop, ret_count, error);
     }
     int r = job_selection_new(spec, host, NULL, NULL, 0, &selection, error);
     if (r < 0) {

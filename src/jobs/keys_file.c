@@ -420,7 +420,8 @@ bool keys_reader_is_last(const struct keys_reader *reader, uint64_t *ret_left)
     return reader->all;
 }
 
-int keys_count(const char *path, const atomic_bool *stop, uint64_t *ret_count, struct error *error)
+int keys_file_count(const char *path, const atomic_bool *stop, uint64_t *ret_count,
+                    struct error *error)
 {
     struct keys_reader *reader = NULL;
     uint64_t count = 0;

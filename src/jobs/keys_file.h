@@ -61,7 +61,7 @@ must_check int keys_reader_next(struct keys_reader *reader, const char **ret_nam
 bool keys_reader_is_last(const struct keys_reader *reader, uint64_t *ret_left);
 
 /* The number of names in the file. `stop` (may be NULL) ends the call with -ECANCELED. */
-must_check int keys_count(const char *path, const atomic_bool *stop, uint64_t *ret_count,
-                          struct error *error);
+must_check int keys_file_count(const char *path, const atomic_bool *stop, uint64_t *ret_count,
+                               struct error *error);
 
 #endif

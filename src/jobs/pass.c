@@ -576,7 +576,7 @@ static int await_settled(struct pass *pass, struct job_item *item)
         if (!doze(pass, left_ns)) {
             return -ECANCELED;
         }
-        if (item_look(item, &ignored) < 0) {
+        if (job_item_look(item, &ignored) < 0) {
             pass->restless = true; /* removed or renamed: the next pass handles it */
             return 0;
         }

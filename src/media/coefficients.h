@@ -74,6 +74,6 @@ must_check int coefficients_get(struct coefficients_cache *cache, const struct a
 /* Without a cache, for tests. */
 must_check int coefficients_new(const struct axis *axis, struct coefficients **ret_coefficients,
                                 struct error *error);
-void coefficients_free(struct coefficients *coefficients); /* NULL is fine */
+void coefficients_free(struct coefficients *coefficients); /* for tests; NULL is fine */
 
 #endif

@@ -19,7 +19,7 @@
 struct media;
 
 must_check int media_new(struct media **ret_media);
-void media_free(struct media *media); /* NULL is fine */
+void media_free(struct media *media); /* for tests; NULL is fine */
 
 /* Gives back scratch memory beyond what an image of usual size needs. */
 void media_trim(struct media *media);
@@ -72,6 +72,6 @@ must_check int media_self_test(struct error *error);
  * forces one, for tests and the bench (-ENOTSUP where this CPU lacks it); call it before any
  * media_new. */
 const char *media_isa(void);
-must_check int media_select_isa(const char *name);
+must_check int media_select_isa(const char *name); /* for tests */
 
 #endif

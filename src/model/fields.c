@@ -192,7 +192,7 @@ int fields_check_known(const struct fields *from, const char *const *known, stru
     return json_each_member(from->object, check_member, &search);
 }
 
-int resample_parse(const char *name)
+int fields_parse_resample(const char *name)
 {
     static const struct {
         const char *name;

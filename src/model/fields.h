@@ -50,6 +50,6 @@ must_check int fields_check_known(const struct fields *from, const char *const *
                                   struct error *error);
 
 /* The enum resample of a name as timm and OpenCLIP write it ("bicubic"); -EINVAL where unknown. */
-int resample_parse(const char *name);
+int fields_parse_resample(const char *name);
 
 #endif

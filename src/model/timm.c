@@ -212,7 +212,7 @@ static int read_interpolation(const struct fields *from, struct model_spec *spec
                          "interpolation: bicubic is not in %s; taken from timm's defaults",
                          from->file);
     }
-    int resample = resample_parse(name);
+    int resample = fields_parse_resample(name);
     if (resample < 0) {
         return error_set(error, ERROR_UNFIT, "%s: interpolation '%.40s' is not known", from->file,
                          name);

@@ -88,7 +88,7 @@ void queue_remove(struct queue *queue, struct queue_entry *entry);
 /* Takes out and returns one entry whose deadline is now or has passed, or NULL. */
 struct queue_entry *queue_expired(struct queue *queue, int64_t now_ns);
 
-/* The earliest deadline of all entries, INT64_MAX where there is none. */
+/* For tests: the earliest deadline of all entries, INT64_MAX where there is none. */
 int64_t queue_next_deadline(const struct queue *queue);
 
 size_t queue_length(const struct queue *queue); /* of all classes */

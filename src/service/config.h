@@ -75,7 +75,7 @@ enum config_outcome { CONFIG_RUN, CONFIG_EXIT_OK, CONFIG_EXIT_USAGE };
 must_check enum config_outcome config_read(int argc, char **argv, struct config *ret_config,
                                            struct error *error);
 
-/* One setting of a section, as in the file; used for both sources. */
+/* One setting of a section, as in the file. Outside of config.c for tests. */
 must_check int config_set(struct config *config, const char *section, const char *name,
                           const char *value, struct error *error);
 

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-int sandbox_landlock_abi(void); /* 0: none */
-bool sandbox_has_seccomp(void);
+int sandbox_support_landlock_abi(void); /* 0: none */
+bool sandbox_support_has_seccomp(void);
 
 #endif

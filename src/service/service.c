@@ -35,8 +35,8 @@ static const char *state_path(const struct service *service, const char *name,
 /* Checks what the kernel has for the sandbox of workers; reported in the log and in /v1/status. */
 static int check_sandbox(struct service *service, struct error *error)
 {
-    service->landlock_abi = sandbox_landlock_abi();
-    service->seccomp = sandbox_has_seccomp();
+    service->landlock_abi = sandbox_support_landlock_abi();
+    service->seccomp = sandbox_support_has_seccomp();
     if (service->landlock_abi > 0 && service->seccomp) {
         return 0;
     }

@@ -44,7 +44,7 @@ static bool is_fresh(int64_t changed_ns, int64_t now_ns, int64_t ahead_ns)
     return changed_ns > now_ns - fresh_ns && changed_ns < now_ns + ahead_ns;
 }
 
-bool file_times_are_fresh(int64_t mtime_ns, int64_t ctime_ns, int64_t now_ns)
+bool file_identity_times_are_fresh(int64_t mtime_ns, int64_t ctime_ns, int64_t now_ns)
 {
     return is_fresh(ctime_ns, now_ns, CTIME_AHEAD_NS) || is_fresh(mtime_ns, now_ns, MTIME_AHEAD_NS);
 }
@@ -52,7 +52,7 @@ bool file_times_are_fresh(int64_t mtime_ns, int64_t ctime_ns, int64_t now_ns)
 bool file_identity_is_fresh(const struct identity *identity, int64_t now_ns)
 {
     struct file_identity file = file_identity_unpack(identity);
-    return file_times_are_fresh(file.mtime_ns, file.ctime_ns, now_ns);
+    return file_identity_times_are_fresh(file.mtime_ns, file.ctime_ns, now_ns);
 }
 
 static int64_t left_ns(int64_t changed_ns, int64_t now_ns)

@@ -20,6 +20,7 @@ struct file_identity {
 };
 
 struct identity file_identity_pack(const struct file_identity *file);
+/* Outside of file_identity.c for tests. */
 struct file_identity file_identity_unpack(const struct identity *identity);
 
 /* The time rules of `is_fresh`, `settles_in_ns` and `is_same_remounted` in store.h. */
@@ -28,6 +29,6 @@ int64_t file_identity_settles_in_ns(const struct identity *identity, int64_t now
 bool file_identity_is_same_remounted(const struct identity *before, const struct identity *now);
 
 /* Whether a file or directory with these time stamps is fresh. */
-bool file_times_are_fresh(int64_t mtime_ns, int64_t ctime_ns, int64_t now_ns);
+bool file_identity_times_are_fresh(int64_t mtime_ns, int64_t ctime_ns, int64_t now_ns);
 
 #endif

@@ -35,7 +35,7 @@ struct left_out {
 };
 
 void left_out_tally_add(struct left_out_tally *sum, const struct left_out_tally *more);
-uint64_t left_out_tally_skipped(const struct left_out_tally *tally);
+uint64_t left_out_tally_skipped(const struct left_out_tally *tally); /* for tests */
 
 struct left_out left_out_of(const struct left_out_tally *tally);
 

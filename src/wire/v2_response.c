@@ -152,7 +152,8 @@ int v2_response_write(const struct v2_response *response, struct buffer *json,
     return 0;
 }
 
-void v2_classification_write(struct buffer *out, float score, uint32_t index, const char *label)
+void v2_response_write_classification(struct buffer *out, float score, uint32_t index,
+                                      const char *label)
 {
     json_write_float(out, score);
     buffer_printf(out, ":%" PRIu32, index);

@@ -55,6 +55,7 @@ must_check int v2_response_write(const struct v2_response *response, struct buff
 
 /* Appends one element of the classification extension: `score:index:label`, or `score:index`
  * where `label` is NULL. */
-void v2_classification_write(struct buffer *out, float score, uint32_t index, const char *label);
+void v2_response_write_classification(struct buffer *out, float score, uint32_t index,
+                                      const char *label);
 
 #endif

@@ -280,7 +280,7 @@ static int classify_row(const struct classification *c, const struct infer_item 
         const char *label =
             classes[i].index < spec->label_count ? spec->labels[classes[i].index] : NULL;
         size_t start = begin_string(c->text);
-        v2_classification_write(c->text, classes[i].score, classes[i].index, label);
+        v2_response_write_classification(c->text, classes[i].score, classes[i].index, label);
         end_string(c->text, start);
     }
     return 0;

@@ -263,7 +263,7 @@ static bool is_fresh(const struct file_identity *identity)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    return file_times_are_fresh(identity->mtime_ns, identity->ctime_ns, dir_time_ns(now));
+    return file_identity_times_are_fresh(identity->mtime_ns, identity->ctime_ns, dir_time_ns(now));
 }
 
 static int read_once(struct dir_store *store, struct reading *reading, struct error *error)

@@ -142,12 +142,12 @@ static int read_names(struct walk *walk, int fd, const struct stat *info, const 
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    struct dir_names_origin origin = {.path = walk->path,
-                                      .directory = *info,
-                                      .begun_ns = clock_now_ns(),
-                                      .doubtful = file_times_are_fresh(dir_time_ns(info->st_mtim),
-                                                                       dir_time_ns(info->st_ctim),
-                                                                       dir_time_ns(now))};
+    struct dir_names_origin origin = {
+        .path = walk->path,
+        .directory = *info,
+        .begun_ns = clock_now_ns(),
+        .doubtful = file_identity_times_are_fresh(dir_time_ns(info->st_mtim),
+                                                  dir_time_ns(info->st_ctim), dir_time_ns(now))};
     int r = dir_names_read(fd, from, walk->store->names_budget_bytes, ret_names);
     if (r < 0) {
         return r;

@@ -12,7 +12,7 @@
 
 extern const struct store_backend mem_backend;
 
-/* An empty store. -ENOMEM. */
+/* For tests: an empty store. -ENOMEM. */
 must_check int store_mem_new(struct store **ret_store);
 
 /* Adds a copy, or replaces the object of that key. */

@@ -152,9 +152,9 @@ static void fields(void **state)
         char text[64] = "";
         FILE *stream = fmemopen(text, sizeof text, "w");
         assert_non_null(stream);
-        csv_print(stream, cases[i].text);
+        escape_print_csv(stream, cases[i].text);
         (void)fputc('|', stream);
-        json_print(stream, cases[i].text);
+        escape_print_json(stream, cases[i].text);
         assert_int_equal(fclose(stream), 0);
         char expected[64];
         (void)snprintf(expected, sizeof expected, "%s|%s", cases[i].csv, cases[i].json);

@@ -24,7 +24,7 @@ enum { NAME_BYTES = LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1 };
 static void holds_names(const struct disk_fixture *fixture, uint64_t expected)
 {
     uint64_t count;
-    assert_int_equal(keys_count(fixture->path, NULL, &count, NULL), 0);
+    assert_int_equal(keys_file_count(fixture->path, NULL, &count, NULL), 0);
     assert_int_equal(count, expected);
 }
 
@@ -346,7 +346,7 @@ static void a_million_names_are_skipped_well_within_a_second(void **state)
     double begun = cpu_s();
     assert_int_equal(keys_reader_new(fixture->path, 999999, &reader, NULL), 0);
     double skipped = cpu_s();
-    assert_int_equal(keys_count(fixture->path, NULL, &count, NULL), 0);
+    assert_int_equal(keys_file_count(fixture->path, NULL, &count, NULL), 0);
     double counted = cpu_s();
     assert_int_equal(count, 1000000);
     assert_int_equal(keys_reader_next(reader, &name, NULL), 1);
@@ -359,7 +359,7 @@ static void a_million_names_are_skipped_well_within_a_second(void **state)
 
     atomic_bool stop;
     atomic_init(&stop, true);
-    assert_int_equal(keys_count(fixture->path, &stop, &count, NULL), -ECANCELED);
+    assert_int_equal(keys_file_count(fixture->path, &stop, &count, NULL), -ECANCELED);
 }
 
 #define KEYS_TEST(name) cmocka_unit_test_setup_teardown(name, disk_setup, disk_teardown)

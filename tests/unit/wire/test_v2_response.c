@@ -181,9 +181,9 @@ static void classes_are_written_as_triton_does(void **state)
 {
     (void)state;
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    v2_classification_write(&text, 0.5312F, 285, "Egyptian cat");
+    v2_response_write_classification(&text, 0.5312F, 285, "Egyptian cat");
     buffer_append_char(&text, '|');
-    v2_classification_write(&text, -12, 3, NULL);
+    v2_response_write_classification(&text, -12, 3, NULL);
     assert_string_equal(buffer_text(&text), "0.5312:285:Egyptian cat|-12:3");
 }
 
