@@ -39,7 +39,7 @@ int ages_read(const char *directory, struct ages **ret_ages)
         r = json_parse(text.data ? text.data : "", text.size, FILE_NAME, &ages->root, &error);
     }
     if (r == 0 && json_get_integer(json_member(ages->root, "format"), 0) != FORMAT) {
-        r = error_set(&error, ERROR_MALFORMED, FILE_NAME " is of a format that is not known");
+        r = error_set(&error, ERROR_MALFORMED, FILE_NAME " has an unknown format");
         json_free(take_ptr(ages->root));
     }
     if (r < 0 && error.code != ERROR_NOT_FOUND) {

@@ -200,8 +200,7 @@ static int exclude_from(struct jobs *jobs, struct job *job, const char *lines, s
     enum job_state state = job_state_now(job, &by_itself);
     if (job->broken || job->spec.has_keys) {
         return error_set(error, ERROR_CONFLICT,
-                         "job %s is over a list of names: what is named is never excluded",
-                         job->spec.id);
+                         "job %s is over a list of names: these are never excluded", job->spec.id);
     }
     int r = exclusion_new(lines, NULL, &exclusion, error);
     exclusion_free(exclusion);

@@ -135,7 +135,7 @@ static const struct json *member(struct members *members, const char *name, enum
         return node;
     }
     if (members->result == 0) {
-        members->result = error_set(members->error, ERROR_MALFORMED, FILE_NAME ": '%s' wants %s",
+        members->result = error_set(members->error, ERROR_MALFORMED, FILE_NAME ": '%s' must be %s",
                                     name, json_type_name(type));
     }
     return NULL;
@@ -145,7 +145,7 @@ static void wrong(struct members *members, const char *name)
 {
     if (members->result == 0) {
         members->result = error_set(members->error, ERROR_MALFORMED,
-                                    FILE_NAME ": '%s' has a value that cannot be", name);
+                                    FILE_NAME ": '%s' has an invalid value", name);
     }
 }
 
@@ -366,16 +366,17 @@ static void take_spec(struct members *members, struct job_spec *spec)
 static void take_file(struct members *members, struct job_file *file)
 {
     if (json_type_of(members->root) != JSON_TYPE_OBJECT) {
-        members->result = error_set(members->error, ERROR_MALFORMED, FILE_NAME " is no object");
+        members->result =
+            error_set(members->error, ERROR_MALFORMED, FILE_NAME " is not a JSON object");
         return;
     }
     int64_t format = take_number(members, "format", 1, INT64_MAX);
     if (members->result == 0 && format != FORMAT) {
-        members->result = error_set(members->error, ERROR_MALFORMED,
-                                    FILE_NAME " has format %" PRId64
-                                              ", which a newer situd has written; this one "
-                                              "reads %d",
-                                    format, FORMAT);
+        members->result =
+            error_set(members->error, ERROR_MALFORMED,
+                      FILE_NAME " has format %" PRId64 ", written by a newer situd; this one "
+                                "reads %d",
+                      format, FORMAT);
         return;
     }
     take_spec(members, &file->spec);
@@ -392,7 +393,7 @@ static void take_file(struct members *members, struct job_file *file)
     size_t expected = MEMBERS + members->optional;
     if (members->result == 0 && json_length(members->root) != expected) {
         members->result =
-            error_set(members->error, ERROR_MALFORMED, FILE_NAME " has a member that is not known");
+            error_set(members->error, ERROR_MALFORMED, FILE_NAME " has an unknown member");
     }
 }
 

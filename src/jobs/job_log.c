@@ -227,7 +227,7 @@ static int open_file(struct job_log *log, struct error *error)
         return failed(log, "opened", errno, error);
     }
     if (!S_ISREG(status.st_mode)) {
-        return error_set(error, ERROR_IO, "the job's log '%.200s' is no regular file",
+        return error_set(error, ERROR_IO, "the job's log '%.200s' is not a regular file",
                          error_file(log->path));
     }
     log->synced.offset = (uint64_t)status.st_size;
@@ -468,8 +468,8 @@ static struct job_log_place synced_end(struct job_log *log)
 
 static int record_bad(const struct job_log *log, uint64_t line, struct error *error)
 {
-    return error_set(error, ERROR_IO, "line %" PRIu64 " of the job's log '%.200s' went bad on disk",
-                     line, error_file(log->path));
+    return error_set(error, ERROR_IO, "line %" PRIu64 " of the job's log '%.200s' is damaged", line,
+                     error_file(log->path));
 }
 
 static int read_last(const char *line, size_t size, char **ret_object,
@@ -533,8 +533,7 @@ uint64_t job_log_dropped(struct job_log *log)
 static int gone(uint64_t line, uint64_t dropped, struct error *error)
 {
     return error_set(error, ERROR_NOT_FOUND,
-                     "result %" PRIu64 " of the job is not kept any more: the first %" PRIu64
-                     " were taken in by those whom they were for, and given up",
+                     "result %" PRIu64 " of the job was released, as were the first %" PRIu64,
                      line + 1, dropped);
 }
 

@@ -75,7 +75,7 @@ static int begin_listing(struct job_selection *selection, const struct job_spec 
                          const char *after, struct error *error)
 {
     if (!spec->store) {
-        return error_set(error, ERROR_MALFORMED, "the job names neither a store nor names");
+        return error_set(error, ERROR_MALFORMED, "the job has neither a store nor a list of names");
     }
     selection->store = selection->host.store_find(selection->host.context, spec->store,
                                                   strlen(spec->store), error);

@@ -92,7 +92,7 @@ static int take_in(struct jobs *jobs, const char *id, struct job **ret_job)
         return r;
     }
     if (r == 0 && strcmp(file.spec.id, id) != 0) {
-        r = error_set(&reason, ERROR_MALFORMED, "job.json in %s is that of job '%s'", id,
+        r = error_set(&reason, ERROR_MALFORMED, "job.json in %s belongs to job '%s'", id,
                       file.spec.id);
         job_file_done(&file);
     }
@@ -205,7 +205,7 @@ static int open_directory(struct jobs *jobs, const char *directory, struct error
         return r;
     }
     return keeper_start(jobs) < 0
-               ? error_set(error, ERROR_MEMORY, "no thread for the jobs can be started")
+               ? error_set(error, ERROR_MEMORY, "cannot start the thread of the jobs")
                : 0;
 }
 
@@ -322,7 +322,7 @@ static int pin(struct jobs *jobs, struct job_spec *spec, bool has_keys, struct e
     if (has_keys != spec->has_keys || (spec->has_keys && spec->standing) ||
         (!spec->has_keys && !spec->store)) {
         return error_set(error, ERROR_MALFORMED,
-                         "a job wants a store or a list of names, and a list cannot stand");
+                         "a job needs a store or a list of names; a standing job needs a store");
     }
     int r = spec->store ? find_store(host, spec->store, error) : 0;
     if (r < 0) {

@@ -146,8 +146,9 @@ static int append(struct keys_writer *writer, const char *at, size_t size, struc
         size_t part = feed ? (size_t)(feed - at) : size;
         if (!writer->nul && memchr(at, '\0', part)) {
             return error_set(error, ERROR_MALFORMED,
-                             "line %" PRIu64 " of the list of names holds a NUL byte: names stand "
-                             "one a line, unless the separator is nul",
+                             "line %" PRIu64
+                             " of the list of names contains a NUL byte: a list has "
+                             "one name per line, unless the separator is nul",
                              writer->line);
         }
         if (part > NAME_BYTES + 1 - writer->name_size) { /* including a carriage return */
@@ -173,7 +174,7 @@ static int append(struct keys_writer *writer, const char *at, size_t size, struc
 
 static int broken_before(struct error *error)
 {
-    return error_set(error, ERROR_IO, "the list of names could not be taken before");
+    return error_set(error, ERROR_IO, "the list of names has failed before");
 }
 
 int keys_writer_append(struct keys_writer *writer, const void *bytes, size_t size,
@@ -191,8 +192,8 @@ static int add(struct keys_writer *writer, const char *name, struct error *error
 {
     size_t size = strnlen(name, ADDED_BYTES + 1);
     if (size == 0 || size > ADDED_BYTES || writer->pending.size > writer->begun) {
-        return error_set(error, ERROR_MALFORMED, "no list of names can hold a name of %zu bytes",
-                         size);
+        return error_set(error, ERROR_MALFORMED,
+                         "a list of names cannot contain a name of %zu bytes", size);
     }
     struct buffer *pending = &writer->pending;
     append_name(pending, name, size);
@@ -340,7 +341,7 @@ int keys_reader_new(const char *path, uint64_t position, struct keys_reader **re
     if (reader->fd < 0 || fstat(reader->fd, &status) < 0) {
         r = failed("opened", errno, error);
     } else if (!S_ISREG(status.st_mode)) {
-        r = error_set(error, ERROR_IO, "the list of names is no regular file");
+        r = error_set(error, ERROR_IO, "the list of names is not a regular file");
     } else {
         r = skip(reader, position, error);
     }
@@ -403,7 +404,7 @@ int keys_reader_next(struct keys_reader *reader, const char **ret_name, struct e
     char *feed = memchr(name, '\n', reader->size - reader->start);
     size_t size = feed ? (size_t)(feed - name) : 0;
     if (!is_name(name, size)) {
-        return error_set(error, ERROR_IO, "the list of names is damaged: a line is no name");
+        return error_set(error, ERROR_IO, "the list of names is damaged: a line is not a name");
     }
     become_name(name, size);
     reader->start += size + 1;

@@ -172,11 +172,12 @@ static int read_note(struct pass *pass, const struct job_log_totals *totals, str
     if (size == 0) {
         note = (struct pass_note){.format = NOTE_FORMAT};
     } else if (size != sizeof note || note.format != NOTE_FORMAT || note.lines > totals->lines) {
-        return error_set(error, ERROR_MALFORMED, "the table of known objects is not of this log");
+        return error_set(error, ERROR_MALFORMED,
+                         "the table of known objects belongs to another log");
     }
     if (note.lines < job_log_dropped(pass->log)) {
         return error_set(error, ERROR_MALFORMED,
-                         "the table of known objects lacks lines that the log has given up");
+                         "the table of known objects lacks lines that were released from the log");
     }
     pass->note = note;
     publish_lines(pass);
@@ -220,7 +221,7 @@ static int replay_line(void *context, const char *line, size_t size,
     replay->lines++;
     if (r < 0) {
         return error_set(replay->error, r == -ENOMEM ? ERROR_MEMORY : ERROR_IO,
-                         "line %llu of the log cannot be taken into the table of known objects",
+                         "line %llu of the log cannot be applied to the table of known objects",
                          (unsigned long long)replay->lines);
     }
     if (known_batch_size(pass->batch) < COMMIT_AT) {

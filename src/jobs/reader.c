@@ -55,7 +55,7 @@ int jobs_reader_new(struct jobs *jobs, const char *id, uint64_t after, void (*wo
         job_log_release(job);
         if (r == -ERANGE) {
             return error_set(error, ERROR_MALFORMED,
-                             "job %s has no result %llu yet: no cursor points there", id,
+                             "job %s has no result %llu yet: the cursor is too high", id,
                              (unsigned long long)after);
         }
         return r;

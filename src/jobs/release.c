@@ -15,7 +15,8 @@ int jobs_release(struct jobs *jobs, const char *id, uint64_t before, struct erro
     }
     if (!job->spec.standing) {
         return error_set(error, ERROR_CONFLICT,
-                         "job %s is no standing job: its results are kept as long as it is", id);
+                         "job %s is not a standing job: its results are kept until it is removed",
+                         id);
     }
     (void)pthread_mutex_lock(&job->lock);
     uint64_t needed = job->table_lines;

@@ -37,7 +37,7 @@ static int add_line(void *context, const char *line, size_t size,
     int r = job_record_object(line, size, facts, &object);
     if (r < 0) {
         return error_set(failures->error, r == -ENOMEM ? ERROR_MEMORY : ERROR_IO,
-                         "a line of the log names no object");
+                         "a line of the log has no object");
     }
     return add_name(failures, object);
 }
@@ -102,7 +102,7 @@ static int none_to_try(const struct job *job, uint64_t left_out, struct error *e
     }
     return error_set(
         error, ERROR_CONFLICT,
-        "all that failed in job %s is files whose names are too long to be keys (%llu): "
+        "all objects that failed in job %s have names that are too long to be keys (%llu): "
         "rename them",
         job->spec.id, (unsigned long long)left_out);
 }
@@ -128,8 +128,7 @@ static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_in
     enum job_state state = job_state_now(job, &by_itself);
     if (!job_state_is_end(state) || job->broken) {
         return error_set(error, ERROR_CONFLICT,
-                         "job %s is %s: what failed in it can be tried again "
-                         "when it has ended",
+                         "job %s is %s: its failed objects can be retried when it has ended",
                          job->spec.id, job_state_name(state));
     }
     struct failures failures = {.job = job, .error = error};

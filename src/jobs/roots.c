@@ -157,8 +157,8 @@ static bool is_there(const struct root *root, const struct witness *witness,
 static int refuse(const struct root *root, const char *why, struct error *error)
 {
     return error_set(error, ERROR_UNAVAILABLE,
-                     "store '%s' is on another file system than the job began with%s: mount that "
-                     "one, or take this one with `situ job resume --accept-store ID`",
+                     "store '%s' is on another file system than when the job started%s: mount "
+                     "that one, or accept this one with `situ job resume --accept-store ID`",
                      root->name, why);
 }
 
@@ -184,7 +184,7 @@ static int ask_witnesses(const struct root *root, const struct store_condition *
             *error = fault;
             return error_code_errno(fault.code);
         }
-        return refuse(root, " (objects that were answered last are not there as they were)", error);
+        return refuse(root, " (the objects inferred last have changed)", error);
     }
     return 0;
 }
@@ -226,7 +226,7 @@ static int check(struct root *root, bool is_new, struct job_log *log, bool *ret_
     }
     if (is_new && !condition.filled && has_lines(log)) {
         return error_set(error, ERROR_UNAVAILABLE,
-                         "store '%s' is empty, and the job has results of it: is its file system "
+                         "store '%s' is empty, but the job has results of it: is its file system "
                          "mounted?",
                          root->name);
     }
@@ -332,8 +332,8 @@ int roots_hold(struct roots *roots, bool look, struct error *error)
         }
         if (store_generation(root->store) != root->generation) {
             return error_set(error, ERROR_UNAVAILABLE,
-                             "store '%s' was mounted again while the job ran: it is looked at "
-                             "whether it is the same",
+                             "store '%s' was mounted again while the job ran: its file system is "
+                             "checked",
                              root->name);
         }
     }

@@ -342,7 +342,7 @@ static bool start_prepared(struct runner *runner, const struct window_look *look
     }
     struct error reason;
     (void)error_set(&reason, r == -ENOMEM ? ERROR_MEMORY : ERROR_UNAVAILABLE,
-                    "object '%s' could not be begun with", slot->object.object);
+                    "object '%s' could not be started", slot->object.object);
     stop_for(runner, RUN_PAUSED, &reason);
     return false;
 }

@@ -71,7 +71,7 @@ static int make_spec(const struct retrieval_spec *like, const struct retrieval_c
     struct retrieval_spec spec;
     if (strlen(change->model) >= sizeof spec.model ||
         strlen(change->version) >= sizeof spec.version) {
-        return error_set(error, ERROR_NOT_FOUND, "no model has so long a name or version");
+        return error_set(error, ERROR_NOT_FOUND, "the name or version of the model is too long");
     }
     if (retrieval_spec_copy(like, &spec) < 0) {
         return no_memory(error);

@@ -175,7 +175,7 @@ int entry_start(struct entry *entry, struct error *error)
     HOLD(&entry->joining);
     int r = pthread_create(&entry->thread, NULL, entry_thread, entry);
     entry->has_thread = r == 0;
-    return r == 0 ? 0 : error_set(error, ERROR_MEMORY, "no thread for an index can be started");
+    return r == 0 ? 0 : error_set(error, ERROR_MEMORY, "cannot start the thread of an index");
 }
 
 void entry_join(struct entry *entry)

@@ -238,7 +238,7 @@ static int find_job(struct build *build, struct error *error)
     }
     if (strcmp(info.spec.digest, build->spec.digest) != 0) {
         r = error_set(error, ERROR_UNFIT,
-                      "model '%s' version %s is not the one any more that the index was made with",
+                      "model '%s' version %s is no longer the one that the index was created with",
                       build->spec.model, build->spec.version);
     } else {
         build_set_job(build, info.spec.id);
@@ -260,8 +260,8 @@ static int look_at_job(struct build *build, struct job_info *ret_info, struct er
         build->feed.lost = true;
         job_info_done(ret_info);
         return error_set(error, ERROR_NOT_FOUND,
-                         "job %s has lost what it knew of the objects: what went meanwhile is not "
-                         "told",
+                         "job %s has lost its table of known objects: it does not report objects "
+                         "that were removed meanwhile",
                          build->job);
     }
     return 0;
@@ -326,11 +326,11 @@ static int look_at_end(struct build *build, struct error *error)
         r = error_set(
             error, ERROR_CONFLICT,
             "job %s, which fills the index, failed (%.300s): resume it, or remove it, and "
-            "another is made",
+            "another is created",
             info.spec.id, info.reason.message);
     } else {
         r = error_set(error, ERROR_CONFLICT,
-                      "job %s, which fills the index, is %s: remove it, and another is made",
+                      "job %s, which fills the index, is %s: remove it, and another is created",
                       info.spec.id, job_state_name(info.state));
     }
     job_info_done(&info);

@@ -103,7 +103,7 @@ int filling_job_make(struct jobs *jobs, const struct retrieval_spec *spec, uint6
     int r = create(jobs, spec, number, ret_info, &existing, error);
     if (r == 0 && existing && !is_ours(&ret_info->spec, spec)) {
         r = error_set(error, ERROR_CONFLICT,
-                      "job %s has the token '%s', which index '%s' wants for its own: remove it",
+                      "job %s has the token '%s', which index '%s' needs: remove it",
                       ret_info->spec.id, ret_info->spec.token, spec->name);
         job_info_done(ret_info);
     }

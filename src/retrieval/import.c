@@ -181,7 +181,7 @@ int retrieval_import_finish(struct retrieval_import *import, struct retrieval_in
     struct retrieval *retrieval = import->retrieval;
     cleanup_entry struct entry *entry = NULL;
     if (!import->batch) {
-        return error_set(error, ERROR_MALFORMED, "there is no vector in it");
+        return error_set(error, ERROR_MALFORMED, "the import has no vector");
     }
     int r = commit(import, error);
     if (r < 0) {

@@ -38,7 +38,7 @@ int index_directory_rename(const char *parent, const char *from, const char *to,
 {
     if (rename(from, to) < 0) {
         if (errno == EEXIST || errno == ENOTEMPTY) {
-            return error_set(error, ERROR_CONFLICT, "'%.300s' is there already", error_file(to));
+            return error_set(error, ERROR_CONFLICT, "'%.300s' exists already", error_file(to));
         }
         return failed(from, errno, error);
     }

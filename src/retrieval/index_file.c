@@ -92,7 +92,7 @@ static void wrong(struct members *members, const char *name)
 {
     if (members->result == 0) {
         members->result = error_set(members->error, ERROR_MALFORMED,
-                                    FILE_NAME ": '%s' is missing, or cannot be so", name);
+                                    FILE_NAME ": '%s' is missing or invalid", name);
     }
 }
 
@@ -202,16 +202,17 @@ static void take_spec(struct members *members, struct retrieval_spec *spec)
 static void take_file(struct members *members, struct index_file *file)
 {
     if (json_type_of(members->object) != JSON_TYPE_OBJECT) {
-        members->result = error_set(members->error, ERROR_MALFORMED, FILE_NAME " is no object");
+        members->result =
+            error_set(members->error, ERROR_MALFORMED, FILE_NAME " is not a JSON object");
         return;
     }
     uint64_t format = take_number(members, "format", 1, INT64_MAX);
     if (members->result == 0 && format != FORMAT) {
-        members->result = error_set(members->error, ERROR_MALFORMED,
-                                    FILE_NAME " has format %" PRIu64
-                                              ", which a newer situd has written; this one "
-                                              "reads %d",
-                                    format, FORMAT);
+        members->result =
+            error_set(members->error, ERROR_MALFORMED,
+                      FILE_NAME " has format %" PRIu64 ", written by a newer situd; this one "
+                                "reads %d",
+                      format, FORMAT);
         return;
     }
     take_spec(members, &file->spec);
@@ -225,7 +226,7 @@ static void take_file(struct members *members, struct index_file *file)
     size_t expected = MEMBERS + members->optional + (encoded ? 1U : 0U);
     if (members->result == 0 && json_length(members->object) != expected) {
         members->result =
-            error_set(members->error, ERROR_MALFORMED, FILE_NAME " has a member that is not known");
+            error_set(members->error, ERROR_MALFORMED, FILE_NAME " has an unknown member");
     }
 }
 

@@ -63,7 +63,7 @@ static int take_in_index(struct retrieval *retrieval, const char *name, const ch
         return r;
     }
     if (r == 0 && strcmp(file.spec.name, name) != 0) {
-        (void)error_set(&error, ERROR_MALFORMED, "index.json in '%s' is that of index '%s'", name,
+        (void)error_set(&error, ERROR_MALFORMED, "index.json in '%s' belongs to index '%s'", name,
                         file.spec.name);
     }
     if (error.code == ERROR_NONE) {
@@ -296,7 +296,7 @@ static int prepare_file(const struct retrieval_spec *spec, struct index_file *re
 {
     struct index_file file = {.number = 1, .last = 1};
     if (!retrieval_spec_is_fed(spec) || spec->model[0] == '\0') {
-        return error_set(error, ERROR_MALFORMED, "an index wants a store and a model");
+        return error_set(error, ERROR_MALFORMED, "an index needs a store and a model");
     }
     if (retrieval_spec_copy(spec, &file.spec) < 0) {
         return no_memory(error);
@@ -426,8 +426,7 @@ int retrieval_rebuild(struct retrieval *retrieval, const char *name,
                          entry->broken.message);
     }
     if (!retrieval_spec_is_fed(&current->spec)) {
-        return error_set(error, ERROR_CONFLICT,
-                         "index '%s' was imported: there is nothing that it could be built from",
+        return error_set(error, ERROR_CONFLICT, "index '%s' was imported: it cannot be rebuilt",
                          name);
     }
     if (rebuilds) {

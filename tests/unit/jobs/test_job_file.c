@@ -241,7 +241,7 @@ static void a_file_that_a_person_broke_is_told(void **state)
         {"\"reason\":null", "\"reason\":{\"code\":\"io\"}", "reason"},
         {"\"reason\":null", "\"reason\":true", "reason"},
         {"\"cache\":true", "\"cache\":1", "cache"},
-        {"\"cache\":true", "\"cache\":true,\"cachet\":true", "not known"},
+        {"\"cache\":true", "\"cache\":true,\"cachet\":true", "unknown member"},
         {"\"cache\":true", "\"cache\":true,\"cache\":true", "not valid JSON"},
         {"\"cache\":true", "\"cache\":true,\"gone\":-1", "gone"},
         {"\"cache\":true", "\"cache\":true,\"roots\":7", "roots"},

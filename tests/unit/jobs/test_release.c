@@ -104,7 +104,7 @@ static void a_job_goes_on_without_what_was_released(void **state)
     assert_int_equal(fixture_results(fixture, id), COUNT);
     assert_int_equal(jobs_reader_new(fixture->jobs, id, 0, NULL, NULL, &reader, &error), -ENOENT);
     assert_int_equal(error.code, ERROR_NOT_FOUND);
-    assert_non_null(strstr(error.message, "given up"));
+    assert_non_null(strstr(error.message, "released"));
     assert_int_equal(read_from(fixture, id, 2500).lines, COUNT - 2500);
     fixture_restart(fixture);
     assert_int_equal(fixture_results(fixture, id), COUNT);

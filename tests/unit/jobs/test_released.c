@@ -109,7 +109,7 @@ static void check(struct job_log *log, uint64_t dropped, uint64_t count)
         struct error error = {.code = ERROR_NONE};
         assert_int_equal(job_log_find(log, line, &place, &error), -ENOENT);
         assert_int_equal(error.code, ERROR_NOT_FOUND);
-        assert_non_null(strstr(error.message, "given up"));
+        assert_non_null(strstr(error.message, "released"));
     }
 }
 

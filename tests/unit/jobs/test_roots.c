@@ -219,7 +219,7 @@ static void a_device_number_alone_proves_nothing(void **state)
     release(fixture);
     fixture_open(fixture);
     fixture_await_reason(fixture, id, ERROR_UNAVAILABLE);
-    assert_reason(fixture, id, "answered last");
+    assert_reason(fixture, id, "inferred last");
     assert_int_equal(jobs_resume_accepting(fixture->jobs, id, NULL), 0);
     check_whole(fixture, id);
 }
