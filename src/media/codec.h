@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What one image format gives to the decoder (decoder.c): a const table of functions over a state
- * of its own. decoder.c keeps the order of the calls and checks window, scale and row counts before
- * it passes them on, so a codec only ever sees open, [scale], [flatten], start, read..., finish,
- * and close after any of them. Not part of the room's contract; for the files of the decoders only.
+ * What an image format implements for the decoder (decoder.c): a const table of functions over a
+ * state of its own. decoder.c keeps the order of the calls and checks window, scale and row counts
+ * before it passes them on, so a codec sees only open, [scale], [flatten], start, read..., finish,
+ * and close after any of them. Internal to the decoders.
  */
 #ifndef SITU_MEDIA_CODEC_H
 #define SITU_MEDIA_CODEC_H
@@ -29,11 +29,11 @@ struct codec {
     void (*flatten)(void *state);
     int (*start)(void *state, const struct image_window *window, struct error *error);
     int (*read)(void *state, uint8_t *rows, size_t stride, uint32_t count, struct error *error);
-    /* All rows are read: is the rest of the file as Pillow wants it? */
+    /* After the last row: checks the rest of the file as Pillow does. */
     int (*finish)(void *state, struct error *error);
-    /* Lets go of the input and of what belongs to this image. May come twice. */
+    /* Releases the input and what belongs to this image. May be called twice. */
     void (*close)(void *state);
-    /* Gives back the scratch memory kept between images. */
+    /* Frees the scratch memory kept between images. */
     void (*trim)(void *state);
 };
 
@@ -46,7 +46,7 @@ enum {
     CODEC_KEEP_BYTES = 1 << 22, /* of scratch memory, from one image to the next */
 };
 
-/* The table of codecs (codecs.c), in the order of data/format_facts.h; NULL behind the last. */
+/* The table of codecs (codecs.c), in the order of data/format_facts.h; NULL after the last. */
 const struct codec *codec_at(size_t index);
 
 /* ERROR_TOO_LARGE by the format's limits, or ERROR_UNDECODABLE (an empty image). */

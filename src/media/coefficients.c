@@ -158,7 +158,7 @@ static int make_filtered(const struct axis *axis, struct coefficients **ret, str
 }
 
 /* Pillow adds the scale up from pixel to pixel, and so must we: the rounding of each sum decides.
- * Where the sum has run past the end, Pillow leaves the output black. */
+ * Where the sum is past the end, Pillow leaves the output black. */
 static int make_nearest(const struct axis *axis, struct coefficients **ret, struct error *error)
 {
     uint64_t end = (uint64_t)axis->first + axis->count;
@@ -215,7 +215,7 @@ static void mirror_output(struct coefficients *c, uint32_t output)
     }
 }
 
-/* Shortens the rows of `weights` to the longest that is used: fewer steps in the inner loops. */
+/* Shortens the rows of `weights` to the longest in use, which saves steps in the inner loops. */
 static void tighten(struct coefficients *c)
 {
     uint32_t longest = 1;

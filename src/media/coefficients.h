@@ -30,7 +30,7 @@ enum {
 struct axis {         /* one axis of a resize */
     uint32_t in, out; /* pixels before and after; at least 1 */
     enum resample filter;
-    uint32_t first, count; /* the outputs that are wanted: first .. first + count - 1; count >= 1 */
+    uint32_t first, count; /* the outputs to compute: first .. first + count - 1; count >= 1 */
     bool mirror; /* the source is stored from the far end (EXIF); outputs keep their order */
 };
 
@@ -40,14 +40,14 @@ struct coefficients {
     uint32_t taps;                     /* row length of `weights`; no output has more */
     bool copies;                       /* every output is one source pixel */
     bool wide;        /* a weight is too large for three signed bytes (no known filter makes one) */
-    uint32_t *start;  /* owned; relative to window_first; zeros behind the last up to a group */
-    uint32_t *used;   /* owned; taps of that output, 1..taps; zeros as above */
-    int32_t *weights; /* owned; count x taps, zero behind `used` */
+    uint32_t *start;  /* owned; relative to window_first; padded with zeros to a group */
+    uint32_t *used;   /* owned; taps of that output, 1..taps; padded as above */
+    int32_t *weights; /* owned; count x taps, zero after `used` */
 
-    /* Owned; the weights in the order that an inner loop wants, made on first use by kernels.h. */
+    /* Owned; the weights in the order of an inner loop, made on first use by kernels.h. */
     void *packed_rows;
     void *packed_columns;
-    uint32_t packed_kind; /* kernels' own */
+    uint32_t packed_kind; /* set by the kernels */
 
     size_t size_bytes; /* of all of it */
     uint64_t used_at;  /* the cache's clock */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The decoder seen from outside: tells the format by its first bytes, keeps the order of the calls
- * (open, scale, start, read, finish) and hands the work to the format's codec. Runs on the worker's
+ * The decoder's interface: recognises the format by its first bytes, checks the order of the calls
+ * (open, scale, start, read, finish) and passes them to the format's codec. Runs on the worker's
  * lane threads, one decoder a thread.
  */
 #include "media/decoder.h"
@@ -35,7 +35,7 @@ static void close_image(struct decoder *decoder)
     decoder->phase = PHASE_CLOSED;
 }
 
-/* A fault ends the image: nothing of it can be read on. */
+/* A fault ends the image: no more of it can be read. */
 static int end_if_failed(struct decoder *decoder, int result)
 {
     if (result < 0) {
@@ -75,7 +75,7 @@ void decoder_trim(struct decoder *decoder)
     }
 }
 
-/* Names what it is instead, where that is known. */
+/* The message names the actual kind of file where it is known. */
 static int refuse_kind(const void *bytes, size_t size, struct error *error)
 {
     struct file_kind kind = file_kind_of(bytes, size);

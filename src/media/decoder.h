@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Decoders of one image each, of the formats of data/format_facts.h, to RGB rows as
- * Pillow's `Image.open(f).convert("RGB")` gives them. The caller tells which window of the image
- * it needs and takes its rows from top to bottom; a decoder does no more work than that takes, but
- * refuses all that Pillow would refuse of the whole file (a truncated tail included).
+ * Decoders of one image each, of the formats of data/format_facts.h, to RGB rows as Pillow's
+ * `Image.open(f).convert("RGB")` gives them. The caller names the window of the image that it needs
+ * and reads its rows from top to bottom. A decoder does no more work than that requires, but
+ * refuses each file that Pillow would refuse as a whole (a truncated tail included).
  */
 #ifndef SITU_MEDIA_DECODER_H
 #define SITU_MEDIA_DECODER_H
@@ -33,8 +33,8 @@ must_check int decoder_new(struct decoder **ret_decoder);
 void decoder_free(struct decoder *decoder);
 void decoder_trim(struct decoder *decoder);
 
-/* Reads the header. `bytes` stay borrowed until the next open or free. The kind is told by the
- * content, never by a name. ERROR_UNDECODABLE, ERROR_TOO_LARGE. */
+/* Reads the header. `bytes` stay borrowed until the next open or free. The format is recognised by
+ * the content, never by a name. ERROR_UNDECODABLE, ERROR_TOO_LARGE. */
 must_check int decoder_open(struct decoder *decoder, const void *bytes, size_t size,
                             struct image_info *ret_info, struct error *error);
 
@@ -56,7 +56,7 @@ must_check int decoder_read(struct decoder *decoder, uint8_t *rows, size_t strid
                             struct error *error);
 
 /* After the last row: checks the rest of the file as Pillow would (a JPEG without EOI is
- * truncated), and lets go of the input. */
+ * truncated), and releases the input. */
 must_check int decoder_finish(struct decoder *decoder, struct error *error);
 
 #endif

@@ -70,7 +70,7 @@ static uint32_t unit_size(uint32_t type)
     return type < sizeof(sizes) ? sizes[type] : 0;
 }
 
-/* The first value of an entry as Pillow compares it with 1..8; 0 where it is none of those. */
+/* The first value of an entry as Pillow compares it with 1..8; 0 for other values. */
 static uint32_t entry_value(const struct tiff *tiff, size_t at, uint32_t type)
 {
     uint32_t value = 0;

@@ -53,7 +53,7 @@ static struct size resized_size(const struct pipeline *p, struct size in)
     }
 }
 
-/* Places what is there so far in the middle of `canvas` pixels. `low` says to round down. */
+/* Centres the present extent in `canvas` pixels; `low`: rounds down. */
 static void place(struct edge *edge, uint32_t canvas, bool low)
 {
     uint32_t room = canvas - edge->out;

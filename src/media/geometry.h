@@ -38,16 +38,16 @@ struct geometry {
     uint8_t fill[3]; /* RGB around the seen part, before rescaling */
 };
 
-/* For a stored image of width x height with that EXIF orientation (1..8, else taken as 1).
+/* For a stored image of width x height with that EXIF orientation (1..8, others count as 1).
  * ERROR_UNFIT where an edge would be resized to nothing. */
 must_check int geometry_plan(const struct pipeline *pipeline, uint32_t width, uint32_t height,
                              uint32_t orientation, struct geometry *ret_geometry,
                              struct error *error);
 
 /* DECODE_FAST: the smallest eighths (1, 2, 4 or 8) at which the stored image is still at least
- * GEOMETRY_FAST_MARGIN times the resized size on both axes; 8 with DECODE_EXACT or no resize.
- * With twice the size, the resampling filter still averages at least two pixels an axis, and the
- * reduction's own box filter is hardly seen. */
+ * GEOMETRY_FAST_MARGIN times the resized size on both axes; 8 with DECODE_EXACT or no resize. With
+ * twice the size, the resampling filter still averages at least two pixels an axis, and the
+ * reduction's own box filter hardly changes the result. */
 enum { GEOMETRY_FAST_MARGIN = 2 };
 unsigned geometry_fast_eighths(const struct pipeline *pipeline, const struct geometry *geometry,
                                uint32_t width, uint32_t height);

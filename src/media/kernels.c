@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Chooses the inner loops by what the CPU has. The choice is process-wide: found out once, or
- * forced by a test or the bench before it starts any work.
+ * Chooses the inner loops by what the CPU has. The choice is process-wide: made once, or forced by
+ * a test or the bench before it starts any work.
  */
 #include "media/kernels.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The inner loops of resampling and normalising, in one form for each instruction set. All forms
- * give the same bytes as the plain C one; each is a const table. Which one is used is found out
- * from the CPU at run time (media_isa, media_select_isa in media.h).
+ * give the same bytes as the plain C one; each is a const table. Which one is used is chosen by the
+ * CPU at run time (media_isa, media_select_isa in media.h).
  *
- * Buffers: `rows` reads up to KERNEL_ROW_PADDING bytes behind the last pixel of its row, so every
- * row of pixels must be followed by that many readable bytes. `columns` reads and writes whole
- * multiples of KERNEL_BLOCK bytes. The three planes of a planar row are `plane` bytes apart, a
- * multiple of KERNEL_GROUP that is at least the width.
+ * Buffers: `rows` reads up to KERNEL_ROW_PADDING bytes after the last pixel of its row, so that
+ * many bytes after every row must be readable. `columns` reads and writes whole multiples of
+ * KERNEL_BLOCK bytes. The three planes of a planar row are `plane` bytes apart, a multiple of
+ * KERNEL_GROUP that is at least the width.
  */
 #ifndef SITU_MEDIA_KERNELS_H
 #define SITU_MEDIA_KERNELS_H
@@ -48,7 +48,7 @@ struct kernels {
                  size_t plane);
 
     /* `size` bytes of the output row `output` from its c->used[output] rows. The pointers are
-     * rounded up to a multiple of 4; those behind `used` may be any readable row. */
+     * rounded up to a multiple of 4; those after `used` may be any readable row. */
     void (*columns)(const struct coefficients *c, uint32_t output, const uint8_t *const *rows,
                     uint8_t *out, size_t size);
 
@@ -62,7 +62,7 @@ extern const struct kernels kernels_avx2;   /* x86-64 builds only */
 extern const struct kernels kernels_avx512; /* x86-64 builds only; F, BW, VL, VBMI and VNNI */
 extern const struct kernels kernels_neon;   /* aarch64 builds only */
 
-/* Those in use from now on. */
+/* The form in use. */
 const struct kernels *kernels_selected(void);
 
 /* Makes the packed weights where they are missing; 0 or -ENOMEM. */

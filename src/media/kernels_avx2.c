@@ -49,7 +49,7 @@ static void *allocate(size_t size)
     return memory;
 }
 
-/* Steps of a quad stand as [step][output], so that two outputs fill a register. */
+/* The steps of a quad are ordered [step][output], so that two outputs fill a register. */
 static int pack_rows(struct coefficients *c)
 {
     size_t steps = steps_of(c->taps, STEP);
@@ -144,7 +144,7 @@ static inline void row_store(const struct sums *ab, const struct sums *cd, uint8
     memcpy(planar + 2 * plane, &blue, sizeof(blue));
 }
 
-/* At most four taps everywhere, as mild reductions and enlargements have them. */
+/* At most four taps for all outputs, as with mild reductions and enlargements. */
 static void rows_short(const struct coefficients *c, const uint8_t *pixels, uint8_t *planar,
                        size_t plane)
 {
@@ -159,8 +159,8 @@ static void rows_short(const struct coefficients *c, const uint8_t *pixels, uint
     }
 }
 
-/* The pixels of step k of an output. One that has fewer steps than its neighbours goes on with its
- * first pixels and weights of zero, so that nothing is read far behind the row. */
+/* The pixels of step k of an output. One that has fewer steps than its neighbours continues with
+ * its first pixels and weights of zero, so that nothing is read far after the row. */
 static inline const uint8_t *step_pixels(const struct coefficients *c, size_t output, size_t k,
                                          const uint8_t *pixels)
 {

@@ -98,7 +98,7 @@ static void *allocate(size_t size)
     return memory;
 }
 
-/* The bases of all groups stand first, then the steps. */
+/* First the bases of all groups, then the steps. */
 static size_t near_header(const struct coefficients *c)
 {
     return kernels_round_up(groups_of(c) * sizeof(uint32_t), REGISTER);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inner loops in plain C: what every other form must equal, and what runs where there is none.
- * Sums are modulo 2^32, as all forms have them.
+ * The inner loops in plain C: the reference for every other form, and the fallback. Sums are modulo
+ * 2^32, as in all forms.
  */
 #include "media/kernels.h"
 
@@ -35,7 +35,7 @@ static void rows_c(const struct coefficients *c, const uint8_t *pixels, uint8_t 
     }
 }
 
-/* Row by row over a block of sums, so that the compiler makes straight loops of it. */
+/* Row by row over a block of sums, so that the compiler can vectorise the loops. */
 static void columns_c(const struct coefficients *c, uint32_t output, const uint8_t *const *rows,
                       uint8_t *out, size_t size)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From image to tensor: plans the geometry, gets the tables, opens the decoder on the window that
- * they need, and lets the rows stream through resampling and normalising into the tensor. Runs in
- * the worker, one struct media for each of its threads.
+ * they need, and streams the rows through resampling and normalising into the tensor. Runs in the
+ * worker, one struct media for each of its threads.
  */
 #include "media/media.h"
 
@@ -34,7 +34,7 @@ struct media {
     struct scratch tile;   /* rows that are gathered from them */
 };
 
-/* One image on its way. */
+/* The state of one image. */
 struct job {
     struct media *media;
     const struct pipeline *pipeline;
@@ -46,7 +46,7 @@ struct job {
 
 int media_new(struct media **ret_media)
 {
-    /* The tables of the inner loops want their alignment, which calloc does not promise. */
+    /* The tables of the inner loops need their alignment, which calloc does not guarantee. */
     struct media *media = aligned_alloc(_Alignof(struct media), sizeof(*media));
     if (!media) {
         return -ENOMEM;
@@ -87,7 +87,7 @@ void media_trim(struct media *media)
     scratch_trim(&media->tile, USUAL_SCRATCH);
 }
 
-/* The tensor's shape, and whether its room takes it. */
+/* Sets the tensor's shape; an error where it does not fit its room. */
 static int check_room(struct job *job, const struct media_tensor *tensor, struct error *error)
 {
     const struct geometry *g = &job->geometry;
@@ -148,7 +148,7 @@ static void write_row(void *context, uint32_t index, const uint8_t *planar, size
     normalizer_row(&job->media->normalizer, &job->image, g->y.at + index, g->x.at, &row);
 }
 
-/* A transposed image: what comes is a column of the tensor. */
+/* A transposed image: each row is a column of the tensor. */
 static void keep_column(void *context, uint32_t index, const uint8_t *planar, size_t plane)
 {
     const struct job *job = context;
@@ -226,7 +226,7 @@ static int read_decoded(void *context, uint32_t count, const uint8_t **ret_rows,
     return decoder_read(from->decoder, from->rows, from->stride, count, error);
 }
 
-/* Decodes the window that the axes need, through the pass. */
+/* Decodes the window that the axes need, and resamples it. */
 static int run_decoder(struct job *job, struct error *error)
 {
     struct media *media = job->media;
@@ -256,7 +256,7 @@ static int check_pipeline(const struct pipeline *pipeline, struct error *error)
     return 0;
 }
 
-/* An opened image, through the whole of the job's pipeline. */
+/* Takes an opened image through the job's pipeline. */
 static int carry_out(struct job *job, struct image_info *info, const struct media_tensor *room,
                      struct error *error)
 {

@@ -28,7 +28,7 @@ static float element_value(const struct pipeline *p, int colour, int byte)
 static uint8_t to_byte(float value)
 {
     if (!(value > 0.0f)) {
-        return 0; /* and not a number */
+        return 0; /* also not a number */
     }
     return value >= 255.0f ? 255 : (uint8_t)value;
 }
@@ -87,7 +87,7 @@ static int source_colour(const struct tensor_image *image, int channel)
     return image->flip ? 2 - channel : channel;
 }
 
-/* Where the element of a channel at (y, x) stands, counted in elements. */
+/* Index of the element of a channel at (y, x). */
 static size_t element_index(const struct tensor_image *image, int channel, uint32_t y, uint32_t x)
 {
     if (image->layout == LAYOUT_NHWC) {

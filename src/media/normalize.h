@@ -32,10 +32,10 @@ struct tensor_image {
     bool flip; /* blue first */
 };
 
-/* Makes the tables, or keeps them where the pipeline asks for the same. Never fails. */
+/* Makes the tables, or keeps them where the pipeline needs the same. Never fails. */
 void normalizer_set(struct normalizer *normalizer, const struct pipeline *pipeline);
 
-/* Pixels whose red, green and blue bytes stand in planes. */
+/* Pixels whose red, green and blue bytes are in planes. */
 struct planar_row {
     const uint8_t *bytes; /* borrowed */
     size_t plane;         /* bytes from plane to plane */
@@ -46,7 +46,7 @@ struct planar_row {
 void normalizer_row(const struct normalizer *normalizer, const struct tensor_image *image,
                     uint32_t y, uint32_t x, const struct planar_row *row);
 
-/* Writes one colour all over. */
+/* Fills the tensor with one colour. */
 void normalizer_fill(const struct normalizer *normalizer, const struct tensor_image *image,
                      const uint8_t colour[3]);
 

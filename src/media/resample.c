@@ -71,7 +71,7 @@ static uint8_t *slot(const struct pass *pass, uint32_t row)
     return pass->resampler->ring.data + (size_t)(row % pass->slots) * pass->slot_size;
 }
 
-/* The output that comes next as the rows come; valid while pass->done < count. */
+/* The next output in the order of the rows; valid while pass->done < count. */
 static uint32_t next_output(const struct pass *pass)
 {
     const struct axis *axis = &pass->job->down->axis;
@@ -113,7 +113,7 @@ static void take_row(struct pass *pass, uint32_t row, const uint8_t *pixels)
 {
     const struct coefficients *down = pass->job->down;
     if (pass->done == down->axis.count || row < down->start[next_output(pass)]) {
-        return; /* nobody needs it (nearest) */
+        return; /* no output needs it (nearest) */
     }
     if (pass->job->down_first) {
         memcpy(slot(pass, row), pixels, pass->pixels);

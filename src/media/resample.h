@@ -16,8 +16,8 @@
 #define LIMIT_RESAMPLE_RING (UINT64_C(64) << 20) /* bytes of rows that are kept at a time */
 
 /* Where the window's rows come from, in order. A row holds all pixels of the window, 3 bytes each;
- * KERNEL_ROW_PADDING bytes behind the last row of an answer are readable. They stay until the next
- * call. */
+ * KERNEL_ROW_PADDING bytes after the last row of an answer are readable. They are valid until the
+ * next call. */
 struct row_source {
     int (*read)(void *context, uint32_t count, const uint8_t **ret_rows, size_t *ret_stride,
                 struct error *error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Memory for intermediate rows that is kept from one image to the next: it grows, its contents do
- * not survive growing, and it starts at a multiple of 64 bytes. One thread.
+ * Memory for intermediate rows that is kept from one image to the next: it grows, growing loses its
+ * contents, and it starts at a multiple of 64 bytes. One thread.
  */
 #ifndef SITU_MEDIA_SCRATCH_H
 #define SITU_MEDIA_SCRATCH_H
@@ -24,7 +24,7 @@ static inline void scratch_done(struct scratch *scratch)
     *scratch = (struct scratch){0};
 }
 
-/* Frees it where it has grown above `size`. */
+/* Frees it where it is larger than `size`. */
 static inline void scratch_trim(struct scratch *scratch, size_t size)
 {
     if (scratch->size > size) {

@@ -10,11 +10,11 @@
 #include "media/media.h"
 
 enum {
-    WIDTH = 40, /* of the picture: MCUs at the right and at the bottom are not whole */
+    WIDTH = 40, /* of the picture: MCUs at the right and at the bottom are partial */
     HEIGHT = 24,
     ROW_BYTES = 3 * WIDTH,
     PICTURE_BYTES = HEIGHT * ROW_BYTES,
-    READABLE = 128, /* bytes behind the picture, as struct media_pixels wants */
+    READABLE = 128, /* bytes after the picture, as struct media_pixels requires */
     JPEG_ROOM = 8192,
     QUALITY = 85
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Thumbnails: the decoders and the resampling of the models' inputs, and a compressor behind them.
- * The pixels in between are few, and their memory is given back each time.
+ * Thumbnails: decoded and resampled as models' inputs are, then compressed. The pixels in between
+ * are few, and their memory is freed each time.
  */
 #include "media/thumbnail.h"
 

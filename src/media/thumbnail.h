@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "media/media.h"
 
-struct thumbnail { /* memory for one that is made, and what it took of it */
+struct thumbnail { /* memory for a thumbnail, and its size */
     void *jpeg;    /* borrowed */
     size_t room;   /* in bytes */
     size_t size;   /* set on success */

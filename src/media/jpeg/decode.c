@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * JPEG by libjpeg-turbo, with Pillow's settings: accurate integer DCT, fancy upsampling, block
- * smoothing. Of the image only the window is put through the DCT: columns with a margin of 8
- * pixels aligned to iMCUs (fancy upsampling looks one sample aside), rows without one. The rows
- * behind the window are not decoded where a look at the markers shows that the file has its end.
+ * smoothing. Of the image only the window is put through the DCT: columns with a margin of 8 pixels
+ * aligned to iMCUs (fancy upsampling looks one sample aside), rows without one. The rows after the
+ * window are not decoded where the markers show that the file is complete.
  *
- * Huffman codes are read by huffman.c. Where it meets what it leaves to libjpeg, the image is
- * begun again with libjpeg's own reader, which goes on behind the rows that are out already.
+ * Huffman codes are read by huffman.c. Where it leaves data to libjpeg, decoding restarts with
+ * libjpeg's own reader, which continues after the rows that are delivered.
  *
  * Where accepting or refusing a file differs from Pillow: a file with more than LIMIT_JPEG_SCANS
  * scans, or a large one whose bytes cannot hold a code for each of its blocks, is refused here;
- * arithmetic-coded files of more than 64 KiB are taken here (Pillow's reader cannot go on in them).
+ * arithmetic-coded files of more than 64 KiB are accepted here (Pillow's reader cannot resume in
+ * them).
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -28,15 +29,15 @@
 #include "media/scratch.h"
 
 enum {
-    READ_ROWS = 16,     /* scanlines asked of libjpeg at once: an iMCU row of 4:2:0 */
+    READ_ROWS = 16,     /* scanlines read from libjpeg at once: an iMCU row of 4:2:0 */
     CROP_MARGIN = 8,    /* output pixels decoded on either side of the window */
-    SMOOTHED_COEFS = 10 /* AC coefficients that block smoothing may make up, and DC */
+    SMOOTHED_COEFS = 10 /* AC coefficients that block smoothing may estimate, and DC */
 };
 
 /* What setjmp returns: the image cannot be decoded, or not by our reader of Huffman codes. */
 enum { JUMP_FAULT = 1, JUMP_UNUSUAL = 2 };
 
-/* A larger image must have at least a bit of data for each block, or it is not begun. */
+/* A larger image is refused where it has less than a bit of data for each block. */
 #define PLAUSIBLE_PIXELS (4 * MIB)
 
 struct jpeg_state {
@@ -48,15 +49,15 @@ struct jpeg_state {
     enum error_code code; /* of the fault that longjmp'ed */
     char message[JMSG_LENGTH_MAX];
     bool made;      /* cinfo exists */
-    bool exhausted; /* the fault is that bytes were wanted behind the file's end */
+    bool exhausted; /* the fault: libjpeg needed bytes after the file's end */
     const struct format_facts *format;
     const uint8_t *bytes; /* borrowed; the file */
     size_t size;
-    unsigned eighths; /* of its edges, that are decoded; 0: not said */
+    unsigned eighths; /* scale of the decoded image; 0: not set */
     struct image_window window;
     uint32_t delivered;           /* rows of the window */
     bool plain;                   /* Huffman codes are read by libjpeg itself */
-    struct jpeg_huffman *huffman; /* owned; NULL until it is first wanted */
+    struct jpeg_huffman *huffman; /* owned; NULL until first use */
     uint32_t indent;              /* pixels between cinfo's left edge and the window's */
     uint32_t width;               /* of the window */
     struct scratch rows;          /* READ_ROWS scanlines, where the caller's rows do not fit */
@@ -91,7 +92,7 @@ static void on_unusual(j_decompress_ptr cinfo)
     longjmp(jpeg->escape, JUMP_UNUSUAL);
 }
 
-/* Warnings and traces: Pillow decodes on, and nothing is printed. */
+/* Warnings and traces: Pillow continues, and nothing is printed. */
 static void on_message(j_common_ptr cinfo, int level)
 {
     (void)level;
@@ -119,7 +120,7 @@ static void source_init(j_decompress_ptr cinfo)
     (void)cinfo;
 }
 
-/* All bytes were there from the start, so there are no more. */
+/* All bytes are in the buffer from the start, so there are no more. */
 static boolean source_fill(j_decompress_ptr cinfo)
 {
     struct jpeg_state *jpeg = cinfo->client_data;
@@ -153,8 +154,8 @@ static int report(struct jpeg_state *jpeg, struct error *error)
     return error_set(error, jpeg->code, "JPEG image: %s", jpeg->message);
 }
 
-/* A new object for each image: making one costs a microsecond, while one that is kept keeps the
- * tables of the image before, with which a file without tables of its own would then be decoded. */
+/* A new object for each image: making one costs a microsecond, while a reused one would decode a
+ * file without tables with those of the image before. */
 static void make_object(struct jpeg_state *jpeg)
 {
     jpeg->cinfo.err = jpeg_std_error(&jpeg->errors);
@@ -299,8 +300,8 @@ static int block_edge(const struct jpeg_decompress_struct *cinfo,
 #endif
 }
 
-/* A scaled decode has the DCT do the upsampling where it can. Where some is left to do (chroma at a
- * quarter), libjpeg-turbo's cropped rows are not those of the whole. */
+/* A scaled decode has the DCT do the upsampling where it can. Where some is left (chroma at a
+ * quarter), libjpeg-turbo's cropped rows differ from those of the whole image. */
 static bool is_half_scaled(const struct jpeg_decompress_struct *cinfo)
 {
     int edge = block_edge(cinfo, NULL);
@@ -342,7 +343,7 @@ static uint32_t row_bytes(const struct jpeg_state *jpeg)
 static uint32_t read_some(struct jpeg_state *jpeg, JSAMPROW *pointers, uint32_t count)
 {
     uint32_t got = jpeg_read_scanlines(&jpeg->cinfo, pointers, count);
-    if (got == 0) { /* only a source that suspends gives none; never loop on it */
+    if (got == 0) { /* only a suspending source returns none; never loop on it */
         (void)snprintf(jpeg->message, sizeof(jpeg->message), "no more rows");
         give_up(jpeg, ERROR_UNDECODABLE);
     }
@@ -360,8 +361,8 @@ static uint32_t read_scratch(struct jpeg_state *jpeg, uint32_t count)
     return read_some(jpeg, pointers, wanted);
 }
 
-/* Our own reader of Huffman codes where it can read this image; without memory for it, libjpeg's.
- */
+/* Uses our own reader of Huffman codes where it can read this image and there is memory for it;
+ * otherwise libjpeg's. */
 static void choose_reader(struct jpeg_state *jpeg)
 {
     if (!jpeg->huffman) {
@@ -438,8 +439,8 @@ static int jpeg_start(void *state, const struct image_window *window, struct err
     return r == JUMP_UNUSUAL ? begin_again(jpeg, error) : r;
 }
 
-/* Pillow takes all CMYK for inverted, as Adobe writes it, and converts with
- * (255 - k) - c * (255 - k) / 255, rounded. */
+/* Pillow treats all CMYK as inverted, as Adobe writes it, and converts with (255 - k) - c * (255 -
+ * k) / 255, rounded. */
 static void convert_cmyk(uint8_t *rgb, const uint8_t *cmyk, uint32_t width)
 {
     for (uint32_t x = 0; x < width; x++) {
@@ -484,7 +485,7 @@ static void read_direct(struct jpeg_state *jpeg, uint8_t *rows, size_t stride, u
     }
 }
 
-/* `rows` is where the next row of the window goes. Returns as begin() does. */
+/* `rows`: where the next row of the window is written. Returns as begin() does. */
 static int read_until(struct jpeg_state *jpeg, uint8_t *rows, size_t stride, uint32_t until,
                       struct error *error)
 {
@@ -514,8 +515,8 @@ static int jpeg_read(void *state, uint8_t *rows, size_t stride, uint32_t count, 
                               before + count, error);
 }
 
-/* Reads on to EOI. To Pillow a file whose rows are all there is whole, also without EOI; which is
- * rare, as the entropy decoder itself reads ahead until it meets a marker. */
+/* Reads on to EOI. For Pillow a file with all its rows is complete even without EOI, which is rare:
+ * the entropy decoder itself reads ahead to a marker. */
 static int finish_rows(struct jpeg_state *jpeg, struct error *error)
 {
     if (setjmp(jpeg->escape)) {
@@ -525,7 +526,7 @@ static int finish_rows(struct jpeg_state *jpeg, struct error *error)
     return 0;
 }
 
-/* The rows behind the window. Returns as begin() does. */
+/* The rows after the window. Returns as begin() does. */
 static int read_rest(struct jpeg_state *jpeg, struct error *error)
 {
     int jump = setjmp(jpeg->escape);
@@ -541,7 +542,7 @@ static int jpeg_finish(void *state, struct error *error)
     struct jpeg_state *jpeg = state;
     struct jpeg_decompress_struct *cinfo = &jpeg->cinfo;
     if (cinfo->output_scanline < cinfo->output_height) {
-        /* Of several scans, all was read before the first row. */
+        /* With several scans, all data were read before the first row. */
         if (jpeg_input_complete(cinfo) ||
             jpeg_markers_end_well(jpeg->source.next_input_byte, jpeg->source.bytes_in_buffer,
                                   cinfo->unread_marker)) {

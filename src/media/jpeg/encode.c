@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JPEG by libjpeg-turbo's compressor, into a piece of memory of fixed size. Runs on the worker's
- * lane threads, on pixels of our own making.
+ * JPEG by libjpeg-turbo's compressor, into memory of fixed size. Runs on the worker's lane threads,
+ * on pixels that situ made.
  */
 #include "media/jpeg/encode.h"
 
@@ -45,7 +45,7 @@ static void on_output(j_common_ptr cinfo)
     (void)cinfo;
 }
 
-/* The memory is set before, and all there is. */
+/* The buffer is set in make_object(), and does not grow. */
 static void destination_init(j_compress_ptr cinfo)
 {
     (void)cinfo;
@@ -132,7 +132,7 @@ int encode_jpeg(const struct media_pixels *pixels, int quality, void *jpeg, size
                 size_t *ret_size, struct error *error)
 {
     struct encoder encoder = {0};
-    if (room == 0) { /* libjpeg writes a byte before it looks */
+    if (room == 0) { /* libjpeg writes a byte before it checks */
         return error_set(error, ERROR_TOO_LARGE, "JPEG image cannot be made: there is no room");
     }
     int r = run(&encoder, pixels, quality, jpeg, room, error);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pixels to JPEG, by libjpeg-turbo: baseline, 4:2:0, codes made for the image, nothing in it but
- * the picture. An image that is grey all over is stored as grey. Writes to memory of the caller's,
- * keeps none of its own. One thread each.
+ * Pixels to JPEG, by libjpeg-turbo: baseline, 4:2:0, codes optimised for the image, no metadata. An
+ * image of grey pixels only is stored as grey. Writes to the caller's memory, keeps none of its
+ * own. One thread each.
  */
 #ifndef SITU_MEDIA_JPEG_ENCODE_H
 #define SITU_MEDIA_JPEG_ENCODE_H

@@ -2,9 +2,9 @@
  *
  * Huffman-coded JPEG data to coefficients: see huffman.h.
  *
- * What makes it fast: bits are taken in eight bytes at a time wherever none of them is 0xFF, and
- * one look at a table gives runs, values and length of up to two coefficients at once, where the
- * usual way looks up a code's symbol first and takes the value's bits after it.
+ * What makes it fast: bits are read eight bytes at a time wherever none of them is 0xFF, and one
+ * table look-up gives runs, values and length of up to two coefficients at once, while usual
+ * decoders look up a code's symbol first and then read the value's bits.
  *
  * The form of the data: ITU-T T.81, annex F.2.2 (decoding), C (codes), B.1.1.5 (stuffed bytes).
  */
@@ -18,9 +18,9 @@
 
 #include "base/bytes.h"
 
-/* jpegint.h is libjpeg-turbo's own: struct jpeg_entropy_decoder and the place of `entropy` are
- * those of 2.0 to 3.x. Another version must be looked at first; that the library of the running
- * process is one of these is for the self-test to find out. */
+/* jpegint.h is private to libjpeg-turbo: struct jpeg_entropy_decoder and the offset of `entropy`
+ * are those of 2.0 to 3.x. Another version must be compared first. The self-test checks the library
+ * of the running process. */
 #if !defined(LIBJPEG_TURBO_VERSION_NUMBER) || LIBJPEG_TURBO_VERSION_NUMBER < 2000000 ||            \
     LIBJPEG_TURBO_VERSION_NUMBER >= 4000000
 #error                                                                                             \
@@ -32,50 +32,51 @@ enum {
     LOOK_SIZE = 1 << LOOK_BITS,
     CODE_BITS_MAX = 16,
     BITS_WANTED = 32,    /* a code and its value have at most 16 + 15 bits */
-    RUN_MAX = 15,        /* zeros before a coefficient, by its symbol */
-    PAIR_REACH = 32,     /* places that two coefficients with their runs take */
-    LOOKS_A_FILL = 5,    /* at the table, out of at least 56 bits */
-    BLOCK_END = 128,     /* added to the place where a block ends before its last coefficient */
-    END_OF_BLOCK = 0x00, /* symbols of no value */
+    RUN_MAX = 15,        /* zeros before a coefficient, in its symbol */
+    PAIR_REACH = 32,     /* positions that two coefficients with their runs take */
+    LOOKS_A_FILL = 5,    /* table look-ups, out of at least 56 bits */
+    BLOCK_END = 128,     /* added to the position where a block ends before its last coefficient */
+    END_OF_BLOCK = 0x00, /* symbols without a value */
     ZERO_RUN = 0xF0,
     DC_LIMIT = 32767, /* a coefficient has 16 bits */
     MARKER = 0xFF,
     RST0 = 0xD0,
     RST7 = 0xD7,
-    TAIL_BYTES = 65536, /* that are searched for the end's marker */
+    TAIL_BYTES = 65536, /* searched for the marker at the end */
 };
 
-/* What the next LOOK_BITS bits begin with: a whole coefficient (`value` is not 0); else a code
- * (`length` is not 0), with its symbol; else a longer code. */
+/* What the next LOOK_BITS bits start with: a whole coefficient (`value` is not 0), or a code with
+ * its symbol (`length` is not 0), or a longer code. */
 struct look {
     int16_t value;
     uint8_t symbol; /* run of a whole coefficient; a code's symbol */
     uint8_t length; /* bits */
 };
 
-/* The same for up to two coefficients, a coefficient and the end of its block, either, or a run of
- * zeros. Without a second value 0 is written where it would stand, before the first is. */
+/* The same for up to two coefficients, a coefficient and the end of its block, one of these, or a
+ * run of zeros. Without a second value, 0 is written to its position, before the first value is
+ * written. */
 struct pair {
     int16_t first;
     int16_t second;
-    uint8_t first_run;  /* places to the first */
-    uint8_t second_run; /* places to the second, from the same */
-    uint8_t advance;    /* places in all; BLOCK_END or more: the block ends */
-    uint8_t length;     /* bits; 0: look at the single one */
+    uint8_t first_run;  /* positions to the first */
+    uint8_t second_run; /* positions to the second, from the same start */
+    uint8_t advance;    /* positions in all; BLOCK_END or more: the block ends */
+    uint8_t length;     /* bits; 0: use the single entry */
 };
 
 struct code_table {
     struct pair pairs[LOOK_SIZE]; /* of AC coefficients */
     struct look looks[LOOK_SIZE];
-    uint32_t limit[CODE_BITS_MAX + 2]; /* codes of n bits are below, left-aligned in 16 bits */
-    int32_t first[CODE_BITS_MAX + 1]; /* of a code of n bits: less this, it is the symbol's place */
+    uint32_t limit[CODE_BITS_MAX + 2]; /* upper bound of codes of n bits, left-aligned in 16 bits */
+    int32_t first[CODE_BITS_MAX + 1];  /* subtracted from a code of n bits: the symbol's index */
     uint8_t symbols[256];
 };
 
 struct bits {
     uint64_t held;       /* the next bits, from the top */
     uint32_t count;      /* valid ones */
-    uint32_t made_up;    /* of these: zeros behind a marker */
+    uint32_t made_up;    /* of these: zeros after a marker */
     const uint8_t *next; /* borrowed; of the file */
     const uint8_t *end;
     bool starved; /* the file ends without a marker */
@@ -101,8 +102,8 @@ struct jpeg_huffman {
     struct code_table ac[NUM_HUFF_TBLS];
 };
 
-/* From zigzag order to the place in a block (T.81 figure A.6). Runs may lead some places behind the
- * end, in data that is then refused. */
+/* From zigzag order to the position in a block (T.81 figure A.6). Runs may lead past the end, in
+ * data that is then refused. */
 static const uint8_t natural_place[DCTSIZE2 + PAIR_REACH] = {
     0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48, 41, 34,
     27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
@@ -111,7 +112,7 @@ static const uint8_t natural_place[DCTSIZE2 + PAIR_REACH] = {
 
 /* ---- tables ---- */
 
-/* The value of `size` bits (1 to 16): a first bit of 0 stands for negative ones. */
+/* The value of `size` bits (1 to 16): a first bit of 0 marks negative values. */
 static inline int32_t signed_value(uint32_t bits, uint32_t size)
 {
     return bits >> (size - 1) ? (int32_t)bits : (int32_t)bits - (int32_t)(1u << size) + 1;
@@ -167,7 +168,7 @@ static struct pair pair_at(const struct code_table *table, uint32_t pattern)
     return pair;
 }
 
-/* Once the looks are there. */
+/* After the single entries. */
 static void fill_pairs(struct code_table *table)
 {
     for (uint32_t pattern = 0; pattern < LOOK_SIZE; pattern++) {
@@ -175,7 +176,7 @@ static void fill_pairs(struct code_table *table)
     }
 }
 
-/* False: no code that a decoder can use. libjpeg has checked as much before. */
+/* False: not a valid code. libjpeg has checked this before. */
 static bool make_table(struct code_table *table, const JHUFF_TBL *source)
 {
     if (!source) {
@@ -205,12 +206,12 @@ static bool make_table(struct code_table *table, const JHUFF_TBL *source)
 
 /* ---- bits ---- */
 
-/* Byte by byte, up to a marker; zeros stand for what is behind it. */
+/* Byte by byte, up to a marker; then zeros. */
 __attribute__((noinline, cold)) static struct bits take_bytes(struct bits bits)
 {
     while (bits.count <= 56) {
         if (bits.end - bits.next < 2) {
-            bits.starved = true; /* even a last byte is followed by EOI */
+            bits.starved = true; /* even the last byte is followed by EOI */
         }
         if (bits.starved || (bits.next[0] == MARKER && bits.next[1] != 0)) {
             bits.made_up += 64 - bits.count;
@@ -229,7 +230,7 @@ static inline __attribute__((always_inline)) void take_more(struct bits *bits)
 {
     if (__builtin_expect(bits->end - bits->next >= 8, 1)) {
         uint64_t word = bytes_get_big_u64(bits->next);
-        /* The top bit of each byte that is 0xFF, and of some others in front of such a one. */
+        /* The top bit of each byte that is 0xFF, and of some bytes before it. */
         if (__builtin_expect(
                 (word & ~(word + UINT64_C(0x0101010101010101)) & UINT64_C(0x8080808080808080)) == 0,
                 1)) {
@@ -250,7 +251,7 @@ static inline __attribute__((always_inline)) void drop(struct bits *bits, uint32
 
 /* ---- coefficients ---- */
 
-/* A code that no look knew. Its bits are dropped; -1: there is no such code. */
+/* A code that is not in the table. Consumes its bits; -1: there is no such code. */
 static inline int32_t long_code(const struct code_table *table, struct bits *bits)
 {
     uint32_t top = (uint32_t)(bits->held >> (64 - CODE_BITS_MAX));
@@ -293,8 +294,8 @@ static inline __attribute__((always_inline)) bool take_dc(const struct code_tabl
     return *last >= -DC_LIMIT && *last <= DC_LIMIT;
 }
 
-/* A coefficient after zeros, or what stands for one, by its own code. Returns the place behind it,
- * BLOCK_END or more: the block ends; 0: this is none of sequential data. */
+/* A coefficient after zeros, an end of block or a run of zeros, by its own code. Returns the next
+ * position; BLOCK_END or more: the block ends; 0: not valid in sequential data. */
 static inline uint32_t take_single(const struct code_table *table, struct bits *bits, JCOEF *block,
                                    uint32_t k)
 {
@@ -320,8 +321,8 @@ static inline uint32_t take_single(const struct code_table *table, struct bits *
     return k + 1;
 }
 
-/* Bits are taken in once for several looks: asking before each one whether there are enough costs a
- * branch that no processor can predict. */
+/* Bits are read once for several look-ups: a check before each one would cost a branch that
+ * processors cannot predict. */
 static inline __attribute__((always_inline)) bool take_ac(const struct code_table *table,
                                                           struct bits *bits, JCOEF *block)
 {
@@ -331,7 +332,7 @@ static inline __attribute__((always_inline)) bool take_ac(const struct code_tabl
 #pragma GCC unroll 5
         for (int i = 0; i < LOOKS_A_FILL && k < DCTSIZE2; i++) {
             struct pair pair = table->pairs[bits->held >> (64 - LOOK_BITS)];
-            /* A second coefficient behind the last place would be the next block's. */
+            /* A second coefficient after the last position would belong to the next block. */
             if (__builtin_expect(pair.length == 0 || k + pair.first_run == DCTSIZE2 - 1, 0)) {
                 k = bits->count < BITS_WANTED ? k : take_single(table, bits, block, k);
                 break;
@@ -347,7 +348,7 @@ static inline __attribute__((always_inline)) bool take_ac(const struct code_tabl
 
 /* ---- for libjpeg ---- */
 
-/* The marker must be the expected one, and stand right here. */
+/* The marker must be the expected one, at this position. */
 static bool restart(struct jpeg_huffman *huffman)
 {
     struct bits *bits = &huffman->bits;
@@ -381,7 +382,7 @@ static bool decode_blocks(struct jpeg_huffman *huffman, JBLOCKROW *blocks)
     return !bits.starved && bits.count >= bits.made_up;
 }
 
-/* One MCU; its blocks are zero before. NULL: it is passed over. */
+/* One MCU; its blocks must be zeroed. NULL: it is skipped. */
 static boolean decode_mcu(j_decompress_ptr cinfo, JBLOCKROW *blocks)
 {
     struct jpeg_huffman *huffman = (struct jpeg_huffman *)(void *)cinfo->entropy;
@@ -394,7 +395,7 @@ static boolean decode_mcu(j_decompress_ptr cinfo, JBLOCKROW *blocks)
     if (!decode_blocks(huffman, blocks)) {
         huffman->unusual(cinfo);
     }
-    /* A marker stays unread, as what libjpeg looks for next. */
+    /* A marker stays unread: libjpeg looks for it next. */
     cinfo->src->next_input_byte = huffman->bits.next;
     cinfo->src->bytes_in_buffer = (size_t)(huffman->bits.end - huffman->bits.next);
     return TRUE;
@@ -403,7 +404,7 @@ static boolean decode_mcu(j_decompress_ptr cinfo, JBLOCKROW *blocks)
 static void start_pass(j_decompress_ptr cinfo)
 {
     struct jpeg_huffman *huffman = (struct jpeg_huffman *)(void *)cinfo->entropy;
-    huffman->unusual(cinfo); /* there is one scan, and it has begun */
+    huffman->unusual(cinfo); /* there is one scan, which has started */
 }
 
 static atomic_bool *refusal(void)
@@ -429,7 +430,7 @@ struct jpeg_huffman *jpeg_huffman_new(void)
 
 static bool plan_blocks(struct jpeg_huffman *huffman, j_decompress_ptr cinfo)
 {
-    unsigned made[2] = {0, 0}; /* tables, a bit each */
+    unsigned made[2] = {0, 0}; /* tables already made, a bit each */
     huffman->block_count = (uint32_t)cinfo->blocks_in_MCU;
     for (uint32_t i = 0; i < huffman->block_count; i++) {
         uint32_t component = (uint32_t)cinfo->MCU_membership[i];
@@ -453,8 +454,8 @@ static bool plan_blocks(struct jpeg_huffman *huffman, j_decompress_ptr cinfo)
     return true;
 }
 
-/* Is there a marker that ends the data? Without one, libjpeg's verdict depends on how far it reads
- * ahead. */
+/* Whether a marker ends the data. Without one, libjpeg's result depends on how far it reads ahead.
+ */
 static bool has_end(const uint8_t *bytes, size_t size)
 {
     size_t first = size > TAIL_BYTES ? size - TAIL_BYTES : 0;

@@ -26,8 +26,8 @@ static int truncated(struct error *error)
     return error_set(error, ERROR_UNDECODABLE, "JPEG file is truncated");
 }
 
-/* Bytes of the segment whose body begins at `at`; 0 where the file ends before it does. A length of
- * less than its own two bytes counts for two, as in Pillow and libjpeg. */
+/* Bytes of the segment whose body starts at `at`; 0 where the file ends before the segment. A
+ * length of less than its own two bytes counts for two, as in Pillow and libjpeg. */
 static size_t segment_size(const uint8_t *bytes, size_t size, size_t at)
 {
     if (size - at < 2) {
@@ -49,9 +49,9 @@ int jpeg_markers_head(const uint8_t *bytes, size_t size, struct jpeg_exif *ret_e
                       struct error *error)
 {
     *ret_exif = (struct jpeg_exif){0};
-    size_t at = 2; /* behind SOI */
+    size_t at = 2; /* after SOI */
     while (at < size) {
-        /* Pillow steps over junk between segments, and takes FF 00 and FF FF for padding. */
+        /* Pillow skips junk between segments, and treats FF 00 and FF FF as padding. */
         if (bytes[at] != 0xFF) {
             at++;
             continue;

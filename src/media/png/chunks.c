@@ -16,7 +16,7 @@ enum {
     COLOUR_GREY = 0,
     COLOUR_RGB = 2,
     COLOUR_PALETTE = 3,
-    TEXT_SIZE_MAX = 1 << 20, /* of a text once it is inflated; Pillow's limit */
+    TEXT_SIZE_MAX = 1 << 20, /* of an inflated text; Pillow's limit */
     RAW_PROFILE_LINES = 3,   /* before the hexadecimal digits: empty, name, length */
 };
 
@@ -44,11 +44,11 @@ enum chunk_name {
 struct chunk {
     uint32_t name;
     const uint8_t *body;
-    size_t size; /* as the chunk tells; may reach beyond the file */
+    size_t size; /* as the chunk states; may reach beyond the file */
     size_t at;   /* of the chunk's first byte */
 };
 
-/* What the metadata seen so far says; before and behind the image data. */
+/* The metadata so far; before and after the image data. */
 struct metadata {
     const uint8_t *exif; /* borrowed */
     size_t exif_size;
@@ -67,7 +67,7 @@ static bool is_name_byte(uint8_t byte)
     return (letter >= 'a' && letter <= 'z') || (byte >= '0' && byte <= '9') || byte == '_';
 }
 
-/* The chunk at `at`; false where the file ends before it or no name stands there. */
+/* The chunk at `at`; false where the file ends before it or there is no valid name. */
 static bool chunk_at(const uint8_t *bytes, size_t size, size_t at, struct chunk *chunk)
 {
     if (at > size || size - at < 8) {
@@ -98,7 +98,7 @@ static bool is_checksum_right(const struct chunk *chunk, size_t size)
     return crc32_z(0, chunk->body - 4, chunk->size + 4) == read_32(chunk->body + chunk->size);
 }
 
-/* Bodies too short for what Pillow reads from them, which then gives up. */
+/* Bodies too short for what Pillow reads from them; it then fails. */
 static bool is_body_usable(const struct chunk *chunk, const struct png_chunks *chunks)
 {
     switch (chunk->name) {
@@ -125,7 +125,7 @@ static bool is_body_usable(const struct chunk *chunk, const struct png_chunks *c
     }
 }
 
-/* The bytes behind the keyword's NUL where the keyword is `key`; NULL else. */
+/* The bytes after the keyword's NUL where the keyword is `key`; otherwise NULL. */
 static const uint8_t *text_after(const struct chunk *chunk, const char *key, size_t *ret_size)
 {
     size_t length = strlen(key) + 1;
@@ -158,7 +158,7 @@ static int hex_digit(uint8_t byte)
     return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
-/* "\nexif\n   1234\n45786966..." as ImageMagick writes it; 1 where it is nonsense. */
+/* "\nexif\n 1234\n45786966..." as ImageMagick writes it; 1 where it is invalid. */
 static uint32_t raw_profile_orientation(const uint8_t *text, size_t size)
 {
     size_t at = 0;
@@ -282,7 +282,7 @@ static int refuse(const struct chunk *chunk, const char *why, struct error *erro
                      (int)(chunk->name >> 8 & 255), (int)(chunk->name & 255), chunk->at, why);
 }
 
-/* The first frame of an animation is the image itself, or Pillow would show a part of it. */
+/* The first frame of an animation must be the image itself: otherwise Pillow shows a part of it. */
 static bool is_frame_whole(const struct chunk *chunk, const struct png_chunks *chunks)
 {
     return read_32(chunk->body + 4) == chunks->width &&
@@ -372,7 +372,7 @@ static void read_data(const uint8_t *bytes, size_t size, struct png_chunks *chun
     chunks->data_whole = chunk_at(bytes, size, at, &chunk);
 }
 
-/* Behind the image data Pillow looks for text, and only stumbles over what it cannot read. */
+/* After the image data Pillow reads text, and fails only on what it cannot read. */
 static int read_tail(const uint8_t *bytes, size_t size, const struct png_chunks *chunks,
                      bool animated, struct metadata *metadata, struct error *error)
 {
@@ -408,7 +408,7 @@ int png_chunks_read(const uint8_t *bytes, size_t size, struct png_chunks *ret_ch
     if (r < 0) {
         return r;
     }
-    /* Pillow reads on for EXIF only where none stands before the data. */
+    /* Pillow looks for EXIF after the data only where there is none before. */
     chunks.orientation = metadata_orientation(before.exif ? &before : &all);
     *ret_chunks = chunks;
     return 0;

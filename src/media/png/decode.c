@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * PNG by libspng. The file's chunks are judged as Pillow judges them (chunks.h); libspng is
- * given a stream of just the header, a palette and the image data, and returns the samples as they
- * are stored, which are then turned to RGB as Pillow does: alpha and tRNS dropped, 16-bit colour by
- * its high byte, 16-bit grey clipped at 255, a colour beyond the palette as the grey of its index.
- * Rows behind the window are not inflated where all the data's checksums are right.
+ * PNG by libspng. The file's chunks are judged as Pillow judges them (chunks.h); libspng is given a
+ * stream of just the header, a palette and the image data, and returns the samples as they are
+ * stored, which are then turned to RGB as Pillow does: alpha and tRNS dropped, 16-bit colour by its
+ * high byte, 16-bit grey clipped at 255, a colour beyond the palette as the grey of its index. Rows
+ * after the window are not inflated where all checksums of the data are right.
  *
- * What follows the last row counts as it does for Pillow (stop.h).
+ * What follows the last row is treated as Pillow does (stop.h).
  *
  * Where accepting or refusing a file differs from Pillow: compressed data that ends well formed
  * before the last row is refused here (Pillow leaves the rest black), as is an animation whose
  * first frame is not the whole image; data that end with the last row, without a checksum, are
- * taken here (Pillow refuses some); frame numbers of an animation and the contents of compressed
+ * accepted here (Pillow refuses some); frame numbers of an animation and the contents of compressed
  * text are not checked here.
  */
 #include <errno.h>
@@ -31,14 +31,14 @@
 enum {
     IHDR_SIZE = 13,
     LEAD_SIZE = 33 + 780 + 8, /* signature, IHDR, PLTE of 256 colours, IDAT's length and name */
-    INFLATE_RATIO = 1032,     /* at most that many bytes out of one */
+    INFLATE_RATIO = 1032,     /* at most so many bytes from one */
     INFLATE_SLACK = 1032,
     KEY_SIZE = 6,        /* three samples of 16 bits */
-    SPNG_PIECE = 8192,   /* libspng inflates at once what it reads at once */
-    CHECKSUM_REACH = 32, /* the checksum, and what stands before it without giving a byte */
+    SPNG_PIECE = 8192,   /* libspng reads and inflates pieces of this size */
+    CHECKSUM_REACH = 32, /* the checksum, and the bits before it that produce no byte */
 };
 
-/* What tells, of a stored pixel, how transparent it is; where that is asked for at all. */
+/* How a stored pixel's transparency is found; NONE also where it is ignored. */
 enum transparency {
     TRANSPARENCY_NONE,
     TRANSPARENCY_ALPHA, /* its last channel */
@@ -55,7 +55,7 @@ struct png_state {
     size_t lead_size;
     size_t lead_read;
     struct png_data data; /* what libspng reads next */
-    bool stop_known;      /* png_stop_find() has been asked, and the data end for libspng there */
+    bool stop_known;      /* png_stop_find() was called; the data for libspng end there */
     size_t stop;          /* compressed bytes before it */
     uint32_t channels;
     size_t row_size; /* of stored samples */
@@ -76,7 +76,7 @@ static void write_32(uint8_t *to, uint32_t value)
     to[3] = (uint8_t)value;
 }
 
-/* Channels of a kind that Pillow opens; 0 for others. */
+/* Channels of the pixel types that Pillow opens; 0 for others. */
 static uint32_t channel_count(const struct png_chunks *chunks)
 {
     bool whole_bytes = chunks->depth == 8 || chunks->depth == 16;
@@ -97,7 +97,7 @@ static uint32_t channel_count(const struct png_chunks *chunks)
     }
 }
 
-/* Length and name of a chunk; returns where its body goes. */
+/* Writes length and name of a chunk; returns the position of its body. */
 static uint8_t *begin_chunk(uint8_t *to, const char *name, uint32_t size)
 {
     write_32(to, size);
@@ -107,14 +107,14 @@ static uint8_t *begin_chunk(uint8_t *to, const char *name, uint32_t size)
     return to + 8;
 }
 
-/* The checksum behind a body of `size` bytes; returns what follows. */
+/* Writes the checksum after a body of `size` bytes; returns the next position. */
 static uint8_t *end_chunk(uint8_t *body, uint32_t size)
 {
     write_32(body + size, (uint32_t)crc32(0, body - 4, size + 4));
     return body + size + 4;
 }
 
-/* Signature, IHDR and, for indexed colour, a PLTE that libspng wants to see but has no use for (the
+/* Signature, IHDR and, for indexed colour, a PLTE that libspng requires but does not use (the
  * colours are looked up here), then one IDAT of all the data. libspng would check its checksum only
  * where it needs more data than there are. */
 static void write_lead(struct png_state *png, size_t data_size)
@@ -167,7 +167,7 @@ static int report(int code, struct error *error)
     }
 }
 
-/* The palette as Pillow sees it: what the file does not give is a ramp of greys. */
+/* The palette as Pillow has it: colours that the file lacks are a ramp of greys. */
 static void fill_palette(struct png_state *png)
 {
     for (unsigned i = 0; i < PNG_PALETTE_BYTES; i++) {
@@ -393,7 +393,7 @@ static int begin_spng(struct png_state *png, struct error *error)
     return code == 0 ? 0 : report(code, error);
 }
 
-/* Begins with the first stored row, of `data_size` compressed bytes. */
+/* Starts at the first stored row, with `data_size` compressed bytes. */
 static int begin_rows(struct png_state *png, size_t data_size, struct error *error)
 {
     spng_ctx_free(take_ptr(png->spng));
@@ -406,8 +406,8 @@ static int begin_rows(struct png_state *png, size_t data_size, struct error *err
     return code == 0 ? 0 : report(code, error);
 }
 
-/* All rows are there, or all but the last: does Pillow take what lies behind them? libspng has
- * looked at more of that than Pillow, or at less. `code` is what it told. */
+/* After all rows, or all but the last: whether Pillow accepts the data that follow. libspng has
+ * read more of these than Pillow, or less; `code` is its result. */
 static int find_stop(struct png_state *png, int code, struct error *error)
 {
     png->stop_known = true;
@@ -418,9 +418,9 @@ static int find_stop(struct png_state *png, int code, struct error *error)
     return r < 0 ? report(code, error) : 0;
 }
 
-/* The last row is there. libspng inflates piece by piece, and is done with the piece that completes
- * the row: where the last piece is so short that it may not be that one, it has not seen the whole
- * checksum, and Pillow may have. */
+/* After the last row. libspng inflates piece by piece, and stops with the piece that completes the
+ * row: where the last piece is so short that it may be another one, libspng has not read the whole
+ * checksum, while Pillow may have. */
 static int check_end(struct png_state *png, struct error *error)
 {
     size_t last = png->chunks.data_size % SPNG_PIECE;
@@ -453,14 +453,14 @@ static int read_row(struct png_state *png, struct error *error)
     return r == 0 && png->next_row == png->chunks.height ? check_end(png, error) : r;
 }
 
-/* The first sample of a pass at or behind `edge`, where samples stand at first, first + step, ...
- */
+/* The first sample of a pass at or after `edge`; samples are at first, first + step, ... */
 static uint32_t pass_index(uint32_t edge, uint32_t first, uint32_t step)
 {
     return edge > first ? (edge - first + step - 1) / step : 0;
 }
 
-/* Adam7 (PNG specification, 8.2): the pixels of one stored row, to their places in the window. */
+/* Adam7 (PNG specification, 8.2): copies the pixels of one stored row to their positions in the
+ * window. */
 static void place_row(struct png_state *png, unsigned pass, uint32_t y)
 {
     static const uint8_t first[7] = {0, 4, 0, 2, 0, 1, 0};
@@ -480,7 +480,7 @@ static void place_row(struct png_state *png, unsigned pass, uint32_t y)
     }
 }
 
-/* libspng's code: 0 where all rows of all passes are in their places. */
+/* Returns libspng's code: 0 once all rows of all passes are placed. */
 static int place_rows(struct png_state *png)
 {
     for (;;) {

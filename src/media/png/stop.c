@@ -17,10 +17,10 @@ struct rows {
     const struct png_chunks *chunks;
     uint32_t bits;
     unsigned pass; /* of an interlaced image */
-    uint32_t y;    /* of the row that is next; the image's height behind the last one */
+    uint32_t y;    /* of the next row; the image's height after the last one */
 };
 
-/* Bytes of a row of the present pass, without its filter's. */
+/* Bytes of a row of the current pass, without the filter byte. */
 static size_t row_size(const struct rows *rows)
 {
     static const uint8_t offset[ADAM7_PASSES] = {7, 3, 3, 1, 1, 0, 0};
@@ -51,8 +51,8 @@ static void next_row(struct rows *rows)
     }
 }
 
-/* Takes one piece: 1 once the last row is complete, 0 where more is wanted, -EBADMSG. `row` has
- * room for a row, and `*filled` bytes of the present one are known. */
+/* Inflates one piece: 1 once the last row is complete, 0 where more data are needed, -EBADMSG.
+ * `row` has room for a row; `*filled` bytes of the current one are there. */
 static int take_piece(z_stream *stream, struct rows *rows, uint8_t *row, size_t *filled)
 {
     while (stream->avail_in > 0) {

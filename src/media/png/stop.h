@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where Pillow stops to read a PNG's compressed data. It inflates row by row, from one piece to the
- * next: an IDAT chunk, or 64 KiB of a longer one. With the last row it is done, and what lies in
- * later pieces is not looked at; but what is behind the last row in the same piece is, as far as
- * zlib reads on without room for output. So a wrong checksum of the stream (Adler-32) is a fault in
- * the one case, and not in the other. Pure; any thread.
+ * Where Pillow stops reading a PNG's compressed data. It inflates row by row, from one piece to the
+ * next: an IDAT chunk, or 64 KiB of a longer one. It stops after the last row and ignores later
+ * pieces; but the data after the last row in the same piece are read, as far as zlib continues
+ * without room for output. So a wrong checksum of the stream (Adler-32) is a fault in one case and
+ * not in the other. Pure; any thread.
  */
 #ifndef SITU_MEDIA_PNG_STOP_H
 #define SITU_MEDIA_PNG_STOP_H
@@ -15,9 +15,9 @@
 #include "base/cleanup.h"
 #include "media/png/chunks.h"
 
-/* Inflates all of it, as Pillow does. 0, and how many compressed bytes the pieces have in which the
- * last row is complete; -EBADMSG where Pillow reports a broken or a truncated file before; -ENOMEM.
- * `bits` is what a pixel takes. */
+/* Inflates all of it, as Pillow does. 0, and the number of compressed bytes up to the end of the
+ * piece that completes the last row; -EBADMSG where Pillow reports a broken or truncated file
+ * before that; -ENOMEM. `bits`: of a pixel. */
 must_check int png_stop_find(const uint8_t *bytes, const struct png_chunks *chunks, uint32_t bits,
                              size_t *ret_size);
 

@@ -3,10 +3,10 @@
  * WebP by libwebp, lossy and lossless, as Pillow shows it through libwebp's animation decoder: the
  * container is judged by the demuxer, an animation gives its first frame on a black canvas, alpha
  * is dropped and not blended. Of the frame only the window is decoded, with a margin for the fancy
- * upsampling of lossy chroma, and nothing behind its last row.
+ * upsampling of lossy chroma, and nothing after its last row.
  *
- * Where accepting or refusing a file differs from Pillow: damage in the compressed data behind the
- * window goes unnoticed here.
+ * Where accepting or refusing a file differs from Pillow: damage in the compressed data after the
+ * window is not detected here.
  */
 #include <string.h>
 
@@ -21,9 +21,9 @@ enum { CROP_MARGIN = 2 }; /* a chroma sample */
 
 struct webp_state {
     WebPDemuxer *demux; /* owned */
-    WebPIterator frame; /* the first; holds no memory of its own beyond demux */
+    WebPIterator frame; /* the first; its memory belongs to demux */
     struct image_window window;
-    struct image_window part; /* of the canvas: what `rows` holds; empty where none of it */
+    struct image_window part; /* of the canvas: what `rows` holds; empty where it holds none */
     uint32_t next_row;        /* of the canvas */
     bool on_white;            /* alpha is blended with white */
     uint32_t pixel;           /* bytes of one in `rows`: 3, or 4 with alpha */
@@ -76,7 +76,7 @@ static uint32_t sooner(uint32_t a, uint32_t b)
 }
 
 /* One axis of the window with its margin, inside the frame (`offset`, `length` on the canvas) and
- * beginning at an even place of the frame. */
+ * starting at an even position of the frame. */
 static void choose_span(uint32_t window_begin, uint32_t window_end, uint32_t offset,
                         uint32_t length, uint32_t *ret_begin, uint32_t *ret_end)
 {
