@@ -224,8 +224,9 @@ static int make(const struct infer_item *item, size_t top, struct answer *answer
     if (r < 0) {
         return r;
     }
-    if (top > ANSWER_CLASSES_KEPT) {
-        classes = malloc((top < count ? top : count) * sizeof *classes);
+    size_t room = top < count ? top : count;
+    if (room > ANSWER_CLASSES_KEPT) {
+        classes = malloc(room * sizeof *classes);
         if (!classes) {
             return error_memory(error, NULL);
         }
