@@ -116,12 +116,14 @@ static size_t count_lines(const char *lines)
 
 static int add_line(struct exclusion *exclusion, const char *at, size_t size, struct error *error)
 {
-    cleanup_free char *line = strndup(at, size);
+    char *line = strndup(at, size);
     if (!line) {
         return no_memory(error);
     }
     int r = exclusion_check(line, error);
-    return r < 0 ? r : compile(&exclusion->patterns[exclusion->count++], line, size, error);
+    r = r < 0 ? r : compile(&exclusion->patterns[exclusion->count++], line, size, error);
+    free(line);
+    return r;
 }
 
 static int add_lines(struct exclusion *exclusion, const char *lines, struct error *error)

@@ -82,17 +82,18 @@ int store_dir_open(const char *path, struct store **ret_store, struct error *err
     if (root < 0) {
         return refuse_root("opened", -errno, error);
     }
-    cleanup_free struct dir_store *store = calloc(1, sizeof *store);
+    struct dir_store *store = calloc(1, sizeof *store);
     if (!store) {
         return error_memory(error, "a store");
     }
     store->root = root;
     int r = init(store, error);
     if (r < 0) {
+        free(store);
         return r;
     }
     (void)take_fd(&root);
-    *ret_store = &take_ptr(store)->base;
+    *ret_store = &store->base;
     return 0;
 }
 
