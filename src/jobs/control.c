@@ -83,7 +83,7 @@ int jobs_pause(struct jobs *jobs, const char *id, struct error *error)
 {
     cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    return r < 0 ? r : pause_job(jobs, job, error);
+    return job ? pause_job(jobs, job, error) : r;
 }
 
 /* The failures in the log do not count for max_failures any more. */
@@ -128,7 +128,7 @@ int jobs_resume(struct jobs *jobs, const char *id, struct error *error)
 {
     cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    return r < 0 ? r : resume_job(jobs, job, error);
+    return job ? resume_job(jobs, job, error) : r;
 }
 
 /* A running job has nothing to accept. */
@@ -159,7 +159,7 @@ int jobs_resume_accepting(struct jobs *jobs, const char *id, struct error *error
 {
     cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (r < 0) {
+    if (!job) {
         return r;
     }
     r = accept_stores(jobs, job, error);
@@ -225,7 +225,7 @@ int jobs_exclude(struct jobs *jobs, const char *id, const char *lines, struct er
 {
     cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    return r < 0 ? r : exclude_from(jobs, job, lines, error);
+    return job ? exclude_from(jobs, job, lines, error) : r;
 }
 
 /* Syncs lines that the disk refused when the thread ended. */
@@ -283,14 +283,14 @@ int jobs_cancel(struct jobs *jobs, const char *id, struct error *error)
 {
     cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    return r < 0 ? r : cancel_job(jobs, job, error);
+    return job ? cancel_job(jobs, job, error) : r;
 }
 
 int jobs_remove(struct jobs *jobs, const char *id, struct error *error)
 {
     cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    if (r < 0) {
+    if (!job) {
         return r;
     }
     bool by_itself = false;

@@ -219,7 +219,7 @@ int job_record_check(const char *line, size_t size, size_t *ret_visible,
     return r;
 }
 
-/* ---- what stands in a line ---- */
+/* ---- the content of a line ---- */
 
 /* The length of the quoted name, including quotes, behind `{"object":`; 0: none. */
 static size_t name_length(const char *line, size_t size)

@@ -496,7 +496,7 @@ static int check_there(struct pass *pass, struct error *error)
     return pass->there ? 0
                        : error_set(error, ERROR_UNAVAILABLE,
                                    "store '%s' is empty, and was not: is its file system mounted? "
-                                   "What it held is told as gone when any file is in it",
+                                   "Its objects are reported as gone once it has a file",
                                    name);
 }
 
@@ -640,7 +640,7 @@ int pass_next(struct pass *pass, struct job_selection *selection, struct job_ite
     return give_listed(pass, ret_item, error);
 }
 
-/* ---- what the log and the table are told ---- */
+/* ---- changes of the log and the table ---- */
 
 /* Whether the result is valid until the identity changes. */
 static bool is_lasting(const struct slot *slot)

@@ -156,5 +156,5 @@ int jobs_retry(struct jobs *jobs, const char *id, struct job_info *ret_info, str
 {
     cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    return r < 0 ? r : retry_job(jobs, job, ret_info, error);
+    return job ? retry_job(jobs, job, ret_info, error) : r;
 }

@@ -168,7 +168,7 @@ int retrieval_add(struct retrieval *retrieval, struct index_file *file, const ch
                   struct entry **ret_entry, struct error *error)
 {
     struct entry *entry = NULL;
-    if (retrieval_new_entry(retrieval, file->spec.name, file, NULL, &entry) < 0) {
+    if (retrieval_new_entry(retrieval, file->spec.name, file, NULL, &entry) < 0 || !entry) {
         return error_memory(error, NULL);
     }
     build_set_job(entry->current, job);
