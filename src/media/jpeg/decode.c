@@ -399,7 +399,7 @@ static int begin(struct jpeg_state *jpeg, struct error *error)
     if (exact) {
         crop_columns(jpeg);
     }
-    int r = scratch_reserve(&jpeg->rows, (size_t)READ_ROWS * row_bytes(jpeg), error);
+    int r = scratch_reserve_plain(&jpeg->rows, (size_t)READ_ROWS * row_bytes(jpeg), error);
     if (r < 0) {
         return r;
     }

@@ -505,7 +505,7 @@ static int read_passes(struct png_state *png, struct error *error)
 {
     size_t width = png->window.right - png->window.left;
     size_t size = 3 * width * (png->window.bottom - png->window.top);
-    int r = scratch_reserve(&png->whole, size, error);
+    int r = scratch_reserve_plain(&png->whole, size, error);
     if (r < 0) {
         return r;
     }
@@ -527,7 +527,7 @@ static int png_start(void *state, const struct image_window *window, struct erro
     png->window = *window;
     png->next_row = 0;
     png->stop_known = false;
-    int r = scratch_reserve(&png->row, png->row_size, error);
+    int r = scratch_reserve_plain(&png->row, png->row_size, error);
     r = r < 0 ? r : begin_rows(png, png->chunks.data_size, error);
     if (r < 0) {
         return r;

@@ -94,7 +94,7 @@ static int decode_part(struct webp_state *webp, struct error *error)
     }
     size_t stride = (size_t)webp->pixel * (part->right - part->left);
     size_t size = stride * (part->bottom - part->top);
-    int r = scratch_reserve(&webp->rows, size, error);
+    int r = scratch_reserve_plain(&webp->rows, size, error);
     if (r < 0) {
         return r;
     }
