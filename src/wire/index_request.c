@@ -51,26 +51,33 @@ static int read_selection(struct index_request *request, struct error *error)
 {
     const struct json *select = NULL;
     int r = member_get(request->body, "select", JSON_TYPE_OBJECT, &select, error);
-    if (r == 0) {
-        r = member_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = member_object_name(select, "prefix", LIMIT_KEY_BYTES, &request->names_pool,
-                               &request->prefix, error);
+    r = member_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = member_object_name(select, "glob", LIMIT_KEY_BYTES, &request->names_pool,
-                               &request->glob, error);
+    r = member_object_name(select, "prefix", LIMIT_KEY_BYTES, &request->names_pool,
+                           &request->prefix, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = select_request_read(select, &request->rules, error);
+    r = member_object_name(select, "glob", LIMIT_KEY_BYTES, &request->names_pool, &request->glob,
+                           error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && (!request->store || json_member(select, "keys"))) {
-        r = error_set(error, ERROR_MALFORMED,
-                      "\"select\" wants \"store\", with \"prefix\" and \"glob\" where not all "
-                      "of it is meant; a list of names cannot be kept up to date");
+    r = select_request_read(select, &request->rules, error);
+    if (r < 0) {
+        return r;
     }
-    return r;
+    if (!request->store || json_member(select, "keys")) {
+        return error_set(error, ERROR_MALFORMED,
+                         "\"select\" wants \"store\", with \"prefix\" and \"glob\" where not all "
+                         "of it is meant; a list of names cannot be kept up to date");
+    }
+    return 0;
 }
 
 static int read_metric(struct index_request *request, struct error *error)
@@ -88,21 +95,26 @@ static int read_members(struct index_request *request, struct error *error)
 {
     const struct json *body = request->body;
     int r = member_string(body, "name", LIMIT_MODEL_NAME, &request->name, error);
-    if (r == 0) {
-        r = name_check(request->name, "an index's name", error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = read_model(body, request->model, request->version, error);
+    r = name_check(request->name, "an index's name", error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = read_selection(request, error);
+    r = read_model(body, request->model, request->version, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = read_metric(request, error);
+    r = read_selection(request, error);
+    if (r < 0) {
+        return r;
     }
-    return r == 0
-               ? member_number(body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s, error)
-               : r;
+    r = read_metric(request, error);
+    if (r < 0) {
+        return r;
+    }
+    return member_number(body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s, error);
 }
 
 int index_request_parse(const void *bytes, size_t size, struct index_request *ret_request,
