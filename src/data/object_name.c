@@ -64,18 +64,6 @@ void object_name_put(struct json_writer *w, const char *member, const char *name
     }
 }
 
-void object_name_write_value(struct buffer *out, const char *name, bool encoded)
-{
-    struct json_writer w = JSON_WRITER(out);
-    object_name_put_value(&w, NULL, name, encoded);
-}
-
-void object_name_write(struct buffer *out, const char *member, const char *name)
-{
-    struct json_writer w = JSON_WRITER(out);
-    object_name_put(&w, member, name);
-}
-
 /* ---- reading ---- */
 
 static int hex_value(char c)

@@ -36,10 +36,6 @@ void object_name_put(struct json_writer *w, const char *member, const char *name
 void object_name_put_value(struct json_writer *w, const char *member, const char *name,
                            bool encoded);
 
-/* The same, appended to a buffer by callers with commas of their own. */
-void object_name_write(struct buffer *out, const char *member, const char *name);
-void object_name_write_value(struct buffer *out, const char *name, bool encoded);
-
 /* The bytes of the name that is `member` of `object`, decoded where `object` says that it is
  * encoded; borrowed from the tree or from `pool`. *ret_name is NULL where there is no such member,
  * or it is no string. -EBADMSG for an encoded name that cannot be decoded, -ENOMEM. */

@@ -13,14 +13,7 @@
 #include "data/tensor_bytes.h"
 #include "data/tensor_json.h"
 
-static void write_member(struct buffer *json, const char *key, const char *value)
-{
-    json_write_string(json, key);
-    buffer_append_char(json, ':');
-    json_write_string(json, value);
-}
-
-static void write_binary(const struct v2_output *output, struct buffer *json, struct buffer *binary)
+static void put_binary(const struct v2_output *output, struct json_writer *w, struct buffer *binary)
 {
     const struct tensor *tensor = &output->tensor;
     if (output->later) {
@@ -28,7 +21,9 @@ static void write_binary(const struct v2_output *output, struct buffer *json, st
     } else {
         buffer_append(binary, tensor->data, tensor->size_bytes);
     }
-    buffer_printf(json, ",\"parameters\":{\"binary_data_size\":%zu}", tensor->size_bytes);
+    json_begin_object(w, "parameters");
+    json_put_unsigned(w, "binary_data_size", tensor->size_bytes);
+    json_end_object(w);
 }
 
 static int check_strings(const struct tensor *tensor, struct error *error)
@@ -47,8 +42,8 @@ static int check_strings(const struct tensor *tensor, struct error *error)
     return 0;
 }
 
-static int write_json(const struct v2_output *output, size_t count, struct buffer *json,
-                      struct error *error)
+static int put_data(const struct v2_output *output, size_t count, struct json_writer *w,
+                    struct error *error)
 {
     const struct tensor *tensor = &output->tensor;
     bool strings = tensor->datatype == DATATYPE_BYTES;
@@ -56,21 +51,21 @@ static int write_json(const struct v2_output *output, size_t count, struct buffe
     if (r < 0) {
         return r;
     }
-    buffer_append_text(json, ",\"data\":");
+    struct buffer *out = json_put_raw(w, "data");
     if (output->later && strings) {
         pieces_add_strings(output->later, tensor->data, tensor->size_bytes);
     } else if (output->later) {
         pieces_add_numbers(output->later, tensor->datatype, tensor->data, count);
     } else if (strings) {
-        tensor_json_write_strings(json, tensor->data, tensor->size_bytes);
+        tensor_json_write_strings(out, tensor->data, tensor->size_bytes);
     } else {
-        tensor_json_write(json, tensor->datatype, tensor->data, count);
+        tensor_json_write(out, tensor->datatype, tensor->data, count);
     }
     return 0;
 }
 
-static int write_output(const struct v2_output *output, struct buffer *json, struct buffer *binary,
-                        struct error *error)
+static int put_output(const struct v2_output *output, struct json_writer *w, struct buffer *binary,
+                      struct error *error)
 {
     const struct tensor *tensor = &output->tensor;
     size_t count = 0;
@@ -84,68 +79,65 @@ static int write_output(const struct v2_output *output, struct buffer *json, str
         return error_set(error, ERROR_INTERNAL, "output '%s' is not as long as its shape says",
                          tensor->name);
     }
-    buffer_append_char(json, '{');
-    write_member(json, "name", tensor->name);
-    buffer_append_char(json, ',');
-    write_member(json, "datatype", datatype_name(tensor->datatype));
-    buffer_append_text(json, ",\"shape\":[");
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", tensor->name);
+    json_put_string(w, "datatype", datatype_name(tensor->datatype));
+    json_begin_array(w, "shape");
     for (uint32_t i = 0; i < tensor->shape.rank; i++) {
-        buffer_printf(json, "%s%" PRId64, i > 0 ? "," : "", tensor->shape.dims[i]);
+        json_put_integer(w, NULL, tensor->shape.dims[i]);
     }
-    buffer_append_char(json, ']');
+    json_end_array(w);
     int r = 0;
     if (output->binary) {
-        write_binary(output, json, binary);
+        put_binary(output, w, binary);
     } else {
-        r = write_json(output, count, json, error);
+        r = put_data(output, count, w, error);
     }
-    buffer_append_char(json, '}');
+    json_end_object(w);
     return r;
 }
 
-static void write_errors(const struct v2_response *response, struct buffer *json)
+static void put_errors(const struct v2_response *response, struct json_writer *w)
 {
-    buffer_append_text(json, ",\"parameters\":{\"errors\":[");
+    json_begin_object(w, "parameters");
+    json_begin_array(w, "errors");
     for (size_t i = 0; i < response->error_count; i++) {
         const struct v2_element_error *error = &response->errors[i];
-        buffer_printf(json, "%s{\"index\":%zu,", i > 0 ? "," : "", error->index);
+        json_begin_object(w, NULL);
+        json_put_unsigned(w, "index", error->index);
         if (error->object) {
-            object_name_write(json, "object", error->object);
-            buffer_append_char(json, ',');
+            object_name_put(w, "object", error->object);
         }
-        write_member(json, "code", error_code_name(error->code));
-        buffer_append_char(json, ',');
-        write_member(json, "message", error->message);
-        buffer_append_char(json, '}');
+        json_put_string(w, "code", error_code_name(error->code));
+        json_put_string(w, "message", error->message);
+        json_end_object(w);
     }
-    buffer_append_text(json, "]}");
+    json_end_array(w);
+    json_end_object(w);
 }
 
 int v2_response_write(const struct v2_response *response, struct buffer *json,
                       struct buffer *binary, struct error *error)
 {
-    buffer_append_char(json, '{');
-    write_member(json, "model_name", response->model_name);
-    buffer_append_char(json, ',');
-    write_member(json, "model_version", response->model_version);
+    struct json_writer w = JSON_WRITER(json);
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "model_name", response->model_name);
+    json_put_string(&w, "model_version", response->model_version);
     if (response->id && response->id[0] != '\0') {
-        buffer_append_char(json, ',');
-        write_member(json, "id", response->id);
+        json_put_string(&w, "id", response->id);
     }
     if (response->error_count > 0) {
-        write_errors(response, json);
+        put_errors(response, &w);
     }
-    buffer_append_text(json, ",\"outputs\":[");
+    json_begin_array(&w, "outputs");
     for (size_t i = 0; i < response->output_count; i++) {
-        if (i > 0) {
-            buffer_append_char(json, ',');
-        }
-        int r = write_output(&response->outputs[i], json, binary, error);
+        int r = put_output(&response->outputs[i], &w, binary, error);
         if (r < 0) {
             return r;
         }
     }
-    buffer_append_text(json, "]}");
+    json_end_array(&w);
+    json_end_object(&w);
     if (buffer_ok(json) < 0 || buffer_ok(binary) < 0) {
         return error_memory(error, "an answer");
     }
@@ -155,7 +147,7 @@ int v2_response_write(const struct v2_response *response, struct buffer *json,
 void v2_response_write_classification(struct buffer *out, float score, uint32_t index,
                                       const char *label)
 {
-    json_write_float(out, score);
+    json_put_float(&JSON_WRITER(out), NULL, score);
     buffer_printf(out, ":%" PRIu32, index);
     if (label) {
         buffer_append_char(out, ':');

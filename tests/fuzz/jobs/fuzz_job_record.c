@@ -30,10 +30,10 @@ static void store_name(const char *name, const struct job_record_facts *facts)
     char *back;
     if (facts->flawed) {
         buffer_append_text(&object, "{\"object\":");
-        object_name_write_value(&object, name, true);
+        object_name_put_value(&JSON_WRITER(&object), NULL, name, true);
     } else {
         buffer_append_char(&object, '{');
-        object_name_write(&object, "object", name);
+        object_name_put(&JSON_WRITER(&object), "object", name);
     }
     demand(utf8_valid(object.data, object.size));
     buffer_append_text(&object, ",\"error\":{}}");

@@ -19,7 +19,7 @@ static char *written(const char *name)
 {
     struct buffer out = BUFFER_INIT;
     buffer_append_char(&out, '{');
-    object_name_write(&out, "object", name);
+    object_name_put(&JSON_WRITER(&out), "object", name);
     buffer_append_char(&out, '}');
     assert_non_null(buffer_text(&out));
     assert_true(utf8_valid(out.data, out.size));

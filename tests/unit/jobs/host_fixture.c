@@ -195,7 +195,7 @@ static int host_run_new(void *context, const struct job_spec *spec, struct jobs_
 static void write_line(struct jobs_object *object, const char *rest)
 {
     buffer_append_char(&object->line, '{');
-    object_name_write(&object->line, "object", object->object);
+    object_name_put(&JSON_WRITER(&object->line), "object", object->object);
     buffer_append_text(&object->line, rest);
 }
 

@@ -190,10 +190,10 @@ static void name_survives(const char *name, bool flawed)
     struct buffer object = BUFFER_INIT;
     if (flawed) {
         buffer_append_text(&object, "{\"object\":");
-        object_name_write_value(&object, name, true);
+        object_name_put_value(&JSON_WRITER(&object), NULL, name, true);
     } else {
         buffer_append_char(&object, '{');
-        object_name_write(&object, "object", name);
+        object_name_put(&JSON_WRITER(&object), "object", name);
     }
     assert_true(utf8_valid(object.data, object.size));
     buffer_append_text(&object, ",\"error\":{}}");
