@@ -13,7 +13,7 @@
 
 #include "base/utf8.h"
 
-void json_write_bytes(struct buffer *out, const char *text, size_t size)
+static void write_bytes(struct buffer *out, const char *text, size_t size)
 {
     buffer_append_char(out, '"');
     size_t start = 0;
@@ -47,12 +47,12 @@ void json_write_bytes(struct buffer *out, const char *text, size_t size)
     buffer_append_char(out, '"');
 }
 
-void json_write_string(struct buffer *out, const char *text)
+static void write_string(struct buffer *out, const char *text)
 {
-    json_write_bytes(out, text, strlen(text));
+    write_bytes(out, text, strlen(text));
 }
 
-void json_write_integer(struct buffer *out, int64_t value)
+static void write_integer(struct buffer *out, int64_t value)
 {
     buffer_printf(out, "%" PRId64, value);
 }
@@ -68,7 +68,7 @@ static bool write_special(struct buffer *out, double value)
     return true;
 }
 
-void json_write_float(struct buffer *out, float value)
+static void write_float(struct buffer *out, float value)
 {
     if (write_special(out, (double)value)) {
         return;
@@ -83,7 +83,7 @@ void json_write_float(struct buffer *out, float value)
     }
 }
 
-void json_write_double(struct buffer *out, double value)
+static void write_double(struct buffer *out, double value)
 {
     if (write_special(out, value)) {
         return;
@@ -154,7 +154,7 @@ void json_put_string(struct json_writer *w, const char *key, const char *text)
 {
     begin_value(w, key);
     if (text) {
-        json_write_string(w->out, text);
+        write_string(w->out, text);
     } else {
         buffer_append_text(w->out, "null");
     }
@@ -163,7 +163,7 @@ void json_put_string(struct json_writer *w, const char *key, const char *text)
 void json_put_bytes(struct json_writer *w, const char *key, const char *text, size_t size)
 {
     begin_value(w, key);
-    json_write_bytes(w->out, text, size);
+    write_bytes(w->out, text, size);
 }
 
 void json_put_bool(struct json_writer *w, const char *key, bool value)
@@ -181,7 +181,7 @@ void json_put_null(struct json_writer *w, const char *key)
 void json_put_integer(struct json_writer *w, const char *key, int64_t value)
 {
     begin_value(w, key);
-    json_write_integer(w->out, value);
+    write_integer(w->out, value);
 }
 
 void json_put_unsigned(struct json_writer *w, const char *key, uint64_t value)
@@ -193,13 +193,13 @@ void json_put_unsigned(struct json_writer *w, const char *key, uint64_t value)
 void json_put_float(struct json_writer *w, const char *key, float value)
 {
     begin_value(w, key);
-    json_write_float(w->out, value);
+    write_float(w->out, value);
 }
 
 void json_put_double(struct json_writer *w, const char *key, double value)
 {
     begin_value(w, key);
-    json_write_double(w->out, value);
+    write_double(w->out, value);
 }
 
 void json_put_time(struct json_writer *w, const char *key, int64_t seconds)

@@ -62,12 +62,4 @@ void json_put_error(struct json_writer *w, const char *key, const struct error *
 /* Prepares for one value, which the caller appends as JSON to the buffer that is returned. */
 struct buffer *json_put_raw(struct json_writer *w, const char *key);
 
-/* Values alone, appended to a buffer. */
-void json_write_string(struct buffer *out, const char *text);             /* quoted, escaped */
-void json_write_bytes(struct buffer *out, const char *text, size_t size); /* quoted, escaped */
-void json_write_integer(struct buffer *out, int64_t value);
-/* Shortest decimal that reads back as the same float32; null for a value that is not finite. */
-void json_write_float(struct buffer *out, float value);
-void json_write_double(struct buffer *out, double value);
-
 #endif

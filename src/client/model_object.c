@@ -64,7 +64,7 @@ static void write_scalar(struct buffer *out, const struct json *node)
         buffer_append_text(out, json_get_bool(node, false) ? "yes" : "no");
         break;
     case JSON_TYPE_INTEGER:
-        json_write_integer(out, json_get_integer(node, 0));
+        json_put_integer(&JSON_WRITER(out), NULL, json_get_integer(node, 0));
         break;
     case JSON_TYPE_REAL:
         buffer_printf(out, "%.6g", json_get_number(node, 0));

@@ -27,7 +27,7 @@ static int write_patterns(struct buffer *out, const struct situ_select_options *
                 "for a byte of a name that is not)");
         }
         buffer_append_text(out, i > 0 ? "," : ",\"exclude\":[");
-        json_write_string(out, pattern);
+        json_put_string(&JSON_WRITER(out), NULL, pattern);
     }
     buffer_append_text(out, options->exclude_count > 0 ? "]" : "");
     return 0;

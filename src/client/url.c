@@ -50,7 +50,7 @@ int url_append_real(struct buffer *out, const char *key, double value, struct si
     if (plain_numbers_begin(&plain)) {
         return client_fail_memory(error);
     }
-    json_write_double(&number, value);
+    json_put_double(&JSON_WRITER(&number), NULL, value);
     plain_numbers_end(&plain);
     const char *text = buffer_text(&number);
     if (!text) {

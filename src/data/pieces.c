@@ -109,7 +109,7 @@ static int make_strings(struct pieces_reader *reader, const struct piece *piece)
     for (const char *comma = "";
          reader->ready.size < DIGITS_BYTES && tensor_bytes_next(&left, &data, &size); comma = ",") {
         buffer_append_text(&reader->ready, comma);
-        json_write_bytes(&reader->ready, data, size);
+        json_put_bytes(&JSON_WRITER(&reader->ready), NULL, data, size);
     }
     bool stuck =
         piece->count - left.size == reader->element; /* no element, or none that is whole */

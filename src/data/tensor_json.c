@@ -4,7 +4,6 @@
  */
 #include "data/tensor_json.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -117,53 +116,53 @@ static uint64_t read_bits(const unsigned char *bytes, size_t size)
     return bits;
 }
 
-static void write_double(struct buffer *out, uint64_t bits)
+static void put_double(struct json_writer *w, uint64_t bits)
 {
     double value = 0;
     memcpy(&value, &bits, sizeof value);
-    json_write_double(out, value);
+    json_put_double(w, NULL, value);
 }
 
-static void write_float(struct buffer *out, uint64_t bits)
+static void put_float(struct json_writer *w, uint64_t bits)
 {
     uint32_t single_bits = (uint32_t)bits;
     float value = 0;
     memcpy(&value, &single_bits, sizeof value);
-    json_write_float(out, value);
+    json_put_float(w, NULL, value);
 }
 
-static void write_element(struct buffer *out, enum datatype datatype, uint64_t bits)
+static void put_element(struct json_writer *w, enum datatype datatype, uint64_t bits)
 {
     switch (datatype) {
     case DATATYPE_BOOL:
-        buffer_append_text(out, bits != 0 ? "true" : "false");
+        json_put_bool(w, NULL, bits != 0);
         break;
     case DATATYPE_UINT64:
-        buffer_printf(out, "%" PRIu64, bits);
+        json_put_unsigned(w, NULL, bits);
         break;
     case DATATYPE_INT8:
-        json_write_integer(out, (int8_t)bits);
+        json_put_integer(w, NULL, (int8_t)bits);
         break;
     case DATATYPE_INT16:
-        json_write_integer(out, (int16_t)bits);
+        json_put_integer(w, NULL, (int16_t)bits);
         break;
     case DATATYPE_INT32:
-        json_write_integer(out, (int32_t)bits);
+        json_put_integer(w, NULL, (int32_t)bits);
         break;
     case DATATYPE_FP16:
-        json_write_float(out, half_to_float((uint16_t)bits));
+        json_put_float(w, NULL, half_to_float((uint16_t)bits));
         break;
     case DATATYPE_BF16:
-        json_write_float(out, bf16_to_float((uint16_t)bits));
+        json_put_float(w, NULL, bf16_to_float((uint16_t)bits));
         break;
     case DATATYPE_FP32:
-        write_float(out, bits);
+        put_float(w, bits);
         break;
     case DATATYPE_FP64:
-        write_double(out, bits);
+        put_double(w, bits);
         break;
     default: /* UINT8, UINT16, UINT32, INT64 */
-        json_write_integer(out, (int64_t)bits);
+        json_put_integer(w, NULL, (int64_t)bits);
         break;
     }
 }
@@ -172,19 +171,17 @@ void tensor_json_write(struct buffer *out, enum datatype datatype, const void *d
 {
     size_t size = datatype_size(datatype);
     const unsigned char *bytes = data;
-    buffer_append_char(out, '[');
+    struct json_writer w = JSON_WRITER(out);
+    json_begin_array(&w, NULL);
     for (size_t i = 0; i < count && size > 0; i++) {
-        if (i > 0) {
-            buffer_append_char(out, ',');
-        }
-        write_element(out, datatype, read_bits(bytes + i * size, size));
+        put_element(&w, datatype, read_bits(bytes + i * size, size));
     }
-    buffer_append_char(out, ']');
+    json_end_array(&w);
 }
 
 void tensor_json_write_element(struct buffer *out, enum datatype datatype, const void *data)
 {
-    write_element(out, datatype, read_bits(data, datatype_size(datatype)));
+    put_element(&JSON_WRITER(out), datatype, read_bits(data, datatype_size(datatype)));
 }
 
 void tensor_json_write_strings(struct buffer *out, const void *data, size_t size)
@@ -192,10 +189,10 @@ void tensor_json_write_strings(struct buffer *out, const void *data, size_t size
     struct tensor_bytes left = {data, size};
     const char *text = NULL;
     size_t length = 0;
-    buffer_append_char(out, '[');
-    for (const char *comma = ""; tensor_bytes_next(&left, &text, &length); comma = ",") {
-        buffer_append_text(out, comma);
-        json_write_bytes(out, text, length);
+    struct json_writer w = JSON_WRITER(out);
+    json_begin_array(&w, NULL);
+    while (tensor_bytes_next(&left, &text, &length)) {
+        json_put_bytes(&w, NULL, text, length);
     }
-    buffer_append_char(out, ']');
+    json_end_array(&w);
 }

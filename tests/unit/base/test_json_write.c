@@ -61,7 +61,7 @@ static void no_bytes_are_an_empty_string(void **state)
 {
     (void)state;
     cleanup_buffer struct buffer out = {0};
-    json_write_bytes(&out, NULL, 0);
+    json_put_bytes(&JSON_WRITER(&out), NULL, NULL, 0);
     assert_int_equal(out.size, 2);
     assert_memory_equal(out.data, "\"\"", 2);
 }
