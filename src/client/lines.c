@@ -34,11 +34,11 @@ int lines_begin(struct lines *lines, struct situ_error *error)
         if (r || (status >= 200 && status <= 299)) {
             return r;
         }
-        if (!exchange_retry_wanted(status, asked_s) ||
-            count >= exchange_retry_limit(array, status)) {
+        if (!transfer_retry_wanted(status, asked_s) ||
+            count >= transfer_retry_limit(array, status)) {
             return request_fail(array, status, &lines->stream.bytes, error);
         }
-        clock_sleep_ms(exchange_retry_wait_ms(array, count, asked_s));
+        clock_sleep_ms(transfer_retry_wait_ms(array, count, asked_s));
     }
 }
 

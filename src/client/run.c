@@ -115,9 +115,9 @@ static int start(struct situ_results *results, struct situ_error *error)
         results->cut = false;
         return 0;
     }
-    results->passing = exchange_retry_wanted(status, results->asked_s) || (status == 503 && known);
+    results->passing = transfer_retry_wanted(status, results->asked_s) || (status == 503 && known);
     if (!known) {
-        results->attempts_max = exchange_retry_limit(results->array, status);
+        results->attempts_max = transfer_retry_limit(results->array, status);
     }
     return request_fail(results->array, status, &results->stream.bytes, error);
 }
@@ -359,7 +359,7 @@ static int recover(struct situ_results *results, int result)
         results->progress.resumed += cut;
         results->cut = true;
         uint32_t wait_ms =
-            exchange_retry_wait_ms(results->array, results->attempts, results->asked_s);
+            transfer_retry_wait_ms(results->array, results->attempts, results->asked_s);
         results->attempts++;
         return sleep_ms(results, wait_ms);
     }

@@ -246,7 +246,7 @@ int request_fail(const struct situ *array, long status, const struct buffer *bod
                        status);
 }
 
-uint32_t exchange_retry_wait_ms(const struct situ *array, uint32_t attempt, long asked_s)
+uint32_t transfer_retry_wait_ms(const struct situ *array, uint32_t attempt, long asked_s)
 {
     uint32_t doublings = attempt < RETRY_DOUBLINGS_MAX ? attempt : RETRY_DOUBLINGS_MAX;
     uint64_t wait = (uint64_t)array->retry_wait_ms << doublings;
@@ -256,12 +256,12 @@ uint32_t exchange_retry_wait_ms(const struct situ *array, uint32_t attempt, long
     return (uint32_t)(wait > asked_ms ? wait : asked_ms);
 }
 
-bool exchange_retry_wanted(long status, long asked_s)
+bool transfer_retry_wanted(long status, long asked_s)
 {
     return status == 429 || (status == 503 && asked_s > 0);
 }
 
-uint32_t exchange_retry_limit(const struct situ *array, long status)
+uint32_t transfer_retry_limit(const struct situ *array, long status)
 {
     bool unavailable = status == 503 && array->retries > UNAVAILABLE_RETRIES;
     return unavailable ? UNAVAILABLE_RETRIES : array->retries;
@@ -323,7 +323,7 @@ static bool again_wanted(const struct request *request, const struct attempt *at
     if (result) {
         return request->repeatable && reached && result == client_code_errno(SITU_UNREACHABLE);
     }
-    return exchange_retry_wanted(attempt->status, attempt->asked_s);
+    return transfer_retry_wanted(attempt->status, attempt->asked_s);
 }
 
 int request_perform(struct situ *array, const struct request *request, struct buffer *answer,
@@ -339,9 +339,9 @@ int request_perform(struct situ *array, const struct request *request, struct bu
             return 0;
         }
         if (!again_wanted(request, &attempt, r, reached) ||
-            count >= exchange_retry_limit(array, attempt.status)) {
+            count >= transfer_retry_limit(array, attempt.status)) {
             return r ? r : request_fail(array, attempt.status, answer, error);
         }
-        clock_sleep_ms(exchange_retry_wait_ms(array, count, attempt.asked_s));
+        clock_sleep_ms(transfer_retry_wait_ms(array, count, attempt.asked_s));
     }
 }

@@ -75,14 +75,14 @@ int request_fail(const struct situ *array, long status, const struct buffer *bod
 
 /* How long to wait before retry number `attempt`, from 0; `asked_s` is the array's Retry-After, or
  * 0. */
-uint32_t exchange_retry_wait_ms(const struct situ *array, uint32_t attempt, long asked_s);
+uint32_t transfer_retry_wait_ms(const struct situ *array, uint32_t attempt, long asked_s);
 
 /* True if the status means that the same request may succeed later. */
-bool exchange_retry_wanted(long status, long asked_s);
+bool transfer_retry_wanted(long status, long asked_s);
 
 /* The number of retries: fewer for 503 than for a full queue, because an array that is starting is
  * ready soon, and a model that cannot be loaded, which has the same status, never is. */
-uint32_t exchange_retry_limit(const struct situ *array, long status);
+uint32_t transfer_retry_limit(const struct situ *array, long status);
 
 /* Performs the request. On success (2xx) `answer`, cleared before, has the response body. */
 must_check int request_perform(struct situ *array, const struct request *request,

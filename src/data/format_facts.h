@@ -23,7 +23,7 @@ struct format_facts {
     bool (*sniff)(const uint8_t *bytes, size_t size);
 };
 
-/* The rows, in order; NULL behind the last. */
+/* For tests: the rows, in order; NULL behind the last. */
 const struct format_facts *format_facts_at(size_t index);
 
 /* By name; by a file's first bytes, with the row's index; by suffix, in lower case. NULL: none. */

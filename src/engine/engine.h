@@ -77,7 +77,7 @@ extern const struct engine_ops engine_onnxruntime; /* onnxruntime/ */
  * quarters. */
 extern const struct engine_ops engine_null;
 
-/* The back ends, in the order of data/engine_facts.h; NULL after the last. */
+/* For tests: the back ends, in the order of data/engine_facts.h; NULL after the last. */
 const struct engine_ops *engine_at(size_t index);
 
 /* The back end of that name, or NULL. */

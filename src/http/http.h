@@ -135,6 +135,7 @@ struct http_totals {
     uint64_t connections; /* open now */
     uint64_t timeouts;    /* connections ended by a deadline */
 };
+/* For tests. */
 void http_server_totals(const struct http_server *server, struct http_totals *ret_totals);
 /* The same as a part of /v1/status and of /metrics; `server` is the server. */
 void http_server_write_status(void *server, struct json_writer *w);
@@ -187,9 +188,9 @@ void http_body_resume(struct http_request *request);
  * ignored. `headers` is a NULL-terminated list of name, value, name, value..., or NULL. The body is
  * copied; where the client asked for HEAD it is not sent. `content_type` may be NULL. */
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
-                  const void *body, size_t size, const char *const *headers);
-/* The same; takes the buffer's memory over (it is BUFFER_INIT afterwards) instead of copying. A
- * failed buffer makes it 503. */
+                  const void *body, size_t size, const char *const *headers); /* for tests */
+/* The same, for tests; takes the buffer's memory over (it is BUFFER_INIT afterwards) instead of
+ * copying. A failed buffer makes it 503. */
 void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
                          struct buffer *body, const char *const *headers);
 /* The same in two steps, for who must know what is sent before it is: the first returns the status,
@@ -238,7 +239,7 @@ void http_stream_begin(struct http_request *request, const char *content_type,
                        const char *const *headers, size_t low_water, http_drained drained,
                        void *context);
 must_check int http_stream_append(struct http_request *request, const void *bytes, size_t size);
-void http_stream_flush(struct http_request *request);
+void http_stream_flush(struct http_request *request); /* for tests */
 size_t http_stream_pending(const struct http_request *request);
 void http_stream_end(struct http_request *request, bool aborted);
 

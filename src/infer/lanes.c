@@ -97,7 +97,7 @@ static enum lane_outcome copy_outputs(struct infer_item *item, const struct mess
     item->output_count = done->output_count;
     for (uint32_t i = 0; i < done->output_count; i++) {
         const struct tensor_ref *ref = &done->outputs[i];
-        outputs[i] = tensor_of_ref(ref, memory + start);
+        outputs[i] = message_tensor_of_ref(ref, memory + start);
         outputs[i].name = output_name(item->request->model, ref->index);
         memcpy(memory + start, area + ref->offset, (size_t)ref->size_bytes);
         if (!is_whole(&outputs[i])) {

@@ -188,7 +188,7 @@ struct tensor_ref tensor_ref_of(const struct tensor *tensor, uint64_t offset)
                                .size_bytes = tensor->size_bytes};
 }
 
-struct tensor tensor_of_ref(const struct tensor_ref *ref, const void *data)
+struct tensor message_tensor_of_ref(const struct tensor_ref *ref, const void *data)
 {
     return (struct tensor){.index = ref->index,
                            .datatype = (enum datatype)ref->datatype,

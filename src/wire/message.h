@@ -130,7 +130,7 @@ struct tensor_ref {
 
 /* A tensor's place in the shared buffer, and the tensor at such a place; the name stays behind. */
 struct tensor_ref tensor_ref_of(const struct tensor *tensor, uint64_t offset);
-struct tensor tensor_of_ref(const struct tensor_ref *ref, const void *data);
+struct tensor message_tensor_of_ref(const struct tensor_ref *ref, const void *data);
 
 /* RUN_THUMBNAIL: the model is not run; the one output is a JPEG, UINT8 of shape [size]. */
 enum run_kind { RUN_IMAGE = 0, RUN_TENSORS = 1, RUN_THUMBNAIL = 2 };

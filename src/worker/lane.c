@@ -161,7 +161,7 @@ static int prepare_tensors(struct lane *lane, const struct message_run *run, str
     }
     for (uint32_t i = 0; i < run->input_count; i++) {
         const struct tensor_ref *ref = &run->inputs[i];
-        lane->inputs[i] = tensor_of_ref(ref, lane->input + ref->offset);
+        lane->inputs[i] = message_tensor_of_ref(ref, lane->input + ref->offset);
     }
     lane->engine_run.input_count = run->input_count;
     return 0;

@@ -9,6 +9,7 @@ import unittest
 
 import circles
 import layers
+import names
 import size
 import symbols
 import tidy
@@ -59,6 +60,20 @@ class Layers(unittest.TestCase):
         text = "int f(void)\n{\n    mdb_env_close(env);\n    mdb_get(txn, dbi, &key, &value);\n}\n"
         self.assertEqual([(3, "cache calls mdb_env_close, which is for mdb only")], list(layers.calls("cache", text)))
         self.assertEqual([], list(layers.calls("mdb", text)))
+
+
+class Names(unittest.TestCase):
+    def test_doubled_homeless_and_uncalled_names_are_found(self):
+        words = {"index": {"index"}, "jobs": {"job"}}
+        lines = [("src/index/a.o", "index_get", "T"), ("src/jobs/b.o", "index_get", "T"), ("src/jobs/b.o", "get", "T"),
+                 ("src/jobs/c.o", "get", "U"), ("src/jobs/c.o", "index_get", "U"), ("src/jobs/c.o", "job_a", "T")]
+        defined, used = names.functions(lines)
+        self.assertEqual(3, len(list(names.judge(defined, used, words, set()))))
+        self.assertEqual(2, len(list(names.judge(defined, used, words, {"job_a"}))))
+
+    def test_the_mark_belongs_to_one_declaration(self):
+        header = "/* For tests; a thing. */\nint job_a(void);\nint job_b(void); /* NULL is fine */\n"
+        self.assertEqual([("job_a", True), ("job_b", False)], list(names.declarations(header)))
 
 
 class Sizes(unittest.TestCase):

@@ -22,13 +22,21 @@ import tree
 SAME = {
     "main": "a program's",
     "decode": "a format's",
+    "bytes classes embedding failure tensors": "a kind's, of answers or inputs",
     # The subject of an interface's part: its room, its routes, its calls in libsitu, its verb.
-    "cache duplicates index index_object infer job job_object jobs left_out line_stream model models search"
-    " select status store stores thumbnail": "a subject's",
+    "cache duplicates index index_object infer job job_object jobs left_out line_stream model model_object"
+    " models object search select status store stores thumbnail": "a subject's",
 }
 
-# Nouns that are no file's and no struct's.
-NOUNS = {}
+# To be renamed: the list is to become empty.
+DOUBLED = set("answer chunks control decoder name run watch".split())
+
+# Other rooms' nouns that a room has functions for, and nouns that are no file's and no struct's.
+NOUNS = {
+    "data": {"bf16", "float", "half"},  # types of numbers
+    "engine": {"ort"},  # ONNX Runtime
+    "infer": {"answer", "input"},  # made and read here, by kinds that data lists
+}
 
 
 def listing(build):
@@ -104,7 +112,7 @@ def file_names(paths):
         rooms.setdefault(re.sub(r"\.[ch]$", "", parts[-1]), set()).add("/".join(parts[:-1]))
     same = {word for words in SAME for word in words.split()}
     for name, folders in sorted(rooms.items()):
-        if len(folders) > 1 and name not in same:
+        if len(folders) > 1 and name not in same | DOUBLED:
             yield f"src:1: files called {name} are in {', '.join(sorted(folders))}"
 
 

@@ -10,8 +10,8 @@
 
 #include "wire/pipeline_json.h"
 
-void tensors_put_json(struct json_writer *w, const char *key, const struct tensor_info *tensors,
-                      uint32_t count)
+void model_put_tensors_json(struct json_writer *w, const char *key,
+                            const struct tensor_info *tensors, uint32_t count)
 {
     json_begin_array(w, key);
     for (uint32_t i = 0; i < count; i++) {
@@ -26,7 +26,7 @@ void tensors_put_json(struct json_writer *w, const char *key, const struct tenso
     json_end_array(w);
 }
 
-void versions_put_json(struct json_writer *w, struct service *service, const char *name)
+void model_put_versions_json(struct json_writer *w, struct service *service, const char *name)
 {
     struct model **models = NULL;
     size_t count = 0;
@@ -74,8 +74,8 @@ static void put_facts(struct json_writer *w, struct service *service, struct mod
     const struct worker_facts *facts = &model->runtime.facts;
     bool known = dispatch_facts_known(service->dispatch, model);
     if (known) {
-        tensors_put_json(w, "inputs", facts->inputs, facts->input_count);
-        tensors_put_json(w, "outputs", facts->outputs, facts->output_count);
+        model_put_tensors_json(w, "inputs", facts->inputs, facts->input_count);
+        model_put_tensors_json(w, "outputs", facts->outputs, facts->output_count);
         buffer_printf(json_put_raw(w, "run_ms"), "%.3f", (double)facts->run_ns / 1e6);
         json_put_bool(w, "all_cores", facts->all_cores);
     }
@@ -97,7 +97,7 @@ void model_put_json(struct json_writer *w, struct service *service, struct model
     json_begin_object(w, NULL);
     json_put_string(w, "name", model->name);
     json_put_string(w, "version", model->version);
-    versions_put_json(w, service, model->name);
+    model_put_versions_json(w, service, model->name);
     json_put_string(w, "state", words[state]);
     json_put_bool(w, "loaded", state == MODEL_LOADED);
     if (state == MODEL_FAILED) {

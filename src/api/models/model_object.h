@@ -12,10 +12,10 @@
 void model_put_json(struct json_writer *w, struct service *service, struct model *model, bool full);
 
 /* [{"name":...,"datatype":...,"shape":[...]}] */
-void tensors_put_json(struct json_writer *w, const char *key, const struct tensor_info *tensors,
-                      uint32_t count);
+void model_put_tensors_json(struct json_writer *w, const char *key,
+                            const struct tensor_info *tensors, uint32_t count);
 
 /* The member "versions": those of the model of that name. */
-void versions_put_json(struct json_writer *w, struct service *service, const char *name);
+void model_put_versions_json(struct json_writer *w, struct service *service, const char *name);
 
 #endif

@@ -50,10 +50,10 @@ static void put_inputs(struct json_writer *w, const struct model *model)
     static const struct tensor_info image = {
         .name = "image", .datatype = DATATYPE_BYTES, .shape = {1, {-1}}};
     const struct worker_facts *facts = &model->runtime.facts;
-    tensors_put_json(w, "inputs", facts->inputs, facts->input_count);
+    model_put_tensors_json(w, "inputs", facts->inputs, facts->input_count);
     if (model->spec->task != MODEL_TENSOR) {
         json_begin_object(w, "parameters");
-        tensors_put_json(w, "alternative_inputs", &image, 1);
+        model_put_tensors_json(w, "alternative_inputs", &image, 1);
         json_end_object(w);
     }
 }
@@ -69,10 +69,10 @@ static void describe(struct call *call, const struct error *error)
     struct json_writer w = JSON_WRITER(&body);
     json_begin_object(&w, NULL);
     json_put_string(&w, "name", call->model->name);
-    versions_put_json(&w, call->service, call->model->name);
+    model_put_versions_json(&w, call->service, call->model->name);
     json_put_string(&w, "platform", call->service->config.engine->platform);
     put_inputs(&w, call->model);
-    tensors_put_json(&w, "outputs", facts->outputs, facts->output_count);
+    model_put_tensors_json(&w, "outputs", facts->outputs, facts->output_count);
     json_end_object(&w);
     buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);

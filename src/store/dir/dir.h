@@ -46,7 +46,7 @@ static inline struct dir_store *dir_store(struct store *store)
 extern const struct store_backend dir_backend;
 
 /* Opens the directory tree at `path`: dir_backend's open(). ERROR_NOT_FOUND, ERROR_UNREADABLE;
- * ERROR_UNAVAILABLE: the kernel has no openat2 (Linux 5.6). */
+ * ERROR_UNAVAILABLE: the kernel has no openat2 (Linux 5.6). Outside of root.c for tests. */
 must_check int store_dir_open(const char *path, struct store **ret_store, struct error *error);
 
 /* Records a fault (a negative errno) that may mean that the whole file system is gone. */

@@ -17,14 +17,15 @@
 
 enum { FILESYSTEM_UUID_SIZE = 16 };
 
-/* True if statfs's number (f_fsid as it is in memory) is only the device number, or 0. */
+/* For tests: true if statfs's number (f_fsid as it is in memory) is only the device number, or 0.
+ */
 bool filesystem_is_of_device(uint64_t fsid, dev_t device);
 
-/* The number to use. `uuid` may be NULL. */
+/* For tests: the number to use. `uuid` may be NULL. */
 uint64_t filesystem_choose(dev_t device, uint64_t fsid, const uint8_t *uuid);
 
-/* The UUID of the file system of `fd` (not O_PATH), FILESYSTEM_UUID_SIZE bytes, padded with
- * zeros. 0; -ENOTTY: it has none (or zeros), or the kernel does not report it. */
+/* For tests: the UUID of the file system of `fd` (not O_PATH), FILESYSTEM_UUID_SIZE bytes, padded
+ * with zeros. 0; -ENOTTY: it has none (or zeros), or the kernel does not report it. */
 int filesystem_uuid(int fd, uint8_t *ret_uuid);
 
 /* The number for the object of `fd` (may be O_PATH), which is on `device`; read through `root`

@@ -15,7 +15,7 @@ extern const struct store_backend mem_backend;
 /* For tests: an empty store. -ENOMEM. */
 must_check int store_mem_new(struct store **ret_store);
 
-/* Adds a copy, or replaces the object of that key. */
+/* For tests: adds a copy, or replaces the object of that key. */
 must_check int store_mem_put(struct store *store, const char *key, const void *bytes, size_t size);
 
 #endif
