@@ -300,8 +300,8 @@ bool call_query_number(struct call *call, const char *name, size_t lowest, size_
     if (end == text || *end != '\0' || errno != 0 || text[0] == '-' || value < lowest ||
         value > highest) {
         struct error error;
-        (void)error_set(&error, ERROR_MALFORMED, "%s=%.40s: a number from %zu to %zu is wanted",
-                        name, text, lowest, highest);
+        (void)error_set(&error, ERROR_MALFORMED, "%s=%.40s: must be a number from %zu to %zu", name,
+                        text, lowest, highest);
         call_respond_error(call, &error);
         return false;
     }

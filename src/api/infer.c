@@ -129,7 +129,7 @@ static void infer_post(struct call *call)
     const char *type = http_request_header(call->request, "Content-Type");
     if (type && strncasecmp(type, "application/json", strlen("application/json")) == 0) {
         call_respond_status(call, 415,
-                            "an encoded image is wanted here, as application/octet-stream; for "
+                            "the body must be an encoded image, as application/octet-stream; for "
                             "many objects start a job: POST /v1/jobs");
         return;
     }
@@ -141,7 +141,7 @@ static void infer_post(struct call *call)
     single->item.kind = ITEM_BYTES;
     single->item.bytes = http_request_body(call->request, &single->item.size_bytes);
     if (single->item.size_bytes == 0) {
-        call_respond_status(call, 400, "the body is empty: an encoded image is wanted");
+        call_respond_status(call, 400, "the body is empty: it must be an encoded image");
         return;
     }
     if (call->model->spec && call->model->spec->task == MODEL_TENSOR) {

@@ -35,14 +35,20 @@ struct interface {
         .routes = (table), .route_count = sizeof(table) / sizeof(table)[0]                         \
     }
 
-extern const struct interface infer_interface;
-extern const struct interface v2_interface;
-extern const struct interface jobs_interface;
-extern const struct interface indexes_interface;
-extern const struct interface thumbnails_interface;
-extern const struct interface cache_interface;
-extern const struct interface status_interface;
-extern const struct interface stores_interface;
-extern const struct interface models_interface;
+/* The interfaces: a row each. */
+#define INTERFACES(ROW)                                                                            \
+    ROW(infer)                                                                                     \
+    ROW(v2)                                                                                        \
+    ROW(jobs)                                                                                      \
+    ROW(indexes)                                                                                   \
+    ROW(thumbnails)                                                                                \
+    ROW(cache)                                                                                     \
+    ROW(status)                                                                                    \
+    ROW(stores)                                                                                    \
+    ROW(models)
+
+#define DECLARE_INTERFACE(name) extern const struct interface name##_interface;
+INTERFACES(DECLARE_INTERFACE)
+#undef DECLARE_INTERFACE
 
 #endif

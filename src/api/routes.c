@@ -14,11 +14,8 @@
 /* Parsing a larger body would delay the other connections of the listener. */
 enum { LARGE_BODY_BYTES = 256 << 10 };
 
-static const struct interface *const interfaces[] = {
-    &infer_interface,   &v2_interface,         &jobs_interface,
-    &indexes_interface, &thumbnails_interface, &cache_interface,
-    &status_interface,  &stores_interface,     &models_interface,
-};
+#define ADDRESS(name) &name##_interface,
+static const struct interface *const interfaces[] = {INTERFACES(ADDRESS)};
 
 enum { INTERFACE_COUNT = sizeof interfaces / sizeof interfaces[0] };
 

@@ -45,8 +45,8 @@ static int split_address(const char *address, char *host, size_t host_size, char
     }
     if (end == start || (size_t)(end - start) >= host_size ||
         (colon && (strlen(colon + 1) >= port_size || colon[1] == '\0'))) {
-        return error_set(error, ERROR_MALFORMED,
-                         "address '%.100s': unix:PATH or HOST:PORT is wanted", address);
+        return error_set(error, ERROR_MALFORMED, "address '%.100s': must be unix:PATH or HOST:PORT",
+                         address);
     }
     memcpy(host, start, (size_t)(end - start));
     host[end - start] = '\0';

@@ -500,7 +500,7 @@ static int add_store_argument(struct config *config, const char *argument, struc
     const char *equals = argument ? strchr(argument, '=') : NULL;
     if (!equals || equals == argument || equals[1] == '\0') {
         return error_set(error, ERROR_MALFORMED,
-                         "--store %.200s: NAME=DIRECTORY is wanted, for example photos=/srv/photos",
+                         "--store %.200s: must be NAME=DIRECTORY, for example photos=/srv/photos",
                          argument);
     }
     char name[128];

@@ -478,7 +478,7 @@ int stores_find_object(struct stores *stores, const char *object, struct store *
     size_t length = 0;
     const char *key = key_in_object(object, &length);
     if (!key || length == 0) {
-        return error_set(error, ERROR_MALFORMED, "'%.200s' is no object name: STORE/KEY is wanted",
+        return error_set(error, ERROR_MALFORMED, "'%.200s' is no object name: it must be STORE/KEY",
                          object);
     }
     struct store *store = stores_find(stores, object, length, error);

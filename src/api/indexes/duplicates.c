@@ -139,7 +139,7 @@ static int prepare(struct call *call, struct listing *listing, struct error *err
     struct duplicates_options options = {
         .min_score = MIN_SCORE, .threads = service->cores, .pool = service->search_pool};
     if (min_score && !search_request_number(min_score, &options.min_score)) {
-        return error_set(error, ERROR_MALFORMED, "min_score=%.40s: a number is wanted", min_score);
+        return error_set(error, ERROR_MALFORMED, "min_score=%.40s: must be a number", min_score);
     }
     listing->progress = progress && strcmp(progress, "1") == 0;
     int r = retrieval_use(service->retrieval, call->captures[0], &listing->use, error);

@@ -253,7 +253,7 @@ static int add_item(struct search *search, size_t query, struct error *error)
         item->bytes = http_request_body(search->call->request, &item->size_bytes);
         return item->size_bytes > 0 ? 0
                                     : error_set(error, ERROR_MALFORMED,
-                                                "the body is empty: an encoded image is wanted");
+                                                "the body is empty: it must be an encoded image");
     }
     item->kind = ITEM_STORED;
     return stores_find_object(service->stores, search_request_object(&search->request, query),

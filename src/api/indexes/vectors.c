@@ -269,7 +269,7 @@ void indexes_accept_import(struct call *call)
     import->fd = -1;
     import->line = 1;
     if (!call_content_type_is(call, "application/octet-stream")) {
-        call_respond_status(call, 415, "lines are wanted here, as application/octet-stream");
+        call_respond_status(call, 415, "the body must be lines, as application/octet-stream");
     } else if (import_begin(call, import, &error) < 0) {
         call_respond_error(call, &error);
     } else {
@@ -299,7 +299,7 @@ static int put_line(struct retrieval_import *rows, const char *line, size_t size
     }
     if (!result.object || result.answer.kind != &answer_embedding) {
         r = error_set(error, ERROR_MALFORMED,
-                      "{\"object\":\"...\",\"embedding\":...} is wanted on a line");
+                      "a line must be {\"object\":\"...\",\"embedding\":...}");
     } else if (result.answer.embedding_size > INDEX_DIMENSION_MAX) {
         r = error_set(error, ERROR_MALFORMED, "a vector has at most %u values",
                       INDEX_DIMENSION_MAX);

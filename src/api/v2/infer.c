@@ -605,7 +605,7 @@ static int take_stored_tensor(struct call *call, const struct v2_input *input,
                               struct item_input *ret_input, struct error *error)
 {
     if (input->count != 1) {
-        return error_set(error, ERROR_MALFORMED, "input '%s': one stored object is wanted, not %zu",
+        return error_set(error, ERROR_MALFORMED, "input '%s': takes one stored object, not %zu",
                          input->tensor.name, input->count);
     }
     return stores_find_object(call->service->stores, input->elements[0].data, &ret_input->store,
