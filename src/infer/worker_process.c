@@ -460,7 +460,7 @@ static int converse(struct worker_process *worker, const struct worker_package *
                     struct error *error)
 {
     int64_t deadline_ns = clock_now_ns() + worker->config->load_ms * NS_PER_MS;
-    union message message;
+    union message message = {0};
     int r = wait_message(worker, deadline_ns, MESSAGE_READY, &message, error);
     if (r < 0) {
         return r;

@@ -281,8 +281,9 @@ static int try_model(struct program *program, struct engine_run *run, void **mem
     struct error first = {0};
     int r = run_twice(program, run, &first);
     *error = first;
-    if (r < 0 && first.code == ERROR_UNFIT && program->has_pipeline) {
-        fill_with_pattern(&run->inputs[program->image_input], memory[program->image_input]);
+    void *picture = memory[program->image_input];
+    if (r < 0 && first.code == ERROR_UNFIT && program->has_pipeline && picture) {
+        fill_with_pattern(&run->inputs[program->image_input], picture);
         r = run_twice(program, run, error);
     }
     if (r < 0 && error->code == ERROR_UNFIT) {
