@@ -197,7 +197,8 @@ static int map_new(const struct cache_options *options, struct lmdb_map **ret_ma
                                           .readers_wait = true};
     cleanup_free struct lmdb_map *map = calloc(1, sizeof *map);
     if (!map) {
-        return error_memory(error, file.what);
+        (void)error_memory(error, file.what);
+        return -ENOMEM;
     }
     int r = datafile_init(&map->file, &file, error);
     if (r < 0) {

@@ -154,7 +154,7 @@ int npy_parse_header(const void *bytes, size_t size, struct npy *ret_npy, struct
 
 int npy_parse(const void *bytes, size_t size, struct npy *ret_npy, struct error *error)
 {
-    struct npy npy;
+    struct npy npy = {.data_offset = 0};
     int r = npy_parse_header(bytes, size, &npy, error);
     if (r) {
         return r;
