@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "jobs/jobs.h"
 
 void job_spec_done(struct job_spec *spec)
@@ -16,13 +17,6 @@ void job_spec_done(struct job_spec *spec)
     *spec = (struct job_spec){0};
 }
 
-/* NULL stays NULL. */
-static int copy_text(const char *text, char **ret_copy)
-{
-    *ret_copy = text ? strdup(text) : NULL;
-    return text && !*ret_copy ? -ENOMEM : 0;
-}
-
 int job_spec_copy(const struct job_spec *spec, struct job_spec *ret_copy)
 {
     struct job_spec copy = *spec;
@@ -30,8 +24,8 @@ int job_spec_copy(const struct job_spec *spec, struct job_spec *ret_copy)
     copy.prefix = NULL;
     copy.glob = NULL;
     copy.rules = (struct select_rules){.sniff = false};
-    if (copy_text(spec->store, &copy.store) < 0 || copy_text(spec->prefix, &copy.prefix) < 0 ||
-        copy_text(spec->glob, &copy.glob) < 0 || select_rules_copy(&spec->rules, &copy.rules) < 0) {
+    if (text_copy(spec->store, &copy.store) < 0 || text_copy(spec->prefix, &copy.prefix) < 0 ||
+        text_copy(spec->glob, &copy.glob) < 0 || select_rules_copy(&spec->rules, &copy.rules) < 0) {
         job_spec_done(&copy);
         return -ENOMEM;
     }

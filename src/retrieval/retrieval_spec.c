@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/text.h"
+
 void retrieval_spec_done(struct retrieval_spec *spec)
 {
     free(spec->store);
@@ -16,13 +18,6 @@ void retrieval_spec_done(struct retrieval_spec *spec)
     *spec = (struct retrieval_spec){.name = ""};
 }
 
-/* NULL stays NULL. */
-static int copy_text(const char *text, char **ret_copy)
-{
-    *ret_copy = text ? strdup(text) : NULL;
-    return text && !*ret_copy ? -ENOMEM : 0;
-}
-
 int retrieval_spec_copy(const struct retrieval_spec *spec, struct retrieval_spec *ret_copy)
 {
     struct retrieval_spec copy = *spec;
@@ -30,8 +25,8 @@ int retrieval_spec_copy(const struct retrieval_spec *spec, struct retrieval_spec
     copy.prefix = NULL;
     copy.glob = NULL;
     copy.rules = (struct select_rules){.sniff = false};
-    if (copy_text(spec->store, &copy.store) < 0 || copy_text(spec->prefix, &copy.prefix) < 0 ||
-        copy_text(spec->glob, &copy.glob) < 0 || select_rules_copy(&spec->rules, &copy.rules) < 0) {
+    if (text_copy(spec->store, &copy.store) < 0 || text_copy(spec->prefix, &copy.prefix) < 0 ||
+        text_copy(spec->glob, &copy.glob) < 0 || select_rules_copy(&spec->rules, &copy.rules) < 0) {
         retrieval_spec_done(&copy);
         return -ENOMEM;
     }

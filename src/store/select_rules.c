@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "store/exclusion.h"
 
 void select_rules_done(struct select_rules *rules)
@@ -19,18 +20,11 @@ void select_rules_done(struct select_rules *rules)
     *rules = (struct select_rules){.sniff = false};
 }
 
-/* NULL stays NULL. */
-static int copy_text(const char *text, char **ret_copy)
-{
-    *ret_copy = text ? strdup(text) : NULL;
-    return text && !*ret_copy ? -ENOMEM : 0;
-}
-
 int select_rules_copy(const struct select_rules *rules, struct select_rules *ret_copy)
 {
     struct select_rules copy = {.sniff = rules->sniff};
-    if (copy_text(rules->exclude, &copy.exclude) < 0 ||
-        copy_text(rules->defaults, &copy.defaults) < 0) {
+    if (text_copy(rules->exclude, &copy.exclude) < 0 ||
+        text_copy(rules->defaults, &copy.defaults) < 0) {
         select_rules_done(&copy);
         return -ENOMEM;
     }

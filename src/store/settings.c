@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "store/backend.h"
 
 /* The index of a setting; -ENOENT. */
@@ -90,8 +91,7 @@ int store_settings_copy(const struct store_settings *settings, struct store_sett
 {
     struct store_settings copy = {.backend = settings->backend};
     for (size_t i = 0; i < STORE_SETTINGS_MAX; i++) {
-        copy.values[i] = settings->values[i] ? strdup(settings->values[i]) : NULL;
-        if (settings->values[i] && !copy.values[i]) {
+        if (text_copy(settings->values[i], &copy.values[i]) < 0) {
             store_settings_done(&copy);
             return -ENOMEM;
         }

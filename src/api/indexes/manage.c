@@ -10,6 +10,7 @@
 #include "api/indexes/index_object.h"
 #include "api/indexes/indexes.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "wire/index_request.h"
 
 void indexes_respond(struct call *call, unsigned status, const struct retrieval_info *info)
@@ -46,12 +47,6 @@ int indexes_check_model(struct service *service, const char *name, const char *v
 
 /* ---- making ---- */
 
-static int copy_text(const char *text, char **ret_copy)
-{
-    *ret_copy = text ? strdup(text) : NULL;
-    return !text || *ret_copy ? 0 : -ENOMEM;
-}
-
 static void spec_free_texts(struct retrieval_spec *spec)
 {
     free(spec->store);
@@ -69,9 +64,9 @@ static int make_spec(struct stores *stores, struct index_request *request,
     (void)stpcpy(spec->name, request->name);
     (void)stpcpy(spec->model, request->model);
     (void)stpcpy(spec->version, request->version);
-    if (copy_text(request->store, &spec->store) < 0 ||
-        copy_text(request->prefix, &spec->prefix) < 0 ||
-        copy_text(request->glob, &spec->glob) < 0) {
+    if (text_copy(request->store, &spec->store) < 0 ||
+        text_copy(request->prefix, &spec->prefix) < 0 ||
+        text_copy(request->glob, &spec->glob) < 0) {
         return error_memory(error, NULL);
     }
     return stores_make_rules(stores, request->store, &request->rules, &spec->rules, error);

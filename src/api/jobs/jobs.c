@@ -12,6 +12,7 @@
 #include "api/jobs/job_streams.h"
 #include "api/route.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "retrieval/filling_job.h"
 #include "wire/job_request.h"
 
@@ -125,12 +126,6 @@ static int read_request(struct call *call, struct creation *creation, struct err
     return error_code_errno(error->code);
 }
 
-static int copy_text(const char *text, char **ret_copy)
-{
-    *ret_copy = text ? strdup(text) : NULL;
-    return !text || *ret_copy ? 0 : -ENOMEM;
-}
-
 static int make_spec(struct stores *stores, struct job_request *request, struct job_spec *spec,
                      struct error *error)
 {
@@ -149,9 +144,9 @@ static int make_spec(struct stores *stores, struct job_request *request, struct 
     (void)stpcpy(spec->token, request->token);
     (void)stpcpy(spec->model, request->model);
     (void)stpcpy(spec->version, request->version);
-    if (copy_text(request->store, &spec->store) < 0 ||
-        copy_text(request->prefix, &spec->prefix) < 0 ||
-        copy_text(request->glob, &spec->glob) < 0) {
+    if (text_copy(request->store, &spec->store) < 0 ||
+        text_copy(request->prefix, &spec->prefix) < 0 ||
+        text_copy(request->glob, &spec->glob) < 0) {
         return error_memory(error, NULL);
     }
     return request->names

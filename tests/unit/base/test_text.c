@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Texts: what counts as UTF-8 and as a name, and messages that are too long; and pools.
+ * Texts: what counts as UTF-8 and as a name, messages that are too long, and copies; and pools.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/name.h"
 #include "base/pool.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
 static void well_formed_sequences_are_utf8(void **state)
@@ -144,6 +145,17 @@ static void a_pool_gives_zeroed_aligned_blocks(void **state)
     pool_done(&pool);
 }
 
+static void a_copy_of_no_text_is_none(void **state)
+{
+    (void)state;
+    cleanup_free char *none = NULL;
+    assert_int_equal(text_copy(NULL, &none), 0);
+    assert_null(none);
+    cleanup_free char *copy = NULL;
+    assert_int_equal(text_copy("photos/", &copy), 0);
+    assert_string_equal(copy, "photos/");
+}
+
 static void names_are_checked(void **state)
 {
     (void)state;
@@ -170,6 +182,7 @@ static void names_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_copy_of_no_text_is_none),
         cmocka_unit_test(names_are_checked),
         cmocka_unit_test(well_formed_sequences_are_utf8),
         cmocka_unit_test(ill_formed_sequences_are_not),
