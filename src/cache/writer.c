@@ -200,6 +200,21 @@ static int apply_ops(struct lmdb_map *map, MDB_txn *txn, struct op *op)
     return code;
 }
 
+/* Commits where `code` is 0; the account is what it was `before` where that fails. Returns the
+ * code. */
+static int end(struct lmdb_map *map, MDB_txn *txn, int code, const struct account *before)
+{
+    if (code == 0) {
+        code = mdb_txn_commit(txn);
+    } else {
+        mdb_txn_abort(txn);
+    }
+    if (code != 0) {
+        map->account = *before;
+    }
+    return code;
+}
+
 /* One transaction; the account is as before where it fails. */
 static int commit_ops(struct lmdb_map *map, struct op *ops)
 {
@@ -209,16 +224,7 @@ static int commit_ops(struct lmdb_map *map, struct op *ops)
         return code;
     }
     struct account before = map->account;
-    code = apply_ops(map, txn, ops);
-    if (code == 0) {
-        code = mdb_txn_commit(txn);
-    } else {
-        mdb_txn_abort(txn);
-    }
-    if (code != 0) {
-        map->account = before;
-    }
-    return code;
+    return end(map, txn, apply_ops(map, txn, ops), &before);
 }
 
 /* Deletes what is old enough among the next entries. *ret_steps counts the entries visited; after
@@ -272,13 +278,8 @@ static int commit_sweep(struct lmdb_map *map, uint32_t age, uint64_t goal, size_
         code = sweep(map, cursor, age, goal, ret_steps);
         mdb_cursor_close(cursor);
     }
-    if (code == 0) {
-        code = mdb_txn_commit(txn);
-    } else {
-        mdb_txn_abort(txn);
-    }
+    code = end(map, txn, code, &before);
     if (code != 0) {
-        map->account = before;
         return code;
     }
     add_to(&map->evictions, before.content_entries + before.answer_entries -
