@@ -5,8 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "http/state.h"
@@ -117,10 +120,21 @@ static void linger(struct http_server *server, const struct http_connection *con
         }
         (void)shutdown(fd, SHUT_WR);
         slot->fd = fd;
+        slot->unsent = INT_MAX;
         slot->deadline_ns = clock_now_ns() + HTTP_LINGER_MS * NS_PER_MS;
+        slot->latest_ns = clock_now_ns() + HTTP_LINGER_MOST_MS * NS_PER_MS;
         http_watch_wake(server);
         return;
     }
+}
+
+bool http_connection_is_unfinished(const struct http_connection *connection)
+{
+    int unsent = 0;
+    int unread = 0;
+    (void)ioctl(connection->fd, SIOCOUTQNSD, &unsent); /* of TCP only: others keep what is sent */
+    (void)ioctl(connection->fd, FIONREAD, &unread);
+    return unsent > 0 || unread > 0;
 }
 
 static struct http_connection *connection_new(struct http_loop *loop, int fd)

@@ -369,7 +369,8 @@ static enum step end_exchange(struct http_connection *connection)
     if (connection->close) {
         /* The client may be sending on: where it knows of no end, and where it has done so. */
         connection->linger = connection->linger || request->close || request->head.keep ||
-                             input_size(connection) > 0;
+                             input_size(connection) > 0 ||
+                             http_connection_is_unfinished(connection);
         http_request_close(request, false);
         return STEP_CLOSE;
     }

@@ -79,8 +79,9 @@ struct http_served {
  * http_accept_body(), http_accept_stream() or answers at once by http_respond(); then `ready` does
  * not come, and the body is dropped: one of up to 64 KiB is read and the connection kept, else the
  * answer goes out before the body and the connection is closed behind it (gently: what the client
- * still sends is dropped for two seconds). Where the client waits for `100 Continue`, it has then
- * sent nothing. A `begin` that does neither means "no body": a request with one gets 413. */
+ * still sends is dropped for two seconds, and for up to 30 while it takes the answer). Where the
+ * client waits for `100 Continue`, it has then sent nothing. A `begin` that does neither means "no
+ * body": a request with one gets 413. */
 struct http_handler {
     void (*begin)(void *context, struct http_request *request);
     /* The body is complete: answer now or later. Called also where there is none. To answer later,

@@ -47,7 +47,8 @@ enum {
     HTTP_HELD_MS = 80,            /* and how long at first; the watcher adds up to 10 ms */
     HTTP_HELD_MOST_MS = 640, /* twice as long each time, up to this, until it is quiet so long */
     HTTP_LINGERING = 64,     /* closed connections whose input is still being dropped */
-    HTTP_LINGER_MS = 2000,
+    HTTP_LINGER_MS = 2000,   /* while nothing of the answer gets through */
+    HTTP_LINGER_MOST_MS = 30000,
 };
 
 /* Where a connection is in its exchange of request and answer (exchange.c). */
@@ -86,7 +87,7 @@ struct http_connection {
     enum http_phase phase;
     bool readable, writable; /* as far as is known */
     bool ended;              /* the client has closed its sending side */
-    bool linger;             /* answered before its body was read */
+    bool linger;             /* its socket is closed gently */
     bool close;              /* after the answer */
     struct buffer input;     /* read and not used */
     size_t input_taken;      /* of `input`, already used */
@@ -103,8 +104,10 @@ struct http_connection {
 /* A closed connection whose socket is held open while the client still sends, so that the answer is
  * not lost to a reset. */
 struct http_lingering {
-    int fd; /* owned; -1 where free */
-    int64_t deadline_ns;
+    int fd;              /* owned; -1 where free */
+    int unsent;          /* bytes of the answer that the client had not taken at the last look */
+    int64_t deadline_ns; /* later where the client has taken some meanwhile, */
+    int64_t latest_ns;   /* but not later than this */
 };
 
 /* A listener and its connections. */
@@ -340,6 +343,9 @@ void http_stream_drop(struct http_request *request);
  * place for it, and it is closed. T1. */
 struct http_connection *http_connection_open(struct http_loop *loop, int fd);
 void http_connection_close(struct http_connection *connection);
+/* Whether the kernel still holds bytes to send, or some to be read: closed now, its socket may be
+ * reset, and the client lose what it has not got. T1. */
+bool http_connection_is_unfinished(const struct http_connection *connection);
 /* Shuts the connection's socket down, once. server->lock is held. */
 void http_connection_doom(struct http_server *server, struct http_connection *connection);
 

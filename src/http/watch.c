@@ -9,9 +9,11 @@
  * listener's thread then sees its end.
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "http/state.h"
@@ -83,6 +85,22 @@ static bool drop_input(int fd)
     return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
+/* Whether the socket is still needed; moves its deadline while the client takes the answer. */
+static bool is_needed(struct http_lingering *slot, int64_t now_ns)
+{
+    int unsent = 0;
+    if (slot->deadline_ns > now_ns) {
+        return true;
+    }
+    if (slot->latest_ns <= now_ns || ioctl(slot->fd, SIOCOUTQ, &unsent) < 0 || unsent == 0 ||
+        unsent >= slot->unsent) {
+        return false;
+    }
+    slot->unsent = unsent;
+    slot->deadline_ns = now_ns + HTTP_LINGER_MS * NS_PER_MS;
+    return true;
+}
+
 /* Returns whether any is left. A slot in use is the watcher's alone, so that what much input takes
  * to be dropped is not spent under the lock, which each request takes. */
 static bool check_lingering(struct http_server *server)
@@ -98,13 +116,14 @@ static bool check_lingering(struct http_server *server)
         if (slot.fd < 0) {
             continue;
         }
-        if (drop_input(slot.fd) && slot.deadline_ns > now_ns) {
+        if (drop_input(slot.fd) && is_needed(&slot, now_ns)) {
             any = true;
-            continue;
+        } else {
+            (void)close(slot.fd);
+            slot.fd = -1;
         }
-        (void)close(slot.fd);
         HOLD(&server->lock);
-        server->lingering[i].fd = -1;
+        server->lingering[i] = slot;
     }
     return any;
 }

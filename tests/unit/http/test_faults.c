@@ -97,6 +97,10 @@ static void test_a_client_that_left_before_its_request_is_read(void **state)
         client_send_text(fd, "GET /never" END);
         (void)close(fd);
     }
+    int last = client_connect(app); /* once it has its answer, all before it are accepted */
+    struct answer answer = client_ask(last, "GET /inline" END, 200);
+    answer_done(&answer);
+    (void)close(last);
     for (int i = 0; i < 20000 && (http_server_active(app->server) > 0 || timeouts(app) > 0); i++) {
         sleep_ms(1);
     }
@@ -631,6 +635,27 @@ static void test_an_answer_is_whole_though_its_client_sent_on(void **state)
     (void)close(fd);
 }
 
+/* Its last bytes are in the server's socket for longer than the server waits for a silent client,
+ * and each byte that it sends meanwhile would reset a socket that is closed. */
+static void test_a_slow_client_that_sends_on_gets_its_whole_answer(void **state)
+{
+    static char piece[256 << 10];
+    int fd = client_connect(*state);
+    int least = 65536; /* what waits for it is on the server's side */
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)), 0);
+    client_send_text(fd, "GET /big?size=4000000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    size_t size = 0;
+    ssize_t got = 0;
+    while ((got = recv(fd, piece, sizeof(piece), MSG_WAITALL)) > 0) {
+        size += (size_t)got;
+        client_send(fd, "x", 1);
+        (void)usleep(350000);
+    }
+    assert_int_equal(got, 0);
+    assert_in_range(size, 4000000, 4000000 + 1000); /* with the head */
+    (void)close(fd);
+}
+
 /* Many clients at once that ask for anything and leave at any moment. */
 static void *rush(void *context)
 {
@@ -713,6 +738,7 @@ int main(void)
         TEST(a_refused_body_gives_its_place_back_at_once, setup_budget),
         TEST(a_body_that_gets_no_place_is_answered, setup_no_budget),
         TEST(an_answer_is_whole_though_its_client_sent_on, setup_patient),
+        TEST(a_slow_client_that_sends_on_gets_its_whole_answer, setup_patient),
         TEST(a_rush_of_clients_that_come_and_leave, setup_strict),
     };
     return cmocka_run_group_tests_name("http faults", tests, NULL, NULL);
