@@ -25,7 +25,9 @@ void counter_publish(struct job *job, uint64_t selected, const struct left_out *
     (void)pthread_mutex_lock(&job->lock);
     /* A smaller count is ignored: objects that were removed since were selected as well. */
     bool keeps = job->selected_known && !job->spec.standing && selected <= job->selected;
-    job->unsaved = job->unsaved || !keeps;
+    bool news = !job->selected_known || (!keeps && job->selected != selected) ||
+                !left_out_is_same(&job->left_out, left_out);
+    job->unsaved = job->unsaved || news;
     job->selected_known = true;
     job->selected = keeps ? job->selected : selected;
     job->left_out = *left_out;

@@ -576,7 +576,7 @@ static void end(struct runner *runner)
         runner->end != RUN_FAILED) {
         runner->end = RUN_STOPPED;
     }
-    if (runner->end != RUN_COMPLETE) {
+    if (runner->end != RUN_COMPLETE || runner->pass) { /* a plain job's end is saved with it */
         runner->save_ns = 0;
         save_when_due(runner);
     }

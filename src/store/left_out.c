@@ -63,6 +63,17 @@ struct left_out left_out_of(const struct left_out_tally *tally)
     return left_out;
 }
 
+bool left_out_is_same(const struct left_out *a, const struct left_out *b)
+{
+    bool same = a->skipped == b->skipped && a->links == b->links && a->names == b->names &&
+                a->excluded == b->excluded && a->suffix_count == b->suffix_count;
+    for (unsigned i = 0; same && i < a->suffix_count; i++) {
+        same = a->suffixes[i].files == b->suffixes[i].files &&
+               strcmp(a->suffixes[i].suffix, b->suffixes[i].suffix) == 0;
+    }
+    return same;
+}
+
 uint64_t left_out_sum(const struct left_out *left_out)
 {
     return left_out->skipped + left_out->links + left_out->names + left_out->excluded;

@@ -6,6 +6,7 @@
 #ifndef SITU_STORE_LEFT_OUT_H
 #define SITU_STORE_LEFT_OUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -38,6 +39,8 @@ void left_out_tally_add(struct left_out_tally *sum, const struct left_out_tally 
 uint64_t left_out_tally_skipped(const struct left_out_tally *tally); /* for tests */
 
 struct left_out left_out_of(const struct left_out_tally *tally);
+
+bool left_out_is_same(const struct left_out *a, const struct left_out *b);
 
 /* All together; 0: nothing was skipped. */
 uint64_t left_out_sum(const struct left_out *left_out);

@@ -245,6 +245,26 @@ static void a_rest_is_ended_at_once_and_takes_no_place(void **state)
     job_info_done(&info);
 }
 
+/* A short pass is over before anything else of the job needs saving. */
+static void the_counts_of_a_pass_outlive_the_daemon(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_spec spec = standing_spec(86400);
+    char id[JOB_ID_SIZE];
+    fixture_fill(fixture, "a/", 3, 0);
+    fixture_put(fixture, "a/notes.txt", 1);
+    fixture_create(fixture, &spec, id);
+    fixture_await_rest(fixture, id, 1);
+    fixture_stop(fixture);
+    atomic_store(&fixture->shelf->away, true); /* nothing is counted again */
+    fixture_open(fixture);
+    struct job_info info = fixture_info(fixture, id);
+    assert_true(info.selected_known);
+    assert_int_equal(info.selected, 3);
+    assert_int_equal(info.left_out.skipped, 1);
+    job_info_done(&info);
+}
+
 static void what_is_gone_is_told_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -344,6 +364,7 @@ int main(void)
         RUN(a_table_behind_the_log_is_brought_up_to_it),
         RUN(a_rest_is_ended_at_once_and_takes_no_place),
         RUN(a_change_in_a_directory_starts_a_pass),
+        RUN(the_counts_of_a_pass_outlive_the_daemon),
         RUN(what_is_gone_is_told_once),
         RUN(a_store_without_any_file_is_not_told_as_gone),
     };
