@@ -204,7 +204,7 @@ def test_clients_that_stop_short_do_not_keep_others_out(situd, store, null_model
     code, answer, _ = ask(daemon, b"POST /v1/infer/quick HTTP/1.1\nContent-Type: application/octet-stream\n",
                           bytes(size))
     assert code == 422, answer
-    told = select.select(stopped, [], [], 0)[0]
+    told = select.select(stopped, [], [], 20)[0]  # both answers are on their way by then
     assert [s.recv(65536).split(b"\r\n")[0] for s in told] == [b"HTTP/1.1 503 Service Unavailable"]
     for s in stopped:
         s.close()

@@ -322,7 +322,8 @@ def test_another_model_takes_over_when_it_is_complete(array, photos, one):
     assert new["digest"] != old["digest"] and new["job"] != old["job"]
     objects, rows, _ = vectors(array)
     assert nearest(array, object=objects[5]) == exact(objects, rows, rows[5])[0][:10]
-    assert array.get(f"/v1/jobs/{old['job']}").status_code == 404
+    array.wait_for(lambda: array.get(f"/v1/jobs/{old['job']}").status_code == 404,
+                   "the old job to be removed")
     assert array.post("/v1/indexes/like/rebuild", {"model": "nothing"}).status_code == 404
     assert array.post("/v1/indexes/none/rebuild", {"model": "short"}).status_code == 404
 

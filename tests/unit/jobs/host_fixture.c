@@ -73,6 +73,7 @@ static void shelf_condition(struct store *store, bool look, struct store_conditi
 {
     struct shelf *shelf = (struct shelf *)(void *)store;
     (void)look;
+    HOLD(&shelf->lock);
     *ret_condition = (struct store_condition){.available = !atomic_load(&shelf->away),
                                               .filled = !atomic_load(&shelf->empty),
                                               .reason = "it is away",
@@ -109,6 +110,7 @@ void fixture_unhide_all(struct fixture *fixture)
 
 void fixture_mount(struct fixture *fixture, unsigned filesystem)
 {
+    HOLD(&fixture->shelf->lock);
     atomic_store(&fixture->shelf->filesystem, filesystem);
     (void)atomic_fetch_add(&fixture->shelf->generation, 1);
 }

@@ -27,7 +27,7 @@ enum { HOST_THREADS = 3, HOST_QUEUE = 2048, HOST_HIDDEN = 64, WAIT_MS = 20000 };
 struct shelf { /* a store in memory that can lose objects and refuse to be listed */
     struct store base;
     struct store *mem;    /* owned */
-    pthread_mutex_t lock; /* guards `hidden` */
+    pthread_mutex_t lock; /* guards `hidden`, and is held while the file system changes */
     char hidden[HOST_HIDDEN][64];
     size_t hidden_count;
     atomic_uint
