@@ -52,8 +52,8 @@ static void clear_cache(struct call *call)
 }
 
 static const struct route routes[] = {
-    {"GET", "/v1/cache", NULL, TASK_NONE, show_cache},
-    {"DELETE", "/v1/cache", NULL, TASK_CONTROL, clear_cache},
+    {"GET", "/v1/cache", NULL, RIGHT_RESULTS, TASK_NONE, show_cache},
+    {"DELETE", "/v1/cache", NULL, RIGHT_RESULTS, TASK_CONTROL, clear_cache},
 };
 
 const struct interface cache_interface = INTERFACE(routes);

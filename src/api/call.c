@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "data/key.h"
 
 /* ---- life ---- */
 
@@ -32,6 +33,7 @@ void call_unref(struct call *call)
             call->free_state(call->state);
         }
         model_unref(call->model);
+        access_done(&call->access);
         free(call->path);
         free(call);
     }
@@ -257,6 +259,25 @@ bool call_is_by_triton(const struct call *call)
             return true;
         }
     }
+    return false;
+}
+
+bool call_may(struct call *call, enum right right, const char *object)
+{
+    size_t store_size = 0;
+    struct error error = {0};
+    switch (access_object(&call->access, right, object)) {
+    case ACCESS_GRANTED:
+        return true;
+    case ACCESS_FORBIDDEN:
+        (void)error_set(&error, ERROR_FORBIDDEN, "your rights do not include '%s' for this object",
+                        right_name(right));
+        break;
+    default:
+        (void)error_set(&error, ERROR_NOT_FOUND, "object '%s' is not in the store",
+                        key_in_object(object, &store_size));
+    }
+    call_respond_error(call, &error);
     return false;
 }
 

@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "http/http.h"
+#include "rights/access.h"
 
 enum { CALL_CAPTURES = 4 };
 
@@ -28,8 +29,9 @@ struct call {
     const struct route *route;    /* NULL: none matches; see route.h */
     char *path;                   /* owned; cut into pieces */
     const char *captures[CALL_CAPTURES];
-    struct model *model; /* owned reference; NULL: the call names none */
-    void *state;         /* the route's; freed by free_state */
+    struct access access; /* what the caller may do; see guards.h */
+    struct model *model;  /* owned reference; NULL: the call names none */
+    void *state;          /* the route's; freed by free_state */
     void (*free_state)(void *state);
     void (*_Atomic client_gone)(struct call *call); /* NULL: nothing to cancel */
     struct load_waiter waiter;                      /* for the model to be loaded */
@@ -44,6 +46,10 @@ void call_unref(struct call *call);
 /* Allocates the call's state, zeroed, which the call frees by `free_state` at its end. NULL: out of
  * memory; the call was answered. */
 void *call_new_state(struct call *call, size_t size, void (*free_state)(void *state));
+
+/* Whether the caller has the right for the object STORE/KEY. Otherwise it answers 403, or 404 where
+ * the caller may not know of the object, in the words of an object that does not exist. */
+bool call_may(struct call *call, enum right right, const char *object);
 
 /* Finds the model that `captures[index]` names, in the version of captures[version_index], or of
  * the query parameter `version` if version_index is negative. Without one it answers 404 and

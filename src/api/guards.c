@@ -5,10 +5,12 @@
  */
 #include "api/guards.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "api/route.h"
+#include "base/clock.h"
 
 static bool is_loopback_name(const char *host)
 {
@@ -59,6 +61,44 @@ static bool check_type(struct call *call, const struct api_listener *listener)
     return taken;
 }
 
+static void ask_for_token(struct call *call)
+{
+    static const char *const challenge[] = {"WWW-Authenticate", "Bearer", NULL};
+    cleanup_buffer struct buffer body = BUFFER_INIT;
+    call_write_message(&body, "unauthorized", "a token is needed: Authorization: Bearer TOKEN");
+    call_respond(call, 401, "application/json", &body, challenge);
+}
+
+/* The access of a token; without one the call is refused. */
+static bool admit_token(struct call *call, struct rights *rights)
+{
+    char name[ACCESS_NAME_SIZE];
+    const char *token = secrets_bearer(http_request_header(call->request, "Authorization"));
+    const struct grant *grant = token ? rights_find_token(rights, token) : NULL;
+    if (!grant || (grant->expires_s > 0 && grant->expires_s <= clock_day_s())) {
+        ask_for_token(call);
+        return false;
+    }
+    (void)snprintf(name, sizeof name, "token:%s", grant->name);
+    access_init(&call->access, rights, name);
+    (void)access_add(&call->access, grant);
+    return true;
+}
+
+/* Fills in the call's access. */
+static bool admit_caller(struct call *call, const struct api_listener *listener)
+{
+    struct rights *rights = secrets_rights(&call->api->secrets);
+    bool admitted = true;
+    if (!rights || call->route->rights == 0 || listener->guard == API_GUARD_UNIX) {
+        call->access = ACCESS_ALL;
+    } else {
+        admitted = admit_token(call, rights);
+    }
+    rights_unref(rights);
+    return admitted;
+}
+
 bool guards_admit(struct call *call)
 {
     const struct api_listener *listener = http_request_listener_user(call->request);
@@ -67,13 +107,11 @@ bool guards_admit(struct call *call)
         call_respond_status(call, 403, "Host must be localhost or a loopback address here");
         return false;
     }
-    bool health = strncmp(call->route->pattern, "/v2/health/", 11) == 0;
-    if (listener->guard != API_GUARD_UNIX && !health &&
-        !secrets_admit(&call->api->secrets, http_request_header(call->request, "Authorization"))) {
-        static const char *const challenge[] = {"WWW-Authenticate", "Bearer", NULL};
-        cleanup_buffer struct buffer body = BUFFER_INIT;
-        call_write_message(&body, "unauthorized", "a token is needed: Authorization: Bearer TOKEN");
-        call_respond(call, 401, "application/json", &body, challenge);
+    if (!admit_caller(call, listener)) {
+        return false;
+    }
+    if (call->route->rights != 0 && !access_has(&call->access, call->route->rights)) {
+        call_respond_status(call, 403, "your rights do not allow this request");
         return false;
     }
     return check_type(call, listener);

@@ -108,7 +108,7 @@ static void infer_stored(struct call *call)
     }
     single->name = call->captures[1];
     single->item.kind = ITEM_STORED;
-    if (stores_find_object(call->service->stores, single->name, &single->item.store,
+    if (stores_find_object(call->service->stores, &call->access, single->name, &single->item.store,
                            &single->item.key, &error) < 0) {
         call_respond_error(call, &error);
         return;
@@ -152,8 +152,8 @@ static void infer_post(struct call *call)
 }
 
 static const struct route routes[] = {
-    {"GET", "/v1/infer/*/**", NULL, TASK_NONE, infer_stored},
-    {"POST", "/v1/infer/*", call_accept_data, TASK_NONE, infer_post},
+    {"GET", "/v1/infer/*/**", NULL, RIGHT_INFER, TASK_NONE, infer_stored},
+    {"POST", "/v1/infer/*", call_accept_data, RIGHT_INFER, TASK_NONE, infer_post},
 };
 
 const struct interface infer_interface = INTERFACE(routes);

@@ -20,6 +20,8 @@ struct route {
     /* Accepts the body, or answers the call; on the listener's thread. NULL: the route takes no
      * body. */
     void (*accept)(struct call *call);
+    /* The caller needs one of these rights, whatever it is for; 0: not even a token. */
+    uint32_t rights;
     enum route_task task;
     void (*handle)(struct call *call); /* after the whole body was received */
 };

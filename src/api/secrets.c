@@ -8,21 +8,21 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
-#include "api/tokens.h"
 #include "base/limits.h"
 #include "base/log.h"
 
 void secrets_init(struct secrets *secrets)
 {
-    *secrets = (struct secrets){.tokens = NULL};
+    *secrets = (struct secrets){.rights = NULL};
     (void)pthread_mutex_init(&secrets->lock, NULL);
 }
 
 void secrets_done(struct secrets *secrets)
 {
-    tokens_free(secrets->tokens);
+    rights_unref(secrets->rights);
     (void)pthread_mutex_destroy(&secrets->lock);
 }
 
@@ -70,27 +70,45 @@ static int read_file(const char *path, bool again, struct buffer *out, struct er
     return 0;
 }
 
-static bool have_tokens(struct secrets *secrets)
+static bool have_rights(struct secrets *secrets)
 {
     HOLD(&secrets->lock);
-    return secrets->tokens != NULL;
+    return secrets->rights != NULL;
+}
+
+static void log_rights(const struct rights *rights, const char *path)
+{
+    char quoted[512];
+    log_event(LOG_LEVEL_INFO, "tokens_read", "file=%s tokens=%zu users=%zu groups=%zu",
+              log_quote(quoted, sizeof quoted, path), rights_count(rights, GRANT_TOKEN),
+              rights_count(rights, GRANT_USER), rights_count(rights, GRANT_GROUP));
+    if (rights_plain_line(rights) > 0) {
+        log_event(LOG_LEVEL_WARNING, "token_plain",
+                  "file=%s line=%zu note=\"it has all rights: give it a section with its hash\"",
+                  quoted, rights_plain_line(rights));
+    }
+    if (rights_short_line(rights) > 0) {
+        log_event(LOG_LEVEL_WARNING, "token_short",
+                  "file=%s line=%zu note=\"under %u bytes: it could be guessed\"", quoted,
+                  rights_short_line(rights), LIMIT_TOKEN_LEAST_BYTES);
+    }
 }
 
 int secrets_load_tokens(struct secrets *secrets, const struct config *config, struct error *error)
 {
     const char *path = config->token_file;
     if (!path) {
-        return have_tokens(secrets)
+        return have_rights(secrets)
                    ? error_set(error, ERROR_MALFORMED,
                                "token_file was taken out of the configuration: addresses lose "
                                "their guard at a restart only")
                    : 0;
     }
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    struct tokens *fresh = NULL;
+    struct rights *fresh = NULL;
     struct error cause = {0};
-    int r = read_file(path, have_tokens(secrets), &text, error);
-    if (r == 0 && tokens_parse(text.data ? text.data : "", text.size, &fresh, &cause) < 0) {
+    int r = read_file(path, have_rights(secrets), &text, error);
+    if (r == 0 && rights_parse(text.data ? text.data : "", text.size, &fresh, &cause) < 0) {
         r = error_set(error, cause.code, "token file %.300s: %s", path, cause.message);
     }
     if (text.data) {
@@ -99,28 +117,32 @@ int secrets_load_tokens(struct secrets *secrets, const struct config *config, st
     if (r < 0) {
         return r;
     }
-    char quoted[512];
-    log_event(LOG_LEVEL_INFO, "tokens_read", "file=%s tokens=%zu",
-              log_quote(quoted, sizeof quoted, path), tokens_count(fresh));
-    if (tokens_short_line(fresh) > 0) {
-        log_event(LOG_LEVEL_WARNING, "token_short",
-                  "file=%s line=%zu note=\"under %u bytes: it could be guessed\"", quoted,
-                  tokens_short_line(fresh), LIMIT_TOKEN_LEAST_BYTES);
-    }
-    struct tokens *old = NULL;
+    log_rights(fresh, path);
+    struct rights *old = NULL;
     {
         HOLD(&secrets->lock);
-        old = secrets->tokens;
-        secrets->tokens = fresh;
+        old = secrets->rights;
+        secrets->rights = fresh;
     }
-    tokens_free(old);
+    rights_unref(old);
     return 0;
 }
 
-bool secrets_admit(struct secrets *secrets, const char *authorization)
+struct rights *secrets_rights(struct secrets *secrets)
 {
     HOLD(&secrets->lock);
-    return !secrets->tokens || tokens_admit(secrets->tokens, authorization);
+    return secrets->rights ? rights_ref(secrets->rights) : NULL;
+}
+
+const char *secrets_bearer(const char *authorization)
+{
+    static const char scheme[] = "Bearer";
+    size_t length = strlen(scheme);
+    if (!authorization || strncasecmp(authorization, scheme, length) != 0 ||
+        authorization[length] != ' ') {
+        return NULL;
+    }
+    return authorization + length + strspn(authorization + length, " ");
 }
 
 int secrets_read_tls(const struct config *config, bool again, struct buffer *ret_certificate,

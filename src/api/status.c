@@ -83,8 +83,8 @@ static void show_metrics(struct call *call)
 }
 
 static const struct route routes[] = {
-    {"GET", "/v1/status", NULL, TASK_NONE, show_status},
-    {"GET", "/metrics", NULL, TASK_NONE, show_metrics},
+    {"GET", "/v1/status", NULL, RIGHT_METRICS, TASK_NONE, show_status},
+    {"GET", "/metrics", NULL, RIGHT_METRICS, TASK_NONE, show_metrics},
 };
 
 const struct interface status_interface = INTERFACE(routes);

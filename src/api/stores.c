@@ -112,8 +112,8 @@ static void list_objects(struct call *call)
     if (!call_query_number(call, "limit", 1, LIMIT_LIST_PAGE, LIMIT_LIST_PAGE, &limit)) {
         return;
     }
-    struct store *store =
-        stores_find(call->service->stores, call->captures[0], strlen(call->captures[0]), &error);
+    struct store *store = stores_find_known(call->service->stores, &call->access, call->captures[0],
+                                            strlen(call->captures[0]), &error);
     struct store_list_query query = {.prefix = prefix ? prefix : "",
                                      .after = after ? after : "",
                                      .limit = limit,
@@ -133,8 +133,8 @@ static void list_objects(struct call *call)
 static void detach_store(struct call *call)
 {
     struct error error = {0};
-    struct store *store =
-        stores_find(call->service->stores, call->captures[0], strlen(call->captures[0]), &error);
+    struct store *store = stores_find_known(call->service->stores, &call->access, call->captures[0],
+                                            strlen(call->captures[0]), &error);
     if (!store || place_detach(store, &error) < 0) {
         call_respond_error(call, &error);
         return;
@@ -145,8 +145,8 @@ static void detach_store(struct call *call)
 static void attach_store(struct call *call)
 {
     struct error error = {0};
-    struct store *store =
-        stores_find(call->service->stores, call->captures[0], strlen(call->captures[0]), &error);
+    struct store *store = stores_find_known(call->service->stores, &call->access, call->captures[0],
+                                            strlen(call->captures[0]), &error);
     if (!store || place_attach(store, flag(call, "empty"), &error) < 0) {
         call_respond_error(call, &error);
         return;
@@ -155,10 +155,10 @@ static void attach_store(struct call *call)
 }
 
 static const struct route routes[] = {
-    {"GET", "/v1/stores", NULL, TASK_NONE, list_stores},
-    {"POST", "/v1/stores/*/detach", call_accept_control, TASK_CONTROL, detach_store},
-    {"POST", "/v1/stores/*/attach", call_accept_control, TASK_CONTROL, attach_store},
-    {"GET", "/v1/stores/*/objects", NULL, TASK_LISTING, list_objects},
+    {"GET", "/v1/stores", NULL, RIGHTS_OF_OBJECTS, TASK_NONE, list_stores},
+    {"POST", "/v1/stores/*/detach", call_accept_control, RIGHT_ADMIN, TASK_CONTROL, detach_store},
+    {"POST", "/v1/stores/*/attach", call_accept_control, RIGHT_ADMIN, TASK_CONTROL, attach_store},
+    {"GET", "/v1/stores/*/objects", NULL, RIGHT_LIST, TASK_LISTING, list_objects},
 };
 
 const struct interface stores_interface = INTERFACE(routes);

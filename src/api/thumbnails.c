@@ -101,8 +101,8 @@ static int fill(struct call *call, struct thumbnail_call *thumbnail, struct erro
     struct infer_request *request = &thumbnail->request;
     struct infer_item *item = &thumbnail->item;
     const char *name = http_request_query(call->request, "model");
-    int r = stores_find_object(call->service->stores, call->captures[0], &item->store, &item->key,
-                               error);
+    int r = stores_find_object(call->service->stores, &call->access, call->captures[0],
+                               &item->store, &item->key, error);
     if (r < 0) {
         return r;
     }
@@ -151,7 +151,7 @@ static void thumbnail(struct call *call)
 }
 
 static const struct route routes[] = {
-    {"GET", "/v1/thumbnails/**", NULL, TASK_NONE, thumbnail},
+    {"GET", "/v1/thumbnails/**", NULL, RIGHT_THUMBNAILS, TASK_NONE, thumbnail},
 };
 
 const struct interface thumbnails_interface = INTERFACE(routes);

@@ -20,6 +20,12 @@ static inline int64_t clock_now_ns(void)
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
+/* Seconds of the clock of the day since 1970. */
+static inline int64_t clock_day_s(void)
+{
+    return (int64_t)time(NULL);
+}
+
 /* A signal may end it early. */
 static inline void clock_sleep_ms(int64_t ms)
 {

@@ -84,7 +84,8 @@ static int waiter_new(struct service *service, const struct retrieval_embed_requ
         r = error_memory(error, NULL);
     }
     if (r == 0) {
-        r = stores_find_object(service->stores, waiter->object, &item->store, &item->key, error);
+        r = stores_find_object(service->stores, &ACCESS_ALL, waiter->object, &item->store,
+                               &item->key, error);
     }
     if (r < 0) {
         waiter_unref(waiter);

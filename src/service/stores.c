@@ -447,33 +447,46 @@ void stores_listen(struct stores *stores, void (*available)(void *context), void
     stores->context = context;
 }
 
-struct store *stores_find(struct stores *stores, const char *name, size_t length,
-                          struct error *error)
+/* Names what the caller may know of and could have meant. */
+static void refuse_name(struct stores *stores, const struct access *access, const char *name,
+                        size_t length, struct error *error)
 {
-    HOLD(&stores->table);
-    for (size_t i = 0; i < stores->count; i++) {
-        const struct entry *entry = stores->entries[i];
-        if (entry->served && strlen(entry->name) == length &&
-            memcmp(entry->name, name, length) == 0) {
-            return entry->store;
-        }
-    }
     char hint[NEAREST_HINT_SIZE];
     struct nearest nearest;
     nearest_init(&nearest, name, length);
     for (size_t i = 0; i < stores->count; i++) {
-        if (stores->entries[i]->served) {
+        if (stores->entries[i]->served && access_knows_store(access, stores->entries[i]->name)) {
             nearest_offer(&nearest, stores->entries[i]->name);
         }
     }
     (void)error_set(error, ERROR_NOT_FOUND,
                     "no store '%.*s'%s; `situ store list` tells which there are",
                     length < 80 ? (int)length : 80, name, nearest_hint(&nearest, hint));
+}
+
+struct store *stores_find_known(struct stores *stores, const struct access *access,
+                                const char *name, size_t length, struct error *error)
+{
+    HOLD(&stores->table);
+    for (size_t i = 0; i < stores->count; i++) {
+        const struct entry *entry = stores->entries[i];
+        if (entry->served && strlen(entry->name) == length &&
+            memcmp(entry->name, name, length) == 0 && access_knows_store(access, entry->name)) {
+            return entry->store;
+        }
+    }
+    refuse_name(stores, access, name, length, error);
     return NULL;
 }
 
-int stores_find_object(struct stores *stores, const char *object, struct store **ret_store,
-                       const char **ret_key, struct error *error)
+struct store *stores_find(struct stores *stores, const char *name, size_t length,
+                          struct error *error)
+{
+    return stores_find_known(stores, &ACCESS_ALL, name, length, error);
+}
+
+int stores_find_object(struct stores *stores, const struct access *access, const char *object,
+                       struct store **ret_store, const char **ret_key, struct error *error)
 {
     size_t length = 0;
     const char *key = key_in_object(object, &length);
@@ -481,7 +494,7 @@ int stores_find_object(struct stores *stores, const char *object, struct store *
         return error_set(error, ERROR_MALFORMED, "'%.200s' is no object name: it must be STORE/KEY",
                          object);
     }
-    struct store *store = stores_find(stores, object, length, error);
+    struct store *store = stores_find_known(stores, access, object, length, error);
     if (!store) {
         return error_code_errno(ERROR_NOT_FOUND);
     }

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/json_write.h"
+#include "rights/access.h"
 #include "service/config.h"
 #include "store/select_rules.h"
 #include "store/store.h"
@@ -50,11 +51,15 @@ void stores_listen(struct stores *stores, void (*available)(void *context), void
 struct store *stores_find(struct stores *stores, const char *name, size_t length,
                           struct error *error);
 
+/* The same for a caller who may not know of all stores: of those it does not hear. */
+struct store *stores_find_known(struct stores *stores, const struct access *access,
+                                const char *name, size_t length, struct error *error);
+
 /* Splits "STORE/KEY", finds the store and checks the key. *ret_key points into `object`.
  * ERROR_MALFORMED, ERROR_NOT_FOUND. */
-must_check int stores_find_object(struct stores *stores, const char *object,
-                                  struct store **ret_store, const char **ret_key,
-                                  struct error *error);
+must_check int stores_find_object(struct stores *stores, const struct access *access,
+                                  const char *object, struct store **ret_store,
+                                  const char **ret_key, struct error *error);
 
 /* The store at `index` and its name, borrowed; *ret_store is NULL if it is not served any more.
  * False after the last. */

@@ -45,7 +45,7 @@ FOREIGN = {
     r"onnxruntime": {"engine"},
     r"(jpeglib|jerror|turbojpeg|spng|png)\.h|webp/": {"media"},
     r"lmdb\.h": {"mdb"},
-    r"openssl/": {"model", "cache"},
+    r"openssl/": {"model", "cache", "rights"},
     r"ini\.h": {"service"},
     r"seccomp\.h|linux/landlock\.h": {"worker"},
 }

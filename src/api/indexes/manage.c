@@ -87,7 +87,8 @@ static int create(struct call *call, struct retrieval_info *ret_info, struct err
     if (r < 0) {
         return r;
     }
-    if (!stores_find(service->stores, request.store, strlen(request.store), error)) {
+    if (!stores_find_known(service->stores, &call->access, request.store, strlen(request.store),
+                           error)) {
         return -ENOENT;
     }
     r = make_spec(service->stores, &request, &spec, error);

@@ -256,8 +256,9 @@ static int add_item(struct search *search, size_t query, struct error *error)
                                                 "the body is empty: it must be an encoded image");
     }
     item->kind = ITEM_STORED;
-    return stores_find_object(service->stores, search_request_object(&search->request, query),
-                              &item->store, &item->key, error);
+    return stores_find_object(service->stores, &search->call->access,
+                              search_request_object(&search->request, query), &item->store,
+                              &item->key, error);
 }
 
 static void infer(struct search *search)

@@ -341,16 +341,17 @@ static void remove_job(struct call *call)
 }
 
 static const struct route routes[] = {
-    {"POST", "/v1/jobs", accept_job, TASK_CONTROL, create_job},
-    {"GET", "/v1/jobs", NULL, TASK_CONTROL, list_jobs},
-    {"GET", "/v1/jobs/*", NULL, TASK_CONTROL, show_job},
-    {"DELETE", "/v1/jobs/*", NULL, TASK_CONTROL, remove_job},
-    {"GET", "/v1/jobs/*/results", NULL, TASK_NONE, job_results},
-    {"POST", "/v1/jobs/*/pause", call_accept_control, TASK_CONTROL, pause_job},
-    {"POST", "/v1/jobs/*/resume", call_accept_control, TASK_CONTROL, resume_job},
-    {"POST", "/v1/jobs/*/cancel", call_accept_control, TASK_CONTROL, cancel_job},
-    {"POST", "/v1/jobs/*/retry", call_accept_control, TASK_CONTROL, retry_job},
-    {"POST", "/v1/jobs/*/exclude-defaults", call_accept_control, TASK_CONTROL, exclude_defaults},
+    {"POST", "/v1/jobs", accept_job, RIGHT_JOBS, TASK_CONTROL, create_job},
+    {"GET", "/v1/jobs", NULL, RIGHT_JOBS, TASK_CONTROL, list_jobs},
+    {"GET", "/v1/jobs/*", NULL, RIGHT_JOBS, TASK_CONTROL, show_job},
+    {"DELETE", "/v1/jobs/*", NULL, RIGHT_JOBS, TASK_CONTROL, remove_job},
+    {"GET", "/v1/jobs/*/results", NULL, RIGHT_JOBS, TASK_NONE, job_results},
+    {"POST", "/v1/jobs/*/pause", call_accept_control, RIGHT_JOBS, TASK_CONTROL, pause_job},
+    {"POST", "/v1/jobs/*/resume", call_accept_control, RIGHT_JOBS, TASK_CONTROL, resume_job},
+    {"POST", "/v1/jobs/*/cancel", call_accept_control, RIGHT_JOBS, TASK_CONTROL, cancel_job},
+    {"POST", "/v1/jobs/*/retry", call_accept_control, RIGHT_JOBS, TASK_CONTROL, retry_job},
+    {"POST", "/v1/jobs/*/exclude-defaults", call_accept_control, RIGHT_JOBS, TASK_CONTROL,
+     exclude_defaults},
 };
 
 const struct interface jobs_interface = INTERFACE(routes);

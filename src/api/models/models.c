@@ -241,12 +241,12 @@ static void remove_model(struct call *call)
 }
 
 static const struct route routes[] = {
-    {"GET", "/v1/models", NULL, TASK_NONE, list_models},
-    {"GET", "/v1/models/*", NULL, TASK_NONE, show_model},
-    {"GET", "/v1/models/*/labels", NULL, TASK_NONE, show_labels},
-    {"PUT", "/v1/models/*", accept_upload, TASK_TRANSFER, upload_model},
-    {"POST", "/v1/models/*", call_accept_control, TASK_TRANSFER, import_model},
-    {"DELETE", "/v1/models/*", NULL, TASK_CONTROL, remove_model},
+    {"GET", "/v1/models", NULL, RIGHTS_OF_MODELS, TASK_NONE, list_models},
+    {"GET", "/v1/models/*", NULL, RIGHTS_OF_MODELS, TASK_NONE, show_model},
+    {"GET", "/v1/models/*/labels", NULL, RIGHTS_OF_MODELS, TASK_NONE, show_labels},
+    {"PUT", "/v1/models/*", accept_upload, RIGHT_MODELS, TASK_TRANSFER, upload_model},
+    {"POST", "/v1/models/*", call_accept_control, RIGHT_MODELS, TASK_TRANSFER, import_model},
+    {"DELETE", "/v1/models/*", NULL, RIGHT_MODELS, TASK_CONTROL, remove_model},
 };
 
 const struct interface models_interface = INTERFACE(routes);

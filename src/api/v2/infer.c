@@ -583,8 +583,9 @@ static int take_images(struct call *call, struct v2_call *v2, struct error *erro
         item->size_bytes = input->elements[i].size;
         if (input->stored_object) {
             /* A bad name fails only its own element. */
-            int found = stores_find_object(call->service->stores, input->elements[i].data,
-                                           &item->store, &item->key, &item->error);
+            int found =
+                stores_find_object(call->service->stores, &call->access, input->elements[i].data,
+                                   &item->store, &item->key, &item->error);
             (void)found;
         }
     }
@@ -608,8 +609,8 @@ static int take_stored_tensor(struct call *call, const struct v2_input *input,
         return error_set(error, ERROR_MALFORMED, "input '%s': takes one stored object, not %zu",
                          input->tensor.name, input->count);
     }
-    return stores_find_object(call->service->stores, input->elements[0].data, &ret_input->store,
-                              &ret_input->key, error);
+    return stores_find_object(call->service->stores, &call->access, input->elements[0].data,
+                              &ret_input->store, &ret_input->key, error);
 }
 
 static int no_such_input(const struct call *call, const char *name, struct error *error)

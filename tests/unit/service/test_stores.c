@@ -131,14 +131,16 @@ static void an_object_is_found_by_store_and_key(void **state)
     const char *key = NULL;
     (void)state;
     set_up(&bench);
-    assert_int_equal(stores_find_object(bench.stores, "a/b/c.jpg", &store, &key, &error), 0);
+    assert_int_equal(
+        stores_find_object(bench.stores, &ACCESS_ALL, "a/b/c.jpg", &store, &key, &error), 0);
     assert_ptr_equal(store, stores_find(bench.stores, "a", 1, NULL));
     assert_string_equal(key, "b/c.jpg");
     for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
-        assert_true(stores_find_object(bench.stores, malformed[i], &store, &key, &error) < 0);
+        assert_true(
+            stores_find_object(bench.stores, &ACCESS_ALL, malformed[i], &store, &key, &error) < 0);
         assert_int_equal(error.code, ERROR_MALFORMED);
     }
-    assert_true(stores_find_object(bench.stores, "other/x", &store, &key, &error) < 0);
+    assert_true(stores_find_object(bench.stores, &ACCESS_ALL, "other/x", &store, &key, &error) < 0);
     assert_int_equal(error.code, ERROR_NOT_FOUND);
     tear_down(&bench);
 }

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Joins the sections of a caller: see access.h.
+ */
+#include "rights/access.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void access_init(struct access *access, struct rights *generation, const char *name)
+{
+    *access = (struct access){.generation = rights_ref(generation)};
+    (void)snprintf(access->name, sizeof access->name, "%s", name);
+}
+
+bool access_add(struct access *access, const struct grant *grant)
+{
+    if (access->grant_count == ACCESS_GRANTS) {
+        return false;
+    }
+    access->grants[access->grant_count++] = grant;
+    return true;
+}
+
+void access_copy(const struct access *from, struct access *to)
+{
+    *to = *from;
+    if (to->generation) {
+        (void)rights_ref(to->generation);
+    }
+}
+
+void access_done(struct access *access)
+{
+    rights_unref(access->generation);
+    access->generation = NULL;
+    access->grant_count = 0;
+    access->all = false;
+}
+
+bool access_has(const struct access *access, uint32_t rights)
+{
+    for (size_t i = 0; i < access->grant_count; i++) {
+        if (access->grants[i]->rights & rights) {
+            return true;
+        }
+    }
+    return access->all;
+}
+
+/* ---- scopes ---- */
+
+/* How a scope, or a whole store, lies to the objects STORE/PREFIX*. */
+enum relation { RELATION_APART, RELATION_WITHIN /* the scope is a part of them */, RELATION_HOLDS };
+
+/* `prefix` may be the whole key of an object. */
+static enum relation relate(const char *scope, const char *store, size_t store_size,
+                            const char *prefix)
+{
+    if (strncmp(scope, store, store_size) != 0) {
+        return RELATION_APART;
+    }
+    if (scope[store_size] == '\0') {
+        return RELATION_HOLDS;
+    }
+    if (scope[store_size] != '/') {
+        return RELATION_APART;
+    }
+    const char *below = scope + store_size + 1; /* ends with a slash */
+    if (strncmp(prefix, below, strlen(below)) == 0) {
+        return RELATION_HOLDS;
+    }
+    return strncmp(below, prefix, strlen(prefix)) == 0 ? RELATION_WITHIN : RELATION_APART;
+}
+
+static enum relation relate_grant(const struct grant *grant, const char *store, size_t store_size,
+                                  const char *prefix)
+{
+    enum relation best = grant->all_stores ? RELATION_HOLDS : RELATION_APART;
+    for (size_t i = 0; i < grant->scope_count && best != RELATION_HOLDS; i++) {
+        enum relation relation = relate(grant->scopes[i], store, store_size, prefix);
+        best = relation > best ? relation : best;
+    }
+    return best;
+}
+
+/* The best relation of the sections that have any of the rights. */
+static enum relation best_of(const struct access *access, uint32_t rights, const char *store,
+                             size_t store_size, const char *prefix)
+{
+    enum relation best = access->all ? RELATION_HOLDS : RELATION_APART;
+    for (size_t i = 0; i < access->grant_count && best != RELATION_HOLDS; i++) {
+        if (access->grants[i]->rights & rights) {
+            enum relation relation = relate_grant(access->grants[i], store, store_size, prefix);
+            best = relation > best ? relation : best;
+        }
+    }
+    return best;
+}
+
+enum access_verdict access_object(const struct access *access, enum right right, const char *object)
+{
+    size_t store_size = strcspn(object, "/");
+    const char *key = object[store_size] == '/' ? object + store_size + 1 : "";
+    if (best_of(access, right, object, store_size, key) == RELATION_HOLDS) {
+        return ACCESS_GRANTED;
+    }
+    return best_of(access, RIGHTS_OF_OBJECTS, object, store_size, key) == RELATION_HOLDS
+               ? ACCESS_FORBIDDEN
+               : ACCESS_HIDDEN;
+}
+
+enum access_verdict access_prefix(const struct access *access, enum right right, const char *store,
+                                  const char *prefix)
+{
+    size_t size = strlen(store);
+    if (best_of(access, right, store, size, prefix) == RELATION_HOLDS) {
+        return ACCESS_GRANTED;
+    }
+    return access_knows_prefix(access, store, prefix) ? ACCESS_FORBIDDEN : ACCESS_HIDDEN;
+}
+
+bool access_knows_prefix(const struct access *access, const char *store, const char *prefix)
+{
+    return best_of(access, RIGHTS_OF_OBJECTS, store, strlen(store), prefix) != RELATION_APART;
+}
+
+bool access_knows_store(const struct access *access, const char *store)
+{
+    return access_knows_prefix(access, store, "");
+}
+
+bool access_knows_all(const struct access *access)
+{
+    for (size_t i = 0; i < access->grant_count; i++) {
+        if (access->grants[i]->all_stores && (access->grants[i]->rights & RIGHTS_OF_OBJECTS)) {
+            return true;
+        }
+    }
+    return access->all;
+}
+
+/* ---- prefixes ---- */
+
+/* Prefixes that are being collected. */
+struct collection {
+    const char **list;
+    size_t room, count;
+};
+
+/* Keeps the list sorted, and none within another. */
+static void collect(struct collection *collection, const char *prefix)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < collection->count; i++) {
+        if (strncmp(prefix, collection->list[i], strlen(collection->list[i])) == 0) {
+            return;
+        }
+    }
+    for (size_t i = 0; i < collection->count; i++) { /* drops those that it holds */
+        if (strncmp(collection->list[i], prefix, strlen(prefix)) != 0) {
+            collection->list[at++] = collection->list[i];
+        }
+    }
+    collection->count = at;
+    if (collection->count == collection->room) {
+        return;
+    }
+    while (at > 0 && strcmp(collection->list[at - 1], prefix) > 0) {
+        collection->list[at] = collection->list[at - 1];
+        at--;
+    }
+    collection->list[at] = prefix;
+    collection->count++;
+}
+
+static void collect_of_grant(struct collection *collection, const struct grant *grant,
+                             const char *store, const char *prefix)
+{
+    size_t size = strlen(store);
+    enum relation whole = relate_grant(grant, store, size, prefix);
+    if (whole == RELATION_HOLDS) {
+        collect(collection, prefix);
+    }
+    for (size_t i = 0; i < grant->scope_count && whole == RELATION_WITHIN; i++) {
+        if (relate(grant->scopes[i], store, size, prefix) == RELATION_WITHIN) {
+            collect(collection, grant->scopes[i] + size + 1);
+        }
+    }
+}
+
+void access_prefixes(const struct access *access, enum right right, const char *store,
+                     const char *prefix, const char **prefixes, size_t room, size_t *ret_count)
+{
+    struct collection collection = {.list = prefixes, .room = room};
+    if (access->all) {
+        collect(&collection, prefix);
+    }
+    for (size_t i = 0; i < access->grant_count; i++) {
+        if (access->grants[i]->rights & (uint32_t)right) {
+            collect_of_grant(&collection, access->grants[i], store, prefix);
+        }
+    }
+    *ret_count = collection.count;
+}
+
+bool access_volume(const struct access *access, const char *volume)
+{
+    for (size_t i = 0; i < access->grant_count; i++) {
+        for (size_t j = 0; j < access->grants[i]->volume_count; j++) {
+            if (strcmp(access->grants[i]->volumes[j], volume) == 0) {
+                return true;
+            }
+        }
+    }
+    return access->all;
+}
+
+bool access_is_over(const struct access *access, int64_t now_s)
+{
+    for (size_t i = 0; i < access->grant_count; i++) {
+        if (access->grants[i]->expires_s == 0 || access->grants[i]->expires_s > now_s) {
+            return false;
+        }
+    }
+    return !access->all;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A generation of rights and its lookups: see rights.h. Tokens are found by their digest: how long
+ * that takes tells nothing about a token.
+ */
+#include "rights/rights.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rights/generation.h"
+
+struct rights *rights_ref(struct rights *rights)
+{
+    atomic_fetch_add(&rights->references, 1);
+    return rights;
+}
+
+void rights_unref(struct rights *rights)
+{
+    if (rights && atomic_fetch_sub(&rights->references, 1) == 1) {
+        pool_done(&rights->pool);
+        free(rights->grants);
+        free(rights->by_digest);
+        free(rights);
+    }
+}
+
+int rights_digest(const char *token, size_t size, uint8_t digest[32])
+{
+    unsigned length = 0;
+    return EVP_Digest(token, size, digest, &length, EVP_sha256(), NULL) == 1 && length == 32
+               ? 0
+               : -EPROTO;
+}
+
+static size_t first_slot(const struct rights *rights, const uint8_t digest[32])
+{
+    uint32_t hash = 0;
+    memcpy(&hash, digest, sizeof hash);
+    return hash & (rights->slots - 1);
+}
+
+/* The slot of the digest, or the free one where it belongs. */
+static uint32_t *find_slot(const struct rights *rights, const uint8_t digest[32])
+{
+    size_t at = first_slot(rights, digest);
+    while (rights->by_digest[at] > 0 &&
+           memcmp(rights->grants[rights->by_digest[at] - 1].digest, digest, 32) != 0) {
+        at = (at + 1) & (rights->slots - 1);
+    }
+    return &rights->by_digest[at];
+}
+
+int rights_index_tokens(struct rights *rights, struct error *error)
+{
+    rights->slots = 4;
+    while (rights->slots < 2 * rights->count) {
+        rights->slots *= 2;
+    }
+    rights->by_digest = calloc(rights->slots, sizeof *rights->by_digest);
+    if (!rights->by_digest) {
+        return error_memory(error, NULL);
+    }
+    for (size_t i = 0; i < rights->count; i++) {
+        if (rights->grants[i].kind != GRANT_TOKEN) {
+            continue;
+        }
+        uint32_t *slot = find_slot(rights, rights->grants[i].digest);
+        if (*slot == 0) {
+            *slot = (uint32_t)i + 1;
+        } else if (rights->plain_line == 0) { /* as before, a plain token may be there twice */
+            return error_set(error, ERROR_MALFORMED,
+                             "line %zu: the section has the same hash as that of line %zu",
+                             rights->grants[i].line, rights->grants[*slot - 1].line);
+        }
+    }
+    return 0;
+}
+
+const struct grant *rights_at(const struct rights *rights, size_t index)
+{
+    return index < rights->count ? &rights->grants[index] : NULL;
+}
+
+size_t rights_count(const struct rights *rights, enum grant_kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < rights->count; i++) {
+        count += rights->grants[i].kind == kind;
+    }
+    return count;
+}
+
+size_t rights_plain_line(const struct rights *rights)
+{
+    return rights->plain_line;
+}
+
+size_t rights_short_line(const struct rights *rights)
+{
+    return rights->short_line;
+}
+
+const struct grant *rights_find_token(const struct rights *rights, const char *token)
+{
+    uint8_t digest[32];
+    if (rights_digest(token, strlen(token), digest) < 0) {
+        return NULL;
+    }
+    uint32_t found = *find_slot(rights, digest);
+    return found > 0 ? &rights->grants[found - 1] : NULL;
+}
+
+const struct grant *rights_find(const struct rights *rights, enum grant_kind kind, const char *name)
+{
+    for (size_t i = 0; i < rights->count; i++) {
+        if (rights->grants[i].kind == kind && strcmp(rights->grants[i].name, name) == 0) {
+            return &rights->grants[i];
+        }
+    }
+    return NULL;
+}

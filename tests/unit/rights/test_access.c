@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the sections of a caller add up to.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rights/access.h"
+
+static const char file[] = "[user infers]\nrights = infer\nstores = a b/x/ b/y/\n"
+                           "[user lists]\nrights = list\nstores = b c/\n"
+                           "[user all]\nrights = admin volumes:v\nstores = *\n"
+                           "[user metrics]\nrights = metrics\nstores = *\n"
+                           "[user none]\nrights = infer\n";
+
+static struct access join(struct rights *rights, const char *first, const char *second)
+{
+    struct access access;
+    access_init(&access, rights, "user:x");
+    assert_true(access_add(&access, rights_find(rights, GRANT_USER, first)));
+    if (second) {
+        assert_true(access_add(&access, rights_find(rights, GRANT_USER, second)));
+    }
+    return access;
+}
+
+static int setup(void **state)
+{
+    struct rights *rights = NULL;
+    struct error error;
+    assert_int_equal(rights_parse(file, sizeof file - 1, &rights, &error), 0);
+    *state = rights;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rights_unref(*state);
+    return 0;
+}
+
+static void sections_are_joined_and_never_crossed(void **state)
+{
+    struct access access = join(*state, "infers", "lists");
+    static const struct {
+        enum right right;
+        const char *object;
+        enum access_verdict verdict;
+    } rows[] = {
+        {RIGHT_INFER, "a/1.jpg", ACCESS_GRANTED},
+        {RIGHT_LIST, "a/1.jpg", ACCESS_FORBIDDEN},
+        {RIGHT_INFER, "b/x/1.jpg", ACCESS_GRANTED},
+        {RIGHT_LIST, "b/x/1.jpg", ACCESS_GRANTED},
+        {RIGHT_INFER, "b/z/1.jpg", ACCESS_FORBIDDEN},
+        {RIGHT_INFER, "b/x", ACCESS_FORBIDDEN}, /* no object of b/x/ */
+        {RIGHT_INFER, "b/x1.jpg", ACCESS_FORBIDDEN},
+        {RIGHT_INFER, "c/1.jpg", ACCESS_FORBIDDEN},
+        {RIGHT_LIST, "c/1.jpg", ACCESS_GRANTED},
+        {RIGHT_LIST, "cc/1.jpg", ACCESS_HIDDEN},
+        {RIGHT_INFER, "d/1.jpg", ACCESS_HIDDEN},
+        {RIGHT_JOBS, "a/1.jpg", ACCESS_FORBIDDEN},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(access_object(&access, rows[i].right, rows[i].object), rows[i].verdict);
+    }
+    assert_true(access_has(&access, RIGHT_INFER | RIGHT_JOBS));
+    assert_false(access_has(&access, RIGHT_JOBS));
+    assert_false(access_knows_all(&access));
+    assert_false(access_volume(&access, "v"));
+    access_done(&access);
+}
+
+static void prefixes_are_granted_whole_only(void **state)
+{
+    struct access access = join(*state, "infers", NULL);
+    assert_int_equal(access_prefix(&access, RIGHT_INFER, "a", ""), ACCESS_GRANTED);
+    assert_int_equal(access_prefix(&access, RIGHT_INFER, "a", "any"), ACCESS_GRANTED);
+    assert_int_equal(access_prefix(&access, RIGHT_INFER, "b", ""), ACCESS_FORBIDDEN);
+    assert_int_equal(access_prefix(&access, RIGHT_INFER, "b", "x"), ACCESS_FORBIDDEN);
+    assert_int_equal(access_prefix(&access, RIGHT_INFER, "b", "x/"), ACCESS_GRANTED);
+    assert_int_equal(access_prefix(&access, RIGHT_INFER, "b", "x/1"), ACCESS_GRANTED);
+    assert_int_equal(access_prefix(&access, RIGHT_INFER, "b", "z"), ACCESS_HIDDEN);
+    assert_int_equal(access_prefix(&access, RIGHT_INFER, "c", ""), ACCESS_HIDDEN);
+    assert_true(access_knows_store(&access, "b"));
+    assert_false(access_knows_store(&access, "bb"));
+    access_done(&access);
+}
+
+static void prefixes_are_listed_in_order(void **state)
+{
+    const char *prefixes[4];
+    size_t count = 0;
+    struct access access = join(*state, "infers", "lists");
+    access_prefixes(&access, RIGHT_INFER, "b", "", prefixes, 4, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(prefixes[0], "x/");
+    assert_string_equal(prefixes[1], "y/");
+    access_prefixes(&access, RIGHT_INFER, "b", "y/2", prefixes, 4, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(prefixes[0], "y/2");
+    access_prefixes(&access, RIGHT_LIST, "b", "", prefixes, 4, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(prefixes[0], "");
+    access_prefixes(&access, RIGHT_JOBS, "b", "", prefixes, 4, &count);
+    assert_int_equal(count, 0);
+    access_prefixes(&access, RIGHT_INFER, "b", "", prefixes, 1, &count);
+    assert_int_equal(count, 1);
+    access_done(&access);
+}
+
+static void who_has_all_has_no_volume_that_is_not_named(void **state)
+{
+    struct access access = join(*state, "all", NULL);
+    assert_true(access_knows_all(&access));
+    assert_int_equal(access_object(&access, RIGHT_OBJECTS, "z/1"), ACCESS_GRANTED);
+    assert_true(access_volume(&access, "v"));
+    assert_false(access_volume(&access, "w"));
+    access_done(&access);
+    access = ACCESS_ALL;
+    assert_true(access_has(&access, RIGHT_CLUSTER));
+    assert_true(access_volume(&access, "w"));
+    assert_false(access_is_over(&access, INT64_MAX));
+}
+
+static void rights_over_no_object_and_no_store_show_nothing(void **state)
+{
+    struct access access = join(*state, "metrics", "none");
+    assert_false(access_knows_all(&access));
+    assert_false(access_knows_store(&access, "a"));
+    assert_int_equal(access_object(&access, RIGHT_INFER, "a/1"), ACCESS_HIDDEN);
+    access_done(&access);
+}
+
+static void tokens_expire(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "[token a]\nhash = 2bd806c97f0e00af1a1fc3328fa763a9269723c8db8fac4f93af71db186d6e90\n"
+        "rights = infer\nexpires = 2027-01-31T00:00:00Z\n";
+    struct rights *rights = NULL;
+    struct error error;
+    assert_int_equal(rights_parse(text, sizeof text - 1, &rights, &error), 0);
+    struct access access;
+    access_init(&access, rights, "token:a");
+    assert_true(access_add(&access, rights_find_token(rights, "alice")));
+    assert_false(access_is_over(&access, 1801353599));
+    assert_true(access_is_over(&access, 1801353600));
+    access_done(&access);
+    rights_unref(rights);
+}
+
+#define RUN(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RUN(sections_are_joined_and_never_crossed),
+        RUN(prefixes_are_granted_whole_only),
+        RUN(prefixes_are_listed_in_order),
+        RUN(who_has_all_has_no_volume_that_is_not_named),
+        RUN(rights_over_no_object_and_no_store_show_nothing),
+        RUN(tokens_expire),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

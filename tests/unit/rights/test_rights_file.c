@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Token files as editors of any system write them, and those that let strangers in.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "rights/rights.h"
+
+#define PARSE(text, error) parse(text, sizeof(text) - 1, error)
+
+static struct rights *parse(const char *text, size_t size, struct error *error)
+{
+    struct rights *rights = NULL;
+    *error = (struct error){0};
+    int r = rights_parse(text, size, &rights, error);
+    assert_int_equal(r < 0, rights == NULL);
+    return rights;
+}
+
+static void assert_taken(const char *text, size_t size, const char *token)
+{
+    struct error error;
+    struct rights *rights = parse(text, size, &error);
+    assert_non_null(rights);
+    assert_non_null(rights_find_token(rights, token));
+    assert_null(rights_find_token(rights, ""));
+    rights_unref(rights);
+}
+
+static void assert_refused(const char *text, size_t size, const char *reason)
+{
+    struct error error;
+    assert_null(parse(text, size, &error));
+    assert_int_equal(error.code, ERROR_MALFORMED);
+    if (!strstr(error.message, reason)) {
+        fail_msg("%s", error.message);
+    }
+}
+
+#define TAKEN(text, token) assert_taken(text, sizeof(text) - 1, token)
+#define REFUSED(text, reason) assert_refused(text, sizeof(text) - 1, reason)
+
+static void what_editors_write_is_taken(void **state)
+{
+    (void)state;
+    TAKEN("secret", "secret");
+    TAKEN("secret\n", "secret");
+    TAKEN("secret\r\n", "secret");
+    TAKEN("\r\n# two\r\nfirst\r\nsecret\r\n", "secret");
+    TAKEN("\xef\xbb\xbfsecret\n", "secret");
+    TAKEN("\xef\xbb\xbf# with a mark\r\nsecret", "secret");
+    TAKEN("  \tsecret \t\n", "secret");
+    TAKEN("   \n\t\nsecret\n  # not a token\n", "secret");
+    TAKEN("two words\n", "two words");
+    TAKEN("gr\xc3\xbc\xc3\x9f\x65\n", "gr\xc3\xbc\xc3\x9f\x65");
+}
+
+static void control_bytes_are_refused_by_line(void **state)
+{
+    (void)state;
+    REFUSED("first\rsecond\r", "line 1 has a carriage return");
+    REFUSED("first\n\nsecond\r", "line 3 has a carriage return");
+    REFUSED("first\r\r\nsecond\n", "line 1 has a carriage return");
+    REFUSED("\r", "line 1");
+    REFUSED("first\nsec\0ond\n", "line 2 has a control byte (0x00)");
+    REFUSED("# comment \x01\nfirst\n", "line 1 has a control byte (0x01)");
+    REFUSED("first\x7f\n", "line 1 has a control byte (0x7f)");
+    REFUSED("fir\tst\n", "line 1 has a control byte (0x09)");
+    REFUSED("fir\x1b[0mst\n", "line 1");
+    REFUSED("\xff\xfe"
+            "s\0e\0c\0", /* UTF-16 */
+            "line 1");
+}
+
+static void a_file_without_a_token_is_refused(void **state)
+{
+    (void)state;
+    REFUSED("", "no token");
+    REFUSED("\n", "no token");
+    REFUSED(" \t \n   \n", "no token");
+    REFUSED("\xef\xbb\xbf", "no token");
+    REFUSED("# nothing\n \n", "no token");
+}
+
+static const char hash_a[] =
+    "[token a]\nhash = "
+    "2bd806c97f0e00af1a1fc3328fa763a9269723c8db8fac4f93af71db186d6e90\n"; /* of "alice" */
+
+static void sections_are_read(void **state)
+{
+    (void)state;
+    char text[1024];
+    struct error error;
+    (void)snprintf(text, sizeof text,
+                   "# all of it\n%srights = reader jobs volumes:lun1\n"
+                   "stores = photos/2024/ photos/2024/spring/ scans photos/20%%2025/ b/\n"
+                   "expires = 2027-01-31\r\nrequests_per_second=50\nconcurrent =\t8\n"
+                   "\n[user anna]\nrights = admin\nstores = *\n[group staff]\n",
+                   hash_a);
+    struct rights *rights = parse(text, strlen(text), &error);
+    assert_non_null(rights);
+    const struct grant *grant = rights_find_token(rights, "alice");
+    assert_non_null(grant);
+    assert_null(rights_find_token(rights, "bob"));
+    assert_string_equal(grant->name, "a");
+    assert_int_equal(grant->rights, RIGHTS_READER | RIGHT_JOBS);
+    assert_int_equal(grant->scope_count, 4);
+    assert_string_equal(grant->scopes[0], "b");
+    assert_string_equal(grant->scopes[1], "photos/20 25/");
+    assert_string_equal(grant->scopes[2], "photos/2024/");
+    assert_string_equal(grant->scopes[3], "scans");
+    assert_int_equal(grant->volume_count, 1);
+    assert_string_equal(grant->volumes[0], "lun1");
+    assert_int_equal(grant->expires_s, 1801353600);
+    assert_int_equal(grant->requests_per_second, 50);
+    assert_int_equal(grant->concurrent, 8);
+    grant = rights_find(rights, GRANT_USER, "anna");
+    assert_non_null(grant);
+    assert_true(grant->all_stores);
+    assert_int_equal(grant->rights, RIGHTS_ALL);
+    assert_int_equal(grant->volume_count, 0); /* `admin` names no volume */
+    assert_int_equal(rights_find(rights, GRANT_GROUP, "staff")->rights, 0);
+    assert_int_equal(rights_plain_line(rights), 0);
+    rights_unref(rights);
+}
+
+static void assert_section_refused(const char *rest, const char *reason)
+{
+    char text[4096];
+    (void)snprintf(text, sizeof text, "%s%s", hash_a, rest);
+    assert_refused(text, strlen(text), reason);
+}
+
+static void sections_with_faults_are_refused_by_line(void **state)
+{
+    (void)state;
+    static const char *const faults[][2] = {
+        {"rights = infer read\n", "line 3: 'read' is no right"},
+        {"rights = volumes:\n", "line 3: rights: volumes:NAME"},
+        {"stores = photos/2024\n", "line 3: stores: a prefix ends with a slash"},
+        {"stores = photos//\n", "line 3: stores: "},
+        {"stores = photos/../\n", "line 3: stores: "},
+        {"stores = /a/\n", "line 3: stores: STORE"},
+        {"stores = a%zz/\n", "line 3: stores: % is followed"},
+        {"stores = pho?os\n", "line 3: stores: the name of a store"},
+        {"expires = tomorrow\n", "line 3: expires: a date"},
+        {"expires = 2027-02-31x\n", "line 3: expires: a date"},
+        {"expires = 1960-01-01\n", "line 3: expires: the year"},
+        {"concurrent = 0\n", "line 3: a number from 1"},
+        {"concurrent = -1\n", "line 3: a number from 1"},
+        {"requests_per_second = 1e3\n", "line 3: a number from 1"},
+        {"right = infer\n", "line 3: there is no such setting"},
+        {"hash = 00\n", "line 3: the section has this setting already"},
+        {"rights\n", "line 3: `name = value`"},
+        {"[token a]\n", "line 3: the section is there already, in line 1"},
+        {"[token b]\n", "line 3: [token b] has no hash"},
+        {"[token b b]\n", "line 3: the name of a token"},
+        {"[token ]\n", "line 3: the name of a token"},
+        {"[user a\"b]\n", "line 3: the name of a user"},
+        {"[user x]\nhash = 00\n", "line 4: only a [token NAME] has a hash"},
+        {"[token b]\nhash = 12\n", "line 4: hash: the SHA-256"},
+        {"[store b]\n", "line 3: `name = value`"},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        assert_section_refused(faults[i][0], faults[i][1]);
+    }
+    char twice[512];
+    (void)snprintf(twice, sizeof twice, "[token b]%s", strchr(hash_a, '\n'));
+    assert_section_refused(twice, "line 3: the section has the same hash as that of line 1");
+    REFUSED("[tokens a]\nhash = 00\n", "line 1: a section is [token NAME]");
+    REFUSED("# x\nhash = 00\n", "line 2: a setting outside of a section");
+    assert_refused("plain-token\n[token a]\n", 22, "line 2: a section behind plain tokens");
+}
+
+static void short_tokens_are_told_by_line(void **state)
+{
+    (void)state;
+    struct error error;
+    struct rights *rights = PARSE("0123456789abcdef\n# x\nshort\nshorter\n", &error);
+    assert_non_null(rights);
+    assert_int_equal(rights_count(rights, GRANT_TOKEN), 3);
+    assert_int_equal(rights_short_line(rights), 3);
+    rights_unref(rights);
+    rights = PARSE("0123456789abcdef\n", &error);
+    assert_non_null(rights);
+    assert_int_equal(rights_short_line(rights), 0);
+    rights_unref(rights);
+}
+
+static void many_lines_have_room_however_they_end(void **state)
+{
+    (void)state;
+    enum { LINES = 5000 };
+    static char text[LINES * 8 + 1];
+    struct error error;
+    for (size_t i = 0; i < LINES; i++) {
+        (void)snprintf(text + 8 * i, 9, "t%05zu\r\n", i);
+    }
+    struct rights *rights = parse(text, sizeof text - 1, &error);
+    assert_non_null(rights);
+    assert_int_equal(rights_count(rights, GRANT_TOKEN), LINES);
+    assert_non_null(rights_find_token(rights, "t04999"));
+    rights_unref(rights);
+    for (size_t i = 0; i < LINES; i++) {
+        text[8 * i + 7] = '\r';
+    }
+    assert_null(parse(text, sizeof text - 1, &error));
+    assert_non_null(strstr(error.message, "line 1 "));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_editors_write_is_taken),
+        cmocka_unit_test(control_bytes_are_refused_by_line),
+        cmocka_unit_test(a_file_without_a_token_is_refused),
+        cmocka_unit_test(sections_are_read),
+        cmocka_unit_test(sections_with_faults_are_refused_by_line),
+        cmocka_unit_test(short_tokens_are_told_by_line),
+        cmocka_unit_test(many_lines_have_room_however_they_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
