@@ -23,11 +23,6 @@ static int conflict(const struct job *job, const char *what, enum job_state stat
                      job_state_name(state), what);
 }
 
-static int not_found(const struct job *job, struct error *error)
-{
-    return error_set(error, ERROR_NOT_FOUND, "no job '%s'", job->spec.id);
-}
-
 static bool is_removed(struct job *job)
 {
     HOLD(&job->lock);
@@ -44,7 +39,7 @@ int control_take(struct jobs *jobs, const char *id, struct job **ret_job, struct
     (void)pthread_mutex_lock(&job->control);
     if (is_removed(job)) {
         (void)pthread_mutex_unlock(&job->control);
-        r = not_found(job, error);
+        r = jobs_no_such(job->spec.id, error);
         job_unref(job);
         return r;
     }

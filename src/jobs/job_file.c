@@ -69,6 +69,9 @@ static void put_roots(struct json_writer *w, const struct roots *roots)
 static void put_spec(struct json_writer *w, const struct job_spec *spec)
 {
     json_put_string(w, "id", spec->id);
+    if (spec->owner[0]) {
+        json_put_string(w, "owner", spec->owner);
+    }
     json_put_string(w, "token", spec->token);
     json_put_string(w, "model", spec->model);
     json_put_string(w, "version", spec->version);
@@ -77,6 +80,9 @@ static void put_spec(struct json_writer *w, const struct job_spec *spec)
     bool encoded = put_names(w, spec);
     select_rules_put_file(w, &spec->rules);
     json_put_bool(w, "keys", spec->has_keys);
+    if (spec->keys_store[0]) {
+        json_put_string(w, "keys_store", spec->keys_store);
+    }
     if (encoded) {
         json_put_bool(w, "encoded", true);
     }
@@ -241,6 +247,30 @@ static void take_reason(struct members *members, struct error *ret_reason)
     (void)error_set(ret_reason, error_code_parse(code), "%s", message);
 }
 
+/* A caller's name, such as "token:backup" or "user:anna"; none if the member is missing. */
+static void take_owner(struct members *members, char *to)
+{
+    if (!json_member(members->root, "owner")) {
+        return;
+    }
+    const char *text = json_get_string(member(members, "owner", JSON_TYPE_STRING), "");
+    members->optional++;
+    if (text[0] == '\0' || strlen(text) >= JOB_OWNER_SIZE) {
+        wrong(members, "owner");
+        return;
+    }
+    (void)stpcpy(to, text);
+}
+
+/* None if the member is missing. */
+static void take_keys_store(struct members *members, struct job_spec *spec)
+{
+    if (json_member(members->root, "keys_store")) {
+        members->optional++;
+        take_word(members, "keys_store", spec->keys_store, sizeof spec->keys_store);
+    }
+}
+
 /* True: base64. Numbers if the member is missing. */
 static bool take_embedding(struct members *members)
 {
@@ -330,6 +360,7 @@ static void take_gone(struct members *members, struct job_file *file)
 static void take_spec(struct members *members, struct job_spec *spec)
 {
     take_word(members, "id", spec->id, sizeof spec->id);
+    take_owner(members, spec->owner);
     take_word(members, "token", spec->token, sizeof spec->token);
     take_word(members, "model", spec->model, sizeof spec->model);
     take_word(members, "version", spec->version, sizeof spec->version);
@@ -338,6 +369,7 @@ static void take_spec(struct members *members, struct job_spec *spec)
     take_names(members, spec);
     take_rules(members, &spec->rules);
     spec->has_keys = take_bool(members, "keys");
+    take_keys_store(members, spec);
     spec->top = (uint32_t)take_number(members, "top", 0, LIMIT_TOP);
     spec->labels = take_bool(members, "labels");
     spec->binary = take_embedding(members);

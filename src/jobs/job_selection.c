@@ -21,6 +21,7 @@ struct job_selection {
     struct jobs_host host;
     const atomic_bool *stop; /* borrowed; NULL: none */
     struct buffer object;    /* the name returned last, with its NUL */
+    bool owned;              /* its owner may not know of all stores */
 
     /* For a listing. */
     struct store *store;         /* borrowed; NULL: for a list */
@@ -54,6 +55,25 @@ static bool is_stopped(const struct job_selection *selection)
     return selection->stop && atomic_load(selection->stop);
 }
 
+void job_refuse_store(const char *name, size_t length, struct error *error)
+{
+    (void)error_set(error, ERROR_NOT_FOUND,
+                    "no store '%.*s'; `situ store list` tells which there are",
+                    length < 80 ? (int)length : 80, name);
+}
+
+/* Of other stores an owner does not hear. */
+static struct store *find_store(const struct job_selection *selection, const char *name,
+                                size_t length, struct error *error)
+{
+    const struct jobs_host *host = &selection->host;
+    struct store *store = host->store_find(host->context, name, length, error);
+    if (!store && selection->owned) {
+        job_refuse_store(name, length, error);
+    }
+    return store;
+}
+
 /* ---- the beginning ---- */
 
 /* The literal start of a glob may be longer than the prefix. */
@@ -77,8 +97,7 @@ static int begin_listing(struct job_selection *selection, const struct job_spec 
     if (!spec->store) {
         return error_set(error, ERROR_MALFORMED, "the job has neither a store nor a list of names");
     }
-    selection->store = selection->host.store_find(selection->host.context, spec->store,
-                                                  strlen(spec->store), error);
+    selection->store = find_store(selection, spec->store, strlen(spec->store), error);
     if (!selection->store) {
         return -ENOENT;
     }
@@ -110,6 +129,7 @@ int job_selection_new(const struct job_spec *spec, const struct jobs_host *host,
         return no_memory(error);
     }
     selection->host = *host;
+    selection->owned = spec->owner[0] != '\0';
     selection->store_name = spec->store ? strdup(spec->store) : NULL;
     /* Reserved now: a name that was read from a list must find its room. */
     if (!buffer_reserve(&selection->object, OBJECT_ROOM) ||
@@ -296,8 +316,7 @@ static void find_object(const struct job_selection *selection, struct selected *
         return;
     }
     if (judge(selected, key) == 0) {
-        selected->store = selection->host.store_find(selection->host.context, selected->object,
-                                                     store_length, &selected->fault);
+        selected->store = find_store(selection, selected->object, store_length, &selected->fault);
         selected->key = selected->store ? key : NULL;
     }
 }

@@ -60,4 +60,7 @@ must_check int job_selection_count(const struct job_spec *spec, const struct job
                                    uint64_t *ret_count, struct left_out *ret_left_out,
                                    struct error *error);
 
+/* Sets the error of a store that does not exist, without the names of others. */
+void job_refuse_store(const char *name, size_t length, struct error *error);
+
 #endif

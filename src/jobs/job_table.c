@@ -18,6 +18,11 @@ static struct job *find_locked(const struct jobs *jobs, const char *id)
     return NULL;
 }
 
+int jobs_no_such(const char *id, struct error *error)
+{
+    return error_set(error, ERROR_NOT_FOUND, "no job '%s'", id);
+}
+
 int jobs_find(struct jobs *jobs, const char *id, struct job **ret_job, struct error *error)
 {
     HOLD(&jobs->lock);
@@ -26,18 +31,19 @@ int jobs_find(struct jobs *jobs, const char *id, struct job **ret_job, struct er
     }
     struct job *job = find_locked(jobs, id);
     if (!job) {
-        return error_set(error, ERROR_NOT_FOUND, "no job '%s'", id);
+        return jobs_no_such(id, error);
     }
     *ret_job = job_ref(job);
     return 0;
 }
 
-struct job *jobs_find_token(struct jobs *jobs, const char *token)
+struct job *jobs_find_token(struct jobs *jobs, const char *owner, const char *token)
 {
     HOLD(&jobs->lock);
     for (size_t i = 0; token[0] != '\0' && i < jobs->count; i++) {
-        if (strcmp(jobs->all[i]->spec.token, token) == 0) {
-            return job_ref(jobs->all[i]);
+        struct job *job = jobs->all[i];
+        if (strcmp(job->spec.token, token) == 0 && strcmp(job->spec.owner, owner) == 0) {
+            return job_ref(job);
         }
     }
     return NULL;

@@ -47,8 +47,10 @@ struct jobs {
 /* The job, referenced. ERROR_NOT_FOUND; ERROR_UNAVAILABLE while stopping. */
 must_check int jobs_find(struct jobs *jobs, const char *id, struct job **ret_job,
                          struct error *error);
-/* The job with this token, referenced, or NULL. */
-struct job *jobs_find_token(struct jobs *jobs, const char *token);
+/* ERROR_NOT_FOUND, in the words for each job that does not exist. */
+must_check int jobs_no_such(const char *id, struct error *error);
+/* The job of this owner with this token, referenced, or NULL. */
+struct job *jobs_find_token(struct jobs *jobs, const char *owner, const char *token);
 /* All jobs, each referenced; the caller frees the array. ERROR_UNAVAILABLE while stopping;
  * -ENOMEM. */
 must_check int jobs_reference_all(struct jobs *jobs, struct job ***ret_all, size_t *ret_count);

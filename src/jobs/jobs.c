@@ -453,7 +453,7 @@ static int create(struct jobs *jobs, const struct job_spec *asked, struct jobs_k
     if (!jobs->directory) {
         return error_set(error, ERROR_UNAVAILABLE, "situd has no state directory: jobs need one");
     }
-    *ret_job = jobs_find_token(jobs, asked->token);
+    *ret_job = jobs_find_token(jobs, asked->owner, asked->token);
     *ret_existing = *ret_job != NULL;
     if (*ret_existing) {
         return 0;
@@ -468,7 +468,8 @@ static int create(struct jobs *jobs, const struct job_spec *asked, struct jobs_k
         return r;
     }
     HOLD(&jobs->create);
-    *ret_job = jobs_find_token(jobs, asked->token); /* another call may have been first */
+    *ret_job =
+        jobs_find_token(jobs, asked->owner, asked->token); /* another call may have been first */
     *ret_existing = *ret_job != NULL;
     if (*ret_existing) {
         job_spec_done(&spec);
@@ -501,7 +502,22 @@ int jobs_get(struct jobs *jobs, const char *id, struct job_info *ret_info, struc
     return r;
 }
 
-static int list(struct jobs *jobs, int (*fill)(struct job *job, struct job_info *ret_info),
+/* Drops those that the caller may not see; with the number of the others. */
+static size_t drop_hidden(struct job **all, size_t count, const struct access *access)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (job_is_visible(&all[i]->spec, access)) {
+            all[kept++] = all[i];
+        } else {
+            job_unref(all[i]);
+        }
+    }
+    return kept;
+}
+
+static int list(struct jobs *jobs, const struct access *access,
+                int (*fill)(struct job *job, struct job_info *ret_info),
                 struct job_info **ret_infos, size_t *ret_count)
 {
     struct job **all = NULL;
@@ -510,6 +526,7 @@ static int list(struct jobs *jobs, int (*fill)(struct job *job, struct job_info 
     if (r < 0) {
         return r;
     }
+    count = drop_hidden(all, count, access);
     struct job_info *infos = calloc(count + 1, sizeof *infos);
     r = infos ? 0 : -ENOMEM;
     size_t filled = 0;
@@ -533,14 +550,15 @@ static int list(struct jobs *jobs, int (*fill)(struct job *job, struct job_info 
     return 0;
 }
 
-int jobs_list(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count)
+int jobs_list(struct jobs *jobs, const struct access *access, struct job_info **ret_infos,
+              size_t *ret_count)
 {
-    return list(jobs, job_info_fill, ret_infos, ret_count);
+    return list(jobs, access, job_info_fill, ret_infos, ret_count);
 }
 
 int jobs_list_brief(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count)
 {
-    return list(jobs, job_info_fill_brief, ret_infos, ret_count);
+    return list(jobs, &ACCESS_ALL, job_info_fill_brief, ret_infos, ret_count);
 }
 
 struct counts {

@@ -28,16 +28,24 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "rights/access.h"
 #include "store/select_rules.h"
 #include "store/store.h"
 
-enum { JOB_ID_SIZE = 9, JOB_TOKEN_SIZE = 65, JOB_VERSION_SIZE = 24, JOB_DIGEST_SIZE = 65 };
+enum {
+    JOB_ID_SIZE = 9,
+    JOB_OWNER_SIZE = ACCESS_NAME_SIZE,
+    JOB_TOKEN_SIZE = 65,
+    JOB_VERSION_SIZE = 24,
+    JOB_DIGEST_SIZE = 65
+};
 
 /* What is asked for. Constant after the creation, except for what jobs_exclude() changes. */
 struct job_spec {
     char id[JOB_ID_SIZE];       /* eight of a-z2-7, given by jobs_create */
-    char token[JOB_TOKEN_SIZE]; /* chosen by the client; a second creation with it returns the first
-                                 * job */
+    char owner[JOB_OWNER_SIZE]; /* who created it, as in struct access; "": nobody by name */
+    char token[JOB_TOKEN_SIZE]; /* chosen by the client; a second creation by the same owner with it
+                                 * returns the first job */
     char model[LIMIT_MODEL_NAME + 1];
     char version[JOB_VERSION_SIZE]; /* pinned at creation */
     char digest[JOB_DIGEST_SIZE];   /* of the model package, hexadecimal; pinned as well */
@@ -52,6 +60,8 @@ struct job_spec {
                    * slash, any other with the whole key */
     struct select_rules rules; /* for the keys of a store, in addition to prefix and glob */
     bool has_keys;
+    char keys_store[LIMIT_STORE_NAME + 1]; /* of names with their store: the one that all are in, as
+                                            * far as it was looked at; "": maybe several */
 
     uint32_t top;          /* classes per line */
     bool labels;           /* lines have the labels of the classes */
@@ -198,6 +208,12 @@ must_check int jobs_keys_append(struct jobs_keys *keys, const void *bytes, size_
 /* One whole name, which may contain line feeds, of up to LIMIT_NAME_BYTES + LIMIT_STORE_NAME +
  * 1. */
 must_check int jobs_keys_add(struct jobs_keys *keys, const char *name, struct error *error);
+/* Ends the list, and asks for the rights `jobs` and `infer` for each of its names, of `store` or
+ * with their store (NULL). No store is asked. ERROR_FORBIDDEN, and ERROR_NOT_FOUND for a name that
+ * the caller may not know of, with its number. *ret_store is spec.keys_store. */
+must_check int jobs_keys_check(struct jobs_keys *keys, const char *store,
+                               const struct access *access, char ret_store[LIMIT_STORE_NAME + 1],
+                               struct error *error);
 void jobs_keys_free(struct jobs_keys *keys); /* NULL is fine; jobs_create takes ownership */
 
 /* Creates a job, which is on disk on return, and queues it. Fills in id, digest and created_s of
@@ -208,12 +224,31 @@ void jobs_keys_free(struct jobs_keys *keys); /* NULL is fine; jobs_create takes 
 must_check int jobs_create(struct jobs *jobs, const struct job_spec *spec, struct jobs_keys *keys,
                            struct job_info *ret_info, bool *ret_existing, struct error *error);
 
+/* A job is visible to its owner, and to who has the right `jobs` for its whole selection: of a list
+ * of names, for the whole of their store, or for all stores. */
+bool job_is_visible(const struct job_spec *spec, const struct access *access);
+
+/* Callers with tokens of the old form have no name that lasts: their jobs have no owner. */
+void job_spec_set_owner(struct job_spec *spec, const struct access *access);
+
+enum job_use {
+    JOB_USE_SEE,  /* also pausing, cancelling and removing it */
+    JOB_USE_READ, /* its results: `jobs` for the whole selection, now */
+    JOB_USE_RUN,  /* also `infer` */
+};
+
+/* To be asked before the call itself. 0 also where `access` is for all and there is no such job.
+ * ERROR_NOT_FOUND, as if there were none, if the job is not visible; ERROR_FORBIDDEN. */
+must_check int jobs_check_access(struct jobs *jobs, const char *id, const struct access *access,
+                                 enum job_use use, struct error *error);
+
 /* ERROR_NOT_FOUND. */
 must_check int jobs_get(struct jobs *jobs, const char *id, struct job_info *ret_info,
                         struct error *error);
-/* All jobs, oldest first; the caller frees each one and the array. */
-must_check int jobs_list(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count);
-/* The same without the counts of the logs: results, failed, cached and bytes_read are 0. Reads
+/* The jobs that the caller may see, oldest first; the caller frees each one and the array. */
+must_check int jobs_list(struct jobs *jobs, const struct access *access,
+                         struct job_info **ret_infos, size_t *ret_count);
+/* All of them, without the counts of the logs: results, failed, cached and bytes_read are 0. Reads
  * no file. */
 must_check int jobs_list_brief(struct jobs *jobs, struct job_info **ret_infos, size_t *ret_count);
 
@@ -242,12 +277,12 @@ void jobs_try_again(struct jobs *jobs);
 must_check int jobs_exclude(struct jobs *jobs, const char *id, const char *lines,
                             struct error *error);
 
-/* Creates a job with the same model and options over exactly the objects that failed in this
- * one, in their order. Of a standing job, names that are too long to be keys are left out and
- * counted in ret_info. ERROR_CONFLICT if the job has not ended or nothing failed (except such
- * names). */
-must_check int jobs_retry(struct jobs *jobs, const char *id, struct job_info *ret_info,
-                          struct error *error);
+/* Creates a job of the caller with the same model and options over exactly the objects that failed
+ * in this one, in their order, if the caller has the rights for them: errors as of
+ * jobs_keys_check(). Of a standing job, names that are too long to be keys are left out and counted
+ * in ret_info. ERROR_CONFLICT if the job has not ended or nothing failed (except such names). */
+must_check int jobs_retry(struct jobs *jobs, const char *id, const struct access *access,
+                          struct job_info *ret_info, struct error *error);
 
 /* Cancels it if it runs, and removes all its files. Its readers come to their end. */
 must_check int jobs_remove(struct jobs *jobs, const char *id, struct error *error);

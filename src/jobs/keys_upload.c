@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/buffer.h"
+#include "base/name.h"
 #include "jobs/job_table.h"
 #include "jobs/keys_file.h"
 #include "jobs/keys_upload.h"
@@ -57,6 +59,101 @@ int jobs_keys_append(struct jobs_keys *keys, const void *bytes, size_t size, str
 int jobs_keys_add(struct jobs_keys *keys, const char *name, struct error *error)
 {
     return keys_writer_add(keys->writer, name, error);
+}
+
+/* ---- rights ---- */
+
+/* What is asked of the names. */
+struct asking {
+    const struct access *access;
+    const char *store; /* NULL: the names have theirs */
+    struct buffer object;
+    uint64_t number; /* of the name, from 1 */
+    char *only;      /* the store of all names so far; room for LIMIT_STORE_NAME + 1 */
+};
+
+static int refuse(const struct asking *asking, const char *object, enum right right,
+                  enum access_verdict verdict, struct error *error)
+{
+    if (verdict == ACCESS_FORBIDDEN) {
+        return error_set(error, ERROR_FORBIDDEN,
+                         "your rights do not include '%s' for '%.200s', name %llu of the list",
+                         right_name(right), object, (unsigned long long)asking->number);
+    }
+    return error_set(error, ERROR_NOT_FOUND,
+                     "'%.200s', name %llu of the list, is nothing that your rights include", object,
+                     (unsigned long long)asking->number);
+}
+
+/* Empties `only` once there is a second store, or a name that is no store's. */
+static void note_store(struct asking *asking, const char *object)
+{
+    size_t size = strcspn(object, "/");
+    bool fits = object[size] == '/' && size > 0 && size <= LIMIT_STORE_NAME;
+    if (asking->number == 1 && fits) {
+        memcpy(asking->only, object, size);
+        asking->only[size] = '\0';
+        fits = name_is_word(asking->only);
+    }
+    if (!fits || strncmp(asking->only, object, size) != 0 || asking->only[size] != '\0') {
+        asking->only[0] = '\0';
+    }
+}
+
+static int ask(struct asking *asking, const char *name, struct error *error)
+{
+    static const enum right rights[] = {RIGHT_JOBS, RIGHT_INFER};
+    buffer_clear(&asking->object);
+    if (asking->store) {
+        buffer_printf(&asking->object, "%s/", asking->store);
+    }
+    buffer_append_text(&asking->object, name);
+    const char *object = buffer_text(&asking->object);
+    if (!object) {
+        return error_memory(error, NULL);
+    }
+    asking->number++;
+    for (size_t i = 0; i < sizeof rights / sizeof rights[0]; i++) {
+        enum access_verdict verdict = access_object(asking->access, rights[i], object);
+        if (verdict != ACCESS_GRANTED) {
+            return refuse(asking, object, rights[i], verdict, error);
+        }
+    }
+    note_store(asking, object);
+    return 0;
+}
+
+static int ask_all(struct asking *asking, struct keys_reader *reader, struct error *error)
+{
+    const char *name = NULL;
+    int r = keys_reader_next(reader, &name, error);
+    while (r > 0) {
+        r = ask(asking, name, error);
+        r = r < 0 ? r : keys_reader_next(reader, &name, error);
+    }
+    return r;
+}
+
+int jobs_keys_check(struct jobs_keys *keys, const char *store, const struct access *access,
+                    char ret_store[LIMIT_STORE_NAME + 1], struct error *error)
+{
+    struct keys_reader *reader = NULL;
+    struct asking asking = {
+        .access = access, .store = store, .object = BUFFER_INIT, .only = ret_store};
+    ret_store[0] = '\0';
+    if (access->all) {
+        return 0;
+    }
+    int r = keys_writer_finish(keys->writer, error);
+    if (r == 0) {
+        r = keys_reader_new(keys->path, 0, &reader, error);
+    }
+    if (r == 0) {
+        r = ask_all(&asking, reader, error);
+    }
+    keys_reader_free(reader);
+    buffer_done(&asking.object);
+    return r;
 }
 
 int keys_upload_place(struct jobs_keys *keys, const char *directory, struct error *error)

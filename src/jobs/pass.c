@@ -485,6 +485,9 @@ static int check_there(struct pass *pass, struct error *error)
         .prefix = "", .after = "", .limit = LIMIT_LIST_PAGE, .flawed = true};
     struct store_page page = {0};
     struct store *store = host->store_find(host->context, name, strlen(name), error);
+    if (!store && pass->job->spec.owner[0] != '\0') {
+        job_refuse_store(name, strlen(name), error);
+    }
     int r = store ? store_list(store, &query, &page, error) : -ENOENT;
     if (r < 0) {
         return r;

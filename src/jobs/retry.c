@@ -15,6 +15,7 @@
 /* The list that is being written. */
 struct failures {
     const struct job *job;
+    const struct access *access; /* borrowed */
     struct jobs_keys *keys;
     struct error *error;
     uint64_t count;
@@ -75,7 +76,8 @@ static int gather(struct job *job, struct failures *failures, uint64_t *ret_left
 }
 
 /* The spec of the new job: that of the old one, over a list. */
-static int list_spec(const struct job *job, struct job_spec *ret_spec, struct error *error)
+static int list_spec(const struct job *job, const struct access *access, struct job_spec *ret_spec,
+                     struct error *error)
 {
     struct job_spec spec = {0};
     char *prefix = strdup("");
@@ -89,6 +91,8 @@ static int list_spec(const struct job *job, struct job_spec *ret_spec, struct er
     select_rules_done(&spec.rules); /* names in a list are not filtered */
     spec.prefix = prefix;
     spec.token[0] = '\0';
+    job_spec_set_owner(&spec, access);
+    spec.keys_store[0] = '\0';
     spec.has_keys = true;
     spec.standing = false;
     *ret_spec = spec;
@@ -115,13 +119,21 @@ static int prepare(struct job *job, struct failures *failures, struct job_spec *
     if (r < 0) {
         return r;
     }
-    return failures->count == 0 ? none_to_try(job, *ret_left_out, error)
-                                : list_spec(job, ret_spec, error);
+    r = failures->count == 0 ? none_to_try(job, *ret_left_out, error)
+                             : list_spec(job, failures->access, ret_spec, error);
+    if (r < 0) {
+        return r;
+    }
+    r = jobs_keys_check(failures->keys, NULL, failures->access, ret_spec->keys_store, error);
+    if (r < 0) {
+        job_spec_done(ret_spec);
+    }
+    return r;
 }
 
 /* `control` is held: the job cannot be resumed or removed. */
-static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_info,
-                     struct error *error)
+static int retry_job(struct jobs *jobs, struct job *job, const struct access *access,
+                     struct job_info *ret_info, struct error *error)
 {
     bool by_itself = false;
     bool existing = false;
@@ -131,7 +143,7 @@ static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_in
                          "job %s is %s: its failed objects can be retried when it has ended",
                          job->spec.id, job_state_name(state));
     }
-    struct failures failures = {.job = job, .error = error};
+    struct failures failures = {.job = job, .access = access, .error = error};
     struct job_spec spec = {0};
     uint64_t left_out = 0;
     int r = jobs_keys_new(jobs, &failures.keys, error);
@@ -152,9 +164,10 @@ static int retry_job(struct jobs *jobs, struct job *job, struct job_info *ret_in
     return 0;
 }
 
-int jobs_retry(struct jobs *jobs, const char *id, struct job_info *ret_info, struct error *error)
+int jobs_retry(struct jobs *jobs, const char *id, const struct access *access,
+               struct job_info *ret_info, struct error *error)
 {
     cleanup_control struct job *job = NULL;
     int r = control_take(jobs, id, &job, error);
-    return job ? retry_job(jobs, job, ret_info, error) : r;
+    return job ? retry_job(jobs, job, access, ret_info, error) : r;
 }

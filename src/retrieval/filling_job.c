@@ -36,7 +36,7 @@ static void write_token(const char *name, uint64_t number, char ret_token[JOB_TO
 bool filling_job_is_one(const struct job_spec *spec)
 {
     return strncmp(spec->token, TOKEN_HEAD, strlen(TOKEN_HEAD)) == 0 && spec->standing &&
-           spec->binary;
+           spec->binary && spec->owner[0] == '\0';
 }
 
 void retrieval_adopt_job(struct job_spec *spec)
@@ -103,8 +103,8 @@ int filling_job_make(struct jobs *jobs, const struct retrieval_spec *spec, uint6
     int r = create(jobs, spec, number, ret_info, &existing, error);
     if (r == 0 && existing && !is_ours(&ret_info->spec, spec)) {
         r = error_set(error, ERROR_CONFLICT,
-                      "job %s has the token '%s', which index '%s' needs: remove it",
-                      ret_info->spec.id, ret_info->spec.token, spec->name);
+                      "job %s has the token that index '%s' needs: remove it", ret_info->spec.id,
+                      spec->name);
         job_info_done(ret_info);
     }
     return r;

@@ -138,7 +138,7 @@ static void remove_orphans(struct retrieval *retrieval)
     for (size_t i = 0; i < count; i++) {
         const struct job_spec *job = &infos[i].spec;
         if (filling_job_is_one(job) && !is_needed(retrieval, job)) {
-            log_event(LOG_LEVEL_INFO, "index_job_removed", "job=%s token=%s", job->id, job->token);
+            log_event(LOG_LEVEL_INFO, "index_job_removed", "job=%s", job->id);
             (void)!jobs_remove(retrieval->jobs, job->id, NULL);
         }
         job_info_done(&infos[i]);

@@ -68,6 +68,9 @@ static void put_selection(struct json_writer *w, const struct job_spec *spec)
 static void put_spec(struct json_writer *w, const struct job_spec *spec)
 {
     json_put_string(w, "id", spec->id);
+    if (spec->owner[0]) {
+        json_put_string(w, "owner", spec->owner);
+    }
     json_put_string(w, "model", spec->model);
     json_put_string(w, "version", spec->version);
     json_put_string(w, "digest", spec->digest);

@@ -18,12 +18,22 @@
 
 /* ---- answers ---- */
 
-static void respond_job(struct call *call, unsigned status, const struct job_info *info)
+/* A token could be guessed, and stands for what another client does. */
+static void hide_token(const struct call *call, struct job_info *info)
+{
+    struct job_spec *spec = &info->spec;
+    if (!call->access.all && spec->owner[0] && strcmp(spec->owner, call->access.name) != 0) {
+        spec->token[0] = '\0';
+    }
+}
+
+static void respond_job(struct call *call, unsigned status, struct job_info *info)
 {
     cleanup_buffer struct buffer body = BUFFER_INIT;
     char location[32] = "/v1/jobs/";
     const char *const headers[] = {"Location", location, NULL};
     (void)strncat(location, info->spec.id, sizeof location - strlen(location) - 1);
+    hide_token(call, info);
     job_put_json(&JSON_WRITER(&body), NULL, info);
     buffer_append_char(&body, '\n');
     call_respond(call, status, "application/json", &body, status == 201 ? headers : NULL);
@@ -33,6 +43,23 @@ static bool query_is(struct call *call, const char *name, const char *value)
 {
     const char *given = http_request_query(call->request, name);
     return given && strcmp(given, value) == 0;
+}
+
+/* Whether the caller may use the job so; otherwise it answers. */
+static bool may_use(struct call *call, const char *id, enum job_use use)
+{
+    struct error error = {0};
+    if (jobs_check_access(call->service->jobs, id, &call->access, use, &error) < 0) {
+        call_respond_error(call, &error);
+        return false;
+    }
+    return true;
+}
+
+/* The same for the job that the path names. */
+static bool may(struct call *call, enum job_use use)
+{
+    return may_use(call, call->captures[0], use);
 }
 
 /* ---- creating ---- */
@@ -126,7 +153,7 @@ static int read_request(struct call *call, struct creation *creation, struct err
     return error_code_errno(error->code);
 }
 
-static int make_spec(struct stores *stores, struct job_request *request, struct job_spec *spec,
+static int make_spec(const struct call *call, struct job_request *request, struct job_spec *spec,
                      struct error *error)
 {
     *spec = (struct job_spec){.has_keys = request->names,
@@ -141,6 +168,7 @@ static int make_spec(struct stores *stores, struct job_request *request, struct 
                               .interval_s = request->interval_s};
     _Static_assert((int)JOB_TOKEN_SIZE >= (int)JOB_REQUEST_TOKEN_SIZE, "tokens fit");
     _Static_assert((int)JOB_VERSION_SIZE >= (int)JOB_REQUEST_VERSION_SIZE, "versions fit");
+    job_spec_set_owner(spec, &call->access);
     (void)stpcpy(spec->token, request->token);
     (void)stpcpy(spec->model, request->model);
     (void)stpcpy(spec->version, request->version);
@@ -149,9 +177,55 @@ static int make_spec(struct stores *stores, struct job_request *request, struct 
         text_copy(request->glob, &spec->glob) < 0) {
         return error_memory(error, NULL);
     }
-    return request->names
-               ? 0
-               : stores_make_rules(stores, request->store, &request->rules, &spec->rules, error);
+    return request->names ? 0
+                          : stores_make_rules(call->service->stores, request->store,
+                                              &request->rules, &spec->rules, error);
+}
+
+static int refuse_selection(const struct job_request *request, enum right right,
+                            enum access_verdict verdict, struct error *error)
+{
+    if (verdict == ACCESS_FORBIDDEN) {
+        return error_set(error, ERROR_FORBIDDEN,
+                         "your rights do not include '%s' for all objects of '%s/%.200s'",
+                         right_name(right), request->store, request->prefix);
+    }
+    return error_set(error, ERROR_NOT_FOUND, "'%s/%.200s' is nothing that your rights include",
+                     request->store, request->prefix);
+}
+
+/* Each right must hold the whole selection. Nothing is asked of a store that the caller does not
+ * know. */
+static int check_selection(const struct call *call, const struct job_request *request,
+                           struct error *error)
+{
+    static const enum right rights[] = {RIGHT_JOBS, RIGHT_INFER};
+    const char *store = request->store;
+    if (call->access.all || !store) {
+        return 0;
+    }
+    if (!stores_find_known(call->service->stores, &call->access, store, strlen(store), error)) {
+        return error_code_errno(ERROR_NOT_FOUND);
+    }
+    for (size_t i = 0; !request->names && i < sizeof rights / sizeof rights[0]; i++) {
+        enum access_verdict verdict =
+            access_prefix(&call->access, rights[i], store, request->prefix);
+        if (verdict != ACCESS_GRANTED) {
+            return refuse_selection(request, rights[i], verdict, error);
+        }
+    }
+    return 0;
+}
+
+static int check_rights(const struct call *call, const struct creation *creation,
+                        struct job_spec *spec, struct error *error)
+{
+    int r = check_selection(call, &creation->request, error);
+    if (r < 0 || !creation->keys) {
+        return r;
+    }
+    return jobs_keys_check(creation->keys, creation->request.store, &call->access, spec->keys_store,
+                           error);
 }
 
 static int create(struct call *call, struct creation *creation, struct job_info *info,
@@ -162,7 +236,11 @@ static int create(struct call *call, struct creation *creation, struct job_info 
     if (r < 0) {
         return r;
     }
-    r = make_spec(call->service->stores, &creation->request, &spec, error);
+    r = make_spec(call, &creation->request, &spec, error);
+    if (r < 0) {
+        return r;
+    }
+    r = check_rights(call, creation, &spec, error);
     if (r < 0) {
         return r;
     }
@@ -170,16 +248,26 @@ static int create(struct call *call, struct creation *creation, struct job_info 
     return jobs_create(call->service->jobs, &spec, keys, info, ret_existing, error);
 }
 
+/* With the results of the new job, or of the one that has the token. */
+static void respond_following(struct call *call, struct job_info *info)
+{
+    struct job_stream_options options = {
+        .wait = true, .progress = query_is(call, "progress", "1"), .first = info};
+    if (may_use(call, info->spec.id, JOB_USE_READ)) {
+        creation_free(take_ptr(call->state));
+        job_streams_follow(call->api->job_streams, call, info->spec.id, &options);
+    }
+}
+
 static void create_job(struct call *call)
 {
-    struct creation *creation = call->state;
     struct error error = {0};
     struct job_info info = {0};
     bool existing = false;
-    if (!creation) {
+    if (!call->state) {
         return;
     }
-    if (create(call, creation, &info, &existing, &error) < 0) {
+    if (create(call, call->state, &info, &existing, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }
@@ -188,11 +276,7 @@ static void create_job(struct call *call)
                  info.spec.model, info.spec.version, info.spec.priority);
     }
     if (query_is(call, "follow", "1")) {
-        struct job_stream_options options = {
-            .wait = true, .progress = query_is(call, "progress", "1"), .first = &info};
-        call->state = NULL;
-        creation_free(creation);
-        job_streams_follow(call->api->job_streams, call, info.spec.id, &options);
+        respond_following(call, &info);
     } else {
         respond_job(call, existing ? 200 : 201, &info);
     }
@@ -206,7 +290,7 @@ static void list_jobs(struct call *call)
     struct job_info *infos = NULL;
     size_t count = 0;
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    if (jobs_list(call->service->jobs, &infos, &count) < 0) {
+    if (jobs_list(call->service->jobs, &call->access, &infos, &count) < 0) {
         call_respond_status(call, 503, "out of memory, or stopping");
         return;
     }
@@ -215,6 +299,7 @@ static void list_jobs(struct call *call)
     json_begin_array(&w, "jobs");
     for (size_t i = 0; i < count; i++) {
         json_break_line(&w);
+        hide_token(call, &infos[i]);
         job_put_json(&w, NULL, &infos[i]);
         job_info_done(&infos[i]);
     }
@@ -240,7 +325,9 @@ static void respond_now(struct call *call)
 
 static void show_job(struct call *call)
 {
-    respond_now(call);
+    if (may(call, JOB_USE_SEE)) {
+        respond_now(call);
+    }
 }
 
 static void job_results(struct call *call)
@@ -248,7 +335,7 @@ static void job_results(struct call *call)
     struct job_stream_options options = {.wait = !query_is(call, "wait", "0"),
                                          .progress = query_is(call, "progress", "1")};
     size_t after = 0;
-    if (call_query_number(call, "after", 0, SIZE_MAX, 0, &after)) {
+    if (call_query_number(call, "after", 0, SIZE_MAX, 0, &after) && may(call, JOB_USE_READ)) {
         options.after = after;
         job_streams_follow(call->api->job_streams, call, call->captures[0], &options);
     }
@@ -258,9 +345,12 @@ static void job_results(struct call *call)
 
 typedef int (*job_action)(struct jobs *jobs, const char *id, struct error *error);
 
-static void act(struct call *call, job_action action, const char *event)
+static void act(struct call *call, enum job_use use, job_action action, const char *event)
 {
     struct error error = {0};
+    if (!may(call, use)) {
+        return;
+    }
     if (action(call->service->jobs, call->captures[0], &error) < 0) {
         call_respond_error(call, &error);
         return;
@@ -271,18 +361,18 @@ static void act(struct call *call, job_action action, const char *event)
 
 static void pause_job(struct call *call)
 {
-    act(call, jobs_pause, "job_paused");
+    act(call, JOB_USE_SEE, jobs_pause, "job_paused");
 }
 
 static void resume_job(struct call *call)
 {
     bool accepts = query_is(call, "accept_store", "1");
-    act(call, accepts ? jobs_resume_accepting : jobs_resume, "job_resumed");
+    act(call, JOB_USE_RUN, accepts ? jobs_resume_accepting : jobs_resume, "job_resumed");
 }
 
 static void cancel_job(struct call *call)
 {
-    act(call, jobs_cancel, "job_cancelled");
+    act(call, JOB_USE_SEE, jobs_cancel, "job_cancelled");
 }
 
 static int exclude(struct call *call, struct error *error)
@@ -309,6 +399,9 @@ static int exclude(struct call *call, struct error *error)
 static void exclude_defaults(struct call *call)
 {
     struct error error = {0};
+    if (!may(call, JOB_USE_RUN)) {
+        return;
+    }
     if (exclude(call, &error) < 0) {
         call_respond_error(call, &error);
         return;
@@ -321,7 +414,10 @@ static void retry_job(struct call *call)
 {
     struct error error = {0};
     struct job_info info = {0};
-    if (jobs_retry(call->service->jobs, call->captures[0], &info, &error) < 0) {
+    if (!may(call, JOB_USE_RUN)) {
+        return;
+    }
+    if (jobs_retry(call->service->jobs, call->captures[0], &call->access, &info, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }
@@ -333,6 +429,9 @@ static void retry_job(struct call *call)
 static void remove_job(struct call *call)
 {
     struct error error = {0};
+    if (!may(call, JOB_USE_SEE)) {
+        return;
+    }
     if (jobs_remove(call->service->jobs, call->captures[0], &error) < 0) {
         call_respond_error(call, &error);
         return;

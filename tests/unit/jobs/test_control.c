@@ -181,7 +181,7 @@ static void retry_takes_exactly_what_failed(void **state)
     fixture_put(fixture, "bad\nof two\n\nlines\n", 3);
     fixture_create(fixture, &spec, id);
     fixture_await(fixture, id, JOB_DONE);
-    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), 0);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &ACCESS_ALL, &info, &error), 0);
     char retried[JOB_ID_SIZE];
     (void)snprintf(retried, sizeof retried, "%s", info.spec.id);
     assert_true(info.spec.has_keys);
@@ -208,7 +208,7 @@ static void retry_takes_exactly_what_failed(void **state)
     spec = fixture_spec(good);
     fixture_hold(fixture, true);
     fixture_create(fixture, &spec, id);
-    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), -EEXIST);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &ACCESS_ALL, &info, &error), -EEXIST);
     fixture_hold(fixture, false);
     fixture_await(fixture, id, JOB_DONE);
     char none[] = "b";
@@ -218,7 +218,7 @@ static void retry_takes_exactly_what_failed(void **state)
     fixture_hide(fixture, "bad\nof two\n\nlines\n");
     fixture_create(fixture, &spec, id);
     fixture_await(fixture, id, JOB_DONE);
-    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), -EEXIST);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &ACCESS_ALL, &info, &error), -EEXIST);
     assert_int_equal(error.code, ERROR_CONFLICT);
 }
 
@@ -259,7 +259,7 @@ static void retry_takes_names_too_long_for_keys_or_tells_of_them(void **state)
     fixture_create(fixture, &spec, id);
     fixture_await(fixture, id, JOB_DONE);
     char *first = fixture_lines(fixture, id);
-    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), 0);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &ACCESS_ALL, &info, &error), 0);
     assert_int_equal(info.not_retried, 0);
     fixture_await(fixture, info.spec.id, JOB_DONE);
     char *second = fixture_lines(fixture, info.spec.id);
@@ -273,14 +273,14 @@ static void retry_takes_names_too_long_for_keys_or_tells_of_them(void **state)
     fixture_create(fixture, &spec, id);
     fixture_await_rest(fixture, id, 1);
     assert_int_equal(call(jobs_cancel, fixture, id), ERROR_NONE);
-    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), -EEXIST);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &ACCESS_ALL, &info, &error), -EEXIST);
     assert_non_null(strstr(error.message, "too long to be keys (1)"));
     (void)snprintf(path, sizeof path, "%s/data/bad.jpg", fixture->root);
     disk_write(path, "1", 1);
     fixture_create(fixture, &spec, id);
     fixture_await_rest(fixture, id, 1);
     assert_int_equal(call(jobs_cancel, fixture, id), ERROR_NONE);
-    assert_int_equal(jobs_retry(fixture->jobs, id, &info, &error), 0);
+    assert_int_equal(jobs_retry(fixture->jobs, id, &ACCESS_ALL, &info, &error), 0);
     assert_int_equal(info.not_retried, 1);
     fixture_await(fixture, info.spec.id, JOB_DONE);
     assert_int_equal(fixture_results(fixture, info.spec.id), 1);
@@ -301,7 +301,7 @@ static void a_removed_job_leaves_nothing(void **state)
     assert_int_equal(call(jobs_remove, fixture, id), ERROR_NOT_FOUND);
     struct job_info *infos = NULL;
     size_t count = 1;
-    assert_int_equal(jobs_list(fixture->jobs, &infos, &count), 0);
+    assert_int_equal(jobs_list(fixture->jobs, &ACCESS_ALL, &infos, &count), 0);
     assert_int_equal(count, 0);
     free(infos);
     (void)snprintf(path, sizeof path, "%s/jobs/%s", fixture->root, id);
@@ -349,7 +349,7 @@ static void what_the_host_refuses_is_no_job(void **state)
     assert_int_equal(jobs_create(fixture->jobs, &spec, NULL, &info, &existing, &error), -ENOENT);
     struct job_info *infos = NULL;
     size_t count = 1;
-    assert_int_equal(jobs_list(fixture->jobs, &infos, &count), 0);
+    assert_int_equal(jobs_list(fixture->jobs, &ACCESS_ALL, &infos, &count), 0);
     assert_int_equal(count, 0);
     free(infos);
 }

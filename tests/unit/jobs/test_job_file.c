@@ -56,6 +56,8 @@ static void same_text(const char *a, const char *b)
 static void same_spec(const struct job_spec *a, const struct job_spec *b)
 {
     assert_string_equal(a->id, b->id);
+    assert_string_equal(a->owner, b->owner);
+    assert_string_equal(a->keys_store, b->keys_store);
     assert_string_equal(a->token, b->token);
     assert_string_equal(a->model, b->model);
     assert_string_equal(a->version, b->version);
@@ -134,6 +136,10 @@ static void what_is_written_reads_back(void **state)
         reads_back(*state, &file);
     }
     file.spec.binary = true;
+    reads_back(*state, &file);
+    (void)stpcpy(file.spec.owner, "user:anna \"\xc3\xa9\"");
+    reads_back(*state, &file);
+    (void)stpcpy(file.spec.keys_store, "photos");
     reads_back(*state, &file);
     file.spec.max_failures = 0;
     reads_back(*state, &file);

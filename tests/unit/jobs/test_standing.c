@@ -231,14 +231,14 @@ static void a_rest_is_ended_at_once_and_takes_no_place(void **state)
     assert_int_equal(fixture_state(fixture, ids[0]), JOB_PAUSED);
     assert_int_equal(jobs_resume(fixture->jobs, ids[0], &error), 0);
     fixture_await_rest(fixture, ids[0], 2);
-    assert_int_equal(jobs_retry(fixture->jobs, ids[1], &info, &error), -EEXIST);
+    assert_int_equal(jobs_retry(fixture->jobs, ids[1], &ACCESS_ALL, &info, &error), -EEXIST);
     assert_int_equal(jobs_cancel(fixture->jobs, ids[1], &error), 0);
     assert_int_equal(jobs_remove(fixture->jobs, ids[2], &error), 0);
     fixture_stop(fixture);
     assert_true(clock_now_ns() - begun_ns < 20 * NS_PER_S); /* and not for a day */
     fixture_open(fixture);
     assert_int_equal(fixture_state(fixture, ids[1]), JOB_CANCELLED);
-    assert_int_equal(jobs_retry(fixture->jobs, ids[1], &info, &error), 0);
+    assert_int_equal(jobs_retry(fixture->jobs, ids[1], &ACCESS_ALL, &info, &error), 0);
     fixture_await(fixture, info.spec.id, JOB_DONE);
     static const char *const wanted[] = {"{\"object\":\"s/a/00002bad.jpg\",\"error\""};
     check_lines(fixture, info.spec.id, 0, wanted, 1);

@@ -90,7 +90,7 @@ static size_t count_jobs(struct fixture *fixture)
 {
     struct job_info *infos = NULL;
     size_t count = 0;
-    assert_int_equal(jobs_list(fixture->jobs, &infos, &count), 0);
+    assert_int_equal(jobs_list(fixture->jobs, &ACCESS_ALL, &infos, &count), 0);
     for (size_t i = 0; i < count; i++) {
         job_info_done(&infos[i]);
     }

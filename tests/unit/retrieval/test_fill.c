@@ -340,7 +340,7 @@ static void jobs_of_no_index_go_at_the_next_start(void **state)
     fixture_open(fixture);
     assert_int_equal(access(to, F_OK), -1);
     assert_int_equal(access(from, F_OK), -1);
-    assert_int_equal(jobs_list(fixture->jobs, &infos, &count), 0);
+    assert_int_equal(jobs_list(fixture->jobs, &ACCESS_ALL, &infos, &count), 0);
     assert_int_equal(count, 1);
     assert_string_equal(infos[0].spec.token, "index.y.1");
     job_info_done(&infos[0]);
