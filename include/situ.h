@@ -409,6 +409,10 @@ struct situ_jobs {
  * result. Known when the job is done. 0 if `job` is NULL. */
 SITU_API uint64_t situ_job_gone(const struct situ_job *job);
 
+/* Who created the job ("token:backup", "user:anna"), cut to `size` bytes with the NUL; "" if it has
+ * no owner. -EINVAL, -ENOMEM. */
+SITU_API int situ_job_owner(const struct situ_job *job, char *owner, size_t size);
+
 /* -EINVAL, -ENOMEM. */
 SITU_API int situ_job_left_out(const struct situ_job *job, struct situ_left_out *ret_left_out);
 

@@ -10,7 +10,7 @@
 #include "cli/escape.h"
 #include "cli/follow.h"
 
-enum { OPTION_AFTER = 2000, OPTION_EXCLUDE, OPTION_ACCEPT, SELECTION_SIZE = 256 };
+enum { OPTION_AFTER = 2000, OPTION_EXCLUDE, OPTION_ACCEPT, SELECTION_SIZE = 256, OWNER_SIZE = 81 };
 
 struct job_verb {
     struct cli *cli; /* borrowed */
@@ -46,15 +46,34 @@ static const char *describe_state(const struct situ_job *job, char text[SELECTIO
     return text;
 }
 
+/* "" where it has none. */
+static const char *owner_of(const struct situ_job *job, char owner[OWNER_SIZE])
+{
+    return situ_job_owner(job, owner, OWNER_SIZE) == 0 ? owner : "";
+}
+
 /* ---- List ------------------------------------------------------------------------------------ */
+
+static bool any_owner(const struct situ_jobs *jobs)
+{
+    char owner[OWNER_SIZE];
+    for (size_t i = 0; i < jobs->count; i++) {
+        if (owner_of(jobs->jobs[i], owner)[0] != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
 
 static int print_table(const struct situ_jobs *jobs)
 {
-    static const char *const heads[] = {"ID",      "MODEL",  "SELECTION", "STATE",
-                                        "RESULTS", "FAILED", "CACHED",    "CREATED"};
+    static const char *const heads[] = {"ID",     "MODEL",  "SELECTION", "STATE", "RESULTS",
+                                        "FAILED", "CACHED", "CREATED",   "OWNER"};
     struct columns table;
     char text[SELECTION_SIZE];
-    int r = columns_begin(&table, heads, sizeof heads / sizeof heads[0]);
+    char owner[OWNER_SIZE];
+    bool owners = any_owner(jobs);
+    int r = columns_begin(&table, heads, sizeof heads / sizeof heads[0] - (owners ? 0 : 1));
     for (size_t i = 0; r == 0 && i < jobs->count; i++) {
         const struct situ_job *job = jobs->jobs[i];
         columns_cell(&table, job->id);
@@ -71,6 +90,9 @@ static int print_table(const struct situ_jobs *jobs)
         columns_cell_count(&table, job->failed);
         columns_cell_count(&table, job->cached);
         columns_cell(&table, job->created);
+        if (owners) {
+            columns_cell(&table, owner_of(job, owner));
+        }
     }
     return columns_done(&table);
 }
@@ -125,7 +147,9 @@ static void print_job(const struct situ_job *job)
 {
     char line[SELECTION_SIZE];
     char figure[FIGURE_SIZE];
+    char owner[OWNER_SIZE];
     cli_print_field("id", job->id);
+    cli_print_field("owner", owner_of(job, owner));
     (void)snprintf(line, sizeof line, "%.64s@%.32s", job->model, job->version);
     cli_print_field("model", line);
     cli_print_field("digest", job->digest);

@@ -3,6 +3,7 @@
  * Jobs of the array: starting them without following, listing, showing and controlling them.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client/job_object.h"
@@ -142,6 +143,19 @@ uint64_t situ_job_gone(const struct situ_job *job)
         return 0;
     }
     return reply_count(root, "gone");
+}
+
+int situ_job_owner(const struct situ_job *job, char *owner, size_t size)
+{
+    cleanup_json struct json *root = NULL;
+    if (!job || !owner || size == 0) {
+        return -EINVAL;
+    }
+    if (json_parse(job->json, strlen(job->json), "job", &root, NULL) < 0) {
+        return -ENOMEM;
+    }
+    (void)snprintf(owner, size, "%s", reply_text(root, "owner"));
+    return 0;
 }
 
 /* ---- One job --------------------------------------------------------------------------------- */

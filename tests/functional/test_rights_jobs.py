@@ -240,6 +240,21 @@ def test_a_retry_belongs_to_who_asked_for_it(tmp_path, daemon):
     assert own.status_code == 201 and own.json()["owner"] == "token:anna", own.text
 
 
+def test_the_command_names_owners(tmp_path, daemon, situ_cli):
+    token = tmp_path / "token"
+    token.write_text(token_of("chief") + "\n")
+    job = create(as_(daemon, "anna"), body("a/"))["id"]
+    listed = situ_cli(daemon, "job", "list", "--token-file", token)
+    assert listed.returncode == 0 and "OWNER" in listed.stdout, listed
+    assert re.search(rf"^{job} .* token:anna$", listed.stdout, re.M), listed.stdout
+    shown = situ_cli(daemon, "job", "show", job, "--token-file", token)
+    assert re.search(r"^owner +token:anna$", shown.stdout, re.M), shown
+    token.write_text(token_of("bert") + "\n")
+    hidden = situ_cli(daemon, "job", "show", job, "--token-file", token)
+    assert hidden.returncode != 0 and f"no job '{job}'" in hidden.stderr, hidden
+    assert "OWNER" not in situ_cli(daemon, "job", "list", "--token-file", token).stdout
+
+
 # ---- tokens of requests
 
 
