@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/peer.h"
 #include "api/route.h"
 #include "base/clock.h"
 
@@ -85,13 +86,44 @@ static bool admit_token(struct call *call, struct rights *rights)
     return true;
 }
 
+/* The access of a user of this machine, who needs a section. */
+static bool admit_user(struct call *call, struct rights *rights, const struct peer *peer)
+{
+    if (peer_is_trusted(peer->user)) {
+        call->access = ACCESS_ALL;
+        return true;
+    }
+    access_init_user(&call->access, rights, peer->user, peer->groups, peer->group_count);
+    if (call->access.grant_count > 0) {
+        return true;
+    }
+    call_respond_status(call, 403, "there are no rights for your user on this storage node");
+    return false;
+}
+
+static bool admit_unix(struct call *call, struct rights *rights)
+{
+    cleanup_by(peer_done) struct peer peer = {0};
+    if (rights_count(rights, GRANT_USER) + rights_count(rights, GRANT_GROUP) == 0) {
+        call->access = ACCESS_ALL;
+        return true;
+    }
+    if (peer_of_unix(http_request_descriptor(call->request), &peer) < 0) {
+        call_respond_status(call, 403, "the kernel does not tell your user");
+        return false;
+    }
+    return admit_user(call, rights, &peer);
+}
+
 /* Fills in the call's access. */
 static bool admit_caller(struct call *call, const struct api_listener *listener)
 {
     struct rights *rights = secrets_rights(&call->api->secrets);
     bool admitted = true;
-    if (!rights || call->route->rights == 0 || listener->guard == API_GUARD_UNIX) {
+    if (!rights || call->route->rights == 0) {
         call->access = ACCESS_ALL;
+    } else if (listener->guard == API_GUARD_UNIX) {
+        admitted = admit_unix(call, rights);
     } else {
         admitted = admit_token(call, rights);
     }

@@ -11,6 +11,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "api/peer_names.h"
 #include "base/limits.h"
 #include "base/log.h"
 
@@ -94,6 +95,32 @@ static void log_rights(const struct rights *rights, const char *path)
     }
 }
 
+/* Reads, parses and looks up the names. */
+static int read_rights(const char *path, bool again, struct rights **ret_rights,
+                       struct error *error)
+{
+    cleanup_buffer struct buffer text = BUFFER_INIT;
+    struct rights *rights = NULL;
+    struct error cause = {0};
+    int r = read_file(path, again, &text, error);
+    if (r < 0) {
+        return r;
+    }
+    r = rights_parse(text.data ? text.data : "", text.size, &rights, &cause);
+    if (text.data) {
+        explicit_bzero(text.data, text.size);
+    }
+    if (r == 0) {
+        r = peer_names_identify(rights, path, &cause);
+    }
+    if (r < 0) {
+        rights_unref(rights);
+        return error_set(error, cause.code, "token file %.300s: %s", path, cause.message);
+    }
+    *ret_rights = rights;
+    return 0;
+}
+
 int secrets_load_tokens(struct secrets *secrets, const struct config *config, struct error *error)
 {
     const char *path = config->token_file;
@@ -104,16 +131,8 @@ int secrets_load_tokens(struct secrets *secrets, const struct config *config, st
                                "their guard at a restart only")
                    : 0;
     }
-    cleanup_buffer struct buffer text = BUFFER_INIT;
     struct rights *fresh = NULL;
-    struct error cause = {0};
-    int r = read_file(path, have_rights(secrets), &text, error);
-    if (r == 0 && rights_parse(text.data ? text.data : "", text.size, &fresh, &cause) < 0) {
-        r = error_set(error, cause.code, "token file %.300s: %s", path, cause.message);
-    }
-    if (text.data) {
-        explicit_bzero(text.data, text.size);
-    }
+    int r = read_rights(path, have_rights(secrets), &fresh, error);
     if (r < 0) {
         return r;
     }

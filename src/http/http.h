@@ -155,6 +155,8 @@ const void *http_request_body(const struct http_request *request, size_t *ret_si
 /* X-Request-Id, as answers carry it: of 1 to 64 bytes that can stand in a log line unquoted; ""
  * without http_config.identify. */
 const char *http_request_label(const struct http_request *request);
+/* The descriptor of the connection, to ask for its other end; in `begin` only. */
+int http_request_descriptor(const struct http_request *request);
 void *http_request_listener_user(const struct http_request *request);
 void http_request_set_user(struct http_request *request, void *user);
 void *http_request_user(const struct http_request *request);

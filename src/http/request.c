@@ -591,6 +591,11 @@ const char *http_request_label(const struct http_request *request)
     return request->label;
 }
 
+int http_request_descriptor(const struct http_request *request)
+{
+    return request->connection->fd;
+}
+
 void *http_request_listener_user(const struct http_request *request)
 {
     return request->listener_user;

@@ -24,6 +24,33 @@ bool access_add(struct access *access, const struct grant *grant)
     return true;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a;
+    uint32_t right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
+}
+
+void access_init_user(struct access *access, struct rights *generation, uint32_t user,
+                      const uint32_t *groups, size_t group_count)
+{
+    char name[ACCESS_NAME_SIZE];
+    (void)snprintf(name, sizeof name, "user:%u", user);
+    access_init(access, generation, name);
+    for (size_t i = 0; rights_at(generation, i); i++) {
+        const struct grant *grant = rights_at(generation, i);
+        bool own = grant->kind == GRANT_USER && grant->identified && grant->id == user;
+        bool of_group = grant->kind == GRANT_GROUP && grant->identified && group_count > 0 &&
+                        bsearch(&grant->id, groups, group_count, sizeof *groups, compare_ids);
+        if (own) {
+            (void)snprintf(access->name, sizeof access->name, "user:%s", grant->name);
+        }
+        if ((own || of_group) && !access_add(access, grant)) {
+            return;
+        }
+    }
+}
+
 void access_copy(const struct access *from, struct access *to)
 {
     *to = *from;

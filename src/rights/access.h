@@ -34,6 +34,11 @@ struct access {
 void access_init(struct access *access, struct rights *generation, const char *name);
 /* False: there are ACCESS_GRANTS already. */
 bool access_add(struct access *access, const struct grant *grant);
+/* The access of a user of this machine: that of the user's section and those of the groups, at most
+ * ACCESS_GRANTS, in the order of the file. `groups` is sorted. Named after the user's section, or
+ * after the number where there is none. */
+void access_init_user(struct access *access, struct rights *generation, uint32_t user,
+                      const uint32_t *groups, size_t group_count);
 void access_copy(const struct access *from, struct access *to);
 void access_done(struct access *access);
 

@@ -15,6 +15,7 @@ struct rights {
     struct pool pool; /* all texts and lists of the sections */
     struct grant *grants;
     size_t count, room;
+    size_t counts[GRANT_KINDS]; /* of each kind */
     size_t plain_line, short_line;
     uint32_t *by_digest; /* open addressing: 1 + the index of a token's section; 0: free */
     size_t slots;        /* a power of two, above the number of tokens */

@@ -87,11 +87,31 @@ const struct grant *rights_at(const struct rights *rights, size_t index)
 
 size_t rights_count(const struct rights *rights, enum grant_kind kind)
 {
-    size_t count = 0;
+    return rights->counts[kind];
+}
+
+int rights_identify(struct rights *rights, size_t index, uint32_t id, const char *name,
+                    struct error *error)
+{
+    struct grant *grant = &rights->grants[index];
     for (size_t i = 0; i < rights->count; i++) {
-        count += rights->grants[i].kind == kind;
+        const struct grant *other = &rights->grants[i];
+        if (i != index && other->kind == grant->kind && other->identified && other->id == id) {
+            return error_set(error, ERROR_MALFORMED,
+                             "line %zu: '%.64s' has a section already, in line %zu", grant->line,
+                             name, other->line);
+        }
     }
-    return count;
+    size_t size = strlen(name) + 1;
+    char *copy = pool_take(&rights->pool, size);
+    if (!copy) {
+        return error_memory(error, NULL);
+    }
+    memcpy(copy, name, size);
+    grant->name = copy;
+    grant->id = id;
+    grant->identified = true;
+    return 0;
 }
 
 size_t rights_plain_line(const struct rights *rights)

@@ -31,7 +31,7 @@
 
 struct rights;
 
-enum grant_kind { GRANT_TOKEN, GRANT_USER, GRANT_GROUP };
+enum grant_kind { GRANT_TOKEN, GRANT_USER, GRANT_GROUP, GRANT_KINDS };
 
 /* A section. All pointers are the generation's. */
 struct grant {
@@ -48,6 +48,8 @@ struct grant {
     uint32_t requests_per_second; /* 0: no limit */
     uint32_t concurrent;          /* 0: no limit */
     uint8_t digest[32];           /* of the token */
+    bool identified;              /* the user or group is known on this machine, under this: */
+    uint32_t id;
 };
 
 /* ERROR_MALFORMED with the number of the line, if a line is wrong or there is no section;
@@ -55,6 +57,13 @@ struct grant {
  * token. */
 must_check int rights_parse(const char *bytes, size_t size, struct rights **ret_rights,
                             struct error *error);
+
+/* Gives the section at `index`, of a user or a group, its number on this machine, and the name of
+ * that, which is copied; before the generation is shared. ERROR_MALFORMED with the lines if there
+ * is a section of that number already; ERROR_MEMORY. */
+must_check int rights_identify(struct rights *rights, size_t index, uint32_t id, const char *name,
+                               struct error *error);
+
 struct rights *rights_ref(struct rights *rights);
 void rights_unref(struct rights *rights); /* NULL is fine */
 

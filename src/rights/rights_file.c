@@ -56,6 +56,7 @@ static struct grant *add_grant(struct reading *reading, enum grant_kind kind, ch
         rights->room = room;
     }
     struct grant *grant = &rights->grants[rights->count++];
+    rights->counts[kind]++;
     *grant = (struct grant){.kind = kind, .name = name, .line = reading->line};
     return grant;
 }

@@ -154,6 +154,39 @@ static void tokens_expire(void **state)
     rights_unref(rights);
 }
 
+static void users_are_found_by_number_and_by_their_groups(void **state)
+{
+    (void)state;
+    static const char text[] = "[user anna]\nrights = infer\nstores = a\n[group staff]\n"
+                               "rights = list\nstores = b\n[user unknown]\nrights = admin\n";
+    static const uint32_t groups[] = {5, 50, 500};
+    struct rights *rights = NULL;
+    struct error error;
+    struct access access;
+    assert_int_equal(rights_parse(text, sizeof text - 1, &rights, &error), 0);
+    access_init_user(&access, rights, 0, groups, 3); /* nothing is identified */
+    assert_int_equal(access.grant_count, 0);
+    access_done(&access);
+
+    assert_int_equal(rights_identify(rights, 0, 1000, "anna", &error), 0);
+    assert_int_equal(rights_identify(rights, 1, 50, "staff", &error), 0);
+    assert_true(rights_identify(rights, 2, 1000, "anna", &error) < 0);
+    assert_string_equal(error.message, "line 7: 'anna' has a section already, in line 1");
+
+    access_init_user(&access, rights, 1000, groups, 3);
+    assert_int_equal(access.grant_count, 2);
+    assert_string_equal(access.name, "user:anna");
+    access_done(&access);
+    access_init_user(&access, rights, 50, NULL, 0); /* the number of the group */
+    assert_int_equal(access.grant_count, 0);
+    access_done(&access);
+    access_init_user(&access, rights, 1001, groups, 3);
+    assert_int_equal(access.grant_count, 1);
+    assert_string_equal(access.name, "user:1001");
+    access_done(&access);
+    rights_unref(rights);
+}
+
 #define RUN(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -165,6 +198,7 @@ int main(void)
         RUN(who_has_all_has_no_volume_that_is_not_named),
         RUN(rights_over_no_object_and_no_store_show_nothing),
         RUN(tokens_expire),
+        RUN(users_are_found_by_number_and_by_their_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
