@@ -330,6 +330,7 @@ static void release(struct index *index)
     codes_close(&index->codes);
     rows_close(&index->rows);
     meta_close(&index->meta);
+    filters_done(&index->filters);
     snapshots_done(&index->snapshots);
     (void)pthread_mutex_destroy(&index->writer);
     free(index->free.items);
@@ -350,6 +351,7 @@ int index_open(const char *directory, const struct index_options *options, struc
     index->rows.fd = -1;
     index->codes.fd = -1;
     snapshots_init(&index->snapshots);
+    filters_init(&index->filters);
     (void)pthread_mutex_init(&index->writer, NULL);
     int r = open_all(directory, index, error);
     if (r < 0) {

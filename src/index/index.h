@@ -31,7 +31,8 @@
  * or missing is rebuilt. LMDB's file is checked before it is mapped; where it is damaged,
  * index_open returns ERROR_MALFORMED and the owner rebuilds the index.
  *
- * Memory: the int8 copy, about rows x (dimension + 36) bytes, and nothing else that grows.
+ * Memory: the int8 copy, about rows x (dimension + 36) bytes, and the last filters by prefix, a bit
+ * a row each, at most 32 MiB or one filter.
  */
 #ifndef SITU_INDEX_INDEX_H
 #define SITU_INDEX_INDEX_H
@@ -139,6 +140,17 @@ must_check int index_note(struct index *index, void *note, size_t capacity, size
 must_check int index_get(struct index *index, const char *key, float *vector, bool *ret_found,
                          struct error *error);
 
+/* Prefixes of keys, sorted, none within another. Borrowed. */
+struct index_prefixes {
+    const char *const *list;
+    size_t count; /* 0: all keys */
+};
+
+/* How many keys begin with one of the prefixes; filters of the last commit are kept, so that the
+ * same question is cheap. ERROR_BUSY, ERROR_IO, ERROR_MALFORMED, ERROR_MEMORY. */
+must_check int index_count(struct index *index, const struct index_prefixes *prefixes,
+                           uint64_t *ret_rows, struct error *error);
+
 /* A walk over the index as it was when the walk started, in order of key bytes: keys that begin
  * with `prefix` and are greater than `after` ("" for all). Meanwhile no slot and no page that
  * becomes free is reused, so that a walk of hours makes the files grow. */
@@ -161,10 +173,10 @@ typedef void (*index_lend_fn)(void *lender, unsigned count, void (*work)(void *c
                               void *context);
 
 struct index_query {
-    const float *vectors; /* query_count x dimension; values as for puts. Borrowed */
-    size_t query_count;   /* 1 to INDEX_QUERIES_MAX */
-    size_t k;             /* 1 to INDEX_K_MAX */
-    const char *prefix;   /* of the keys to search; NULL or "": all */
+    const float *vectors;           /* query_count x dimension; values as for puts. Borrowed */
+    size_t query_count;             /* 1 to INDEX_QUERIES_MAX */
+    size_t k;                       /* 1 to INDEX_K_MAX */
+    struct index_prefixes prefixes; /* of the keys to search */
     bool has_min_score;
     double min_score;   /* hits of a lower score are left out */
     unsigned threads;   /* to ask of `lend`; 0 is 1 */

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "index/codes.h"
+#include "index/filter.h"
 #include "index/key_table.h"
 #include "index/meta.h"
 #include "index/rows.h"
@@ -42,6 +43,7 @@ struct index {
     uint64_t unsaved; /* rows put since the int8 copy was saved */
 
     struct snapshots snapshots;
+    struct filters filters; /* its lock is taken alone */
 
     /* Of the last commit, to be read without the lock. */
     atomic_uint_fast64_t live;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A search: queries to codes, the prefix to a bitmap over the slots, the pass over the int8 copy,
+ * A search: queries to codes, the prefixes to a bitmap over the slots, the pass over the int8 copy,
  * the candidates' float32 rows, the answer; all of it within one snapshot. A row that turns out to
  * be damaged may have raised a threshold wrongly, so the pass is repeated without it.
  *
- * The prefix: the keys that begin with it are walked in order, and each sets its slot's bit; blocks
- * without a bit are not scanned. That costs about a tenth of a microsecond a key, and a search
- * beneath a short prefix less than one through all.
+ * The prefixes: blocks without a bit in the bitmap (filter.h) are not scanned, and in the others
+ * only rows whose bit is set become candidates, so that a search finds the k nearest of them, and
+ * costs less than one through all.
  */
 #include <errno.h>
 #include <math.h>
@@ -24,7 +24,7 @@ struct search {
     struct quantized_query queries[INDEX_QUERIES_MAX];
     _Atomic double thresholds[INDEX_QUERIES_MAX];
     uint64_t blocks;
-    uint64_t *filter;        /* owned; NULL: all */
+    struct filter *filter;   /* owned reference; NULL: all */
     struct scan_part *parts; /* owned */
     unsigned part_count;
     struct ranked *best; /* owned; k a query */
@@ -59,31 +59,18 @@ static int check_query(const struct index *index, const struct index_query *quer
     return 0;
 }
 
-static int make_filter(struct search *search, struct error *error)
+static bool is_all(const struct index_prefixes *prefixes)
 {
-    struct key_walk walk;
-    const char *prefix = search->query->prefix;
-    if (!prefix || prefix[0] == '\0') {
-        return 0;
-    }
-    search->filter = calloc(search->blocks + 1, sizeof *search->filter);
-    if (!search->filter) {
-        return no_memory(error);
-    }
-    int r = key_walk_open(&search->index->meta, search->snapshot.txn, prefix, "", &walk, error);
-    if (r < 0) {
-        return r;
-    }
-    while ((r = key_walk_next(&walk, error)) == 1) {
-        uint32_t slot = walk.entry.slot;
-        if (slot >= search->snapshot.head.slots) {
-            r = meta_damaged(error);
-            break;
-        }
-        search->filter[slot / SCAN_ROWS] |= UINT64_C(1) << slot % SCAN_ROWS;
-    }
-    key_walk_close(&walk);
-    return r;
+    return prefixes->count == 0 || (prefixes->count == 1 && prefixes->list[0][0] == '\0');
+}
+
+static int find_filter(struct search *search, struct error *error)
+{
+    struct index *index = search->index;
+    return is_all(&search->query->prefixes)
+               ? 0
+               : filter_get(&index->filters, &index->meta, &search->snapshot,
+                            &search->query->prefixes, &search->filter, error);
 }
 
 /* Opens the snapshot and allocates all memory but that of candidates. */
@@ -111,7 +98,7 @@ static int prepare(struct search *search, struct error *error)
             return no_memory(error);
         }
     }
-    return make_filter(search, error);
+    return find_filter(search, error);
 }
 
 static void finish(struct search *search)
@@ -122,7 +109,7 @@ static void finish(struct search *search)
     if (search->snapshot.txn) {
         snapshot_end(&search->index->snapshots, &search->index->meta, &search->snapshot);
     }
-    free(search->filter);
+    filter_unref(search->filter);
     free(search->parts);
     free(search->best);
     free(search->row);
@@ -186,7 +173,7 @@ static int run_pass(struct search *search, struct error *error)
     struct scan scan = {.index = index,
                         .generation = search->snapshot.head.generation,
                         .blocks = search->blocks,
-                        .filter = search->filter,
+                        .filter = search->filter ? search->filter->words : NULL,
                         .queries = search->queries,
                         .query_count = query->query_count,
                         .thresholds = search->thresholds,
@@ -298,6 +285,28 @@ int index_search(struct index *index, const struct index_query *query,
     }
     finish(search);
     atomic_fetch_add_explicit(&index->searches, 1, memory_order_relaxed);
+    return r;
+}
+
+int index_count(struct index *index, const struct index_prefixes *prefixes, uint64_t *ret_rows,
+                struct error *error)
+{
+    struct snapshot snapshot;
+    struct filter *filter = NULL;
+    int r = snapshot_begin(&index->snapshots, &index->meta, &snapshot, error);
+    if (r < 0) {
+        return r;
+    }
+    uint64_t rows = snapshot.head.live;
+    if (!is_all(prefixes)) {
+        r = filter_get(&index->filters, &index->meta, &snapshot, prefixes, &filter, error);
+        rows = r == 0 ? filter->rows : 0;
+        filter_unref(filter);
+    }
+    snapshot_end(&index->snapshots, &index->meta, &snapshot);
+    if (r == 0) {
+        *ret_rows = rows;
+    }
     return r;
 }
 

@@ -132,7 +132,7 @@ static int search_index(struct search *search, struct buffer *out, struct error 
         .vectors = search->vectors ? search->vectors : request->vectors,
         .query_count = request->query_count,
         .k = request->k + (request->self ? 0 : 1),
-        .prefix = prefix,
+        .prefixes = {.list = &prefix, .count = 1},
         .has_min_score = request->has_min_score,
         .min_score = request->min_score,
         .threads = status.rows > LEND_ROWS ? service->cores : 1,

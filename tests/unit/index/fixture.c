@@ -164,15 +164,25 @@ static int by_rank(const void *a, const void *b)
     return (left->number > right->number) - (left->number < right->number);
 }
 
+static bool is_wanted(const struct expectation *expected, const char *key)
+{
+    const struct index_prefixes *prefixes = &expected->prefixes;
+    for (size_t i = 0; i < prefixes->count; i++) {
+        if (strncmp(key, prefixes->list[i], strlen(prefixes->list[i])) == 0) {
+            return true;
+        }
+    }
+    return prefixes->count == 0;
+}
+
 /* All rows that the search may give, the best first. */
 static size_t brute_force(const struct truth *truth, const float *query,
                           const struct expectation *expected, struct ranked *ret_ranked)
 {
     size_t count = 0;
-    const char *prefix = expected->prefix ? expected->prefix : "";
     for (size_t i = 0; i < truth->count; i++) {
         double rank = rank_of(truth, i, query);
-        if (strncmp(truth->keys[i], prefix, strlen(prefix)) == 0 &&
+        if (is_wanted(expected, truth->keys[i]) &&
             (!expected->has_min_score || score_of(truth, rank) >= expected->min_score)) {
             ret_ranked[count++] = (struct ranked){.rank = rank, .number = i};
         }
@@ -224,7 +234,7 @@ void truth_check(const struct truth *truth, struct index *index, const struct ex
         .vectors = expected->queries,
         .query_count = expected->query_count,
         .k = expected->k,
-        .prefix = expected->prefix,
+        .prefixes = expected->prefixes,
         .has_min_score = expected->has_min_score,
         .min_score = expected->min_score,
         .threads = expected->threads,

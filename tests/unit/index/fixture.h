@@ -52,7 +52,7 @@ struct expectation {
     const float *queries;
     size_t query_count;
     size_t k;
-    const char *prefix;
+    struct index_prefixes prefixes;
     bool has_min_score;
     double min_score;
     bool exact;

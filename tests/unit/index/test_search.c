@@ -16,6 +16,7 @@
 #include <math.h>
 
 #include "fixture.h"
+#include "index/filter.h"
 
 static const char *const forms[] = {"c", "avx2", "avx512", "neon"};
 enum { FORMS = sizeof forms / sizeof forms[0], QUERIES = 5 };
@@ -101,6 +102,12 @@ static void change(struct index *index, enum kind kind, size_t count, uint64_t *
     free(vector);
 }
 
+static const char *const photos = "photos/";
+static const char *const scans = "scans/00";
+static const char *const nothing = "nothing begins so";
+static const char *const all_keys = "";
+static const char *const several[] = {"nothing begins so", "photos/1", "scans/00"};
+
 static void check_all(struct index *index, enum kind kind, uint64_t *seed)
 {
     struct truth truth;
@@ -121,13 +128,20 @@ static void check_all(struct index *index, enum kind kind, uint64_t *seed)
     expected.k = truth.count + 5; /* more than there are */
     truth_check(&truth, index, &expected);
     expected.k = 25;
-    expected.prefix = "scans/00";
+    expected.prefixes = (struct index_prefixes){.list = &scans, .count = 1};
     truth_check(&truth, index, &expected);
-    expected.prefix = "photos/";
+    expected.prefixes = (struct index_prefixes){.list = &photos, .count = 1};
     expected.has_min_score = true;
     expected.min_score = truth.metric == INDEX_EUCLIDEAN ? -sqrt(dimension) * 0.7 : 0.01;
     truth_check(&truth, index, &expected);
-    expected.prefix = "nothing begins so";
+    expected.prefixes = (struct index_prefixes){.list = &nothing, .count = 1};
+    truth_check(&truth, index, &expected);
+    expected.prefixes = (struct index_prefixes){.list = several, .count = 3};
+    truth_check(&truth, index, &expected);
+    expected.has_min_score = false;
+    truth_check(&truth, index, &expected);
+    expected.prefixes.list = &all_keys;
+    expected.prefixes.count = 1;
     truth_check(&truth, index, &expected);
     truth_done(&truth);
     free(queries);
@@ -217,6 +231,47 @@ static void lent_threads_find_the_same(void **state)
     }
     free(queries);
     truth_done(&truth);
+    index_close(index);
+}
+
+/* Asks for more sets of prefixes than filters are kept, twice. */
+static void check_prefixes(struct index *index, const float *query)
+{
+    enum { SETS = FILTERS_KEPT + 3 };
+    struct truth truth;
+    truth_read(index, &truth);
+    for (unsigned i = 0; i < 2 * SETS; i++) {
+        char first[16];
+        char second[16];
+        struct error error = {.code = ERROR_NONE};
+        uint64_t rows = 0;
+        uint64_t all = 0;
+        (void)snprintf(first, sizeof first, "photos/%02u", i % SETS);
+        (void)snprintf(second, sizeof second, "scans/%02u", i % SETS);
+        const char *const list[] = {first, second};
+        struct expectation expected = {
+            .queries = query, .query_count = 1, .k = 7, .exact = true, .prefixes = {list, 2}};
+        truth_check(&truth, index, &expected);
+        for (size_t t = 0; t < truth.count; t++) {
+            rows += strncmp(truth.keys[t], first, strlen(first)) == 0 ||
+                    strncmp(truth.keys[t], second, strlen(second)) == 0;
+        }
+        assert_int_equal(index_count(index, &expected.prefixes, &all, &error), 0);
+        assert_int_equal(all, rows);
+    }
+    truth_done(&truth);
+}
+
+static void filters_are_those_of_the_last_commit(void **state)
+{
+    uint64_t seed = 11;
+    float query[16];
+    struct index *index = fixture_create(*state, 16, INDEX_DOT);
+    fill(index, UNIFORM, 2000, &seed);
+    make_vector(query, 16, UNIFORM, 0, &seed);
+    check_prefixes(index, query);
+    change(index, UNIFORM, 2000, &seed);
+    check_prefixes(index, query);
     index_close(index);
 }
 
@@ -351,6 +406,7 @@ int main(void)
         TEST(large_dimensions_are_right),
         TEST(thousands_of_nearly_equal_rows_are_told_apart),
         TEST(lent_threads_find_the_same),
+        TEST(filters_are_those_of_the_last_commit),
         TEST(a_lender_may_have_no_threads),
         TEST(scores_and_distances_are_those_of_the_metric),
         TEST(no_distance_is_negative),

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "rights/access.h"
+#include "rights/reach.h"
 
 static const char file[] = "[user infers]\nrights = infer\nstores = a b/x/ b/y/\n"
                            "[user lists]\nrights = list\nstores = b c/\n"
@@ -113,6 +114,49 @@ static void prefixes_are_listed_in_order(void **state)
     access_done(&access);
 }
 
+static void check_reach(const struct access *access, uint32_t rights, const char *within,
+                        const char *expected)
+{
+    struct reach reach;
+    char text[256] = "";
+    assert_int_equal(reach_make(access, rights, within, &reach), 0);
+    for (size_t i = 0; i < reach.count; i++) {
+        (void)strcat(strcat(text, i > 0 ? " " : ""), reach.prefixes[i]);
+    }
+    assert_string_equal(text, expected);
+    reach_done(&reach);
+}
+
+static void names_are_reached_beneath_prefixes(void **state)
+{
+    struct access access = join(*state, "infers", "lists");
+    check_reach(&access, RIGHT_INFER, "", "a/ b/x/ b/y/");
+    check_reach(&access, RIGHT_LIST, "", "b/ c/");
+    check_reach(&access, RIGHT_INFER | RIGHT_LIST, "", "a/ b/ c/");
+    check_reach(&access, RIGHT_INFER, "b/", "b/x/ b/y/");
+    check_reach(&access, RIGHT_INFER, "b/x/1", "b/x/1");
+    check_reach(&access, RIGHT_INFER, "b/x", "b/x/");
+    check_reach(&access, RIGHT_INFER, "b/z", "");
+    check_reach(&access, RIGHT_SEARCH, "", "");
+    struct reach reach;
+    assert_int_equal(reach_make(&access, RIGHT_INFER | RIGHT_LIST, "", &reach), 0);
+    assert_true(reach_holds(&reach, "a/1"));
+    assert_true(reach_holds(&reach, "c/"));
+    assert_false(reach_holds(&reach, "c"));
+    assert_false(reach_holds(&reach, "a"));
+    assert_false(reach_holds(&reach, "aa/1"));
+    assert_false(reach_holds(&reach, "")); /* all names */
+    reach_done(&reach);
+    access_done(&access);
+    access = join(*state, "all", "lists");
+    check_reach(&access, RIGHT_SEARCH, "b/x", "b/x");
+    check_reach(&access, RIGHT_LIST, "", "");
+    access_done(&access);
+    assert_int_equal(reach_make(&ACCESS_ALL, RIGHT_SEARCH, "", &reach), 0);
+    assert_true(reach_holds(&reach, ""));
+    reach_done(&reach);
+}
+
 static void who_has_all_has_no_volume_that_is_not_named(void **state)
 {
     struct access access = join(*state, "all", NULL);
@@ -195,6 +239,7 @@ int main(void)
         RUN(sections_are_joined_and_never_crossed),
         RUN(prefixes_are_granted_whole_only),
         RUN(prefixes_are_listed_in_order),
+        RUN(names_are_reached_beneath_prefixes),
         RUN(who_has_all_has_no_volume_that_is_not_named),
         RUN(rights_over_no_object_and_no_store_show_nothing),
         RUN(tokens_expire),
