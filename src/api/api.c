@@ -96,6 +96,25 @@ static int serve_all(struct api *api, struct api_listener *listeners, unsigned c
     return r;
 }
 
+/* Whoever is logged in may do all where nothing asks who it is. */
+static void warn_of_users(struct api *api, const struct api_listener *listeners, unsigned count)
+{
+    char name[256];
+    char quoted[300];
+    struct rights *rights = secrets_rights(&api->secrets);
+    bool guarded = rights || api->loopback_users.configured;
+    rights_unref(rights);
+    for (unsigned i = 0; i < count && !guarded; i++) {
+        if (listeners[i].guard == API_GUARD_LOOPBACK && loopback_users_others(name, sizeof name)) {
+            log_event(LOG_LEVEL_WARNING, "loopback_open",
+                      "address=%s user=%s note=\"every user of this machine may do all: set "
+                      "loopback_users or token_file\"",
+                      listeners[i].address, log_quote(quoted, sizeof quoted, name));
+            return;
+        }
+    }
+}
+
 int api_start(struct api *api, struct api_listener *listeners, unsigned count, uint64_t descriptors,
               struct error *error)
 {
@@ -103,7 +122,12 @@ int api_start(struct api *api, struct api_listener *listeners, unsigned count, u
     if (job_streams_new(api->service->jobs, &api->job_streams) < 0) {
         return error_set(error, ERROR_MEMORY, "cannot start the daemon's threads");
     }
-    int r = count_connections(api->service, descriptors, &connections, error);
+    int r = loopback_users_init(&api->loopback_users, api->service->config.loopback_users, error);
+    if (r < 0) {
+        return r;
+    }
+    warn_of_users(api, listeners, count);
+    r = count_connections(api->service, descriptors, &connections, error);
     if (r < 0) {
         return r;
     }
@@ -134,5 +158,6 @@ void api_done(struct api *api)
 {
     job_streams_free(api->job_streams);
     search_times_done(&api->search_times);
+    loopback_users_done(&api->loopback_users);
     secrets_done(&api->secrets);
 }

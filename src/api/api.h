@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "api/indexes/search_times.h"
+#include "api/loopback_users.h"
 #include "api/secrets.h"
 #include "base/budget.h"
 #include "base/cleanup.h"
@@ -23,6 +24,7 @@ struct api {
     struct http_server *http;        /* owned; NULL: not started */
     struct job_streams *job_streams; /* owned; NULL: not started */
     struct secrets secrets;
+    struct loopback_users loopback_users;
     struct budget answers;               /* answers of all requests that are being made or sent */
     struct status_counts other_requests; /* requests that name no model */
     struct search_times search_times;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Runs before the body is accepted. Refuses requests that a web page may have caused a browser to
- * send, and requests without a valid token.
+ * send, and those of callers without the right; see admit.h.
  */
 #include "api/guards.h"
 
@@ -9,9 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "api/peer.h"
+#include "api/admit.h"
 #include "api/route.h"
-#include "base/clock.h"
 
 static bool is_loopback_name(const char *host)
 {
@@ -62,75 +61,6 @@ static bool check_type(struct call *call, const struct api_listener *listener)
     return taken;
 }
 
-static void ask_for_token(struct call *call)
-{
-    static const char *const challenge[] = {"WWW-Authenticate", "Bearer", NULL};
-    cleanup_buffer struct buffer body = BUFFER_INIT;
-    call_write_message(&body, "unauthorized", "a token is needed: Authorization: Bearer TOKEN");
-    call_respond(call, 401, "application/json", &body, challenge);
-}
-
-/* The access of a token; without one the call is refused. */
-static bool admit_token(struct call *call, struct rights *rights)
-{
-    char name[ACCESS_NAME_SIZE];
-    const char *token = secrets_bearer(http_request_header(call->request, "Authorization"));
-    const struct grant *grant = token ? rights_find_token(rights, token) : NULL;
-    if (!grant || (grant->expires_s > 0 && grant->expires_s <= clock_day_s())) {
-        ask_for_token(call);
-        return false;
-    }
-    (void)snprintf(name, sizeof name, "token:%s", grant->name);
-    access_init(&call->access, rights, name);
-    (void)access_add(&call->access, grant);
-    return true;
-}
-
-/* The access of a user of this machine, who needs a section. */
-static bool admit_user(struct call *call, struct rights *rights, const struct peer *peer)
-{
-    if (peer_is_trusted(peer->user)) {
-        call->access = ACCESS_ALL;
-        return true;
-    }
-    access_init_user(&call->access, rights, peer->user, peer->groups, peer->group_count);
-    if (call->access.grant_count > 0) {
-        return true;
-    }
-    call_respond_status(call, 403, "there are no rights for your user on this storage node");
-    return false;
-}
-
-static bool admit_unix(struct call *call, struct rights *rights)
-{
-    cleanup_by(peer_done) struct peer peer = {0};
-    if (rights_count(rights, GRANT_USER) + rights_count(rights, GRANT_GROUP) == 0) {
-        call->access = ACCESS_ALL;
-        return true;
-    }
-    if (peer_of_unix(http_request_descriptor(call->request), &peer) < 0) {
-        call_respond_status(call, 403, "the kernel does not tell your user");
-        return false;
-    }
-    return admit_user(call, rights, &peer);
-}
-
-/* Fills in the call's access. */
-static bool admit_caller(struct call *call, const struct api_listener *listener)
-{
-    struct rights *rights = secrets_rights(&call->api->secrets);
-    bool admitted = true;
-    if (!rights || call->route->rights == 0) {
-        call->access = ACCESS_ALL;
-    } else if (listener->guard == API_GUARD_UNIX) {
-        admitted = admit_unix(call, rights);
-    } else {
-        admitted = admit_token(call, rights);
-    }
-    rights_unref(rights);
-    return admitted;
-}
-
 bool guards_admit(struct call *call)
 {
     const struct api_listener *listener = http_request_listener_user(call->request);
@@ -139,7 +69,7 @@ bool guards_admit(struct call *call)
         call_respond_status(call, 403, "Host must be localhost or a loopback address here");
         return false;
     }
-    if (!admit_caller(call, listener)) {
+    if (!admit_caller(call, listener->guard)) {
         return false;
     }
     if (call->route->rights != 0 && !access_has(&call->access, call->route->rights)) {

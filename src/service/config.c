@@ -78,6 +78,7 @@ static const struct setting settings[] = {
     TEXT("listen", "tls_certificate", "tls-certificate", tls_certificate),
     TEXT("listen", "tls_key", "tls-key", tls_key),
     TEXT("listen", "token_file", "token-file", token_file),
+    TEXT("listen", "loopback_users", "loopback-users", loopback_users),
     FLAG("listen", "insecure", "insecure", insecure),
     CHOICE("jobs", "keep", "keep-jobs", SETTING_DAYS, keep_jobs_s),
     CHOICE("results", "size", "cache-size", SETTING_BYTES_OR_OFF, cache_bytes),
@@ -389,6 +390,7 @@ static void print_help(void)
                  "  --socket-mode MODE, --socket-group GROUP\n"
                  "  --tls-certificate FILE --tls-key FILE --token-file FILE, or --insecure:\n"
                  "                            needed for addresses other than loopback\n"
+                 "  --loopback-users NAMES    whom loopback addresses serve without a token\n"
                  "  --import-root DIRECTORY   models may be added from paths beneath it\n"
                  "  --require-sandbox         refuse to run workers without Landlock and seccomp\n"
                  "  --lanes N, --memory-budget SIZE, --worker-memory SIZE, --queue N,\n"

@@ -44,6 +44,7 @@ struct config {
     char *tls_certificate; /* owned; paths of PEM files, or NULL */
     char *tls_key;
     char *token_file;
+    char *loopback_users; /* owned; names separated by blanks; NULL: all users */
     bool insecure;
     bool require_sandbox;
     bool check_only;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who calls, and what the caller may do: by a token, by the user of a unix socket, or by the user
+ * of a loopback connection. A listener's thread.
+ */
+#ifndef SITU_API_ADMIT_H
+#define SITU_API_ADMIT_H
+
+#include <stdbool.h>
+
+#include "api/api.h"
+
+struct call;
+
+/* Fills in the call's access. False: the call was refused and answered, with 401 or 403. */
+bool admit_caller(struct call *call, enum api_guard guard);
+
+#endif
