@@ -45,8 +45,10 @@ def daemon(tmp_path, situd, null_models, rights):
         grey_png(tmp_path / f"photos/a/{i}.png", 10 + i)
         grey_png(tmp_path / f"photos/b/{i}.png", 20 + i)
         grey_png(tmp_path / f"scans/{i}.png", 30 + i)
+    models = null_models(m="sleep 0", features="sleep 0")
+    (models / "features/situ.json").write_text('{"task": "feature-extraction"}')
     return situd("--store", f"photos={tmp_path / 'photos'}", "--store", f"scans={tmp_path / 'scans'}",
-                 "--models", null_models(m="sleep 0"), "--engine", "null", "--token-file", rights,
+                 "--models", models, "--engine", "null", "--token-file", rights,
                  "--access-log")
 
 
@@ -222,6 +224,19 @@ def test_operators_of_the_whole_selection_see_it(daemon):
     assert chief.post(f"/v1/jobs/{prefix}/pause", {}).status_code == 409  # it has ended
     assert chief.delete(f"/v1/jobs/{prefix}").status_code == 204
     assert ids_of(anna) == [named]
+
+
+def test_the_job_of_an_index_is_seen_by_its_selection(daemon):
+    r = as_(daemon, "root").post("/v1/indexes", {
+        "name": "like", "model": "features", "select": {"store": "photos", "prefix": "a/"}})
+    assert r.status_code == 201, r.text
+    seen = as_(daemon, "anna").get("/v1/jobs").json()["jobs"]
+    assert [job["id"] for job in seen] == ids_of(as_(daemon, "chief")) and len(seen) == 1
+    assert seen[0]["token"].startswith("index.like.") and "owner" not in seen[0]
+    assert ids_of(as_(daemon, "bert")) == []
+    absent = as_(daemon, "bert").get("/v1/jobs/aaaaaaaa").text
+    assert as_(daemon, "bert").get(f"/v1/jobs/{seen[0]['id']}").text.replace(
+        seen[0]["id"], "aaaaaaaa") == absent
 
 
 def test_a_retry_belongs_to_who_asked_for_it(tmp_path, daemon):
