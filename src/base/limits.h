@@ -39,6 +39,7 @@
 #define LIMIT_TOKEN_FILE_BYTES MIB  /* and of the files of a certificate and its key */
 #define LIMIT_SECRET_WAIT_MS 2000   /* at a reload, for a file that is a pipe to give something */
 #define LIMIT_TOKEN_LEAST_BYTES 16u /* a shorter token gets a warning */
+#define LIMIT_GRANT_WORDS 1024u     /* rights, or stores, of a section */
 #define LIMIT_QUOTA 1000000u        /* requests a second, or at once, of a section of rights */
 
 /* Requests. */

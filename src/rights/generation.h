@@ -19,12 +19,17 @@ struct rights {
     size_t plain_line, short_line;
     uint32_t *by_digest; /* open addressing: 1 + the index of a token's section; 0: free */
     size_t slots;        /* a power of two, above the number of tokens */
+    uint32_t *by_name;   /* the same for kinds and names of sections */
+    size_t name_slots;   /* a power of two, above the number of sections */
 };
 
-/* Builds `by_digest`. -EEXIST with the lines where two tokens are the same; ERROR_MEMORY. */
-must_check int rights_index_tokens(struct rights *rights, struct error *error);
+/* Makes room in `by_name` for so many sections. ERROR_MEMORY. */
+must_check int rights_index_begin(struct rights *rights, size_t sections, struct error *error);
+/* Enters the section at `index`, whose name is new among those of its kind. */
+void rights_index_name(struct rights *rights, size_t index);
 
-/* The SHA-256 of a token. */
-must_check int rights_digest(const char *token, size_t size, uint8_t digest[32]);
+/* Builds `by_digest`. ERROR_MALFORMED with both lines where two sections have the same hash;
+ * ERROR_MEMORY. */
+must_check int rights_index_tokens(struct rights *rights, struct error *error);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "rights/generation.h"
 
 struct rights *rights_ref(struct rights *rights)
@@ -24,6 +25,7 @@ void rights_unref(struct rights *rights)
         pool_done(&rights->pool);
         free(rights->grants);
         free(rights->by_digest);
+        free(rights->by_name);
         free(rights);
     }
 }
@@ -53,6 +55,40 @@ static uint32_t *find_slot(const struct rights *rights, const uint8_t digest[32]
     }
     return &rights->by_digest[at];
 }
+
+/* ---- names ---- */
+
+/* The slot of the section of that name, or the free one where it belongs. */
+static uint32_t *find_name(const struct rights *rights, enum grant_kind kind, const char *name)
+{
+    size_t at = hash_bytes(name, strlen(name), kind) & (rights->name_slots - 1);
+    while (rights->by_name[at] > 0) {
+        const struct grant *grant = &rights->grants[rights->by_name[at] - 1];
+        if (grant->kind == kind && strcmp(grant->name, name) == 0) {
+            break;
+        }
+        at = (at + 1) & (rights->name_slots - 1);
+    }
+    return &rights->by_name[at];
+}
+
+int rights_index_begin(struct rights *rights, size_t sections, struct error *error)
+{
+    rights->name_slots = 4;
+    while (rights->name_slots < 2 * (sections + 1)) {
+        rights->name_slots *= 2;
+    }
+    rights->by_name = calloc(rights->name_slots, sizeof *rights->by_name);
+    return rights->by_name ? 0 : error_memory(error, NULL);
+}
+
+void rights_index_name(struct rights *rights, size_t index)
+{
+    *find_name(rights, rights->grants[index].kind, rights->grants[index].name) =
+        (uint32_t)index + 1;
+}
+
+/* ---- tokens ---- */
 
 int rights_index_tokens(struct rights *rights, struct error *error)
 {
@@ -127,7 +163,7 @@ size_t rights_short_line(const struct rights *rights)
 const struct grant *rights_find_token(const struct rights *rights, const char *token)
 {
     uint8_t digest[32];
-    if (rights_digest(token, strlen(token), digest) < 0) {
+    if (!token[0] || rights_digest(token, strlen(token), digest) < 0) {
         return NULL;
     }
     uint32_t found = *find_slot(rights, digest);
@@ -136,10 +172,6 @@ const struct grant *rights_find_token(const struct rights *rights, const char *t
 
 const struct grant *rights_find(const struct rights *rights, enum grant_kind kind, const char *name)
 {
-    for (size_t i = 0; i < rights->count; i++) {
-        if (rights->grants[i].kind == kind && strcmp(rights->grants[i].name, name) == 0) {
-            return &rights->grants[i];
-        }
-    }
-    return NULL;
+    uint32_t found = *find_name(rights, kind, name);
+    return found > 0 ? &rights->grants[found - 1] : NULL;
 }

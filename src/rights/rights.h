@@ -40,7 +40,7 @@ struct grant {
     size_t line;      /* where it begins, from 1 */
     uint32_t rights;
     bool all_stores;           /* `stores = *` */
-    const char *const *scopes; /* STORE or STORE/PREFIX/, sorted, none within another */
+    const char *const *scopes; /* STORE or STORE/PREFIX/, none within another */
     size_t scope_count;
     const char *const *volumes; /* names */
     size_t volume_count;
@@ -78,7 +78,10 @@ size_t rights_plain_line(const struct rights *rights);
  * which could be guessed; 0: none. */
 size_t rights_short_line(const struct rights *rights);
 
-/* The section of a token, expired or not; NULL: unknown. */
+/* The SHA-256 of a token, as `hash` of its section has it. -EPROTO where it cannot be computed. */
+must_check int rights_digest(const char *token, size_t size, uint8_t digest[32]);
+
+/* The section of a token, expired or not; NULL: unknown, or "". */
 const struct grant *rights_find_token(const struct rights *rights, const char *token);
 /* The section of a user or a group; NULL: there is none. */
 const struct grant *rights_find(const struct rights *rights, enum grant_kind kind,

@@ -11,11 +11,15 @@
 
 #include "base/limits.h"
 #include "base/name.h"
+#include "base/utf8.h"
 #include "data/key.h"
 #include "data/object_name.h"
 #include "rights/generation.h"
 
-enum { NAME_MOST = 64 };
+enum {
+    NAME_MOST = 64,
+    SECTION_LEAST = sizeof "[user x]\n" - 1, /* bytes */
+};
 
 /* A file that is being read. */
 struct reading {
@@ -83,48 +87,48 @@ static size_t count_words(const char *value)
     return count;
 }
 
-static int by_text(const void *left, const void *right)
+/* With a slash before all other bytes, so that what lies within a scope follows it. */
+static int by_scope(const void *left, const void *right)
 {
-    return strcmp(*(const char *const *)left, *(const char *const *)right);
+    const char *a = *(const char *const *)left;
+    const char *b = *(const char *const *)right;
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    int first = *a == '/' ? 1 : 2 * (unsigned char)*a;
+    int second = *b == '/' ? 1 : 2 * (unsigned char)*b;
+    return first - second;
 }
 
-static const char **take_list(struct reading *reading, size_t count)
+/* Room for the words of a value. */
+static int take_list(struct reading *reading, const char *value, const char ***ret_list)
 {
-    const char **list = pool_take(&reading->rights->pool, count * sizeof *list);
-    if (!list) {
-        (void)error_memory(reading->error, NULL);
+    size_t count = count_words(value);
+    if (count > LIMIT_GRANT_WORDS) {
+        return error_set(reading->error, ERROR_MALFORMED,
+                         "line %zu: more than %u words: divide the section", reading->line,
+                         LIMIT_GRANT_WORDS);
     }
-    return list;
-}
-
-static int add_volume(struct reading *reading, const char *name)
-{
-    struct grant *grant = reading->grant;
-    const char **list = take_list(reading, grant->volume_count + 1);
-    if (!list) {
-        return -ENOMEM;
-    }
-    if (*name == '\0' || !name_is_word(name)) {
-        return refuse(reading, "rights: volumes:NAME has the name of a volume");
-    }
-    for (size_t i = 0; i < grant->volume_count; i++) {
-        list[i] = grant->volumes[i];
-    }
-    list[grant->volume_count] = name;
-    grant->volumes = list;
-    grant->volume_count++;
-    return 0;
+    *ret_list = pool_take(&reading->rights->pool, count * sizeof **ret_list);
+    return *ret_list ? 0 : error_memory(reading->error, NULL);
 }
 
 static int set_rights(struct reading *reading, char *value)
 {
+    const char **volumes = NULL;
+    size_t count = 0;
+    int r = take_list(reading, value, &volumes);
+    if (r < 0) {
+        return r;
+    }
     for (char *word = next_word(&value); word; word = next_word(&value)) {
         uint32_t set = right_set(word);
         if (strncmp(word, "volumes:", 8) == 0) {
-            int r = add_volume(reading, word + 8);
-            if (r < 0) {
-                return r;
+            if (!word[8] || !name_is_word(word + 8)) {
+                return refuse(reading, "rights: volumes:NAME has the name of a volume");
             }
+            volumes[count++] = word + 8;
         } else if (set == 0) {
             return error_set(reading->error, ERROR_MALFORMED,
                              "line %zu: '%.40s' is no right: see situd.conf(5)", reading->line,
@@ -132,6 +136,8 @@ static int set_rights(struct reading *reading, char *value)
         }
         reading->grant->rights |= set;
     }
+    reading->grant->volumes = volumes;
+    reading->grant->volume_count = count;
     return 0;
 }
 
@@ -191,16 +197,13 @@ static void cut_slash(char *scope)
     }
 }
 
-/* Drops the scopes within another; returns how many are left. The list is sorted. */
+/* Drops the scopes within another; returns how many are left. */
 static size_t drop_held(const char **list, size_t count)
 {
     size_t kept = 0;
+    qsort(list, count, sizeof *list, by_scope);
     for (size_t i = 0; i < count; i++) {
-        bool within = false;
-        for (size_t j = 0; j < kept && !within; j++) {
-            within = holds(list[j], list[i]);
-        }
-        if (!within) {
+        if (kept == 0 || !holds(list[kept - 1], list[i])) {
             list[kept++] = list[i];
         }
     }
@@ -210,10 +213,11 @@ static size_t drop_held(const char **list, size_t count)
 static int set_stores(struct reading *reading, char *value)
 {
     struct grant *grant = reading->grant;
-    const char **list = take_list(reading, count_words(value));
+    const char **list = NULL;
     size_t count = 0;
-    if (!list) {
-        return -ENOMEM;
+    int r = take_list(reading, value, &list);
+    if (r < 0) {
+        return r;
     }
     for (char *word = next_word(&value); word; word = next_word(&value)) {
         if (strcmp(word, "*") == 0) {
@@ -223,18 +227,22 @@ static int set_stores(struct reading *reading, char *value)
         if (object_name_decode(word) < 0) {
             return refuse(reading, "stores: % is followed by two hexadecimal digits: %25 is %");
         }
-        int r = check_scope(reading, word);
+        r = check_scope(reading, word);
         if (r < 0) {
             return r;
         }
         cut_slash(word);
         list[count++] = word;
     }
-    qsort(list, count, sizeof *list, by_text);
     grant->scopes = list;
     grant->scope_count = drop_held(list, count);
     return 0;
 }
+
+/* What `sha256sum` says of an empty file. */
+static const uint8_t hash_of_nothing[32] = {
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
 
 static int set_hash(struct reading *reading, char *value)
 {
@@ -248,22 +256,35 @@ static int set_hash(struct reading *reading, char *value)
         char digits[3] = {value[2 * i], value[2 * i + 1], '\0'};
         reading->grant->digest[i] = (uint8_t)strtoul(digits, NULL, 16);
     }
-    return 0;
+    return memcmp(reading->grant->digest, hash_of_nothing, sizeof hash_of_nothing) != 0
+               ? 0
+               : refuse(reading, "hash: it is the SHA-256 of an empty text, which is no token");
+}
+
+/* Whether `value` is a date, with a time or without, in the one way to write it: not 2027-1-31, nor
+ * 2027-02-31, of which timegm would make a day of March. */
+static bool read_date(const char *value, int64_t *ret_date_s)
+{
+    struct tm parts = {0};
+    char day[64];
+    char moment[64];
+    const char *end = strptime(value, "%Y-%m-%d", &parts);
+    if (end && *end && !strptime(end, "T%H:%M:%SZ", &parts)) {
+        return false;
+    }
+    *ret_date_s = timegm(&parts);
+    (void)strftime(day, sizeof day, "%Y-%m-%d", &parts);
+    (void)strftime(moment, sizeof moment, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return strcmp(value, day) == 0 || strcmp(value, moment) == 0;
 }
 
 static int set_expires(struct reading *reading, char *value)
 {
-    struct tm parts = {0};
-    const char *end = strptime(value, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    if (!end || *end != '\0') {
-        parts = (struct tm){0};
-        end = strptime(value, "%Y-%m-%d", &parts);
-    }
-    if (!end || *end != '\0') {
+    int64_t expires_s = 0;
+    if (!read_date(value, &expires_s)) {
         return refuse(reading, "expires: a date such as 2027-01-31, or 2027-01-31T18:00:00Z, is "
                                "wanted");
     }
-    int64_t expires_s = timegm(&parts);
     if (expires_s <= 0) {
         return refuse(reading, "expires: the year is out of range");
     }
@@ -271,7 +292,7 @@ static int set_expires(struct reading *reading, char *value)
     return 0;
 }
 
-static int set_number(struct reading *reading, const char *value, uint32_t *place)
+static int set_number(struct reading *reading, const char *name, const char *value, uint32_t *place)
 {
     char *end = NULL;
     errno = 0;
@@ -279,7 +300,8 @@ static int set_number(struct reading *reading, const char *value, uint32_t *plac
     if (!isdigit((unsigned char)value[0]) || *end != '\0' || errno != 0 || number < 1 ||
         number > LIMIT_QUOTA) {
         return error_set(reading->error, ERROR_MALFORMED,
-                         "line %zu: a number from 1 to %u is wanted", reading->line, LIMIT_QUOTA);
+                         "line %zu: %s: a number from 1 to %u is wanted", reading->line, name,
+                         LIMIT_QUOTA);
     }
     *place = (uint32_t)number;
     return 0;
@@ -287,19 +309,19 @@ static int set_number(struct reading *reading, const char *value, uint32_t *plac
 
 static int set_rate(struct reading *reading, char *value)
 {
-    return set_number(reading, value, &reading->grant->requests_per_second);
+    return set_number(reading, "requests_per_second", value, &reading->grant->requests_per_second);
 }
 
 static int set_concurrent(struct reading *reading, char *value)
 {
-    return set_number(reading, value, &reading->grant->concurrent);
+    return set_number(reading, "concurrent", value, &reading->grant->concurrent);
 }
 
 static const struct setting {
     const char *name;
     int (*set)(struct reading *reading, char *value);
 } settings[] = {
-    {"hash", set_hash},
+    {"hash", set_hash}, /* first: SEEN_HASH */
     {"rights", set_rights},
     {"stores", set_stores},
     {"expires", set_expires},
@@ -307,13 +329,15 @@ static const struct setting {
     {"concurrent", set_concurrent},
 };
 
+enum { SEEN_HASH = 1u << 0 };
+
 /* ---- lines ---- */
 
 /* A section must say who has which rights. */
 static int end_section(struct reading *reading)
 {
     const struct grant *grant = reading->grant;
-    if (grant && grant->kind == GRANT_TOKEN && !(reading->seen & 1u)) {
+    if (grant && grant->kind == GRANT_TOKEN && !(reading->seen & SEEN_HASH)) {
         return error_set(reading->error, ERROR_MALFORMED, "line %zu: [token %s] has no hash",
                          grant->line, grant->name);
     }
@@ -324,10 +348,11 @@ static int name_of_section(struct reading *reading, char *name, enum grant_kind 
 {
     size_t length = strlen(name);
     if (length == 0 || length > NAME_MOST || (kind == GRANT_TOKEN && !name_is_word(name)) ||
-        strpbrk(name, " \t[]\"")) {
+        strpbrk(name, " \t[]\"") || !utf8_valid(name, length)) {
         return refuse(reading, kind == GRANT_TOKEN
                                    ? "the name of a token has 1 to 64 of A-Z a-z 0-9 . _ -"
-                                   : "the name of a user or group has 1 to 64 bytes, no blanks");
+                                   : "the name of a user or group has 1 to 64 bytes of UTF-8, "
+                                     "without blanks, brackets and quotation marks");
     }
     const struct grant *same = rights_find(reading->rights, kind, name);
     return same ? error_set(reading->error, ERROR_MALFORMED,
@@ -336,11 +361,12 @@ static int name_of_section(struct reading *reading, char *name, enum grant_kind 
                 : 0;
 }
 
+static const char *const openings[] = {
+    [GRANT_TOKEN] = "[token ", [GRANT_USER] = "[user ", [GRANT_GROUP] = "[group "};
+
 /* Whether the line opens a section; cuts its name out. */
 static bool is_section(char *line, enum grant_kind *ret_kind, char **ret_name)
 {
-    static const char *const openings[] = {
-        [GRANT_TOKEN] = "[token ", [GRANT_USER] = "[user ", [GRANT_GROUP] = "[group "};
     size_t size = strlen(line);
     for (size_t kind = 0; kind < sizeof openings / sizeof openings[0]; kind++) {
         size_t length = strlen(openings[kind]);
@@ -366,7 +392,11 @@ static int begin_section(struct reading *reading, enum grant_kind kind, char *na
     }
     reading->seen = 0;
     reading->grant = add_grant(reading, kind, name);
-    return reading->grant ? 0 : -ENOMEM;
+    if (!reading->grant) {
+        return -ENOMEM;
+    }
+    rights_index_name(reading->rights, reading->rights->count - 1);
+    return 0;
 }
 
 static void trim_end(char *text)
@@ -408,7 +438,11 @@ static int check_token(struct reading *reading, const char *line)
                          "line %zu has a control byte (0x09): a token consists of printable bytes",
                          reading->line);
     }
-    if (line[0] == '[' && line[strlen(line) - 1] == ']') {
+    bool section = line[0] == '[' && line[strlen(line) - 1] == ']';
+    for (size_t kind = 0; kind < sizeof openings / sizeof openings[0]; kind++) {
+        section |= strncmp(line, openings[kind], strlen(openings[kind])) == 0;
+    }
+    if (section) {
         return refuse(reading, "a section is [token NAME], [user NAME] or [group NAME]");
     }
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
@@ -421,8 +455,8 @@ static int check_token(struct reading *reading, const char *line)
     return 0;
 }
 
-/* A token of the old form. */
-static int take_token(struct reading *reading, const char *line)
+/* A token of the old form, of which the generation keeps the digest only. */
+static int take_token(struct reading *reading, char *line)
 {
     struct rights *rights = reading->rights;
     char name[32];
@@ -443,9 +477,9 @@ static int take_token(struct reading *reading, const char *line)
     if (size < LIMIT_TOKEN_LEAST_BYTES && rights->short_line == 0) {
         rights->short_line = reading->line;
     }
-    return rights_digest(line, size, grant->digest) < 0
-               ? error_set(reading->error, ERROR_INTERNAL, "SHA-256 cannot be computed")
-               : 0;
+    r = rights_digest(line, size, grant->digest);
+    explicit_bzero(line, size);
+    return r < 0 ? error_set(reading->error, ERROR_INTERNAL, "SHA-256 cannot be computed") : 0;
 }
 
 /* A line without blanks around it, and not empty. */
@@ -487,13 +521,18 @@ static int take_line(struct reading *reading, const char *line, size_t size)
     if (r < 0) {
         return r;
     }
-    char *copy = keep(reading, line, size);
-    if (!copy) {
-        return -ENOMEM;
+    while (size > 0 && (line[size - 1] == ' ' || line[size - 1] == '\t')) {
+        size--;
     }
-    trim_end(copy);
-    copy += strspn(copy, " \t");
-    return *copy == '\0' || *copy == '#' ? 0 : take_text(reading, copy);
+    while (size > 0 && (*line == ' ' || *line == '\t')) {
+        line++;
+        size--;
+    }
+    if (size == 0 || *line == '#' || *line == ';') {
+        return 0;
+    }
+    char *copy = keep(reading, line, size);
+    return copy ? take_text(reading, copy) : -ENOMEM;
 }
 
 static int take_lines(struct reading *reading, const char *bytes, size_t size)
@@ -543,7 +582,10 @@ int rights_parse(const char *bytes, size_t size, struct rights **ret_rights, str
     }
     atomic_init(&rights->references, 1);
     struct reading reading = {.rights = rights, .error = error};
-    int r = take_file(&reading, bytes, size);
+    int r = rights_index_begin(rights, size / SECTION_LEAST, error);
+    if (r == 0) {
+        r = take_file(&reading, bytes, size);
+    }
     if (r < 0) {
         rights_unref(rights);
         return r;

@@ -18,8 +18,12 @@ static void check(const struct rights *rights, const struct grant *grant)
     (void)access_add(&access, grant);
     for (size_t i = 0; i < grant->scope_count; i++) {
         const char *scope = grant->scopes[i];
-        if (i > 0 && strcmp(grant->scopes[i - 1], scope) >= 0) {
-            abort();
+        for (size_t j = 0; j < grant->scope_count; j++) { /* none is within another */
+            size_t length = strlen(grant->scopes[j]);
+            if (j != i && strncmp(scope, grant->scopes[j], length) == 0 &&
+                (scope[length - (grant->scopes[j][length - 1] == '/')] == '/' || !scope[length])) {
+                abort();
+            }
         }
         if (grant->rights & RIGHT_INFER && scope[strlen(scope) - 1] == '/' &&
             access_object(&access, RIGHT_INFER, scope) != ACCESS_GRANTED) {
@@ -46,7 +50,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     for (size_t i = 0; rights_at(rights, i); i++) {
-        check(rights, rights_at(rights, i));
+        const struct grant *grant = rights_at(rights, i);
+        check(rights, grant);
+        if (rights_plain_line(rights) == 0 &&
+            rights_find(rights, grant->kind, grant->name) != grant) {
+            abort();
+        }
     }
     rights_unref(rights);
     return 0;

@@ -154,9 +154,12 @@ static void sections_with_faults_are_refused_by_line(void **state)
         {"expires = tomorrow\n", "line 3: expires: a date"},
         {"expires = 2027-02-31x\n", "line 3: expires: a date"},
         {"expires = 1960-01-01\n", "line 3: expires: the year"},
-        {"concurrent = 0\n", "line 3: a number from 1"},
-        {"concurrent = -1\n", "line 3: a number from 1"},
-        {"requests_per_second = 1e3\n", "line 3: a number from 1"},
+        {"expires = 2027-02-31\n", "line 3: expires: a date"},
+        {"expires = 2027-1-31\n", "line 3: expires: a date"},
+        {"expires =  2027-01-31T24:00:00Z\n", "line 3: expires: a date"},
+        {"concurrent = 0\n", "line 3: concurrent: a number from 1"},
+        {"concurrent = -1\n", "line 3: concurrent: a number from 1"},
+        {"requests_per_second = 1e3\n", "line 3: requests_per_second: a number from 1"},
         {"right = infer\n", "line 3: there is no such setting"},
         {"hash = 00\n", "line 3: the section has this setting already"},
         {"rights\n", "line 3: `name = value`"},
@@ -165,6 +168,7 @@ static void sections_with_faults_are_refused_by_line(void **state)
         {"[token b b]\n", "line 3: the name of a token"},
         {"[token ]\n", "line 3: the name of a token"},
         {"[user a\"b]\n", "line 3: the name of a user"},
+        {"[user a\xff]\n", "line 3: the name of a user"},
         {"[user x]\nhash = 00\n", "line 4: only a [token NAME] has a hash"},
         {"[token b]\nhash = 12\n", "line 4: hash: the SHA-256"},
         {"[store b]\n", "line 3: `name = value`"},
@@ -175,9 +179,67 @@ static void sections_with_faults_are_refused_by_line(void **state)
     char twice[512];
     (void)snprintf(twice, sizeof twice, "[token b]%s", strchr(hash_a, '\n'));
     assert_section_refused(twice, "line 3: the section has the same hash as that of line 1");
+    REFUSED("[token a]\nhash = "
+            "E3B0C44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n",
+            "line 2: hash: it is the SHA-256 of an empty text");
+    REFUSED("; a note is no token\n[token a\n", "line 2: a section is [token NAME]");
     REFUSED("[tokens a]\nhash = 00\n", "line 1: a section is [token NAME]");
     REFUSED("# x\nhash = 00\n", "line 2: a setting outside of a section");
     assert_refused("plain-token\n[token a]\n", 22, "line 2: a section behind plain tokens");
+}
+
+/* What is within a scope follows it directly, whatever bytes sort between. */
+static void scopes_within_another_are_dropped(void **state)
+{
+    (void)state;
+    static const char text[] = "[user u]\nrights = volumes:b list volumes:a\n"
+                               "stores = a-b a/x/ a b/c/d/ b/c/ b/c-/ b/c/d/e/ b/c/ c/ ; d\n";
+    static const char *const left[] = {"a", "a-b", "b/c/", "b/c-/", "c"};
+    struct error error;
+    REFUSED(text, "line 3: stores: the name of a store"); /* no note at the end of a line */
+    struct rights *rights = parse(text, strlen(text) - strlen(" ; d\n"), &error);
+    assert_non_null(rights);
+    const struct grant *grant = rights_find(rights, GRANT_USER, "u");
+    assert_int_equal(grant->scope_count, sizeof left / sizeof left[0]);
+    for (size_t i = 0; i < grant->scope_count; i++) {
+        assert_string_equal(grant->scopes[i], left[i]);
+    }
+    assert_int_equal(grant->volume_count, 2);
+    assert_string_equal(grant->volumes[1], "a");
+    assert_null(rights_find(rights, GRANT_GROUP, "u"));
+    rights_unref(rights);
+}
+
+/* As large a file as is read: neither its sections nor its words are compared each with each. */
+static void large_files_are_read(void **state)
+{
+    (void)state;
+    static char text[LIMIT_TOKEN_FILE_BYTES + 1];
+    struct error error;
+    char name[32];
+    size_t size = 0;
+    size_t count = 0;
+    while (size + 32 < sizeof text) {
+        size += (size_t)snprintf(text + size, 32, "[user u%zu]\n", count++);
+    }
+    struct rights *rights = parse(text, size, &error);
+    assert_non_null(rights);
+    assert_int_equal(rights_count(rights, GRANT_USER), count);
+    (void)snprintf(name, sizeof name, "u%zu", count - 1);
+    assert_int_equal(rights_find(rights, GRANT_USER, name)->line, count);
+    assert_null(rights_find(rights, GRANT_USER, "u"));
+    rights_unref(rights);
+
+    for (int words = LIMIT_GRANT_WORDS; words <= (int)LIMIT_GRANT_WORDS + 1; words++) {
+        size = (size_t)snprintf(text, sizeof text, "[user u]\nstores =");
+        for (int i = 0; i < words; i++) {
+            size += (size_t)snprintf(text + size, 16, " s%d", i);
+        }
+        rights = parse(text, size, &error);
+        assert_int_equal(rights != NULL, words == LIMIT_GRANT_WORDS);
+        rights_unref(rights);
+    }
+    assert_non_null(strstr(error.message, "line 2: more than 1024 words"));
 }
 
 static void short_tokens_are_told_by_line(void **state)
@@ -224,6 +286,8 @@ int main(void)
         cmocka_unit_test(a_file_without_a_token_is_refused),
         cmocka_unit_test(sections_are_read),
         cmocka_unit_test(sections_with_faults_are_refused_by_line),
+        cmocka_unit_test(scopes_within_another_are_dropped),
+        cmocka_unit_test(large_files_are_read),
         cmocka_unit_test(short_tokens_are_told_by_line),
         cmocka_unit_test(many_lines_have_room_however_they_end),
     };
