@@ -93,5 +93,6 @@ extern const struct verb verb_search;
 extern const struct verb verb_status;
 extern const struct verb verb_store;
 extern const struct verb verb_thumbnail;
+extern const struct verb verb_token;
 
 #endif

@@ -13,7 +13,7 @@ enum { WORD_SIZE = 32 };
 
 static const struct verb *const verbs[] = {
     &verb_infer, &verb_job,    &verb_index, &verb_search, &verb_duplicates, &verb_thumbnail,
-    &verb_cache, &verb_status, &verb_store, &verb_object, &verb_model,
+    &verb_cache, &verb_status, &verb_store, &verb_object, &verb_model,      &verb_token,
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
@@ -34,6 +34,7 @@ static const char general[] =
     "  store       list, detach and attach stores\n"
     "  object      list stored objects\n"
     "  model       add, list, show and remove models\n"
+    "  token       make a token and its section of the rights file\n"
     "  help        [VERB]\n"
     "  version     of this program\n"
     "\n"

@@ -32,7 +32,7 @@ ROWS = list(rows(tree.text(ROOMS)).values())
 ROW = {room: level for level, row in enumerate(ROWS) for room in row}
 
 # Rooms, and single headers of rooms, that these rooms see: less than their row allows.
-ONLY = {"cli": {"base", "wire/npy.h"}, "client": {"base", "data", "wire"}}
+ONLY = {"cli": {"base", "wire/npy.h", "rights/rights.h"}, "client": {"base", "data", "wire"}}
 # The assembled engine has no interface; what knows HTTP is above it.
 NEVER = {"service": {"http"}}
 PUBLIC_HEADER = {"situ.h": {"client", "cli"}}

@@ -39,7 +39,7 @@ class Layers(unittest.TestCase):
         self.assertIsNone(layers.judge("x.c", "api", "http/http.h"))
 
     def test_the_cli_sees_the_public_header_only(self):
-        self.assertIn("base and wire/npy.h only", layers.judge("x.c", "cli", "wire/message.h"))
+        self.assertIn("base and rights/rights.h and wire/npy.h only", layers.judge("x.c", "cli", "wire/message.h"))
         self.assertIsNone(layers.judge("x.c", "cli", "wire/npy.h"))
         self.assertIn("cli", layers.judge("x.c", "cli", "client/client.h"))
         self.assertIsNotNone(layers.judge("x.c", "daemon", "situ.h"))
