@@ -190,5 +190,5 @@ int retrieval_import_finish(struct retrieval_import *import, struct retrieval_in
     close_index(import);
     HOLD(&retrieval->create);
     r = put_in_place(import, &entry, error);
-    return r < 0 ? r : retrieval_get(retrieval, entry->name, ret_info, error);
+    return r < 0 ? r : retrieval_get(retrieval, &ACCESS_ALL, entry->name, ret_info, error);
 }

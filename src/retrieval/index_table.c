@@ -13,6 +13,7 @@
 #include "retrieval/entry_thread.h"
 #include "retrieval/index_directory.h"
 #include "retrieval/retrieval_spec.h"
+#include "retrieval/sight.h"
 
 /* The position of the name, present or not; with the table locked. */
 static size_t place_of(const struct retrieval *retrieval, const char *name, bool *ret_found)
@@ -30,28 +31,58 @@ static int stopping(struct error *error)
     return error_set(error, ERROR_UNAVAILABLE, "indexes are stopping");
 }
 
-int retrieval_find(struct retrieval *retrieval, const char *name, struct entry **ret_entry,
-                   struct error *error)
+size_t retrieval_reference_all(struct retrieval *retrieval, struct entry *entries[LIMIT_INDEXES])
+{
+    size_t count = 0;
+    HOLD(&retrieval->lock);
+    for (size_t i = 0; i < retrieval->count && !retrieval->stopping; i++) {
+        if (!retrieval->entries[i]->leaving) {
+            entries[count++] = entry_ref(retrieval->entries[i]);
+        }
+    }
+    return count;
+}
+
+/* The same answer for a name that is not there and for one that the caller may not know of; names
+ * what the caller could have meant. */
+static int refuse_name(struct retrieval *retrieval, const struct access *access, const char *name,
+                       struct error *error)
+{
+    char hint[NEAREST_HINT_SIZE];
+    struct nearest nearest;
+    struct entry *entries[LIMIT_INDEXES];
+    size_t count = retrieval_reference_all(retrieval, entries);
+    nearest_init(&nearest, name, strlen(name));
+    for (size_t i = 0; i < count; i++) {
+        if (sight_of(entries[i], access, RETRIEVAL_RIGHTS) != SIGHT_NONE) {
+            nearest_offer(&nearest, entries[i]->name);
+        }
+        entry_unref(entries[i]);
+    }
+    return error_set(error, ERROR_NOT_FOUND, "no index '%.64s'%s", name,
+                     nearest_hint(&nearest, hint));
+}
+
+int retrieval_find(struct retrieval *retrieval, const struct access *access, const char *name,
+                   struct entry **ret_entry, struct error *error)
 {
     bool found = false;
-    HOLD(&retrieval->lock);
-    if (retrieval->stopping) {
+    bool stops = false;
+    cleanup_entry struct entry *entry = NULL;
+    (void)pthread_mutex_lock(&retrieval->lock);
+    size_t at = place_of(retrieval, name, &found);
+    stops = retrieval->stopping;
+    if (found && !retrieval->entries[at]->leaving) {
+        entry = entry_ref(retrieval->entries[at]);
+    }
+    (void)pthread_mutex_unlock(&retrieval->lock);
+    if (stops) {
         return stopping(error);
     }
-    size_t at = place_of(retrieval, name, &found);
-    if (!found || retrieval->entries[at]->leaving) {
-        char hint[NEAREST_HINT_SIZE];
-        struct nearest nearest;
-        nearest_init(&nearest, name, strlen(name));
-        for (size_t i = 0; i < retrieval->count; i++) {
-            if (!retrieval->entries[i]->leaving) {
-                nearest_offer(&nearest, retrieval->entries[i]->name);
-            }
-        }
-        return error_set(error, ERROR_NOT_FOUND, "no index '%.64s'%s", name,
-                         nearest_hint(&nearest, hint));
+    if (!entry || sight_of(entry, access, RETRIEVAL_RIGHTS) == SIGHT_NONE) {
+        return refuse_name(retrieval, access, name, error);
     }
-    *ret_entry = entry_ref(retrieval->entries[at]);
+    *ret_entry = take_ptr(entry);
     return 0;
 }
 

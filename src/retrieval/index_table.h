@@ -33,9 +33,13 @@ struct retrieval {
     bool stopping;
 };
 
-/* The entry, referenced. ERROR_NOT_FOUND; ERROR_UNAVAILABLE while stopping. */
-must_check int retrieval_find(struct retrieval *retrieval, const char *name,
-                              struct entry **ret_entry, struct error *error);
+/* The entry, referenced. ERROR_NOT_FOUND, also where the caller may not know of it;
+ * ERROR_UNAVAILABLE while stopping. */
+must_check int retrieval_find(struct retrieval *retrieval, const struct access *access,
+                              const char *name, struct entry **ret_entry, struct error *error);
+/* All entries that are not being removed, each referenced, as far as there are; 0 while stopping.
+ */
+size_t retrieval_reference_all(struct retrieval *retrieval, struct entry *entries[LIMIT_INDEXES]);
 /* ERROR_CONFLICT: the name is taken; ERROR_BUSY: there are LIMIT_INDEXES; ERROR_UNAVAILABLE. */
 must_check int retrieval_check_free(struct retrieval *retrieval, const char *name,
                                     struct error *error);

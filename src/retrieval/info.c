@@ -11,6 +11,7 @@
 #include "retrieval/build.h"
 #include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
+#include "retrieval/sight.h"
 
 void retrieval_info_done(struct retrieval_info *info)
 {
@@ -151,41 +152,49 @@ static int fill_info(struct entry *entry, struct retrieval_info *ret_info)
     return 0;
 }
 
-int retrieval_get(struct retrieval *retrieval, const char *name, struct retrieval_info *ret_info,
-                  struct error *error)
+int retrieval_get(struct retrieval *retrieval, const struct access *access, const char *name,
+                  struct retrieval_info *ret_info, struct error *error)
 {
     cleanup_entry struct entry *entry = NULL;
-    int r = retrieval_find(retrieval, name, &entry, error);
-    if (r == 0 && fill_info(entry, ret_info) < 0) {
-        r = error_memory(error, NULL);
+    int r = retrieval_find(retrieval, access, name, &entry, error);
+    if (r < 0) {
+        return r;
+    }
+    if (sight_of(entry, access, RETRIEVAL_RIGHTS_TO_SHOW) == SIGHT_NONE) {
+        return sight_check(entry, access, RIGHT_SEARCH, false, error);
+    }
+    if (fill_info(entry, ret_info) < 0) {
+        return error_memory(error, NULL);
+    }
+    ret_info->whole = sight_of(entry, access, RETRIEVAL_RIGHTS) == SIGHT_WHOLE;
+    return 0;
+}
+
+/* Appends what the caller may see of the entry. */
+static int list_entry(struct entry *entry, const struct access *access,
+                      struct retrieval_info *infos, size_t *count)
+{
+    if (sight_of(entry, access, RETRIEVAL_RIGHTS_TO_SHOW) == SIGHT_NONE) {
+        return 0;
+    }
+    int r = fill_info(entry, &infos[*count]);
+    if (r == 0) {
+        infos[*count].whole = sight_of(entry, access, RETRIEVAL_RIGHTS) == SIGHT_WHOLE;
+        (*count)++;
     }
     return r;
 }
 
-/* All entries that are not being removed, each referenced. */
-static size_t reference_all(struct retrieval *retrieval, struct entry *entries[LIMIT_INDEXES])
-{
-    size_t count = 0;
-    HOLD(&retrieval->lock);
-    for (size_t i = 0; i < retrieval->count && !retrieval->stopping; i++) {
-        if (!retrieval->entries[i]->leaving) {
-            entries[count++] = entry_ref(retrieval->entries[i]);
-        }
-    }
-    return count;
-}
-
-int retrieval_list(struct retrieval *retrieval, struct retrieval_info **ret_infos,
-                   size_t *ret_count)
+int retrieval_list(struct retrieval *retrieval, const struct access *access,
+                   struct retrieval_info **ret_infos, size_t *ret_count)
 {
     struct entry *entries[LIMIT_INDEXES];
-    size_t count = reference_all(retrieval, entries);
+    size_t count = retrieval_reference_all(retrieval, entries);
     struct retrieval_info *infos = calloc(count + 1, sizeof *infos);
     int r = infos ? 0 : -ENOMEM;
     size_t filled = 0;
     for (size_t i = 0; i < count; i++) {
-        r = r == 0 ? fill_info(entries[i], &infos[i]) : r;
-        filled += r == 0;
+        r = r == 0 ? list_entry(entries[i], access, infos, &filled) : r;
         entry_unref(entries[i]);
     }
     if (r < 0) {
@@ -196,7 +205,7 @@ int retrieval_list(struct retrieval *retrieval, struct retrieval_info **ret_info
         return r;
     }
     *ret_infos = infos;
-    *ret_count = count;
+    *ret_count = filled;
     return 0;
 }
 
@@ -225,7 +234,7 @@ void retrieval_write_metrics(void *context, struct buffer *out)
 {
     struct retrieval_info *infos = NULL;
     size_t count = 0;
-    if (retrieval_list(context, &infos, &count) < 0) {
+    if (retrieval_list(context, &ACCESS_ALL, &infos, &count) < 0) {
         return;
     }
     write_gauge(out, "situ_index_rows", "Objects in an index", infos, count, rows_of);

@@ -19,6 +19,7 @@
 #include "retrieval/index_directory.h"
 #include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
+#include "retrieval/sight.h"
 
 enum { DEFAULT_VERIFY_MS = 5000, DEFAULT_INTERVAL_S = 60 };
 
@@ -344,7 +345,7 @@ int retrieval_create(struct retrieval *retrieval, const struct retrieval_spec *s
         (void)!jobs_remove(retrieval->jobs, job.spec.id, NULL);
     }
     job_info_done(&job);
-    return r < 0 ? r : retrieval_get(retrieval, spec->name, ret_info, error);
+    return r < 0 ? r : retrieval_get(retrieval, &ACCESS_ALL, spec->name, ret_info, error);
 }
 
 /* ---- removing ---- */
@@ -382,10 +383,27 @@ static void remove_job(struct retrieval *retrieval, const struct build *build)
     }
 }
 
-int retrieval_remove(struct retrieval *retrieval, const char *name, struct error *error)
+/* For changes: RIGHT_INDEXES for all objects of it. */
+static int find_to_change(struct retrieval *retrieval, const struct access *access,
+                          const char *name, struct entry **ret_entry, struct error *error)
 {
     cleanup_entry struct entry *entry = NULL;
-    int r = retrieval_find(retrieval, name, &entry, error);
+    int r = retrieval_find(retrieval, access, name, &entry, error);
+    if (r < 0) {
+        return r;
+    }
+    r = sight_check(entry, access, RIGHT_INDEXES, true, error);
+    if (r == 0) {
+        *ret_entry = take_ptr(entry);
+    }
+    return r;
+}
+
+int retrieval_remove(struct retrieval *retrieval, const struct access *access, const char *name,
+                     struct error *error)
+{
+    cleanup_entry struct entry *entry = NULL;
+    int r = find_to_change(retrieval, access, name, &entry, error);
     if (r < 0 || !entry) {
         return r;
     }
@@ -404,11 +422,11 @@ int retrieval_remove(struct retrieval *retrieval, const char *name, struct error
 
 /* ---- rebuilding ---- */
 
-int retrieval_rebuild(struct retrieval *retrieval, const char *name,
+int retrieval_rebuild(struct retrieval *retrieval, const struct access *access, const char *name,
                       const struct retrieval_change *change, struct error *error)
 {
     cleanup_entry struct entry *entry = NULL;
-    int r = retrieval_find(retrieval, name, &entry, error);
+    int r = find_to_change(retrieval, access, name, &entry, error);
     if (r < 0 || !entry) {
         return r;
     }

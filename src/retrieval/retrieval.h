@@ -39,8 +39,17 @@
 #include "base/limits.h"
 #include "index/index.h"
 #include "jobs/jobs.h"
+#include "rights/access.h"
+#include "rights/reach.h"
 
 struct retrieval;
+
+enum {
+    /* Who has one of these for an object may know of the indexes that could have it ... */
+    RETRIEVAL_RIGHTS = RIGHT_SEARCH | RIGHT_INDEXES | RIGHT_RESULTS,
+    /* ... and with one of these look at them. */
+    RETRIEVAL_RIGHTS_TO_SHOW = RIGHT_SEARCH | RIGHT_INDEXES,
+};
 
 struct retrieval_spec {
     char name[LIMIT_MODEL_NAME + 1];
@@ -68,6 +77,7 @@ struct retrieval_info {
     uint64_t selected;
     struct left_out left_out; /* by the selection of the job */
     uint64_t failed;          /* objects of the selection without a row, as far as known */
+    bool whole;               /* the caller may see all objects of the index, and so counts */
     bool has_next;            /* a rebuild is in progress */
     char next_model[LIMIT_MODEL_NAME + 1];
     char next_version[JOB_VERSION_SIZE];
@@ -117,13 +127,20 @@ void retrieval_close(struct retrieval *retrieval); /* with no index in use; NULL
  * first result, if not before); those of jobs_create. */
 must_check int retrieval_create(struct retrieval *retrieval, const struct retrieval_spec *spec,
                                 struct retrieval_info *ret_info, struct error *error);
-must_check int retrieval_get(struct retrieval *retrieval, const char *name,
-                             struct retrieval_info *ret_info, struct error *error);
-must_check int retrieval_list(struct retrieval *retrieval, struct retrieval_info **ret_infos,
-                              size_t *ret_count);
+/* What follows is done for a caller: of an index without any object that the caller has one of
+ * RETRIEVAL_RIGHTS for, the answer is that of a name that does not exist, ERROR_NOT_FOUND;
+ * ERROR_FORBIDDEN where the right is missing. Any part of an index is enough to look at it. */
+must_check int retrieval_get(struct retrieval *retrieval, const struct access *access,
+                             const char *name, struct retrieval_info *ret_info,
+                             struct error *error);
+/* Those that the caller may look at. */
+must_check int retrieval_list(struct retrieval *retrieval, const struct access *access,
+                              struct retrieval_info **ret_infos, size_t *ret_count);
 /* Part of /metrics; `retrieval` is the table. */
 void retrieval_write_metrics(void *retrieval, struct buffer *out);
-must_check int retrieval_remove(struct retrieval *retrieval, const char *name, struct error *error);
+/* RIGHT_INDEXES for all objects of it. */
+must_check int retrieval_remove(struct retrieval *retrieval, const struct access *access,
+                                const char *name, struct error *error);
 struct retrieval_change {
     const char *model;     /* NULL: that of the index, in its version */
     const char *version;   /* NULL or "": the newest */
@@ -133,15 +150,18 @@ struct retrieval_change {
 
 /* Fills a build beside the current one, with another model, version or rules, and swaps it in
  * after the first pass of its job. ERROR_CONFLICT if a rebuild is in progress or the index was
- * imported. */
-must_check int retrieval_rebuild(struct retrieval *retrieval, const char *name,
-                                 const struct retrieval_change *change, struct error *error);
+ * imported. RIGHT_INDEXES for all objects of it. */
+must_check int retrieval_rebuild(struct retrieval *retrieval, const struct access *access,
+                                 const char *name, const struct retrieval_change *change,
+                                 struct error *error);
 
 /* The index, for searches and walks, until it is released: a swap or removal does not close it
- * meanwhile. ERROR_NOT_FOUND; ERROR_UNAVAILABLE: it has no row yet. */
+ * meanwhile. The caller needs RIGHT_SEARCH for a part of it, or, for `right` RIGHT_RESULTS, that
+ * for the whole. ERROR_NOT_FOUND; ERROR_FORBIDDEN; ERROR_UNAVAILABLE: it has no row yet. */
 struct retrieval_use;
-must_check int retrieval_use(struct retrieval *retrieval, const char *name,
-                             struct retrieval_use **ret_use, struct error *error);
+must_check int retrieval_use(struct retrieval *retrieval, const struct access *access,
+                             enum right right, const char *name, struct retrieval_use **ret_use,
+                             struct error *error);
 struct index *retrieval_use_index(const struct retrieval_use *use);
 const struct retrieval_spec *retrieval_use_spec(const struct retrieval_use *use);
 void retrieval_use_free(struct retrieval_use *use); /* NULL is fine */
@@ -152,6 +172,18 @@ const char *retrieval_use_key(const struct retrieval_use *use, const char *objec
 /* The same for a prefix of names, for index_query.prefix; NULL: no name of this index begins
  * with it. */
 const char *retrieval_use_prefix(const struct retrieval_use *use, const char *prefix);
+/* The prefixes of keys in the index whose names begin with `prefix` and for which the caller has
+ * RIGHT_SEARCH. */
+struct retrieval_reach {
+    bool none;                      /* no object of the index */
+    struct index_prefixes prefixes; /* otherwise */
+    struct reach names;             /* owned */
+    const char **keys;              /* owned; into `names` */
+};
+/* -ENOMEM. */
+must_check int retrieval_use_reach(const struct retrieval_use *use, const struct access *access,
+                                   const char *prefix, struct retrieval_reach *ret_reach);
+void retrieval_reach_done(struct retrieval_reach *reach); /* zeros are fine */
 /* Appends the name, STORE/KEY, of the object with a key of the index. */
 void retrieval_use_name(const struct retrieval_use *use, const char *key, struct buffer *out);
 

@@ -3,11 +3,14 @@
  * An index in use: it stays open whatever is swapped or removed meanwhile; and the mapping between
  * its keys and the names of objects. Any thread.
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "retrieval/build.h"
 #include "retrieval/index_table.h"
 #include "retrieval/retrieval_spec.h"
+#include "retrieval/sight.h"
 
 struct retrieval_use {
     struct build *build; /* referenced */
@@ -24,13 +27,17 @@ static int not_there(const struct entry *entry, const struct build *build, struc
     return error_set(error, ERROR_UNAVAILABLE, "index '%s' has no row yet", entry->name);
 }
 
-int retrieval_use(struct retrieval *retrieval, const char *name, struct retrieval_use **ret_use,
-                  struct error *error)
+int retrieval_use(struct retrieval *retrieval, const struct access *access, enum right right,
+                  const char *name, struct retrieval_use **ret_use, struct error *error)
 {
     cleanup_entry struct entry *entry = NULL;
     cleanup_build struct build *build = NULL;
     struct index_status status = {.rows = 0};
-    int r = retrieval_find(retrieval, name, &entry, error);
+    int r = retrieval_find(retrieval, access, name, &entry, error);
+    if (r < 0) {
+        return r;
+    }
+    r = sight_check(entry, access, right, right == RIGHT_RESULTS, error);
     if (r < 0) {
         return r;
     }
@@ -94,6 +101,64 @@ const char *retrieval_use_prefix(const struct retrieval_use *use, const char *pr
         return strncmp(build->spec.store, prefix, length) == 0 ? "" : NULL;
     }
     return build_key(build, prefix);
+}
+
+/* ---- what a caller reaches ---- */
+
+/* Reaches all rows where a prefix holds the whole selection. */
+static bool holds_all(const struct retrieval_spec *spec, const char *prefix)
+{
+    const char *selected = spec->prefix ? spec->prefix : "";
+    return retrieval_spec_is_fed(spec) && strncmp(selected, prefix, strlen(prefix)) == 0;
+}
+
+static int fill_reach(const struct retrieval_use *use, struct retrieval_reach *reach)
+{
+    const struct retrieval_spec *spec = &use->build->spec;
+    size_t head = retrieval_spec_is_fed(spec) ? strlen(spec->store) + 1 : 0;
+    size_t count = reach->names.count;
+    reach->none = count == 0;
+    reach->keys = calloc(count + 1, sizeof *reach->keys);
+    if (!reach->keys) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        reach->keys[i] = reach->names.prefixes[i] + head;
+        if (holds_all(spec, reach->keys[i])) {
+            return 0;
+        }
+    }
+    reach->prefixes = (struct index_prefixes){.list = reach->keys, .count = count};
+    return 0;
+}
+
+int retrieval_use_reach(const struct retrieval_use *use, const struct access *access,
+                        const char *prefix, struct retrieval_reach *ret_reach)
+{
+    struct retrieval_reach reach = {.none = true};
+    cleanup_buffer struct buffer within = BUFFER_INIT;
+    const char *key = retrieval_use_prefix(use, prefix);
+    if (!key) {
+        *ret_reach = reach;
+        return 0;
+    }
+    retrieval_use_name(use, key, &within);
+    const char *text = buffer_text(&within);
+    int r = text ? reach_make(access, RIGHT_SEARCH, text, &reach.names) : -ENOMEM;
+    r = r == 0 ? fill_reach(use, &reach) : r;
+    if (r < 0) {
+        retrieval_reach_done(&reach);
+        return r;
+    }
+    *ret_reach = reach;
+    return 0;
+}
+
+void retrieval_reach_done(struct retrieval_reach *reach)
+{
+    reach_done(&reach->names);
+    free(reach->keys);
+    *reach = (struct retrieval_reach){.none = true};
 }
 
 void retrieval_use_name(const struct retrieval_use *use, const char *key, struct buffer *out)

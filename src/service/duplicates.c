@@ -32,6 +32,7 @@ struct duplicates {
     char *keys[INDEX_QUERIES_MAX]; /* owned */
     uint64_t hashes[INDEX_QUERIES_MAX];
     size_t count;
+    size_t prefix;       /* the one that is walked over */
     struct buffer after; /* the last key that was walked over */
     float *other;        /* owned; one row */
     float *first;        /* owned; the row of a group's first object */
@@ -71,28 +72,26 @@ static int take_row(struct duplicates *duplicates, const char *key, const float 
     return copy ? 0 : -ENOMEM;
 }
 
-/* Takes the next rows, as many as are searched for together. Each call has a walk of its own: a
- * single walk would keep the places of removed rows from being reused until its end. 0 at the end.
- */
-static int take_rows(struct duplicates *duplicates, struct error *error)
+/* Takes rows whose keys begin with the prefix, until there are as many as are searched for
+ * together; *ret_end: there are no more of them. Each call has a walk of its own: a single walk
+ * would keep the places of removed rows from being reused until its end. */
+static int take_rows_below(struct duplicates *duplicates, const char *prefix, bool *ret_end,
+                           struct error *error)
 {
     struct index_walk *walk = NULL;
     const char *after = buffer_text(&duplicates->after);
-    duplicates->count = 0;
-    if (!after) {
-        return -ENOMEM;
-    }
-    int r = index_walk_new(duplicates->options.index, "", after, &walk, error);
+    int r =
+        after ? index_walk_new(duplicates->options.index, prefix, after, &walk, error) : -ENOMEM;
     if (r < 0) {
         return r;
     }
-    bool more = true;
-    while (r == 0 && more && duplicates->count < INDEX_QUERIES_MAX) {
+    *ret_end = false;
+    while (r == 0 && !*ret_end && duplicates->count < INDEX_QUERIES_MAX) {
         const char *key = NULL;
         float *vector = duplicates->vectors + duplicates->count * duplicates->shape.dimension;
         int next = index_walk_next(walk, &key, vector, error);
         if (next == 0 || (next < 0 && next != -EBADMSG)) {
-            more = false;
+            *ret_end = true;
             r = next;
             continue;
         }
@@ -103,7 +102,32 @@ static int take_rows(struct duplicates *duplicates, struct error *error)
         r = next == 1 ? take_row(duplicates, key, vector) : 0;
     }
     index_walk_free(walk);
-    return r < 0 ? r : duplicates->count > 0;
+    return r;
+}
+
+/* Takes the next rows. 0 at the end. */
+static int take_rows(struct duplicates *duplicates, struct error *error)
+{
+    static const char *const all = "";
+    const struct duplicates_options *options = &duplicates->options;
+    const struct index_prefixes *prefixes = &options->prefixes;
+    const char *const *list = prefixes->count > 0 ? prefixes->list : &all;
+    size_t count = prefixes->count > 0 ? prefixes->count : 1;
+    count = options->none ? 0 : count;
+    duplicates->count = 0;
+    while (duplicates->prefix < count && duplicates->count < INDEX_QUERIES_MAX) {
+        bool end = false;
+        int r = take_rows_below(duplicates, list[duplicates->prefix], &end, error);
+        if (r < 0) {
+            return r;
+        }
+        if (end) {
+            duplicates->prefix++;
+            buffer_clear(&duplicates->after);
+            buffer_append_text(&duplicates->after, "");
+        }
+    }
+    return duplicates->count > 0;
 }
 
 /* ---- searches ---- */
@@ -146,6 +170,7 @@ static int search_rows(struct duplicates *duplicates, size_t k, struct error *er
     struct index_query query = {.vectors = duplicates->vectors,
                                 .query_count = duplicates->count,
                                 .k = k,
+                                .prefixes = duplicates->options.prefixes,
                                 .has_min_score = true,
                                 .min_score = duplicates->options.min_score,
                                 .threads = duplicates->options.threads,
@@ -254,6 +279,9 @@ uint64_t duplicates_objects(const struct duplicates *duplicates)
 uint64_t duplicates_damaged(const struct duplicates *duplicates)
 {
     struct index_status status; /* counts rows that were found damaged after the walk, too */
+    if (duplicates->options.none || duplicates->options.prefixes.count > 0) {
+        return duplicates->damaged; /* the others may be rows that are not looked at */
+    }
     index_status(duplicates->options.index, &status);
     return status.damaged > duplicates->damaged ? status.damaged : duplicates->damaged;
 }

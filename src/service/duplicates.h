@@ -21,6 +21,9 @@ struct duplicates_options {
     double min_score;         /* of hits that are joined */
     unsigned threads;         /* the most that one search uses */
     struct search_pool *pool; /* borrowed */
+    /* The keys to look at: only rows among them are members, join others, or are counted. */
+    struct index_prefixes prefixes;
+    bool none; /* no keys at all */
 };
 
 /* ERROR_MEMORY. */

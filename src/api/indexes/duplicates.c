@@ -27,6 +27,7 @@ enum {
 
 struct listing {
     struct retrieval_use *use;     /* owned */
+    struct retrieval_reach reach;  /* owned; what the caller may see */
     struct duplicates *duplicates; /* owned */
     struct line_stream *stream;    /* borrowed */
     bool progress;                 /* with lines of progress */
@@ -41,6 +42,7 @@ struct listing {
 static void listing_done(struct listing *listing)
 {
     duplicates_free(listing->duplicates);
+    retrieval_reach_done(&listing->reach);
     retrieval_use_free(listing->use);
     buffer_done(&listing->lines);
     buffer_done(&listing->line);
@@ -142,11 +144,17 @@ static int prepare(struct call *call, struct listing *listing, struct error *err
         return error_set(error, ERROR_MALFORMED, "min_score=%.40s: must be a number", min_score);
     }
     listing->progress = progress && strcmp(progress, "1") == 0;
-    int r = retrieval_use(service->retrieval, call->captures[0], &listing->use, error);
+    int r = retrieval_use(service->retrieval, &call->access, RIGHT_SEARCH, call->captures[0],
+                          &listing->use, error);
     if (r < 0) {
         return r;
     }
+    if (retrieval_use_reach(listing->use, &call->access, "", &listing->reach) < 0) {
+        return error_memory(error, NULL);
+    }
     options.index = retrieval_use_index(listing->use);
+    options.none = listing->reach.none;
+    options.prefixes = listing->reach.prefixes;
     return duplicates_new(&options, &listing->duplicates, error);
 }
 

@@ -72,6 +72,26 @@ static int make_spec(struct stores *stores, struct index_request *request,
     return stores_make_rules(stores, request->store, &request->rules, &spec->rules, error);
 }
 
+/* The index holds embeddings of all objects of the selection. What is refused depends on the
+ * caller's rights alone, not on the objects that there are. */
+static int check_selection(struct call *call, const struct index_request *request,
+                           struct error *error)
+{
+    static const enum right needed[] = {RIGHT_INDEXES, RIGHT_INFER};
+    const char *store = request->store;
+    if (!stores_find_known(call->service->stores, &call->access, store, strlen(store), error)) {
+        return -ENOENT;
+    }
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        if (access_prefix(&call->access, needed[i], store, request->prefix) != ACCESS_GRANTED) {
+            return error_set(error, ERROR_FORBIDDEN,
+                             "your rights do not include '%s' for all objects of the selection",
+                             right_name(needed[i]));
+        }
+    }
+    return 0;
+}
+
 static int create(struct call *call, struct retrieval_info *ret_info, struct error *error)
 {
     struct service *service = call->service;
@@ -87,9 +107,9 @@ static int create(struct call *call, struct retrieval_info *ret_info, struct err
     if (r < 0) {
         return r;
     }
-    if (!stores_find_known(service->stores, &call->access, request.store, strlen(request.store),
-                           error)) {
-        return -ENOENT;
+    r = check_selection(call, &request, error);
+    if (r < 0) {
+        return r;
     }
     r = make_spec(service->stores, &request, &spec, error);
     return r < 0 ? r : retrieval_create(service->retrieval, &spec, ret_info, error);
@@ -116,7 +136,7 @@ void indexes_list(struct call *call)
     struct retrieval_info *infos = NULL;
     size_t count = 0;
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    if (retrieval_list(call->service->retrieval, &infos, &count) < 0) {
+    if (retrieval_list(call->service->retrieval, &call->access, &infos, &count) < 0) {
         call_respond_status(call, 503, "out of memory, or stopping");
         return;
     }
@@ -139,7 +159,8 @@ static void respond_now(struct call *call, unsigned status)
 {
     struct error error = {0};
     struct retrieval_info info = {.dimension = 0};
-    if (retrieval_get(call->service->retrieval, call->captures[0], &info, &error) < 0) {
+    if (retrieval_get(call->service->retrieval, &call->access, call->captures[0], &info, &error) <
+        0) {
         call_respond_error(call, &error);
         return;
     }
@@ -155,11 +176,11 @@ void indexes_show(struct call *call)
 /* ---- what is done to them ---- */
 
 /* The default exclusion of the index's store. */
-static int find_defaults(struct service *service, const char *name, char **ret_lines,
-                         struct error *error)
+static int find_defaults(struct call *call, char **ret_lines, struct error *error)
 {
+    struct service *service = call->service;
     cleanup_by(retrieval_info_done) struct retrieval_info info = {.dimension = 0};
-    int r = retrieval_get(service->retrieval, name, &info, error);
+    int r = retrieval_get(service->retrieval, &call->access, call->captures[0], &info, error);
     if (r < 0 || !info.spec.store) { /* the rebuild reports that it was imported */
         return r;
     }
@@ -178,7 +199,7 @@ static int rebuild(struct call *call, struct error *error)
         r = indexes_check_model(service, request.model, request.version, error);
     }
     if (r == 0 && request.exclude_defaults) {
-        r = find_defaults(service, call->captures[0], &defaults, error);
+        r = find_defaults(call, &defaults, error);
     }
     if (r < 0) {
         return r;
@@ -187,7 +208,7 @@ static int rebuild(struct call *call, struct error *error)
                                       .version = request.version,
                                       .exclude_defaults = request.exclude_defaults,
                                       .defaults = defaults};
-    r = retrieval_rebuild(service->retrieval, call->captures[0], &change, error);
+    r = retrieval_rebuild(service->retrieval, &call->access, call->captures[0], &change, error);
     if (r < 0) {
         return r;
     }
@@ -210,7 +231,7 @@ void indexes_rebuild(struct call *call)
 void indexes_remove(struct call *call)
 {
     struct error error = {0};
-    if (retrieval_remove(call->service->retrieval, call->captures[0], &error) < 0) {
+    if (retrieval_remove(call->service->retrieval, &call->access, call->captures[0], &error) < 0) {
         call_respond_error(call, &error);
         return;
     }

@@ -12,12 +12,16 @@
 #include "api/indexes/indexes.h"
 #include "api/indexes/search_times.h"
 #include "base/clock.h"
+#include "data/key.h"
 #include "service/search_pool.h"
 #include "wire/search_request.h"
 #include "wire/search_response.h"
 
 /* A pass over fewer rows is too short to benefit from a second thread. */
 enum { LEND_ROWS = 100000 };
+
+/* A key that no store has; if one had it, nothing of it would be used. */
+#define ABSENT ".situ-absent"
 
 /* The search holds one reference to the call, until the answer. */
 struct search {
@@ -33,6 +37,7 @@ struct search {
     struct infer_request infer;
     struct infer_item *items; /* owned */
     size_t *queries;          /* owned; the query of each item */
+    bool *hidden;             /* owned; by query: the caller may not know of the object */
     size_t item_count;
     struct model *model; /* owned reference; the call is not counted as the model's */
     atomic_size_t running;
@@ -49,6 +54,7 @@ static void free_search(void *state)
     search_request_done(&search->request);
     free(search->vectors);
     free(search->queries);
+    free(search->hidden);
     free(search->items);
     free(search);
 }
@@ -102,7 +108,7 @@ static void write_hits(const struct search *search, size_t query, const struct i
     search_response_close(response);
 }
 
-/* `answer` NULL: no object has the prefix. */
+/* `answer` NULL: no object that the caller may search has the prefix. */
 static void write_answer(const struct search *search, const struct index_answer *answer,
                          struct buffer *out)
 {
@@ -122,8 +128,12 @@ static int search_index(struct search *search, struct buffer *out, struct error 
     struct index *index = retrieval_use_index(search->use);
     struct index_answer answer = {0};
     struct index_status status;
-    const char *prefix = retrieval_use_prefix(search->use, request->prefix);
-    if (!prefix) {
+    struct retrieval_reach reach;
+    if (retrieval_use_reach(search->use, &search->call->access, request->prefix, &reach) < 0) {
+        return error_memory(error, "a search");
+    }
+    if (reach.none) {
+        retrieval_reach_done(&reach);
         write_answer(search, NULL, out);
         return 0;
     }
@@ -132,7 +142,7 @@ static int search_index(struct search *search, struct buffer *out, struct error 
         .vectors = search->vectors ? search->vectors : request->vectors,
         .query_count = request->query_count,
         .k = request->k + (request->self ? 0 : 1),
-        .prefixes = {.list = &prefix, .count = 1},
+        .prefixes = reach.prefixes,
         .has_min_score = request->has_min_score,
         .min_score = request->min_score,
         .threads = status.rows > LEND_ROWS ? service->cores : 1,
@@ -140,6 +150,7 @@ static int search_index(struct search *search, struct buffer *out, struct error 
         .lender = service->search_pool,
     };
     int r = index_search(index, &query, &answer, error);
+    retrieval_reach_done(&reach);
     if (r == 0) {
         write_answer(search, &answer, out);
         index_answer_done(&answer);
@@ -170,10 +181,25 @@ static int unfit(const struct search *search, size_t dimension, const char *of, 
                      search->call->captures[0], search->shape.dimension, of, dimension);
 }
 
+/* The outcome of an object that the caller may not know of, as if it were not in the store. */
+static void tell_absent(struct search *search, size_t i)
+{
+    struct infer_item *item = &search->items[i];
+    size_t query = search->queries[i];
+    size_t store_size = 0;
+    if (search->hidden[query] &&
+        (item->error.code == ERROR_NONE || item->error.code == ERROR_NOT_FOUND)) {
+        const char *object = search_request_object(&search->request, query);
+        (void)error_set(&item->error, ERROR_NOT_FOUND, "object '%s' is not in the store",
+                        key_in_object(object, &store_size));
+    }
+}
+
 static int take_embedding(struct search *search, size_t i, struct error *error)
 {
-    const struct infer_item *item = &search->items[i];
+    struct infer_item *item = &search->items[i];
     const struct answer *answer = &item->answer;
+    tell_absent(search, i);
     if (item->error.code != ERROR_NONE && search->request.list) {
         return error_set(error, item->error.code, "'%.300s': %s",
                          search_request_object(&search->request, search->queries[i]),
@@ -256,9 +282,13 @@ static int add_item(struct search *search, size_t query, struct error *error)
                                                 "the body is empty: it must be an encoded image");
     }
     item->kind = ITEM_STORED;
-    return stores_find_object(service->stores, &search->call->access,
-                              search_request_object(&search->request, query), &item->store,
-                              &item->key, error);
+    int r = stores_find_object(service->stores, &search->call->access,
+                               search_request_object(&search->request, query), &item->store,
+                               &item->key, error);
+    if (search->hidden[query]) {
+        item->key = ABSENT; /* takes the same time, and reads nothing of the object */
+    }
+    return r;
 }
 
 static void infer(struct search *search)
@@ -287,6 +317,19 @@ static void infer(struct search *search)
 
 /* ---- where vectors come from ---- */
 
+/* Whether the caller may search by the object. One that it may not know of is looked for as if it
+ * were not in the store. */
+static int check_object(struct search *search, size_t query, struct error *error)
+{
+    const char *object = search_request_object(&search->request, query);
+    enum access_verdict verdict = access_object(&search->call->access, RIGHT_SEARCH, object);
+    search->hidden[query] = verdict == ACCESS_HIDDEN;
+    return verdict != ACCESS_FORBIDDEN
+               ? 0
+               : error_set(error, ERROR_FORBIDDEN, "your rights do not include '%s' for '%.300s'",
+                           right_name(RIGHT_SEARCH), object);
+}
+
 /* Takes the vector of an object in the index; adds an item for an object without one, or whose row
  * is damaged. */
 static int take_object(struct search *search, size_t query, struct error *error)
@@ -296,8 +339,12 @@ static int take_object(struct search *search, size_t query, struct error *error)
     float *vector = search->vectors + query * search->shape.dimension;
     struct error ignored;
     bool found = false;
-    if (key && index_get(retrieval_use_index(search->use), key, vector, &found, &ignored) == 0 &&
-        found) {
+    int r = check_object(search, query, error);
+    if (r < 0) {
+        return r;
+    }
+    if (key && !search->hidden[query] &&
+        index_get(retrieval_use_index(search->use), key, vector, &found, &ignored) == 0 && found) {
         return 0;
     }
     return add_item(search, query, error);
@@ -316,7 +363,8 @@ static int gather(struct search *search, struct error *error)
     search->vectors = calloc(count * search->shape.dimension, sizeof *search->vectors);
     search->items = calloc(count, sizeof *search->items);
     search->queries = calloc(count, sizeof *search->queries);
-    if (!search->vectors || !search->items || !search->queries) {
+    search->hidden = calloc(count, sizeof *search->hidden);
+    if (!search->vectors || !search->items || !search->queries || !search->hidden) {
         return error_memory(error, "a search");
     }
     for (size_t i = 0; i < count && r == 0; i++) {
@@ -347,7 +395,8 @@ static void begin(struct search_work *work)
     struct search *search = (struct search *)(void *)work;
     struct call *call = search->call;
     struct error error = {0};
-    int r = retrieval_use(call->service->retrieval, call->captures[0], &search->use, &error);
+    int r = retrieval_use(call->service->retrieval, &call->access, RIGHT_SEARCH, call->captures[0],
+                          &search->use, &error);
     if (r == 0) {
         search->shape = index_shape(retrieval_use_index(search->use));
         r = read_request(search, &error);

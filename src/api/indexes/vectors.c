@@ -105,7 +105,8 @@ void indexes_export(struct call *call)
     struct error error = {0};
     struct export export = {.objects = 0};
     struct index_walk *walk = NULL;
-    if (retrieval_use(call->service->retrieval, call->captures[0], &export.use, &error) < 0) {
+    if (retrieval_use(call->service->retrieval, &call->access, RIGHT_RESULTS, call->captures[0],
+                      &export.use, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }
@@ -131,6 +132,7 @@ struct import {
     struct retrieval_spec spec;
     struct body_writer *writer; /* owned; NULL: the request was refused */
     int fd;                     /* owned; the received lines */
+    struct reach reach;         /* owned; the names that the caller may give vectors to */
     uint64_t line;              /* being received, from 1 */
     size_t line_size;           /* received bytes of that line */
     struct error error;         /* of the received lines */
@@ -141,6 +143,7 @@ static void import_free(void *state)
 {
     struct import *import = state;
     body_writer_free(import->writer);
+    reach_done(&import->reach);
     if (import->fd >= 0) {
         (void)close(import->fd);
     }
@@ -246,9 +249,12 @@ static int import_begin(struct call *call, struct import *import, struct error *
     if (r < 0) {
         return r;
     }
-    if (retrieval_get(call->service->retrieval, spec->name, &info, NULL) == 0) {
+    if (retrieval_get(call->service->retrieval, &ACCESS_ALL, spec->name, &info, NULL) == 0) {
         retrieval_info_done(&info);
         return error_set(error, ERROR_CONFLICT, "index '%s' is there already", spec->name);
+    }
+    if (reach_make(&call->access, RIGHT_RESULTS, "", &import->reach) < 0) {
+        return error_memory(error, NULL);
     }
     import->fd = open_unnamed(call->service->config.state, error);
     if (import->fd < 0) {
@@ -286,8 +292,8 @@ static bool is_passed_over(const char *line, size_t size)
     return space >= size || (size >= strlen(done) && memcmp(line, done, strlen(done)) == 0);
 }
 
-static int put_line(struct retrieval_import *rows, const char *line, size_t size,
-                    struct error *error)
+static int put_line(const struct reach *reach, struct retrieval_import *rows, const char *line,
+                    size_t size, struct error *error)
 {
     struct result result = {.object = NULL};
     if (is_passed_over(line, size)) {
@@ -300,6 +306,9 @@ static int put_line(struct retrieval_import *rows, const char *line, size_t size
     if (!result.object || result.answer.kind != &answer_embedding) {
         r = error_set(error, ERROR_MALFORMED,
                       "a line must be {\"object\":\"...\",\"embedding\":...}");
+    } else if (!reach_holds(reach, result.object)) {
+        r = error_set(error, ERROR_FORBIDDEN, "your rights do not include '%s' for this object",
+                      right_name(RIGHT_RESULTS));
     } else if (result.answer.embedding_size > INDEX_DIMENSION_MAX) {
         r = error_set(error, ERROR_MALFORMED, "a vector has at most %u values",
                       INDEX_DIMENSION_MAX);
@@ -315,10 +324,11 @@ static int put_line(struct retrieval_import *rows, const char *line, size_t size
 static int name_line(uint64_t line, struct error *error)
 {
     struct error plain = *error;
-    bool of_line = plain.code == ERROR_MALFORMED || plain.code == ERROR_UNFIT;
-    return of_line ? error_set(error, ERROR_MALFORMED, "line %llu: %s", (unsigned long long)line,
-                               plain.message)
-                   : error_code_errno(plain.code);
+    bool of_body = plain.code == ERROR_MALFORMED || plain.code == ERROR_UNFIT;
+    return of_body || plain.code == ERROR_FORBIDDEN
+               ? error_set(error, of_body ? ERROR_MALFORMED : plain.code, "line %llu: %s",
+                           (unsigned long long)line, plain.message)
+               : error_code_errno(plain.code);
 }
 
 static int put_lines(struct import *import, FILE *file, struct retrieval_import *rows,
@@ -335,7 +345,7 @@ static int put_lines(struct import *import, FILE *file, struct retrieval_import 
         if (atomic_load(&import->gone)) {
             return error_set(error, ERROR_CANCELLED, "the client is gone");
         }
-        if (put_line(rows, line, (size_t)size, error) < 0) {
+        if (put_line(&import->reach, rows, line, (size_t)size, error) < 0) {
             return name_line(number, error);
         }
     }

@@ -349,13 +349,13 @@ int fixture_rebuild(struct fixture *fixture, const char *name, const char *model
                     const char *version, struct error *error)
 {
     const struct retrieval_change change = {.model = model, .version = version};
-    return retrieval_rebuild(fixture->retrieval, name, &change, error);
+    return retrieval_rebuild(fixture->retrieval, &ACCESS_ALL, name, &change, error);
 }
 
 struct retrieval_info fixture_info(struct fixture *fixture, const char *name)
 {
     struct retrieval_info info;
-    assert_int_equal(retrieval_get(fixture->retrieval, name, &info, NULL), 0);
+    assert_int_equal(retrieval_get(fixture->retrieval, &ACCESS_ALL, name, &info, NULL), 0);
     return info;
 }
 
@@ -436,7 +436,7 @@ bool fixture_is_exact(struct fixture *fixture, const char *name, const char *mod
     struct retrieval_use *use = NULL;
     struct index_walk *walk = NULL;
     float row[INDEX_DIMENSION_MAX];
-    if (retrieval_use(fixture->retrieval, name, &use, NULL) < 0) {
+    if (retrieval_use(fixture->retrieval, &ACCESS_ALL, RIGHT_SEARCH, name, &use, NULL) < 0) {
         return false;
     }
     bool exact = false;

@@ -36,7 +36,8 @@ static void search_once(struct searching *searching, unsigned count)
     struct index_answer answer;
     char key[32];
     float vector[2 * FIXTURE_DIMENSION + 1];
-    if (retrieval_use(searching->fixture->retrieval, "x", &use, NULL) < 0) {
+    if (retrieval_use(searching->fixture->retrieval, &ACCESS_ALL, RIGHT_SEARCH, "x", &use, NULL) <
+        0) {
         atomic_fetch_add(&searching->wrong, 1);
         return;
     }
@@ -214,10 +215,12 @@ static void an_index_in_use_stays_until_it_is_given_back(void **state)
     fixture_fill(fixture, "a/", COUNT);
     fixture_create(fixture, "x");
     fixture_await_ready(fixture, "x");
-    assert_int_equal(retrieval_use(fixture->retrieval, "x", &use, NULL), 0);
-    assert_int_equal(retrieval_remove(fixture->retrieval, "x", NULL), 0);
-    assert_int_equal(retrieval_remove(fixture->retrieval, "x", NULL), -ENOENT);
-    assert_int_equal(retrieval_use(fixture->retrieval, "x", &again, NULL), -ENOENT);
+    assert_int_equal(retrieval_use(fixture->retrieval, &ACCESS_ALL, RIGHT_SEARCH, "x", &use, NULL),
+                     0);
+    assert_int_equal(retrieval_remove(fixture->retrieval, &ACCESS_ALL, "x", NULL), 0);
+    assert_int_equal(retrieval_remove(fixture->retrieval, &ACCESS_ALL, "x", NULL), -ENOENT);
+    assert_int_equal(
+        retrieval_use(fixture->retrieval, &ACCESS_ALL, RIGHT_SEARCH, "x", &again, NULL), -ENOENT);
     assert_int_equal(count_jobs(fixture), 0);
     assert_false(is_on_disk(fixture, "x"));
     fixture_create(fixture, "x"); /* the name is free */
@@ -249,7 +252,7 @@ static void indexes_come_and_go_beside_searches(void **state)
             assert_int_equal(fixture_rebuild(fixture, "y", "m2", "", NULL), 0);
         }
         fixture_sleep_ms((unsigned)i * 7);
-        assert_int_equal(retrieval_remove(fixture->retrieval, "y", NULL), 0);
+        assert_int_equal(retrieval_remove(fixture->retrieval, &ACCESS_ALL, "y", NULL), 0);
     }
     end_searching(&searching);
     assert_int_equal(count_jobs(fixture), 1);
@@ -286,7 +289,9 @@ static void what_is_imported_is_searched_when_it_is_finished(void **state)
     assert_int_equal(retrieval_import_put(import, "any/00042", last, 3, NULL), 0);
     assert_int_equal(retrieval_import_put(import, "any/00042", last, 2, &error), -EINVAL);
     assert_int_equal(retrieval_import_put(import, "", last, 3, &error), -EINVAL);
-    assert_int_equal(retrieval_use(fixture->retrieval, "made-elsewhere", &use, NULL), -ENOENT);
+    assert_int_equal(
+        retrieval_use(fixture->retrieval, &ACCESS_ALL, RIGHT_SEARCH, "made-elsewhere", &use, NULL),
+        -ENOENT);
     assert_int_equal(retrieval_import_finish(import, &info, NULL), 0);
     retrieval_import_free(import);
     assert_int_equal(info.state, RETRIEVAL_READY);
@@ -296,7 +301,9 @@ static void what_is_imported_is_searched_when_it_is_finished(void **state)
     assert_int_equal(info.index.rows, 10000);
     retrieval_info_done(&info);
     fixture_restart(fixture);
-    assert_int_equal(retrieval_use(fixture->retrieval, "made-elsewhere", &use, NULL), 0);
+    assert_int_equal(
+        retrieval_use(fixture->retrieval, &ACCESS_ALL, RIGHT_SEARCH, "made-elsewhere", &use, NULL),
+        0);
     assert_string_equal(retrieval_use_key(use, "any/00042"), "any/00042");
     assert_string_equal(retrieval_use_prefix(use, "any/"), "any/");
     assert_int_equal(index_get(retrieval_use_index(use), "any/00042", row, &found, NULL), 0);
@@ -306,7 +313,7 @@ static void what_is_imported_is_searched_when_it_is_finished(void **state)
     assert_true(found && row[0] == 43);
     retrieval_use_free(use);
     assert_int_equal(fixture_rebuild(fixture, "made-elsewhere", "m", "", &error), -EEXIST);
-    assert_int_equal(retrieval_remove(fixture->retrieval, "made-elsewhere", NULL), 0);
+    assert_int_equal(retrieval_remove(fixture->retrieval, &ACCESS_ALL, "made-elsewhere", NULL), 0);
 }
 
 static void an_import_that_is_not_finished_leaves_nothing(void **state)

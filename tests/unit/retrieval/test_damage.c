@@ -113,7 +113,7 @@ static void a_repair_that_waits_for_long_holds_up_neither_stop_nor_removal(void 
     fixture_restart(fixture);
     atomic_store(&fixture->embedded, 0);
     await_embedding(fixture);
-    assert_int_equal(retrieval_remove(fixture->retrieval, "x", NULL), 0);
+    assert_int_equal(retrieval_remove(fixture->retrieval, &ACCESS_ALL, "x", NULL), 0);
     atomic_store(&fixture->embed_waits, false);
     fixture_create(fixture, "x");
     fixture_await_ready(fixture, "x");

@@ -27,7 +27,9 @@ static void an_index_is_filled_and_told_of(void **state)
     struct retrieval_use *use = NULL;
     struct error error = {.code = ERROR_NONE};
     fixture_create(fixture, "empty");
-    assert_int_equal(retrieval_use(fixture->retrieval, "empty", &use, &error), -EAGAIN);
+    assert_int_equal(
+        retrieval_use(fixture->retrieval, &ACCESS_ALL, RIGHT_SEARCH, "empty", &use, &error),
+        -EAGAIN);
     assert_int_equal(error.code, ERROR_UNAVAILABLE);
     fixture_await(fixture, "empty", RETRIEVAL_READY); /* nothing is all there is */
     fixture_fill(fixture, "a/", COUNT);
@@ -80,7 +82,8 @@ static void names_and_keys_belong_together(void **state)
     fixture_fill(fixture, "a/", 3);
     fixture_create(fixture, "x");
     fixture_await_ready(fixture, "x");
-    assert_int_equal(retrieval_use(fixture->retrieval, "x", &use, NULL), 0);
+    assert_int_equal(retrieval_use(fixture->retrieval, &ACCESS_ALL, RIGHT_SEARCH, "x", &use, NULL),
+                     0);
     assert_string_equal(retrieval_use_key(use, "s/a/1"), "a/1");
     assert_null(retrieval_use_key(use, "s/"));
     assert_null(retrieval_use_key(use, "st/a"));
@@ -155,7 +158,7 @@ static void a_model_without_embeddings_is_told(void **state)
         retrieval_info_done(&info);
         fixture_restart(fixture);
     }
-    assert_int_equal(retrieval_remove(fixture->retrieval, "x", NULL), 0);
+    assert_int_equal(retrieval_remove(fixture->retrieval, &ACCESS_ALL, "x", NULL), 0);
 }
 
 static void a_vector_of_another_dimension_is_told(void **state)
@@ -198,7 +201,7 @@ static void what_cannot_be_is_refused(void **state)
     none = fixture_spec("x");
     none.store = other;
     assert_int_equal(retrieval_create(fixture->retrieval, &none, &info, &error), -ENOENT);
-    assert_int_equal(retrieval_get(fixture->retrieval, "x", &info, &error), -ENOENT);
+    assert_int_equal(retrieval_get(fixture->retrieval, &ACCESS_ALL, "x", &info, &error), -ENOENT);
     assert_int_equal(retrieval_create(fixture->retrieval, &spec, &info, &error), 0);
     retrieval_info_done(&info);
     assert_int_equal(retrieval_create(fixture->retrieval, &spec, &info, &error), -EEXIST);
@@ -241,13 +244,13 @@ static void indexes_are_listed_by_name(void **state)
     struct fixture *fixture = *state;
     struct retrieval_info *infos = NULL;
     size_t count = 7;
-    assert_int_equal(retrieval_list(fixture->retrieval, &infos, &count), 0);
+    assert_int_equal(retrieval_list(fixture->retrieval, &ACCESS_ALL, &infos, &count), 0);
     assert_int_equal(count, 0);
     free(infos);
     fixture_create(fixture, "b");
     fixture_create(fixture, "c");
     fixture_create(fixture, "a");
-    assert_int_equal(retrieval_list(fixture->retrieval, &infos, &count), 0);
+    assert_int_equal(retrieval_list(fixture->retrieval, &ACCESS_ALL, &infos, &count), 0);
     assert_int_equal(count, 3);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(infos[i].spec.name[0], 'a' + (int)i);
@@ -366,9 +369,10 @@ static void an_index_that_cannot_be_read_is_listed_with_the_reason(void **state)
     assert_int_equal(info.state, RETRIEVAL_FAILED);
     assert_int_equal(info.reason.code, ERROR_MALFORMED);
     retrieval_info_done(&info);
-    assert_int_equal(retrieval_use(fixture->retrieval, "x", &use, &error), -EAGAIN);
+    assert_int_equal(
+        retrieval_use(fixture->retrieval, &ACCESS_ALL, RIGHT_SEARCH, "x", &use, &error), -EAGAIN);
     assert_int_equal(fixture_rebuild(fixture, "x", "m2", "", &error), -EEXIST);
-    assert_int_equal(retrieval_remove(fixture->retrieval, "x", NULL), 0);
+    assert_int_equal(retrieval_remove(fixture->retrieval, &ACCESS_ALL, "x", NULL), 0);
     fixture_create(fixture, "x");
     fixture_await_ready(fixture, "x");
 }
@@ -384,7 +388,7 @@ static void without_a_directory_there_are_no_indexes(void **state)
     struct retrieval_spec spec = fixture_spec("x");
     assert_int_equal(retrieval_open(&options, &none, NULL), 0);
     assert_int_equal(retrieval_create(none, &spec, &info, NULL), -EAGAIN);
-    assert_int_equal(retrieval_list(none, &infos, &count), 0);
+    assert_int_equal(retrieval_list(none, &ACCESS_ALL, &infos, &count), 0);
     assert_int_equal(count, 0);
     free(infos);
     retrieval_stop(none);
