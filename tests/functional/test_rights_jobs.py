@@ -7,13 +7,13 @@ prefix each, `chief` is one of all of photos, `root` may do all.
 
 import concurrent.futures
 import json
+import pwd
 import re
-import signal
 
 import pytest
 
 from conftest import grey_png
-from rights import Caller, token_of, token_section
+from rights import Caller, NOBODY, ask_as, peer_section, reload, token_of, token_section
 
 PICTURES = 4
 
@@ -49,7 +49,7 @@ def daemon(tmp_path, situd, null_models, rights):
     (models / "features/situ.json").write_text('{"task": "feature-extraction"}')
     return situd("--store", f"photos={tmp_path / 'photos'}", "--store", f"scans={tmp_path / 'scans'}",
                  "--models", models, "--engine", "null", "--token-file", rights,
-                 "--access-log")
+                 "--access-log", "--socket-mode", "0666")
 
 
 def as_(daemon, name):
@@ -78,12 +78,6 @@ def ids_of(caller):
     r = caller.get("/v1/jobs")
     assert r.status_code == 200, r.text
     return [job["id"] for job in r.json()["jobs"]]
-
-
-def reload(daemon):
-    before = daemon.log().count("event=reloaded")
-    daemon.process.send_signal(signal.SIGHUP)
-    daemon.wait_for(lambda: daemon.log().count("event=reloaded") > before, "the reload")
 
 
 def ways_to(id):
@@ -386,6 +380,21 @@ def test_two_operators_at_once_see_nothing_of_each_other(daemon):
         assert anna.result() == [] and bert.result() == []
     assert ids_of(as_(daemon, "anna")) == made["a"][1::2]
     assert ids_of(as_(daemon, "bert")) == made["b"][1::2]
+
+
+def test_a_user_owns_what_it_created_on_the_unix_socket(daemon, rights):
+    user = pwd.getpwuid(NOBODY).pw_name
+    write_rights(rights, {**SECTIONS, "user": peer_section("user", user, "operator", "photos/b/")})
+    reload(daemon)
+    r = ask_as(daemon, NOBODY, "POST", "/v1/jobs", body("b/", token="t"))
+    assert r.status_code == 201 and r.json()["owner"] == f"user:{user}", r.text
+    id = r.json()["id"]
+    assert ids_of(as_(daemon, "bert")) == [id]
+    assert create(as_(daemon, "bert"), body("b/", token="t"))["id"] != id
+    assert ids_of(as_(daemon, "anna")) == []
+    hidden = create(as_(daemon, "anna"), body("a/"))["id"]
+    assert ask_as(daemon, NOBODY, "DELETE", f"/v1/jobs/{hidden}").status_code == 404
+    assert ask_as(daemon, NOBODY, "POST", "/v1/jobs", body("a/")).status_code == 404
 
 
 def test_the_owner_survives_a_restart_and_stands_in_the_file(daemon):
