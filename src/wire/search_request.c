@@ -183,37 +183,17 @@ static int read_what(struct search_request *request, struct error *error)
     return ways[found].read(request, error);
 }
 
-static int read_min_score(struct search_request *request, struct error *error)
+static void read_min_score(struct member_reader *in, struct search_request *request)
 {
     const struct json *node = json_member(request->body, "min_score");
-    if (!node || json_type_of(node) == JSON_TYPE_NULL) {
-        return 0;
+    if (in->r < 0 || !node || json_type_of(node) == JSON_TYPE_NULL) {
+        return;
     }
     request->min_score = json_get_number(node, NAN);
     request->has_min_score = true;
-    return isfinite(request->min_score)
-               ? 0
-               : error_set(error, ERROR_MALFORMED, "\"min_score\" wants a number");
-}
-
-static int read_members(struct search_request *request, struct error *error)
-{
-    const struct json *body = request->body;
-    int r = read_what(request, error);
-    if (r == 0) {
-        r = member_number(body, "topK", 1, LIMIT_SEARCH_HITS, &request->k, error);
+    if (!isfinite(request->min_score)) {
+        in->r = error_set(in->error, ERROR_MALFORMED, "\"min_score\" wants a number");
     }
-    if (r == 0) {
-        r = member_number(body, "k", 1, LIMIT_SEARCH_HITS, &request->k, error);
-    }
-    if (r == 0) {
-        r = member_object_name(body, "prefix", NAME_BYTES, &request->names_pool, &request->prefix,
-                               error);
-    }
-    if (r == 0) {
-        r = read_min_score(request, error);
-    }
-    return r == 0 ? member_bool(body, "self", &request->self, error) : r;
 }
 
 int search_request_parse(const void *bytes, size_t size, struct search_request *ret_request,
@@ -224,16 +204,20 @@ int search_request_parse(const void *bytes, size_t size, struct search_request *
         return error_set(error, ERROR_TOO_LARGE, "the request body has more than %d values",
                          VALUES_MAX);
     }
-    int r = json_parse(bytes, size, "request body", &request.body, error);
-    if (r == 0 && json_type_of(request.body) != JSON_TYPE_OBJECT) {
-        r = error_set(error, ERROR_MALFORMED, "the request body wants to be an object");
+    struct member_reader in = {.error = error};
+    request.body = member_parse_body(&in, bytes, size);
+    if (in.r == 0) {
+        in.r = read_what(&request, error);
     }
-    if (r == 0) {
-        r = read_members(&request, error);
-    }
-    if (r < 0) {
+    member_number(&in, request.body, "topK", 1, LIMIT_SEARCH_HITS, &request.k);
+    member_number(&in, request.body, "k", 1, LIMIT_SEARCH_HITS, &request.k);
+    member_object_name(&in, request.body, "prefix", NAME_BYTES, &request.names_pool,
+                       &request.prefix);
+    read_min_score(&in, &request);
+    member_bool(&in, request.body, "self", &request.self);
+    if (in.r < 0) {
         search_request_done(&request);
-        return r;
+        return in.r;
     }
     *ret_request = request;
     return 0;
@@ -251,43 +235,26 @@ bool search_request_number(const char *text, double *ret_number)
     return *end == '\0' && isfinite(*ret_number);
 }
 
-static int query_k(const char *text, uint32_t *place, struct error *error)
-{
-    if (!text) {
-        return 0;
-    }
-    char *end = NULL;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < 1 ||
-        value > LIMIT_SEARCH_HITS) {
-        return member_bad_number("k", 1, LIMIT_SEARCH_HITS, error);
-    }
-    *place = (uint32_t)value;
-    return 0;
-}
-
 int search_request_from_query(const char *(*query)(void *context, const char *name), void *context,
                               struct search_request *ret_request, struct error *error)
 {
     struct search_request request = defaults;
     const char *prefix = query(context, "prefix");
     const char *min_score = query(context, "min_score");
+    uint64_t k = request.k;
+    struct member_reader in = {.error = error};
     request.prefix = prefix ? prefix : "";
-    int r = query_k(query(context, "topK"), &request.k, error);
-    if (r == 0) {
-        r = query_k(query(context, "k"), &request.k, error);
+    member_number_text(&in, "k", query(context, "topK"), 1, LIMIT_SEARCH_HITS, &k);
+    member_number_text(&in, "k", query(context, "k"), 1, LIMIT_SEARCH_HITS, &k);
+    request.k = (uint32_t)k;
+    request.has_min_score = min_score != NULL;
+    if (in.r == 0 && min_score && !search_request_number(min_score, &request.min_score)) {
+        in.r = error_set(error, ERROR_MALFORMED, "\"min_score\" wants a number");
     }
-    if (r == 0 && min_score) {
-        request.has_min_score = true;
-        if (!search_request_number(min_score, &request.min_score)) {
-            r = error_set(error, ERROR_MALFORMED, "\"min_score\" wants a number");
-        }
-    }
-    if (r == 0) {
+    if (in.r == 0) {
         *ret_request = request;
     }
-    return r;
+    return in.r;
 }
 
 void search_request_done(struct search_request *request)

@@ -12,6 +12,7 @@
 #include "base/error.h"
 
 struct json;
+struct member_reader;
 
 struct select_request {
     char *exclude;         /* owned; patterns, one a line; NULL: none */
@@ -24,8 +25,8 @@ struct select_request {
 /* Reads the members of "select", which may be NULL, into a request that has its defaults.
  * select_request_done also where it fails. ERROR_MALFORMED, ERROR_TOO_LARGE (more than
  * LIMIT_EXCLUDE_PATTERNS), ERROR_MEMORY. */
-must_check int select_request_read(const struct json *select, struct select_request *request,
-                                   struct error *error);
+void select_request_read(struct member_reader *in, const struct json *select,
+                         struct select_request *request);
 void select_request_done(struct select_request *request);
 
 #endif
