@@ -226,6 +226,18 @@ static int read_binary_elements(struct pool *memory, struct v2_source *source,
     return r;
 }
 
+static int next_string(struct leaves *leaves, size_t index, const struct json **ret_leaf,
+                       struct error *error)
+{
+    int r = leaves_next(leaves, ret_leaf, error);
+    if (r == 0 && json_type_of(*ret_leaf) != JSON_TYPE_STRING) {
+        return error_set(
+            error, ERROR_MALFORMED, "input '%s': element %zu of data is %s, BYTES wants strings",
+            leaves->input->tensor.name, index, json_type_name(json_type_of(*ret_leaf)));
+    }
+    return r;
+}
+
 static int read_json_elements(struct pool *memory, const struct v2_source *source,
                               struct v2_input *input, struct error *error)
 {
@@ -233,14 +245,9 @@ static int read_json_elements(struct pool *memory, const struct v2_source *sourc
     int r = leaves_init(&leaves, input, source->data, error);
     for (size_t i = 0; r == 0 && i < input->count; i++) {
         const struct json *leaf = NULL;
-        r = leaves_next(&leaves, &leaf, error);
+        r = next_string(&leaves, i, &leaf, error);
         if (r < 0) {
             return r;
-        }
-        if (json_type_of(leaf) != JSON_TYPE_STRING) {
-            return error_set(error, ERROR_MALFORMED,
-                             "input '%s': element %zu of data is %s, BYTES wants strings",
-                             input->tensor.name, i, json_type_name(json_type_of(leaf)));
         }
         struct v2_bytes *element = &input->elements[i];
         *element = (struct v2_bytes){.data = json_get_string(leaf, ""), .size = json_length(leaf)};
@@ -283,18 +290,6 @@ static int read_binary_strings(struct v2_source *source, struct v2_input *input,
                            input->tensor.name, input->tensor.size_bytes, input->count);
 }
 
-static int next_string(struct leaves *leaves, size_t index, const struct json **ret_leaf,
-                       struct error *error)
-{
-    int r = leaves_next(leaves, ret_leaf, error);
-    if (r == 0 && json_type_of(*ret_leaf) != JSON_TYPE_STRING) {
-        return error_set(
-            error, ERROR_MALFORMED, "input '%s': element %zu of data is %s, BYTES wants strings",
-            leaves->input->tensor.name, index, json_type_name(json_type_of(*ret_leaf)));
-    }
-    return r;
-}
-
 /* At least the bytes that all elements take. */
 static int strings_room(const struct v2_source *source, const struct v2_input *input,
                         size_t *ret_room, struct error *error)
@@ -322,13 +317,14 @@ static int read_json_strings(struct pool *memory, const struct v2_source *source
     size_t room = 0;
     size_t used = 0;
     int r = strings_room(source, input, &room, error);
-    char *out = r == 0 ? pool_take(memory, room) : NULL;
-    if (r == 0 && !out) {
+    if (r < 0) {
+        return r;
+    }
+    char *out = pool_take(memory, room);
+    if (!out) {
         return out_of_memory(error);
     }
-    if (r == 0) {
-        r = leaves_init(&leaves, input, source->data, error);
-    }
+    r = leaves_init(&leaves, input, source->data, error);
     for (size_t i = 0; r == 0 && i < input->count; i++) {
         r = next_string(&leaves, i, &leaf, error);
         if (r < 0) {
