@@ -63,19 +63,19 @@ def numpy_ms(core, rows, dimension):
     return run(core, "/usr/bin/python3", "-c", NUMPY, rows, dimension, env=env)["ms"]
 
 
-def figures_of(name, told, limit, near_limit):
-    yield Figure("h", f"search {name}: median CPU time / one pass over the int8 bytes", told["ratio"],
-                 limit, "x", **told)
-    yield Figure("h", f"search {name}: the same, close to {NEAR:,} near-equal rows", told["near_ratio"],
+def figures_of(name, result, limit, near_limit):
+    yield Figure("h", f"search {name}: median CPU time / one pass over the int8 bytes", result["ratio"],
+                 limit, "x", **result)
+    yield Figure("h", f"search {name}: the same, close to {NEAR:,} near-equal rows", result["near_ratio"],
                  near_limit, "x")
-    yield Figure("h", f"search {name}: recall@10 of {told['answers']} answers ({', '.join(told['isas'])})",
-                 told["recall"], 1.0, "", better="at least")
-    if "inserted" in told:
-        yield Figure("h", f"search {name}: rows written per second meanwhile", told["inserted_a_second"], 200.0,
-                     "", better="at least", inserted=told["inserted"])
+    yield Figure("h", f"search {name}: recall@10 of {result['answers']} answers ({', '.join(result['isas'])})",
+                 result["recall"], 1.0, "", better="at least")
+    if "inserted" in result:
+        yield Figure("h", f"search {name}: rows written per second meanwhile", result["inserted_a_second"], 200.0,
+                     "", better="at least", inserted=result["inserted"])
         yield Figure("h", f"search {name}: p99 meanwhile / idle",
-                     told["inserting_p99_ms"] / told["idle_p99_ms"], 2.0, "x")
-        yield Figure("h", f"search {name}: answers that were not exact meanwhile", told["wrong"], 0, "")
+                     result["inserting_p99_ms"] / result["idle_p99_ms"], 2.0, "x")
+        yield Figure("h", f"search {name}: answers that were not exact meanwhile", result["wrong"], 0, "")
 
 
 def measure_cases(build, core, scratch):
@@ -85,12 +85,12 @@ def measure_cases(build, core, scratch):
     for (rows, dimension), data, more, limit, near_limit, with_numpy in CASES:
         name = f"{rows:,} x {dimension}, {data}"
         with tempfile.TemporaryDirectory(prefix="situ-search.", dir=scratch) as directory:
-            told = run(core, build / "bench/search_bench", "--rows", rows, "--dimension", dimension,
-                       "--data", data, "--near", NEAR, *more, *(["--keep"] if with_numpy else []), directory)
+            result = run(core, build / "bench/search_bench", "--rows", rows, "--dimension", dimension,
+                         "--data", data, "--near", NEAR, *more, *(["--keep"] if with_numpy else []), directory)
             other = numpy_ms(core, f"{directory}/index/rows", dimension) if with_numpy else None
-        yield from figures_of(name, told, limit, near_limit)
+        yield from figures_of(name, result, limit, near_limit)
         if other:
-            yield Figure("h", f"search {name}: numpy's time / ours", other / told["median_ms"], 3.0, "x",
+            yield Figure("h", f"search {name}: numpy's time / ours", other / result["median_ms"], 3.0, "x",
                          better="at least", numpy_ms=round(other, 2))
 
 

@@ -172,20 +172,20 @@ class Plan:
         """Measures all systems in turn, run after run, so that a change of the machine's speed affects all of
         them. Where differences are a few percent, each run restarts every program, since the placement of a
         program's pages by the kernel changes that much."""
-        anew = part in ("latency", "large") and setting.package.name != "resnet50"
+        restart = part in ("latency", "large") and setting.package.name != "resnet50"
         cpus_array = self.every if cores > 1 else [self.core_array]
         cpus_host = self.every if cores > 1 else [self.core_host]
         runs = {name: [] for name in names}
         counts = {name: self.count_of(part, setting, name) for name in names}
         self.network.set_link(LINKS[link])
-        for _ in range(self.runs if anew else 1):
+        for _ in range(self.runs if restart else 1):
             with self.servers(setting, cpus_array, group) as running, contextlib.ExitStack() as stack:
                 clients = {}
                 for name in names:
                     clients[name] = systems.Client(name, self.network, cpus_host, setting)
                     stack.callback(clients[name].stop)
                     clients[name].round(f"closed {min(counts[name], 8)}")
-                for _ in range(1 if anew else self.runs):
+                for _ in range(1 if restart else self.runs):
                     for name in names:
                         runs[name].append(self.measured(clients[name], running, f"closed {counts[name]}"))
         for name in names:
