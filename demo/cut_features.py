@@ -27,15 +27,15 @@ library_name: onnx
 
 # The demonstration's feature extractor
 
-The network of [demo](../demo/README.md) without its last layer: its output for a picture is the mean of
-the last feature map, {width} values. It was not trained separately.
+The net of [demo](../demo/README.md) without its last layer: for a picture the mean of its last
+feature map, {width} values. Nothing was trained for it.
 
 | | |
 |---|---|
-| input | `pixel_values`, float32 [batch, 3, 96, 96]; preprocessing as in `preprocessor_config.json` |
+| input | `pixel_values`, float32 [batch, 3, 96, 96]; preprocessing as `preprocessor_config.json` says |
 | output | `image_embeds`, float32 [batch, {width}] |
 
-`demo/cut_features.py` creates it again.
+Made again by `demo/cut_features.py`.
 """
 
 

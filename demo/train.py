@@ -204,21 +204,21 @@ library_name: onnx
 
 # The demonstration's model
 
-A small convolutional network ({parameters:,} parameters, {size_kb:.0f} kB) that distinguishes {count} kinds of drawn pictures:
+A small convolutional net ({parameters:,} parameters, {size_kb:.0f} kB) that tells apart {count} kinds of drawn pictures:
 {kinds}.
 
 | | |
 |---|---|
 | held-out accuracy | **{accuracy:.2%}**, {right:,} of {held_out:,} pictures (seed {held_out_seed}) |
 | trained on | {trained:,} pictures (seed {train_seed}), {epochs} epochs, {minutes:.1f} minutes on one core |
-| input | `pixel_values`, float32 [batch, 3, {edge}, {edge}]; preprocessing as in `preprocessor_config.json` |
+| input | `pixel_values`, float32 [batch, 3, {edge}, {edge}]; preprocessing as `preprocessor_config.json` says |
 | output | `logits`, float32 [batch, {count}]; names in `config.json` |
 
-`situ-draw` draws all pictures for training and evaluation; no other data is used. The held-out pictures have
-another seed and were used neither for training nor for any choice. Confusions among them:
+All pictures, for training and for measuring, are drawn by `situ-draw`; nothing else went in. The held-out
+pictures were drawn from another seed, and nothing was trained or chosen by them. Taken for something else there:
 {wrong}.
 
-To create it again (with another PyTorch or processor than {versions}, the last digits differ):
+Made again, to another last digit where PyTorch or the processor differs (here {versions}), by:
 
 ```
 demo/train.py --draw build/demo/situ-draw
