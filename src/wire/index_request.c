@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading what an index is asked to be.
+ * Reads the requests that create or rebuild an index.
  */
 #include "wire/index_request.h"
 
@@ -18,11 +18,11 @@ int index_request_metric(const char *metric, const char *distance_metric, const 
     if (strcmp(chosen, "cosine") != 0 && strcmp(chosen, "dot") != 0 &&
         strcmp(chosen, "euclidean") != 0) {
         return error_set(error, ERROR_MALFORMED,
-                         "\"%s\" wants \"cosine\", \"dot\" or \"euclidean\"", name);
+                         "\"%s\" must be \"cosine\", \"dot\" or \"euclidean\"", name);
     }
     if (distance_metric && strcmp(chosen, distance_metric) != 0) {
         return error_set(error, ERROR_MALFORMED,
-                         "\"metric\" and \"distanceMetric\" are two words for one thing: give one");
+                         "\"metric\" and \"distanceMetric\" mean the same: give only one");
     }
     *ret_metric = chosen;
     return 0;
@@ -37,9 +37,10 @@ static void read_selection(struct member_reader *in, struct index_request *reque
     member_object_name(in, select, "glob", LIMIT_KEY_BYTES, &request->names_pool, &request->glob);
     select_request_read(in, select, &request->rules);
     if (in->r == 0 && (!request->store || json_member(select, "keys"))) {
-        in->r = error_set(in->error, ERROR_MALFORMED,
-                          "\"select\" wants \"store\", with \"prefix\" and \"glob\" where not all "
-                          "of it is meant; a list of names cannot be kept up to date");
+        in->r = error_set(
+            in->error, ERROR_MALFORMED,
+            "\"select\" must have \"store\", and may have \"prefix\" and \"glob\"; a list "
+            "of names cannot be kept up to date");
     }
 }
 

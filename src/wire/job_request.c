@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading what a job is asked to be. Both forms, body and query, are checked by the same rules, and
- * every message names the member and what it may be.
+ * Reads the request for a job. Body and query follow the same rules, and every message names the
+ * member and its allowed values.
  */
 #include "wire/job_request.h"
 
@@ -31,15 +31,15 @@ static void set_defaults(struct job_request *request)
                                     .interval_s = DEFAULT_INTERVAL_S};
 }
 
-/* ---- what both forms have ---- */
+/* ---- both forms ---- */
 
-/* "base64", or "numbers", which is what NULL means. */
+/* "base64" or "numbers"; NULL means "numbers". */
 static void set_embedding(struct member_reader *in, struct job_request *request, const char *form)
 {
     request->binary = form && strcmp(form, "base64") == 0;
     if (in->r == 0 && form && !request->binary && strcmp(form, "numbers") != 0) {
-        in->r =
-            error_set(in->error, ERROR_MALFORMED, "\"embedding\" wants \"numbers\" or \"base64\"");
+        in->r = error_set(in->error, ERROR_MALFORMED,
+                          "\"embedding\" must be \"numbers\" or \"base64\"");
     }
 }
 
@@ -50,14 +50,14 @@ static void set_token(struct member_reader *in, struct job_request *request, con
     }
     if (token[0] == '\0' || strlen(token) >= sizeof request->token || !name_is_word(token)) {
         in->r = error_set(in->error, ERROR_MALFORMED,
-                          "\"token\" wants 1 to %zu characters of A-Z a-z 0-9 . _ -",
+                          "\"token\" must be 1 to %zu characters of A-Z a-z 0-9 . _ -",
                           sizeof request->token - 1);
         return;
     }
     (void)stpcpy(request->token, token);
 }
 
-/* What ends a name of a streamed list: "newline", which is what NULL means, or "nul". */
+/* What ends a name of a streamed list: "newline", also if NULL, or "nul". */
 static void set_separator(struct member_reader *in, struct job_request *request, const char *word)
 {
     request->nul_separated = word && strcmp(word, "nul") == 0;
@@ -78,13 +78,13 @@ static void read_max_failures(struct member_reader *in, struct job_request *requ
     int64_t value = json_get_integer(node, -1);
     if (value < 0) {
         in->r = error_set(in->error, ERROR_MALFORMED,
-                          "\"max_failures\" wants a number, 0 or more, or null for no bound");
+                          "\"max_failures\" must be a number, 0 or more, or null for no limit");
         return;
     }
     request->max_failures = (uint64_t)value;
 }
 
-/* An element is a name, or an object with it as `object`, as results have it. */
+/* An element is a name, or an object with the name as `object`, as in results. */
 static int read_key(struct job_request *request, size_t index, bool encoded, struct error *error)
 {
     const char *key = NULL;
@@ -100,7 +100,7 @@ static int read_key(struct job_request *request, size_t index, bool encoded, str
                          index);
     }
     if (key[0] == '\0') {
-        return error_set(error, ERROR_MALFORMED, "keys[%zu] is empty: a name is wanted", index);
+        return error_set(error, ERROR_MALFORMED, "keys[%zu] is empty", index);
     }
     if (strlen(key) > NAME_BYTES) {
         return error_set(error, ERROR_MALFORMED, "keys[%zu] is longer than %d bytes", index,
@@ -164,7 +164,7 @@ static void read_standing(struct member_reader *in, struct job_request *request)
     member_number(in, request->body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s);
     if (in->r == 0 && request->standing && request->names) {
         in->r = error_set(in->error, ERROR_MALFORMED,
-                          "\"standing\" wants a \"store\" to look through, not a list of names");
+                          "\"standing\" requires a \"store\", not a list of names");
     }
 }
 

@@ -15,7 +15,7 @@ struct json *member_parse_body(struct member_reader *in, const void *bytes, size
     struct json *body = NULL;
     in->r = json_parse(bytes, size, "request body", &body, in->error);
     if (in->r == 0 && json_type_of(body) != JSON_TYPE_OBJECT) {
-        in->r = error_set(in->error, ERROR_MALFORMED, "the request body wants to be an object");
+        in->r = error_set(in->error, ERROR_MALFORMED, "the request body must be a JSON object");
     }
     return body;
 }
@@ -23,7 +23,7 @@ struct json *member_parse_body(struct member_reader *in, const void *bytes, size
 const struct json *member_get(struct member_reader *in, const struct json *object, const char *name,
                               enum json_type type)
 {
-    static const char *const wants[] = {
+    static const char *const names[] = {
         [JSON_TYPE_NULL] = "null",        [JSON_TYPE_BOOL] = "true or false",
         [JSON_TYPE_INTEGER] = "a number", [JSON_TYPE_REAL] = "a number",
         [JSON_TYPE_STRING] = "a string",  [JSON_TYPE_ARRAY] = "an array",
@@ -31,7 +31,7 @@ const struct json *member_get(struct member_reader *in, const struct json *objec
     };
     const struct json *node = in->r < 0 ? NULL : json_member(object, name);
     if (node && json_type_of(node) != type) {
-        in->r = error_set(in->error, ERROR_MALFORMED, "\"%s\" wants %s", name, wants[type]);
+        in->r = error_set(in->error, ERROR_MALFORMED, "\"%s\" must be %s", name, names[type]);
         return NULL;
     }
     return node;
@@ -96,7 +96,7 @@ void member_bool(struct member_reader *in, const struct json *object, const char
 static void refuse_number(struct member_reader *in, const char *name, uint64_t lowest,
                           uint64_t highest)
 {
-    in->r = error_set(in->error, ERROR_MALFORMED, "\"%s\" wants a number from %llu to %llu", name,
+    in->r = error_set(in->error, ERROR_MALFORMED, "\"%s\" must be a number from %llu to %llu", name,
                       (unsigned long long)lowest, (unsigned long long)highest);
 }
 
@@ -146,7 +146,7 @@ int member_split_model(const char *model, char ret_name[LIMIT_MODEL_NAME + 1],
     if (length == 0 || length > LIMIT_MODEL_NAME ||
         (at && (at[1] == '\0' || strlen(at + 1) >= MODEL_VERSION_TEXT))) {
         return error_set(error, ERROR_MALFORMED,
-                         "\"model\" wants the name of a model, NAME or NAME@VERSION");
+                         "\"model\" must be the name of a model, NAME or NAME@VERSION");
     }
     memcpy(ret_name, model, length);
     ret_name[length] = '\0';

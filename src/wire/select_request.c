@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading what a selection leaves out.
+ * Reads the members of "select" that leave out objects.
  */
 #include "wire/select_request.h"
 

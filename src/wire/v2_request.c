@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading a V2 infer request. Runs in situd's request threads on bytes of strangers: every count is
- * compared with what is really there before memory is asked for. The tensors' data is the business
- * of v2_data.c.
+ * Reads a V2 infer request. Runs in situd's request threads on untrusted input: every count is
+ * compared with the actual input before memory is allocated. v2_data.c reads the tensors' data.
  */
 #include "wire/v2_request.h"
 
@@ -18,8 +17,8 @@
 
 struct parsed {
     struct v2_request request; /* first: the public part */
-    struct json *json;         /* owned; names and plain strings live here */
-    struct pool memory;        /* owned; all else */
+    struct json *json;         /* owned; has the names and plain strings */
+    struct pool memory;        /* owned; everything else */
 };
 
 static int malformed_type(const char *what, const char *wanted, struct error *error)
@@ -27,7 +26,7 @@ static int malformed_type(const char *what, const char *wanted, struct error *er
     return error_set(error, ERROR_MALFORMED, "request: %s must be %s", what, wanted);
 }
 
-/* A member that may be left out or null: NULL then; otherwise it must be of `type`. */
+/* A member that may be absent or null, then NULL; otherwise it must have that type. */
 static const struct json *optional_member(struct member_reader *in, const struct json *object,
                                           const char *key, enum json_type type)
 {
@@ -139,7 +138,7 @@ static int parse_encoding(const struct json *parameters, const struct v2_input *
     return 0;
 }
 
-/* Where the data of an input is: in the JSON, or the next bytes behind it. */
+/* Where the data of an input is: in the JSON, or the next bytes after it. */
 static int find_source(const struct json *tensor, const struct json *parameters,
                        const struct v2_input *input, struct v2_source *source, struct error *error)
 {
