@@ -31,7 +31,7 @@ static bool ends_with(const char *text, const char *ending)
     return length > size && strcmp(text + length - size, ending) == 0;
 }
 
-/* Reads a JSON file of the root where the package has it. */
+/* Reads a JSON file of the root if the package has it. */
 static int read_text(int root, const struct model_spec *spec, const char *file,
                      struct buffer *buffer, struct model_text *ret_text, struct error *error)
 {
@@ -76,7 +76,7 @@ static int read_json(int root, const char *preset, struct model_spec *spec, stru
     return model_parse(&texts, preset, spec, error);
 }
 
-/* Said before anything about the JSON files: a directory without a model is the wrong one. */
+/* Checked before the JSON files: a directory without a model is the wrong one. */
 static int check_any_onnx(const struct model_spec *spec, struct error *error)
 {
     for (size_t i = 0; i < spec->file_count; i++) {
@@ -92,7 +92,7 @@ static int check_any_onnx(const struct model_spec *spec, struct error *error)
 
 static int find_onnx(struct model_spec *spec, struct error *error)
 {
-    if (spec->onnx_path) { /* stated in situ.json */
+    if (spec->onnx_path) { /* set in situ.json */
         if (!find_file(spec, spec->onnx_path)) {
             return error_set(error, ERROR_NOT_FOUND,
                              "%s: 'onnx' names '%.200s', which the package "
@@ -127,7 +127,7 @@ static int find_onnx(struct model_spec *spec, struct error *error)
     return spec_set_text(&spec->onnx_path, found, error);
 }
 
-/* External tensor data lies beside the model or below it. */
+/* External tensor data is in the model's directory or below it. */
 static void mark_data(struct model_spec *spec, const char *onnx)
 {
     static const char *const others[] = {".onnx", ".json", ".txt", ".md"};
@@ -143,7 +143,7 @@ static void mark_data(struct model_spec *spec, const char *onnx)
     }
 }
 
-/* All of the specification but the digest. */
+/* All of the specification except the digest. */
 static int read_model(int root, const char *preset, struct model_spec *spec, struct error *error)
 {
     int r = directory_list(root, spec, error);

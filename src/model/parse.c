@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which of a package's JSON files says what: chooses the source of the pipeline (Hugging Face,
- * OpenCLIP, timm, a preset, none), reads task and labels, and lets situ.json override.
+ * Interprets a package's JSON files: chooses the source of the pipeline (Hugging Face, OpenCLIP,
+ * timm, a preset, none), reads task and labels, and applies situ.json on top.
  */
 #include "model/parse.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct documents {
-    struct json *processor; /* owned, as all below; NULL where there is none */
+    struct json *processor; /* owned, like all below; NULL if there is none */
     struct json *config;
     struct json *situ;
     struct json *openclip_config;
@@ -58,7 +58,7 @@ static int parse_documents(const struct model_texts *texts, struct documents *do
     return 0;
 }
 
-/* The file that describes the preprocessing; NULL where there is none. */
+/* The file that describes the preprocessing; NULL if there is none. */
 static const char *processor_file(const struct documents *documents)
 {
     if (documents->processor) {
@@ -116,7 +116,7 @@ static int parse_preset(const char *name, const struct documents *documents,
                : hf_config_parse(documents->config, options->task, (int)preset->task, spec, error);
 }
 
-/* TimmWrapperImageProcessor keeps timm's configuration in either file. */
+/* TimmWrapperImageProcessor may have timm's configuration in either file. */
 static const struct json *timm_wrapped(const struct documents *documents)
 {
     const char *type =
@@ -153,7 +153,7 @@ static int parse_hugging_face(const struct documents *documents, const struct si
     return 0;
 }
 
-/* No file says what to do with an image: tensors in, tensors out. */
+/* No file describes the preprocessing of images: tensors in, tensors out. */
 static int parse_tensor(const struct documents *documents, const struct situ_options *options,
                         struct model_spec *spec, struct error *error)
 {
