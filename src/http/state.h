@@ -2,8 +2,8 @@
  *
  * What the files of this room share: the server, its listeners, connections and requests.
  *
- * Threads: T1 a listener's thread (loop.c, one a listener), T2 the watcher (watch.c), T3 any thread
- * of the daemon. Locks, in the order they are taken: http_server.lock, http_request.lock,
+ * Threads: T1 a listener's thread (loop.c, one a listener), T2 the watcher (watcher.c), T3 any
+ * thread of the daemon. Locks, in the order they are taken: http_server.lock, http_request.lock,
  * http_loop.lock. No callback of the daemon runs under any of them.
  *
  * Waiting: where a connection can do nothing until another thread has done something, its request
@@ -19,8 +19,8 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "http/chunks.h"
-#include "http/decoder.h"
+#include "http/body_chunks.h"
+#include "http/body_decoder.h"
 #include "http/encoder.h"
 #include "http/head.h"
 #include "http/http.h"
@@ -307,7 +307,7 @@ void http_place_release(struct http_request *request);
  * long. Returns whether anything waits. The watcher. */
 bool http_place_check(struct http_server *server, int64_t now_ns);
 
-/* answer.c. The lines of type and of the caller's fields: */
+/* whole_answer.c. The lines of type and of the caller's fields: */
 void http_answer_fields(struct http_answer *answer, const char *content_type,
                         const char *const *headers);
 /* Whether content of that type and with these fields may be encoded for a client that wants it;
@@ -360,7 +360,7 @@ must_check int http_loop_start(struct http_server *server, int fd, bool tls, voi
                                struct http_loop **ret_loop, struct error *error);
 void http_loop_stop(struct http_loop *loop); /* joins, closes its connections, frees */
 
-/* watch.c */
+/* watcher.c */
 must_check int http_watch_start(struct http_server *server, struct error *error);
 void http_watch_stop(struct http_server *server);
 

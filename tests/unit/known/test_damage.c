@@ -186,9 +186,10 @@ static void a_damaged_table_is_begun_anew_by_its_owner(void **state)
 }
 
 /* Writes an entry as LMDB would, past the table. */
-static void put_raw(struct fixture *fixture, const struct name *name, const struct value *value)
+static void put_raw(struct fixture *fixture, const struct entry_name *name,
+                    const struct value *value)
 {
-    struct name name_copy = *name;
+    struct entry_name name_copy = *name;
     struct value value_copy = *value;
     MDB_val key = {.mv_size = name_copy.size, .mv_data = name_copy.bytes};
     MDB_val data = {.mv_size = value_copy.size, .mv_data = value_copy.bytes};
@@ -210,10 +211,10 @@ static void a_newer_format_is_refused(void **state)
     struct fixture *fixture = *state;
     struct error error = {.code = ERROR_NONE};
     struct known *known = NULL;
-    struct name name;
+    struct entry_name name;
     struct value value;
     known_close(fixture_open(fixture));
-    name_make_own("version", &name);
+    entry_name_make_own("version", &name);
     value_make_raw(&name, (const uint8_t[]){2, 0, 0, 0}, 4, &value);
     put_raw(fixture, &name, &value);
     assert_true(known_open(fixture->directory, 0, &known, &error) < 0);
@@ -230,13 +231,13 @@ static void links_that_lead_in_a_circle_come_to_an_end(void **state)
     struct known_object object;
     struct known_walk *walk = NULL;
     struct error error = {.code = ERROR_NONE};
-    struct name name;
+    struct entry_name name;
     struct value value;
     memset(key, 'm', LIMIT_KEY_BYTES);
     key[LIMIT_KEY_BYTES] = '\0';
     known_close(fixture_open(fixture));
     for (uint64_t group = 0; group < 2; group++) {
-        assert_true(name_make(group, key, &name));
+        assert_true(entry_name_make(group, key, &name));
         value_make_link(&name, 1, &value);
         put_raw(fixture, &name, &value);
     }

@@ -15,7 +15,7 @@
 
 #include "base/limits.h"
 #include "fixture.h"
-#include "known/name.h"
+#include "known/entry_name.h"
 
 enum { KEYS = 3000, ROUNDS = 12, WALKS = 40 };
 
@@ -35,7 +35,8 @@ static int compare(const void *a, const void *b)
 /* A long run of one letter with few changes, so that many keys share long prefixes. */
 static void make_key(uint64_t *random, char key[LIMIT_KEY_BYTES + 1])
 {
-    static const size_t lengths[] = {1, 2, NAME_PIECE, 2 * NAME_PIECE, LIMIT_KEY_BYTES, 509, 511};
+    static const size_t lengths[] = {
+        1, 2, ENTRY_NAME_PIECE, 2 * ENTRY_NAME_PIECE, LIMIT_KEY_BYTES, 509, 511};
     size_t size = lengths[fixture_random(random) % (sizeof lengths / sizeof lengths[0])];
     size += fixture_random(random) % 4;
     size = size > 2 ? size - 2 : size;

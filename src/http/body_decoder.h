@@ -5,8 +5,8 @@
  * that whoever takes it can stop in time: a few bytes may stand for gigabytes. Not shared between
  * threads.
  */
-#ifndef SITU_HTTP_DECODER_H
-#define SITU_HTTP_DECODER_H
+#ifndef SITU_HTTP_BODY_DECODER_H
+#define SITU_HTTP_BODY_DECODER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
  * thread.
  */
 #define ZLIB_CONST /* zlib's input is const */
-#include "http/decoder.h"
+#include "http/body_decoder.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  * hexadecimal digits, lines end with CRLF, an extension and the trailer are short and dropped.
  * Pure; not shared between threads.
  */
-#ifndef SITU_HTTP_CHUNKS_H
-#define SITU_HTTP_CHUNKS_H
+#ifndef SITU_HTTP_BODY_CHUNKS_H
+#define SITU_HTTP_BODY_CHUNKS_H
 
 #include <stddef.h>
 #include <stdint.h>

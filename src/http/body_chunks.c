@@ -2,7 +2,7 @@
  *
  * One step a byte of framing; data is never looked at.
  */
-#include "http/chunks.h"
+#include "http/body_chunks.h"
 
 #include <errno.h>
 
