@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The HTTP/1.1 server. Knows nothing of inference: it hands whole requests (or
- * streamed bodies) to one handler table, and takes answers from any thread, at once or later.
+ * The HTTP/1.1 server. Independent of inference: it passes whole requests (or streamed bodies) to
+ * one handler table, and takes answers from any thread, at once or later.
  *
- * Threads: each listener has one epoll thread of its own; all callbacks of a request come from its
- * listener's thread, and must not block. http_respond*(), http_stream_*() may be called from any
- * thread, from within a callback too. A request that waits for its answer costs no thread. The
- * threads of the room have all signals blocked.
+ * Threads: each listener has its own epoll thread; all callbacks of a request run on its listener's
+ * thread and must not block. http_respond*() and http_stream_*() may be called from any thread,
+ * also from a callback. A request that waits for its answer needs no thread. The threads of this
+ * room have all signals blocked.
  *
- * Clients: one that leaves while its request waits is noticed at once, and the request ends with
- * client_gone. Over TCP, closing only the sending side counts as leaving, since it looks the same.
- * A connection that is slow to send its head or body, to take its answer, or idle too long is ended
- * (http_config); so is, when the connection limit is reached, the one that has waited longest for a
- * whole head, to let a new one in. Only where every connection has a request running is the new one
- * closed.
+ * Clients: the server notices at once when a client leaves while its request waits, and the request
+ * ends with client_gone. Over TCP, closing only the sending side counts as leaving, since it looks
+ * the same. A connection is ended if it is too slow to send its head or body or to read its answer,
+ * or idle too long (http_config). At the connection limit, the one that has waited longest for a
+ * whole head is ended to let a new one in; the new one is closed only if every connection has a
+ * request running.
  *
- * The server answers on its own: 400 (malformed head, target or escape, %00, two lengths), 414 and
- * 431 (heads above the limits of limits.h), 405 and 501 (methods other than GET, HEAD, POST, PUT,
- * DELETE), 505, 413, 415 and 503 (bodies, their coding, stopping). Each head that comes gets
- * exactly one answer. A connection whose head or framing was refused is closed behind it. RFC 9110
- * (6.6.1) asks a server with a clock for a Date field; there is none, as if the array's clock were
- * not to be trusted: no answer here may be kept by a cache, and 37 bytes are a tenth of the
- * smallest exchange.
+ * The server itself answers: 400 (malformed head, target or escape, %00, two lengths), 414 and 431
+ * (heads above the limits of limits.h), 405 and 501 (methods other than GET, HEAD, POST, PUT,
+ * DELETE), 505, 413, 415 and 503 (bodies, their coding, stopping). Each head gets exactly one
+ * answer. After a refused head or framing the connection is closed. RFC 9110 (6.6.1) asks a server
+ * with a clock for a Date field; there is none, as for a clock that is not reliable: no answer may
+ * be cached, and 37 bytes are a tenth of the smallest exchange.
  *
  * Each connection needs a descriptor, and up to 64 above the limit are open for moments: the
- * program sees to RLIMIT_NOFILE. A connection that has had a request holds 4 KiB.
+ * program must set RLIMIT_NOFILE. A connection that has had a request holds 4 KiB.
  */
 #ifndef SITU_HTTP_HTTP_H
 #define SITU_HTTP_HTTP_H
