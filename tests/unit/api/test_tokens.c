@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Token files as editors of any system write them, and those that let strangers in.
+ * Token files as editors of any system write them, and those that would admit anyone.
  */
 #include <setjmp.h>
 #include <stdarg.h>

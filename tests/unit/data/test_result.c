@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Result objects: as they are written, and read back as they were.
+ * Result objects: how they are written, and that they read back the same.
  */
 #include <errno.h>
 #include <math.h>

@@ -164,7 +164,7 @@ static int by_rank(const void *a, const void *b)
     return (left->number > right->number) - (left->number < right->number);
 }
 
-/* All rows that the search may give, the best first. */
+/* All rows that the search may return, the best first. */
 static size_t brute_force(const struct truth *truth, const float *query,
                           const struct expectation *expected, struct ranked *ret_ranked)
 {
