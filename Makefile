@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# A thin front to Meson; README.md and `make help` say what each target does.
+# A thin layer over Meson; README.md and `make help` say what each target does.
 BUILD ?= build
 PREFIX ?= /usr/local
 prefix ?= $(PREFIX)
-# A shell leaves the ~ of `make install prefix=~/.local` as it is.
+# A shell does not expand the ~ in `make install prefix=~/.local`.
 place = $(patsubst ~/%,$(HOME)/%,$(prefix))
 
-all: ## build into build/ (what it needs: tools/deps)
+all: ## build into build/ (tools/deps installs what it needs)
 	@tools/configure plain $(BUILD)
 	ninja -C $(BUILD)
 demo: ## install what is missing, build, classify drawn photos through a real daemon
@@ -19,15 +19,15 @@ test: ## install what is missing, build, run unit and functional tests, lint, sa
 test-long: ## fuzzing, jobs at scale, functional tests under AddressSanitizer, threads under ThreadSanitizer
 	tools/deps test
 	tools/run-tests test-long
-unit functional lint asan tsan fuzz long: ## one part of the tests
+unit functional lint asan tsan fuzz long: ## run one part of the tests
 	tools/run-tests $@
-format: ## write every C file as clang-format 14 does
+format: ## format every C file with clang-format 14
 	git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i
-bench experiment experiment-quick: ## measure: docs/performance.md's figures; the paper's experiment (root, half an hour); a trial of it (3 min)
+bench experiment experiment-quick: ## measure: the figures of docs/performance.md; the paper's experiment (root, half an hour); a short form of it (3 min)
 	tools/deps $(@:-quick=)
 	@$(MAKE) --no-print-directory all
 	$(@:-quick=)/run $(abspath $(BUILD)) $(if $(filter %-quick,$@),--quick)
-install uninstall: ## put the programs beneath prefix (/usr/local), or remove them; DESTDIR stands before it
+install uninstall: ## install below prefix (/usr/local), or remove what was installed; DESTDIR is put before it
 	tools/$@ $(BUILD) $(place)
 clean: ## remove the build directories
 	rm -rf build build-asan build-tsan build-fuzz

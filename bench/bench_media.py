@@ -4,9 +4,9 @@
 
     bench_media.py MEDIA_BENCH [--photos DIRECTORY] [--rounds N] [--cpu N] [--isa NAME]
 
-Both sides do what ImageNet models ask for: shortest edge 256, bilinear, crop 224, rescale, mean and
-std, float32 NCHW. Prints one JSON object: the medians of CPU milliseconds a photo, and the ratios
-ours / theirs. Exits 77 where Pillow, numpy or the photos are missing.
+Both sides do the preprocessing of ImageNet models: shortest edge 256, bilinear, crop 224, rescale, mean and
+std, float32 NCHW. Prints one JSON object: the medians of CPU milliseconds per photo, and the ratios
+ours / theirs. Exits 77 if Pillow, numpy or the photos are missing.
 """
 import argparse
 import io

@@ -4,9 +4,9 @@
 
     export_models.py DIRECTORY
 
-Makes DIRECTORY/resnet50 and DIRECTORY/mobilenet, each with model.onnx (input [1,3,224,224]) and a
-situ.json that asks for ImageNet's preprocessing. Speed does not depend on what a model has learned;
-nothing is downloaded. The seed is fixed. Exits 77 where torch or torchvision is missing.
+Creates DIRECTORY/resnet50 and DIRECTORY/mobilenet, each with model.onnx (input [1,3,224,224]) and a
+situ.json that selects ImageNet's preprocessing. Speed does not depend on the values of the weights;
+nothing is downloaded. The seed is fixed. Exits 77 if torch or torchvision is missing.
 """
 import json
 import pathlib
@@ -25,7 +25,7 @@ MODELS = {"resnet50": torchvision.models.resnet50,
 
 
 def export(name, make, directory):
-    """A package is made beside its place and moved there whole."""
+    """Writes the package to a temporary directory and renames it when it is complete."""
     torch.manual_seed(1)
     model = make(weights=None).eval()
     package = directory / name

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Cuts an image classifier off behind its last pooled feature map: a feature-extraction package.
+"""Cuts an image classifier off after its last pooled feature map: a feature-extraction package.
 
     feature_model.py CLASSIFIER DIRECTORY [--channels N]
 
 CLASSIFIER is a package with model.onnx, config.json and preprocessor_config.json, whose graph ends
 with a global average pool and a softmax, as SqueezeNet's does. DIRECTORY becomes a package whose
-one output is that pool, flattened: an embedding of an image. With --channels only the first N of
-its values are kept, which makes another model of another dimension. Exits 77 where onnx is missing.
+only output is that pool, flattened: an embedding of an image. With --channels only the first N
+values are kept, which gives a different model with another dimension. Exits 77 if onnx is missing.
 """
 import argparse
 import json
@@ -28,7 +28,7 @@ OUTPUT = "embeddings"
 def last_pool(graph):
     pools = [i for i, node in enumerate(graph.node) if node.op_type == "GlobalAveragePool"]
     if not pools:
-        sys.exit("the graph has no global average pool to cut it off behind")
+        sys.exit("the graph has no global average pool")
     return pools[-1]
 
 
@@ -37,7 +37,7 @@ def channels_of(model, tensor):
     for value in [*inferred.graph.value_info, *inferred.graph.output]:
         if value.name == tensor:
             return value.type.tensor_type.shape.dim[1].dim_value
-    sys.exit(f"the shape of {tensor} is not known")
+    sys.exit(f"the shape of {tensor} is unknown")
 
 
 def cut(model, keep):

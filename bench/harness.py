@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the measurements need: a daemon on chosen CPUs, programs that do a round when asked for one,
-a bulk client, CPU time and memory of processes.
+"""What the measurements need: a daemon on given CPUs, programs that run a round on request, a bulk
+client, CPU time and memory of processes.
 """
 import contextlib
 import json
@@ -15,12 +15,12 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TICK = os.sysconf("SC_CLK_TCK")
-LONGEST_S = 120  # that anything here is waited for
+LONGEST_S = 120  # timeout of every wait
 QUIET = 0.05  # share of a CPU that other programs may take in an undisturbed turn
 
 
 class Missing(Exception):
-    """An optional thing is not there: the measurement is skipped, saying what."""
+    """Something optional is missing: the measurement is skipped with a message that names it."""
 
 
 def free_port():
@@ -30,7 +30,7 @@ def free_port():
 
 
 def cpus():
-    """(core that is measured, core of the client, all cores); the two are one on a machine of one."""
+    """(measured core, core of the client, all cores); the first two are equal on a machine with one core."""
     every = sorted(os.sched_getaffinity(0))
     return every[-1], every[0], every
 
@@ -46,7 +46,7 @@ def cpu_seconds(pid):
 
 
 def busy_seconds(chosen):
-    """Time that the CPUs have spent on anything at all, time stolen by a hypervisor included."""
+    """Time that the CPUs were not idle, including time stolen by a hypervisor."""
     total = 0
     for line in pathlib.Path("/proc/stat").read_text().splitlines():
         name, *values = line.split()
@@ -57,7 +57,7 @@ def busy_seconds(chosen):
 
 
 def family(pid):
-    """A process and all that descend from it."""
+    """A process and all its descendants."""
     members = [pid]
     for member in members:
         for path in pathlib.Path(f"/proc/{member}/task").glob("*/children"):
@@ -75,10 +75,10 @@ def own_seconds():
 
 
 def in_turns(rounds, chosen, turn):
-    """What turn() returned, `rounds` times, and the share of a CPU that other programs took meanwhile.
+    """The results of turn(), `rounds` times, and the share of a CPU that other programs used meanwhile.
 
-    Where they took more than a little, a turn is repeated, up to twice as many turns in all; those
-    that were disturbed least are kept.
+    A turn in which they used more than QUIET is repeated, up to twice as many turns in total; the least
+    disturbed ones are kept.
     """
     seen = []
     while len(seen) < 2 * rounds and sum(share <= QUIET for share, _ in seen) < rounds:
@@ -117,8 +117,8 @@ class Rounds:
 
 
 class Daemon:
-    """A situd of its own, with its state in `directory`, on the CPUs that are given. It has no
-    result cache unless `args` say otherwise: what is measured is inference."""
+    """A situd with its state in `directory`, on the given CPUs. It has no result cache unless `args`
+    set one, since inference is measured."""
 
     def __init__(self, build, directory, chosen, args):
         self.port = free_port()
@@ -146,10 +146,10 @@ class Daemon:
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("RssAnon:"):
                 return int(line.split()[1])
-        raise RuntimeError("this kernel tells no RssAnon")
+        raise RuntimeError("this kernel does not report RssAnon")
 
     def exchange(self, head, body=b""):
-        """Sends one request on a connection of its own; the whole answer, its head cut off."""
+        """Sends one request on a new connection; returns the body of the response."""
         head = f"{head} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
@@ -164,7 +164,7 @@ class Daemon:
         return dechunked(answer) if b"transfer-encoding: chunked" in head.lower() else answer
 
     def bulk(self, model, keys):
-        """One job over many stored photos, which is followed: seconds from the request to the last byte."""
+        """Starts and follows a job over many stored photos: seconds from the request to the last byte."""
         body = json.dumps({"model": model, "select": {"keys": keys}, "output": {"labels": False},
                            "cache": False, "keep": False}).encode()
         start = time.monotonic()
@@ -190,7 +190,7 @@ class Daemon:
 
 
 def dechunked(body):
-    """The body of an answer that came in chunks."""
+    """The body of a chunked response."""
     parts = []
     while body:
         size, _, body = body.partition(b"\r\n")
@@ -211,5 +211,5 @@ def write_paths(directory, name, model, keys):
 
 
 def medians(rounds):
-    """Of several rounds over the same things, each thing's median latency."""
+    """The median latency of each item over several rounds."""
     return [statistics.median(values) for values in zip(*(r["latencies_ms"] for r in rounds))]

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The plain loop that the daemon is measured against: one process, one thread, the same media and
+ * The plain loop with which the daemon is compared: one process, one thread, the same media and
  * engine code as in the worker, no sandbox, no queue, no HTTP. Each photo is read from its file,
  * decoded, run, and its best class taken.
  *
  *   loop_bench [--threads N] PACKAGE DIRECTORY < lines
  *
- * PACKAGE is a model package, DIRECTORY holds the photos. Each line of standard input asks for one
- * round over all photos in order of their names and is answered with a line of JSON: wall and CPU
- * seconds, photos, the milliseconds of each photo, and the best class of each. So that rounds can
+ * PACKAGE is a model package, DIRECTORY contains the photos. For each line of standard input it
+ * runs one round over all photos in order of their names and prints a line of JSON: wall and CPU
+ * seconds, photos, the milliseconds of each photo, and the best class of each. Rounds can thus
  * alternate with those of other programs. --threads: the session's threads within a run (1).
  */
 #include <dirent.h>

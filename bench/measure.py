@@ -3,7 +3,7 @@
 
 A measurement takes the bench (its paths and options) and returns a list of figures. Both sides of a
 ratio are measured in turns within the same run, and the median of the turns' ratios is the figure.
-The detail `others` is the share of a CPU that other programs took in the worst turn that was kept.
+The detail `others` is the share of a CPU that other programs used in the worst turn that was kept.
 """
 import contextlib
 import hashlib
@@ -21,7 +21,7 @@ TURNS_A_START = 2
 
 
 class Figure:
-    """`value` against `limit`, with what else is worth telling."""
+    """`value` against `limit`, with further details."""
 
     def __init__(self, letter, name, value, limit, unit, better="at most", **details):
         self.letter, self.name = letter, name
@@ -39,7 +39,7 @@ class Figure:
 
 
 class Bench:
-    """Where things are, and processes that end with the measurement."""
+    """Paths and options, and processes that end with the measurement."""
 
     def __init__(self, build, photos, squeezenet, scratch, cache, rounds):
         self.build, self.scratch, self.cache = build, scratch, cache
@@ -53,7 +53,7 @@ class Bench:
         return self.build / "bench" / name
 
     def daemon(self, stack, name, package, chosen, *args, photos=None):
-        """A daemon with one model, called as its package's directory, loaded and warm."""
+        """A daemon with one model, which has the name of its package's directory."""
         directory = self.scratch / name
         models = directory / "models"
         models.mkdir(parents=True)
@@ -77,7 +77,7 @@ class Bench:
                               self.client_core)
 
     def step_aside(self, stack):
-        """Moves this program, which is the bulk client, off the core that is measured."""
+        """Moves this program, which is the bulk client, away from the measured core."""
         os.sched_setaffinity(0, {self.client_core})
         stack.callback(os.sched_setaffinity, 0, self.all_cores)
 
@@ -87,7 +87,7 @@ class Bench:
         return self.squeezenet
 
     def need_exported(self, name):
-        """A package that export_models.py has made, now or in an earlier run."""
+        """A package from export_models.py, created now or in an earlier run."""
         models = self.cache / "models-1"
         if not (models / name / "situ.json").exists():
             made = subprocess.run(["/usr/bin/python3", harness.ROOT / "bench/export_models.py", models],
@@ -125,7 +125,7 @@ def media(bench):
 # ---- b, c: the daemon against a plain loop, on one core ----
 
 def check_answers(bench, daemon, model, loop_best):
-    """Both sides must do the same work: the same best class, but for a few near ties."""
+    """Both sides must do the same work: they must agree on the best class."""
     step = max(1, len(bench.keys) // 16)
     places = range(0, len(bench.keys), step)
     equal = sum(daemon.best(model, bench.keys[i]) == loop_best[i] for i in places)
@@ -167,9 +167,9 @@ def bulk_and_single_once(bench, start):
 
 
 def in_starts(bench, once):
-    """Fresh processes each time: where the kernel happens to put their pages is worth 3 to 5 % of a
-    photo's time, for better or worse, until they end. The median of each figure over the starts, of
-    which there are nearly twice as many as rounds elsewhere."""
+    """Runs `once` with new processes each time, nearly twice as often as the rounds of other measurements;
+    returns the median of each figure. The placement of their pages by the kernel changes a photo's time by
+    3 to 5 % for as long as the processes live."""
     starts = [once(bench, start) for start in range(2 * bench.rounds - 1)]
     return {name: statistics.median(s[name] for s in starts) for name in starts[0]}
 
@@ -185,7 +185,7 @@ def bulk_and_single(bench):
                    others=f["others"])]
 
 
-# ---- d: what lanes on more cores cost ----
+# ---- d: the cost of lanes on more cores ----
 
 def lanes(bench):
     if len(bench.all_cores) < 2:
@@ -257,7 +257,7 @@ def all_cores(bench):
             clients.append(bench.client(stack, daemon, name + "-paths", package.name, keys))
             daemon.bulk(package.name, keys)
         one, both = clients
-        for _ in range(2):  # the all-cores session is made meanwhile
+        for _ in range(2):  # meanwhile the session for all cores is created
             one.round()
             both.round()
         turns, others = harness.in_turns(bench.rounds, bench.all_cores, lambda: (one.round(), both.round()))
@@ -271,7 +271,7 @@ def all_cores(bench):
 # ---- g: against Node ----
 
 def node_modules(bench):
-    """node_modules with what bench/package-lock.json pins, in the cache; no install script runs."""
+    """node_modules with the versions of bench/package-lock.json, in the cache; no install script runs."""
     for tool in ("node", "npm"):
         if not shutil.which(tool):
             raise Missing(f"{tool} is missing (Debian: {'nodejs' if tool == 'node' else tool})")

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Times the way from encoded photo to tensor on one core: ImageNet's usual pipeline (shortest edge
+ * Times the path from encoded photo to tensor on one core: ImageNet's usual pipeline (shortest edge
  * 256, bilinear, crop 224, mean and std, float32 NCHW) over all files of a directory.
  *
  *   media_bench [--isa NAME] [--rounds N] DIRECTORY
  *
- * Prints one JSON line a round: CPU milliseconds a photo from bytes to tensor, and from decoded RGB
- * to tensor. Files are read and decoded once before; bind it to a core with taskset.
+ * Prints one JSON line per round: CPU milliseconds per photo from bytes to tensor, and from decoded
+ * RGB to tensor. Files are read and decoded once before; bind it to a core with taskset.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -65,7 +65,7 @@ static int read_photo(const char *directory, const char *name, struct photo *pho
     return r;
 }
 
-/* The photo's own pixels, by a pipeline that changes nothing. */
+/* The unchanged pixels of the photo. */
 static int decode_photo(struct media *media, struct photo *photo)
 {
     const struct pipeline plain = {.layout = LAYOUT_NHWC, .datatype = DATATYPE_UINT8};

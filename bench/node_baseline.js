@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a Node service does to classify photos, one after the other, on one thread (node_classifier.js):
+// Classifies photos as a Node service would, one after the other, on one thread (node_classifier.js):
 //
 //   node node_baseline.js MODEL.onnx DIRECTORY < lines
 //
-// Each line of standard input asks for one round over all photos in order of their names and is
-// answered with a line of JSON, as by loop_bench. NODE_PATH leads to the modules.
+// For each line of standard input it runs one round over all photos in order of their names and prints
+// a line of JSON, as loop_bench does. NODE_PATH is the directory of the modules.
 'use strict';
 
 const fs = require('fs');

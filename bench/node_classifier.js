@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How a Node service classifies a photo with `sharp` and `onnxruntime-node`: shortest edge 256,
-// bilinear, crop 224, ImageNet's mean and std, NCHW; best class. The bits of a float16 output
-// order as its probabilities do. NODE_PATH leads to the two
-// modules.
+// bilinear, crop 224, ImageNet's mean and std, NCHW; best class. The bits of a float16 output have
+// the same order as its probabilities. NODE_PATH is the directory of the two modules.
 'use strict';
 
 const ort = require('onnxruntime-node');
@@ -16,7 +15,7 @@ const MEAN = [0.485, 0.456, 0.406];
 const STD = [0.229, 0.224, 0.225];
 
 sharp.concurrency(1);
-sharp.cache(false); // no photo comes twice in earnest
+sharp.cache(false); // a service gets each photo once
 
 // Rounds to nearest; the values here are normal numbers.
 function toHalf(value) {
@@ -26,7 +25,7 @@ function toHalf(value) {
   return (bits >>> 16 & 0x8000) | magnitude;
 }
 
-// What each of the 256 values of a channel becomes: as float32, and as the bits of a float16.
+// The result for each of the 256 values of a channel: as float32, and as the bits of a float16.
 const floats = MEAN.map((mean, c) => Float32Array.from({ length: 256 }, (_, i) => (i / 255 - mean) / STD[c]));
 const tables = [floats, floats.map((channel) => Uint16Array.from(channel, toHalf))];
 
@@ -65,7 +64,7 @@ function best(values) {
   return at;
 }
 
-// A function from a photo (a file's name, or its bytes) to its best class.
+// Returns a function from a photo (a file name or bytes) to its best class.
 async function classifier(model, float16 = false) {
   const session = await ort.InferenceSession.create(model, {
     executionProviders: ['cpu'],

@@ -23,7 +23,7 @@ struct plain_model {
     const float *values;     /* borrowed; the last run's */
 };
 
-/* As the worker loads it. */
+/* Loads it as the worker does. */
 static int add_file(struct plain_model *model, const char *package, const char *path,
                     const char *name, struct error *error)
 {
@@ -74,16 +74,16 @@ static int load_model(struct plain_model *model, const char *package, unsigned t
     return r;
 }
 
-/* The first row of an output as float32: where it lies, or converted. */
+/* The first row of an output as float32: in place, or converted. */
 static int take_values(struct plain_model *model, const struct tensor *output, size_t *ret_count,
                        struct error *error)
 {
     size_t count = 0;
     if ((output->datatype != DATATYPE_FP16 && output->datatype != DATATYPE_FP32) ||
         tensor_shape_count(&output->shape, &count) < 0 || count == 0) {
-        return error_set(error, ERROR_UNFIT, "the model's first output is no row of numbers");
+        return error_set(error, ERROR_UNFIT, "the model's first output is not a row of numbers");
     }
-    if (output->shape.rank > 0) { /* a fixed batch holds the photo in every place */
+    if (output->shape.rank > 0) { /* a fixed batch has the photo in every row */
         count /= (size_t)output->shape.dims[0];
     }
     if (output->datatype == DATATYPE_FP32) {
@@ -190,7 +190,7 @@ int plain_model_new(const char *package, unsigned threads, struct plain_model **
     return 0;
 }
 
-/* The engine's memory goes with the process, as in the worker. */
+/* The engine's memory is released by the exit of the process, as in the worker. */
 void plain_model_free(struct plain_model *model)
 {
     if (model) {

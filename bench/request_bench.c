@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A client that costs next to nothing: sends GET requests over one kept-alive TCP connection to
- * 127.0.0.1, one after the other, and times each from its first byte sent to its last byte
- * received.
+ * A client with minimal cost: sends GET requests over one kept-alive TCP connection to 127.0.0.1,
+ * one after the other, and times each from the first byte sent to the last byte received.
  *
  *   request_bench [--reconnect | --poll] PORT PATHS < lines
  *
- * PATHS is a file of paths, one a line. Each line of standard input asks for one round over all of
- * them and is answered with a line of JSON: wall seconds, requests, the milliseconds of each, bytes
- * received. --reconnect: a connection of its own for each request. --poll: waits for answers
- * without sleeping. Anything but status 200 is an error. TCP_NODELAY is set.
+ * PATHS is a file of paths, one per line. For each line of standard input it runs one round over
+ * all of them and prints a line of JSON: wall seconds, requests, the milliseconds of each, bytes
+ * received. --reconnect: a new connection for each request. --poll: waits for responses without
+ * sleeping. Any status other than 200 is an error. TCP_NODELAY is set.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -58,7 +57,7 @@ static int connect_to(struct client *client)
     return 0;
 }
 
-/* Bytes of the whole answer that begins in `text`; 0 while its head is not all there. */
+/* Size of the whole response that begins in `text`; 0 while its head is incomplete. */
 static size_t answer_size(const char *text)
 {
     const char *end = strstr(text, "\r\n\r\n");
@@ -69,8 +68,8 @@ static size_t answer_size(const char *text)
     return (size_t)(end + 4 - text) + strtoul(length + strlen("\r\nContent-Length:"), NULL, 10);
 }
 
-/* With --poll: a client that slept would add the time that its own core takes to wake up, which in
- * a virtual machine is tens of microseconds. */
+/* For --poll: a client that sleeps adds the time that its core takes to wake up, which is tens of
+ * microseconds in a virtual machine. */
 static ssize_t receive(const struct client *client, char *bytes, size_t size)
 {
     if (!client->poll) {

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures searches of an index on one core: against one pass over its int8 bytes, against brute force
-for the answers (under each instruction set, and while rows are put), and against numpy's
-argpartition(X @ q) over the same rows.
+"""Measures searches of an index on one core and compares them with one pass over its int8 bytes and with
+numpy's argpartition(X @ q) over the same rows. Answers are compared with brute force, with each
+instruction set and while rows are written.
 
     bench/search.py [BUILD] [--scratch DIR]
 
-Takes about 4 GB of memory and 2 GB of DIR (default: the system's temporary directory) for two or three minutes.
-bench/run calls it as measurement (h).
+Needs about 4 GB of memory, and 2 GB in DIR (default: the system's temporary directory), and takes two or
+three minutes. bench/run calls it as measurement (h).
 """
 import argparse
 import json
@@ -21,8 +21,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 from measure import Figure  # noqa: E402
 
-# What search_bench is told; limits of (median CPU time of a query / time of a pass), of the same for
-# queries beside the near-equal rows, all of which are compared in full; whether numpy takes its turn.
+# Options of search_bench; limits of (median CPU time of a query / time of a pass), and of the same for
+# queries close to the near-equal rows, all of which are compared in full; whether numpy is measured.
 SMALL, LARGE = (100_000, 512), (1_000_000, 256)
 NEAR = 5000
 CASES = [
@@ -31,7 +31,7 @@ CASES = [
     (SMALL, "cone", [], 4.0, 16.0, False),
     (LARGE, "sphere", ["--insert", 210], 1.3, 4.0, True),
     (LARGE, "mixture", [], 1.3, 4.0, False),
-    (LARGE, "cone", [], 1.6, 4.0, False),  # more rows than elsewhere are compared in full
+    (LARGE, "cone", [], 1.6, 4.0, False),  # more rows than in the other cases are compared in full
 ]
 NUMPY = """
 import json, sys, time
@@ -63,34 +63,34 @@ def numpy_ms(core, rows, dimension):
     return run(core, "/usr/bin/python3", "-c", NUMPY, rows, dimension, env=env)["ms"]
 
 
-def figures_of(name, told, limit, near_limit):
-    yield Figure("h", f"search {name}: median CPU time / one pass over the int8 bytes", told["ratio"],
-                 limit, "x", **told)
-    yield Figure("h", f"search {name}: the same beside {NEAR:,} near-equal rows", told["near_ratio"],
+def figures_of(name, result, limit, near_limit):
+    yield Figure("h", f"search {name}: median CPU time / one pass over the int8 bytes", result["ratio"],
+                 limit, "x", **result)
+    yield Figure("h", f"search {name}: the same, close to {NEAR:,} near-equal rows", result["near_ratio"],
                  near_limit, "x")
-    yield Figure("h", f"search {name}: recall@10 of {told['answers']} answers ({', '.join(told['isas'])})",
-                 told["recall"], 1.0, "", better="at least")
-    if "inserted" in told:
-        yield Figure("h", f"search {name}: rows put a second meanwhile", told["inserted_a_second"], 200.0,
-                     "", better="at least", inserted=told["inserted"])
+    yield Figure("h", f"search {name}: recall@10 of {result['answers']} answers ({', '.join(result['isas'])})",
+                 result["recall"], 1.0, "", better="at least")
+    if "inserted" in result:
+        yield Figure("h", f"search {name}: rows written per second meanwhile", result["inserted_a_second"], 200.0,
+                     "", better="at least", inserted=result["inserted"])
         yield Figure("h", f"search {name}: p99 meanwhile / idle",
-                     told["inserting_p99_ms"] / told["idle_p99_ms"], 2.0, "x")
-        yield Figure("h", f"search {name}: answers that were not exact meanwhile", told["wrong"], 0, "")
+                     result["inserting_p99_ms"] / result["idle_p99_ms"], 2.0, "x")
+        yield Figure("h", f"search {name}: answers that were not exact meanwhile", result["wrong"], 0, "")
 
 
 def measure_cases(build, core, scratch):
-    """The figures, each case's index being removed before the next is made."""
+    """The figures. The index of each case is removed before the next one is created."""
     if subprocess.run(["/usr/bin/python3", "-c", "import numpy"], capture_output=True).returncode != 0:
         raise harness.Missing("/usr/bin/python3 has no numpy")
     for (rows, dimension), data, more, limit, near_limit, with_numpy in CASES:
         name = f"{rows:,} x {dimension}, {data}"
         with tempfile.TemporaryDirectory(prefix="situ-search.", dir=scratch) as directory:
-            told = run(core, build / "bench/search_bench", "--rows", rows, "--dimension", dimension,
-                       "--data", data, "--near", NEAR, *more, *(["--keep"] if with_numpy else []), directory)
+            result = run(core, build / "bench/search_bench", "--rows", rows, "--dimension", dimension,
+                         "--data", data, "--near", NEAR, *more, *(["--keep"] if with_numpy else []), directory)
             other = numpy_ms(core, f"{directory}/index/rows", dimension) if with_numpy else None
-        yield from figures_of(name, told, limit, near_limit)
+        yield from figures_of(name, result, limit, near_limit)
         if other:
-            yield Figure("h", f"search {name}: numpy's time / ours", other / told["median_ms"], 3.0, "x",
+            yield Figure("h", f"search {name}: numpy's time / ours", other / result["median_ms"], 3.0, "x",
                          better="at least", numpy_ms=round(other, 2))
 
 

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Times searches of an index on one core, and checks their answers against brute force in double
- * precision, under each instruction set that the CPU has.
+ * precision, with each instruction set of the CPU.
  *
  *   search_bench [--isa NAME] [--rows N] [--dimension D] [--data NAME] [--near N] [--queries N]
  *                [--insert ROWS_A_SECOND] [--check] [--keep] DIRECTORY
  *
- * Makes DIRECTORY/index with N rows: `sphere` (unclustered, all directions alike), `mixture`
- * (Gaussians around 2,000 centres) or `cone` (unclustered and of low contrast: all point nearly the
- * same way). --near of them lie within a thousandth of one another; every other query lies beside
- * these. Prints one JSON object: best and median milliseconds of the queries, on the clock and of
- * the CPU, how many passes over the int8 bytes the latter are, with passes in turns with searches,
- * the same of the queries beside the near rows, recall@10 of all, and, with --insert, the 50th and
- * 99th of 400 searches without and with rows being put, how many rows were put a second, and how
- * many of the answers meanwhile were not exactly those of the rows that were committed when the
- * search began.
+ * Creates DIRECTORY/index with N rows: `sphere` (unclustered, all directions equally likely),
+ * `mixture` (Gaussians around 2,000 centres) or `cone` (unclustered, all rows pointing in nearly
+ * the same direction). --near of them are within a thousandth of one another; every other query is
+ * close to these. Prints one JSON object: best and median milliseconds of the queries, in wall and
+ * CPU time; the CPU time relative to one pass over the int8 bytes, where passes and searches
+ * alternate; the same for the queries close to the near rows; recall@10 of all queries. With
+ * --insert also: the 50th and 99th percentile of 400 searches while idle and while rows are
+ * written, the rows written per second, and the number of answers meanwhile that were not exactly
+ * those of the rows committed at the start of the search.
  *
- * --check times nothing. The exit status is 1 where an answer is not exact. --keep leaves the
+ * --check only checks answers. The exit status is 1 if an answer is not exact. --keep keeps the
  * index, for search.py. Bind it to a core with taskset.
  */
 #include <math.h>
@@ -41,7 +41,7 @@ enum {
     COMMITS_MAX = 1000
 };
 
-/* The best by brute force, best first; rows from bench.rows on are those that are put later. */
+/* The best rows by brute force, best first; rows from bench.rows on are written later. */
 struct truth {
     size_t count;
     size_t rows[K];
@@ -73,7 +73,7 @@ static uint64_t next_random(uint64_t *state)
     return *state * UINT64_C(2685821657736338717);
 }
 
-/* Four uniform numbers added: near enough to normal, of variance 1. */
+/* The sum of four uniform numbers: approximately normal, of variance 1. */
 static float next_normal(uint64_t *state)
 {
     uint64_t random = next_random(state);
@@ -110,8 +110,8 @@ static float *make_floats(size_t count)
     return floats;
 }
 
-/* The first centre is that of the near rows; around the next all of a cone lies, and around each of
- * the others a part of a mixture. */
+/* The first centre is that of the near rows. All rows of a cone are around the next one; each of
+ * the others has a part of a mixture. */
 static float *make_centres(const struct bench *bench, uint64_t *seed)
 {
     float *centres = make_floats((CENTRES + 1) * bench->dimension);
@@ -236,7 +236,7 @@ static double build(struct bench *bench)
     return (double)(clock_now_ns() - start) / 1e9;
 }
 
-/* As many bytes as the int8 copy has, in large pages. */
+/* A buffer of the size of the int8 copy, in large pages. */
 struct passes {
     void *bytes; /* owned */
     size_t size;
@@ -254,8 +254,8 @@ static void passes_init(struct passes *passes, size_t size)
     memset(passes->bytes, 1, size);
 }
 
-/* Milliseconds for one pass over them by the C library's search for a byte that is not there, which
- * does nothing but read. */
+/* Milliseconds for one pass over the buffer: the C library searches for a byte that does not occur,
+ * so it only reads. */
 static double measure_pass(struct passes *passes)
 {
     int64_t start = clock_now_ns();
@@ -274,7 +274,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* What this thread had of a core: on a busy machine the wall clock tells of others. */
+/* CPU time of this thread: on a busy machine wall time includes other programs. */
 static int64_t cpu_now_ns(void)
 {
     struct timespec now;
@@ -294,7 +294,7 @@ static double search_ms(struct bench *bench, const float *query, size_t count,
     return (double)(clock_now_ns() - start) / 1e6;
 }
 
-/* The row of a hit, as `truth` counts them. */
+/* The row number of a hit, as in `truth`. */
 static size_t row_of(const struct bench *bench, const char *key)
 {
     bool new = strncmp(key, "new/", 4) == 0;
@@ -302,7 +302,7 @@ static size_t row_of(const struct bench *bench, const char *key)
     return new ? bench->rows + number : number;
 }
 
-/* How many of the best are there, each in its place; of equal ones any. */
+/* How many of the best rows were found at their rank; equal ones may be in any order. */
 static size_t count_right(const struct bench *bench, const struct truth *truth,
                           const struct index_hits *hits)
 {
@@ -316,7 +316,7 @@ static size_t count_right(const struct bench *bench, const struct truth *truth,
     return hits->count == K ? right : 0;
 }
 
-/* Of all queries, under each instruction set that there is. */
+/* Recall of all queries, with each instruction set of the CPU. */
 static double check_recall(struct bench *bench)
 {
     static const char *const isas[] = {"avx512", "avx2", "neon", "c"};
@@ -345,12 +345,12 @@ static double check_recall(struct bench *bench)
     return recall;
 }
 
-/* Of the queries of one kind: the best of ROUNDS of each. */
+/* Times of the queries of one kind: the best of ROUNDS of each. */
 struct times {
     size_t count;
     double wall[QUERIES_MAX];
     double cpu[QUERIES_MAX];
-    double ratio[QUERIES_MAX]; /* CPU time, of the best pass in turns with it */
+    double ratio[QUERIES_MAX]; /* CPU time, relative to the best pass alternating with it */
 };
 
 static void time_query(struct bench *bench, const float *query, struct passes *passes,
@@ -386,8 +386,7 @@ static double time_together(struct bench *bench)
     return best;
 }
 
-/* Wall and CPU time, and how many passes the latter is: on a busy machine the wall clock tells of
- * others. */
+/* Wall time, CPU time, and the latter relative to a pass. */
 static void print_times(const char *name, struct times *times)
 {
     if (times->count == 0) {
@@ -403,7 +402,7 @@ static void print_times(const char *name, struct times *times)
            times->ratio[times->count / 2]);
 }
 
-/* Of the even queries, and of the odd ones, which lie beside the near rows. */
+/* Times of the even queries, and of the odd ones, which are close to the near rows. */
 static void measure_searches(struct bench *bench)
 {
     static struct times times[2];
@@ -429,13 +428,13 @@ struct insertion {
     struct bench *bench;
     uint64_t first;  /* generation before the first commit */
     size_t a_commit; /* rows */
-    float *vectors;  /* of all rows that can be put: made before */
+    float *vectors;  /* of all rows that can be written; generated in advance */
     atomic_bool stop;
     size_t commits;
     double seconds;
 };
 
-/* New rows come close to the queries, each a little closer than those before: answers change with
+/* Each new row is a little closer to the queries than those before it, so that answers change with
  * each commit. */
 static void make_new_rows(struct insertion *insertion, size_t count)
 {
@@ -449,7 +448,7 @@ static void make_new_rows(struct insertion *insertion, size_t count)
     }
 }
 
-/* The commits come at fixed times, so that a late one does not slow the rate. */
+/* Commits have fixed times, so that a late one does not lower the rate. */
 static void await_turn(int64_t start_ns, size_t commit)
 {
     int64_t due_ns = start_ns + (int64_t)commit * NS_PER_S / COMMITS_A_SECOND;
@@ -487,7 +486,7 @@ static void *insert_rows(void *arg)
     return NULL;
 }
 
-/* The generation of the answer says which rows it must be of. */
+/* The generation of the answer determines the rows it must be based on. */
 static bool is_right(const struct insertion *insertion, size_t q, const struct index_answer *answer)
 {
     const struct bench *bench = insertion->bench;
@@ -502,7 +501,7 @@ static bool is_right(const struct insertion *insertion, size_t q, const struct i
     return answer->damaged == 0 && count_right(bench, &truth, &answer->queries[0]) == K;
 }
 
-/* Checks come after the times: they would keep the core from the writer. */
+/* Answers are checked after the timing: checks would take CPU time from the writer. */
 static size_t measure_latency(struct insertion *insertion, const char *name)
 {
     struct bench *bench = insertion->bench;
@@ -524,7 +523,7 @@ static size_t measure_latency(struct insertion *insertion, const char *name)
     return wrong;
 }
 
-/* How many answers were wrong. */
+/* Returns the number of wrong answers. */
 static size_t measure_inserting(struct bench *bench)
 {
     struct insertion insertion = {
@@ -583,12 +582,14 @@ static void parse(int argc, char **argv, struct bench *bench)
             taken = true;
         }
         if (!taken) {
-            (void)fprintf(stderr, "search_bench: what is '%s'?\n", argv[i]);
+            (void)fprintf(stderr, "search_bench: unknown argument '%s'\n", argv[i]);
             exit(2);
         }
     }
     if (!bench->directory || bench->rows < 1000 || bench->dimension < 1 || bench->queries < 1) {
-        (void)fprintf(stderr, "search_bench: wants a directory, 1000 rows, a dimension, a query\n");
+        (void)fprintf(
+            stderr,
+            "search_bench: needs a directory, at least 1000 rows, a dimension and a query\n");
         exit(2);
     }
 }
@@ -621,7 +622,7 @@ int main(int argc, char **argv)
     free(bench.vectors);
     free(bench.asked);
     if (!right) {
-        (void)fprintf(stderr, "search_bench: answers are not those of brute force\n");
+        (void)fprintf(stderr, "search_bench: answers differ from those of brute force\n");
     }
     return right ? 0 : 1;
 }

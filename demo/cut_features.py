@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Cuts the demonstration's feature extractor out of its classifier.
+"""Makes the demonstration's feature extractor from its classifier.
 
-Takes models/demo, leaves out the last layer, which says the kind, and keeps what stands before it:
-the mean of the last feature map, 96 values that tell what is in a picture. Pictures with near
-values look alike, which is what the demonstration searches by. Writes models/demo-features.
+Takes models/demo and removes the last layer, which decides the kind. The output is then the mean of
+the last feature map, 96 values that describe the picture. Pictures with similar values look alike; the
+demonstration uses this for its search. Writes models/demo-features.
 
     demo/cut_features.py
 
@@ -40,7 +40,7 @@ Made again by `demo/cut_features.py`.
 
 
 def cut(model):
-    """Drops the classifier, the Gemm at the end, and what only it needs; the width of what is left."""
+    """Removes the classifier, the Gemm at the end, and its weights; returns the width of the output."""
     graph = model.graph
     classifier = graph.node[-1]
     if classifier.op_type != "Gemm" or classifier.output[0] != graph.output[0].name:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situ-draw: draws pictures of a dozen kinds of scenes and textures, for the demonstration's model
- * to learn and to recognise, and large photos for measurements. Reads the command line, writes
+ * situ-draw: draws pictures of a dozen kinds of scenes and textures, with which the demonstration's
+ * model is trained and tested, and large photos for measurements. Reads the command line, writes
  * the files. One thread.
  */
 #include <errno.h>
@@ -21,7 +21,7 @@ enum { EXIT_USAGE = 2, PATH_SIZE = 4096, COUNT_MAX = 10000000 };
 struct options {
     struct picture_plan plan;
     uint64_t count;
-    const char *out;    /* borrowed from the command line, like the next */
+    const char *out;    /* borrowed from the command line, as `labels` is */
     const char *labels; /* NULL: none */
     bool folders;
 };
@@ -33,9 +33,9 @@ static const char help[] =
     "\n"
     "Draws pictures as DIR/KIND-NUMBER.jpg; the same seed gives the same pictures.\n"
     "\n"
-    "  --out DIR         the folder, made where it is missing (pictures)\n"
-    "  --count N         how many; the kinds take turns (12)\n"
-    "  --seed S          of the random choices (1)\n"
+    "  --out DIR         the folder, created if it is missing (pictures)\n"
+    "  --count N         number of pictures, of all kinds in turn (12)\n"
+    "  --seed S          seed of the random choices (1)\n"
     "  --size WxH        all of one size, in pixels\n"
     "  --size MIN-MAX    random sizes, the longer edge within these (320-640)\n"
     "  --kind KIND       only this kind\n"
@@ -43,7 +43,8 @@ static const char help[] =
     "  --labels FILE     writes a line `file<TAB>kind` for each picture\n"
     "  --large           photos of 4000 x 3000 pixels, 3.5 to 4.5 MB each\n";
 
-/* The decimal number at *text, which moves behind it; false where there is none up to `limit`. */
+/* Reads the decimal number at *text and moves *text past it; false if there is no number up to
+ * `limit`. */
 static bool take_number(const char **text, uint64_t limit, uint64_t *ret_value)
 {
     char *end = NULL;
@@ -122,7 +123,7 @@ static void print_kinds(void)
     }
 }
 
-/* 0, a negative errno, or 1 where nothing is left to do. */
+/* 0, a negative errno, or 1 if nothing is left to do. */
 static int parse_option(int option, const char *value, struct options *options, struct error *error)
 {
     switch (option) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The canvas' memory, the views on a scene, and the one loop that paints: it walks the pixels of a
- * box, asks the shader, and blends.
+ * The memory of a canvas, the views of a scene, and the loop that paints: for each pixel of a box
+ * it calls the shader and blends.
  */
 #include "draw_canvas.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The canvas: a picture of float RGB values (0 black, 1 full, in the file's gamma), and how scenes
- * are painted on it: a shader says for each place what colour covers it and how much.
+ * are painted on it: a shader returns for each place its colour and how much of it is covered.
  *
  * Places: the canvas' centre is (0, 0), its shorter edge spans -1..1, y points down. A view turns,
  * scales and shifts these into the coordinates of a scene. One canvas belongs to one thread.
@@ -42,7 +42,7 @@ struct paint {
 
 typedef struct paint (*canvas_shader)(const void *scene, float x, float y);
 
-/* 0, -EINVAL where an edge is not in 1..CANVAS_EDGE_MAX, or -ENOMEM. The canvas is black. */
+/* 0, -EINVAL if an edge is not in 1..CANVAS_EDGE_MAX, or -ENOMEM. The canvas is black. */
 must_check int canvas_init(struct canvas *canvas, int width, int height);
 void canvas_done(struct canvas *canvas);
 
@@ -53,7 +53,7 @@ void view_place(const struct view *view, float x, float y, float *ret_x, float *
 /* The rectangle in the scene that holds all of the canvas. */
 struct box view_box(const struct view *view, const struct canvas *canvas);
 
-/* Paints what lies within `box` of the scene; NULL: all of it. */
+/* Paints the part of the scene within `box`; NULL: all of it. */
 void canvas_paint(struct canvas *canvas, const struct view *view, const struct box *box,
                   canvas_shader shader, const void *scene);
 

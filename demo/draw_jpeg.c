@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JPEG compression. libjpeg reports errors by a callback that must not return: it jumps back here.
+ * JPEG compression. libjpeg reports errors with a callback that must not return; it uses longjmp.
  */
 #include "draw_jpeg.h"
 
@@ -12,7 +12,8 @@
 #include <jpeglib.h>
 
 struct jpeg_failure {
-    struct jpeg_error_mgr manager; /* first, so that libjpeg's pointer to it is one to this */
+    struct jpeg_error_mgr
+        manager; /* first, so that libjpeg's pointer to it also points to this struct */
     jmp_buf back;
 };
 
@@ -74,7 +75,7 @@ int jpeg_encode(const uint8_t *pixels, int width, int height, const struct jpeg_
     jpeg.err = jpeg_std_error(&failure.manager);
     failure.manager.error_exit = fail;
     if (setjmp(failure.back) != 0) {  // NOLINT(cert-err52-cpp): libjpeg's only way to report
-        jpeg_destroy_compress(&jpeg); /* `bytes` may have moved meanwhile: left to the system */
+        jpeg_destroy_compress(&jpeg); /* `bytes` may have been reallocated: it is not freed */
         return -EIO;
     }
     jpeg_create_compress(&jpeg);

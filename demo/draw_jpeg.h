@@ -11,11 +11,11 @@
 
 struct jpeg_choice {
     int quality;      /* 1..100 */
-    bool subsampling; /* 4:2:0; else 4:4:4 */
+    bool subsampling; /* 4:2:0; otherwise 4:4:4 */
     bool progressive;
 };
 
-/* 8-bit RGB, row by row; NULL where memory is short. The caller frees it. */
+/* 8-bit RGB, row by row; NULL if out of memory. The caller frees it. */
 uint8_t *jpeg_pixels(const struct canvas *canvas);
 
 /* 0 or a negative errno; the caller frees *ret_bytes. */

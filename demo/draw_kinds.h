@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kinds of pictures: one drawing function each, which fills the whole canvas from the random
- * numbers of the picture's generator. Any size of canvas; the detail goes down to the pixels.
+ * The kinds of pictures: each has a drawing function, which fills a canvas of any size, down to
+ * single pixels, from the random numbers of the picture's generator.
  */
 #ifndef SITU_DEMO_DRAW_KINDS_H
 #define SITU_DEMO_DRAW_KINDS_H

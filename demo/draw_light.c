@@ -71,7 +71,7 @@ void light_detail(struct canvas *canvas, struct rng *rng, float amount)
             float x = (float)column * canvas->pixel;
             float field = noise_fractal(&surface, x * 14.0F, y * 14.0F);
 
-            /* A little is added, so that the shadows have detail as well. */
+            /* A constant is added so that the shadows have detail, too. */
             out[column] = color_scale(out[column], 1.0F + amount * field);
             out[column] =
                 color_add(out[column], (struct color){1.0F, 1.0F, 1.0F}, 0.3F * amount * field);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Flat things made of pieces: a brick wall and a checkerboard floor. Each is a struct of random
+ * Flat surfaces made of pieces: a brick wall and a checkerboard floor. Each is a struct of random
  * choices and a shader over it.
  */
 #include "draw_kinds.h"
@@ -96,7 +96,7 @@ void draw_bricks(struct canvas *canvas, struct rng *rng)
 struct checkerboard {
     float pixel;
     float cell;
-    float tilt; /* perspective: how much smaller things are at the top */
+    float tilt; /* perspective: how much smaller the tiles are at the top */
     float shift_x;
     float shift_y;
     float veins; /* strength of the marble */
@@ -106,7 +106,7 @@ struct checkerboard {
     uint32_t seed;
 };
 
-/* The distance to the nearest edge between tiles; its sign says on which kind of tile. */
+/* The distance to the nearest edge between tiles; its sign is the kind of tile. */
 static float signed_edge(float v, float *ret_index)
 {
     float index = floorf(v);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Smooth random fields over the plane, the stuff of clouds, hills, bark and stone: gradient noise
+ * Smooth random fields over the plane, for clouds, hills, bark and stone: gradient noise
  * and its sum over octaves (fractal noise). Pure functions of seed and place.
  */
 #ifndef SITU_DEMO_DRAW_NOISE_H

@@ -62,7 +62,7 @@ void draw_dots(struct canvas *canvas, struct rng *rng)
     dots.inks[1] = dots.inks[0];
     dots.inks[2] = dots.inks[0];
     if (rng_chance(rng, 0.4F)) {
-        /* Gay dots: other hues of the same brightness, all clear of the cloth. */
+        /* Dots of several hues with the same brightness, all distinct from the cloth. */
         float luma = color_luma(dots.inks[0]);
 
         for (int i = 1; i < 3; i++) {
@@ -188,7 +188,7 @@ static struct paint wood_shader(const void *scene, float x, float y)
     float dark = knots_bend(w, x, y, &across);
     float ring = across * w->rings * (0.7F + 0.6F * chance);
     float phase = ring - floorf(ring);
-    /* Slow growth in autumn, then at once a new spring. */
+    /* Slow growth in autumn, then abruptly the next spring. */
     float late = phase * phase * (1.0F - smooth_ramp(0.88F, 1.0F, phase));
     float fibre = noise_fractal(&w->fibre, along * 1.2F, y * 26.0F);
 

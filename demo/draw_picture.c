@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From seed and number to a JPEG file's bytes. Large photos are compressed several times, to find
- * the quality at which they are as many bytes as a camera's file.
+ * From seed and number to the bytes of a JPEG file. Large photos are compressed several times, to
+ * find the quality at which they have the size of a camera's file.
  */
 #include "draw_picture.h"
 
@@ -59,7 +59,7 @@ static int encode_small(const struct canvas *canvas, struct rng *rng, uint8_t **
     return jpeg_encode(pixels, canvas->width, canvas->height, &choice, ret_bytes, ret_size);
 }
 
-/* Bisects the quality. A file outside the range at either end is returned all the same. */
+/* Bisects the quality. If no quality gives a size in the range, the last file is returned. */
 static int encode_large(const struct canvas *canvas, uint8_t **ret_bytes, size_t *ret_size)
 {
     cleanup_free uint8_t *pixels = jpeg_pixels(canvas);

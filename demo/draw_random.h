@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Random numbers for the drawing program: a counter-based generator (SplitMix64), so that picture
- * number n of a seed is the same whatever was drawn before it. One generator belongs to one
+ * number n of a seed does not depend on those drawn before it. One generator belongs to one
  * picture; not shared between threads.
  */
 #ifndef SITU_DEMO_DRAW_RANDOM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ridges: the outline of a range of hills against the sky, kept as a table of heights so that a
- * shader reads it for the price of two loads.
+ * Ridges: the outline of a range of hills against the sky, stored as a table of heights from which
+ * a shader reads it with two loads.
  */
 #ifndef SITU_DEMO_DRAW_RIDGE_H
 #define SITU_DEMO_DRAW_RIDGE_H
@@ -24,7 +24,7 @@ struct ridge_shape {
     float gain;       /* roughness: share of an octave in the one before */
 };
 
-/* 0 or -ENOMEM; covers `seen` from left to right, a sample a pixel. */
+/* 0 or -ENOMEM; covers `seen` from left to right, one sample per pixel. */
 must_check int ridge_init(struct ridge *ridge, const struct ridge_shape *shape,
                           const struct box *seen, float pixel, struct rng *rng);
 void ridge_done(struct ridge *ridge);

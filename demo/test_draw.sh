@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Tests situ-draw from outside: the same seed gives the same bytes, another seed other ones; names,
-# labels and kinds agree; a large photo has the size of a camera's; wrong usage is refused.
+# Tests situ-draw: the same seed gives the same bytes, another seed different ones; names, labels and
+# kinds agree; a large photo has the size of a camera's file; wrong usage is refused.
 #
 #   test_draw.sh SITU-DRAW
 
@@ -26,9 +26,9 @@ for picture in "$work"/a/*.jpg; do
 done
 
 "$draw" --list-kinds | sort >"$work/kinds"
-cut -f 2 "$work/a.tsv" | sort -u | diff "$work/kinds" - || fail "the kinds did not take turns"
+cut -f 2 "$work/a.tsv" | sort -u | diff "$work/kinds" - || fail "not every kind was drawn"
 while IFS=$'\t' read -r file kind; do
-    [ -s "$work/a/$file" ] || fail "$file is labelled and not there"
+    [ -s "$work/a/$file" ] || fail "$file is labelled, but does not exist"
     [ "${file%-*}" = "$kind" ] || fail "$file is labelled $kind"
 done <"$work/a.tsv"
 
@@ -47,5 +47,5 @@ for wrong in '--size 5x5' '--size 90-10' '--size 100' '--count -1' '--kind cat' 
     # shellcheck disable=SC2086
     "$draw" --out "$work/e" $wrong 2>"$work/message" || status=$?
     [ $status -eq 2 ] || fail "'$wrong' ended with status $status"
-    [ -s "$work/message" ] || fail "'$wrong' was refused without a word"
+    [ -s "$work/message" ] || fail "'$wrong' was refused without a message"
 done

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains the demonstration's model and writes its package.
 
-Draws pictures with situ-draw, trains a small convolutional net on them (PyTorch, one core, some
-minutes), measures it on pictures of another seed, and writes models/demo: the ONNX file and the
-configuration files in the layout of Hugging Face. The preprocessing is Pillow's resize and the
-arithmetic that preprocessor_config.json says, in training and in measuring.
+Draws pictures with situ-draw, trains a small convolutional network on them (PyTorch, one core, a few
+minutes), evaluates it on pictures of another seed, and writes models/demo: the ONNX file and the
+configuration files in the layout of Hugging Face. In training and evaluation, preprocessing is
+Pillow's resize and the arithmetic of preprocessor_config.json.
 
     demo/train.py --draw build/demo/situ-draw
 
@@ -28,7 +28,7 @@ from onnx import helper, numpy_helper
 from PIL import Image
 from torch import nn
 
-EDGE = 96  # pixels of the net's input
+EDGE = 96  # pixels of the network's input
 TRAIN_SEED = 1001
 HELD_OUT_SEED = 2002
 BATCH = 64
@@ -45,7 +45,7 @@ def draw(program, folder, count, seed):
 
 
 def read_picture(path):
-    """A picture as uint8 [3, EDGE, EDGE]: what do_convert_rgb and do_resize give."""
+    """A picture as uint8 [3, EDGE, EDGE]: the result of do_convert_rgb and do_resize."""
     with Image.open(path) as picture:
         pixels = picture.convert("RGB").resize((EDGE, EDGE), Image.Resampling.BILINEAR)
     return numpy.asarray(pixels).transpose(2, 0, 1)
@@ -112,7 +112,7 @@ def predict(net, pixels):
 
 
 def measure(net, pixels, targets, kinds):
-    """Accuracy, and what was taken for what: {(true, taken for): how often}."""
+    """Accuracy, and the confusions: {(true kind, answer): count}."""
     answers = predict(net, pixels).argmax(1)
     wrong = {}
     for target, answer in zip(targets.tolist(), answers.tolist()):
@@ -137,7 +137,7 @@ def export(net, path):
 
 
 def convolve(x, weight, bias, stride):
-    """A 3 x 3 convolution with one pixel of zeros around, in plain numpy."""
+    """A 3 x 3 convolution with a border of one zero pixel, in plain numpy."""
     padded = numpy.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     windows = numpy.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3))
     windows = windows[:, :, ::stride, ::stride]
@@ -145,7 +145,7 @@ def convolve(x, weight, bias, stride):
 
 
 def run_exported(model, x):
-    """The logits of the exported file by a reader of its own, which shares no code with PyTorch."""
+    """The logits of the exported file, computed without PyTorch."""
     values = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     values["pixel_values"] = x
     for node in model.graph.node:
@@ -263,7 +263,7 @@ def main():
                            predict(net, sample).numpy()).max()
     print(f"exported file against PyTorch: largest difference {difference:.1e}")
     if accuracy < 0.95 or difference > 1e-3:
-        print("not good enough for the package", file=sys.stderr)
+        print("the accuracy or the exported file is not good enough: no package is written", file=sys.stderr)
         return 1
 
     write_configuration(options.out, kinds)

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The host of the experiment: asks for one photo after the other to be classified, in the way of
- * one of the systems that are compared, and times each request from its arrival to its answer.
+ * The host of the experiment: has photos classified one after the other by one of the compared
+ * systems, and times each request from its arrival to its answer.
  *
  *   experiment_host SYSTEM [--array URL] [--files URL] [--model NAME] [--package DIR] [--cores N]
  *                   [--index NAME] [--rows FILE] [--input NAME] [--output NAME] [--datatype TYPE]
  *                   KEYS < commands
  *
- * SYSTEM: `compact` and `v2` send the photo's name to situd; `search` asks situd for the ten photos
- * most like one of the store `new`, which is not in the index; `retrieve` fetches the photo, embeds
- * it here and compares it with all rows of --rows; `host` fetches the photo from a file server and
- * runs the same media and engine code here; `tensor` and `tensor-json` fetch and preprocess it
- * here, and send the tensor to situd. KEYS is a file of keys, one a line. A command is a line,
- * answered with a line of JSON:
+ * SYSTEM: `compact` and `v2` send the photo's name to situd; `search` requests the ten photos most
+ * similar to one in the store `new`, which is not in the index; `retrieve` fetches the photo,
+ * embeds it here and compares it with all rows of --rows; `host` fetches the photo from a file
+ * server and runs the same media and engine code here; `tensor` and `tensor-json` fetch and
+ * preprocess it here, and send the tensor to situd. KEYS is a file of keys, one per line. Each
+ * command is a line and is answered with a line of JSON:
  *
  *   closed COUNT                    one request after the other
- *   open RATE SECONDS SEED THREADS  Poisson arrivals at RATE a second, up to THREADS in flight
+ *   open RATE SECONDS SEED THREADS  Poisson arrivals, RATE per second, up to THREADS in flight
  */
 #include <curl/curl.h>
 #include <math.h>
@@ -56,11 +56,11 @@ struct host {
 
     pthread_mutex_t lock; /* guards free models */
     pthread_cond_t freed;
-    struct plain_model *models[CORES_MAX]; /* owned; one a core */
+    struct plain_model *models[CORES_MAX]; /* owned; one per core */
     bool taken[CORES_MAX];
     unsigned cores;
 
-    /* One command's round. */
+    /* The round of one command. */
     size_t count;
     int64_t start_ns;
     int64_t *arrivals_ns; /* owned; after the start; NULL: closed loop */
@@ -68,7 +68,7 @@ struct host {
     int64_t give_up_ns;
     atomic_size_t next;
     atomic_size_t failed;
-    char fault[512]; /* of the first that failed */
+    char fault[512]; /* of the first failed request */
 };
 
 struct client {
@@ -128,7 +128,7 @@ static int post(struct client *client, const char *type, size_t json_size)
     return result;
 }
 
-/* ---- what each system does with one photo ---- */
+/* ---- one photo, by system ---- */
 
 static int ask_compact(struct client *client, const char *key)
 {
@@ -182,8 +182,8 @@ static void give_model(struct host *host, unsigned number)
     (void)pthread_mutex_unlock(&host->lock);
 }
 
-/* A model's input as the body of a V2 request; returns the length of its JSON part, 0 for all. FP16
- * has no form in JSON. */
+/* Writes a model's input as the body of a V2 request; returns the length of its JSON part, 0 if all
+ * of it is JSON. FP16 cannot be sent as JSON. */
 static size_t write_tensor(struct client *client, const void *tensor, size_t size, bool json)
 {
     const struct host *host = client->host;
@@ -212,7 +212,7 @@ static size_t write_tensor(struct client *client, const void *tensor, size_t siz
     return json ? 0 : head;
 }
 
-/* The ten rows with the largest inner products, as a host does that keeps the embeddings. */
+/* The ten rows with the largest inner products, for a host that has the embeddings. */
 static int compare_rows(struct host *host, struct plain_model *model, struct error *error)
 {
     const float *values = NULL;
@@ -299,8 +299,8 @@ static void sleep_until(int64_t when_ns)
     }
 }
 
-/* Takes requests in their order until there are none. What arrives while every client is busy
- * waits, and its waiting counts. */
+/* Takes requests in order until none are left. A request that arrives while every client is busy
+ * waits, and its waiting time counts. */
 static void *client_main(void *argument)
 {
     struct client *client = argument;
@@ -316,7 +316,7 @@ static void *client_main(void *argument)
             sleep_until(arrived_ns);
         }
         if (clock_now_ns() > host->give_up_ns) {
-            host->spent_ns[i] = -1; /* not even begun in time */
+            host->spent_ns[i] = -1; /* not started in time */
             continue;
         }
         int result = ask(client, host->keys[i % host->key_count]);
@@ -376,7 +376,7 @@ static void run_round(struct host *host, struct client *clients, size_t threads)
     tell_round(host, clock_now_ns() - host->start_ns, cpu_ns() - cpu_before);
 }
 
-/* Exponential distances: splitmix64 is random enough, and the same everywhere. */
+/* Exponential intervals, from splitmix64, so that they are the same on every machine. */
 static double draw(uint64_t *state)
 {
     uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
@@ -405,7 +405,7 @@ static int serve_line(struct host *host, struct client *clients, const char *lin
     double seconds = 0;
     unsigned long long seed = 0;
     size_t threads = 0;
-    /* NOLINTBEGIN(cert-err34-c): the bounds below hold for whatever was read */
+    /* NOLINTBEGIN(cert-err34-c): the bounds below are checked for any input */
     if (sscanf(line, "closed %zu", &count) == 1 && count >= 1 && count <= REQUESTS_MAX) {
         int64_t *arrivals = host->arrivals_ns;
         host->arrivals_ns = NULL;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured: for each part of the experiment its settings, for each setting every system in
-turn, several times. An entry of the raw figures is one system in one setting.
+"""The measurements: each part of the experiment has settings; in each setting every system is measured
+in turn, several times. An entry of the raw figures is one system in one setting.
 """
 import contextlib
 import json
@@ -19,16 +19,16 @@ from network import ARRAY_ADDRESS, LINKS
 
 CLASSIFIERS = ["compact", "v2", "host", "node", "tensor", "tensor-json"]
 OPEN_SYSTEMS = ["compact", "host", "node", "tensor"]
-OPEN_SHARES = [0.4, 0.8, 1.1]  # of the rate that situ reaches in a closed loop
+OPEN_SHARES = [0.4, 0.8, 1.1]  # relative to the rate that situ reaches under full load
 DEADLINES_MS = [50, 100, 200]
 LARGE_COUNT = 8
-COUNT = 32  # photos of a round, but for the first model, which gets all
-SLOW_COUNT = 6  # photos where each takes long: a slow model, a tensor as text
+COUNT = 32  # photos per round, except for the first model, which gets all
+SLOW_COUNT = 6  # photos per round if each takes long: a slow model, a tensor as text
 OPEN_SECONDS = 1.5
 
 
 class Setting:
-    """A model, photos, and what a client has to know of them."""
+    """A model, photos, and what a client needs to know about them."""
 
     def __init__(self, plan, name, package, photos, keys):
         self.root = plan.root
@@ -109,7 +109,7 @@ class Plan:
         print(text, flush=True)
 
     def facts(self, package):
-        """Inputs and outputs of a model, as situd tells them."""
+        """Inputs and outputs of a model, as situd reports them."""
         if package not in self._facts:
             with contextlib.ExitStack() as stack:
                 models = self._models_directory([package])
@@ -144,7 +144,7 @@ class Plan:
             directory.mkdir()
             for key in setting.keys.read_text().split("\n"):
                 if key:
-                    (setting.photos / key).read_bytes()  # into the page cache, for all alike
+                    (setting.photos / key).read_bytes()  # into the page cache, for all systems
             running = {}
             running["files"] = systems.start_files(self.network, cpus_array, setting.photos, directory, group)
             stack.callback(running["files"].stop)
@@ -155,7 +155,7 @@ class Plan:
             yield running
 
     def measured(self, client, running, command):
-        """One round with what it cost."""
+        """One round and its costs."""
         pids = [process.process.pid for process in running.values()]
         sent = self.network.sent()
         cpu = sum(map(systems.cpu_seconds, pids))
@@ -169,23 +169,23 @@ class Plan:
                 "array_cpu_ms": (sum(map(systems.cpu_seconds, pids)) - cpu) * 1e3 / count}
 
     def closed(self, part, setting, names, link, cores=1, group=None, shape=None):
-        """All systems in turn, run after run, so that a change of the machine's speed meets all. Where it is
-        a matter of a few percent, each run starts every program anew: so much depends on where the kernel
-        puts a program's pages."""
-        anew = part in ("latency", "large") and setting.package.name != "resnet50"
+        """Measures all systems in turn, run after run, so that a change of the machine's speed affects all of
+        them. Where differences are a few percent, each run restarts every program, since the placement of a
+        program's pages by the kernel changes that much."""
+        restart = part in ("latency", "large") and setting.package.name != "resnet50"
         cpus_array = self.every if cores > 1 else [self.core_array]
         cpus_host = self.every if cores > 1 else [self.core_host]
         runs = {name: [] for name in names}
         counts = {name: self.count_of(part, setting, name) for name in names}
         self.network.set_link(LINKS[link])
-        for _ in range(self.runs if anew else 1):
+        for _ in range(self.runs if restart else 1):
             with self.servers(setting, cpus_array, group) as running, contextlib.ExitStack() as stack:
                 clients = {}
                 for name in names:
                     clients[name] = systems.Client(name, self.network, cpus_host, setting)
                     stack.callback(clients[name].stop)
                     clients[name].round(f"closed {min(counts[name], 8)}")
-                for _ in range(1 if anew else self.runs):
+                for _ in range(1 if restart else self.runs):
                     for name in names:
                         runs[name].append(self.measured(clients[name], running, f"closed {counts[name]}"))
         for name in names:
@@ -271,7 +271,7 @@ class Plan:
                     clients[name] = systems.Client(name, self.network, [self.core_host], setting)
                     stack.callback(clients[name].stop)
                     clients[name].round("closed 16")
-                probe = clients["compact"].round("open 2000 0.5 1 32")  # more than it can take
+                probe = clients["compact"].round("open 2000 0.5 1 32")  # more than it can process
                 full = probe["requests"] / probe["wall_s"]
                 yield from self.open_rates(setting, link, clients, running, full)
 
@@ -315,7 +315,7 @@ class Plan:
             yield from self.closed("two", setting, names, link, cores=2)
 
     def part_b(self):
-        """Bulk: the command over the whole store, against reading every photo."""
+        """Bulk: the command over the whole store, compared with fetching every photo."""
         setting = self.small(next(iter(self.models)))
         link = "1 Gbit/s"
         self.network.set_link(LINKS[link])
@@ -373,7 +373,7 @@ class Plan:
                 yield self.entry("retrieval", setting, name, link, runs[name])
 
     def feature_package(self):
-        """The model without its classifier: what stands before it is the embedding."""
+        """The model without its classifier, so that its output is the embedding."""
         script = self.root / "bench/feature_model.py"
         package = self.scratch / "features"
         done = subprocess.run(["/usr/bin/python3", script, self.model, package], capture_output=True, text=True,
@@ -383,7 +383,7 @@ class Plan:
         return package
 
     def fill_index(self, setting):
-        """Makes the index and keeps its rows for the host that has them."""
+        """Creates the index and exports its rows for the host."""
         base = ["--array", f"http://{ARRAY_ADDRESS}:{systems.SITUD_PORT}"]
         file = self.scratch / "rows.npy"
         for words in (["index", "create", "experiment", "--model", setting.package.name, "--store", "photos", "--wait"],

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Host and array as two network namespaces joined by a pair of virtual interfaces, each end with a
-queueing discipline that sets the link's speed and counts what goes out.
+"""Host and array as two network namespaces connected by a pair of virtual interfaces. A queueing
+discipline at each end sets the link's speed and counts the bytes sent.
 
-Bytes are those of the frames (14 bytes of Ethernet included) that the kernel would put on a wire: a
-discipline counts the headers of every segment, also where the kernel hands down several at once.
+The bytes are those of the frames (including 14 bytes of Ethernet) that the kernel would put on a wire: a
+discipline counts the headers of every segment, even if the kernel passes several segments at once.
 """
 import contextlib
 import json
@@ -23,7 +23,7 @@ def run(*command, check=True):
 
 
 class Network:
-    """Use as a context: whatever happens, nothing of it is left behind."""
+    """A context manager that always removes the namespaces."""
 
     def __init__(self):
         number = os.getpid()
@@ -57,15 +57,15 @@ class Network:
                 run("ip", "netns", "del", name, check=False)
 
     def set_link(self, mbit):
-        """The same speed both ways; None: as fast as the kernel is."""
+        """Sets the same speed in both directions; None: unlimited."""
         for name in self.names.values():
             tc = ("tc", "-n", name, "qdisc", "replace", "dev", "wire", "root")
             run(*tc[:4], "qdisc", "del", "dev", "wire", "root", check=False)
             if mbit is None:
                 run(*tc, "pfifo", "limit", "10000")
             else:
-                # A wire gives no credit for having been idle, a bucket does: a small photo would pass
-                # through a large one at once. With 0.4 ms, or four frames, 117 kB take 9.7 ms at 100
+                # Unlike a wire, a token bucket accumulates credit while idle, so a small photo would pass
+                # through a large bucket at once. With 0.4 ms, or four frames, 117 kB take 9.7 ms at 100
                 # Mbit/s and 1.0 at 1 Gbit/s, as on a wire. The queue has 50 ms, as in a switch.
                 burst = max(mbit * 50, 4 * 1514)
                 run(*tc, "tbf", "rate", f"{mbit}mbit", "burst", str(burst), "latency", "50ms")
@@ -79,6 +79,6 @@ class Network:
         return tuple(counts)
 
     def inside(self, side, cpus, command, group=None):
-        """The command line that runs a command on one side, on these CPUs."""
+        """The command line for running a command on one side, on these CPUs."""
         enter = ["ip", "netns", "exec", self.names[side], "taskset", "-c", ",".join(map(str, cpus))]
         return (group.enter() if group else []) + enter + [str(word) for word in command]

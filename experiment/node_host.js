@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The host of the experiment as a Node service: fetches each photo over kept-alive connections and
-// classifies it with `sharp` and `onnxruntime-node`. Same commands and answers as experiment_host:
+// classifies it with `sharp` and `onnxruntime-node`. It has the same commands and answers as experiment_host:
 //
 //   node node_host.js MODEL.onnx FILES_URL KEYS DATATYPE < commands
 //
-// NODE_PATH leads to the modules.
+// NODE_PATH is the directory of the modules.
 'use strict';
 
 const fs = require('fs');

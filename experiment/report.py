@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From raw figures to a page: tables, three kinds of plots, what was claimed and whether it holds."""
+"""Writes a page from the raw figures: tables, three kinds of plots, and checks of the claims."""
 import html
 import pathlib
 
@@ -29,7 +29,7 @@ def wire(entry):
     return entry["median"]["up_bytes"] + entry["median"]["down_bytes"]
 
 
-# ---- what must hold ----
+# ---- checks ----
 
 def saved_bytes(raw, part, system, baseline, limit, what):
     checks = []
@@ -80,7 +80,7 @@ def plots(out, raw):
     try:
         import matplotlib
     except ImportError:
-        found = sorted(path.name for path in out.glob("*.png"))  # of the run, where a page is written anew
+        found = sorted(path.name for path in out.glob("*.png"))  # plots of the run whose page is written again
         if not found:
             raw["notes"].append("No plots: matplotlib is missing (Debian: python3-matplotlib).")
         return found
@@ -108,7 +108,7 @@ def save(pyplot, out, name):
 
 
 def break_even(by_link, links):
-    """The link speed in Mbit/s at which fetching costs no more than asking; None: at no speed tried."""
+    """The link speed in Mbit/s from which fetching is as fast as situ; None: at none of the speeds."""
     speeds = [(links[link], by_link[link]) for link in links if links[link] and link in by_link]
     for (slow, (ours_a, host_a)), (fast, (ours_b, host_b)) in zip(speeds, speeds[1:]):
         if host_a > ours_a and host_b <= ours_b:
@@ -238,7 +238,7 @@ WORKLOADS = {"squeezenet": "SqueezeNet", "mobilenet": "MobileNetV3-small", "resn
 
 
 def sentence(raw):
-    """What a reader should take home, from the first setting over the slowest link."""
+    """The main result: the first setting over the slowest link."""
     by = {entry["system"]: entry for entry in picked(raw, "latency") if entry["link"] == "100 Mbit/s"
           and entry["setting"] == "squeezenet"}
     if "compact" not in by or "host" not in by:
@@ -251,7 +251,7 @@ def sentence(raw):
 
 
 def summary(raw):
-    """One row a workload and link: mean latency of each system in ms, bytes on the wire for one request."""
+    """One row per workload and link: mean latency of each system in ms, bytes on the wire per request."""
     rows = ["<tr><th>workload<th>link<th>situ<th>fetch, infer on the host<th>fetch, Node with sharp"
             "<th>fetch, tensor to a server<th>bytes, situ<th>bytes, fetching<th>less</tr>"]
     for part, links in SUMMARY:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The systems that are compared, each a server beside the data and a client on the host, started
-once, warmed up, and asked for rounds.
+"""The compared systems: each has a server beside the data and a client on the host, which is started
+once, warmed up, and runs rounds on request.
 """
 import contextlib
 import json
@@ -18,7 +18,7 @@ SITUD_PORT = 7433
 FILES_PORT = 8080
 LONGEST_S = 180
 
-# name -> (what the report calls it, does it fetch photos from the file server, does it need situd)
+# name -> (name in the report, whether it fetches photos from the file server, whether it needs situd)
 SYSTEMS = {
     "compact": ("situ", False, True),
     "v2": ("situ, V2", False, True),
@@ -66,7 +66,7 @@ class CpuGroup:
 
 
 class Process:
-    """A program with a log of its own; ended with the context."""
+    """A program with its own log."""
 
     def __init__(self, command, log, stdin=None, stdout=None, env=None):
         self.command = command
@@ -104,7 +104,7 @@ def family(pid):
 
 
 def cpu_seconds(pid):
-    """User and system time of a process and of all that it started."""
+    """User and system time of a process and its descendants."""
     total = 0
     for member in family(pid):
         with contextlib.suppress(OSError):
@@ -113,7 +113,7 @@ def cpu_seconds(pid):
     return total
 
 
-# Without tcp_nopush: with it, one photo in ten came 15 to 60 ms late over a fast link.
+# tcp_nopush is off: with it, one photo in ten was 15 to 60 ms late over a fast link.
 NGINX = """
 daemon off; pid {scratch}/nginx.pid; error_log stderr; worker_processes {workers};
 events {{ worker_connections 1024; }}
@@ -125,7 +125,7 @@ http {{ access_log off; sendfile on; tcp_nodelay on; keepalive_requests 1000000;
 
 
 def find_nginx():
-    """The system's, else the one that tools/deps has put beside the source; None."""
+    """The system's nginx, otherwise the one that tools/deps has put into .deps, otherwise None."""
     beside = pathlib.Path(__file__).resolve().parents[1] / ".deps/nginx/usr/sbin/nginx"
     return shutil.which("nginx") or (str(beside) if beside.exists() else None)
 
@@ -137,7 +137,7 @@ def start_files(network, cpus, photos, scratch, group=None):
     config = scratch / "nginx.conf"
     config.write_text(NGINX.format(scratch=scratch, address=ARRAY_ADDRESS, port=FILES_PORT,
                                    photos=photos, workers=len(cpus)) + "\n")
-    # Workers of a server that root starts become nobody, who must get at the photos.
+    # By default workers of a server started by root run as nobody, who may not be able to read the photos.
     command = [nginx, "-p", scratch, "-c", config, "-g", "user root;"]
     process = Process(network.inside("array", cpus, command, group), scratch / "nginx.log")
     deadline = time.monotonic() + 20
@@ -158,7 +158,7 @@ def start_situd(network, cpus, build, photos, models, scratch, group=None):
 
 
 class Client:
-    """The host's side of a system. round() sends a command and takes its figures."""
+    """The host's side of a system. round() sends a command and returns its figures."""
 
     def __init__(self, system, network, cpus, setting):
         files = f"http://{ARRAY_ADDRESS}:{FILES_PORT}"

@@ -9,7 +9,6 @@
 
 #include "api/piece_stream.h"
 #include "api/route.h"
-#include "base/clock.h"
 #include "infer/answer_maker.h"
 
 enum { DEFAULT_TOP = 5 };
@@ -73,18 +72,12 @@ static struct single *single_new(struct call *call)
     const char *cache = http_request_query(call->request, "cache");
     single->options =
         (struct answer_options){.top = top, .labels = !labels || strcmp(labels, "0") != 0};
-    queue_source_init(&single->request.source, QUEUE_INTERACTIVE);
-    single->request.model = call->model;
-    single->request.items = &single->item;
-    single->request.item_count = 1;
+    infer_request_init(&single->request, call->model, QUEUE_INTERACTIVE,
+                       call->service->config.request_ms, single_done, call);
+    infer_request_set_items(&single->request, &single->item, 1);
     single->request.top = top;
     single->request.answers = &call->api->answers;
     single->request.no_cache = cache && strcmp(cache, "0") == 0;
-    single->request.deadline_ns =
-        clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
-    single->request.done = single_done;
-    single->request.owner = call;
-    single->item.request = &single->request;
     return single;
 }
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "api/route.h"
-#include "base/clock.h"
 #include "data/format_facts.h"
 
 enum { DEFAULT_EDGE = 160 };
@@ -112,15 +111,10 @@ static int fill(struct call *call, struct thumbnail_call *thumbnail, struct erro
         return error_code_errno(error->code);
     }
     item->kind = ITEM_THUMBNAIL;
-    item->request = request;
-    queue_source_init(&request->source, QUEUE_INTERACTIVE);
-    request->model = thumbnail->model;
-    request->items = item;
-    request->item_count = 1;
+    infer_request_init(request, thumbnail->model, QUEUE_INTERACTIVE,
+                       call->service->config.request_ms, thumbnail_done, call);
+    infer_request_set_items(request, item, 1);
     request->outputs = tensor_set_of(0);
-    request->deadline_ns = clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
-    request->done = thumbnail_done;
-    request->owner = call;
     return 0;
 }
 

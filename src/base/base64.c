@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Base64, four characters a step.
+ * Base64, four characters at a time.
  */
 #include "base/base64.h"
 

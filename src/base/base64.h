@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Base64 as RFC 4648 section 4 has it, written, and read strictly: the standard alphabet, padded,
+ * Base64 (RFC 4648, section 4), encoded and strictly decoded: the standard alphabet, with padding,
  * no line breaks, no bits left over. Pure; any thread.
  */
 #ifndef SITU_BASE_BASE64_H
@@ -11,7 +11,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 
-/* The room that decoding a text of this size may take. */
+/* The most bytes that a text of this size can decode to. */
 static inline size_t base64_room(size_t text_size)
 {
     return text_size / 4 * 3;

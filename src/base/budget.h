@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * So many bytes for many takers together. Any thread.
+ * A limit on the bytes that many users hold together. Any thread.
  */
 #ifndef SITU_BASE_BUDGET_H
 #define SITU_BASE_BUDGET_H
@@ -10,21 +10,21 @@
 #include <stdint.h>
 
 struct budget {
-    uint64_t limit; /* constant once threads share it; 0: no bound */
+    uint64_t limit; /* constant once threads share it; 0: no limit */
     _Atomic uint64_t used;
 };
 
-/* The last eighth is for takers that have little in all, so that a few with much do not keep all
- * others out. */
+/* The last eighth is reserved for users that hold little, so that a few large ones cannot keep out
+ * all others. */
 #define BUDGET_LITTLE (UINT64_C(1) << 20)
 
-/* Takes bytes for somebody who then has `in_all`. False where that would be above the limit; then
- * nothing is taken. */
+/* Takes bytes for a user that then holds `in_all`. False, and nothing is taken, if the limit would
+ * be exceeded. */
 static inline bool budget_take(struct budget *budget, uint64_t bytes, uint64_t in_all)
 {
     uint64_t limit = budget->limit - (in_all > BUDGET_LITTLE ? budget->limit / 8 : 0);
     uint64_t used = atomic_load(&budget->used);
-    do { /* what is refused is never seen as taken: it would have others refused, too */
+    do { /* a refused amount is never counted, not even briefly: others would be refused, too */
         if (limit > 0 && (used > limit || bytes > limit - used)) {
             return false;
         }

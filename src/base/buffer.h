@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A growing byte buffer. After an allocation failure it is `failed` and stays so: appends become
- * no-ops, and the one check at the end (buffer_ok) sees it. Not shared between threads.
+ * A growing byte buffer. After an allocation failure it stays `failed`: appends do nothing, and
+ * buffer_ok() at the end reports it. Not shared between threads.
  */
 #ifndef SITU_BASE_BUFFER_H
 #define SITU_BASE_BUFFER_H
@@ -21,7 +21,7 @@ struct buffer {
 void buffer_done(struct buffer *buffer);
 void buffer_clear(struct buffer *buffer); /* size 0, memory kept */
 
-/* Makes room for `extra` more bytes; returns where they go (not counted yet), or NULL. */
+/* Makes room for `extra` more bytes and returns its start, or NULL; `size` does not change. */
 char *buffer_reserve(struct buffer *buffer, size_t extra);
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t size);
@@ -30,10 +30,11 @@ void buffer_append_char(struct buffer *buffer, char c);
 void buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A NUL behind the last byte, not counted in size. Returns the text, or NULL after a failure. */
+/* Puts a NUL after the last byte, not counted in `size`. Returns the text, or NULL after a failure.
+ */
 const char *buffer_text(struct buffer *buffer);
 
-/* 0, or -ENOMEM where any append failed. */
+/* 0, or -ENOMEM if any append failed. */
 int buffer_ok(const struct buffer *buffer);
 
 static inline void cleanup_buffer_function(struct buffer *buffer)

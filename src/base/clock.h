@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The monotonic clock, in nanoseconds, and waiting by it. Pure rooms take the time as a parameter
- * instead.
+ * The monotonic clock, in nanoseconds, and waits that use it. Pure rooms take the time as a
+ * parameter instead.
  */
 #ifndef SITU_BASE_CLOCK_H
 #define SITU_BASE_CLOCK_H
@@ -34,8 +34,8 @@ static inline void clock_sleep_ms(int64_t ms)
     (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, NULL);
 }
 
-/* Waits for the condition until a time of clock_now_ns(). 0: it was signalled, or it woke up for no
- * reason; -ETIMEDOUT: the time is there. The condition needs no attributes. */
+/* Waits for the condition until a time of clock_now_ns(). 0: it was signalled, or a spurious
+ * wake-up; -ETIMEDOUT: the time has come. The condition needs no attributes. */
 static inline int clock_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t until_ns)
 {
     const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),

@@ -8,8 +8,8 @@
 #include <sched.h>
 #include <stddef.h>
 
-/* Binds the calling thread to a CPU; a negative number leaves it free. Best-effort: where it fails,
- * only speed is lost. */
+/* Binds the calling thread to a CPU; with a negative number it may run on any. Best-effort: a
+ * failure costs only speed. */
 static inline void cpu_pin(int cpu)
 {
     if (cpu >= 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * CRC-32C by the instruction of x86-64 (SSE 4.2) or AArch64, eight bytes at a time; else by a table
- * of half bytes, which is small and slow. The polynomial is 0x1EDC6F41, its bits turned round.
+ * CRC-32C with the instruction of x86-64 (SSE 4.2) or AArch64, eight bytes at a time; otherwise
+ * with a table for half bytes, which is small and slow. The polynomial is 0x1EDC6F41, bit-reversed.
  */
 #include "base/crc32c.h"
 

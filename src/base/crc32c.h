@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * CRC-32C (Castagnoli; RFC 3720, appendix B.4): against bytes that changed by themselves, not
- * against people. By the processor's own instruction where it has one. Pure; any thread.
+ * CRC-32C (Castagnoli; RFC 3720, appendix B.4): detects accidental damage, not manipulation. Uses
+ * the processor's instruction if it has one. Pure; any thread.
  */
 #ifndef SITU_BASE_CRC32C_H
 #define SITU_BASE_CRC32C_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The sum of what `sum` stands for (0 at the beginning) and the bytes behind it. */
+/* Continues `sum`, 0 at the beginning, with these bytes. */
 uint32_t crc32c_add(uint32_t sum, const void *bytes, size_t size);
 
 /* The same without that instruction; for tests. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Error codes: their words, their errno values, and how a message gets its text.
+ * Error codes, their words and errno values, and the texts of messages.
  */
 #include "base/error.h"
 
@@ -61,7 +61,7 @@ enum error_code error_code_parse(const char *name)
     return ERROR_INTERNAL;
 }
 
-/* Takes an incomplete UTF-8 sequence off the end of a text that was cut. */
+/* Removes an incomplete UTF-8 sequence from the end of a text that was cut. */
 static void trim_character(char *text)
 {
     size_t size = strlen(text);
@@ -143,7 +143,7 @@ const char *error_file(const char *path)
 
 const char *error_text(int errnum, char *buffer, size_t size)
 {
-    /* The GNU form, which may return a constant of its own instead of filling the buffer. */
+    /* The GNU form, which may return a constant string instead of filling the buffer. */
     const char *text = strerror_r(errnum < 0 ? -errnum : errnum, buffer, size);
     if (text != buffer && size > 0) {
         int written = snprintf(buffer, size, "%s", text);

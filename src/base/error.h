@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Errors that a person or a client program judges. A function that can fail for a reason worth
- * telling takes a caller-owned `struct error *` as its last parameter; the place that detects the
- * fault fills it once with error_set(), every caller passes it up unchanged.
+ * Errors for people and client programs. A function whose failure needs an explanation takes a
+ * caller-owned `struct error *` as its last parameter. The function that detects the fault fills it
+ * with error_set(); callers pass it up unchanged.
  *
  * Any thread. Nothing here allocates.
  */
@@ -11,22 +11,22 @@
 
 #include <stddef.h>
 
-/* What went wrong, in the words that clients see (error_code_name). The order is part of the
+/* What went wrong; error_code_name() is the word that clients see. The order is part of the
  * daemon<->worker messages: append only. */
 enum error_code {
     ERROR_NONE = 0,
     ERROR_MALFORMED,      /* the request or file is not well formed */
     ERROR_UNAUTHORIZED,   /* no token, or a wrong one */
-    ERROR_FORBIDDEN,      /* not allowed for anybody (Host check, path outside the import root) */
+    ERROR_FORBIDDEN,      /* never allowed (Host check, path outside the import root) */
     ERROR_NOT_FOUND,      /* no such model, store or object */
-    ERROR_CONFLICT,       /* exists already, or is in use */
+    ERROR_CONFLICT,       /* already exists, or is in use */
     ERROR_TOO_LARGE,      /* above a named limit */
-    ERROR_UNDECODABLE,    /* the object's bytes are no image that we can decode */
+    ERROR_UNDECODABLE,    /* the object is not an image that can be decoded */
     ERROR_UNFIT,          /* well formed, but does not fit the model */
     ERROR_BUSY,           /* the queue is full */
     ERROR_UNAVAILABLE,    /* starting, stopping, or a model that cannot be loaded */
     ERROR_DEADLINE,       /* the deadline passed */
-    ERROR_WORKER_CRASHED, /* the object ended its worker, alone */
+    ERROR_WORKER_CRASHED, /* the worker crashed on this object, which ran alone */
     ERROR_UNREADABLE,     /* the store could not read the object */
     ERROR_CHANGED,        /* the object changed while it was read, twice */
     ERROR_NO_SPACE,       /* the state directory's disk is full */
@@ -44,13 +44,12 @@ struct error {
     char message[ERROR_MESSAGE_SIZE];
 };
 
-/* Fills *error (which may be NULL) and returns the negative errno that belongs to the code, so that
- * a caller can write `return error_set(...)`. A message too long is cut between characters. */
+/* Fills *error (which may be NULL) and returns the code's negative errno, for `return
+ * error_set(...)`. A message that is too long is cut between characters. */
 int error_set(struct error *error, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same for ERROR_MEMORY: "out of memory for WHAT"; plainly "out of memory" where `what` is
- * NULL. */
+/* The same for ERROR_MEMORY: "out of memory for WHAT", or "out of memory" if `what` is NULL. */
 int error_memory(struct error *error, const char *what);
 
 /* The same for a system call that failed with `errnum`: "FORMATTED TEXT: the system's text", with
@@ -58,7 +57,7 @@ int error_memory(struct error *error, const char *what);
 int error_io(struct error *error, int errnum, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* ERROR_NO_SPACE where the disk or the quota is full, otherwise ERROR_IO. */
+/* ERROR_NO_SPACE if the disk or the quota is full, otherwise ERROR_IO. */
 enum error_code error_io_code(int errnum);
 
 /* The negative errno of a code: ERROR_NOT_FOUND -> -ENOENT, and so on; 0 for ERROR_NONE. */
@@ -67,14 +66,14 @@ int error_code_errno(enum error_code code);
 /* The stable lower-case word of a code ("not_found"); "internal" for a value out of range. */
 const char *error_code_name(enum error_code code);
 
-/* The code of such a word; ERROR_INTERNAL where it is unknown. */
+/* The code of such a word; ERROR_INTERNAL if it is unknown. */
 enum error_code error_code_parse(const char *name);
 
-/* A file of the state directory as messages name it: its last two components, without where that
- * lies, which is no client's matter. A part of `path`. */
+/* A state file as messages name it: the last two components of `path`, so that clients do not learn
+ * where the directory is. Points into `path`. */
 const char *error_file(const char *path);
 
-/* Text of an errno value (positive or negative) into a caller's buffer; returns the buffer. */
+/* The text of an errno value (positive or negative) in the caller's buffer, which is returned. */
 const char *error_text(int errnum, char *buffer, size_t size);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The hashes of hash.h. xxhash is compiled in from its header, so that no program links one more
- * library for it.
+ * The hashes of hash.h. xxhash is compiled in from its header, so that no program has to link its
+ * library.
  */
 #include "base/hash.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Hashes that are not against attackers who know the seed: one for tables in memory, and one whose
+ * Hashes that do not resist attackers who know the seed: one for tables in memory, and one whose
  * values are stored. Pure; any thread. For digests of contents see cache/cache.h.
  */
 #ifndef SITU_BASE_HASH_H
@@ -13,7 +13,7 @@
 uint64_t hash_bytes(const void *bytes, size_t size, uint64_t seed);
 
 /* FNV-1a of a text. Its values are on disk, in the keys of long names in tables of known objects
- * and in the tokens of jobs that fill indexes, so it can never change. */
+ * and in the tokens of jobs that fill indexes, so it must never change. */
 uint64_t hash_stored_text(const char *text);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON on top of jansson: strict parsing and forgiving getters.
+ * JSON with jansson: a strict parser and getters with fallback values.
  */
 #include "base/json.h"
 
@@ -21,7 +21,7 @@ static const struct json *wrap(const json_t *node)
     return (const struct json *)(const void *)node;
 }
 
-/* Depth is checked before the parser recurses: its own limit is compiled in and far higher. */
+/* Checked before the parser recurses: jansson's own limit is compiled in and far higher. */
 static bool depth_ok(const char *text, size_t size)
 {
     unsigned depth = 0;
@@ -63,13 +63,13 @@ bool json_values_above(const char *text, size_t size, size_t limit)
     return commas >= limit;
 }
 
-/* The library's integers end at 2^63 - 1. A larger one is given to it as a string of a NUL and its
+/* jansson's integers end at 2^63 - 1. A larger one is passed to it as a string of a NUL and the
  * digits; no other string has a NUL. */
 static const char large_mark_escaped[] = "\"\\u0000";
 
 enum { LARGE_DIGITS = 20 };
 
-/* Digits of 2^63 to 2^64 - 1, and nothing else. */
+/* The digits of a number from 2^63 to 2^64 - 1, and nothing else. */
 static bool read_large(const char *digits, size_t count, uint64_t *ret_value)
 {
     uint64_t value = 0;
@@ -88,7 +88,8 @@ static bool in_number(char c)
     return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
 }
 
-/* Copies the text with marks; true where there are any, and no string has a NUL of its own. */
+/* Copies the text and marks large integers. False if there are none, or if a string has a NUL of
+ * its own. */
 static bool mark_large(const char *text, size_t size, struct buffer *out)
 {
     bool in_string = false;
@@ -136,7 +137,7 @@ static int parse(const char *text, size_t size, const char *what, bool large,
         return error_set(error, ERROR_MALFORMED, "%s: nested deeper than %u levels", what,
                          LIMIT_JSON_DEPTH);
     }
-    /* The library's stream takes a NUL for the end of its own buffer and may pass over it. */
+    /* jansson may mistake a NUL for the end of its buffer and skip it. */
     if (text && memchr(text, '\0', size)) {
         return error_set(error, ERROR_MALFORMED, "%s: not valid JSON: it has a NUL byte", what);
     }

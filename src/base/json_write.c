@@ -26,7 +26,7 @@ static void write_bytes(struct buffer *out, const char *text, size_t size)
             continue;
         }
         buffer_append(out, text + start, i - start);
-        if (high_control) { /* U+0080 to U+009F, which terminals may obey */
+        if (high_control) { /* U+0080 to U+009F, which terminals may interpret */
             c = (unsigned char)text[++i];
         }
         start = i + 1;
@@ -41,7 +41,7 @@ static void write_bytes(struct buffer *out, const char *text, size_t size)
             buffer_printf(out, "\\u%04x", c);
         }
     }
-    if (size > start) { /* `text` may be NULL where it has no bytes */
+    if (size > start) { /* `text` may be NULL if it is empty */
         buffer_append(out, text + start, size - start);
     }
     buffer_append_char(out, '"');
@@ -57,7 +57,7 @@ static void write_integer(struct buffer *out, int64_t value)
     buffer_printf(out, "%" PRId64, value);
 }
 
-/* What printf would not write as JSON that reads back the same: -0 would read as an integer. */
+/* printf would not write these as JSON that reads back the same: -0 would read as an integer. */
 static bool write_special(struct buffer *out, double value)
 {
     bool minus_zero = value == 0 && signbit(value);

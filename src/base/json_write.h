@@ -40,26 +40,26 @@ void json_end_array(struct json_writer *w);
 /* Puts a line feed before the next element, unless it is the first. */
 void json_break_line(struct json_writer *w);
 
-/* A string; null where `text` is NULL. A byte that is not UTF-8 is written as %XX: a message for
- * people may quote any bytes. Names of objects are written by object_name.h, which marks those. */
+/* A string; null if `text` is NULL. A byte that is not UTF-8 is written as %XX, because a message
+ * may quote any bytes. For names of objects see object_name.h, which marks such bytes. */
 void json_put_string(struct json_writer *w, const char *key, const char *text);
 void json_put_bytes(struct json_writer *w, const char *key, const char *text, size_t size);
 void json_put_bool(struct json_writer *w, const char *key, bool value);
 void json_put_null(struct json_writer *w, const char *key);
 void json_put_integer(struct json_writer *w, const char *key, int64_t value);
 void json_put_unsigned(struct json_writer *w, const char *key, uint64_t value);
-/* The shortest decimal that reads back as the same float32; null for a value that is not finite. */
+/* The shortest decimal that reads back as the same float32; null if the value is not finite. */
 void json_put_float(struct json_writer *w, const char *key, float value);
 /* The same with 17 digits, which read back as the same double. */
 void json_put_double(struct json_writer *w, const char *key, double value);
 
-/* A time in seconds since 1970 as RFC 3339 has it, in UTC; null for 0. */
+/* A time in seconds since 1970, in UTC, in the form of RFC 3339; null for 0. */
 void json_put_time(struct json_writer *w, const char *key, int64_t seconds);
 
 /* {"code":"...","message":"..."}; null for ERROR_NONE. */
 void json_put_error(struct json_writer *w, const char *key, const struct error *error);
 
-/* Prepares for one value, which the caller appends as JSON to the buffer that is returned. */
+/* Prepares for a value and returns the buffer, to which the caller appends it as JSON. */
 struct buffer *json_put_raw(struct json_writer *w, const char *key);
 
 #endif

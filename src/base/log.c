@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The event log. The level is the one mutable global of the project.
+ * The event log. The level is the project's only mutable global.
  */
 #include "base/log.h"
 
@@ -34,8 +34,8 @@ void log_set_level(enum log_level level)
     atomic_store(&current_level, (int)level);
 }
 
-/* Whether stderr is the journal, which keeps the time itself: systemd names the stream's device and
- * inode. */
+/* Whether stderr is the journal, which records the time itself: $JOURNAL_STREAM has the stream's
+ * device and inode. */
 static bool is_journal(void)
 {
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): the environment is never changed after start */
@@ -50,9 +50,9 @@ static bool is_journal(void)
     return strcmp(stream, name) == 0;
 }
 
-/* The time of day in UTC, to the millisecond. Not by gmtime_r(), which looks for the time zone's
- * file: a worker may open none. The date is that of days since 1970-01-01, counted in years that
- * begin with March. */
+/* The current time in UTC, in milliseconds. gmtime_r() would open the time zone's file, which a
+ * worker may not do. The date is computed from the days since 1970-01-01, in years that begin in
+ * March. */
 static int write_time(char *line, size_t size)
 {
     struct timespec now;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One line an event on stderr: `level=info event=worker_started model=resnet50 pid=4711`. Where
- * stderr is the journal ($JOURNAL_STREAM) each line carries the <N> priority prefix that journald
- * reads; elsewhere it begins with the time, `time=2026-03-01T12:00:00.123Z`. Used by situd and
- * situ-worker; libraries stay at debug. Any thread; a line is one write().
+ * One line for each event on stderr: `level=info event=worker_started model=resnet50 pid=4711`. If
+ * stderr is the journal ($JOURNAL_STREAM), each line begins with the <N> priority prefix that
+ * journald reads; otherwise with the time, `time=2026-03-01T12:00:00.123Z`. Used by situd and
+ * situ-worker; libraries log at debug only. Any thread; a line is one write().
  */
 #ifndef SITU_BASE_LOG_H
 #define SITU_BASE_LOG_H
@@ -12,8 +12,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 
 void log_set_level(enum log_level level);
 
-/* `event` is a word; `format` gives the key=value rest ("" for none). Values that may hold spaces,
- * quotes or control bytes go through log_quote(). */
+/* `event` is a word; `format` makes the key=value pairs ("" for none). Values that may contain
+ * spaces, quotes or control bytes go through log_quote(). */
 void log_event(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes into a buffer; a failed allocation is seen in it.
+ * Writes into a buffer, which reports a failed allocation.
  */
 #include "base/metric.h"
 

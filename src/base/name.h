@@ -15,7 +15,7 @@
 bool name_is_word(const char *text);
 
 /* 0, or ERROR_MALFORMED unless the name is a word of 1 to LIMIT_MODEL_NAME characters that does not
- * begin with a dot; NULL is "". `what` begins the message: "a model name". */
+ * begin with a dot; NULL counts as "". `what` begins the message: "a model name". */
 must_check int name_check(const char *name, const char *what, struct error *error);
 
 #endif

@@ -66,7 +66,7 @@ void nearest_offer(struct nearest *nearest, const char *name)
         return;
     }
     size_t found = distance(nearest->wanted, nearest->length, name, length);
-    /* As many as it has are all wrong: that is another name. */
+    /* A distance equal to a length means that no character is the same: it is another name. */
     if (found < nearest->distance && found < length && found < nearest->length) {
         nearest->distance = found;
         memcpy(nearest->name, name, length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Memory that lives as long as one thing does, a request or a result: taken in pieces, freed at
- * once. Not shared between threads.
+ * Memory with one lifetime, that of a request or a result: allocated in pieces, freed at once. Not
+ * shared between threads.
  */
 #ifndef SITU_BASE_POOL_H
 #define SITU_BASE_POOL_H
@@ -14,7 +14,7 @@ struct pool {
 
 #define POOL_INIT ((struct pool){0})
 
-/* A zeroed block, aligned for any type; NULL where there is no memory. Size 0 is fine. */
+/* A zeroed block, aligned for any type; NULL if out of memory. Size 0 is fine. */
 void *pool_take(struct pool *pool, size_t size);
 void pool_done(struct pool *pool);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A checksum in blanks.
+ * A checksum written as blanks.
  */
 #include "base/seal.h"
 
@@ -12,7 +12,7 @@
 
 enum { BITS = 32 };
 
-/* The highest bit comes first. */
+/* The highest bit is first. */
 static char blank_of(uint32_t sum, int place)
 {
     return sum >> (BITS - 1 - place) & 1 ? '\t' : ' ';
@@ -27,8 +27,7 @@ void seal_append(struct buffer *text)
     buffer_append_char(text, '\n');
 }
 
-/* Does the text end with a seal, damaged or not? No text but a sealed one ends with so many blanks.
- */
+/* Whether the text ends with a seal, damaged or not. No other text ends with so many blanks. */
 static bool has_seal(const struct buffer *text)
 {
     for (size_t i = 1; i <= SEAL_SIZE; i++) {

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 
-/* *ret_copy is owned by the caller (free); NULL where `text` is NULL. -ENOMEM. */
+/* *ret_copy is owned by the caller (free); NULL if `text` is NULL. -ENOMEM. */
 must_check int text_copy(const char *text, char **ret_copy);
 
 #endif

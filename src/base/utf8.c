@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The check of UTF-8, after the table of well-formed byte sequences in the Unicode Standard
- * (table 3-7): only the second byte's range depends on the first.
+ * The check of UTF-8, by the table of well-formed byte sequences in the Unicode Standard (table
+ * 3-7): only the second byte's range depends on the first.
  */
 #include "base/utf8.h"
 
 #include <stdint.h>
 #include <string.h>
 
-/* The length of the sequence that starts at p, with `left` bytes there; 0 where it is ill-formed.
- */
+/* The length of the sequence that starts at p, of which `left` bytes are there; 0 if ill-formed. */
 static size_t sequence(const unsigned char *p, size_t left)
 {
     unsigned char lead = p[0];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Small files, written new, synced and renamed; read with care for what may lie at the path.
+ * Small files: written to a new file, synced and renamed; read with care for any kind of file at
+ * the path.
  */
 #include "base/whole_file.h"
 
@@ -72,7 +73,7 @@ int whole_file_read(const char *path, size_t limit, struct buffer *out)
         return -EINVAL;
     }
     for (size_t size = 0;;) {
-        size_t piece = limit - size < 4096 ? limit - size + 1 : 4096; /* one more than may be */
+        size_t piece = limit - size < 4096 ? limit - size + 1 : 4096; /* one byte above the limit */
         char *room = buffer_reserve(out, piece);
         if (!room) {
             return -ENOMEM;
@@ -126,7 +127,7 @@ int whole_file_load(const char *directory, const char *name, size_t limit, struc
     switch (r) {
     case 0:
         return 0;
-    case -EBADMSG: /* clients are told, too: no path */
+    case -EBADMSG: /* clients see it, too: no path */
         return error_set(
             error, ERROR_MALFORMED,
             "%s is damaged: its checksum does not fit its bytes (changed by hand? Then "

@@ -51,7 +51,7 @@ static int take_classes(struct client_result *held, const struct situ_label_tabl
     }
     for (size_t i = 0; i < answer->class_count; i++) {
         const struct answer_class *class = &answer_class_list(answer)[i];
-        const char *label = class->label;
+        const char *label = answer->class_labels ? answer->class_labels[i] : NULL;
         if (!label && table && class->index < table->count) {
             label = table->labels[class->index];
         }
@@ -228,9 +228,23 @@ static void write_gone(struct buffer *out, const char *object)
     json_end_object(&w);
 }
 
+static struct tensor tensor_of(const struct situ_tensor *from)
+{
+    struct tensor tensor = {.name = from->name,
+                            .datatype = datatype_parse(from->datatype),
+                            .shape.rank = from->rank,
+                            .data = from->data,
+                            .size_bytes = from->size_bytes};
+    for (uint32_t d = 0; d < from->rank && d < LIMIT_TENSOR_RANK; d++) {
+        tensor.shape.dims[d] = from->dims[d];
+    }
+    return tensor;
+}
+
 static int write_result(struct buffer *out, const struct situ_result *from, const char *object)
 {
     cleanup_free struct answer_class *classes = NULL;
+    cleanup_free const char **labels = NULL;
     cleanup_free struct tensor *outputs = NULL;
     struct result wire = {.object = object[0] ? object : NULL};
     struct answer *answer = &wire.answer;
@@ -240,26 +254,18 @@ static int write_result(struct buffer *out, const struct situ_result *from, cons
         return 0;
     }
     classes = calloc(from->class_count + 1, sizeof *classes);
+    labels = calloc(from->class_count + 1, sizeof *labels);
     outputs = calloc(from->output_count + 1, sizeof *outputs);
-    if (!classes || !outputs) {
+    if (!classes || !labels || !outputs) {
         return -ENOMEM;
     }
     for (size_t i = 0; i < from->class_count; i++) {
         const struct situ_class *class = &from->classes[i];
-        classes[i] = (struct answer_class){.index = class->index,
-                                           .score = class->score,
-                                           .label = class->label[0] ? class->label : NULL};
+        classes[i] = (struct answer_class){.index = class->index, .score = class->score};
+        labels[i] = class->label[0] ? class->label : NULL;
     }
     for (size_t i = 0; i < from->output_count; i++) {
-        const struct situ_tensor *tensor = &from->outputs[i];
-        outputs[i] = (struct tensor){.name = tensor->name,
-                                     .datatype = datatype_parse(tensor->datatype),
-                                     .shape.rank = tensor->rank,
-                                     .data = tensor->data,
-                                     .size_bytes = tensor->size_bytes};
-        for (uint32_t d = 0; d < tensor->rank && d < LIMIT_TENSOR_RANK; d++) {
-            outputs[i].shape.dims[d] = tensor->dims[d];
-        }
+        outputs[i] = tensor_of(&from->outputs[i]);
     }
     if (from->code != SITU_OK) {
         answer->kind = &answer_failure;
@@ -276,6 +282,7 @@ static int write_result(struct buffer *out, const struct situ_result *from, cons
     } else {
         answer->kind = &answer_classes;
         answer->classes = classes;
+        answer->class_labels = labels;
         answer->class_count = from->class_count;
     }
     result_write_json(out, &wire, NULL);

@@ -29,7 +29,6 @@ enum {
 struct answer_class {
     uint32_t index;
     float score;
-    const char *label; /* borrowed; NULL: none, or one that the form of writing gives */
 };
 
 /* The members of other kinds are zero. Pointers are borrowed from `memory`, or from the caller that
@@ -39,6 +38,8 @@ struct answer {
 
     /* answer_classes, with falling score: see answer_class_list(). */
     const struct answer_class *classes; /* NULL: they are in `few` */
+    const char *const *class_labels; /* of each class, or NULL; an entry may be NULL: none, or one
+                                        that the form of writing gives */
     size_t class_count;
     struct answer_class few[ANSWER_CLASSES_KEPT];
 

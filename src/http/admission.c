@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Places for buffered bodies: all of them together are bounded. A body is admitted at its head by
- * its Content-Length; one whose size is not known (chunked, encoded) asks again as it grows. What
- * finds no room waits in order, and nothing is read from its client meanwhile; but a client that
- * has sent nothing of its body waits behind all that have. Room is made when a request ends, or
- * when a body that does not move loses its place to the next that waits. Bodies up to a 4096th of
- * the bound are always let in, so that small requests never wait for large ones.
+ * Memory for buffered bodies, limited for all of them together. A body is admitted at its head by
+ * its Content-Length; one of unknown size (chunked, encoded) asks again as it grows. Bodies without
+ * a place wait in order, and nothing is read from their clients meanwhile; a client that has sent
+ * nothing of its body waits behind all that have. A place becomes free when a request ends, or when
+ * a body that stalls loses its place to the next one. Bodies up to 1/4096 of the limit are always
+ * admitted, so that small requests never wait for large ones.
  */
 #include <sys/ioctl.h>
 
@@ -13,7 +13,7 @@
 
 enum { SMALL_PART = 4096, STALL_BYTES = 4096 };
 
-/* server->lock is held by each function down to admit_waiting(). */
+/* Each function down to admit_waiting() is called with server->lock held. */
 
 static bool fits(const struct http_server *server, const struct http_request *request,
                  uint64_t bytes)
@@ -65,7 +65,7 @@ static void leave_line(struct http_server *server, struct http_request *request)
     request->place_next = NULL;
 }
 
-/* Has its client sent anything of the body? What it sent with the head was read already. */
+/* Whether its client has sent part of the body. What came with the head was read already. */
 static bool has_sent(struct http_request *request)
 {
     int size = 0;
@@ -74,7 +74,7 @@ static bool has_sent(struct http_request *request)
     return request->has_sent;
 }
 
-/* The one that is admitted next, and that others lose their places to. */
+/* The request that is admitted next, and for which others are evicted. */
 static struct http_request *next_waiting(struct http_server *server)
 {
     struct http_request *at = server->first_waiting;
@@ -84,7 +84,7 @@ static struct http_request *next_waiting(struct http_server *server)
     return at ? at : server->first_waiting;
 }
 
-/* In order: a large body that waits is not overtaken for ever by smaller ones. */
+/* In order, so that smaller bodies do not overtake a waiting large one forever. */
 static void admit_waiting(struct http_server *server)
 {
     struct http_request *request = NULL;
@@ -96,7 +96,7 @@ static void admit_waiting(struct http_server *server)
     }
 }
 
-/* May it pass those that wait? */
+/* Whether it may overtake those that wait. */
 static bool is_first(struct http_server *server, struct http_request *request)
 {
     struct http_request *next = next_waiting(server);
@@ -148,7 +148,7 @@ void http_place_release(struct http_request *request)
     admit_waiting(server);
 }
 
-/* server->lock is held by each function down to evict_late(). */
+/* Each function down to evict_late() is called with server->lock held. */
 
 static void evict(struct http_request *request)
 {
@@ -157,7 +157,7 @@ static void evict(struct http_request *request)
     http_connection_wake(request->connection);
 }
 
-/* The one that has not moved for longest, and long enough; not that which it makes room for. */
+/* The request that has stalled longest, and long enough; not `next` itself. */
 static struct http_request *find_stalled(struct http_server *server,
                                          const struct http_request *next, int64_t now_ns)
 {
@@ -192,7 +192,7 @@ bool http_place_check(struct http_server *server, int64_t now_ns)
 {
     HOLD(&server->lock);
     evict_late(server, now_ns);
-    admit_waiting(server); /* one that has begun to send may come before one that is too large */
+    admit_waiting(server); /* those that have begun to send come first */
     const struct http_request *next = next_waiting(server);
     if (!next) {
         return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the kernel counted on a TCP connection. Apart from the rest because <linux/tcp.h>, which
- * knows the counters, and <netinet/tcp.h> cannot be included together.
+ * The kernel's byte counts of a TCP connection. In a file of its own because <linux/tcp.h>, which
+ * has the counters, and <netinet/tcp.h> cannot be included together.
  */
 #include <linux/tcp.h>
 #include <stddef.h>
@@ -12,8 +12,8 @@
 #include "http/state.h"
 
 /* States in which the peer has not closed its side (include/net/tcp_states.h of Linux; the numbers
- * are part of its user interface). In the others the kernel has counted the peer's FIN as one byte
- * received, but for a connection that was reset: its count is then one too low. */
+ * are part of its user interface). In other states the kernel has counted the peer's FIN as one
+ * received byte, except after a reset, where the result is one too low. */
 enum { STATE_ESTABLISHED = 1, STATE_FIN_WAIT1 = 4, STATE_FIN_WAIT2 = 5 };
 
 bool http_bytes_counted(int fd, uint64_t *ret_received, uint64_t *ret_sent)

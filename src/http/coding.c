@@ -15,8 +15,7 @@ static bool is_word(const char *text, size_t size, const char *word)
     return size == strlen(word) && strncasecmp(text, word, size) == 0;
 }
 
-/* A weight of RFC 9110, 12.4.2: 0 or 1, and up to three digits. In thousandths; 0 where malformed.
- */
+/* A weight of RFC 9110, 12.4.2: 0 or 1, and up to three digits. In thousandths; 0 if malformed. */
 static int parse_weight(const char *text, size_t size)
 {
     if (size == 0 || size > 5 || (text[0] != '0' && text[0] != '1') ||
@@ -40,7 +39,7 @@ static int find_weight(const char *text, size_t size)
 {
     const char *end = text + size;
     while (text < end) {
-        text += 1 + strspn(text + 1, blanks); /* behind the semicolon */
+        text += 1 + strspn(text + 1, blanks); /* after the semicolon */
         if (text >= end) {
             return 0;
         }

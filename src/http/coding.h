@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Content codings: which one a client wants (Accept-Encoding, RFC 9110, 12.5.3), and which content
- * is worth one. Pure; any thread.
+ * Content codings: which one a client accepts (Accept-Encoding, RFC 9110, 12.5.3), and for which
+ * content one is worthwhile. Pure; any thread.
  */
 #ifndef SITU_HTTP_CODING_H
 #define SITU_HTTP_CODING_H
 
 #include <stdbool.h>
 
-/* In rising order of preference where the client has none. */
+/* In ascending order of preference if the client has none. */
 enum http_coding {
     HTTP_CODING_IDENTITY,
     HTTP_CODING_GZIP,
@@ -16,8 +16,8 @@ enum http_coding {
     HTTP_CODING_COUNT,
 };
 
-/* What the fields said until now: a weight in thousandths for each coding, CODING_UNNAMED where it
- * was not named. */
+/* The weights of the fields read so far: thousandths for each coding, CODING_UNNAMED if it was not
+ * named. */
 enum { CODING_UNNAMED = -1, CODING_WEIGHT_ONE = 1000 };
 
 struct coding_wishes {
@@ -28,18 +28,18 @@ struct coding_wishes {
 #define CODING_WISHES_INIT                                                                         \
     ((struct coding_wishes){{CODING_UNNAMED, CODING_UNNAMED, CODING_UNNAMED}, CODING_UNNAMED})
 
-/* Takes one Accept-Encoding field. Of a coding named twice the first counts; one whose weight is
- * malformed is not wanted; unknown ones are passed over. */
+/* Reads one Accept-Encoding field. If a coding is named twice, the first counts; one with a
+ * malformed weight is not accepted; unknown ones are ignored. */
 void coding_accept(struct coding_wishes *wishes, const char *field);
 
-/* The coding of the greatest weight, zstd before gzip before none. Without any field, none. The
- * identity is also the answer where nothing is wanted. */
+/* The coding with the greatest weight, zstd before gzip before none. Without any field, none. The
+ * identity is also the result if nothing is acceptable. */
 enum http_coding coding_choose(const struct coding_wishes *wishes);
 
 /* "gzip", "zstd"; NULL for the identity. */
 const char *coding_name(enum http_coding coding);
 
-/* JSON, NDJSON and text, with or without parameters. NULL is not. */
+/* True for JSON, NDJSON and text, with or without parameters; false for NULL. */
 bool coding_is_worth(const char *content_type);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of open connections, by descriptor: what the watcher looks at, what is counted, and
- * what is kept within the limit. Opened and closed on the listener's thread.
+ * The table of open connections, by descriptor, for the watcher, the totals and the connection
+ * limit. Connections are opened and closed on the listener's thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #include "http/state.h"
 
-/* server->lock is held by each function down to linger(). */
+/* Each function down to linger() is called with server->lock held. */
 
 void http_connection_doom(struct http_server *server, struct http_connection *connection)
 {
@@ -25,8 +25,8 @@ void http_connection_doom(struct http_server *server, struct http_connection *co
     }
 }
 
-/* Ends the connection that has waited longest for a whole head, for the sake of a new one; the new
- * one where all others have a request running. */
+/* Makes room for a new connection: ends the one that has waited longest for a whole head, or the
+ * new one if all others have a request running. */
 static void make_room(struct http_server *server, struct http_connection *newest)
 {
     struct http_connection *oldest = newest;
@@ -105,7 +105,7 @@ static void table_remove(struct http_server *server, struct http_connection *con
     }
 }
 
-/* Keeps the socket for a moment after the connection is over: closing it with unread input would
+/* Keeps the socket open for a moment after the connection's end: closing it with unread input would
  * reset it, and the client might never see its answer. */
 static void linger(struct http_server *server, const struct http_connection *connection)
 {
@@ -132,7 +132,7 @@ bool http_connection_is_unfinished(const struct http_connection *connection)
 {
     int unsent = 0;
     int unread = 0;
-    (void)ioctl(connection->fd, SIOCOUTQNSD, &unsent); /* of TCP only: others keep what is sent */
+    (void)ioctl(connection->fd, SIOCOUTQNSD, &unsent); /* TCP only: others keep what is sent */
     (void)ioctl(connection->fd, FIONREAD, &unread);
     return unsent > 0 || unread > 0;
 }
@@ -230,7 +230,7 @@ void http_connection_close(struct http_connection *connection)
             linger(server, connection);
         }
     }
-    /* A socket that lingers is not closed yet, and would go on to tell of itself. */
+    /* A lingering socket is not closed yet, and would go on to report events. */
     (void)epoll_ctl(connection->loop->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
     http_connection_forget(connection);
     connection_free(connection);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * zstd and gzip behind one face.
+ * One interface to zstd and gzip.
  *
- * The settings of zstd are not those of a level: lines of results repeat what stood a few lines
- * before, so a window of 32 KiB is enough, and small tables with a thorough search beat level 3's
- * large ones in size (6 %) at a third of its memory, for 2 us a line.
+ * The settings of zstd are not those of a level: lines of results repeat parts of recent lines, so
+ * a window of 32 KiB is enough, and small tables with a thorough search give smaller output than
+ * level 3's large ones (6 %) with a third of the memory, for 2 us a line.
  */
 #define ZLIB_CONST /* zlib's input is const */
 #include "http/encoder.h"
@@ -15,7 +15,7 @@
 #include <zstd.h>
 
 enum {
-    ROOM_LEAST = 1024, /* above the 6 bytes that zlib wants, else it repeats a flush */
+    ROOM_LEAST = 1024, /* above the 6 bytes that zlib needs; with less it repeats a flush */
     GZIP_LEVEL = 6,
     GZIP_LEVEL_FAST = 1,
     GZIP_WINDOW = 15 + 16, /* 32 KiB, and a gzip frame */
@@ -90,7 +90,7 @@ void http_encoder_free(struct http_encoder *encoder)
     free(encoder);
 }
 
-/* A fourth of what goes in is mostly enough; else it is asked for again. */
+/* Output is usually at most a fourth of the input; otherwise more is reserved. */
 static size_t room_for(size_t size)
 {
     return ROOM_LEAST + size / 4;
@@ -114,7 +114,7 @@ static int zstd_put(struct http_encoder *encoder, const void *bytes, size_t size
         }
         left = ZSTD_compressStream2(encoder->zstd, &to, &from, directives[how]);
         if (ZSTD_isError(left)) {
-            return -ENOMEM; /* it has no other reason to fail */
+            return -ENOMEM; /* the only reason for a failure */
         }
         out->size += to.pos;
     } while (from.pos < from.size || (how != HTTP_ENCODE_MORE && left > 0));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The exchange on one connection, as a machine of phases: a head is read and judged, its body
- * taken, its answer waited for and sent, and then comes the next head. Each step goes on until the
- * socket or another thread has to do something; the loop, or whoever does it, runs the connection
- * again. Only the listener's thread comes here.
+ * The exchange on one connection, as a state machine: a head is read and checked, its body read,
+ * its answer awaited and sent, and then comes the next head. Each step continues until it has to
+ * wait for the socket or for another thread; the loop, or that thread, then runs the connection
+ * again. Only the listener's thread runs this code.
  *
- * Bytes behind a request stay where they are until it is answered: a head is never judged before
- * its turn, and each gets exactly one answer.
+ * Bytes after a request stay in the buffer until it is answered: a head is never parsed before its
+ * turn, and each gets exactly one answer.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,12 +17,12 @@
 
 enum { STEPS_AT_ONCE = 32, EMPTY_LINES_MOST = 8, SMALL_BODY = 8192, WRITE_BYTES = 256 * 1024 };
 
-/* What a step says to http_exchange_run(). */
+/* The result of a step for http_exchange_run(). */
 enum step {
     STEP_ON,    /* there is more to do */
-    STEP_MORE,  /* the same again */
+    STEP_MORE,  /* run the same step again */
     STEP_WAIT,  /* for the socket, or to be woken */
-    STEP_CLOSE, /* it is over */
+    STEP_CLOSE, /* the connection is over */
 };
 
 /* ---- bytes in ---- */
@@ -51,7 +51,7 @@ static void use_input(struct http_connection *connection, size_t size)
     }
 }
 
-/* What read(2) says; 0 at the end, -EAGAIN where nothing is there. */
+/* As read(2): 0 at the end, -EAGAIN if there is nothing. */
 static ssize_t read_bytes(struct http_connection *connection, char *to, size_t room)
 {
     if (!connection->readable) {
@@ -66,8 +66,8 @@ static ssize_t read_bytes(struct http_connection *connection, char *to, size_t r
         } while (got < 0 && errno == EINTR);
         got = got < 0 ? -errno : got;
     }
-    /* A short read has emptied the socket, and what comes later tells of itself; but an end that
-     * has come already does not. */
+    /* A short read has emptied the socket, and later input is reported as an event; but an end that
+     * has already come is not. */
     bool emptied = !connection->session && got > 0 && (size_t)got < room && !connection->ended;
     if (got == -EAGAIN || emptied) {
         connection->readable = false;
@@ -75,8 +75,8 @@ static ssize_t read_bytes(struct http_connection *connection, char *to, size_t r
     return got;
 }
 
-/* Moves what is not used yet to the front: a client that always has a part of a head there would
- * have `input` grow without end. */
+/* Moves the unused bytes to the front: with a client that always leaves part of a head, `input`
+ * would grow without limit. */
 static void pack_input(struct http_connection *connection)
 {
     size_t size = input_size(connection);
@@ -87,7 +87,7 @@ static void pack_input(struct http_connection *connection)
     }
 }
 
-/* Adds to `input`. */
+/* Appends to `input`. */
 static enum step read_input(struct http_connection *connection)
 {
     pack_input(connection);
@@ -127,7 +127,7 @@ static ssize_t write_some(struct http_connection *connection, struct iovec *part
     return sent < 0 ? -errno : sent;
 }
 
-/* Sends of `output`, and of a whole answer's body behind it. STEP_ON: all of it has gone out. */
+/* Sends `output`, then a whole answer's body. STEP_ON: all of it is sent. */
 static enum step flush(struct http_connection *connection, const struct buffer *body)
 {
     struct http_request *request = connection->request;
@@ -159,7 +159,7 @@ static enum step flush(struct http_connection *connection, const struct buffer *
 
 /* ---- head ---- */
 
-/* Lines that are empty may come before a head (RFC 9112, 2.2), but not without end. */
+/* Empty lines may precede a head (RFC 9112, 2.2), but not without limit. */
 static enum step skip_empty_lines(struct http_connection *connection)
 {
     while (input_size(connection) >= 2 && memcmp(input_bytes(connection), "\r\n", 2) == 0 &&
@@ -172,7 +172,7 @@ static enum step skip_empty_lines(struct http_connection *connection)
     return more ? STEP_WAIT : STEP_ON;
 }
 
-/* The request, from a whole head or from what is refused of one. */
+/* Makes the request from a whole head or from the parsed part of a refused one. */
 static enum step begin_request(struct http_connection *connection, size_t size,
                                struct http_refusal *refusal)
 {
@@ -185,7 +185,7 @@ static enum step begin_request(struct http_connection *connection, size_t size,
     int r = parsed ? http_head_parse(input_bytes(connection), there, &request->text, &request->head,
                                      refusal)
                    : 0;
-    if (!parsed) { /* what a client is told goes by no part of such a head */
+    if (!parsed) { /* the answer does not depend on any part of such a head */
         request->head = (struct http_head){.method = 0};
         buffer_append(&request->text, "\0", 1);
     }
@@ -216,7 +216,7 @@ static enum step step_head(struct http_connection *connection)
     struct http_refusal refusal = {0};
     size_t size = 0;
     if (skip_empty_lines(connection) == STEP_ON) {
-        if (connection->scanned == 0) { /* it was idle until now: its head has the head's time */
+        if (connection->scanned == 0) { /* it was idle until now: its time starts */
             int64_t deadline = clock_now_ns() + connection->server->config.header_ms * NS_PER_MS;
             if (deadline < atomic_load(&connection->deadline_ns)) {
                 atomic_store(&connection->deadline_ns, deadline);
@@ -240,7 +240,7 @@ static enum step step_place(struct http_connection *connection)
                  !request->decoder && !request->dropping;
     if (known && request->reserved < request->head.length &&
         !http_place_reserve(request, request->head.length, input_size(connection) > 0)) {
-        http_deadline_clear(connection); /* it is not the client that is slow */
+        http_deadline_clear(connection); /* the client is not to blame for the delay */
         return atomic_load(&connection->left) ? STEP_CLOSE : STEP_WAIT;
     }
     http_deadline_set(connection, connection->server->config.body_ms);
@@ -254,7 +254,7 @@ static enum step step_place(struct http_connection *connection)
     return STEP_ON;
 }
 
-/* The body is over, or nobody wants the rest of it. */
+/* The body has ended, or the rest of it is not needed. */
 static enum step end_body(struct http_connection *connection)
 {
     struct http_request *request = connection->request;
@@ -278,8 +278,8 @@ static bool body_is_over(const struct http_connection *connection)
                                              : connection->body_left == 0;
 }
 
-/* Uses framing and data of `bytes`. Returns how much was used: less than all at the body's end, or
- * where the request waits; -EPIPE: it is to be cut. */
+/* Uses framing and data of `bytes`. Returns the number of bytes used: less than all at the body's
+ * end, or if the request waits; -EPIPE: the connection must be closed. */
 static ptrdiff_t use_body(struct http_connection *connection, const char *bytes, size_t size)
 {
     struct http_request *request = connection->request;
@@ -292,7 +292,7 @@ static ptrdiff_t use_body(struct http_connection *connection, const char *bytes,
                 http_chunks_skip(&connection->chunks, bytes + used, size - used, &refusal);
             if (framing < 0) {
                 http_request_refuse(request, refusal.status, refusal.message);
-                request->drop_left = 0; /* nobody knows where the next request begins */
+                request->drop_left = 0; /* the start of the next request is unknown */
                 return (ptrdiff_t)size;
             }
             used += (size_t)framing;
@@ -317,7 +317,7 @@ static ptrdiff_t use_body(struct http_connection *connection, const char *bytes,
     return (ptrdiff_t)used;
 }
 
-/* What is left of the input; then straight from the socket. */
+/* First the rest of the input, then directly from the socket. */
 static enum step step_body(struct http_connection *connection)
 {
     struct http_request *request = connection->request;
@@ -351,7 +351,7 @@ static enum step step_body(struct http_connection *connection)
         }
     }
     bool waits = used < size && !body_is_over(connection) && !http_request_answers_at_once(request);
-    if (connection->decoded >= HTTP_DECODE_BYTES) { /* the others have their turn first */
+    if (connection->decoded >= HTTP_DECODE_BYTES) { /* other connections have their turn first */
         http_connection_wake(connection);
         return STEP_WAIT;
     }
@@ -367,7 +367,8 @@ static enum step end_exchange(struct http_connection *connection)
 {
     struct http_request *request = connection->request;
     if (connection->close) {
-        /* The client may be sending on: where it knows of no end, and where it has done so. */
+        /* The client may still be sending: if it does not know of an end, or if it has sent more
+         * already. */
         connection->linger = connection->linger || request->close || request->head.keep ||
                              input_size(connection) > 0 ||
                              http_connection_is_unfinished(connection);
@@ -383,7 +384,7 @@ static enum step end_exchange(struct http_connection *connection)
     return STEP_ON;
 }
 
-/* With TLS a small body goes out in one record with its head. */
+/* With TLS a small body is sent in one record with its head. */
 static void join_small(struct http_connection *connection, const struct buffer *body)
 {
     if (connection->session && body->size <= SMALL_BODY) {
@@ -422,7 +423,7 @@ static enum step step_answer(struct http_connection *connection)
     if (buffer_ok(&connection->output) < 0) {
         return STEP_CLOSE;
     }
-    /* The client must take the answer at a least rate, else it holds memory for ever. */
+    /* The client must read the answer at a minimum rate, otherwise it would hold memory forever. */
     request->moved = 0;
     http_deadline_set(connection, connection->server->config.body_ms);
     connection->phase = request->head_only ? HTTP_PHASE_SEND
@@ -432,7 +433,7 @@ static enum step step_answer(struct http_connection *connection)
     return STEP_ON;
 }
 
-/* As flush(); the deadline is put off by what the client takes. */
+/* As flush(); the deadline is extended when the client reads. */
 static enum step send_on(struct http_connection *connection, const struct buffer *body)
 {
     struct http_request *request = connection->request;
@@ -514,7 +515,7 @@ static enum step step(struct http_connection *connection)
     return STEP_CLOSE;
 }
 
-/* A body that lost its place, or its time to get one is over. */
+/* A body that lost its place, or waited too long for one. */
 static void refuse_evicted(struct http_connection *connection)
 {
     struct http_request *request = connection->request;
@@ -526,7 +527,7 @@ static void refuse_evicted(struct http_connection *connection)
     }
 }
 
-/* It waits for another thread, which has not done yet what it is to do. */
+/* It waits for another thread, which is not done yet. */
 static bool is_suspended(struct http_connection *connection)
 {
     struct http_request *request = connection->request;
@@ -554,5 +555,5 @@ void http_exchange_run(struct http_connection *connection)
             return;
         }
     }
-    http_connection_wake(connection); /* the others have their turn first */
+    http_connection_wake(connection); /* other connections have their turn first */
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * First the end of the head is looked for, byte by byte as they come, which refuses what can be in
- * no head; then the whole is parsed line by line.
+ * First searches for the end of the head byte by byte as it arrives, and refuses bytes that no head
+ * may have; then the whole head is parsed line by line.
  */
 #include "http/head.h"
 
@@ -136,7 +136,7 @@ static int take_request_line(const char *at, const char *end, struct buffer *tex
 
 /* ---- fields ---- */
 
-/* What several fields of one head say together. */
+/* What is known only from several fields of a head. */
 struct facts {
     unsigned hosts;
     unsigned lengths;
@@ -171,7 +171,7 @@ static int take_length(const char *value, struct http_head *head, struct http_re
     return 0;
 }
 
-/* Whether a comma-separated list names `word`. */
+/* Whether a comma-separated list has `word`. */
 static bool list_has(const char *list, const char *word)
 {
     size_t size = strlen(word);
@@ -186,7 +186,7 @@ static bool list_has(const char *list, const char *word)
     return false;
 }
 
-/* A name or address, a port behind it or none. What stands before an @ would be no host. */
+/* A name or address, with or without a port. Text before an @ would not be a host. */
 static bool is_host(const char *host)
 {
     static const char in_name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -279,7 +279,7 @@ static size_t host_size(const char *authority, size_t size)
     return colon ? (size_t)(colon - authority) : size;
 }
 
-/* The absolute form names the host twice; a proxy may have gone by either. */
+/* The absolute form has the host twice; a proxy may have used either. */
 static bool same_authority(const char *target, const char *host)
 {
     size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7

@@ -19,7 +19,7 @@ enum {
     LOOP_EVENTS = 64,
     ACCEPTS_AT_ONCE = 64,
     FULL_MS = 50,
-    PROBE_AFTER_S = 60, /* of silence */
+    PROBE_AFTER_S = 60, /* without data */
     PROBE_EACH_S = 15,
     PROBES_MOST = 4,
 };
@@ -38,7 +38,7 @@ static struct http_connection *take_woken(struct http_loop *loop)
     return connection;
 }
 
-/* Those that are woken now; one that wakes itself again waits for the next round. */
+/* Runs those that are woken now; one that wakes itself again waits for the next round. */
 static void run_woken(struct http_loop *loop)
 {
     size_t count = 0;
@@ -68,8 +68,8 @@ static bool has_room(struct http_loop *loop)
     return server->connections_count < server->config.connection_limit + HTTP_CONNECTION_SLACK;
 }
 
-/* The listening socket is left alone for a moment: it would be ready all the time. Where there are
- * no descriptors, nothing tells when there are some again. */
+/* Ignores the listening socket for a moment: it would be ready all the time. Nothing reports when
+ * there are free descriptors again. */
 static void set_full(struct http_loop *loop, bool full, int64_t least_ms)
 {
     struct epoll_event event = {.events = full ? 0 : EPOLLIN, .data.ptr = &loop->fd};
@@ -79,8 +79,8 @@ static void set_full(struct http_loop *loop, bool full, int64_t least_ms)
     }
 }
 
-/* These fail on other sockets than TCP's. A client whose machine is gone says nothing; where its
- * answer has nothing to send, only probes tell. */
+/* These fail on sockets other than TCP's. A client whose machine is gone sends nothing; while its
+ * answer has nothing to send, only probes detect this. */
 static void set_options(int fd)
 {
     static const struct {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The life of a request: head taken over, body decoded, then collected or passed on, then either an
- * answer is there or the connection waits until one is. All of it runs on the listener's thread
- * except references and accessors, which any thread may use, and http_request_leave().
+ * The life of a request: its head is parsed, its body decoded and collected or passed on; then
+ * there is an answer, or the connection waits for one. All of it runs on the listener's thread
+ * except http_request_leave(), and references and accessors, which any thread may use.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -95,7 +95,7 @@ static bool is_one_of(const char *method, const char *const *methods)
     return false;
 }
 
-/* An id that a client or proxy gave is kept where it can stand in a log line as it is. */
+/* An id from a client or proxy is kept if it needs no quotes in a log line. */
 static bool is_label(const char *text)
 {
     size_t size = strlen(text);
@@ -118,7 +118,7 @@ static void set_label(struct http_request *request)
     }
 }
 
-/* Takes the body's coding up. False where it was refused. */
+/* Sets up the decoder of the body. False if its coding was refused. */
 static bool take_coding(struct http_request *request)
 {
     size_t place = 0;
@@ -144,7 +144,7 @@ static bool take_coding(struct http_request *request)
 
 static int decode_target(struct http_request *request, struct error *error)
 {
-    char *raw = strdup(request->text.data + request->head.target); /* the text may move */
+    char *raw = strdup(request->text.data + request->head.target); /* the text may be reallocated */
     if (!raw) {
         return error_memory(error, NULL);
     }
@@ -153,7 +153,7 @@ static int decode_target(struct http_request *request, struct error *error)
     return r;
 }
 
-/* False where it was refused. */
+/* False if it was refused. */
 static bool take_head(struct http_request *request, const struct http_refusal *refusal)
 {
     static const char *const taken[] = {"GET", "HEAD", "POST", "PUT", "DELETE", NULL};
@@ -185,7 +185,7 @@ static bool take_head(struct http_request *request, const struct http_refusal *r
     return false;
 }
 
-/* Answered, or given up for want of memory. */
+/* Answered, or given up because memory ran out. */
 static bool is_answered(struct http_request *request)
 {
     HOLD(&request->lock);
@@ -225,7 +225,7 @@ bool http_request_answers_at_once(const struct http_request *request)
         return false;
     }
     const struct http_connection *connection = request->connection;
-    bool begun = connection->phase == HTTP_PHASE_BODY; /* its client has not been told to go on */
+    bool begun = connection->phase == HTTP_PHASE_BODY; /* its client has not got 100 Continue */
     return request->drop_left == 0 ||
            (!begun && (request->head.expects || request->head.chunked)) ||
            (!request->head.chunked && (begun ? connection->body_left : request->head.length) >
@@ -240,20 +240,20 @@ static void call_ready(struct http_request *request)
     request->server->handler.ready(request->server->handler.context, request);
 }
 
-/* Sees to a place for `size` more bytes. False while it waits for one. */
+/* Gets a place for `size` more bytes. False while it waits for one. */
 static bool has_place(struct http_request *request, size_t size)
 {
     uint64_t needed = request->body.size + size;
-    if (needed <= request->reserved) { /* T1's own, and others only add to it */
+    if (needed <= request->reserved) { /* only this thread reduces it */
         return true;
     }
-    uint64_t ahead = request->body.size / 2; /* in few steps, which stay below the limit */
+    uint64_t ahead = request->body.size / 2; /* in a few steps, which stay below the limit */
     uint64_t more = needed - request->reserved + ahead;
     uint64_t most = request->limit - request->reserved;
     if (http_place_reserve(request, more < most ? more : most, true)) {
         return true;
     }
-    http_deadline_clear(request->connection); /* it is not the client that is slow */
+    http_deadline_clear(request->connection); /* the client is not to blame for the delay */
     request->paused = true;
     return false;
 }
@@ -269,7 +269,8 @@ static bool collect(struct http_request *request, const char *data, size_t size)
         return false;
     }
     if (request->body.size == 0 && !request->head.chunked && !request->decoder) {
-        (void)buffer_reserve(&request->body, (size_t)request->head.length); /* all of it, once */
+        (void)buffer_reserve(&request->body,
+                             (size_t)request->head.length); /* the whole size, once */
     }
     buffer_append(&request->body, data, size);
     if (buffer_ok(&request->body) < 0) {
@@ -278,7 +279,7 @@ static bool collect(struct http_request *request, const char *data, size_t size)
     return true;
 }
 
-/* Reads no more until there is room. False where there is some by now, or no need of it. */
+/* Stops reading until there is room. False if there is room by now, or none is needed. */
 static bool pause_body(struct http_request *request)
 {
     HOLD(&request->lock);
@@ -313,7 +314,7 @@ static void drop_if_answered(struct http_request *request)
     }
 }
 
-/* False where the body is paused: the piece is to come again. */
+/* False if the body is paused: the piece must be passed again. */
 static bool pass_on(struct http_request *request, const char *data, size_t size)
 {
     if (size > request->limit - request->passed) {
@@ -367,8 +368,8 @@ static void refuse_undecoded(struct http_request *request, int error)
     }
 }
 
-/* Keeps what the decoder has, and has it go on. Returns how much of the data was used;
- * `*ret_waits`: what came out of it is to be kept later, or the connection's turn is over. */
+/* Keeps the decoder's output, and continues decoding. Returns the number of bytes used;
+ * `*ret_waits`: its output must be kept later, or the connection's turn is over. */
 static size_t decode(struct http_request *request, const char *data, size_t size, bool *ret_waits)
 {
     size_t used = 0;
@@ -456,7 +457,7 @@ bool http_request_drain(struct http_request *request)
 bool http_request_finish(struct http_request *request)
 {
     http_deadline_clear(request->connection);
-    atomic_store(&request->progress_ns, 0); /* it is whole: its place is its own */
+    atomic_store(&request->progress_ns, 0); /* it is complete: it cannot lose its place */
     if (!request->readied) {
         call_ready(request);
     }
@@ -475,7 +476,7 @@ bool http_request_finish(struct http_request *request)
 
 /* ---- end ---- */
 
-/* Adds up the bytes of a connection that the kernel does not count. */
+/* Counts the bytes of a connection that the kernel does not count. */
 static void count_bytes(const struct http_request *request, uint64_t sent)
 {
     struct http_server *server = request->server;
@@ -526,7 +527,7 @@ void http_request_close(struct http_request *request, bool gone)
         if (request->streaming && !request->stream_ended) {
             drained = request->drained;
         }
-        http_stream_drop(request); /* a producer that looks again finds nothing in its way */
+        http_stream_drop(request); /* a producer that checks again finds nothing pending */
     }
     count_bytes(request, sent);
     atomic_store(&connection->waiting_ns, clock_now_ns());

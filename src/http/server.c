@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The server's life: one loop a listener, start, quiescence, stop, totals. Called
- * by the thread that owns the server; http_server_active() and http_server_totals() by any.
+ * The server's life: one loop for each listener, start, quiescence, stop, totals. Called by the
+ * thread that owns the server; http_server_active() and http_server_totals() by any.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,7 @@ int http_server_certify(struct http_server *server, const char *certificate, con
     return server->tls ? http_tls_set(server->tls, certificate, key, error) : 0;
 }
 
-/* The sockets stay open until http_server_free(), what comes is answered with 503. */
+/* The sockets stay open until http_server_free(); new requests get 503. */
 void http_server_quiesce(struct http_server *server)
 {
     atomic_store(&server->quiescing, true);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Answers whose body is made while it is sent: the listener's thread asks for the next piece when
- * the socket has taken the last one. The deadline is put off by what the client takes, so that one
- * that takes nothing does not hold the answer's memory.
+ * Answers whose body is made while it is sent: the listener's thread reads the next piece when the
+ * socket has taken the last one. The deadline is extended when the client reads, so that a client
+ * that reads nothing does not hold the answer's memory.
  */
 #include "http/state.h"
 
@@ -22,7 +22,7 @@ enum http_stream_step http_source_take(struct http_request *request, char *scrat
     room = known && source->size - *sent < room ? (size_t)(source->size - *sent) : room;
     long size = source->read(source->context, scratch, room);
     if (size < 0 || (size == 0 && known)) {
-        return HTTP_STREAM_BROKEN; /* less than the head says */
+        return HTTP_STREAM_BROKEN; /* less than the head announced */
     }
     if (size == 0) {
         buffer_append_text(output, chunked ? "0\r\n\r\n" : "");

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Streamed answers: a producer on any thread appends, the listener's thread takes what is there
- * whenever the client's socket has room, and suspends the connection while nothing is.
+ * Streamed answers: a producer on any thread appends; the listener's thread sends the pending bytes
+ * whenever the client's socket has room, and suspends the connection while there are none.
  *
- * An encoded stream: each flush of the encoder costs 25 to 60 bytes, so pieces are held in it for
+ * An encoded stream: each flush of the encoder costs 25 to 60 bytes, so it holds pieces for
  * HTTP_HELD_MS at first, longer the longer pieces keep coming, or until they are HTTP_HELD_BYTES,
- * or until somebody asks for a flush. When their time is over and the socket is idle, the watcher
- * resumes the connection and the listener's thread flushes; where the socket is busy, that waits
- * until it has taken what is pending.
+ * or until a flush is requested. When the time is over and the socket is idle, the watcher resumes
+ * the connection and the listener's thread flushes; if the socket is busy, this waits until it has
+ * taken the pending bytes.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "http/state.h"
 
-/* request->lock is held by each static function down to wait_or_end(). */
+/* Each static function down to wait_or_end() is called with request->lock held. */
 
 static size_t ready_size(const struct http_request *request)
 {
@@ -34,7 +34,7 @@ static void note_pending(struct http_request *request)
     request->above = request->above || pending_size(request) > request->low_water;
 }
 
-/* A stream that lost bytes must not look whole. */
+/* A stream that lost bytes must not look complete. */
 static int break_stream(struct http_request *request)
 {
     request->stream_aborted = true;
@@ -42,7 +42,7 @@ static int break_stream(struct http_request *request)
     return -ENOMEM;
 }
 
-/* Notes that pieces are held, and for how long; the watcher is told where it does not know. */
+/* Notes that pieces are held, and for how long, and informs the watcher if necessary. */
 static void hold(struct http_request *request, size_t size)
 {
     if (request->held == 0) {
@@ -77,7 +77,7 @@ static int flush(struct http_request *request)
     return request->encoder && request->held > 0 ? encode(request, NULL, 0, HTTP_ENCODE_FLUSH) : 0;
 }
 
-/* Moves a piece out of the pending bytes, as a chunk where the client knows what that is. */
+/* Moves a piece out of the pending bytes, as a chunk if the client supports chunks. */
 static void take_pending(struct http_request *request, struct buffer *output)
 {
     struct buffer *pending = &request->pending;
@@ -104,9 +104,10 @@ static void take_pending(struct http_request *request, struct buffer *output)
     }
 }
 
-/* Nothing can be sent now: flush what has been held long enough, and what may keep the producer
- * waiting for `drained`. The clock is read under the lock: the watcher, which looks under it
- * whether the connection is suspended, then sees it suspended, or we see that the time is over. */
+/* Nothing can be sent now: flushes bytes that were held long enough, and those that may keep the
+ * producer waiting for `drained`. The clock is read under the lock: the watcher, which checks under
+ * it whether the connection is suspended, then sees it suspended, or this thread sees that the time
+ * is over. */
 static int flush_due(struct http_request *request)
 {
     bool much = request->held >= HTTP_HELD_IDLE_BYTES && request->held > request->low_water;
@@ -114,7 +115,7 @@ static int flush_due(struct http_request *request)
     return much || due ? flush(request) : 0;
 }
 
-/* Nothing is pending: the end, or wait for the producer. */
+/* Nothing is pending: the stream has ended, or waits for the producer. */
 static enum http_stream_step wait_or_end(struct http_request *request, struct buffer *output)
 {
     if (atomic_load(&request->server->stopping) || atomic_load(&request->connection->left)) {
@@ -124,7 +125,7 @@ static enum http_stream_step wait_or_end(struct http_request *request, struct bu
         buffer_append_text(output, request->head.old ? "" : "0\r\n\r\n");
         return buffer_ok(output) < 0 ? HTTP_STREAM_BROKEN : HTTP_STREAM_END;
     }
-    http_deadline_clear(request->connection); /* it is not the client that is slow */
+    http_deadline_clear(request->connection); /* the client is not to blame for the delay */
     request->suspended = true;
     return HTTP_STREAM_WAIT;
 }
@@ -169,7 +170,7 @@ int64_t http_stream_wake(struct http_request *request, int64_t now_ns)
     if (until_ns > now_ns) {
         return until_ns;
     }
-    /* Before its answer is queued, or while the socket is busy, it comes by itself. */
+    /* Not needed before its answer is queued or while the socket is busy. */
     if (until_ns != 0 && request->streaming && !request->gone) {
         http_request_resume(request);
     }
@@ -271,7 +272,7 @@ void http_stream_end(struct http_request *request, bool aborted)
     atomic_store(&request->held_until_ns, 0);
     request->stream_ended = true;
     request->stream_aborted = request->stream_aborted || aborted;
-    if (aborted && request->live) { /* a client that takes nothing would not be seen otherwise */
+    if (aborted && request->live) { /* otherwise a client that reads nothing would not be noticed */
         atomic_store(&request->live->deadline_ns, clock_now_ns());
     }
     http_request_resume(request);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Takes a request target apart: path and query parameters, percent-decoded strictly. A broken
- * escape is an error rather than a literal, so that no two spellings of a wrong name mean the same
+ * Splits a request target into path and query parameters, percent-decoded strictly. A malformed
+ * escape is an error and not a literal, so that no two spellings of a wrong name mean the same
  * object.
  */
 #include "http/target.h"
@@ -54,8 +54,7 @@ static int decode_part(const char *at, const char *end, bool plus_is_space, stru
     return 0;
 }
 
-/* Where the path begins, behind scheme and authority of the absolute form; NULL where there is
- * none. */
+/* Where the path begins, after scheme and authority of the absolute form; NULL if there is none. */
 static const char *find_path(const char *raw)
 {
     if (raw[0] == '/') {

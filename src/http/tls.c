@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Only this file speaks GnuTLS.
+ * Only this file uses GnuTLS.
  *
- * A session may point to its certificate for as long as it lives, so a pair that was replaced is
- * kept until the server ends. One that is set again unchanged makes no new pair.
+ * A session may point to its certificate as long as it lives, so replaced pairs are kept until the
+ * server ends. Setting the same pair again makes no new one.
  */
 #include "http/tls.h"
 
@@ -77,7 +77,8 @@ static gnutls_datum_t datum_of(char *text)
     return (gnutls_datum_t){.data = (unsigned char *)text, .size = (unsigned)strlen(text)};
 }
 
-/* Whether the key is the certificate's; GnuTLS judges that where both go into credentials. */
+/* Whether the key belongs to the certificate: GnuTLS checks this when both are added to
+ * credentials. */
 static int check_match(const gnutls_datum_t *certificate, const gnutls_datum_t *key)
 {
     gnutls_certificate_credentials_t credentials = NULL;
@@ -153,7 +154,7 @@ static int retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *
     (void)info;
     *ret_ocsp = NULL;
     *ret_ocsp_size = 0;
-    *ret_flags = 0; /* they stay ours */
+    *ret_flags = 0; /* GnuTLS must not free them */
     HOLD(&tls->lock);
     if (!tls->current) {
         return -1;
@@ -169,10 +170,10 @@ static int retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *
 struct http_session {
     gnutls_session_t session;
     gnutls_certificate_credentials_t credentials;
-    bool again; /* the last write is to be made again */
+    bool again; /* the last write must be repeated */
 };
 
-/* Only what is safe today: TLS 1.2 and 1.3. */
+/* Only the versions that are safe today: TLS 1.2 and 1.3. */
 static const char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 
 int http_session_new(struct http_tls *tls, int fd, struct http_session **ret_session)
@@ -199,7 +200,8 @@ int http_session_new(struct http_tls *tls, int fd, struct http_session **ret_ses
     }
     gnutls_session_set_ptr(made->session, tls);
     gnutls_transport_set_int(made->session, fd);
-    gnutls_handshake_set_timeout(made->session, GNUTLS_INDEFINITE_TIMEOUT); /* the watcher's */
+    gnutls_handshake_set_timeout(made->session,
+                                 GNUTLS_INDEFINITE_TIMEOUT); /* the watcher has the deadline */
     *ret_session = made;
     return 0;
 }
@@ -244,7 +246,7 @@ ssize_t http_session_read(struct http_session *session, void *to, size_t room)
 ssize_t http_session_write(struct http_session *session, const void *bytes, size_t size)
 {
     ssize_t r = 0;
-    do { /* GnuTLS keeps what it could not send, and wants no bytes again */
+    do { /* GnuTLS keeps what it could not send; the bytes are not passed again */
         r = session->again ? gnutls_record_send(session->session, NULL, 0)
                            : gnutls_record_send(session->session, bytes, size);
     } while (r == GNUTLS_E_INTERRUPTED);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Waking: a connection's thread, the watcher, a request that is suspended. Any thread, unless a
- * function says otherwise.
+ * Wakes a connection's thread, the watcher, or a suspended request. Any thread, unless a function
+ * says otherwise.
  */
 #include <unistd.h>
 

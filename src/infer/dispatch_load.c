@@ -211,6 +211,57 @@ static void check_package(struct model *model)
     }
 }
 
+/* Of a worker that was started: once it is published, others may free it at any time. */
+struct started {
+    struct worker_process *worker; /* NULL: none, and the rest is 0 */
+    int pid;
+    int64_t run_ns;
+    uint64_t memory_bytes;
+};
+
+static int start(struct dispatch *dispatch, struct model *model, struct started *ret_started,
+                 struct error *error)
+{
+    struct worker_process *worker = NULL;
+    int r = start_worker(dispatch, model, &worker, error);
+    if (r < 0) {
+        return r;
+    }
+    *ret_started = (struct started){.worker = worker,
+                                    .pid = (int)worker_process_pid(worker),
+                                    .run_ns = worker_process_facts(worker)->run_ns,
+                                    .memory_bytes = worker_process_memory(worker)};
+    if (dispatch->config.cache) {
+        check_package(model);
+    }
+    return 0;
+}
+
+/* Under the lock: gives the model its worker, unless `r` says that there is none. */
+static int publish(struct dispatch *dispatch, struct model *model, const struct started *started,
+                   int r, struct error *error)
+{
+    unlink_loading(dispatch, model);
+    if (r == 0 && dispatch->stopping) {
+        r = error_set(error, ERROR_UNAVAILABLE, "situd is stopping");
+    }
+    /* Its directory may be gone already, which is no failure to report. */
+    if ((r < 0 || model->runtime.trial) && dispatch_load_is_abandoned(model)) {
+        r = error_set(error, ERROR_CANCELLED, "nobody waits for it any more");
+    }
+    model->runtime.trial = false;
+    if (r < 0) {
+        return r;
+    }
+    r = keep_facts(model, worker_process_facts(started->worker), error);
+    if (r < 0) {
+        return r;
+    }
+    publish_worker(dispatch, model, started->worker, started->memory_bytes);
+    dispatch_resume_model(dispatch, model);
+    return 0;
+}
+
 static void load_task(void *argument)
 {
     struct load *load = argument;
@@ -220,55 +271,34 @@ static void load_task(void *argument)
     struct error error = {0};
     struct item_list finished = {0};
     struct load_outcome outcome = {0};
-    struct worker_process *worker = NULL;
+    struct started started = {0};
     char version[MODEL_VERSION_SIZE]; /* the model gets a new one when it is published */
     (void)snprintf(version, sizeof version, "%s", model->version);
     bool news = false;
     unsigned times = 0;
-    int64_t start = clock_now_ns();
-    int r = start_worker(dispatch, model, &worker, &error);
-    /* Once it is published, others may free the worker at any time. */
-    int pid = r == 0 ? (int)worker_process_pid(worker) : -1;
-    int64_t run_ns = r == 0 ? worker_process_facts(worker)->run_ns : 0;
-    uint64_t memory_bytes = r == 0 ? worker_process_memory(worker) : 0;
-    if (r == 0 && dispatch->config.cache) {
-        check_package(model);
-    }
+    int64_t start_ns = clock_now_ns();
+    int r = start(dispatch, model, &started, &error);
     {
         HOLD(&dispatch->lock);
-        unlink_loading(dispatch, model);
-        if (r == 0 && dispatch->stopping) {
-            r = error_set(&error, ERROR_UNAVAILABLE, "situd is stopping");
-        }
-        /* Its directory may be gone already, which is no failure to report. */
-        if ((r < 0 || model->runtime.trial) && dispatch_load_is_abandoned(model)) {
-            r = error_set(&error, ERROR_CANCELLED, "nobody waits for it any more");
-        }
-        model->runtime.trial = false;
-        if (r == 0) {
-            r = keep_facts(model, worker_process_facts(worker), &error);
-        }
-        if (r == 0) {
-            publish_worker(dispatch, model, worker, memory_bytes);
-            dispatch_resume_model(dispatch, model);
-        } else {
+        r = publish(dispatch, model, &started, r, &error);
+        if (r < 0) {
             news = load_failed(dispatch, model, &error, &finished, &times);
         }
         dispatch_take_waiters(dispatch, model, &outcome);
     }
-    if (r < 0) {
-        if (news) {
-            log_failure(model, version, &error, times);
-        }
-        if (worker) { /* it was loaded as situd began to stop */
-            worker_process_free(worker);
-            dispatch_worker_gone(dispatch);
-        }
-    } else {
+    if (news) {
+        log_failure(model, version, &error, times);
+    }
+    if (r < 0 && started.worker) { /* it was loaded as situd began to stop */
+        worker_process_free(started.worker);
+        dispatch_worker_gone(dispatch);
+    }
+    if (r == 0) {
         atomic_fetch_add(&dispatch->metrics->workers_started, 1);
         log_event(LOG_LEVEL_INFO, "model_loaded", "model=%s version=%s pid=%d ms=%lld run_us=%lld",
-                  model->name, version, pid, (long long)((clock_now_ns() - start) / NS_PER_MS),
-                  (long long)(run_ns / 1000));
+                  model->name, version, started.pid,
+                  (long long)((clock_now_ns() - start_ns) / NS_PER_MS),
+                  (long long)(started.run_ns / 1000));
     }
     dispatch_finish_all(dispatch, &finished);
     dispatch_tell_waiters(&outcome);

@@ -81,6 +81,10 @@ struct infer_item {
     struct cache_digest content; /* SHA-256 of what was read */
 };
 
+/* Called once for each item that was submitted, from a lane's thread or the one that cancels,
+ * without any lock; the item is the owner's again from then on. */
+typedef void infer_done(struct infer_request *request, struct infer_item *item);
+
 struct infer_request {
     struct queue_source source;
     struct model *model;      /* the owner holds a reference */
@@ -92,11 +96,19 @@ struct infer_request {
     int64_t deadline_ns;        /* in the queue */
     atomic_size_t output_bytes; /* held by outcomes; up to LIMIT_OUTPUT_BYTES */
     struct budget *answers;     /* borrowed; outcomes count in it, too. NULL: they do not */
-    /* Called once for each item that was submitted, from a lane's thread or the one that cancels,
-     * without any lock; the item is the owner's again from then on. */
-    void (*done)(struct infer_request *request, struct infer_item *item);
+    infer_done *done;
     void *owner;
 };
+
+#define INFER_NO_DEADLINE UINT64_MAX
+
+/* Makes a request of `model` without items, of which everything that is not given here is zero. Its
+ * deadline is `wait_ms` from now, or none with INFER_NO_DEADLINE. */
+void infer_request_init(struct infer_request *request, struct model *model, enum queue_class class,
+                        uint64_t wait_ms, infer_done *done, void *owner);
+
+/* Gives the request its items. */
+void infer_request_set_items(struct infer_request *request, struct infer_item *items, size_t count);
 
 /* Frees the outcome, and makes the item ready to be used again. Its `state` is the dispatcher's,
  * and may be looked at by dispatch_cancel() meanwhile. */

@@ -197,30 +197,6 @@ enum lane_outcome lane_carry(const struct lane_context *context, struct infer_it
     return outcome;
 }
 
-void infer_item_reset(struct infer_item *item)
-{
-    if (item->output_bytes > 0) {
-        atomic_fetch_sub(&item->request->output_bytes, item->output_bytes);
-        item->output_bytes = 0;
-    }
-    if (item->budget_bytes > 0) {
-        budget_give(item->request->answers, item->budget_bytes);
-        item->budget_bytes = 0;
-    }
-    free(item->output_memory);
-    item->output_memory = NULL;
-    item->outputs = NULL;
-    item->output_count = 0;
-    answer_done(&item->answer);
-    item->read_bytes = 0;
-    item->began_ns = item->input_ns = item->run_ns = 0;
-    item->cached = item->keep = false;
-    item->has_identity = item->looked_up = false;
-    item->alone = false;
-    item->kills = 0;
-    item->error = (struct error){0};
-}
-
 void *lane_room_new(void)
 {
     void *room = mmap(NULL, LIMIT_LANE_INPUT_BYTES, PROT_READ | PROT_WRITE,

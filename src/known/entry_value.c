@@ -26,12 +26,12 @@ static uint32_t sum_of(const void *name, size_t name_size, const uint8_t *bytes,
     return crc32c_add(crc32c_add(0, name, name_size), bytes + VALUE_HEAD, size - VALUE_HEAD);
 }
 
-static void seal(const struct name *name, struct value *value)
+static void seal(const struct entry_name *name, struct value *value)
 {
     bytes_put_u32(value->bytes, sum_of(name->bytes, name->size, value->bytes, value->size));
 }
 
-int value_make_object(const struct name *name, const struct known_object *object,
+int value_make_object(const struct entry_name *name, const struct known_object *object,
                       struct value *ret_value)
 {
     static const uint8_t zeros[DIGEST_SIZE];
@@ -57,14 +57,14 @@ int value_make_object(const struct name *name, const struct known_object *object
     return 0;
 }
 
-void value_make_link(const struct name *name, uint64_t group, struct value *ret_value)
+void value_make_link(const struct entry_name *name, uint64_t group, struct value *ret_value)
 {
     bytes_put_u64(ret_value->bytes + VALUE_HEAD, group);
     ret_value->size = VALUE_HEAD + sizeof group;
     seal(name, ret_value);
 }
 
-void value_make_raw(const struct name *name, const void *bytes, size_t size,
+void value_make_raw(const struct entry_name *name, const void *bytes, size_t size,
                     struct value *ret_value)
 {
     if (size > 0) {
@@ -96,7 +96,7 @@ int value_read_link(const void *name, size_t name_size, const void *bytes, size_
         return -EBADMSG;
     }
     uint64_t group = bytes_get_u64(at);
-    if (group == 0 || group > NAME_GROUP_MAX) {
+    if (group == 0 || group > ENTRY_NAME_GROUP_MAX) {
         return -EBADMSG;
     }
     *ret_group = group;

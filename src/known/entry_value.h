@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "known/entry_name.h"
 #include "known/known.h"
-#include "known/name.h"
 
 enum {
     VALUE_HEAD = 4,
@@ -26,11 +26,11 @@ struct value {
 };
 
 /* A state out of range is -EINVAL. */
-must_check int value_make_object(const struct name *name, const struct known_object *object,
+must_check int value_make_object(const struct entry_name *name, const struct known_object *object,
                                  struct value *ret_value);
-void value_make_link(const struct name *name, uint64_t group, struct value *ret_value);
+void value_make_link(const struct entry_name *name, uint64_t group, struct value *ret_value);
 /* Up to VALUE_NOTE_MAX bytes: a note, or the version. */
-void value_make_raw(const struct name *name, const void *bytes, size_t size,
+void value_make_raw(const struct entry_name *name, const void *bytes, size_t size,
                     struct value *ret_value);
 
 /* All: -EBADMSG where the checksum or the form is wrong. The name is as it lies in the file. */

@@ -25,13 +25,13 @@ struct survey {
     uint32_t format; /* 0: not found */
 };
 
-static bool is_word(const struct name_parts *parts, const char *word)
+static bool is_word(const struct entry_name_parts *parts, const char *word)
 {
     return parts->size == strlen(word) && memcmp(parts->piece, word, parts->size) == 0;
 }
 
-static int survey_own(struct survey *survey, const struct name_parts *parts, const uint8_t *bytes,
-                      size_t size)
+static int survey_own(struct survey *survey, const struct entry_name_parts *parts,
+                      const uint8_t *bytes, size_t size)
 {
     if (is_word(parts, "version")) {
         survey->format = size == sizeof survey->format ? bytes_get_u32(bytes) : UINT32_MAX;
@@ -45,21 +45,21 @@ static int survey_entry(void *context, const void *name, size_t name_size, const
 {
     struct survey *survey = context;
     struct known_object object;
-    struct name_parts parts;
+    struct entry_name_parts parts;
     const uint8_t *bytes = NULL;
     uint64_t group = 0;
-    int r = name_parse(name, name_size, &parts);
+    int r = entry_name_parse(name, name_size, &parts);
     if (r < 0) {
         return r;
     }
     switch (parts.kind) {
-    case NAME_OWN:
+    case ENTRY_NAME_OWN:
         r = value_read_raw(name, name_size, value, size, &bytes, &size);
         return r < 0 ? r : survey_own(survey, &parts, bytes, size);
-    case NAME_LINK:
+    case ENTRY_NAME_LINK:
         r = value_read_link(name, name_size, value, size, &group);
         break;
-    case NAME_OBJECT:
+    case ENTRY_NAME_OBJECT:
         r = value_read_object(name, name_size, value, size, &object);
         survey->objects++;
         break;
@@ -94,11 +94,11 @@ static int look_at_file(struct datafile *file, struct survey *survey, struct err
 /* Maps the file, which begins with the version where it is new. */
 static int map_file(struct datafile *file, uint64_t limit_bytes, struct error *error)
 {
-    struct name name;
+    struct entry_name name;
     struct value value;
     uint8_t format[4];
     bytes_put_u32(format, FORMAT);
-    name_make_own("version", &name);
+    entry_name_make_own("version", &name);
     value_make_raw(&name, format, sizeof format, &value);
     const struct datafile_entry version = {
         .name = {.mv_size = name.size, .mv_data = name.bytes},
@@ -184,8 +184,8 @@ static int find(struct known *known, MDB_txn *txn, const char *key, struct known
 {
     uint64_t group = 0;
     for (;;) {
-        struct name name;
-        bool link = name_make(group, key, &name);
+        struct entry_name name;
+        bool link = entry_name_make(group, key, &name);
         MDB_val at = {.mv_size = name.size, .mv_data = name.bytes};
         MDB_val value;
         int code = mdb_get(txn, known->file.dbi, &at, &value);
@@ -201,7 +201,7 @@ static int find(struct known *known, MDB_txn *txn, const char *key, struct known
         if (value_read_link(name.bytes, name.size, value.mv_data, value.mv_size, &group) < 0) {
             return MDB_CORRUPTED;
         }
-        key += NAME_PIECE;
+        key += ENTRY_NAME_PIECE;
     }
 }
 
@@ -232,7 +232,7 @@ int known_get(struct known *known, const char *key, bool *ret_found,
 int known_note(struct known *known, void *note, size_t capacity, size_t *ret_size,
                struct error *error)
 {
-    struct name name;
+    struct entry_name name;
     MDB_txn *txn = NULL;
     MDB_val value;
     const uint8_t *bytes = NULL;
@@ -241,7 +241,7 @@ int known_note(struct known *known, void *note, size_t capacity, size_t *ret_siz
     if (r < 0) {
         return r;
     }
-    name_make_own("note", &name);
+    entry_name_make_own("note", &name);
     MDB_val at = {.mv_size = name.size, .mv_data = name.bytes};
     int code = mdb_get(txn, known->file.dbi, &at, &value);
     if (code == 0 &&

@@ -103,7 +103,7 @@ int known_batch_remove(struct known_batch *batch, const char *key)
 
 /* ---- commit; all return LMDB's code ---- */
 
-static int put_entry(const struct writing *writing, struct name *name, struct value *value,
+static int put_entry(const struct writing *writing, struct entry_name *name, struct value *value,
                      unsigned flags)
 {
     MDB_val key = {.mv_size = name->size, .mv_data = name->bytes};
@@ -112,7 +112,7 @@ static int put_entry(const struct writing *writing, struct name *name, struct va
 }
 
 /* The group behind a link. MDB_NOTFOUND where there is no link. */
-static int get_link(const struct writing *writing, struct name *name, uint64_t *ret_group)
+static int get_link(const struct writing *writing, struct entry_name *name, uint64_t *ret_group)
 {
     MDB_val key = {.mv_size = name->size, .mv_data = name->bytes};
     MDB_val data;
@@ -127,10 +127,10 @@ static int get_link(const struct writing *writing, struct name *name, uint64_t *
 
 static int apply_put(struct writing *writing, const char *key, const struct known_object *object)
 {
-    struct name name;
+    struct entry_name name;
     struct value value;
     uint64_t group = 0;
-    while (name_make(group, key, &name)) {
+    while (entry_name_make(group, key, &name)) {
         int code = get_link(writing, &name, &group);
         if (code == MDB_NOTFOUND) {
             group = writing->next_group++;
@@ -140,7 +140,7 @@ static int apply_put(struct writing *writing, const char *key, const struct know
         if (code != 0) {
             return code;
         }
-        key += NAME_PIECE;
+        key += ENTRY_NAME_PIECE;
     }
     if (value_make_object(&name, object, &value) < 0) {
         return EINVAL;
@@ -155,8 +155,8 @@ static int apply_put(struct writing *writing, const char *key, const struct know
 
 static int group_is_empty(MDB_cursor *cursor, uint64_t group, bool *ret_empty)
 {
-    struct name head;
-    size_t size = name_make_group(group, &head);
+    struct entry_name head;
+    size_t size = entry_name_make_group(group, &head);
     MDB_val key = {.mv_size = size, .mv_data = head.bytes};
     MDB_val data;
     int code = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
@@ -164,15 +164,15 @@ static int group_is_empty(MDB_cursor *cursor, uint64_t group, bool *ret_empty)
     return code == MDB_NOTFOUND ? 0 : code;
 }
 
-static int remove_entry(const struct writing *writing, struct name *name)
+static int remove_entry(const struct writing *writing, struct entry_name *name)
 {
     MDB_val key = {.mv_size = name->size, .mv_data = name->bytes};
     return mdb_del(writing->txn, writing->known->file.dbi, &key, NULL);
 }
 
 /* Removes the links whose groups have become empty, the deepest first. */
-static int remove_links(const struct writing *writing, struct name *names, const uint64_t *groups,
-                        size_t depth)
+static int remove_links(const struct writing *writing, struct entry_name *names,
+                        const uint64_t *groups, size_t depth)
 {
     MDB_cursor *cursor = NULL;
     bool empty = true;
@@ -192,17 +192,17 @@ static int remove_links(const struct writing *writing, struct name *names, const
 
 static int apply_remove(struct writing *writing, const char *key)
 {
-    struct name names[NAME_LEVELS];
-    uint64_t groups[NAME_LEVELS];
+    struct entry_name names[ENTRY_NAME_LEVELS];
+    uint64_t groups[ENTRY_NAME_LEVELS];
     uint64_t group = 0;
     size_t depth = 0;
-    while (name_make(group, key, &names[depth])) {
+    while (entry_name_make(group, key, &names[depth])) {
         int code = get_link(writing, &names[depth], &group);
         if (code != 0) {
             return code == MDB_NOTFOUND ? 0 : code;
         }
         groups[depth++] = group;
-        key += NAME_PIECE;
+        key += ENTRY_NAME_PIECE;
     }
     int code = remove_entry(writing, &names[depth]);
     if (code != 0) {
@@ -228,9 +228,9 @@ static int apply(struct writing *writing, const struct known_batch *batch)
 
 static int put_note(const struct writing *writing, const void *note, size_t size)
 {
-    struct name name;
+    struct entry_name name;
     struct value value;
-    name_make_own("note", &name);
+    entry_name_make_own("note", &name);
     value_make_raw(&name, note, size, &value);
     return put_entry(writing, &name, &value, 0);
 }

@@ -8,9 +8,9 @@
 
 #include <stdatomic.h>
 
+#include "known/entry_name.h"
 #include "known/entry_value.h"
 #include "known/known.h"
-#include "known/name.h"
 #include "mdb/datafile.h"
 
 #define WHAT "the table of known objects"

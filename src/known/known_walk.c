@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Walks: a cursor for each level of pieces (name.h); the upper ones remain at the links that lead
- * to the level below. A walk belongs to one thread at a time.
+ * Walks: a cursor for each level of pieces (entry_name.h); the upper ones remain at the links that
+ * lead to the level below. A walk belongs to one thread at a time.
  */
 #include "known/known.h"
 
@@ -24,7 +24,7 @@ struct level {
 struct known_walk {
     struct known *known; /* borrowed */
     MDB_txn *txn;        /* owned */
-    struct level levels[NAME_LEVELS];
+    struct level levels[ENTRY_NAME_LEVELS];
     size_t depth; /* levels in use */
     bool ended;
     unsigned given; /* keys since the last renewal */
@@ -38,8 +38,8 @@ struct known_walk {
 static int level_seek(struct known_walk *walk, struct level *level, const char *rest,
                       bool inclusive, uint64_t *ret_group)
 {
-    struct name name;
-    bool link = name_make(level->group, rest, &name);
+    struct entry_name name;
+    bool link = entry_name_make(level->group, rest, &name);
     MDB_val key = {.mv_size = name.size, .mv_data = name.bytes};
     MDB_val value;
     int code = 0;
@@ -71,7 +71,7 @@ static int level_seek(struct known_walk *walk, struct level *level, const char *
 /* Adds a level for a group. */
 static int push(struct known_walk *walk, uint64_t group, size_t base)
 {
-    if (walk->depth == NAME_LEVELS) {
+    if (walk->depth == ENTRY_NAME_LEVELS) {
         return MDB_CORRUPTED;
     }
     struct level *level = &walk->levels[walk->depth++];
@@ -85,7 +85,7 @@ static int seek(struct known_walk *walk, const char *bound, bool inclusive)
     uint64_t group = 0;
     walk->depth = 0;
     do {
-        size_t base = walk->depth * NAME_PIECE;
+        size_t base = walk->depth * ENTRY_NAME_PIECE;
         int code = push(walk, group, base);
         if (code != 0) {
             return code;
@@ -94,11 +94,11 @@ static int seek(struct known_walk *walk, const char *bound, bool inclusive)
         if (code != 0) {
             return code;
         }
-        if (group != 0 && base + NAME_PIECE > LIMIT_KEY_BYTES) {
+        if (group != 0 && base + ENTRY_NAME_PIECE > LIMIT_KEY_BYTES) {
             return MDB_CORRUPTED;
         }
         if (group != 0) {
-            memcpy(walk->key + base, bound + base, NAME_PIECE);
+            memcpy(walk->key + base, bound + base, ENTRY_NAME_PIECE);
         }
     } while (group != 0);
     return 0;
@@ -112,7 +112,7 @@ static int renew(struct known_walk *walk)
     walk->given = 0;
     mdb_txn_reset(walk->txn);
     int code = mdb_txn_renew(walk->txn);
-    for (size_t i = 0; code == 0 && i < NAME_LEVELS; i++) {
+    for (size_t i = 0; code == 0 && i < ENTRY_NAME_LEVELS; i++) {
         if (walk->levels[i].cursor) {
             code = mdb_cursor_renew(walk->txn, walk->levels[i].cursor);
         }
@@ -122,7 +122,7 @@ static int renew(struct known_walk *walk)
 
 /* The next entry of the deepest level. False at its end. */
 static int level_next(struct level *level, MDB_val *ret_name, MDB_val *ret_value,
-                      struct name_parts *ret_parts, bool *ret_more)
+                      struct entry_name_parts *ret_parts, bool *ret_more)
 {
     *ret_more = false;
     if (level->ended) {
@@ -135,10 +135,10 @@ static int level_next(struct level *level, MDB_val *ret_name, MDB_val *ret_value
         level->ended = code == MDB_NOTFOUND;
         return level->ended ? 0 : code;
     }
-    if (name_parse(ret_name->mv_data, ret_name->mv_size, ret_parts) < 0) {
+    if (entry_name_parse(ret_name->mv_data, ret_name->mv_size, ret_parts) < 0) {
         return MDB_CORRUPTED;
     }
-    level->ended = ret_parts->kind == NAME_OWN || ret_parts->group != level->group;
+    level->ended = ret_parts->kind == ENTRY_NAME_OWN || ret_parts->group != level->group;
     *ret_more = !level->ended;
     return 0;
 }
@@ -160,7 +160,7 @@ static int find_next(struct known_walk *walk, struct known_object *ret_object, b
     *ret_found = false;
     while (walk->depth > 0) {
         struct level *level = &walk->levels[walk->depth - 1];
-        struct name_parts parts;
+        struct entry_name_parts parts;
         MDB_val name;
         MDB_val value;
         bool more = false;
@@ -178,7 +178,7 @@ static int find_next(struct known_walk *walk, struct known_object *ret_object, b
         }
         memcpy(walk->key + level->base, parts.piece, parts.size);
         walk->key[end] = '\0';
-        if (parts.kind == NAME_OBJECT) {
+        if (parts.kind == ENTRY_NAME_OBJECT) {
             *ret_found = true;
             return value_read_object(name.mv_data, name.mv_size, value.mv_data, value.mv_size,
                                      ret_object) < 0
@@ -260,7 +260,7 @@ void known_walk_free(struct known_walk *walk)
     if (!walk) {
         return;
     }
-    for (size_t i = 0; i < NAME_LEVELS; i++) {
+    for (size_t i = 0; i < ENTRY_NAME_LEVELS; i++) {
         if (walk->levels[i].cursor) {
             mdb_cursor_close(walk->levels[i].cursor);
         }

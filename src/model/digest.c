@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The digest of a package. Reads every byte of it once; any thread.
+ * The digest of a package. Reads every byte of it once. Any thread.
  */
 #include "model/digest.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Listing and opening beneath one directory: openat2 with RESOLVE_BENEATH where the kernel has it,
- * component by component without any symbolic link where it does not.
+ * Listing and opening beneath one directory: with openat2 and RESOLVE_BENEATH if the kernel has it,
+ * otherwise component by component without following any symbolic link.
  */
 #include "model/directory.h"
 
@@ -41,7 +41,7 @@ bool package_path_ok(const char *path)
     }
 }
 
-/* For kernels before 5.6 and sandboxes that do not know openat2. */
+/* For kernels before 5.6 and sandboxes without openat2. */
 static int open_by_component(int root, const char *path, int flags)
 {
     cleanup_fd int directory = fcntl(root, F_DUPFD_CLOEXEC, 0);
@@ -69,7 +69,7 @@ static int open_by_component(int root, const char *path, int flags)
     return fd < 0 ? -errno : fd;
 }
 
-/* A descriptor, or a negative errno: -EXDEV and -ELOOP for what would leave the root. */
+/* A descriptor, or a negative errno: -EXDEV or -ELOOP for a path that would leave the root. */
 static int open_beneath(int root, const char *path, int flags)
 {
     struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
@@ -128,9 +128,9 @@ int directory_open_file(int root, const char *path, int *ret_fd, uint64_t *ret_s
                         struct error *error)
 {
     if (!package_path_ok(path)) {
-        return error_set(error, ERROR_MALFORMED, "'%.200s' is no path inside a package", path);
+        return error_set(error, ERROR_MALFORMED, "'%.200s' is not a path inside a package", path);
     }
-    /* O_NONBLOCK: a FIFO put in place of the file must not hold us. */
+    /* O_NONBLOCK: a FIFO in place of the file must not block. */
     int opened = open_beneath(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (opened < 0) {
         return open_error(path, opened, error);
@@ -183,7 +183,7 @@ int directory_read(int root, const char *path, uint64_t limit, struct buffer *ou
     return 0;
 }
 
-/* The directories still to be read; a stack, not recursion. */
+/* The directories still to read; a stack, no recursion. */
 struct listing {
     int root;
     char **pending; /* owned, each owned; "" is the root */
@@ -252,7 +252,8 @@ static int add_file(struct listing *listing, const char *path, off_t size)
     return 0;
 }
 
-/* A link counts as the regular file beneath the package that it leads to, else it is refused. */
+/* A link counts as the regular file beneath the package that it points to; otherwise it is refused.
+ */
 static int add_link(struct listing *listing, const char *path)
 {
     int opened = open_beneath(listing->root, path, O_PATH);
@@ -325,7 +326,7 @@ static int list_one(struct listing *listing, const char *path)
     }
     for (;;) {
         errno = 0;
-        /* The stream is this call's alone. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+        /* Only this call uses the stream. NOLINTNEXTLINE(concurrency-mt-unsafe) */
         const struct dirent *entry = readdir(stream);
         if (!entry) {
             return errno ? open_error(path, -errno, listing->error) : 0;

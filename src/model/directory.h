@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The files of a package's directory, found and opened so that nothing outside of it is ever
- * reached. Private to src/model. Any thread.
+ * Finds and opens the files of a package's directory, and never anything outside of it. Private to
+ * src/model. Any thread.
  */
 #ifndef SITU_MODEL_DIRECTORY_H
 #define SITU_MODEL_DIRECTORY_H
@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "model/package.h"
 
-enum { PACKAGE_DEPTH_MAX = 8 }; /* directories below each other */
+enum { PACKAGE_DEPTH_MAX = 8 }; /* nested directories */
 
 /* Opens the directory itself (a symbolic link is fine here). */
 must_check int directory_open(const char *path, int *ret_fd, struct error *error);

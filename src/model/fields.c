@@ -152,7 +152,7 @@ int field_std(const struct fields *from, const char *key, double value[3], struc
     if (r <= 0) {
         return r;
     }
-    /* The kernels work in float32, where a subnormal divisor would end in infinities. */
+    /* The kernels work in float32: division by a subnormal would give infinities. */
     for (int c = 0; c < 3; c++) {
         if (!(fabs(triple[c]) >= 1e-30)) {
             return error_set(error, ERROR_MALFORMED, "%s: '%s' must not be 0", from->file, key);

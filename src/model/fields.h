@@ -3,8 +3,8 @@
  * Typed reading of the fields of a package's JSON file, with errors that name the file and the
  * field. Private to src/model. Any thread.
  *
- * The field_* readers return 1 where the field was read, 0 where it is absent or null (the value is
- * then left as it was), and a negative errno where it has the wrong type or range.
+ * The field_* readers return 1 if the field was read, 0 if it is absent or null (the value is
+ * unchanged), and a negative errno if it has the wrong type or range.
  */
 #ifndef SITU_MODEL_FIELDS_H
 #define SITU_MODEL_FIELDS_H
@@ -21,7 +21,7 @@ struct fields {
     const struct json *object; /* borrowed */
 };
 
-/* The member, or NULL where it is absent or null. */
+/* The member, or NULL if it is absent or null. */
 const struct json *field_node(const struct fields *from, const char *key);
 
 must_check int field_bool(const struct fields *from, const char *key, bool *value,
@@ -34,22 +34,22 @@ must_check int field_number(const struct fields *from, const char *key, double *
 /* An edge in pixels, 1..PIPELINE_EDGE_MAX. */
 must_check int field_edge(const struct fields *from, const char *key, uint32_t *value,
                           struct error *error);
-/* Three finite numbers, or one that stands for all three. */
+/* Three finite numbers, or one for all three. */
 must_check int field_triple(const struct fields *from, const char *key, double value[3],
                             struct error *error);
-/* As field_triple, and none of them 0. */
+/* As field_triple, but none of them may be 0. */
 must_check int field_std(const struct fields *from, const char *key, double value[3],
                          struct error *error);
-/* `node`, found under `key`: a square edge, or a list of height and width. */
+/* `node`, the value of `key`: a square edge, or a list of height and width. */
 must_check int field_edge_pair(const struct fields *from, const char *key, const struct json *node,
                                uint32_t ret_pair[2], struct error *error);
 
 /* Refuses every member whose key is not in the NULL-terminated list, unless its value is null or
- * false: such a field switches nothing on. ERROR_UNFIT names the field. */
+ * false, which has no effect. ERROR_UNFIT names the field. */
 must_check int fields_check_known(const struct fields *from, const char *const *known,
                                   struct error *error);
 
-/* The enum resample of a name as timm and OpenCLIP write it ("bicubic"); -EINVAL where unknown. */
+/* The enum resample of a name as timm and OpenCLIP write it ("bicubic"); -EINVAL if unknown. */
 int fields_parse_resample(const char *name);
 
 #endif

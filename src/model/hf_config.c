@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config.json of Hugging Face transformers: the task, by the name of the architecture, and the
- * labels, by id2label.
+ * config.json of Hugging Face transformers: the task, from the name of the architecture, and the
+ * labels, from id2label.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static bool ends_with(const char *text, const char *ending)
     return length >= size && strcmp(text + length - size, ending) == 0;
 }
 
-/* A task by the architecture's name; -1 where it says none that we know. */
+/* The task that the architecture's name implies; -1 if it implies none. */
 static int architecture_task(const char *architecture)
 {
     if (strstr(architecture, "ForImageClassification")) {
@@ -87,7 +87,7 @@ static int count_label(void *context, const char *key, const struct json *value)
     size_t index = 0;
     if (!parse_index(key, &index)) {
         return error_set(reading->error, ERROR_MALFORMED,
-                         "%s: 'id2label' has the key '%.40s', which is no class index",
+                         "%s: 'id2label' has the key '%.40s', which is not a class index",
                          reading->file, key);
     }
     enum json_type type = json_type_of(value);

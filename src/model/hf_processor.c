@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * preprocessor_config.json of Hugging Face transformers -> struct pipeline. What the file leaves
- * out is taken from the table of classes and noted; what it says and the class would not do, or we
- * do not know, is refused by name.
+ * preprocessor_config.json of Hugging Face transformers -> struct pipeline. Fields that the file
+ * leaves out are taken from the table of classes and noted; fields that the class does not support,
+ * or that are unknown, are refused by name.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -12,23 +12,23 @@
 #include "model/hf_class.h"
 #include "model/parse.h"
 
-/* Fields that change no number: names, bookkeeping, labels of segmentation maps, and what the fast
- * classes write of how a call is made. */
+/* The fields that are read, and those with no effect on the pixels: names, bookkeeping, labels of
+ * segmentation maps, and call options that the fast classes write. */
 static const char *const known_fields[] = {
     /* read below */
     "do_resize", "size", "resample", "do_center_crop", "crop_size", "crop_pct", "do_rescale",
     "rescale_factor", "rescale_offset", "do_normalize", "include_top", "image_mean", "image_std",
     "do_flip_channel_order", "do_exif_transpose", "decode", "default_to_square", "data_format",
-    /* what we do in any case */
+    /* always done */
     "do_convert_rgb",
     /* harmless */
     "image_processor_type", "feature_extractor_type", "processor_class", "_processor_class",
     "_valid_processor_keys", "_auto_class", "_name_or_path", "name_or_path", "model_input_names",
     "transformers_version", "return_tensors", "input_data_format", "device", "disable_grouping",
     "do_reduce_labels", "reduce_labels", "reduce_zero_label", "num_channels",
-    /* how many tokens a language model makes of the image */
+    /* the number of tokens that a language model makes from the image */
     "image_seq_length",
-    /* looked at in check_auto_map() */
+    /* checked in check_auto_map() */
     "auto_map", NULL};
 
 struct reading {
@@ -54,8 +54,8 @@ static int note_default(const struct reading *reading, const char *field, struct
                      length > 0 ? value : "", reading->from.file, reading->spec->family);
 }
 
-/* A do_... switch: read, or the class's default with a note; a class that does not know it must not
- * be asked for it. */
+/* A do_... switch: its value, or the class's default with a note. A class that does not know the
+ * switch must not have it set. */
 static int read_switch(const struct reading *reading, const char *field, bool known, bool fallback,
                        bool *ret_value, struct error *error)
 {
@@ -127,8 +127,8 @@ static void set_shortest(struct pipeline *p, uint32_t edge)
     p->resize_width = 0;
 }
 
-/* Below 384 the shortest edge is made int(edge / crop_pct) and the centre cropped; from 384 on the
- * whole image is warped to a square. */
+/* Below 384 the shortest edge becomes int(edge / crop_pct) and the centre is cropped; from 384 on
+ * the whole image is warped to a square. */
 static int set_convnext(const struct reading *reading, uint32_t edge, struct error *error)
 {
     double crop_pct = 224.0 / 256.0;
@@ -179,7 +179,7 @@ static int read_size_number(const struct reading *reading, const struct json *no
     if (found < 0) {
         return found;
     }
-    /* SigLIP's reads a number as the shortest edge and then wants a height. */
+    /* SigLIP's class reads a number as the shortest edge, but then requires a height. */
     bool ambiguous = reading->class->stem && strcmp(reading->class->stem, "Siglip") == 0;
     if ((reading->class->size == HF_SIZE_STATED || ambiguous) && !found) {
         return error_set(error, ERROR_MALFORMED,
@@ -307,7 +307,7 @@ static int read_crop(const struct reading *reading, struct error *error)
         return found < 0 ? found : 0;
     }
     bool crop = false;
-    /* The fast classes share one body that crops and normalises wherever the file says so. */
+    /* The fast classes share code that crops and normalises whenever the file says so. */
     int r = read_switch(reading, "do_center_crop", reading->class->crop_edge > 0 || reading->fast,
                         reading->class->crop, &crop, error);
     if (r < 0 || !crop) {
@@ -388,7 +388,7 @@ static int read_normalize(const struct reading *reading, struct error *error)
     if (r < 0) {
         return r;
     }
-    /* include_top divides by std whether or not that was done before. */
+    /* include_top divides by std whether or not this was already done. */
     p->normalize_twice = p->normalize && top;
     if (!p->normalize) {
         p->normalize = true;
@@ -420,7 +420,7 @@ static int read_ours(const struct reading *reading, struct error *error)
         return error_set(error, ERROR_MALFORMED, "%s: 'decode' is \"exact\" or \"fast\"",
                          reading->from.file);
     }
-    /* The layout is read from the model; a file that wants the other one means another model. */
+    /* The layout is read from the model; a file with the other one belongs to another model. */
     if (strcmp(format, "channels_first") != 0 && strcmp(format, "channels_last") != 0) {
         return error_set(error, ERROR_MALFORMED,
                          "%s: 'data_format' is \"channels_first\" or \"channels_last\"",
@@ -479,8 +479,8 @@ static int find_class(struct reading *reading, const struct json *config, struct
     return r;
 }
 
-/* Code that comes with a package is not run. Where that is the image processor's own, the pixels
- * would be others; processors that join it with a tokenizer make none. */
+/* Code in a package is not run. If it is the image processor's own, the pixels would differ;
+ * processors that combine it with a tokenizer do not change pixels. */
 static int check_auto_map_member(void *context, const char *key, const struct json *value)
 {
     const char **ret_key = context;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * OpenCLIP: open_clip_config.json (preprocess_cfg inside, the size from the vision tower) or
- * preprocess_cfg.json. As OpenCLIP's own image_transform does it; torchvision's rounding.
+ * preprocess_cfg.json, as OpenCLIP's image_transform applies it; torchvision's rounding.
  */
 #include <string.h>
 
@@ -14,7 +14,7 @@ static const char *const known_fields[] = {"size",          "mode",        "mean
 static int read_size(const struct fields *from, const struct json *root, uint32_t size[2],
                      struct error *error)
 {
-    /* The vision tower's size wins over the preprocessing's own, as when OpenCLIP loads a model. */
+    /* The vision tower's size overrides the preprocessing's, as when OpenCLIP loads a model. */
     const struct json *tower = json_member(json_member(root, "model_cfg"), "vision_cfg");
     const struct fields vision = {FILE_OPENCLIP_CONFIG ": vision_cfg", tower};
     const struct json *image_size = field_node(&vision, "image_size");
@@ -35,7 +35,7 @@ static int read_interpolation(const struct fields *from, struct pipeline *p, str
     if (strcmp(name, "bilinear") == 0) {
         p->resample = RESAMPLE_BILINEAR;
     } else if (strcmp(name, "bicubic") == 0 || strcmp(name, "random") == 0) {
-        p->resample = RESAMPLE_BICUBIC; /* what OpenCLIP makes of "random" outside training */
+        p->resample = RESAMPLE_BICUBIC; /* what OpenCLIP uses for "random" outside training */
     } else {
         return error_set(error, ERROR_UNFIT,
                          "%s: interpolation '%.40s' is not known; OpenCLIP has bicubic and "

@@ -31,7 +31,7 @@ static bool ends_with(const char *text, const char *ending)
     return length > size && strcmp(text + length - size, ending) == 0;
 }
 
-/* Reads a JSON file of the root where the package has it. */
+/* Reads a JSON file of the root if the package has it. */
 static int read_text(int root, const struct model_spec *spec, const char *file,
                      struct buffer *buffer, struct model_text *ret_text, struct error *error)
 {
@@ -58,24 +58,25 @@ static int read_json(int root, const char *preset, struct model_spec *spec, stru
     cleanup_buffer struct buffer openclip = BUFFER_INIT;
     cleanup_buffer struct buffer preprocess = BUFFER_INIT;
     struct model_texts texts = {0};
-    int r = read_text(root, spec, FILE_PROCESSOR, &processor, &texts.processor, error);
-    if (r == 0) {
-        r = read_text(root, spec, FILE_CONFIG, &config, &texts.config, error);
+    const struct {
+        const char *file;
+        struct buffer *buffer;
+        struct model_text *text;
+    } rows[] = {{FILE_PROCESSOR, &processor, &texts.processor},
+                {FILE_CONFIG, &config, &texts.config},
+                {FILE_SITU, &situ, &texts.situ},
+                {FILE_OPENCLIP_CONFIG, &openclip, &texts.openclip_config},
+                {FILE_OPENCLIP_PREPROCESS, &preprocess, &texts.openclip_preprocess}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int r = read_text(root, spec, rows[i].file, rows[i].buffer, rows[i].text, error);
+        if (r < 0) {
+            return r;
+        }
     }
-    if (r == 0) {
-        r = read_text(root, spec, FILE_SITU, &situ, &texts.situ, error);
-    }
-    if (r == 0) {
-        r = read_text(root, spec, FILE_OPENCLIP_CONFIG, &openclip, &texts.openclip_config, error);
-    }
-    if (r == 0) {
-        r = read_text(root, spec, FILE_OPENCLIP_PREPROCESS, &preprocess, &texts.openclip_preprocess,
-                      error);
-    }
-    return r < 0 ? r : model_parse(&texts, preset, spec, error);
+    return model_parse(&texts, preset, spec, error);
 }
 
-/* Said before anything about the JSON files: a directory without a model is the wrong one. */
+/* Checked before the JSON files: a directory without a model is the wrong one. */
 static int check_any_onnx(const struct model_spec *spec, struct error *error)
 {
     for (size_t i = 0; i < spec->file_count; i++) {
@@ -91,7 +92,7 @@ static int check_any_onnx(const struct model_spec *spec, struct error *error)
 
 static int find_onnx(struct model_spec *spec, struct error *error)
 {
-    if (spec->onnx_path) { /* stated in situ.json */
+    if (spec->onnx_path) { /* set in situ.json */
         if (!find_file(spec, spec->onnx_path)) {
             return error_set(error, ERROR_NOT_FOUND,
                              "%s: 'onnx' names '%.200s', which the package "
@@ -126,7 +127,7 @@ static int find_onnx(struct model_spec *spec, struct error *error)
     return spec_set_text(&spec->onnx_path, found, error);
 }
 
-/* External tensor data lies beside the model or below it. */
+/* External tensor data is in the model's directory or below it. */
 static void mark_data(struct model_spec *spec, const char *onnx)
 {
     static const char *const others[] = {".onnx", ".json", ".txt", ".md"};
@@ -140,6 +141,21 @@ static void mark_data(struct model_spec *spec, const char *onnx)
         }
         file->data_path = data ? file->path + prefix : NULL;
     }
+}
+
+/* All of the specification except the digest. */
+static int read_model(int root, const char *preset, struct model_spec *spec, struct error *error)
+{
+    int r = directory_list(root, spec, error);
+    if (r < 0) {
+        return r;
+    }
+    r = check_any_onnx(spec, error);
+    if (r < 0) {
+        return r;
+    }
+    r = read_json(root, preset, spec, error);
+    return r < 0 ? r : find_onnx(spec, error);
 }
 
 static void cleanup_spec_function(struct model_spec **spec)
@@ -157,18 +173,10 @@ int model_package_read(const char *path, const char *preset, struct model_spec *
         return error_memory(error, "a model package");
     }
     int r = directory_open(path, &root, error);
-    if (r == 0) {
-        r = directory_list(root, spec, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = check_any_onnx(spec, error);
-    }
-    if (r == 0) {
-        r = read_json(root, preset, spec, error);
-    }
-    if (r == 0) {
-        r = find_onnx(spec, error);
-    }
+    r = read_model(root, preset, spec, error);
     if (r < 0) {
         return r;
     }

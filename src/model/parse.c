@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which of a package's JSON files says what: chooses the source of the pipeline (Hugging Face,
- * OpenCLIP, timm, a preset, none), reads task and labels, and lets situ.json override.
+ * Interprets a package's JSON files: chooses the source of the pipeline (Hugging Face, OpenCLIP,
+ * timm, a preset, none), reads task and labels, and applies situ.json on top.
  */
 #include "model/parse.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct documents {
-    struct json *processor; /* owned, as all below; NULL where there is none */
+    struct json *processor; /* owned, like all below; NULL if there is none */
     struct json *config;
     struct json *situ;
     struct json *openclip_config;
@@ -26,49 +26,39 @@ static void cleanup_documents_function(struct documents *documents)
 }
 #define cleanup_documents __attribute__((cleanup(cleanup_documents_function)))
 
-static int parse_document(const struct model_text *text, const char *file, struct json **ret_root,
-                          struct error *error)
-{
-    if (!text->text) {
-        return 0;
-    }
-    struct json *root = NULL;
-    int r = json_parse(text->text, text->size, file, &root, error);
-    if (r < 0) {
-        return r;
-    }
-    if (json_type_of(root) != JSON_TYPE_OBJECT) {
-        r = error_set(error, ERROR_MALFORMED, "%s: wants an object, not %s", file,
-                      json_type_name(json_type_of(root)));
-        json_free(root);
-        return r;
-    }
-    *ret_root = root;
-    return 0;
-}
-
 static int parse_documents(const struct model_texts *texts, struct documents *documents,
                            struct error *error)
 {
-    int r = parse_document(&texts->processor, FILE_PROCESSOR, &documents->processor, error);
-    if (r == 0) {
-        r = parse_document(&texts->config, FILE_CONFIG, &documents->config, error);
+    const struct {
+        const char *file;
+        const struct model_text *text;
+        struct json **root;
+    } rows[] = {
+        {FILE_PROCESSOR, &texts->processor, &documents->processor},
+        {FILE_CONFIG, &texts->config, &documents->config},
+        {FILE_SITU, &texts->situ, &documents->situ},
+        {FILE_OPENCLIP_CONFIG, &texts->openclip_config, &documents->openclip_config},
+        {FILE_OPENCLIP_PREPROCESS, &texts->openclip_preprocess, &documents->openclip_preprocess},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!rows[i].text->text) {
+            continue;
+        }
+        int r =
+            json_parse(rows[i].text->text, rows[i].text->size, rows[i].file, rows[i].root, error);
+        if (r < 0) {
+            return r;
+        }
+        enum json_type type = json_type_of(*rows[i].root);
+        if (type != JSON_TYPE_OBJECT) {
+            return error_set(error, ERROR_MALFORMED, "%s: wants an object, not %s", rows[i].file,
+                             json_type_name(type));
+        }
     }
-    if (r == 0) {
-        r = parse_document(&texts->situ, FILE_SITU, &documents->situ, error);
-    }
-    if (r == 0) {
-        r = parse_document(&texts->openclip_config, FILE_OPENCLIP_CONFIG,
-                           &documents->openclip_config, error);
-    }
-    if (r == 0) {
-        r = parse_document(&texts->openclip_preprocess, FILE_OPENCLIP_PREPROCESS,
-                           &documents->openclip_preprocess, error);
-    }
-    return r;
+    return 0;
 }
 
-/* The file that describes the preprocessing; NULL where there is none. */
+/* The file that describes the preprocessing; NULL if there is none. */
 static const char *processor_file(const struct documents *documents)
 {
     if (documents->processor) {
@@ -121,13 +111,12 @@ static int parse_preset(const char *name, const struct documents *documents,
     spec->pipeline = preset->pipeline;
     spec->task = preset->task;
     r = spec_set_text(&spec->family, family, error);
-    if (r == 0 && documents->config && preset->task != MODEL_TENSOR) {
-        r = hf_config_parse(documents->config, options->task, (int)preset->task, spec, error);
-    }
-    return r;
+    return r < 0 || !documents->config || preset->task == MODEL_TENSOR
+               ? r
+               : hf_config_parse(documents->config, options->task, (int)preset->task, spec, error);
 }
 
-/* TimmWrapperImageProcessor keeps timm's configuration in either file. */
+/* TimmWrapperImageProcessor may have timm's configuration in either file. */
 static const struct json *timm_wrapped(const struct documents *documents)
 {
     const char *type =
@@ -164,7 +153,7 @@ static int parse_hugging_face(const struct documents *documents, const struct si
     return 0;
 }
 
-/* No file says what to do with an image: tensors in, tensors out. */
+/* No file describes the preprocessing of images: tensors in, tensors out. */
 static int parse_tensor(const struct documents *documents, const struct situ_options *options,
                         struct model_spec *spec, struct error *error)
 {
@@ -262,19 +251,23 @@ int model_parse(const struct model_texts *texts, const char *preset, struct mode
     spec->pipeline.layout = LAYOUT_NCHW;
     spec->pipeline.datatype = DATATYPE_FP32;
     int r = parse_documents(texts, &documents, error);
-    if (r == 0 && documents.situ) {
-        const struct fields situ = {FILE_SITU, documents.situ};
-        r = situ_options_parse(&situ, &options, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = choose_preset(&documents, preset, &options, &preset, error);
+    const struct fields situ = {FILE_SITU, documents.situ};
+    r = documents.situ ? situ_options_parse(&situ, &options, error) : 0;
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = parse_source(&documents, preset, &options, spec, error);
+    r = choose_preset(&documents, preset, &options, &preset, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && options.onnx) {
-        r = spec_set_text(&spec->onnx_path, options.onnx, error);
+    r = parse_source(&documents, preset, &options, spec, error);
+    if (r < 0) {
+        return r;
     }
+    r = options.onnx ? spec_set_text(&spec->onnx_path, options.onnx, error) : 0;
     if (r < 0) {
         return r;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the texts of a package's JSON files to what they say. Private to src/model (and its tests
- * and fuzz targets): pure functions, no files. Any thread.
+ * Parses the texts of a package's JSON files. Private to src/model (and its tests and fuzz
+ * targets): pure functions, no files. Any thread.
  */
 #ifndef SITU_MODEL_PARSE_H
 #define SITU_MODEL_PARSE_H
@@ -19,7 +19,7 @@
 #define FILE_OPENCLIP_PREPROCESS "preprocess_cfg.json"
 
 struct model_text {
-    const char *text; /* borrowed; NULL where the package has no such file */
+    const char *text; /* borrowed; NULL if the package has no such file */
     size_t size;
 };
 
@@ -31,16 +31,16 @@ struct model_texts {
     struct model_text openclip_preprocess; /* preprocess_cfg.json */
 };
 
-/* Fills task, family, pipeline, softmax, labels, notes, and onnx_path where situ.json states it, of
- * a zeroed spec; after an error what is filled so far belongs to the caller all the same. */
+/* Fills task, family, pipeline, softmax, labels, notes and, if situ.json has it, onnx_path of a
+ * zeroed spec. After an error, too, the caller owns what was filled. */
 must_check int model_parse(const struct model_texts *texts, const char *preset,
                            struct model_spec *spec, struct error *error);
 
-/* The parts. Each fills what its file says; `spec` takes the notes. */
+/* The parts. Each fills what its file has; `spec` also takes the notes. */
 must_check int hf_processor_parse(const struct fields *processor, const struct json *config,
                                   struct model_spec *spec, struct error *error);
-/* task and labels. `stated` (-1 for none) is a task that goes before what the file says, `fallback`
- * (-1 for an error instead) one that comes after. */
+/* Fills task and labels. `stated` is a task that overrides the file's (-1: none), `fallback` one
+ * for a file without a task (-1: that is an error). */
 must_check int hf_config_parse(const struct json *config, int stated, int fallback,
                                struct model_spec *spec, struct error *error);
 
@@ -56,14 +56,14 @@ struct preset {
     enum model_task task;
     struct pipeline pipeline;
 };
-/* The preset of that name, or ERROR_MALFORMED listing those that there are. */
+/* The preset of that name, or ERROR_MALFORMED with a list of all presets. */
 must_check int preset_find(const char *name, const struct preset **ret_preset, struct error *error);
 
-/* situ.json. Strings are borrowed from the tree. */
+/* The options in situ.json. Strings are borrowed from the tree. */
 struct situ_options {
     const char *preset;
     const char *onnx;
-    int decode;         /* enum decode_mode; -1 where not stated, as below */
+    int decode;         /* enum decode_mode; -1 if not set, as below */
     int task;           /* enum model_task */
     int softmax;        /* 0 or 1 */
     int exif_transpose; /* 0 or 1 */
@@ -76,16 +76,16 @@ must_check int situ_options_parse(const struct fields *situ, struct situ_options
 must_check int spec_note(struct model_spec *spec, struct error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 must_check int spec_set_text(char **field, const char *text, struct error *error);
-/* Makes room for `count` labels, all NULL; ERROR_TOO_LARGE above LIMIT_LABELS. */
+/* Allocates `count` labels, all NULL; ERROR_TOO_LARGE above LIMIT_LABELS. */
 must_check int spec_labels_reserve(struct model_spec *spec, size_t count, const char *file,
                                    struct error *error);
 must_check int spec_label_set(struct model_spec *spec, size_t index, const char *text,
                               const char *file, struct error *error);
-/* "LABEL_i" where a label is still NULL. */
+/* Sets "LABEL_i" for each label that is still NULL. */
 must_check int spec_labels_fill(struct model_spec *spec, struct error *error);
 
-/* Path of an ONNX file or other file of a package: relative, no empty, `.` or `..` component, no
- * control byte, shorter than PACKAGE_PATH_SIZE. */
+/* Whether this is a valid path of a file in a package: relative, no empty, `.` or `..` component,
+ * no control byte, shorter than PACKAGE_PATH_SIZE. */
 enum { PACKAGE_PATH_SIZE = 1024 };
 bool package_path_ok(const char *path);
 

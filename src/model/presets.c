@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Presets for a bare .onnx file: the preprocessing of well-known families, as
- * Hugging Face's image processors do it where one stands for the family, as torchvision does it for
- * "imagenet".
+ * Presets for a single .onnx file: the preprocessing of well-known families, as in the image
+ * processor of Hugging Face for the family, or as in torchvision for "imagenet".
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situ.json, our own file of a package: the preset it was added with, and what overrides the other
- * files.
+ * situ.json, situ's own file in a package: the preset it was added with, and options that override
+ * the other files.
  */
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * struct model_spec itself: its strings, notes and labels, how it is freed, and the words and names
- * that go with it.
+ * struct model_spec: its strings, notes and labels, how it is freed, and the names of tasks.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config.json of timm: the evaluation transform that timm itself would make of `pretrained_cfg`
- * (or of the same fields at the top level, in older files), and the labels. torchvision's rounding.
+ * config.json of timm: the evaluation transform that timm makes from `pretrained_cfg` (or from the
+ * same fields at the top level, in older files), and the labels. torchvision's rounding.
  */
 #include <math.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 #include "model/parse.h"
 #include "model/statistics.h"
 
-/* Fields of pretrained_cfg: those read here, then where the weights come from and how a net is
- * built, which changes no preprocessing. */
+/* Fields of pretrained_cfg: those read here, then the origin of the weights and the structure of
+ * the network, which do not affect preprocessing. */
 static const char *const known_fields[] = {"input_size",
                                            "test_input_size",
                                            "interpolation",
@@ -107,7 +107,7 @@ static int read_crop_pct(const struct fields *from, const char *key, struct timm
 {
     double crop_pct = eval->crop_pct;
     int found = field_number(from, key, &crop_pct, error);
-    if (found <= 0 || crop_pct == 0.0) { /* timm takes 0 for not stated */
+    if (found <= 0 || crop_pct == 0.0) { /* for timm 0 means not set */
         return found < 0 ? found : 0;
     }
     if (!(crop_pct > 0.0) || crop_pct > 1.0) {
@@ -147,7 +147,7 @@ static int set_crop(struct pipeline *p, const struct timm_eval *eval, double sca
     return 0;
 }
 
-/* The border is the mean colour; only the case that loses nothing can be said in a pipeline. */
+/* The border is the mean colour; a pipeline can only express the case that loses nothing. */
 static int set_border(struct pipeline *p, const struct timm_eval *eval, struct error *error)
 {
     if (eval->height != eval->width || p->resize_height != eval->height) {
@@ -249,7 +249,7 @@ static int read_pipeline(const struct fields *from, bool test_size, struct model
     return r < 0 ? r : set_geometry(p, &eval, error);
 }
 
-/* The text of a class: its description where there is one, else its name. */
+/* The text of a class: its description if there is one, otherwise its name. */
 static const char *label_text(const struct json *descriptions, const char *name)
 {
     return json_get_string(json_member(descriptions, name), name);
@@ -270,8 +270,8 @@ static int read_labels(const struct fields *from, struct model_spec *spec, struc
     for (size_t i = 0; r == 0 && i < json_length(names); i++) {
         const char *name = json_get_string(json_element(names, i), NULL);
         if (!name) {
-            return error_set(error, ERROR_MALFORMED, "%s: 'label_names': element %zu is no string",
-                             from->file, i);
+            return error_set(error, ERROR_MALFORMED,
+                             "%s: 'label_names': element %zu is not a string", from->file, i);
         }
         r = spec_label_set(spec, i, label_text(descriptions, name), from->file, error);
     }

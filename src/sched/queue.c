@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The queue: for each class a circular list of the sources that have something waiting, for each
- * source a list of its entries. Push, pop and remove take constant time; only deadlines are
- * searched for, and only once the earliest of them can have passed.
+ * The queue: for each class a circular list of the sources with waiting entries, for each source a
+ * list of its entries. Push, pop and remove take constant time; only deadlines need a search, and
+ * only once the earliest one may have passed.
  */
 #include "sched/queue.h"
 
 #include <assert.h>
 #include <errno.h>
 
-/* At the end of the class's round: just before the source that is served next. */
+/* At the end of the class's round, just before the source that is served next. */
 static void round_link(struct queue *queue, struct queue_source *source)
 {
     struct queue_source *head = queue->rounds[source->class];
@@ -43,7 +43,7 @@ static void round_unlink(struct queue *queue, struct queue_source *source)
     source->linked = false;
 }
 
-/* What both ways in have in common, once the entry stands in its source's list. */
+/* Common to both ways in, once the entry is in its source's list. */
 static void entered(struct queue *queue, struct queue_source *source, struct queue_entry *entry,
                     int64_t now_ns)
 {
@@ -168,8 +168,8 @@ struct queue_entry *queue_pop(struct queue *queue, enum queue_class max_class)
     return NULL;
 }
 
-/* `earliest`, or an entry of the source with an earlier deadline; the search ends with the first
- * whose deadline is at most `enough_ns`. */
+/* `earliest`, or an entry of the source with an earlier deadline; the search ends at the first
+ * deadline that is at most `enough_ns`. */
 static struct queue_entry *earliest_of(const struct queue_source *source,
                                        struct queue_entry *earliest, int64_t enough_ns)
 {
@@ -184,7 +184,7 @@ static struct queue_entry *earliest_of(const struct queue_source *source,
     return earliest;
 }
 
-/* The entry with the earliest deadline, or one that is early enough; NULL where none has one. */
+/* The entry with the earliest deadline, or one that is early enough; NULL if there is none. */
 static struct queue_entry *find_earliest(const struct queue *queue, int64_t enough_ns)
 {
     struct queue_entry *earliest = NULL;

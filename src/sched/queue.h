@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The queue between requests and lanes: classes, deadlines, admission. A pure data structure: no
- * I/O, no threads, no clock; the caller holds a lock and passes the time in. Entries are embedded
- * in the caller's items and owned by it.
+ * The queue between requests and lanes: classes, deadlines, admission control. A pure data
+ * structure: no I/O, no threads, no clock; the caller holds a lock and passes the time. Entries are
+ * embedded in the caller's items and owned by the caller.
  *
- * Order: the interactive class first, then jobs, one class for each of their priorities, highest
- * first and strictly; within a class the earliest deadline is not preferred, but first in, first
- * out among sources, one entry of each source in turn, so that a request of 256 objects does not
- * stand before one of a single object, and jobs of one priority share evenly.
+ * Order: the interactive class first, then jobs, with one class for each priority, the highest
+ * strictly first. Within a class deadlines do not matter: sources take turns with one entry each,
+ * first in, first out, so that a request of 256 objects does not delay one of a single object, and
+ * jobs of one priority get equal shares.
  *
- * Admission counts interactive entries and those of jobs apart: jobs never make a single request
- * find the queue full.
+ * Admission limits interactive entries and those of jobs separately: jobs never fill the queue for
+ * single requests.
  */
 #ifndef SITU_SCHED_QUEUE_H
 #define SITU_SCHED_QUEUE_H
@@ -25,12 +25,12 @@ enum { QUEUE_JOB_PRIORITIES = 10 }; /* 0 to 9, higher goes first */
 
 enum queue_class {
     QUEUE_INTERACTIVE,
-    QUEUE_JOB_FIRST, /* jobs of the highest priority; those of each lower one follow */
+    QUEUE_JOB_FIRST, /* jobs of the highest priority; the lower ones follow */
     QUEUE_JOB_LAST = QUEUE_JOB_FIRST + QUEUE_JOB_PRIORITIES - 1,
     QUEUE_CLASS_COUNT
 };
 
-/* What is admitted together. */
+/* Classes that share a limit for admission. */
 enum queue_group { QUEUE_GROUP_INTERACTIVE, QUEUE_GROUP_JOBS, QUEUE_GROUP_COUNT };
 
 struct queue_entry {
@@ -42,8 +42,8 @@ struct queue_entry {
     bool queued;
 };
 
-/* Whoever asks: one request, one job. Embedded in the caller's object; init before use; must
- * outlive its entries in the queue. */
+/* The origin of entries: one request or one job. Embedded in the caller's object; call init before
+ * use; it must outlive its entries in the queue. */
 struct queue_source {
     enum queue_class class;
     struct queue_entry *first;
@@ -67,28 +67,28 @@ void queue_source_init(struct queue_source *source, enum queue_class class);
 enum queue_class queue_job_class(unsigned priority);
 enum queue_group queue_group_of(enum queue_class class);
 
-/* True where `count` more entries of that class would be admitted. */
+/* Whether `count` more entries of that class would be admitted. */
 bool queue_admits(const struct queue *queue, enum queue_class class, size_t count);
 
-/* Appends; -EBUSY where the queue is full for its class (nothing changed). */
+/* Appends; -EBUSY, and no change, if the queue is full for its class. */
 must_check int queue_push(struct queue *queue, struct queue_source *source,
                           struct queue_entry *entry, int64_t now_ns);
 
-/* Puts an entry back at the head of its source, whatever the limit: for retries. A source that had
- * nothing left waits for its turn at the end of the round. */
+/* Puts an entry back at the head of its source, without a limit: for retries. A source that had no
+ * entries left joins the end of the round. */
 void queue_push_front(struct queue *queue, struct queue_source *source, struct queue_entry *entry,
                       int64_t now_ns);
 
-/* The next entry, or NULL. `max_class` QUEUE_INTERACTIVE leaves jobs waiting. */
+/* The next entry, or NULL. With `max_class` QUEUE_INTERACTIVE jobs keep waiting. */
 struct queue_entry *queue_pop(struct queue *queue, enum queue_class max_class);
 
-/* Takes one entry out, wherever it stands; no-op where it is not queued. */
+/* Removes an entry from anywhere in the queue; does nothing if it is not queued. */
 void queue_remove(struct queue *queue, struct queue_entry *entry);
 
-/* Takes out and returns one entry whose deadline is now or has passed, or NULL. */
+/* Removes and returns one entry whose deadline is now or has passed, or NULL. */
 struct queue_entry *queue_expired(struct queue *queue, int64_t now_ns);
 
-/* For tests: the earliest deadline of all entries, INT64_MAX where there is none. */
+/* For tests: the earliest deadline of all entries, INT64_MAX if there is none. */
 int64_t queue_next_deadline(const struct queue *queue);
 
 size_t queue_length(const struct queue *queue); /* of all classes */

@@ -12,7 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/hash.h"
-#include "service/groups.h"
+#include "index/groups.h"
 #include "service/search_pool.h"
 
 enum {

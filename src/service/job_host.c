@@ -150,15 +150,12 @@ static int run_new(void *context, const struct job_spec *spec, struct jobs_run *
     run->model = model;
     run->options =
         (struct answer_options){.top = spec->top, .labels = spec->labels, .binary = spec->binary};
-    queue_source_init(&run->request.source, queue_job_class(spec->priority));
-    run->request.model = model;
-    run->request.items = run->items;
-    run->request.item_count = LIMIT_JOB_WINDOW;
+    /* No deadline: a low priority may wait for hours. */
+    infer_request_init(&run->request, model, queue_job_class(spec->priority), INFER_NO_DEADLINE,
+                       item_done, run);
+    infer_request_set_items(&run->request, run->items, LIMIT_JOB_WINDOW);
     run->request.top = spec->top;
     run->request.no_cache = !spec->cache;
-    run->request.deadline_ns = INT64_MAX; /* a low priority may wait for hours */
-    run->request.done = item_done;
-    run->request.owner = run;
     *ret_run = run;
     return 0;
 }
@@ -170,7 +167,6 @@ static int run_start(struct jobs_run *run, struct jobs_object *object)
     if (!item) {
         return -EBUSY;
     }
-    item->request = &run->request;
     item->kind = ITEM_STORED;
     item->store = object->store;
     item->key = object->key;

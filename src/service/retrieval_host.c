@@ -65,20 +65,14 @@ static int waiter_new(struct service *service, const struct retrieval_embed_requ
     (void)pthread_cond_init(&waiter->ended, NULL);
     atomic_init(&waiter->references, 1);
     struct infer_item *item = &waiter->item;
-    struct infer_request *request = &waiter->request;
-    queue_source_init(&request->source, QUEUE_INTERACTIVE);
-    request->items = item;
-    request->item_count = 1;
-    request->no_cache = true;
-    request->deadline_ns = clock_now_ns() + (int64_t)service->config.request_ms * NS_PER_MS;
-    request->done = item_done;
-    request->owner = waiter;
     item->kind = ITEM_STORED;
-    item->request = request;
     waiter->object = strdup(asked->object);
     waiter->model =
         models_get_pinned(service->models, spec->model, spec->version, spec->digest, error);
-    request->model = waiter->model;
+    infer_request_init(&waiter->request, waiter->model, QUEUE_INTERACTIVE,
+                       service->config.request_ms, item_done, waiter);
+    infer_request_set_items(&waiter->request, item, 1);
+    waiter->request.no_cache = true;
     int r = waiter->model ? 0 : -ENOENT;
     if (r == 0 && !waiter->object) {
         r = error_memory(error, NULL);

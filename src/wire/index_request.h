@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a client asks for with POST /v1/indexes and POST /v1/indexes/INDEX/rebuild. Pure.
+ * The requests POST /v1/indexes and POST /v1/indexes/INDEX/rebuild. Pure.
  */
 #ifndef SITU_WIRE_INDEX_REQUEST_H
 #define SITU_WIRE_INDEX_REQUEST_H
@@ -17,7 +17,7 @@
 /* Texts are borrowed from `body` or `names_pool`. */
 struct index_request {
     struct json *body;      /* owned */
-    struct pool names_pool; /* owned: prefix and glob that came encoded */
+    struct pool names_pool; /* owned: prefix and glob that were encoded */
     const char *name;
     char model[LIMIT_MODEL_NAME + 1];
     char version[MODEL_VERSION_TEXT]; /* "": the newest */
@@ -29,25 +29,25 @@ struct index_request {
     uint32_t interval_s;
 };
 
-/* Members that are not known are passed over, known ones must be of their type. On success
- * index_request_done() is the caller's duty. ERROR_MALFORMED, ERROR_TOO_LARGE. */
+/* Unknown members are ignored, known ones must have their type. On success the caller calls
+ * index_request_done(). ERROR_MALFORMED, ERROR_TOO_LARGE. */
 must_check int index_request_parse(const void *bytes, size_t size,
                                    struct index_request *ret_request, struct error *error);
-void index_request_done(struct index_request *request); /* of zeros is fine */
+void index_request_done(struct index_request *request); /* zeroed is fine */
 
 struct rebuild_request {
     char model[LIMIT_MODEL_NAME + 1];
     char version[MODEL_VERSION_TEXT];
-    bool exclude_defaults; /* from now on what the store excludes is left out; only then the model
-                            * may be missing ("": as it is) */
+    bool exclude_defaults; /* from now on leave out what the store excludes; only then `model` may
+                              be "", unchanged */
 };
 
 must_check int rebuild_request_parse(const void *bytes, size_t size,
                                      struct rebuild_request *ret_request, struct error *error);
 
-/* The metric by our word for it, "metric", or that of S3 Vectors, "distanceMetric"; either may be
- * NULL, without both it is "cosine". ERROR_MALFORMED unless it is "cosine", "dot" or "euclidean",
- * or where both are there and differ. */
+/* The metric from "metric" or, as S3 Vectors calls it, "distanceMetric"; either may be NULL, and if
+ * both are, it is "cosine". ERROR_MALFORMED unless it is "cosine", "dot" or "euclidean", or if the
+ * two differ. */
 must_check int index_request_metric(const char *metric, const char *distance_metric,
                                     const char **ret_metric, struct error *error);
 

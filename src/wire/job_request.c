@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading what a job is asked to be. Both forms, body and query, are checked by the same rules, and
- * every message names the member and what it may be.
+ * Reads the request for a job. Body and query follow the same rules, and every message names the
+ * member and its allowed values.
  */
 #include "wire/job_request.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -32,62 +31,60 @@ static void set_defaults(struct job_request *request)
                                     .interval_s = DEFAULT_INTERVAL_S};
 }
 
-/* ---- what both forms have ---- */
+/* ---- both forms ---- */
 
-/* "base64", or "numbers", which is what NULL means. */
-static int set_embedding(struct job_request *request, const char *form, struct error *error)
+/* "base64" or "numbers"; NULL means "numbers". */
+static void set_embedding(struct member_reader *in, struct job_request *request, const char *form)
 {
-    bool base64 = form && strcmp(form, "base64") == 0;
-    if (form && !base64 && strcmp(form, "numbers") != 0) {
-        return error_set(error, ERROR_MALFORMED, "\"embedding\" wants \"numbers\" or \"base64\"");
+    request->binary = form && strcmp(form, "base64") == 0;
+    if (in->r == 0 && form && !request->binary && strcmp(form, "numbers") != 0) {
+        in->r = error_set(in->error, ERROR_MALFORMED,
+                          "\"embedding\" must be \"numbers\" or \"base64\"");
     }
-    request->binary = base64;
-    return 0;
 }
 
-static int set_token(struct job_request *request, const char *token, struct error *error)
+static void set_token(struct member_reader *in, struct job_request *request, const char *token)
 {
-    if (!token) {
-        return 0;
+    if (in->r < 0 || !token) {
+        return;
     }
     if (token[0] == '\0' || strlen(token) >= sizeof request->token || !name_is_word(token)) {
-        return error_set(error, ERROR_MALFORMED,
-                         "\"token\" wants 1 to %zu characters of A-Z a-z 0-9 . _ -",
-                         sizeof request->token - 1);
+        in->r = error_set(in->error, ERROR_MALFORMED,
+                          "\"token\" must be 1 to %zu characters of A-Z a-z 0-9 . _ -",
+                          sizeof request->token - 1);
+        return;
     }
     (void)stpcpy(request->token, token);
-    return 0;
 }
 
-/* What ends a name of a streamed list: "newline", which is what NULL means, or "nul". */
-static int set_separator(struct job_request *request, const char *word, struct error *error)
+/* What ends a name of a streamed list: "newline", also if NULL, or "nul". */
+static void set_separator(struct member_reader *in, struct job_request *request, const char *word)
 {
-    bool nul = word && strcmp(word, "nul") == 0;
-    if (word && !nul && strcmp(word, "newline") != 0) {
-        return error_set(error, ERROR_MALFORMED, "\"separator\" must be \"newline\" or \"nul\"");
+    request->nul_separated = word && strcmp(word, "nul") == 0;
+    if (in->r == 0 && word && !request->nul_separated && strcmp(word, "newline") != 0) {
+        in->r =
+            error_set(in->error, ERROR_MALFORMED, "\"separator\" must be \"newline\" or \"nul\"");
     }
-    request->nul_separated = nul;
-    return 0;
 }
 
 /* ---- the body ---- */
 
-static int read_max_failures(const struct json *body, uint64_t *place, struct error *error)
+static void read_max_failures(struct member_reader *in, struct job_request *request)
 {
-    const struct json *node = json_member(body, "max_failures");
-    if (!node || json_type_of(node) == JSON_TYPE_NULL) {
-        return 0;
+    const struct json *node = json_member(request->body, "max_failures");
+    if (in->r < 0 || !node || json_type_of(node) == JSON_TYPE_NULL) {
+        return;
     }
     int64_t value = json_get_integer(node, -1);
     if (value < 0) {
-        return error_set(error, ERROR_MALFORMED,
-                         "\"max_failures\" wants a number, 0 or more, or null for no bound");
+        in->r = error_set(in->error, ERROR_MALFORMED,
+                          "\"max_failures\" must be a number, 0 or more, or null for no limit");
+        return;
     }
-    *place = (uint64_t)value;
-    return 0;
+    request->max_failures = (uint64_t)value;
 }
 
-/* An element is a name, or an object with it as `object`, as results have it. */
+/* An element is a name, or an object with the name as `object`, as in results. */
 static int read_key(struct job_request *request, size_t index, bool encoded, struct error *error)
 {
     const char *key = NULL;
@@ -103,7 +100,7 @@ static int read_key(struct job_request *request, size_t index, bool encoded, str
                          index);
     }
     if (key[0] == '\0') {
-        return error_set(error, ERROR_MALFORMED, "keys[%zu] is empty: a name is wanted", index);
+        return error_set(error, ERROR_MALFORMED, "keys[%zu] is empty", index);
     }
     if (strlen(key) > NAME_BYTES) {
         return error_set(error, ERROR_MALFORMED, "keys[%zu] is longer than %d bytes", index,
@@ -137,98 +134,53 @@ static int read_keys(struct job_request *request, bool encoded, struct error *er
     return 0;
 }
 
-static int read_selection(struct job_request *request, struct error *error)
+static void read_selection(struct member_reader *in, struct job_request *request)
 {
-    const struct json *select = NULL;
-    int r = member_get(request->body, "select", JSON_TYPE_OBJECT, &select, error);
-    if (r == 0) {
-        r = member_string(select, "store", LIMIT_STORE_NAME, &request->store, error);
-    }
-    if (r == 0) {
-        r = member_object_name(select, "prefix", LIMIT_KEY_BYTES, &request->names_pool,
-                               &request->prefix, error);
-    }
-    if (r == 0) {
-        r = member_object_name(select, "glob", LIMIT_KEY_BYTES, &request->names_pool,
-                               &request->glob, error);
-    }
-    if (r == 0) {
-        r = member_get(select, "keys", JSON_TYPE_ARRAY, &request->keys, error);
-    }
-    if (r == 0) {
-        r = select_request_read(select, &request->rules, error);
-    }
-    if (r < 0) {
-        return r;
+    const struct json *select = member_get(in, request->body, "select", JSON_TYPE_OBJECT);
+    member_string(in, select, "store", LIMIT_STORE_NAME, &request->store);
+    member_object_name(in, select, "prefix", LIMIT_KEY_BYTES, &request->names_pool,
+                       &request->prefix);
+    member_object_name(in, select, "glob", LIMIT_KEY_BYTES, &request->names_pool, &request->glob);
+    request->keys = member_get(in, select, "keys", JSON_TYPE_ARRAY);
+    select_request_read(in, select, &request->rules);
+    if (in->r < 0) {
+        return;
     }
     bool listing =
         *request->prefix || request->glob || request->rules.exclude || request->rules.sniff;
     if (request->keys ? listing : !request->store) {
-        return error_set(error, ERROR_MALFORMED,
-                         "\"select\" must have either \"store\", with \"prefix\", \"glob\", "
-                         "\"exclude\" and \"sniff\", or \"keys\"");
+        in->r = error_set(in->error, ERROR_MALFORMED,
+                          "\"select\" must have either \"store\", with \"prefix\", \"glob\", "
+                          "\"exclude\" and \"sniff\", or \"keys\"");
+    } else if (request->keys) {
+        bool encoded = json_get_bool(json_member(select, "encoded"), false);
+        in->r = read_keys(request, encoded, in->error);
     }
-    bool encoded = json_get_bool(json_member(select, "encoded"), false);
-    return request->keys ? read_keys(request, encoded, error) : 0;
 }
 
-static int read_standing(struct job_request *request, struct error *error)
+static void read_standing(struct member_reader *in, struct job_request *request)
 {
-    int r = member_bool(request->body, "standing", &request->standing, error);
-    if (r == 0) {
-        r = member_number(request->body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s,
-                          error);
+    member_bool(in, request->body, "standing", &request->standing);
+    member_number(in, request->body, "interval_s", 1, MAX_INTERVAL_S, &request->interval_s);
+    if (in->r == 0 && request->standing && request->names) {
+        in->r = error_set(in->error, ERROR_MALFORMED,
+                          "\"standing\" requires a \"store\", not a list of names");
     }
-    if (r == 0 && request->standing && request->names) {
-        r = error_set(error, ERROR_MALFORMED,
-                      "\"standing\" wants a \"store\" to look through, not a list of names");
-    }
-    return r;
 }
 
-static int read_options(struct job_request *request, struct error *error)
+static void read_options(struct member_reader *in, struct job_request *request)
 {
     const struct json *body = request->body;
-    const struct json *output = NULL;
-    const struct json *embedding = NULL;
-    const struct json *model = NULL;
-    const struct json *token = NULL;
-    int r = member_get(body, "model", JSON_TYPE_STRING, &model, error);
-    if (r == 0) {
-        r = member_split_model(json_get_string(model, NULL), request->model, request->version,
-                               error);
-    }
-    if (r == 0) {
-        r = member_number(body, "top", 1, LIMIT_TOP, &request->top, error);
-    }
-    if (r == 0) {
-        r = member_get(body, "output", JSON_TYPE_OBJECT, &output, error);
-    }
-    if (r == 0) {
-        r = member_bool(output, "labels", &request->labels, error);
-    }
-    if (r == 0) {
-        r = member_get(output, "embedding", JSON_TYPE_STRING, &embedding, error);
-    }
-    if (r == 0) {
-        r = set_embedding(request, json_get_string(embedding, NULL), error);
-    }
-    if (r == 0) {
-        r = member_number(body, "priority", 0, LIMIT_JOB_PRIORITY, &request->priority, error);
-    }
-    if (r == 0) {
-        r = read_max_failures(body, &request->max_failures, error);
-    }
-    if (r == 0) {
-        r = member_bool(body, "cache", &request->cache, error);
-    }
-    if (r == 0) {
-        r = member_bool(body, "keep", &request->keep, error);
-    }
-    if (r == 0) {
-        r = member_get(body, "token", JSON_TYPE_STRING, &token, error);
-    }
-    return r == 0 ? set_token(request, json_get_string(token, NULL), error) : r;
+    member_model(in, body, request->model, request->version);
+    member_number(in, body, "top", 1, LIMIT_TOP, &request->top);
+    const struct json *output = member_get(in, body, "output", JSON_TYPE_OBJECT);
+    member_bool(in, output, "labels", &request->labels);
+    set_embedding(in, request, member_text(in, output, "embedding"));
+    member_number(in, body, "priority", 0, LIMIT_JOB_PRIORITY, &request->priority);
+    read_max_failures(in, request);
+    member_bool(in, body, "cache", &request->cache);
+    member_bool(in, body, "keep", &request->keep);
+    set_token(in, request, member_text(in, body, "token"));
 }
 
 int job_request_parse(const void *bytes, size_t size, struct job_request *ret_request,
@@ -240,22 +192,14 @@ int job_request_parse(const void *bytes, size_t size, struct job_request *ret_re
         return error_set(error, ERROR_TOO_LARGE, "the request is larger than %llu bytes",
                          (unsigned long long)LIMIT_JSON_BYTES);
     }
-    int r = json_parse(bytes, size, "request body", &request.body, error);
-    if (r == 0 && json_type_of(request.body) != JSON_TYPE_OBJECT) {
-        r = error_set(error, ERROR_MALFORMED, "the request body wants to be an object");
-    }
-    if (r == 0) {
-        r = read_options(&request, error);
-    }
-    if (r == 0) {
-        r = read_selection(&request, error);
-    }
-    if (r == 0) {
-        r = read_standing(&request, error);
-    }
-    if (r < 0) {
+    struct member_reader in = {.error = error};
+    request.body = member_parse_body(&in, bytes, size);
+    read_options(&in, &request);
+    read_selection(&in, &request);
+    read_standing(&in, &request);
+    if (in.r < 0) {
         job_request_done(&request);
-        return r;
+        return in.r;
     }
     *ret_request = request;
     return 0;
@@ -263,81 +207,40 @@ int job_request_parse(const void *bytes, size_t size, struct job_request *ret_re
 
 /* ---- the query ---- */
 
-struct query {
-    const char *(*get)(void *context, const char *name);
-    void *context;
-};
-
-static int query_number(const struct query *query, const char *name, uint64_t lowest,
-                        uint64_t highest, uint64_t *place, struct error *error)
-{
-    const char *text = query->get(query->context, name);
-    if (!text) {
-        return 0;
-    }
-    char *end = NULL;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < lowest ||
-        value > highest) {
-        return member_bad_number(name, lowest, highest, error);
-    }
-    *place = value;
-    return 0;
-}
-
-static int query_flag(const struct query *query, const char *name, bool *place, struct error *error)
+static void read_flag(struct member_reader *in, const char *name, const char *text, bool *place)
 {
     uint64_t value = *place;
-    int r = query_number(query, name, 0, 1, &value, error);
+    member_number_text(in, name, text, 0, 1, &value);
     *place = value != 0;
-    return r;
 }
 
 int job_request_from_query(const char *(*get)(void *context, const char *name), void *context,
                            struct job_request *ret_request, struct error *error)
 {
     struct job_request request;
-    const struct query query = {get, context};
     set_defaults(&request);
     uint64_t top = request.top;
     uint64_t priority = request.priority;
-    int r = member_split_model(get(context, "model"), request.model, request.version, error);
+    struct member_reader in = {.error = error};
+    in.r = member_split_model(get(context, "model"), request.model, request.version, error);
     request.names = true;
     request.store = get(context, "store");
-    if (r == 0 && request.store && strlen(request.store) > LIMIT_STORE_NAME) {
-        r = error_set(error, ERROR_TOO_LARGE, "\"store\" is longer than %u bytes",
-                      LIMIT_STORE_NAME);
+    if (in.r == 0 && request.store && strlen(request.store) > LIMIT_STORE_NAME) {
+        in.r = error_set(error, ERROR_TOO_LARGE, "\"store\" is longer than %u bytes",
+                         LIMIT_STORE_NAME);
     }
-    if (r == 0) {
-        r = query_number(&query, "top", 1, LIMIT_TOP, &top, error);
-    }
-    if (r == 0) {
-        r = query_flag(&query, "labels", &request.labels, error);
-    }
-    if (r == 0) {
-        r = set_embedding(&request, get(context, "embedding"), error);
-    }
-    if (r == 0) {
-        r = query_number(&query, "priority", 0, LIMIT_JOB_PRIORITY, &priority, error);
-    }
-    if (r == 0) {
-        r = query_number(&query, "max_failures", 0, INT64_MAX, &request.max_failures, error);
-    }
-    if (r == 0) {
-        r = query_flag(&query, "cache", &request.cache, error);
-    }
-    if (r == 0) {
-        r = query_flag(&query, "keep", &request.keep, error);
-    }
-    if (r == 0) {
-        r = set_separator(&request, get(context, "separator"), error);
-    }
-    if (r == 0) {
-        r = set_token(&request, get(context, "token"), error);
-    }
-    if (r < 0) {
-        return r;
+    member_number_text(&in, "top", get(context, "top"), 1, LIMIT_TOP, &top);
+    read_flag(&in, "labels", get(context, "labels"), &request.labels);
+    set_embedding(&in, &request, get(context, "embedding"));
+    member_number_text(&in, "priority", get(context, "priority"), 0, LIMIT_JOB_PRIORITY, &priority);
+    member_number_text(&in, "max_failures", get(context, "max_failures"), 0, INT64_MAX,
+                       &request.max_failures);
+    read_flag(&in, "cache", get(context, "cache"), &request.cache);
+    read_flag(&in, "keep", get(context, "keep"), &request.keep);
+    set_separator(&in, &request, get(context, "separator"));
+    set_token(&in, &request, get(context, "token"));
+    if (in.r < 0) {
+        return in.r;
     }
     request.top = (uint32_t)top;
     request.priority = (uint32_t)priority;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Members of a request's body, read strictly: one that is there is of its type and within its
- * bounds, else the message names it and says what is wanted. One that is absent leaves the caller's
- * default. Pure.
+ * Reads the members of a request strictly: a member that is present must have its type and be
+ * within its bounds, otherwise the message names it and says what it must be. One that is absent
+ * leaves the caller's default. Pure.
  */
 #ifndef SITU_WIRE_MEMBER_H
 #define SITU_WIRE_MEMBER_H
@@ -19,26 +19,44 @@
 
 enum { MODEL_VERSION_TEXT = 24 }; /* a version's text and its NUL */
 
-/* `object` may be NULL: nothing is there then. Errors: ERROR_MALFORMED; ERROR_TOO_LARGE for a text
- * above `longest` bytes. */
-must_check int member_get(const struct json *object, const char *name, enum json_type type,
-                          const struct json **ret_node, struct error *error);
-must_check int member_string(const struct json *object, const char *name, size_t longest,
-                             const char **place, struct error *error);
-/* The same of a name of objects, or what begins one: its bytes, decoded into `pool` where `object`
- * has "encoded": true (object_name.h); `longest` is of the bytes. */
-must_check int member_object_name(const struct json *object, const char *name, size_t longest,
-                                  struct pool *pool, const char **place, struct error *error);
-must_check int member_bool(const struct json *object, const char *name, bool *place,
-                           struct error *error);
-must_check int member_number(const struct json *object, const char *name, uint32_t lowest,
-                             uint32_t highest, uint32_t *place, struct error *error);
+/* Keeps the first fault of several reads. After it nothing more is read or checked, so that the
+ * caller looks at `r` once, after the last member. */
+struct member_reader {
+    struct error *error; /* borrowed */
+    int r;               /* 0, or the negative errno of the first fault */
+};
 
-/* ERROR_MALFORMED: that number is out of its bounds. */
-int member_bad_number(const char *name, uint64_t lowest, uint64_t highest, struct error *error);
+/* A request's body, which must be a JSON object; owned by the caller (json_free), also after a
+ * fault. */
+struct json *member_parse_body(struct member_reader *in, const void *bytes, size_t size);
 
-/* NAME or NAME@VERSION, as "model" has it; version "" for the newest. Whether there is such a model
- * is not looked at. */
+/* `object` may be NULL: it has no members. Faults: ERROR_MALFORMED; ERROR_TOO_LARGE for a text
+ * longer than `longest` bytes. */
+
+/* The member, or NULL where it is absent or after a fault. */
+const struct json *member_get(struct member_reader *in, const struct json *object, const char *name,
+                              enum json_type type);
+/* As member_get, the text of a string. */
+const char *member_text(struct member_reader *in, const struct json *object, const char *name);
+void member_string(struct member_reader *in, const struct json *object, const char *name,
+                   size_t longest, const char **place);
+/* As member_string, for the name of an object or a part of it: its bytes, decoded into `pool` where
+ * `object` has "encoded": true (object_name.h); `longest` counts the decoded bytes. */
+void member_object_name(struct member_reader *in, const struct json *object, const char *name,
+                        size_t longest, struct pool *pool, const char **place);
+void member_bool(struct member_reader *in, const struct json *object, const char *name,
+                 bool *place);
+void member_number(struct member_reader *in, const struct json *object, const char *name,
+                   uint32_t lowest, uint32_t highest, uint32_t *place);
+/* The same for a parameter of a query; `text` is its value or NULL. */
+void member_number_text(struct member_reader *in, const char *name, const char *text,
+                        uint64_t lowest, uint64_t highest, uint64_t *place);
+/* The member "model", as member_split_model splits it. */
+void member_model(struct member_reader *in, const struct json *object,
+                  char ret_name[LIMIT_MODEL_NAME + 1], char ret_version[MODEL_VERSION_TEXT]);
+
+/* Splits NAME or NAME@VERSION; the version is "" for the newest. ERROR_MALFORMED. Does not check
+ * that the model exists. */
 must_check int member_split_model(const char *model, char ret_name[LIMIT_MODEL_NAME + 1],
                                   char ret_version[MODEL_VERSION_TEXT], struct error *error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lengths and checks of daemon<->worker messages. Pure; a fuzz target feeds them.
+ * Lengths and checks of daemon<->worker messages. Pure; has a fuzz target.
  */
 #include "wire/message.h"
 

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What situd and situ-worker say to each other: datagrams on SOCK_SEQPACKET sockets. One control
- * socket a worker, one socket and one shared buffer a lane. Both ends are of one build (checked by
- * MESSAGE_VERSION), so messages are structs of fixed-width fields in native order, of which only
- * the used part is sent. Neither side trusts the other: message_check() comes before any use.
+ * The messages between situd and situ-worker: datagrams on SOCK_SEQPACKET sockets. Each worker has
+ * one control socket, each lane one socket and one shared buffer. Both ends have the same build
+ * (checked by MESSAGE_VERSION), so messages are structs of fixed-width fields in native order, of
+ * which only the used part is sent. Neither side trusts the other: message_check() comes first.
  *
- *   control  w->d  READY      the sandbox stands (or what of it this kernel lacks)
+ *   control  w->d  READY      the sandbox is active (or the part of it that this kernel supports)
  *            d->w  LANE       + 2 descriptors: the lane's socket, its shared buffer
  *            d->w  FILE       + 1 descriptor: a file of the package, open for reading
- *            d->w  LOAD       all is handed over: load the model, answer with
- *            w->d  LOADED     how many inputs and outputs the model has, or an error
- *            w->d  TENSORS    some of them, inputs before outputs, until all are told
+ *            d->w  LOAD       everything is sent: load the model, answer with
+ *            w->d  LOADED     the number of inputs and outputs of the model, or an error
+ *            w->d  TENSORS    some of them, inputs before outputs, until all are sent
  *            w->d  VIOLATION  a forbidden system call, by name; the worker ends
- *   lane     d->w  RUN        one object (or tensors) stands in the shared buffer
- *                             (or an image, of which a thumbnail is wanted)
- *            w->d  DONE       its outputs stand in the shared buffer, or an error
+ *   lane     d->w  RUN        one object (or tensors) is in the shared buffer
+ *                             (or an image, to make a thumbnail of)
+ *            w->d  DONE       its outputs are in the shared buffer, or an error
  *
  * The shared buffer is `input_bytes` of input area, then `output_bytes` of output area; offsets in
- * messages count from the start of the area they speak of.
+ * messages count from the start of their area.
  */
 #ifndef SITU_WIRE_MESSAGE_H
 #define SITU_WIRE_MESSAGE_H
@@ -57,7 +57,7 @@ struct message_header {
 struct message_ready {
     struct message_header header;
     uint32_t landlock_abi; /* 0: this kernel has none */
-    uint32_t seccomp;      /* 1 when the filter stands */
+    uint32_t seccomp;      /* 1 when the filter is active */
 };
 
 struct message_lane {
@@ -90,24 +90,24 @@ struct message_loaded {
     uint32_t input_count;
     uint32_t output_count;
     uint32_t image_input;             /* index of the input that the pipeline feeds */
-    uint32_t all_cores;               /* 1: an all-cores session is being made */
-    uint32_t untried;                 /* 1: no trial run has gone through, and `text` says why */
+    uint32_t all_cores;               /* 1: an all-cores session is being created */
+    uint32_t untried;                 /* 1: no trial run succeeded; `text` has the reason */
     struct tensor_set probabilities;  /* outputs whose values summed to 1 in the trial run */
-    int64_t run_ns;                   /* the second trial run; 0 where it was not tried */
+    int64_t run_ns;                   /* duration of the second trial run; 0 if there was none */
     struct pipeline pipeline;         /* with layout and datatype known */
-    char text[MESSAGE_TEXT_SIZE];     /* of the error; of `untried` */
-    char left_out[MESSAGE_TEXT_SIZE]; /* outputs that are no tensors, and not among the others */
+    char text[MESSAGE_TEXT_SIZE];     /* of the error, or of `untried` */
+    char left_out[MESSAGE_TEXT_SIZE]; /* outputs that are not tensors, and not among the others */
 };
 
 struct message_tensor {
     struct tensor_info info;
     struct tensor_shape
-        seen; /* an output's in the trial run; where `untried`, and of an input: all 0 */
+        seen; /* of an output in the trial run; all 0 if `untried`, or for an input */
 };
 
 struct message_tensors {
     struct message_header header;
-    uint32_t first; /* place of the first one here among all inputs and outputs */
+    uint32_t first; /* index of the first one among all inputs and outputs */
     uint32_t count;
     struct message_tensor tensors[MESSAGE_TENSORS_MAX];
 };
@@ -128,7 +128,7 @@ struct tensor_ref {
     uint64_t size_bytes;
 };
 
-/* A tensor's place in the shared buffer, and the tensor at such a place; the name stays behind. */
+/* A tensor's place in the shared buffer, and the tensor at such a place, without its name. */
 struct tensor_ref tensor_ref_of(const struct tensor *tensor, uint64_t offset);
 struct tensor message_tensor_of_ref(const struct tensor_ref *ref, const void *data);
 
@@ -139,11 +139,11 @@ struct message_run {
     struct message_header header;
     uint64_t sequence;
     uint32_t kind;             /* enum run_kind */
-    uint32_t all_cores;        /* 1: use the all-cores session where there is one */
+    uint32_t all_cores;        /* 1: use the all-cores session if there is one */
     uint64_t input_size;       /* RUN_IMAGE, RUN_THUMBNAIL: encoded bytes at offset 0 */
-    struct tensor_set outputs; /* wanted ones */
+    struct tensor_set outputs; /* the requested ones */
     uint32_t input_count;      /* RUN_TENSORS */
-    uint32_t edge;             /* RUN_THUMBNAIL: pixels of its longer edge; else 0 */
+    uint32_t edge;             /* RUN_THUMBNAIL: pixels of its longer edge; otherwise 0 */
     struct tensor_ref inputs[LIMIT_MODEL_TENSORS];
 };
 
@@ -171,21 +171,21 @@ union message {
     struct message_done done;
 };
 
-/* Bytes of the message to send: fixed part and the used elements. */
+/* The size of the message to send: the fixed part and the used elements. */
 size_t message_size(const union message *message);
 
-/* Checks `size` received bytes against every rule that does not need context: version, type,
- * length, counts, enums, text termination. 0, or ERROR_MALFORMED saying what. */
+/* Checks `size` received bytes against every rule that needs no context: version, type, length,
+ * counts, enums, terminated texts. 0, or ERROR_MALFORMED with the reason. */
 must_check int message_check(const union message *message, size_t size, struct error *error);
 
-/* What a worker answers to RUN_THUMBNAIL without an error: one output, a JPEG's bytes within an
- * area of `area_bytes` and its limit. */
+/* Checks a worker's successful answer to RUN_THUMBNAIL: one output, a JPEG within an area of
+ * `area_bytes` and within its limit. */
 must_check int message_check_thumbnail(const struct message_done *done, uint64_t area_bytes,
                                        struct error *error);
 
-/* Checks that every tensor lies within an area of `area_bytes`, has a shape without open dimensions
- * and a size that is its shape's times its type's. Elements of BYTES have four bytes at least; what
- * is in them is for tensor_bytes_valid(), where nobody else writes any more. */
+/* Checks that every tensor lies within an area of `area_bytes`, has a shape without open
+ * dimensions, and the size of its shape and type. BYTES elements have at least four bytes each;
+ * tensor_bytes_valid() checks their content once nobody else can write it. */
 must_check int message_check_tensors(const struct tensor_ref *refs, uint32_t count,
                                      uint32_t index_limit, uint64_t area_bytes,
                                      struct error *error);

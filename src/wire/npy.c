@@ -24,7 +24,7 @@ static bool is_quote(char c)
     return c == '\'' || c == '"';
 }
 
-/* Where a key's value begins, or NULL. Keys stand in single or double quotes. */
+/* Where a key's value begins, or NULL. Keys are in single or double quotes. */
 static const char *find_value(const char *header, const char *key)
 {
     size_t length = strlen(key);

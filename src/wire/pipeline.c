@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checks on a pipeline; run by the daemon on what a package says and by the worker on what the
- * daemon says.
+ * Checks of a pipeline: the daemon checks the package's, the worker checks the daemon's.
  */
 #include "wire/pipeline.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a model package says to do with an image before the model runs. Read from the package by
- * src/model, sent to the worker in its load message, carried out by src/media. A plain value.
+ * What a model package says to do with an image before the model runs. src/model reads it from the
+ * package, the load message takes it to the worker, src/media carries it out. A plain value.
  *
- * Order of the steps, as the Hugging Face image processors have it: decode -> (EXIF transpose) ->
- * RGB -> resize -> centre crop -> pad -> rescale -> normalise -> channel flip -> layout and type.
+ * Order of the steps, as in the Hugging Face image processors: decode -> (EXIF transpose) -> RGB ->
+ * resize -> centre crop -> pad -> rescale -> normalise -> channel flip -> layout and type.
  */
 #ifndef SITU_WIRE_PIPELINE_H
 #define SITU_WIRE_PIPELINE_H
@@ -82,8 +82,8 @@ struct pipeline {
  * not 0, factors finite. Used on both sides of the process boundary. */
 must_check int pipeline_check(const struct pipeline *pipeline);
 
-/* The size of the image that comes out, for an input of any size: 0, or -EINVAL where the pipeline
- * leaves it open (no resize to a fixed size and no crop). */
+/* The size of the resulting image for an input of any size: 0, or -EINVAL if the pipeline does not
+ * fix it (no resize to a fixed size and no crop). */
 must_check int pipeline_output_size(const struct pipeline *pipeline, uint32_t *ret_height,
                                     uint32_t *ret_width);
 

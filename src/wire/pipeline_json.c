@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The words of a pipeline. A value out of range is written as "unknown".
+ * Writes a pipeline as words. A value out of range is written as "unknown".
  */
 #include "wire/pipeline_json.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A pipeline in words, as `GET /v1/models/M` shows it: the steps in the order they are done; a step
- * that is not done is null.
+ * A pipeline in words, as in `GET /v1/models/M`: the steps in their order; a step that is not done
+ * is null.
  *
  *   {"decode":"exact","exif_transpose":false,
  *    "resize":{"mode":"shortest_edge","shortest_edge":256,"resample":"bilinear"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading what is searched for. Vectors become float32 here: what is out of its range, or no
- * number, is refused, so that everybody behind has finite values only.
+ * Reads the request for a search. Vectors become float32 here; a value that is out of range or not
+ * a number is refused, so that all later code gets finite values only.
  */
 #include "wire/search_request.h"
 
@@ -36,7 +36,7 @@ static int read_name(struct search_request *request, size_t index, const struct 
         return error_memory(error, NULL);
     }
     if (r < 0 || !name || name[0] == '\0') {
-        return error_set(error, ERROR_MALFORMED, "an object's name, \"STORE/KEY\", is wanted");
+        return error_set(error, ERROR_MALFORMED, "an object must be a name, \"STORE/KEY\"");
     }
     if (strlen(name) > NAME_BYTES) {
         return error_set(error, ERROR_TOO_LARGE, "an object's name is longer than %d bytes",
@@ -50,7 +50,7 @@ static int check_count(const char *name, const struct json *list, struct error *
 {
     size_t count = json_length(list);
     if (json_type_of(list) != JSON_TYPE_ARRAY || count == 0) {
-        return error_set(error, ERROR_MALFORMED, "\"%s\" wants an array of 1 to %u", name,
+        return error_set(error, ERROR_MALFORMED, "\"%s\" must be an array of 1 to %u", name,
                          LIMIT_SEARCH_QUERIES);
     }
     return count <= LIMIT_SEARCH_QUERIES
@@ -89,7 +89,7 @@ static int read_vector(const struct json *array, uint32_t dimension, float *vect
         double value = json_get_number(json_element(array, i), NAN);
         if (!(fabs(value) <= (double)FLT_MAX)) {
             return error_set(error, ERROR_MALFORMED,
-                             "value %u of a vector is no number within float32's range",
+                             "value %u of a vector is not a number within float32's range",
                              (unsigned)i);
         }
         vector[i] = (float)value;
@@ -100,7 +100,7 @@ static int read_vector(const struct json *array, uint32_t dimension, float *vect
 static int bad_vectors(struct error *error)
 {
     return error_set(error, ERROR_MALFORMED,
-                     "a vector wants to be an array of numbers, and all of one length");
+                     "a vector must be an array of numbers, and all must have the same length");
 }
 
 static const struct json *vector_node(const struct search_request *request, size_t index)
@@ -144,16 +144,16 @@ static int read_vectors(struct search_request *request, struct error *error)
 
 /* ---- the body ---- */
 
-/* What S3 Vectors calls so: an object whose one member is named for the numbers' type. */
+/* As in S3 Vectors: an object whose only member is named for the numbers' type. */
 static int read_query_vector(struct search_request *request, struct error *error)
 {
     request->node = json_member(request->node, "float32");
     return request->node ? read_vectors(request, error)
                          : error_set(error, ERROR_MALFORMED,
-                                     "\"queryVector\" wants \"float32\", an array of numbers");
+                                     "\"queryVector\" must have \"float32\", an array of numbers");
 }
 
-/* The one member that says what is searched for. */
+/* The one member that says what to search for. */
 static int read_what(struct search_request *request, struct error *error)
 {
     static const struct {
@@ -174,46 +174,27 @@ static int read_what(struct search_request *request, struct error *error)
         }
     }
     if (count != 1) {
-        return error_set(error, ERROR_MALFORMED,
-                         "one of \"object\", \"objects\", \"vector\" and \"vectors\" is wanted; an "
-                         "image is sent as application/octet-stream");
+        return error_set(
+            error, ERROR_MALFORMED,
+            "one of \"object\", \"objects\", \"vector\" and \"vectors\" is required; send "
+            "an image as application/octet-stream");
     }
     request->list = ways[found].list;
     request->node = json_member(request->body, ways[found].name);
     return ways[found].read(request, error);
 }
 
-static int read_min_score(struct search_request *request, struct error *error)
+static void read_min_score(struct member_reader *in, struct search_request *request)
 {
     const struct json *node = json_member(request->body, "min_score");
-    if (!node || json_type_of(node) == JSON_TYPE_NULL) {
-        return 0;
+    if (in->r < 0 || !node || json_type_of(node) == JSON_TYPE_NULL) {
+        return;
     }
     request->min_score = json_get_number(node, NAN);
     request->has_min_score = true;
-    return isfinite(request->min_score)
-               ? 0
-               : error_set(error, ERROR_MALFORMED, "\"min_score\" wants a number");
-}
-
-static int read_members(struct search_request *request, struct error *error)
-{
-    const struct json *body = request->body;
-    int r = read_what(request, error);
-    if (r == 0) {
-        r = member_number(body, "topK", 1, LIMIT_SEARCH_HITS, &request->k, error);
+    if (!isfinite(request->min_score)) {
+        in->r = error_set(in->error, ERROR_MALFORMED, "\"min_score\" must be a number");
     }
-    if (r == 0) {
-        r = member_number(body, "k", 1, LIMIT_SEARCH_HITS, &request->k, error);
-    }
-    if (r == 0) {
-        r = member_object_name(body, "prefix", NAME_BYTES, &request->names_pool, &request->prefix,
-                               error);
-    }
-    if (r == 0) {
-        r = read_min_score(request, error);
-    }
-    return r == 0 ? member_bool(body, "self", &request->self, error) : r;
 }
 
 int search_request_parse(const void *bytes, size_t size, struct search_request *ret_request,
@@ -224,16 +205,20 @@ int search_request_parse(const void *bytes, size_t size, struct search_request *
         return error_set(error, ERROR_TOO_LARGE, "the request body has more than %d values",
                          VALUES_MAX);
     }
-    int r = json_parse(bytes, size, "request body", &request.body, error);
-    if (r == 0 && json_type_of(request.body) != JSON_TYPE_OBJECT) {
-        r = error_set(error, ERROR_MALFORMED, "the request body wants to be an object");
+    struct member_reader in = {.error = error};
+    request.body = member_parse_body(&in, bytes, size);
+    if (in.r == 0) {
+        in.r = read_what(&request, error);
     }
-    if (r == 0) {
-        r = read_members(&request, error);
-    }
-    if (r < 0) {
+    member_number(&in, request.body, "topK", 1, LIMIT_SEARCH_HITS, &request.k);
+    member_number(&in, request.body, "k", 1, LIMIT_SEARCH_HITS, &request.k);
+    member_object_name(&in, request.body, "prefix", NAME_BYTES, &request.names_pool,
+                       &request.prefix);
+    read_min_score(&in, &request);
+    member_bool(&in, request.body, "self", &request.self);
+    if (in.r < 0) {
         search_request_done(&request);
-        return r;
+        return in.r;
     }
     *ret_request = request;
     return 0;
@@ -245,26 +230,10 @@ bool search_request_number(const char *text, double *ret_number)
 {
     char *end = NULL;
     if (text[0] == '\0' || text[strspn(text, "+-.0123456789eE")] != '\0') {
-        return false; /* what strtod takes beside: spaces, hexadecimal, nan, inf */
+        return false; /* strtod would also take spaces, hexadecimal, nan, inf */
     }
     *ret_number = strtod(text, &end);
     return *end == '\0' && isfinite(*ret_number);
-}
-
-static int query_k(const char *text, uint32_t *place, struct error *error)
-{
-    if (!text) {
-        return 0;
-    }
-    char *end = NULL;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < 1 ||
-        value > LIMIT_SEARCH_HITS) {
-        return member_bad_number("k", 1, LIMIT_SEARCH_HITS, error);
-    }
-    *place = (uint32_t)value;
-    return 0;
 }
 
 int search_request_from_query(const char *(*query)(void *context, const char *name), void *context,
@@ -273,21 +242,20 @@ int search_request_from_query(const char *(*query)(void *context, const char *na
     struct search_request request = defaults;
     const char *prefix = query(context, "prefix");
     const char *min_score = query(context, "min_score");
+    uint64_t k = request.k;
+    struct member_reader in = {.error = error};
     request.prefix = prefix ? prefix : "";
-    int r = query_k(query(context, "topK"), &request.k, error);
-    if (r == 0) {
-        r = query_k(query(context, "k"), &request.k, error);
+    member_number_text(&in, "k", query(context, "topK"), 1, LIMIT_SEARCH_HITS, &k);
+    member_number_text(&in, "k", query(context, "k"), 1, LIMIT_SEARCH_HITS, &k);
+    request.k = (uint32_t)k;
+    request.has_min_score = min_score != NULL;
+    if (in.r == 0 && min_score && !search_request_number(min_score, &request.min_score)) {
+        in.r = error_set(error, ERROR_MALFORMED, "\"min_score\" must be a number");
     }
-    if (r == 0 && min_score) {
-        request.has_min_score = true;
-        if (!search_request_number(min_score, &request.min_score)) {
-            r = error_set(error, ERROR_MALFORMED, "\"min_score\" wants a number");
-        }
-    }
-    if (r == 0) {
+    if (in.r == 0) {
         *ret_request = request;
     }
-    return r;
+    return in.r;
 }
 
 void search_request_done(struct search_request *request)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writing the answer to a search.
+ * Writes the answer to a search.
  */
 #include "wire/search_response.h"
 

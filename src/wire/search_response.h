@@ -18,8 +18,8 @@ struct search_hit {
     double distance;
 };
 
-/* Written step by step: begin, then for each query open, its hits and close, then end. `list`: the
- * request has a list of queries, so the response is a list too. */
+/* Written in steps: begin; for each query open, its hits and close; end. `list`: the request has a
+ * list of queries, so the response is a list, too. */
 struct search_response {
     struct json_writer json;
     bool list;
@@ -30,11 +30,11 @@ void search_response_begin(struct search_response *response, bool list, struct b
 void search_response_open(struct search_response *response);
 void search_response_hit(struct search_response *response, const struct search_hit *hit);
 void search_response_close(struct search_response *response);
-/* Ends the line too. `damaged`: rows that may belong to the answer but cannot be read; written
+/* Also ends the line. `damaged`: rows that may belong to the answer but cannot be read; written
  * unless it is 0. */
 void search_response_end(struct search_response *response, uint64_t damaged);
 
-/* A score or distance, as everywhere in answers. */
+/* A score or distance, in the form of all answers. */
 void search_response_number(struct json_writer *w, const char *key, double value);
 
 #endif

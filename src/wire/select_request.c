@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading what a selection leaves out.
+ * Reads the members of "select" that leave out objects.
  */
 #include "wire/select_request.h"
 
@@ -46,18 +46,15 @@ static int read_exclude(const struct json *patterns, char **ret_lines, struct er
     return text && (count == 0 || *ret_lines) ? 0 : error_memory(error, NULL);
 }
 
-int select_request_read(const struct json *select, struct select_request *request,
-                        struct error *error)
+void select_request_read(struct member_reader *in, const struct json *select,
+                         struct select_request *request)
 {
-    const struct json *patterns = NULL;
-    int r = member_get(select, "exclude", JSON_TYPE_ARRAY, &patterns, error);
-    if (r == 0 && patterns) {
-        r = read_exclude(patterns, &request->exclude, error);
+    const struct json *patterns = member_get(in, select, "exclude", JSON_TYPE_ARRAY);
+    if (patterns) {
+        in->r = read_exclude(patterns, &request->exclude, in->error);
     }
-    if (r == 0) {
-        r = member_bool(select, "exclude_defaults", &request->exclude_defaults, error);
-    }
-    return r == 0 ? member_bool(select, "sniff", &request->sniff, error) : r;
+    member_bool(in, select, "exclude_defaults", &request->exclude_defaults);
+    member_bool(in, select, "sniff", &request->sniff);
 }
 
 void select_request_done(struct select_request *request)

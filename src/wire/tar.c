@@ -54,7 +54,7 @@ bool tar_path_ok(const char *path)
     return true;
 }
 
-/* Digits in octal, with spaces or NULs around; false for anything else, base-256 included. */
+/* Octal digits, with spaces or NULs around them; false for anything else, also for base-256. */
 static bool parse_octal(const char *field, size_t size, uint64_t *ret_value)
 {
     size_t i = 0;
@@ -99,7 +99,7 @@ static bool all_zero(const char *bytes, size_t size)
     return true;
 }
 
-/* prefix/name, or the long name that came before. */
+/* prefix/name, or the long name from a header before. */
 static void read_path(struct tar_reader *reader)
 {
     if (reader->has_path) {
@@ -120,7 +120,8 @@ static void read_path(struct tar_reader *reader)
     reader->path[used + name_size] = '\0';
 }
 
-/* Takes off `./` in front and `/` behind, in place. True where nothing is left: the root itself. */
+/* Removes `./` at the start and `/` at the end, in place. True if nothing is left: the root itself.
+ */
 static bool trim_path(char *path, bool *ret_directory)
 {
     char *start = path;
@@ -202,7 +203,7 @@ static int read_entry(struct tar_reader *reader, char type, uint64_t size, struc
     return begin_entry(reader, directory, size, error);
 }
 
-/* One of the headers that describe the next one. */
+/* A header that describes the next one. */
 static int read_extra(struct tar_reader *reader, char type, uint64_t size, struct error *error)
 {
     if (size > TAR_EXTRA_SIZE) {
@@ -275,7 +276,7 @@ static int keep_size(struct tar_reader *reader, const char *digits, size_t size,
     return 0;
 }
 
-/* A pax record is "LENGTH KEY=VALUE\n", LENGTH counting all of it. */
+/* A pax record is "LENGTH KEY=VALUE\n"; LENGTH counts the whole record. */
 static int read_record(struct tar_reader *reader, const char *record, size_t room,
                        size_t *ret_length, struct error *error)
 {
@@ -320,7 +321,7 @@ static int finish_extra(struct tar_reader *reader, struct error *error)
     return 0;
 }
 
-/* Takes what belongs to the current content; *ret_taken of `size` bytes. */
+/* Takes the bytes of the current content; *ret_taken of `size`. */
 static int take_content(struct tar_reader *reader, const char *bytes, size_t size,
                         size_t *ret_taken, struct error *error)
 {

@@ -9,7 +9,7 @@
 
 static const char zeros[TAR_BLOCK];
 
-/* POSIX.1-1988 ustar; every member is text, the whole is one block. */
+/* POSIX.1-1988 ustar; every member is text, the struct is one block. */
 struct ustar {
     char name[100];
     char mode[8];
@@ -60,7 +60,7 @@ static void write_block(struct buffer *out, struct ustar *header, char type, uin
     buffer_append(out, header, sizeof *header);
 }
 
-/* Splits at the last slash that leaves both parts short enough; false where there is none. */
+/* Splits at the last slash that leaves both parts short enough; false if there is none. */
 static bool split_path(const char *path, struct ustar *header)
 {
     size_t length = strlen(path);

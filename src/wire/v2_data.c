@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading the data of an input tensor. In JSON it stands flat or nested as the shape has it, as the
- * protocol allows both; in the binary part, numbers as they are, and each BYTES element behind its
- * length in four bytes, little-endian.
+ * Reads the data of an input tensor. In JSON it is flat or nested like the shape, as the protocol
+ * allows both; in the binary part there are plain numbers, or BYTES elements, each after its length
+ * in four bytes, little-endian.
  */
 #include "wire/v2_data.h"
 
@@ -32,16 +32,16 @@ static int wrong_count(const struct v2_input *input, struct error *error)
                      tensor_shape_text(&input->tensor.shape, shape, sizeof shape), input->count);
 }
 
-/* The elements of a JSON array, one after the other, through all its levels. */
+/* Iterates over the elements of a JSON array, through all its levels. */
 struct leaves {
     const struct v2_input *input;
-    const struct json *arrays[LIMIT_TENSOR_RANK + 1]; /* on the way to the next one */
+    const struct json *arrays[LIMIT_TENSOR_RANK + 1]; /* the path to the next element */
     size_t next[LIMIT_TENSOR_RANK + 1];
     uint32_t depth;
-    uint32_t levels; /* of arrays: 1 where flat, else the rank */
+    uint32_t levels; /* of arrays: 1 if flat, otherwise the rank */
 };
 
-/* A flat array must have all elements, a nested one at each level what the shape says. */
+/* A flat array must have all elements, a nested one the shape's number at each level. */
 static int leaves_down(struct leaves *leaves, const struct json *array, struct error *error)
 {
     const struct v2_input *input = leaves->input;
@@ -98,7 +98,7 @@ static int read_json_numbers(struct pool *memory, const struct v2_source *source
                          "input '%s': %s has no form in JSON; send it as binary data",
                          input->tensor.name, datatype_name(input->tensor.datatype));
     }
-    if (input->count > LIMIT_JSON_VALUES) { /* more than can be in the document */
+    if (input->count > LIMIT_JSON_VALUES) { /* more than the document can have */
         return wrong_count(input, error);
     }
     size_t size = datatype_size(input->tensor.datatype);
@@ -166,8 +166,7 @@ static int read_binary_numbers(struct v2_source *source, struct v2_input *input,
     return 0;
 }
 
-/* A copy with a NUL behind it, which binary data lacks; decoded where names are marked as encoded.
- */
+/* A copy with a NUL at the end, which binary data lacks; decoded if names are marked as encoded. */
 static int take_name(struct pool *memory, const struct v2_input *input, size_t index,
                      struct v2_bytes *element, struct error *error)
 {
@@ -226,6 +225,18 @@ static int read_binary_elements(struct pool *memory, struct v2_source *source,
     return r;
 }
 
+static int next_string(struct leaves *leaves, size_t index, const struct json **ret_leaf,
+                       struct error *error)
+{
+    int r = leaves_next(leaves, ret_leaf, error);
+    if (r == 0 && json_type_of(*ret_leaf) != JSON_TYPE_STRING) {
+        return error_set(
+            error, ERROR_MALFORMED, "input '%s': element %zu of data is %s, BYTES wants strings",
+            leaves->input->tensor.name, index, json_type_name(json_type_of(*ret_leaf)));
+    }
+    return r;
+}
+
 static int read_json_elements(struct pool *memory, const struct v2_source *source,
                               struct v2_input *input, struct error *error)
 {
@@ -233,14 +244,9 @@ static int read_json_elements(struct pool *memory, const struct v2_source *sourc
     int r = leaves_init(&leaves, input, source->data, error);
     for (size_t i = 0; r == 0 && i < input->count; i++) {
         const struct json *leaf = NULL;
-        r = leaves_next(&leaves, &leaf, error);
+        r = next_string(&leaves, i, &leaf, error);
         if (r < 0) {
             return r;
-        }
-        if (json_type_of(leaf) != JSON_TYPE_STRING) {
-            return error_set(error, ERROR_MALFORMED,
-                             "input '%s': element %zu of data is %s, BYTES wants strings",
-                             input->tensor.name, i, json_type_name(json_type_of(leaf)));
         }
         struct v2_bytes *element = &input->elements[i];
         *element = (struct v2_bytes){.data = json_get_string(leaf, ""), .size = json_length(leaf)};
@@ -283,23 +289,11 @@ static int read_binary_strings(struct v2_source *source, struct v2_input *input,
                            input->tensor.name, input->tensor.size_bytes, input->count);
 }
 
-static int next_string(struct leaves *leaves, size_t index, const struct json **ret_leaf,
-                       struct error *error)
-{
-    int r = leaves_next(leaves, ret_leaf, error);
-    if (r == 0 && json_type_of(*ret_leaf) != JSON_TYPE_STRING) {
-        return error_set(
-            error, ERROR_MALFORMED, "input '%s': element %zu of data is %s, BYTES wants strings",
-            leaves->input->tensor.name, index, json_type_name(json_type_of(*ret_leaf)));
-    }
-    return r;
-}
-
-/* At least the bytes that all elements take. */
+/* At least as many bytes as all elements take. */
 static int strings_room(const struct v2_source *source, const struct v2_input *input,
                         size_t *ret_room, struct error *error)
 {
-    if (input->count > LIMIT_JSON_VALUES) { /* more than can be in the document */
+    if (input->count > LIMIT_JSON_VALUES) { /* more than the document can have */
         return wrong_count(input, error);
     }
     struct leaves leaves;
@@ -322,13 +316,14 @@ static int read_json_strings(struct pool *memory, const struct v2_source *source
     size_t room = 0;
     size_t used = 0;
     int r = strings_room(source, input, &room, error);
-    char *out = r == 0 ? pool_take(memory, room) : NULL;
-    if (r == 0 && !out) {
+    if (r < 0) {
+        return r;
+    }
+    char *out = pool_take(memory, room);
+    if (!out) {
         return out_of_memory(error);
     }
-    if (r == 0) {
-        r = leaves_init(&leaves, input, source->data, error);
-    }
+    r = leaves_init(&leaves, input, source->data, error);
     for (size_t i = 0; r == 0 && i < input->count; i++) {
         r = next_string(&leaves, i, &leaf, error);
         if (r < 0) {

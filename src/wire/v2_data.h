@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The data of one input tensor of a V2 request, brought into the form that v2_request.h promises:
- * numbers out of JSON in a row, elements decoded, or pointers into the binary part. Internal to the
- * reader of requests. Pure; any thread.
+ * The data of one input tensor of a V2 request in the form of v2_request.h: numbers from JSON in a
+ * row, decoded elements, or pointers into the binary part. Internal to the reader of requests.
+ * Pure; any thread.
  */
 #ifndef SITU_WIRE_V2_DATA_H
 #define SITU_WIRE_V2_DATA_H
@@ -17,15 +17,15 @@
 #include "base/pool.h"
 #include "wire/v2_request.h"
 
-/* Where data comes from. The first four members are those of one input, the others of all. */
+/* The source of the data. The first four members belong to one input, the others to all. */
 struct v2_source {
-    const struct json *data; /* NULL where binary */
+    const struct json *data; /* NULL if binary */
     bool binary;
     uint64_t binary_size; /* parameters.binary_data_size */
-    bool base64;          /* of BYTES elements in JSON: else plain text */
+    bool base64;          /* of BYTES elements in JSON; otherwise plain text */
 
     bool strings;     /* BYTES are string tensors, unless they name stored objects */
-    const char *rest; /* borrowed: what is left of the binary part */
+    const char *rest; /* borrowed: the rest of the binary part */
     size_t rest_size;
     size_t object_count; /* BYTES elements so far */
 };

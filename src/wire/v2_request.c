@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading a V2 infer request. Runs in situd's request threads on bytes of strangers: every count is
- * compared with what is really there before memory is asked for. The tensors' data is the business
- * of v2_data.c.
+ * Reads a V2 infer request. Runs in situd's request threads on untrusted input: every count is
+ * compared with the actual input before memory is allocated. v2_data.c reads the tensors' data.
  */
 #include "wire/v2_request.h"
 
@@ -13,12 +12,13 @@
 
 #include "base/json.h"
 #include "base/pool.h"
+#include "wire/member.h"
 #include "wire/v2_data.h"
 
 struct parsed {
     struct v2_request request; /* first: the public part */
-    struct json *json;         /* owned; names and plain strings live here */
-    struct pool memory;        /* owned; all else */
+    struct json *json;         /* owned; has the names and plain strings */
+    struct pool memory;        /* owned; everything else */
 };
 
 static int malformed_type(const char *what, const char *wanted, struct error *error)
@@ -26,27 +26,25 @@ static int malformed_type(const char *what, const char *wanted, struct error *er
     return error_set(error, ERROR_MALFORMED, "request: %s must be %s", what, wanted);
 }
 
-/* A member that may be left out or null: NULL then; else it must be of `type`. */
-static int optional_member(const struct json *object, const char *key, enum json_type type,
-                           const struct json **ret_member, struct error *error)
+/* A member that may be absent or null, then NULL; otherwise it must have that type. */
+static const struct json *optional_member(struct member_reader *in, const struct json *object,
+                                          const char *key, enum json_type type)
 {
-    const struct json *member = json_member(object, key);
+    const struct json *member = in->r < 0 ? NULL : json_member(object, key);
     if (json_type_of(member) == JSON_TYPE_NULL) {
-        member = NULL;
-    } else if (json_type_of(member) != type) {
-        return malformed_type(key, json_type_name(type), error);
+        return NULL;
     }
-    *ret_member = member;
-    return 0;
+    if (json_type_of(member) != type) {
+        in->r = malformed_type(key, json_type_name(type), in->error);
+        return NULL;
+    }
+    return member;
 }
 
-static int optional_bool(const struct json *object, const char *key, bool fallback, bool *ret_value,
-                         struct error *error)
+static bool optional_bool(struct member_reader *in, const struct json *object, const char *key,
+                          bool fallback)
 {
-    const struct json *member = NULL;
-    int r = optional_member(object, key, JSON_TYPE_BOOL, &member, error);
-    *ret_value = json_get_bool(member, fallback);
-    return r;
+    return json_get_bool(optional_member(in, object, key, JSON_TYPE_BOOL), fallback);
 }
 
 static int find_json_size(size_t size, const char *header, size_t *ret_size, struct error *error)
@@ -73,34 +71,18 @@ static int find_json_size(size_t size, const char *header, size_t *ret_size, str
 static int parse_parameters(const struct json *root, struct v2_request *request,
                             struct error *error)
 {
-    const struct json *id = NULL;
-    const struct json *parameters = NULL;
-    const struct json *on_error = NULL;
-    bool cache = true;
-    int r = optional_member(root, "id", JSON_TYPE_STRING, &id, error);
-    if (r == 0) {
-        r = optional_member(root, "parameters", JSON_TYPE_OBJECT, &parameters, error);
-    }
-    if (r == 0) {
-        r = optional_bool(parameters, "binary_data_output", false, &request->binary_output, error);
-    }
-    if (r == 0) {
-        r = optional_bool(parameters, "cache", true, &cache, error);
-    }
-    if (r == 0) {
-        r = optional_member(parameters, "on_error", JSON_TYPE_STRING, &on_error, error);
-    }
-    if (r < 0) {
-        return r;
-    }
-    request->no_cache = !cache;
-    request->id = json_get_string(id, "");
-    const char *word = json_get_string(on_error, "fail");
+    struct member_reader in = {.error = error};
+    request->id = json_get_string(optional_member(&in, root, "id", JSON_TYPE_STRING), "");
+    const struct json *parameters = optional_member(&in, root, "parameters", JSON_TYPE_OBJECT);
+    request->binary_output = optional_bool(&in, parameters, "binary_data_output", false);
+    request->no_cache = !optional_bool(&in, parameters, "cache", true);
+    const char *word =
+        json_get_string(optional_member(&in, parameters, "on_error", JSON_TYPE_STRING), "fail");
     request->partial = strcmp(word, "partial") == 0;
     if (!request->partial && strcmp(word, "fail") != 0) {
         return malformed_type("parameters.on_error", "\"fail\" or \"partial\"", error);
     }
-    return 0;
+    return in.r;
 }
 
 static int parse_name(const struct json *tensor, const char *what, size_t index,
@@ -156,14 +138,15 @@ static int parse_encoding(const struct json *parameters, const struct v2_input *
     return 0;
 }
 
-/* Where the data of an input is: in the JSON, or the next bytes behind it. */
+/* Where the data of an input is: in the JSON, or the next bytes after it. */
 static int find_source(const struct json *tensor, const struct json *parameters,
                        const struct v2_input *input, struct v2_source *source, struct error *error)
 {
-    const struct json *size = NULL;
-    int r = optional_member(parameters, "binary_data_size", JSON_TYPE_INTEGER, &size, error);
-    if (r < 0) {
-        return r;
+    struct member_reader in = {.error = error};
+    const struct json *size =
+        optional_member(&in, parameters, "binary_data_size", JSON_TYPE_INTEGER);
+    if (in.r < 0) {
+        return in.r;
     }
     if (json_member(parameters, "shared_memory_region")) {
         return error_set(error, ERROR_MALFORMED, "input '%s': shared memory is not supported here",
@@ -202,26 +185,24 @@ static int parse_input(struct parsed *parsed, const struct json *tensor, size_t 
                          "INT64, FP16, BF16, FP32, FP64, BYTES",
                          input->tensor.name, type);
     }
-    const struct json *parameters = NULL;
     r = parse_shape(tensor, input, error);
-    if (r == 0) {
-        r = optional_member(tensor, "parameters", JSON_TYPE_OBJECT, &parameters, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = optional_bool(parameters, "stored_object", false, &input->stored_object, error);
+    struct member_reader in = {.error = error};
+    const struct json *parameters = optional_member(&in, tensor, "parameters", JSON_TYPE_OBJECT);
+    input->stored_object = optional_bool(&in, parameters, "stored_object", false);
+    input->encoded = optional_bool(&in, parameters, "encoded", false);
+    r = in.r < 0 ? in.r : find_source(tensor, parameters, input, source, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = optional_bool(parameters, "encoded", false, &input->encoded, error);
+    if (input->stored_object && input->tensor.datatype != DATATYPE_BYTES) {
+        return error_set(error, ERROR_MALFORMED,
+                         "input '%s': stored objects are named in BYTES elements, not %s",
+                         input->tensor.name, datatype_name(input->tensor.datatype));
     }
-    if (r == 0) {
-        r = find_source(tensor, parameters, input, source, error);
-    }
-    if (r == 0 && input->stored_object && input->tensor.datatype != DATATYPE_BYTES) {
-        r = error_set(error, ERROR_MALFORMED,
-                      "input '%s': stored objects are named in BYTES elements, not %s",
-                      input->tensor.name, datatype_name(input->tensor.datatype));
-    }
-    return r < 0 ? r : v2_data_read(&parsed->memory, source, input, error);
+    return v2_data_read(&parsed->memory, source, input, error);
 }
 
 static int parse_inputs(struct parsed *parsed, struct v2_source *source, struct error *error)
@@ -258,22 +239,17 @@ static int parse_output(struct v2_request *request, const struct json *tensor, s
                         struct error *error)
 {
     struct v2_request_output *output = &request->outputs[index];
-    const struct json *parameters = NULL;
-    const struct json *classification = NULL;
     int r = parse_name(tensor, "outputs", index, &output->name, error);
-    if (r == 0) {
-        r = optional_member(tensor, "parameters", JSON_TYPE_OBJECT, &parameters, error);
-    }
-    if (r == 0) {
-        r = optional_bool(parameters, "binary_data", request->binary_output, &output->binary,
-                          error);
-    }
-    if (r == 0) {
-        r = optional_member(parameters, "classification", JSON_TYPE_INTEGER, &classification,
-                            error);
-    }
     if (r < 0) {
         return r;
+    }
+    struct member_reader in = {.error = error};
+    const struct json *parameters = optional_member(&in, tensor, "parameters", JSON_TYPE_OBJECT);
+    output->binary = optional_bool(&in, parameters, "binary_data", request->binary_output);
+    const struct json *classification =
+        optional_member(&in, parameters, "classification", JSON_TYPE_INTEGER);
+    if (in.r < 0) {
+        return in.r;
     }
     if (json_member(parameters, "shared_memory_region")) {
         return error_set(error, ERROR_MALFORMED,
@@ -298,10 +274,10 @@ static int parse_output(struct v2_request *request, const struct json *tensor, s
 
 static int parse_outputs(struct parsed *parsed, struct error *error)
 {
-    const struct json *outputs = NULL;
-    int r = optional_member(parsed->json, "outputs", JSON_TYPE_ARRAY, &outputs, error);
-    if (r < 0) {
-        return r;
+    struct member_reader in = {.error = error};
+    const struct json *outputs = optional_member(&in, parsed->json, "outputs", JSON_TYPE_ARRAY);
+    if (in.r < 0) {
+        return in.r;
     }
     size_t count = json_length(outputs);
     if (count > LIMIT_MODEL_TENSORS) {
@@ -314,10 +290,13 @@ static int parse_outputs(struct parsed *parsed, struct error *error)
         return error_memory(error, "a request");
     }
     request->output_count = count;
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        r = parse_output(request, json_element(outputs, i), i, error);
+    for (size_t i = 0; i < count; i++) {
+        int r = parse_output(request, json_element(outputs, i), i, error);
+        if (r < 0) {
+            return r;
+        }
     }
-    return r;
+    return 0;
 }
 
 static int parse(struct parsed *parsed, struct v2_source *source, const char *body,
@@ -337,9 +316,10 @@ static int parse(struct parsed *parsed, struct v2_source *source, const char *bo
         return malformed_type("the body", "a JSON object", error);
     }
     r = parse_parameters(parsed->json, &parsed->request, error);
-    if (r == 0) {
-        r = parse_inputs(parsed, source, error);
+    if (r < 0) {
+        return r;
     }
+    r = parse_inputs(parsed, source, error);
     return r < 0 ? r : parse_outputs(parsed, error);
 }
 

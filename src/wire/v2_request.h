@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The infer request of the Open Inference Protocol V2, read: JSON, and behind it the raw bytes of
- * the binary tensor data extension. Knows the words of the extensions `classification` and
- * `stored_object`, but nothing of models: names, types and shapes are checked against the model by
- * the caller. Pure; any thread.
+ * The infer request of the Open Inference Protocol V2, read: JSON, and after it the raw bytes of
+ * the binary tensor data extension. Knows the extensions `classification` and `stored_object`, but
+ * no models: the caller checks names, types and shapes against the model. Pure; any thread.
  */
 #ifndef SITU_WIRE_V2_REQUEST_H
 #define SITU_WIRE_V2_REQUEST_H
@@ -23,15 +22,14 @@ struct v2_bytes {
 };
 
 struct v2_input {
-    /* A name of 1..LIMIT_TENSOR_NAME bytes, UTF-8; no index. The data are NULL where there are
+    /* A name of 1..LIMIT_TENSOR_NAME bytes, UTF-8; no index. The data is NULL if there are
      * `elements`. */
     struct tensor tensor;
     size_t count; /* the product of the shape */
 
-    /* BYTES only, but string tensors. With `stored_object` each element is an object name
-     * STORE/KEY: any bytes, without a NUL inside, with a NUL behind it, not checked any further;
-     * where they came `encoded`, they are decoded. Else it is the element itself: base64 is
-     * decoded. */
+    /* Only for BYTES that are not string tensors. With `stored_object` each element is the name
+     * STORE/KEY of an object, NUL-terminated and without a NUL inside, otherwise any bytes; decoded
+     * if it was `encoded`. Without, it is the element itself; base64 is decoded. */
     bool stored_object;
     bool encoded;
     struct v2_bytes *elements; /* `count` of them */
@@ -40,12 +38,12 @@ struct v2_input {
 /* An output that the client asks for by name. */
 struct v2_request_output {
     const char *name;
-    uint32_t classification; /* 0, or how many classes of each row are wanted (1..LIMIT_TOP) */
-    bool binary;             /* raw bytes behind the JSON of the answer */
+    uint32_t classification; /* 0, or the number of classes for each row (1..LIMIT_TOP) */
+    bool binary;             /* raw bytes after the JSON of the answer */
 };
 
 struct v2_request {
-    const char *id;          /* "" where there is none */
+    const char *id;          /* "" if there is none */
     bool partial;            /* parameters.on_error is "partial" */
     bool no_cache;           /* parameters.cache is false */
     bool binary_output;      /* parameters.binary_data_output: outputs not named in `outputs` */
@@ -55,11 +53,11 @@ struct v2_request {
     size_t output_count;
 };
 
-/* Reads a body. `json_size` is the value of the Inference-Header-Content-Length header, or NULL
- * where there is none and the whole body is JSON. How long a body may be is the caller's to check,
- * before it is in memory. On success *ret_request is owned by the caller (v2_request_free) and
- * borrows from `body`, which must outlive it. `strings`: BYTES inputs that are no stored objects
- * are string tensors, of any number of elements, and stand in JSON as they are, not as base64.
+/* Reads a body. `json_size` is the value of the Inference-Header-Content-Length header, or NULL if
+ * there is none and the whole body is JSON. The caller limits the size of a body before it is in
+ * memory. On success *ret_request is owned by the caller (v2_request_free) and borrows from `body`,
+ * which must outlive it. `strings`: BYTES inputs that do not name stored objects are string
+ * tensors, of any number of elements, and are plain text in JSON, not base64.
  *
  * Errors: ERROR_MALFORMED; ERROR_TOO_LARGE for more than LIMIT_REQUEST_OBJECTS elements in BYTES
  * inputs or more than LIMIT_JSON_VALUES values in the JSON; ERROR_MEMORY. */

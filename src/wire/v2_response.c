@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writing a V2 infer answer.
+ * Writes a V2 infer answer.
  */
 #include "wire/v2_response.h"
 

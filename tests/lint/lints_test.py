@@ -149,7 +149,7 @@ class Counting(unittest.TestCase):
         for name, told in (("cases", "1..2\nnoise\nok 1 - a\n# skipped: no tar\nnot ok 2 # SKIP b\n"),
                            ("silent", "1..1\nok 1 # SKIP c\n"), ("whole", "this and that\nskipped: no PIL\n")):
             self.run_tests.count_meson_test({"name": name, "stdout": told, "result": "SKIP"}, totals)
-        self.assertEqual(["cases: b: no tar", "silent: c: it does not say why", "whole: no PIL"], totals.skips)
+        self.assertEqual(["cases: b: no tar", "silent: c: no reason given", "whole: no PIL"], totals.skips)
 
     def test_groups_add_up(self):
         self.assertEqual((2, 0, 0), self.count("1..1\nok 1 - a\n# ok - x\n1..1\nok 1 - b\n", "OK"))

@@ -28,9 +28,6 @@ SAME = {
     " models object search select status store stores thumbnail": "a subject's",
 }
 
-# To be renamed: the list is to become empty.
-DOUBLED = set("answer chunks control decoder name run watch".split())
-
 # Other rooms' nouns that a room has functions for, and nouns that are no file's and no struct's.
 NOUNS = {
     "data": {"bf16", "float", "half"},  # types of numbers
@@ -112,7 +109,7 @@ def file_names(paths):
         rooms.setdefault(re.sub(r"\.[ch]$", "", parts[-1]), set()).add("/".join(parts[:-1]))
     same = {word for words in SAME for word in words.split()}
     for name, folders in sorted(rooms.items()):
-        if len(folders) > 1 and name not in same | DOUBLED:
+        if len(folders) > 1 and name not in same:
             yield f"src:1: files called {name} are in {', '.join(sorted(folders))}"
 
 

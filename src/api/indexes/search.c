@@ -273,7 +273,6 @@ static int add_item(struct search *search, size_t query, struct error *error)
     struct infer_item *item = &search->items[search->item_count];
     struct service *service = search->call->service;
     search->queries[search->item_count++] = query;
-    item->request = &search->infer;
     if (search->request.by == SEARCH_BY_IMAGE) {
         item->kind = ITEM_BYTES;
         item->bytes = http_request_body(search->call->request, &item->size_bytes);
@@ -300,13 +299,9 @@ static void infer(struct search *search)
         answer_error(search, &error);
         return;
     }
-    queue_source_init(&request->source, QUEUE_INTERACTIVE);
-    request->model = search->model;
-    request->items = search->items;
-    request->item_count = search->item_count;
-    request->deadline_ns = clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
-    request->done = item_done;
-    request->owner = search;
+    infer_request_init(request, search->model, QUEUE_INTERACTIVE, call->service->config.request_ms,
+                       item_done, search);
+    infer_request_set_items(request, search->items, search->item_count);
     atomic_store(&search->running, search->item_count);
     atomic_store(&call->client_gone, client_gone);
     if (dispatch_submit(call->service->dispatch, request, search->items, search->item_count,

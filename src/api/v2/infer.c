@@ -10,7 +10,6 @@
 #include "api/call.h"
 #include "api/piece_stream.h"
 #include "api/v2/v2.h"
-#include "base/clock.h"
 #include "data/tensor_bytes.h"
 #include "infer/answer_makers/classes.h"
 #include "infer/row.h"
@@ -551,12 +550,8 @@ static int make_items(struct v2_call *v2, size_t count, struct error *error)
     if (!v2->items) {
         return error_memory(error, NULL);
     }
-    v2->request.items = v2->items;
-    v2->request.item_count = count;
+    infer_request_set_items(&v2->request, v2->items, count);
     atomic_store(&v2->remaining, count);
-    for (size_t i = 0; i < count; i++) {
-        v2->items[i].request = &v2->request;
-    }
     return 0;
 }
 
@@ -729,13 +724,9 @@ static void infer(struct call *call)
     if (!v2) {
         return;
     }
-    queue_source_init(&v2->request.source, QUEUE_INTERACTIVE);
-    v2->request.model = call->model;
+    infer_request_init(&v2->request, call->model, QUEUE_INTERACTIVE,
+                       call->service->config.request_ms, v2_item_done, call);
     v2->request.answers = &call->api->answers;
-    v2->request.done = v2_item_done;
-    v2->request.owner = call;
-    v2->request.deadline_ns =
-        clock_now_ns() + (int64_t)call->service->config.request_ms * NS_PER_MS;
     int r = v2_request_parse(body, size,
                              http_request_header(call->request, "Inference-Header-Content-Length"),
                              call->model->spec->task == MODEL_TENSOR, &v2->body, &error);

@@ -56,7 +56,7 @@ static void write_json(struct json_writer *w, const struct answer *answer,
     json_begin_array(w, answer_classes.name);
     for (size_t i = 0; i < count; i++) {
         uint32_t index = classes[i].index;
-        const char *label = classes[i].label;
+        const char *label = answer->class_labels ? answer->class_labels[i] : NULL;
         if (!label && index < form->label_count) {
             label = form->labels[index];
         }
@@ -71,7 +71,8 @@ static void write_json(struct json_writer *w, const struct answer *answer,
     json_end_array(w);
 }
 
-static int parse_class(const struct json *value, struct answer_class *ret_class)
+static int parse_class(const struct json *value, struct answer_class *ret_class,
+                       const char **ret_label)
 {
     int64_t index = json_get_integer(json_member(value, "index"), -1);
     if (index < 0 || index > UINT32_MAX ||
@@ -79,7 +80,7 @@ static int parse_class(const struct json *value, struct answer_class *ret_class)
         return -EBADMSG;
     }
     ret_class->index = (uint32_t)index;
-    ret_class->label = json_get_string(json_member(value, "label"), NULL);
+    *ret_label = json_get_string(json_member(value, "label"), NULL);
     return 0;
 }
 
@@ -91,15 +92,17 @@ static int parse_json(struct pool *pool, const struct json *value, struct answer
     }
     size_t count = json_length(value);
     struct answer_class *classes = pool_take(pool, count * sizeof *classes);
-    if (!classes) {
+    const char **labels = pool_take(pool, count * sizeof *labels);
+    if (!classes || !labels) {
         return out_of_memory(error);
     }
     for (size_t i = 0; i < count; i++) {
-        if (parse_class(json_element(value, i), &classes[i]) < 0) {
+        if (parse_class(json_element(value, i), &classes[i], &labels[i]) < 0) {
             return malformed("classes have no index or no score", error);
         }
     }
     answer->classes = classes;
+    answer->class_labels = labels;
     answer->class_count = count;
     return 0;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * PNG by libspng. The file's chunks are judged as Pillow judges them (chunks.h); libspng is given a
- * stream of just the header, a palette and the image data, and returns the samples as they are
- * stored, which are then turned to RGB as Pillow does: alpha and tRNS dropped, 16-bit colour by its
- * high byte, 16-bit grey clipped at 255, a colour beyond the palette as the grey of its index. Rows
- * after the window are not inflated where all checksums of the data are right.
+ * PNG by libspng. The file's chunks are judged as Pillow judges them (png_chunks.h); libspng is
+ * given a stream of just the header, a palette and the image data, and returns the samples as they
+ * are stored, which are then turned to RGB as Pillow does: alpha and tRNS dropped, 16-bit colour by
+ * its high byte, 16-bit grey clipped at 255, a colour beyond the palette as the grey of its index.
+ * Rows after the window are not inflated where all checksums of the data are right.
  *
  * What follows the last row is treated as Pillow does (stop.h).
  *
@@ -24,7 +24,7 @@
 
 #include "base/limits.h"
 #include "media/codec.h"
-#include "media/png/chunks.h"
+#include "media/png/png_chunks.h"
 #include "media/png/stop.h"
 #include "media/scratch.h"
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
-#include "media/png/chunks.h"
+#include "media/png/png_chunks.h"
 
 /* Inflates all of it, as Pillow does. 0, and the number of compressed bytes up to the end of the
  * piece that completes the last row; -EBADMSG where Pillow reports a broken or truncated file

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the parts of the directory store share: dir.c reads objects, list.c lists them, root.c
- * opens and checks the root, watch.c waits for changes. Any thread.
+ * opens and checks the root, dir_watch.c waits for changes. Any thread.
  */
 #ifndef SITU_STORE_DIR_DIR_H
 #define SITU_STORE_DIR_DIR_H

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/chunks.h"
-#include "http/decoder.h"
+#include "http/body_chunks.h"
+#include "http/body_decoder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

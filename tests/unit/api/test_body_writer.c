@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bodies written behind the listener's back: in order, whole, on other threads, in bounded memory,
- * and given up where there is no thread or no room on the disk. The call and its request are stood
- * in for by counters.
+ * Bodies that are written on other threads than the listener's: in order, complete, in limited
+ * memory, and given up if there is no thread or no space on the disk. Counters replace the call and
+ * its request.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@
 
 enum { PIECE = 32 << 10 };
 
-/* What the call, the listener and the disk would be. */
+/* Replaces the call, the listener and the disk. */
 struct bench {
     struct service service;
     struct call call;
@@ -32,7 +32,7 @@ struct bench {
     pthread_mutex_t lock; /* guards written and fault */
     struct buffer written;
     int fault;
-    pthread_mutex_t disk; /* held: the disk takes nothing */
+    pthread_mutex_t disk; /* held: the disk accepts nothing */
     atomic_bool on_listener;
     atomic_bool two_at_once;
     atomic_int writing;
@@ -113,7 +113,7 @@ static int take_down(void **state)
     return 0;
 }
 
-/* The same piece again and again, as the HTTP server offers it, until there is room. */
+/* The same piece again and again until there is room, as the HTTP server passes it. */
 static int put(struct bench *bench, const void *bytes, size_t size)
 {
     for (unsigned seen = atomic_load(&resumed);; seen++) {
@@ -191,7 +191,7 @@ static void test_a_fault_ends_the_writing(void **state)
     }
     assert_int_equal(r, -ENOSPC);
     assert_int_equal(body_writer_finish(bench->writer, &error), 0);
-    assert_int_equal(error.code, ERROR_NONE); /* it is for the writing side to tell */
+    assert_int_equal(error.code, ERROR_NONE); /* the writing thread reports it */
     assert_in_range(bench->written.size, 1, LIMIT_BODY_WAITING_BYTES + PIECE);
 }
 

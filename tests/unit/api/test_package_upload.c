@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A package on its way in that is cut off: what has come goes, and not on the thread that lets go
- * of it, which is a listener's. The linker gives remove() to this file, which notes the thread.
+ * An upload of a package that is cut off: the received part is removed, and not on the thread that
+ * drops the upload, which is a listener's. The linker redirects remove() to this file, which notes
+ * the thread.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,7 +52,7 @@ static int forget(void **state)
     return 0;
 }
 
-/* The head of a file and less than it announces. */
+/* The head of a file and less content than it announces. */
 static void feed_a_part(struct package_upload *upload)
 {
     cleanup_buffer struct buffer tar = BUFFER_INIT;
@@ -62,7 +63,7 @@ static void feed_a_part(struct package_upload *upload)
     assert_int_equal(package_upload_feed(upload, tar.data, tar.size), 0);
 }
 
-/* An upload to its end: cut, or taken. The path that it had, to be freed. */
+/* Runs an upload to its end: cut off or accepted. The caller frees the returned path. */
 static char *run_upload(unsigned task_count, bool taken)
 {
     struct tasks *tasks = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Budgets: their bound, the part for takers of little, and takers beside each other.
+ * Budgets: the limit, the part reserved for small users, and concurrent users.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -21,7 +21,7 @@ static void holds_its_bound(void **state)
     (void)state;
     struct budget budget = {.limit = LIMIT};
     assert_true(budget_take(&budget, LIMIT / 8 * 7, LIMIT));
-    assert_false(budget_take(&budget, 1, LIMIT)); /* the last eighth is for takers of little */
+    assert_false(budget_take(&budget, 1, LIMIT)); /* the last eighth is for small users */
     assert_true(budget_take(&budget, LIMIT / 8, 1));
     assert_false(budget_take(&budget, 1, 1));
     assert_false(budget_take(&budget, UINT64_MAX, 1));

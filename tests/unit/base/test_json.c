@@ -78,7 +78,7 @@ static void nesting_is_limited(void **state)
     memset(text + LIMIT_JSON_DEPTH + 1, ']', LIMIT_JSON_DEPTH + 1);
     parse_refused(text, sizeof text - 1);
 
-    /* Brackets in strings are no nesting, however the quotes are escaped. */
+    /* Brackets in strings do not nest, however the quotes are escaped. */
     json_free(parse_ok("[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[\\\\\"]"));
 
     /* A million brackets must not reach a recursive parser. */
@@ -171,7 +171,7 @@ static void large_integers_are_taken_where_they_may_be(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_true(json_parse_large(bad[i], strlen(bad[i]), "text", &root, NULL) < 0);
     }
-    /* What only looks like a NUL, and texts of any kind, are texts. */
+    /* Escapes that only look like a NUL, and texts of any kind, are texts. */
     static const char texts[] = "[18446744073709551615,\"\\\\u00005\",\"\",\"\\u001fuint64:5\"]";
     assert_int_equal(json_parse_large(texts, sizeof texts - 1, "text", &root, NULL), 0);
     assert_string_equal(json_get_string(json_element(root, 1), "none"), "\\u00005");

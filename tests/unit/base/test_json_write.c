@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The JSON writer: where commas and colons go, and that what is written reads back the same.
+ * The JSON writer: commas and colons are in the right places, and output reads back the same.
  */
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which known name a mistyped one is taken for.
+ * The known name that a mistyped one is taken for.
  */
 #include <setjmp.h>
 #include <stdarg.h>

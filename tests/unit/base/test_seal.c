@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A checksum in blanks: taken off as it was put on, missed by nobody who does not look for it.
+ * A checksum written as blanks: it is removed exactly as it was appended, and readers without seals
+ * ignore it.
  */
 #include <errno.h>
 #include <setjmp.h>

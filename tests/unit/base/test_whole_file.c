@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Small files, whole: the new one or the old one, and nothing that only looks like one.
+ * Small files: always the new one or the old one, and never anything that only looks like one.
  */
 #include <errno.h>
 #include <setjmp.h>

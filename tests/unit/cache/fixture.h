@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the cache's tests share: a directory of their own, and entries that are a function of a
- * number, so that a wrong answer is seen.
+ * Shared by the cache's tests: a directory of their own, and entries that are a function of a
+ * number, so that a wrong answer is detected.
  */
 #ifndef TESTS_RESULTS_FIXTURE_H
 #define TESTS_RESULTS_FIXTURE_H
@@ -21,7 +21,7 @@ struct fixture {
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
-/* Opens with the smallest limit where `limit_bytes` is 0. */
+/* Opens with the smallest limit if `limit_bytes` is 0. */
 struct cache *fixture_open(struct fixture *fixture, uint64_t limit_bytes);
 struct cache_options fixture_options(struct fixture *fixture, uint64_t limit_bytes);
 
@@ -42,7 +42,7 @@ void fixture_value_make(uint64_t number, struct fixture_value *ret_value);
 
 void fixture_put(struct cache *results, uint64_t number);
 
-/* What the cache says of number's content and answer: -1 wrong, 0 missing, 1 right. */
+/* The cache's answer for number's content: -1 wrong, 0 missing, 1 right. */
 int fixture_look(struct cache *results, uint64_t number);
 
 #endif

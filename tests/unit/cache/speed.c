@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Prints what the cache costs: microseconds a lookup, puts a second, bytes an entry, and how long
- * the check at the start takes. usage: cache_speed [ENTRIES]
+ * Prints the cost of the cache: microseconds for a lookup, puts per second, bytes for an entry, and
+ * the duration of the check at the start. usage: cache_speed [ENTRIES]
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the cache promises to its callers, on a good disk.
+ * The cache's contract, on a disk without faults.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -76,7 +76,7 @@ static void an_identity_that_changed_is_not_known(void **state)
         changed[i].bytes[8 * i]++;
         assert_false(cache_find_content(results, FIXTURE_STORE, &changed[i], &content));
     }
-    /* The object's newer state takes the place of the older one. */
+    /* The object's newer state replaces the older one. */
     struct cache_digest other = fixture_content(6);
     cache_put_content(results, FIXTURE_STORE, &changed[3], &other, true);
     cache_flush(results);
@@ -202,7 +202,7 @@ static void a_directory_that_cannot_be_made_leaves_it_off(void **state)
     cache_flush(results);
     assert_int_equal(fixture_look(results, 1), 0);
 
-    /* Once the obstacle is gone, it comes by itself. */
+    /* Once the obstacle is gone, it recovers by itself. */
     assert_int_equal(remove(fixture->directory), 0);
     for (int i = 0; i < 100 && fixture_look(results, 1) == 0; i++) {
         (void)usleep(20000);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kill -9 at any instant: what was committed is there, what is there is right, and the file passes
- * its check each time.
+ * kill -9 at any moment: committed entries are there, entries that are there are right, and the
+ * file always passes its check.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -18,7 +18,7 @@
 
 enum { ROUNDS = 24, ENTRIES = 20000, ENTRIES_KEPT = 200 };
 
-/* Writes without end; *ret_flushed is how many of the first entries are committed for certain. */
+/* Writes forever; *ret_flushed is the number of first entries that are certainly committed. */
 static void write_for_ever(struct fixture *fixture, uint64_t limit_bytes, uint64_t *ret_flushed)
 {
     struct cache *results = fixture_open(fixture, limit_bytes);

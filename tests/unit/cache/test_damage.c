@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Files that were changed behind the cache's back: bits flipped anywhere, pages exchanged, the end
- * cut off. Each look is in a child process, which must end by itself: no wrong answer, no signal.
+ * Files that were changed outside the cache: bits flipped anywhere, pages exchanged, the end cut
+ * off. Each check runs in a child process, which must end by itself: no wrong answer, no signal.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -68,7 +68,7 @@ static struct file make_cache(struct fixture *fixture)
     return file_read(fixture->data);
 }
 
-/* Looks at and writes to everything in a child. Returns how many entries it found. */
+/* Reads and writes everything in a child. Returns the number of entries found. */
 static void use_in_child(struct fixture *fixture, int *ret_found, int *ret_set_aside)
 {
     int pipes[2];
@@ -118,7 +118,7 @@ static void flipped_bits_never_give_a_wrong_answer(void **state)
     uint64_t random = 1;
     int kept = 0;
     for (int flip = 0; flip < FLIPS; flip++) {
-        /* A third in the meta pages' and other pages' heads, where it hurts most. */
+        /* A third of them in the heads of meta pages and other pages, where they do most harm. */
         size_t page = (size_t)next_random(&random) % (good.size / PAGE);
         page = flip % 12 == 0 ? (size_t)next_random(&random) % 2 : page;
         size_t at = page * PAGE + (size_t)next_random(&random) % (flip % 3 == 0 ? 160 : PAGE);
@@ -223,7 +223,7 @@ static void at_most_two_are_kept_aside(void **state)
     free(garbage.bytes);
 }
 
-/* Puts a record under a key behind the cache's back. */
+/* Stores a record under a key without the cache. */
 static void put_raw(struct fixture *fixture, const char *name, const uint8_t *record, size_t size)
 {
     MDB_env *env = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cache keeps within its limit, and what was used last stays longest.
+ * The cache stays within its limit, and recently used entries stay longest.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +57,7 @@ static void the_file_stays_within_the_limit(void **state)
     print_message("# %llu answers, %llu of %llu bytes used\n",
                   (unsigned long long)status.answer_entries, (unsigned long long)status.used_bytes,
                   (unsigned long long)status.limit_bytes);
-    /* Large values want adjoining pages, so such a mix leaves many unused. */
+    /* Large values need adjoining pages, so such a mix leaves many unused. */
     assert_true(status.used_bytes > LIMIT_MIB * MIB / 3);
     cache_close(results);
     results = fixture_open(fixture, LIMIT_MIB * MIB);
@@ -90,7 +90,7 @@ static void oldest_use_leaves_first(void **state)
     assert_true(unused < 0.05);
     assert_true(newest > 0.95);
     cache_close(results);
-    /* The order of use outlives a restart. */
+    /* The order of use survives a restart. */
     results = fixture_open(fixture, LIMIT_MIB * MIB);
     put_many(results, next, next + 300);
     assert_true(found_part(results, 0, 500) > 0.95);

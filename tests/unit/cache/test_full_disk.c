@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A disk that is full: writing pauses, lookups go on, and writing goes on when there is room. Needs
- * a small tmpfs, so root.
+ * A full disk: writing pauses, lookups continue, and writing continues when there is space. Needs a
+ * small tmpfs, and thus root.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +62,7 @@ static void writing_pauses_while_the_disk_is_full(struct fixture *fixture)
     assert_int_equal(fixture->events[CACHE_EVENT_RESUMED], 1);
     cache_close(results);
 
-    /* Nothing of it has hurt the file. */
+    /* None of it has damaged the file. */
     results = fixture_open(fixture, 64 * MIB);
     cache_status(results, &status);
     assert_int_equal(status.set_aside, 0);
@@ -105,7 +105,7 @@ static void on_small_disk(void **state, void (*test)(struct fixture *fixture))
 static int unmount_and_teardown(void **state)
 {
     struct fixture *fixture = *state;
-    (void)umount2(fixture->root, MNT_DETACH); /* not mounted where the test was skipped */
+    (void)umount2(fixture->root, MNT_DETACH); /* not mounted if the test was skipped */
     return fixture_teardown(state);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every change of a stored byte is seen; digests of tasks; the clock of uses.
+ * Every change of a stored byte is detected; digests of tasks; the clock of uses.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Many threads look up and put at once, while others clear, ask for the status and flush; more
- * threads than reader slots wait for each other. For ThreadSanitizer as well.
+ * Many threads look up and put at once, while others clear, read the status and flush; more threads
+ * than reader slots wait for each other. Also for ThreadSanitizer.
  */
 #include <pthread.h>
 #include <setjmp.h>

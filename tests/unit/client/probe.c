@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A program on libsitu that the tests drive where the CLI has no words for it: runs with few
- * retries and a labels mode, one handle in many threads, a run that is left, a long list, and calls
- * that are misused. The address is $SITU_ADDRESS, the mode $PROBE_MODE, the selection argv[1].
+ * A program on libsitu for tests of functions that the CLI does not offer: runs with few retries
+ * and a labels mode, one handle in many threads, a run that is abandoned, a long list, and misused
+ * calls. The address is $SITU_ADDRESS, the mode $PROBE_MODE, the selection argv[1].
  */
 #include <errno.h>
 #include <inttypes.h>

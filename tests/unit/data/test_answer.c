@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Answers in the result cache's form: what is written reads back the same, and what must not be
- * kept is refused. Rows of the table of kinds.
+ * Answers in the result cache's form: they read back the same, and those that must not be kept are
+ * refused. Rows of the table of kinds.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Files are named by their first bytes; what is cut, or only looks alike, is not.
+ * Files are identified by their first bytes; truncated ones, and ones that only look alike, are
+ * not.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +14,7 @@
 
 #include "data/file_kind.h"
 
-/* Bytes of their own, so that a read past their end is seen. */
+/* In a block of its own, so that a read past the end is detected. */
 static struct file_kind kind_of(const char *bytes, size_t size)
 {
     char *copy = malloc(size > 0 ? size : 1);
@@ -93,7 +94,7 @@ static void other_files_are_told(void **state)
     assert_string_equal(kind_of(stream, sizeof stream).name, "an MPEG transport stream");
     char text[FILE_KIND_BYTES + 100];
     memset(text, 'a', sizeof text);
-    text[FILE_KIND_BYTES - 1] = '\xc3'; /* a character is cut by what is looked at */
+    text[FILE_KIND_BYTES - 1] = '\xc3'; /* the examined part cuts a character */
     text[FILE_KIND_BYTES] = '\xa9';
     assert_string_equal(kind_of(text, sizeof text).name, "text");
 }

@@ -2,7 +2,7 @@
  *
  * The table of formats' facts.
  */
-#include <setjmp.h> /* cmocka wants these four first */
+#include <setjmp.h> /* cmocka needs these four first */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,7 +38,7 @@ static void bytes_tell_the_format(void **state)
     static const struct {
         const char *name;
         const char *bytes;
-        size_t size; /* the fewest that tell it */
+        size_t size; /* the fewest that identify it */
     } files[] = {{"JPEG", "\xff\xd8\xff", 3},
                  {"PNG", "\x89PNG\r\n\x1a\n", 8},
                  {"WebP", "RIFF\x10\0\0\0WEBPVP8L", 16}};

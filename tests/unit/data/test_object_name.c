@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names in JSON: any bytes come back as they were, what is UTF-8 is written as it is, and whatever
- * is written is UTF-8.
+ * Names in JSON: any bytes come back unchanged, UTF-8 is written as it is, and all output is UTF-8.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Texts with tensors in them: the same bytes whatever room the reader is given.
+ * Texts with tensors in them: the same bytes for any size of the reader's buffer.
  */
 #include <setjmp.h>
 #include <stdarg.h>

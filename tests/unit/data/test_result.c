@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Result objects: as they are written, and read back as they were.
+ * Result objects: how they are written, and that they read back the same.
  */
 #include <errno.h>
 #include <math.h>
@@ -44,12 +44,13 @@ static void write_and_read(const struct result *result, const char *json, struct
 static void classes_come_back(void **state)
 {
     (void)state;
-    const struct answer_class classes[] = {
-        {.index = 285, .score = 0.53121F, .label = "\"cat\", big"},
-        {.index = UINT32_MAX, .score = 1e-7F}};
+    const struct answer_class classes[] = {{.index = 285, .score = 0.53121F},
+                                           {.index = UINT32_MAX, .score = 1e-7F}};
+    const char *const labels[] = {"\"cat\", big", NULL};
     const struct result result = {.object = "photos/\xc3\xa4.jpg",
                                   .answer.kind = &answer_classes,
                                   .answer.classes = classes,
+                                  .answer.class_labels = labels,
                                   .answer.class_count = 2};
     struct result back;
     write_and_read(&result,
@@ -59,9 +60,9 @@ static void classes_come_back(void **state)
                    &back);
     assert_int_equal(back.answer.class_count, 2);
     assert_int_equal(back.answer.classes[0].index, 285);
-    assert_string_equal(back.answer.classes[0].label, "\"cat\", big");
+    assert_string_equal(back.answer.class_labels[0], "\"cat\", big");
     assert_true(back.answer.classes[0].score == 0.53121F);
-    assert_null(back.answer.classes[1].label);
+    assert_null(back.answer.class_labels[1]);
     result_done(&back);
     result_done(&back); /* again: nothing */
 }

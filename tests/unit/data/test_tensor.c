@@ -63,7 +63,7 @@ static void every_half_comes_back(void **state)
     }
 }
 
-/* The nearest half, the even one where two are as near; infinity from 65520 on. */
+/* The nearest half, the even one if two are equally near; infinity from 65520 on. */
 static void check_rounding(float value)
 {
     uint16_t half = float_to_half(value);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * bare_onnxruntime DIRECTORY...: runs DIRECTORY/model.onnx on the tensors of DIRECTORY/inputs with
- * nothing of ours in between, and writes DIRECTORY/outputs; what situd passes is measured against
- * it. Each in a process of its own, for 20 seconds at most; errors go into DIRECTORY/error.
- *
- * A file is tensors one behind the other: the name's length (u32) and bytes, the type as ONNX
- * numbers it (u32; 0: no tensor, and nothing follows), the rank (u32), dimensions (i64), the size
- * (u64) and the data; strings each behind their length (u32).
+ * ONNX Runtime only, and writes DIRECTORY/outputs, with which situd's answers are compared. Each
+ * runs in a process of its own, for at most 20 seconds; errors go into DIRECTORY/error. A file is a
+ * sequence of tensors: the name's length (u32) and bytes, the type as ONNX numbers it (u32; 0: no
+ * tensor, and nothing follows), the rank (u32), dimensions (i64), the size (u64) and the data;
+ * strings each after their length (u32).
  */
 #include <onnxruntime_c_api.h>
 

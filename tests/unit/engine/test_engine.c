@@ -2,7 +2,7 @@
  *
  * The table of back ends has the rows of data/engine_facts.h, in the same order.
  */
-#include <setjmp.h> /* cmocka wants these four first */
+#include <setjmp.h> /* cmocka needs these four first */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counting what a graph lists: fields of every wire type, several graphs, and bytes that are none.
+ * Counts the entries of a graph: fields of every wire type, several graphs, and malformed bytes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +41,7 @@ static void what_a_graph_lists_is_counted(void **state)
     assert_int_equal(counts.initializers, 2); /* one of them sparse */
 }
 
-/* Protobuf merges a message that comes in pieces. */
+/* Protobuf merges a message that arrives in pieces. */
 static void graphs_in_pieces_are_added_up(void **state)
 {
     (void)state;
@@ -69,7 +69,7 @@ static void what_is_cut_or_no_model_is_refused(void **state)
         {"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11},
         {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12},
         {"\x0b", 1},         /* a group */
-        {"\x09\x01\x02", 3}, /* eight bytes that are two */
+        {"\x09\x01\x02", 3}, /* eight bytes announced, two present */
         {"\x0d\x01\x02", 3}, /* four */
         {"\x3a\x01\x08", 3}, /* a number's tag without the number, in the graph */
     };

@@ -78,8 +78,8 @@ void app_resume(struct http_request *request)
     http_body_resume(request);
 }
 
-/* What a client has sent lies in the server's socket once its kernel has acknowledged it; on a
- * loaded machine that may be some turns of the loop later. */
+/* What a client has sent is in the server's socket once the kernel has acknowledged it; on a loaded
+ * machine this may take some rounds of the loop. */
 static void wait_until_received(int fd)
 {
     int waiting = 1;
@@ -182,7 +182,7 @@ static void app_drained(void *context)
     (void)pthread_cond_broadcast(&app->changed);
 }
 
-/* As a producer should: above the high mark it waits for `drained`, but looks again first. */
+/* As a producer should: above the high mark it waits for `drained`, but checks again first. */
 static void hold_back(struct app *app, struct http_request *request)
 {
     HOLD(&app->lock);
@@ -196,7 +196,7 @@ static void hold_back(struct app *app, struct http_request *request)
             r = pthread_cond_timedwait(&app->changed, &app->lock, &until);
         }
         if (r != 0) {
-            return; /* not drained: the test sees pending_most, or the missing end */
+            return; /* not drained: the test detects pending_most, or the missing end */
         }
     }
 }
@@ -460,7 +460,7 @@ void client_send(int fd, const void *bytes, size_t size)
     while (size > 0) {
         ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
         if (sent <= 0) {
-            return; /* the answer, or its absence, tells */
+            return; /* the answer, or its absence, shows the result */
         }
         at += sent;
         size -= (size_t)sent;

@@ -35,7 +35,7 @@ enum { APP_WORK = 2048, APP_BODY_LIMIT = 1000, APP_UPLOAD_LIMIT = 8 << 20 };
  *                     once; `coded`: with a Content-Encoding of its own
  *   /query            the parameter `name`, /any: the path, the header X-Probe
  *   /big?size=N       N bytes from the worker */
-enum { DRAIN_S = 30 /* a producer waits so long for room, and then goes on without */ };
+enum { DRAIN_S = 30 /* how long a producer waits for room before it goes on without */ };
 
 struct app {
     struct http_server *server;
@@ -56,12 +56,12 @@ struct app {
     _Atomic int append_result; /* the last one that was not 0 */
     _Atomic size_t pending_most;
 
-    _Atomic int probe_fd;          /* above 0: /inline is asked for there when an upload begins */
+    _Atomic int probe_fd;          /* above 0: /inline is requested there when an upload begins */
     _Atomic size_t uploaded;       /* by the last upload */
     _Atomic size_t uploaded_first; /* what it was when /inline last came */
 };
 
-/* Bytes to be told apart: lines like those of results, or noise. The same each time. */
+/* Bytes that can be recognised: lines like those of results, or noise. The same each time. */
 enum { FILL_LINES = 1, FILL_NOISE = 2 };
 void app_fill(char *to, size_t size, unsigned kind, unsigned seed);
 
@@ -70,14 +70,14 @@ void app_start(struct app *app, unsigned limit, int64_t deadline_ms, uint64_t bo
 int app_listen_tcp(struct app *app, const char *certificate, const char *key);
 void app_stop(struct app *app);
 
-/* The stream of `hold=1`, or the last /never, once the worker or the listener gave it out. The
+/* The stream of `hold=1`, or the last /never, once the worker or the listener has published it. The
  * caller drops the reference. */
 struct http_request *app_take_held(struct app *app);
 
 enum { UPLOAD_SLOW = 1, UPLOAD_HELD = 2 };
 void app_resume(struct http_request *request); /* while it runs */
 
-/* Waits up to five seconds for a counter to reach `value`; fails the test else. */
+/* Waits up to five seconds for a counter to reach `value`; otherwise fails the test. */
 void wait_for(_Atomic unsigned *counter, unsigned value);
 void sleep_ms(long ms);
 
@@ -87,20 +87,20 @@ int client_connect_unix(const struct app *app);
 void client_send(int fd, const void *bytes, size_t size);
 void client_send_text(int fd, const char *text);
 
-/* An answer as received. `body` is without chunk framing. */
+/* An answer as received. `body` has no chunk framing. */
 struct answer {
     unsigned status; /* 0: the connection ended before a whole head */
     char head[4096];
     char *body; /* owned */
     size_t size;
     size_t wire_size; /* all bytes of the answer */
-    bool whole;       /* came to its end by its framing */
+    bool whole;       /* ended as its framing says */
 };
 void client_read(int fd, bool head_only, struct answer *ret_answer);
 void answer_done(struct answer *answer);
 /* Sends, reads, checks the status. */
 struct answer client_ask(int fd, const char *text, unsigned status);
-/* True where the peer closes within `ms`. */
+/* True if the peer closes within `ms`. */
 bool client_closed(int fd, int ms);
 
 #endif

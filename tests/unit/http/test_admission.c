@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Places for bodies where clients send a head and then nothing.
+ * Memory for bodies whose clients send a head and then nothing.
  */
 #include <stdio.h>
 #include <string.h>
@@ -61,9 +61,9 @@ static void test_a_body_that_comes_does_not_wait_for_silent_ones(void **state)
     int fd = begin(app, SILENT + 1, LENGTH);
     send_body(fd);
     expect_status(fd, 200);
-    /* one of them loses its place; all of them would take SILENT times as long */
+    /* one of them loses its place; for all of them it would take SILENT times as long */
     assert_in_range((clock_now_ns() - begun_ns) / NS_PER_MS, 0, SILENT / 2 * STALL_MS);
-    send_body(fds[SILENT - 1]); /* the last in line, which begins only now */
+    send_body(fds[SILENT - 1]); /* the last in line, which begins now */
     expect_status(fds[SILENT - 1], 200);
     assert_in_range((clock_now_ns() - begun_ns) / NS_PER_MS, 0, SILENT / 2 * STALL_MS);
     for (unsigned i = 0; i < SILENT; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which content coding a client's Accept-Encoding fields ask for, and which content gets one.
+ * Which content coding a client's Accept-Encoding fields select, and which content gets one.
  */
 #include <setjmp.h>
 #include <stdarg.h>

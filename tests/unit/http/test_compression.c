@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Encoded answers as a client sees them: whole ones and streams, decoded with the libraries' own
- * decoders; what is not encoded; when held pieces arrive; producers that are held back.
+ * decoders; answers that are not encoded; when held pieces arrive; back-pressure on producers.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -225,7 +225,7 @@ static void test_nothing_is_encoded_twice_or_in_vain(void **state)
     assert_null(strstr(answer.head, "Content-Encoding"));
     assert_int_equal(answer.size, 5000);
     answer_done(&answer);
-    /* Larger than what is encoded whole: it goes out as it is. */
+    /* Larger than the limit for encoding a whole body: it is sent as it is. */
     answer = client_ask(fd, "GET /text?kind=1&size=9000000" CODED("zstd"), 200);
     assert_null(strstr(answer.head, "Content-Encoding"));
     assert_int_equal(answer.size, 9000000);
@@ -315,8 +315,8 @@ static void test_a_stream_without_a_coding_says_that_it_could_have_one(void **st
     (void)close(fd);
 }
 
-/* A slow reader: what waits in the server stays near the producer's mark, and each drain that it
- * waits for comes; one that does not costs it DRAIN_S. */
+/* A slow reader: the pending bytes in the server stay near the producer's mark, and it gets each
+ * drain that it waits for; a missing one costs it DRAIN_S. */
 static void slow_reader(struct app *app, const char *coding, unsigned kind, size_t most)
 {
     enum { COUNT = 2600, SIZE = 4000 };
@@ -372,7 +372,7 @@ static void live_close(struct live *live)
     (void)close(live->fd);
 }
 
-/* Takes whole chunks off what was received. */
+/* Removes whole chunks from the received bytes. */
 static void take_chunks(struct live *live)
 {
     for (;;) {
@@ -390,7 +390,7 @@ static void take_chunks(struct live *live)
     }
 }
 
-/* Reads until so many bytes are decoded; returns the milliseconds that it took. */
+/* Reads until that many bytes are decoded; returns the milliseconds it took. */
 static int64_t live_read(struct live *live, size_t decoded)
 {
     int64_t start_ns = clock_now_ns();
@@ -441,7 +441,7 @@ static void test_a_small_piece_arrives_by_itself(void **state)
     }
 }
 
-/* One chunk, where this thread is not held up: the best of some rounds counts. */
+/* One chunk, unless this thread is delayed: the best of some rounds counts. */
 static void test_pieces_that_come_together_are_sent_together(void **state)
 {
     struct app *app = *state;
@@ -481,10 +481,10 @@ static void test_a_flush_sends_at_once(void **state)
             int64_t ms = live_read(&live, (round + 1) * 10);
             best_ms = ms < best_ms ? ms : best_ms;
         }
-        assert_in_range(best_ms, 0, 60); /* without it never under 80 */
+        assert_in_range(best_ms, 0, 60); /* never under 80 without it */
         http_stream_flush(request);      /* nothing held: nothing sent */
         assert_int_equal(http_stream_pending(request), 0);
-        /* One a round, and one more where the listener comes between append and flush. */
+        /* One for each round, and one more if the listener runs between append and flush. */
         assert_in_range(live.chunks, 5, 10);
         http_stream_end(request, false);
         http_stream_flush(request);

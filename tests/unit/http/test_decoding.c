@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Encoded bodies of requests: what decoding one costs the other clients of the listener.
+ * Encoded bodies of requests: how decoding one delays the other clients of the listener.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Uploads zeros; another client asks for something once the first of them are there. */
+/* Uploads zeros; another client sends a request once the first of them have arrived. */
 static void expect_turns(struct app *app, const char *coding, const void *body, size_t size)
 {
     char head[200];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a connection and a listener cost where clients mean harm or nobody has descriptors left:
- * memory, processor time, sockets of clients that are gone.
+ * The cost of a connection and a listener when clients are malicious or there are no descriptors
+ * left: memory, processor time, sockets of clients that are gone.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 
 #define LINE "GET /inline HTTP/1.1\r\nHost: x\r\n"
 
-/* A sanitizer's allocator tells nothing of what is allocated: the plain build measures. */
+/* A sanitizer's allocator does not report its allocations: the plain build measures. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { CAN_MEASURE = 0 };
 #else
@@ -60,7 +60,7 @@ static void make_head(char *to, size_t size)
     memcpy(to + size - 4, "\r\n\r\n", 5);
 }
 
-/* Sends all of it while it drops what is answered; returns the most that was allocated. */
+/* Sends all of it while it drops the answers; returns the highest number of allocated bytes. */
 static size_t flood(int fd, const char *bytes, size_t size)
 {
     static char dropped[1 << 16];
@@ -133,7 +133,7 @@ static void test_a_listener_without_descriptors_sleeps(void **state)
 {
     struct app *app = *state;
     struct rlimit limit;
-    int served = client_connect(app); /* the server's end is open, once it was answered */
+    int served = client_connect(app); /* the server's end is open once it was answered */
     struct answer answer = client_ask(served, LINE "\r\n", 200);
     answer_done(&answer);
     struct sockaddr_in address = {.sin_family = AF_INET,
@@ -156,7 +156,7 @@ static void test_a_listener_without_descriptors_sleeps(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_int_equal(r, 0);
     assert_in_range(used_ms, 0, 50);
-    answer = client_ask(fd, LINE "\r\n", 200); /* and it is taken, once there is one */
+    answer = client_ask(fd, LINE "\r\n", 200); /* and it is accepted once there is one */
     answer_done(&answer);
     (void)close(fd);
     (void)close(served);
@@ -230,14 +230,15 @@ static void test_a_client_that_is_silent_is_probed(void **state)
     (void)close(fd);
 }
 
-/* The mask of the thread of that name, as /proc tells it; 0: there is none. */
+/* The signal mask of the thread of that name, from /proc; 0: there is none. */
 static unsigned long long blocked_by(const char *name)
 {
     unsigned long long blocked = 0;
     DIR *threads = opendir("/proc/self/task");
     assert_non_null(threads);
     const struct dirent *entry = NULL;
-    while ((entry = readdir(threads))) { /* NOLINT(concurrency-mt-unsafe): a stream of our own */
+    while ((entry = readdir(
+                threads))) { /* NOLINT(concurrency-mt-unsafe): only this test uses the stream */
         char path[300];
         char line[256];
         bool same = false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Heads and framing that two readers could take for two different requests, or that are too large:
- * each gets exactly one answer, in JSON, and the connection ends behind it; over TCP, over a unix
- * socket, byte by byte, and behind a good request on the same connection.
+ * Heads and framing that two readers could read as two different requests, or that are too large:
+ * each gets exactly one answer, in JSON, and then the connection ends; over TCP, over a unix
+ * socket, byte by byte, and after a good request on the same connection.
  */
 #include <errno.h>
 #include <poll.h>
@@ -188,7 +188,7 @@ static void test_a_refused_head_behind_a_good_one_gets_its_own_answer(void **sta
     }
 }
 
-/* `count` times `piece`, which may hold a %zu. */
+/* `count` times `piece`, which may have a %zu. */
 static char *repeat(const char *before, const char *piece, size_t count, const char *after)
 {
     size_t room = strlen(before) + strlen(after) + count * (strlen(piece) + 8) + 1;
@@ -282,7 +282,7 @@ static void test_an_old_client_gets_its_answer_unchunked(void **state)
     assert_non_null(strstr(text, "Connection: close\r\n"));
     assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\naaaabbbbcccc");
     (void)close(fd);
-    fd = client_connect(app); /* and may ask for its connection to be kept */
+    fd = client_connect(app); /* and may ask to keep its connection */
     for (int i = 0; i < 2; i++) {
         struct answer answer =
             client_ask(fd, "GET /later HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", 200);

@@ -365,7 +365,7 @@ static void test_streams_are_whole_and_hold_their_producer_back(void **state)
     answer_done(&answer);
     assert_in_range(atomic_load(&app->pending_most), 1, 64 * 1024 + 4000);
     (void)close(fd);
-    fd = client_connect(app); /* the other may have been idle for long, where this client is slow */
+    fd = client_connect(app); /* the other may have been idle for long if this client is slow */
     answer = client_ask(fd, "GET /stream?count=0&size=0" END, 200);
     assert_true(answer.whole);
     assert_int_equal(answer.size, 0);
@@ -427,7 +427,7 @@ static void test_a_stream_waits_for_its_producer(void **state)
     (void)close(fd);
 }
 
-/* The server takes and drops a connection on its own thread, a while after the client. */
+/* The server accepts and drops a connection on its own thread, a moment after the client. */
 static void wait_for_connections(const struct app *app, uint64_t count)
 {
     struct http_totals totals;
@@ -463,7 +463,7 @@ static void check_totals(const struct app *app, int fd, bool by_kernel)
         received += answer.wire_size;
         answer_done(&answer);
     }
-    if (by_kernel) { /* what the kernel counts it counts before the end */
+    if (by_kernel) { /* the kernel counts before the end */
         http_server_totals(app->server, &after);
         assert_int_equal(after.bytes_received - before.bytes_received, sent);
         assert_int_equal(after.connections, 1);

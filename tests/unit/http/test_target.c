@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Taking a request target apart.
+ * Parsing of request targets.
  */
 #include <errno.h>
 #include <setjmp.h>

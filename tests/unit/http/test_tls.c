@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A TLS listener, with a certificate made by the openssl program and a client by the same; skipped
- * where there is no openssl.
+ * A TLS listener, with a certificate and a client made with the openssl program; skipped without
+ * openssl.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 
 #include "harness.h"
 
-/* Runs the command; its output into `text`. Returns its exit status. */
+/* Runs the command; its output is in `text`. Returns its exit status. */
 static int run(const char *command, char *text, size_t size)
 {
     FILE *pipe = popen(command, "r");
@@ -86,7 +86,7 @@ static struct fixture *fixture_of(void **state)
     return *state;
 }
 
-/* A TLS client: what is written to the returned socket goes through it. */
+/* A TLS client: bytes written to the returned socket go through it. */
 static int tls_connect(const struct app *app, pid_t *ret_pid)
 {
     int pair[2];

@@ -175,7 +175,7 @@ static bool is_wanted(const struct expectation *expected, const char *key)
     return prefixes->count == 0;
 }
 
-/* All rows that the search may give, the best first. */
+/* All rows that the search may return, the best first. */
 static size_t brute_force(const struct truth *truth, const float *query,
                           const struct expectation *expected, struct ranked *ret_ranked)
 {

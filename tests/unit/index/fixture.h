@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the index's tests share: a directory of their own, and a search by brute force in double
- * precision to hold answers against.
+ * Shared by the index's tests: a directory of their own, and a search by brute force in double
+ * precision to compare answers with.
  */
 #ifndef TESTS_INDEX_FIXTURE_H
 #define TESTS_INDEX_FIXTURE_H
@@ -28,14 +28,14 @@ struct fixture {
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
-/* Makes an index anew, in place of one that is there. */
+/* Creates a new index in place of an existing one. */
 struct index *fixture_create(struct fixture *fixture, uint32_t dimension, enum index_metric metric);
 struct index *fixture_open(struct fixture *fixture);
 
 void fixture_put(struct index *index, const char *key, const float *vector); /* committed */
 void fixture_remove(struct index *index, const char *key);
 
-/* What stands in an index, as a walk gives it. */
+/* The content of an index, as a walk returns it. */
 struct truth {
     uint32_t dimension;
     enum index_metric metric;
@@ -46,8 +46,8 @@ struct truth {
 void truth_read(struct index *index, struct truth *ret_truth);
 void truth_done(struct truth *truth);
 
-/* Searches, and fails where the answer is not that of brute force. `exact`: sums are exact in any
- * order, so not even rows whose ranks differ in the last bits may change places. */
+/* Searches, and fails if the answer is not that of brute force. `exact`: sums are exact in any
+ * order, so that even rows whose ranks differ in the last bits may not be swapped. */
 struct expectation {
     const float *queries;
     size_t query_count;

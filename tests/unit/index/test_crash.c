@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kill -9 at any instant while rows are put, changed and removed: after it every committed key is
- * found by its own vector, no removed one is, and all sums are right. A child writes, and tells
+ * kill -9 at any moment while rows are put, changed and removed: afterwards every committed key is
+ * found by its own vector, no removed one is, and all sums are right. A child writes, and reports
  * through shared memory which batch it commits; the vectors are functions of key and version.
  */
 #include <setjmp.h>
@@ -26,7 +26,7 @@
 enum { KILLS = 50, KEYS = 150, BATCH = 12, DIMENSION = 24 };
 
 /* The state of a key after `step` batches: batch s changes BATCH keys, each third time by removal.
- * 0: not there, else the version. */
+ * 0: absent, otherwise the version. */
 static void play(uint64_t step, uint32_t versions[KEYS])
 {
     memset(versions, 0, KEYS * sizeof *versions);
@@ -133,8 +133,8 @@ static void check_key(struct index *index, unsigned key, uint32_t version)
     index_answer_done(&answer);
 }
 
-/* No search finds a key that is not there: all rows are asked for, by the vectors that keys have or
- * had last. */
+/* No search finds an absent key: all rows are requested, by the current or last vectors of the
+ * keys. */
 static void check_searches(struct index *index, uint64_t step, const uint32_t versions[KEYS],
                            uint64_t live)
 {
@@ -155,7 +155,7 @@ static void check_searches(struct index *index, uint64_t step, const uint32_t ve
     }
 }
 
-/* Gives the step that was found. */
+/* Returns the step that was found. */
 static uint64_t check_all(struct fixture *fixture, uint64_t committed)
 {
     uint32_t versions[KEYS];
@@ -166,7 +166,7 @@ static uint64_t check_all(struct fixture *fixture, uint64_t committed)
     struct error error = {.code = ERROR_NONE};
     struct index *index = fixture_open(fixture);
     uint64_t step = step_of(index);
-    /* The batch that was being committed may be there or not, whole. */
+    /* The batch that was being committed is there completely or not at all. */
     assert_true(step == committed || step == committed + 1);
     play(step, versions);
     for (unsigned key = 0; key < KEYS; key++) {
@@ -212,7 +212,7 @@ static void committed_rows_outlive_any_kill(void **state)
         if (child == 0) {
             write_for_ever(fixture, committed);
         }
-        if (i % 2 == 0) { /* on a slow machine no other may get as far as to its first commit */
+        if (i % 2 == 0) { /* on a slow machine no other may reach its first commit */
             await_commit(committed);
         }
         (void)usleep((useconds_t)(500 + fixture_random(&seed) % 60000));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rot: bits that turn in the rows, the int8 copy or the keys, files that are cut off or gone. It is
- * seen, told and, where the copy is concerned, mended; no answer is wrong.
+ * Damage on disk: bits that flip in the rows, the int8 copy or the keys, files that are cut off or
+ * gone. It is detected, reported and, in the copy, repaired; no answer is wrong.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -62,7 +62,7 @@ static void flip(const char *path, off_t offset, unsigned bit)
     (void)close(fd);
 }
 
-/* The key of the row that is nearest, or "" where there is none; rows left out. */
+/* The key of the nearest row, or "" if there is none; rows left out. */
 static uint64_t nearest(struct index *index, const float *query, size_t k, char keys[][16])
 {
     struct index_query ask = {.vectors = query, .query_count = 1, .k = k};
@@ -97,7 +97,7 @@ static void a_flipped_bit_in_a_row_is_left_out_told_and_mended(void **state)
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         fixture->told = 0;
         flip(fixture->rows, (off_t)best * ROW_BYTES + places[i], (unsigned)i);
-        /* It is far ahead of the others, and does not hide them. */
+        /* It is far ahead of the others and does not hide them. */
         assert_int_equal(nearest(index, query, 1, keys), 1);
         assert_string_equal(keys[0], good[1]);
         assert_int_equal(nearest(index, query, 3, keys), 1);
@@ -112,7 +112,7 @@ static void a_flipped_bit_in_a_row_is_left_out_told_and_mended(void **state)
         index_status(index, &status);
         assert_int_equal(status.damaged, 1);
 
-        /* The owner puts it again. */
+        /* The owner writes it again. */
         float vector[DIMENSION];
         make_vector(best, vector);
         fixture_put(index, good[0], vector);
@@ -198,7 +198,7 @@ static void rows_cut_off_are_damaged_rows(void **state)
     assert_string_equal(keys[250], "");
     assert_int_not_equal(keys[249][0], 0);
 
-    /* Without the int8 copy they are not known at all, and still nobody forgets them. */
+    /* Without the int8 copy they are not known at all, but they are not forgotten. */
     index_close(index);
     assert_int_equal(unlink(fixture->codes), 0);
     fixture->told = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The index as a table: batches, keys of all lengths and their order, walks, notes, what is
- * refused, what survives closing.
+ * The index as a table: batches, keys of all lengths and their order, walks, notes, refused input,
+ * and what survives closing.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -178,7 +178,8 @@ static void an_index_is_open_once_and_made_once(void **state)
     assert_int_equal(index_destroy(fixture->directory, &error), 0);
 }
 
-/* Keys around the lengths at which the table takes another piece, and some that begin alike. */
+/* Keys around the lengths at which the table starts another piece, and some with a common prefix.
+ */
 static size_t make_keys(char (*keys)[FIXTURE_KEY_MAX], size_t room)
 {
     static const size_t lengths[] = {1, 2, 500, 501, 502, 503, 504, 1003, 1004, 1005, 1023, 1024};
@@ -208,7 +209,7 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-/* Whether a walk gives exactly what is to be seen of `keys`, which are in order. */
+/* Whether a walk returns exactly the visible ones of `keys`, which are in order. */
 static void check_walk(struct index *index, char (*keys)[FIXTURE_KEY_MAX], const bool *there,
                        size_t count, const char *prefix, const char *after)
 {

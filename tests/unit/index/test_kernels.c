@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every form of the inner loops gives the bits of the plain C one, and the intervals of the int8
- * copy hold the truth, for rows and queries of every kind.
+ * copy contain the true value, for rows and queries of every kind.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -110,7 +110,7 @@ static void selections_are_those_of_plain_c(void **state)
                 .dots = dots, .scale = scale, .error = error, .offset = round % 2 ? offset : NULL};
             struct scan_bound bound = {.factor = fixture_uniform(&seed),
                                        .error_factor = FLT_MIN + fabsf(fixture_uniform(&seed))};
-            /* Right at a row's value, where a bit of difference shows. */
+            /* Exactly at a row's value, where a difference of one bit matters. */
             size_t r = fixture_random(&seed) >> 58;
             bound.floor = bound.factor * (float)dots[r] * scale[r] +
                           (bound.error_factor * error[r] + (round % 2 ? offset[r] : 0.0f));
@@ -188,7 +188,7 @@ static void check_interval(const struct layout *layout, const float *row, const 
     long double value = value_of(layout, row, query, quantized.norm);
     assert_true((long double)interval.low <= value && value <= (long double)interval.high);
 
-    /* And the kernels let it pass where it may reach the value that it has. */
+    /* And the kernels accept it if it may reach the value that it has. */
     struct scan_bound bound = quantized_query_bound(&quantized, (double)value, margin);
     assert_true(scan_kernels_selected()->select(&lanes, &bound) >> 5 & 1);
     quantize_unknown(layout, block, 5);

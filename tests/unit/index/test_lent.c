@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Searches of so many rows that several threads share them: the answer is that of one thread, and
- * of brute force, however the rows are divided. Made for ThreadSanitizer too.
+ * of brute force, however the rows are divided. Also for ThreadSanitizer.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -54,8 +54,8 @@ static void *run_piece(void *arg)
     return NULL;
 }
 
-/* Begins on all threads at once, and looks how many of them found something: of 300 hits of random
- * rows some are in each stretch. */
+/* Begins on all threads at once, and counts those that found something: of 300 hits of random rows
+ * some are in each part. */
 static void lend_and_look(void *lender, unsigned count, void (*work)(void *context, unsigned i),
                           void *context)
 {
@@ -114,8 +114,7 @@ static void threads_that_share_the_rows_give_the_answer_of_one(void **state)
     truth_done(&truth);
     struct index_query ask = {.vectors = queries, .query_count = QUERIES, .k = K};
     assert_int_equal(index_search(index, &ask, &alone, NULL), 0);
-    /* Where the machine has other things to do, one thread may be through before the next begins.
-     */
+    /* On a busy machine one thread may be done before the next begins. */
     for (unsigned i = 0; i < TRIES && (i < 5 || most < 2); i++) {
         struct index_answer shared;
         unsigned found = 0;

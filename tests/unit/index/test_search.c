@@ -66,7 +66,7 @@ static void fill(struct index *index, enum kind kind, size_t count, uint64_t *se
         if (i % 97 == 13) {
             memset(vector, 0, dimension * sizeof *vector);
         }
-        /* Not in order of their slots, so that ties show it. */
+        /* Not in order of their slots, to make ties visible. */
         (void)snprintf(key, sizeof key, "%s/%05zu", i % 3 ? "photos" : "scans", i * 7919 % 10007);
         assert_int_equal(index_batch_put(batch, key, vector, &error), 0);
     }
@@ -77,7 +77,7 @@ static void fill(struct index *index, enum kind kind, size_t count, uint64_t *se
     free(vector);
 }
 
-/* Some rows go, some come back otherwise, so that slots are used again. */
+/* Some rows are removed, some come back changed, so that slots are reused. */
 static void change(struct index *index, enum kind kind, size_t count, uint64_t *seed)
 {
     uint32_t dimension = index_shape(index).dimension;
@@ -118,7 +118,7 @@ static void check_all(struct index *index, enum kind kind, uint64_t *seed)
     for (size_t q = 0; q < QUERIES - 1; q++) {
         make_vector(queries + q * dimension, dimension, kind, q, seed);
     }
-    /* The last query is all zeros. Cosine rows are no grid numbers: sums are not exact. */
+    /* The last query is all zeros. Cosine rows are not grid numbers: sums are not exact. */
     bool exact = truth.metric != INDEX_COSINE;
     struct expectation expected = {
         .queries = queries, .query_count = QUERIES, .k = 10, .exact = exact};
@@ -331,7 +331,7 @@ static void scores_and_distances_are_those_of_the_metric(void **state)
     }
 }
 
-/* Of 200 rows some have a score above 1 with themselves, by what float32 rounds away. */
+/* Of 200 rows some have a score above 1 with themselves, because float32 rounds. */
 static void no_distance_is_negative(void **state)
 {
     uint64_t seed = 11;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a loss of power would show and a kill does not: the rows of a batch are on disk before the
- * commit that names them is, and where they cannot be brought there, nothing is committed.
+ * Faults that a power failure would cause and a kill would not: the rows of a batch are on disk
+ * before the commit that names them, and if they cannot be written, nothing is committed.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -50,7 +50,7 @@ static void keep_rows(const char *path)
     (void)fclose(file);
 }
 
-/* In place of the C library's, for the index and, being exported, for LMDB. */
+/* Replaces the C library's, for the index and, being exported, for LMDB. */
 __attribute__((visibility("default"))) int fdatasync(int fd)
 {
     char link[64];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Searches while rows are put, changed and removed. Every state of the index can be told from its
- * generation, so that each answer is held against brute force over the very state it was given for.
- * Made for ThreadSanitizer too.
+ * Searches while rows are put, changed and removed. The generation determines the state of the
+ * index, so that each answer is compared with brute force over exactly its state. Also for
+ * ThreadSanitizer.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -29,7 +29,7 @@ struct scene {
     atomic_uint wrong;
 };
 
-/* The version of each key after so many batches; 0: not there. */
+/* The version of each key after that many batches; 0: absent. */
 static void play(uint64_t step, uint32_t versions[KEYS])
 {
     memset(versions, 0, KEYS * sizeof *versions);
@@ -53,7 +53,7 @@ static void make_vector(unsigned key, uint32_t version, float *vector)
     }
 }
 
-/* So many more: whoever writes waits for those who read, on a machine that is slow. */
+/* Additional rounds: on a slow machine the writer waits for the readers. */
 static void await_searches(struct scene *scene, unsigned count)
 {
     unsigned until = atomic_load(&scene->searches) + count;

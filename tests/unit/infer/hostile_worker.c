@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A situ-worker that lies: given to situd in place of the real one. The "model" is a word that
- * says how. It shares only the message structs with the program under test.
+ * A situ-worker that lies: situd gets it in place of the real one. The "model" is a word that says
+ * how. It shares only the message structs with the program under test.
  */
 #include <errno.h>
 #include <poll.h>
@@ -44,7 +44,7 @@ static bool mode_is(const struct worker *worker, const char *mode)
 static void send_bytes(int fd, const void *bytes, size_t size)
 {
     if (send(fd, bytes, size, MSG_NOSIGNAL) < 0) {
-        _exit(0); /* situd has had enough of us */
+        _exit(0); /* situd has closed the connection */
     }
 }
 
@@ -162,7 +162,7 @@ static void send_loaded(struct worker *worker)
     send_tensors(worker);
 }
 
-/* A JPEG, by its size. */
+/* A JPEG, judged by its size. */
 static void describe_thumbnail(const struct worker *worker, struct tensor_ref *ref)
 {
     uint64_t size = 64;

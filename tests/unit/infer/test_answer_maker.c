@@ -125,7 +125,7 @@ static void softmax_gives_all_to_infinity(void **state)
     assert_near(classes[0].score, 0.5f);
 }
 
-/* Against a plain selection, and in bearable time for the order that costs insertion most. */
+/* Compared with a plain selection, and fast enough for the order that is worst for insertion. */
 static void many_values_in_any_order(void **state)
 {
     (void)state;
@@ -323,7 +323,7 @@ static void the_shape_of_the_trial_run_counts_where_there_was_one(void **state)
     facts.untried = false;
     seen = (struct tensor_shape){4, {1, 56, 1, 1}};
     assert_int_equal(answer_check(&spec, &facts, NULL), 0);
-    seen = (struct tensor_shape){4, {0, 1, 56, 56}}; /* no values: nothing was learnt */
+    seen = (struct tensor_shape){4, {0, 1, 56, 56}}; /* no values: nothing is known */
     assert_int_equal(answer_check(&spec, &facts, NULL), 0);
 }
 
@@ -340,7 +340,7 @@ static void one_value_without_dimensions_is_no_row_of_classes(void **state)
     assert_true(answer_check(&spec, &facts, &error) < 0);
     assert_int_equal(error.code, ERROR_UNFIT);
     assert_non_null(strstr(error.message, "is one value for each image"));
-    facts.untried = true; /* nothing was seen, and the shape may just not be stated */
+    facts.untried = true; /* nothing was seen, and the shape may only be unknown */
     assert_int_equal(answer_check(&spec, &facts, NULL), 0);
     facts.untried = false;
     spec.apply_softmax = 0; /* a score */

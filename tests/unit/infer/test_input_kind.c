@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inputs on their way into the shared buffer: rows of the table, images and tensors in hand.
+ * Copying of inputs into the shared buffer: rows of the table, images and tensors in the request.
  */
 #include <setjmp.h>
 #include <stdarg.h>

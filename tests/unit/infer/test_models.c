@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of models while packages come and go: whoever looks one up does not wait for the disk.
- * The linker gives calls that touch the disk to this file, which looks a model up in the middle of
- * each, from another thread.
+ * The table of models while packages come and go: looking one up does not wait for the disk. The
+ * linker redirects calls that access the disk to this file, which looks up a model during each of
+ * them, from another thread.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@ struct table {
     struct models *models;
 };
 
-/* What the wrapped calls look at: the table of the test that runs, and how it went. */
+/* For the wrapped calls: the table of the running test, and their outcome. */
 static struct models *watched;
 static unsigned looked_up;
 static unsigned waited;
@@ -40,7 +40,7 @@ static void *look_up(void *argument)
     return NULL;
 }
 
-/* A look-up that has to wait is given up, and counts. */
+/* A look-up that has to wait is given up and counted. */
 static void look_up_meanwhile(void)
 {
     pthread_t thread;
@@ -145,7 +145,7 @@ static bool is_there(const struct table *table, const char *path)
     return access(whole, F_OK) == 0;
 }
 
-/* Removes "any"; what comes out is what was in the table, and nobody else's. */
+/* Removes "any"; gets exactly what was in the table. */
 static int remove_named(struct table *table, const char *version, size_t *ret_count)
 {
     struct error error = {0};
@@ -185,11 +185,11 @@ static void test_versions_count_up_and_go_together(void **state)
     assert_string_equal(newest->version, "2");
     assert_int_equal(access(newest->path, F_OK), 0);
     assert_int_equal(remove_named(table, NULL, &removed), 0);
-    assert_int_equal(removed, 2); /* all that went, so that their workers can go */
+    assert_int_equal(removed, 2); /* all removed ones, so that their workers can stop */
     assert_int_equal(count_of(table), 1);
     assert_false(is_there(table, "any"));
     assert_true(is_there(table, "other/1/model.onnx"));
-    assert_string_equal(newest->version, "2"); /* who holds it keeps it */
+    assert_string_equal(newest->version, "2"); /* a holder keeps it */
     model_unref(newest);
     assert_int_equal(remove_named(table, NULL, &removed), -ENOENT);
     assert_int_equal(add(table, "any"), 0);

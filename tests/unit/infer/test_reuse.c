@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Lanes and the result cache: what is found without reading, what without a run, what is kept and
- * what is not. The worker is a fake one that says what it is told to; store and cache are real.
+ * what is not. The worker is a fake with a given answer; store and cache are real.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -72,7 +72,7 @@ void worker_process_trim(struct worker_process *worker, uint32_t lane, uint64_t 
     (void)output_used;
 }
 
-/* ---- a store that says where it read to ---- */
+/* ---- a store that reports where it read to ---- */
 
 struct spy {
     struct store base;
@@ -128,7 +128,7 @@ static void put(struct fixture *fixture, const char *key, const char *content)
     assert_int_equal(store_mem_put(fixture->store.inner, key, content, strlen(content)), 0);
 }
 
-/* The worker gives `count` values, as `rows` rows: rising ones. */
+/* The worker returns `count` ascending values as `rows` rows. */
 static void give(struct fixture *fixture, size_t count, size_t rows)
 {
     struct worker_process *worker = &fixture->worker;
@@ -200,7 +200,7 @@ static enum lane_outcome carry(struct fixture *fixture)
     return lane_carry(&context, &fixture->item, &fixture->worker, false);
 }
 
-/* Through a lane, and kept, as the dispatcher does. */
+/* Through a lane, and kept as the dispatcher does. */
 static void infer(struct fixture *fixture)
 {
     assert_int_equal(carry(fixture), LANE_DONE);
@@ -280,7 +280,7 @@ static void jobs_find_it_by_an_identity_they_know(void **state)
     struct lane_context context = {
         .cache = fixture->cache, .metrics = &fixture->metrics, .room = fixture->room};
     assert_int_equal(lane_carry(&context, item, &fixture->worker, false), LANE_DONE);
-    assert_int_equal(fixture->store.stats, 0); /* the owner has looked */
+    assert_int_equal(fixture->store.stats, 0); /* the owner has checked */
     reuse_keep(fixture->cache, item);
     reuse_flush(fixture->cache);
 
@@ -444,7 +444,8 @@ static void content_that_is_at_fault_is_told_again(void **state)
 static void faults_of_the_run_are_not_kept(void **state)
 {
     struct fixture *fixture = *state;
-    refuse(fixture, ERROR_UNFIT, 1000); /* the model ran, and failed: perhaps for want of memory */
+    refuse(fixture, ERROR_UNFIT,
+           1000); /* the model ran and failed, perhaps because memory ran out */
     infer(fixture);
     assert_int_equal(fixture->item.error.code, ERROR_UNFIT);
     static const enum error_code codes[] = {ERROR_TOO_LARGE, ERROR_MALFORMED, ERROR_INTERNAL};
@@ -458,7 +459,7 @@ static void faults_of_the_run_are_not_kept(void **state)
     assert_int_equal(answers_kept(fixture), 0);
 }
 
-/* Others may have held it: the dispatcher has the item tried alone. */
+/* Others may have used the memory: the dispatcher tries the item alone. */
 static void want_of_memory_is_no_outcome(void **state)
 {
     struct fixture *fixture = *state;
@@ -488,15 +489,15 @@ static void outcomes_of_a_worker_that_is_gone_are_not_kept(void **state)
 static void outputs_of_an_odd_form_are_not_kept(void **state)
 {
     struct fixture *fixture = *state;
-    give(fixture, SMALL, 2); /* two rows: /v2 would tell both */
+    give(fixture, SMALL, 2); /* two rows: /v2 would return both */
     infer(fixture);
     assert_int_equal(fixture->item.answer.kind, 0);
-    fixture->request.outputs = tensor_set_first(2); /* one of them is not given */
+    fixture->request.outputs = tensor_set_first(2); /* one of them is missing */
     infer(fixture);
     assert_int_equal(answers_kept(fixture), 0);
 }
 
-/* ---- what it cannot be made to believe ---- */
+/* ---- false claims that it rejects ---- */
 
 static void what_is_hashed_no_worker_sees_before(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Task threads: no more at a time than there are places, and those that wait go in their order.
+ * Task threads: never more than the limit, and those that wait run in order.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of known objects share: a directory of their own, objects that are a function of a
+ * Shared by the tests of known objects: a directory of their own, objects that are a function of a
  * number, and random numbers that are the same each time.
  */
 #ifndef TESTS_KNOWN_FIXTURE_H

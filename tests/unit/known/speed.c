@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Prints what a table costs: `known_speed [OBJECTS]`. Run by hand.
+ * Prints the cost of a table: `known_speed [OBJECTS]`. Not part of the test suite.
  */
 #include <setjmp.h>
 #include <stdarg.h>

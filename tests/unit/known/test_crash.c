@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kill -9 in the middle of commits: a batch and its note are there together or not at all, and what
- * was told to be committed is there.
+ * kill -9 during commits: a batch and its note are both there or both absent, and what was reported
+ * as committed is there.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -18,8 +18,8 @@
 
 enum { ROUNDS = 24, BATCH = 40, SPREAD = 7 };
 
-/* Batch n puts its number under all fixed keys, some of them long, and a key of its own, and
- * removes that of the batch before. */
+/* Batch n puts its number under all fixed keys, some of them long, and under a key of its own, and
+ * removes the own key of the batch before. */
 static void fill(struct known_batch *batch, uint64_t number)
 {
     char key[700];

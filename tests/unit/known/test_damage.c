@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Files that were changed behind the table's back: bits flipped anywhere, the end cut off, a newer
- * format. Opening says so, or what is there is right; each look is in a child, which must end by
- * itself. After known_remove the table begins anew.
+ * Files that were changed outside the table: bits flipped anywhere, the end cut off, a newer
+ * format. Opening reports this, or the content is right; each check runs in a child, which must end
+ * by itself. After known_remove the table starts empty.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +71,7 @@ static struct file make_table(struct fixture *fixture)
     return file_read(fixture->data);
 }
 
-/* The exit code of a child that opens the table, looks at all of it and writes to it. */
+/* The exit code of a child that opens the table, reads all of it and writes to it. */
 static int look(struct fixture *fixture)
 {
     struct known *known = NULL;
@@ -136,7 +136,7 @@ static void flipped_bits_are_told_or_do_no_harm(void **state)
     unsigned told = 0;
     for (unsigned i = 0; i < FLIPS; i++) {
         size_t at = fixture_random(&random) % file.size;
-        /* A third in the heads of pages, where it hurts most. */
+        /* A third of them in the heads of pages, where they do most harm. */
         at = i % 3 == 0 ? at / PAGE * PAGE + fixture_random(&random) % 160 : at;
         uint8_t kept = file.bytes[at];
         file.bytes[at] ^= (uint8_t)(1u << fixture_random(&random) % 8);
@@ -162,7 +162,7 @@ static void a_file_cut_off_is_told(void **state)
         int code = look_in_child(fixture);
         assert_true(code == TOLD || (size > file.size / 2 && code == GOOD));
     }
-    file_write(fixture->data, &file, 0); /* made, nothing committed: a new one */
+    file_write(fixture->data, &file, 0); /* created, nothing committed: a new one */
     assert_int_equal(look_in_child(fixture), GOOD);
     free(file.bytes);
 }
@@ -185,10 +185,11 @@ static void a_damaged_table_is_begun_anew_by_its_owner(void **state)
     free(file.bytes);
 }
 
-/* Writes an entry as LMDB would, past the table. */
-static void put_raw(struct fixture *fixture, const struct name *name, const struct value *value)
+/* Writes an entry with LMDB, without the table. */
+static void put_raw(struct fixture *fixture, const struct entry_name *name,
+                    const struct value *value)
 {
-    struct name name_copy = *name;
+    struct entry_name name_copy = *name;
     struct value value_copy = *value;
     MDB_val key = {.mv_size = name_copy.size, .mv_data = name_copy.bytes};
     MDB_val data = {.mv_size = value_copy.size, .mv_data = value_copy.bytes};
@@ -210,10 +211,10 @@ static void a_newer_format_is_refused(void **state)
     struct fixture *fixture = *state;
     struct error error = {.code = ERROR_NONE};
     struct known *known = NULL;
-    struct name name;
+    struct entry_name name;
     struct value value;
     known_close(fixture_open(fixture));
-    name_make_own("version", &name);
+    entry_name_make_own("version", &name);
     value_make_raw(&name, (const uint8_t[]){2, 0, 0, 0}, 4, &value);
     put_raw(fixture, &name, &value);
     assert_true(known_open(fixture->directory, 0, &known, &error) < 0);
@@ -230,13 +231,13 @@ static void links_that_lead_in_a_circle_come_to_an_end(void **state)
     struct known_object object;
     struct known_walk *walk = NULL;
     struct error error = {.code = ERROR_NONE};
-    struct name name;
+    struct entry_name name;
     struct value value;
     memset(key, 'm', LIMIT_KEY_BYTES);
     key[LIMIT_KEY_BYTES] = '\0';
     known_close(fixture_open(fixture));
     for (uint64_t group = 0; group < 2; group++) {
-        assert_true(name_make(group, key, &name));
+        assert_true(entry_name_make(group, key, &name));
         value_make_link(&name, 1, &value);
         put_raw(fixture, &name, &value);
     }

@@ -17,7 +17,7 @@
 #include "base/buffer.h"
 #include "known/entry_value.h"
 
-static void add(struct buffer *out, const struct name *name, const struct value *value)
+static void add(struct buffer *out, const struct entry_name *name, const struct value *value)
 {
     buffer_append(out, name->bytes, name->size);
     buffer_append(out, value->bytes, value->size);
@@ -27,7 +27,7 @@ static void entries_keep_their_bytes(void **state)
 {
     (void)state;
     cleanup_buffer struct buffer out = BUFFER_INIT;
-    struct name name;
+    struct entry_name name;
     struct value value;
     struct known_object object = {
         .identity = identity_of_words(
@@ -37,21 +37,21 @@ static void entries_keep_their_bytes(void **state)
         .slot = 77,
     };
     memset(object.digest, 0xA5, sizeof object.digest);
-    assert_false(name_make(0, "2024/cat.jpg", &name));
+    assert_false(entry_name_make(0, "2024/cat.jpg", &name));
     assert_int_equal(value_make_object(&name, &object, &value), 0);
     add(&out, &name, &value);
     object.state = KNOWN_FAILED;
     object.trusted = false;
-    assert_false(name_make(5, "rest.jpg", &name));
+    assert_false(entry_name_make(5, "rest.jpg", &name));
     assert_int_equal(value_make_object(&name, &object, &value), 0);
     add(&out, &name, &value);
-    char longer[NAME_PIECE + 10];
+    char longer[ENTRY_NAME_PIECE + 10];
     memset(longer, 'x', sizeof longer);
     longer[sizeof longer - 1] = '\0';
-    assert_true(name_make(0, longer, &name));
+    assert_true(entry_name_make(0, longer, &name));
     value_make_link(&name, 5, &value);
     add(&out, &name, &value);
-    name_make_own("note", &name);
+    entry_name_make_own("note", &name);
     value_make_raw(&name, "how far", 7, &value);
     add(&out, &name, &value);
     golden_check_bytes("known-entries.hex", out.data, out.size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keys around the lengths where they are cut into pieces, against a plain sorted list: gets, walks
- * from anywhere, and removals that empty a group.
+ * Keys around the lengths at which they are cut into pieces, compared with a plain sorted list:
+ * gets, walks from anywhere, and removals that empty a group.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 
 #include "base/limits.h"
 #include "fixture.h"
-#include "known/name.h"
+#include "known/entry_name.h"
 
 enum { KEYS = 3000, ROUNDS = 12, WALKS = 40 };
 
@@ -35,7 +35,8 @@ static int compare(const void *a, const void *b)
 /* A long run of one letter with few changes, so that many keys share long prefixes. */
 static void make_key(uint64_t *random, char key[LIMIT_KEY_BYTES + 1])
 {
-    static const size_t lengths[] = {1, 2, NAME_PIECE, 2 * NAME_PIECE, LIMIT_KEY_BYTES, 509, 511};
+    static const size_t lengths[] = {
+        1, 2, ENTRY_NAME_PIECE, 2 * ENTRY_NAME_PIECE, LIMIT_KEY_BYTES, 509, 511};
     size_t size = lengths[fixture_random(random) % (sizeof lengths / sizeof lengths[0])];
     size += fixture_random(random) % 4;
     size = size > 2 ? size - 2 : size;
@@ -60,7 +61,7 @@ static struct model *model_new(uint64_t *random)
         make_key(random, model->entries[i].key);
     }
     qsort(model->entries, KEYS, sizeof model->entries[0], compare);
-    for (size_t i = 1; i < KEYS; i++) { /* equal ones: the first stands for all */
+    for (size_t i = 1; i < KEYS; i++) { /* equal ones: the first represents all */
         if (strcmp(model->entries[i].key, model->entries[i - 1].key) == 0) {
             model->entries[i].number = UINT64_MAX;
         }
@@ -159,7 +160,7 @@ static void keys_of_any_length_stay_in_order(void **state)
         check_walks(model, known, &random);
         if (round % 4 == 3) {
             known_close(known);
-            known = fixture_open(*state); /* group numbers go on behind the last one */
+            known = fixture_open(*state); /* group numbers continue after the last one */
         }
     }
     known_close(known);

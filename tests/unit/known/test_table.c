@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A table of known objects as its owner sees it: what was put is there, batches are whole or not at
- * all, a walk is in order of bytes.
+ * A table of known objects as its owner sees it: what was put is there, batches are applied
+ * completely or not at all, a walk is in byte order.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -291,7 +291,7 @@ static void a_full_disk_is_told_and_does_no_harm(void **state)
     assert_int_equal(error.code, ERROR_NO_SPACE);
     assert_number(known, "first", 1);
     assert_int_equal(mount("tmpfs", fixture->root, "tmpfs", MS_REMOUNT, "size=64m"), 0);
-    fixture_commit(batch, "big"); /* the same batch, when there is room */
+    fixture_commit(batch, "big"); /* the same batch, when there is space */
     assert_int_equal(known_count(known), 50001);
     known_batch_free(batch);
     known_close(known);
@@ -304,7 +304,7 @@ static void a_full_disk_is_told_and_does_no_harm(void **state)
 static int unmount_and_teardown(void **state)
 {
     struct fixture *fixture = *state;
-    (void)umount2(fixture->root, MNT_DETACH); /* not mounted where the test was skipped */
+    (void)umount2(fixture->root, MNT_DETACH); /* not mounted if the test was skipped */
     return fixture_teardown(state);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Readers in several threads while one writes: each sees whole commits only.
+ * Readers in several threads while one writes: each sees only whole commits.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -23,7 +23,7 @@ struct shared {
     atomic_uint walks;
 };
 
-/* All keys carry the number of one commit. */
+/* All keys have the number of one commit. */
 static bool walk_is_whole(struct known *known)
 {
     struct known_walk *walk = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The life of an LMDB file: what a new one begins with, who may have it, what is done with a
- * damaged one; and the pool of its readers.
+ * The life of an LMDB file: how a new one begins, who may open it, what happens to a damaged one;
+ * and its pool of readers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +67,7 @@ static int count(void *context, const void *key, size_t key_size, const uint8_t 
     return 0;
 }
 
-/* Opens the file, a new one with one entry; returns what the survey said. */
+/* Opens the file, a new one with one entry; returns the survey's result. */
 static int open_file(struct fixture *fixture, unsigned *ret_entries)
 {
     struct error error;

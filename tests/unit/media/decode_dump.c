@@ -59,7 +59,7 @@ static int read_file(const char *path, struct file *ret_file)
     if (fseek(file, 0, SEEK_END) == 0) {
         long size = ftell(file);
         rewind(file);
-        /* Exactly as large as the file, so that a sanitizer sees a read behind it. */
+        /* Exactly as large as the file, so that a sanitizer detects a read past its end. */
         bytes = malloc(size > 0 ? (size_t)size : 1);
         if (bytes && size >= 0 && fread(bytes, 1, (size_t)size, file) == (size_t)size) {
             *ret_file = (struct file){take_ptr(bytes), (size_t)size};

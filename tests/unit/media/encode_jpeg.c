@@ -74,7 +74,7 @@ static int script_separate(jpeg_scan_info *scans, int components)
     return components;
 }
 
-/* An AC band of one coefficient at a time, then refined as often as is allowed, and again. */
+/* An AC band of one coefficient at a time, then refined as often as allowed, and again. */
 static int script_many(jpeg_scan_info *scans, int wanted)
 {
     int count = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of resampling share: the forms of the inner loops, axes that look random and are
+ * Shared by the tests of resampling: the forms of the inner loops, axes that look random and are
  * the same in every run, and their tables.
  */
 #ifndef TESTS_MEDIA_RANDOM_AXES_H

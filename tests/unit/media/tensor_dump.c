@@ -32,7 +32,7 @@ struct order {
     const char *path; /* borrowed */
     uint32_t rgb_width, rgb_height;
     size_t room;
-    void *large; /* borrowed; LARGE_ROOM bytes, for tensors whose size is not known before */
+    void *large; /* borrowed; LARGE_ROOM bytes, for tensors whose size is not known in advance */
     struct pipeline pipeline;
 };
 
@@ -46,8 +46,8 @@ static void file_done(struct file *file)
     free(file->bytes);
 }
 
-/* With room behind it, as raw rows need it; exactly as large for encoded images, so that a
- * sanitizer sees a read behind them. */
+/* With room after it, as raw rows need it; exactly as large for encoded images, so that a sanitizer
+ * detects a read past them. */
 static int file_read(const char *path, size_t padding, struct file *ret)
 {
     FILE *stream = fopen(path, "rbe");
@@ -208,7 +208,7 @@ static int run_order(struct media *media, const struct order *order)
     if (room == 0 && pipeline_output_size(&order->pipeline, &height, &width) == 0) {
         room = (size_t)height * width * 3 * datatype_size(order->pipeline.datatype);
     }
-    /* Exactly as large as the tensor where that is known, so that a sanitizer sees more. */
+    /* Exactly as large as the tensor if that is known, so that a sanitizer detects more. */
     cleanup_free void *exact = room > 0 ? malloc(room) : NULL;
     void *memory = exact ? exact : order->large;
     struct media_tensor tensor = {.data = memory, .size = exact ? room : LARGE_ROOM};

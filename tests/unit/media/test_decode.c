@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The decoder's contract on hostile and odd input: what is refused and with which error, that one
- * decoder goes on after any of it, and that calls out of turn are told as such. Pixels are held
- * against Pillow elsewhere (test_decode_pillow.py).
+ * The decoder's contract on hostile and odd input: what is refused and with which error, that a
+ * decoder still works after any of it, and that calls in the wrong order are reported.
+ * test_decode_pillow.py compares pixels with Pillow.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,7 +98,7 @@ static uint8_t *put_chunk(uint8_t *to, const char *name, const uint8_t *body, ui
     return put_32(begin + 4 + size, (uint32_t)crc32(0, begin, size + 4));
 }
 
-/* 8-bit RGB; `height` rows are told, `rows` are there. */
+/* 8-bit RGB; `height` rows are announced, `rows` are there. */
 static struct file make_png(uint32_t width, uint32_t height, uint32_t rows)
 {
     static const uint8_t signature[8] = {137, 'P', 'N', 'G', 13, 10, 26, 10};
@@ -193,7 +193,8 @@ static void refuses_every_short_beginning(void **state)
         /* A PNG file may lack IEND and checksums. */
         size_t dispensable = i == 1 ? 20 : 0;
         for (size_t size = 0; size + dispensable < files[i].size; size++) {
-            uint8_t *part = malloc(size + 1); /* of its own, so that sanitizers see its end */
+            uint8_t *part =
+                malloc(size + 1); /* of its own, so that sanitizers detect reads past its end */
             assert_non_null(part);
             memcpy(part, files[i].bytes, size);
             part = realloc(part, size ? size : 1);
@@ -220,7 +221,7 @@ static void goes_on_after_faults(void **state)
     free(png.bytes);
 }
 
-/* The file is whole but for its tables, which the file before had. */
+/* The file is complete except for its tables, which the file before had. */
 static void does_not_use_tables_of_the_file_before(void **state)
 {
     struct file jpeg = make_jpeg(16, 16, NULL, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every form of the inner loops of resampling and normalising gives the bytes of the plain C one.
- * It needs the inner loops and their tables alone, so it can be built for another processor, too.
+ * Needs only the inner loops and their tables, so it can be built for another processor, too.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@ static uint8_t *random_bytes(uint64_t *state, size_t size)
     return bytes;
 }
 
-/* Weights that no filter makes, so that carries between their parts and clipping are met. */
+/* Weights that no filter has, to test carries between their parts and clipping. */
 static void randomize_weights(struct coefficients *c, uint64_t *state, bool wide)
 {
     for (uint32_t i = 0; i < c->axis.count; i++) {
@@ -42,7 +42,7 @@ static void randomize_weights(struct coefficients *c, uint64_t *state, bool wide
     c->copies = false;
 }
 
-/* The buffer ends where the padding ends, so that a sanitizer sees any longer read. */
+/* The buffer ends where the padding ends, so that a sanitizer detects any longer read. */
 static void compare_rows(const struct kernels *kernels, struct coefficients *c, uint64_t *state)
 {
     size_t pixels_size = (size_t)(c->window_end - c->window_first) * 3 + KERNEL_ROW_PADDING;
@@ -136,7 +136,7 @@ static void compare_lookup(const struct kernels *kernels, const struct byte_tabl
                table->element_size);
     }
     kernels->lookup(table, bytes, found, count);
-    assert_memory_equal(found, expected, sizeof(found)); /* nothing behind the last element */
+    assert_memory_equal(found, expected, sizeof(found)); /* nothing after the last element */
     free(bytes);
 }
 

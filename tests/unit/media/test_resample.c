@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Resampling without a decoder: the tables, the geometry in the rounding of the Python pipelines,
- * the normaliser's arithmetic, and small images through the whole pass. Equality with Pillow itself
- * is test_media_pillow.py's.
+ * Resampling without a decoder: the tables, the geometry with the rounding of the Python pipelines,
+ * the normaliser's arithmetic, and small images through the whole pass. test_media_pillow.py tests
+ * equality with Pillow.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -108,7 +108,7 @@ static void the_cache_keeps_two_geometries(void **unused)
         assert_int_equal(coefficients_get(&cache, &axis, &again, NULL), 0);
         assert_ptr_equal(again, first[i]);
     }
-    axis.in = 200; /* takes the place of the oldest, 100 */
+    axis.in = 200; /* replaces the oldest, 100 */
     assert_int_equal(coefficients_get(&cache, &axis, &again, NULL), 0);
     axis.in = 101;
     assert_int_equal(coefficients_get(&cache, &axis, &again, NULL), 0);
@@ -181,7 +181,7 @@ static void geometry_rounds_as_the_python_pipelines(void **unused)
         {SHORTEST(5, 8, CROP_FLOOR), 20, 10, 1, {10, 1, 8, 8, 0}, {5, 0, 5, 8, 2}},
         /* no crop */
         {SHORTEST(224, 0, CROP_FLOOR), 300, 200, 1, {336, 0, 336, 336, 0}, {224, 0, 224, 224, 0}},
-        /* an extreme shape costs its crop only */
+        /* an extreme shape costs only its crop */
         {SHORTEST(256, 224, CROP_FLOOR),
          65500,
          1,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A libjpeg whose innards are not those that our reader of Huffman codes knows: images must be
- * decoded by libjpeg alone then. The linker puts the take-over below in the place of the real one.
+ * A libjpeg whose internals differ from those that the reader of Huffman codes knows: images must
+ * then be decoded by libjpeg alone. The linker replaces the real take-over with the one below.
  */
 #include <setjmp.h>
 #include <stdarg.h>

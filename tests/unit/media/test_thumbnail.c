@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The compressor's and the thumbnail's contract: what does not fit is refused, whatever the room;
- * calls out of turn are told as such. Pictures are held against Pillow in test_thumbnail_pillow.py.
+ * The contract of the compressor and the thumbnail: what does not fit is refused, whatever the
+ * room; calls in the wrong order are reported. test_thumbnail_pillow.py compares pictures with
+ * Pillow.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,7 +59,7 @@ static void test_every_room_that_is_too_small_is_refused_and_not_passed(void **s
         assert_int_equal(part[room], GUARD);
     }
     size_t again = 0;
-    /* The compressor asks for more as soon as the room is used up, by its last byte, too. */
+    /* The compressor requests more as soon as the room is used up, even by its last byte. */
     assert_int_equal(encode_jpeg(&pixels, 80, part, size + 1, &again, &error), 0);
     assert_int_equal(again, size);
     assert_memory_equal(whole, part, size);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Prints what becomes of files as thumbnails, for a test that holds it against Pillow. Reads lines
- * `EDGE<TAB>FILE<TAB>OUT` and writes OUT.ppm, the pixels before they are compressed, and OUT.jpg;
- * answers `ok` or `error<TAB>CODE<TAB>MESSAGE`. One struct media for all, as in a lane. At the end
- * it prints `kept BYTES`: what it holds of memory above that after the first file.
+ * Makes thumbnails of files for a test that compares them with Pillow. Reads lines
+ * `EDGE<TAB>FILE<TAB>OUT` and writes OUT.ppm, the pixels before compression, and OUT.jpg; answers
+ * `ok` or `error<TAB>CODE<TAB>MESSAGE`. One struct media for all, as in a lane. At the end it
+ * prints `kept BYTES`: the memory that it holds more than after the first file.
  */
 #include <errno.h>
 #include <malloc.h>

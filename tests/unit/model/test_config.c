@@ -238,7 +238,7 @@ static void situ_json_overrides(void **state)
     assert_int_equal(spec->task, MODEL_TENSOR);
     model_spec_free(spec);
 
-    /* The same preset said twice is no contradiction. */
+    /* The same preset given twice is not a contradiction. */
     assert_int_equal(read_situ("{\"preset\":\"clip\"}", NULL, "clip", &spec, &error), 0);
     model_spec_free(spec);
 }

@@ -211,7 +211,7 @@ static void the_digest_sees_every_change(void **state)
         {"weights", ""},               /* an empty file */
         {"weights", "\1"},             /* its content */
         {"sub/weights", "\1"},         /* a file elsewhere */
-        {"README.md", "a word about"}, /* not read by anyone */
+        {"README.md", "a word about"}, /* never read */
     };
     uint8_t seen[sizeof changes / sizeof changes[0] + 1][MODEL_DIGEST_SIZE];
     package_write(*state, "model.onnx", "x");
@@ -260,7 +260,7 @@ static void the_digest_sees_a_file_renamed(void **state)
     assert_memory_not_equal(first, second, MODEL_DIGEST_SIZE);
 }
 
-/* A file that holds what another file's path and content would look like is not that file. */
+/* A file whose content looks like another file's path and content is not that file. */
 static void the_digest_keeps_files_apart(void **state)
 {
     uint8_t first[MODEL_DIGEST_SIZE];
@@ -299,7 +299,7 @@ static void files_are_opened_under_the_same_rules(void **state)
     assert_int_equal(model_package_open(package->path, "none", &fd, &error), -ENOENT);
 }
 
-/* From here on this process has no openat2, as under older kernels and some container runtimes. */
+/* From here on this process has no openat2, as with older kernels and some container runtimes. */
 static bool take_openat2_away(void)
 {
     struct sock_filter filter[] = {
@@ -313,7 +313,7 @@ static bool take_openat2_away(void)
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-/* The last test: what it takes away does not come back. */
+/* The last test: what it disables stays disabled. */
 static void without_openat2_no_link_is_followed_at_all(void **state)
 {
     const struct package *package = *state;

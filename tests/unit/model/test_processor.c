@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * preprocessor_config.json of every family -> the pipeline it means; the traps in between; what is
- * refused, by name.
+ * preprocessor_config.json of every family -> its pipeline; special cases; fields that are refused
+ * by name.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -288,7 +288,7 @@ static void switches_that_are_off_are_accepted(void **state)
     model_spec_free(spec);
 }
 
-/* PaliGemma's and Florence's packages have them: no pixel is another for it. */
+/* PaliGemma's and Florence's packages have them; they change no pixel. */
 static void fields_of_a_language_model_beside_it_are_accepted(void **state)
 {
     (void)state;

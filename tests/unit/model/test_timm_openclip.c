@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * config.json of timm and the configurations of OpenCLIP -> the transforms that these libraries
- * make of them.
+ * make from them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +67,7 @@ static const struct sample samples[] = {
      "\"preprocess_cfg\":{\"mean\":[0.5,0.5,0.5],\"std\":[0.5,0.5,0.5],"
      "\"interpolation\":\"bilinear\",\"resize_mode\":\"squash\"}}",
      {SQUARE(336, RESAMPLE_BILINEAR), RESCALE, HALF, FP32}},
-    {"open_clip_config.json", /* all defaults but the tower's size */
+    {"open_clip_config.json", /* all defaults except the tower's size */
      "{\"model_cfg\":{\"vision_cfg\":{\"image_size\":[240,240]}}}",
      {SHORTEST(240, RESAMPLE_BICUBIC), CROP(240), TORCH, RESCALE, CLIP, FP32}},
     {"preprocess_cfg.json",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Indexes under test: a store named `s` in memory that can lose objects, a jobs host that answers
- * at once, and an embedding that is made of the object's size, so that what an index must hold is
- * known from the store alone. Keys with `bad` in them fail.
+ * at once, and an embedding that depends on the object's size, so that the store alone determines
+ * the content of an index. Keys with `bad` in them fail.
  */
 #ifndef TESTS_RETRIEVAL_FIXTURE_H
 #define TESTS_RETRIEVAL_FIXTURE_H
@@ -38,7 +38,7 @@ struct fixture {
     /* Knobs. */
     atomic_uint delay_us;    /* of each object */
     atomic_bool classes;     /* the model gives classes */
-    atomic_uint embed_fail;  /* so many calls of embed fail */
+    atomic_uint embed_fail;  /* that many calls of embed fail */
     atomic_bool embed_waits; /* until it is given up */
 
     /* What was seen. */
@@ -57,8 +57,8 @@ void fixture_put(struct fixture *fixture, const char *key, size_t size);
 void fixture_fill(struct fixture *fixture, const char *prefix, unsigned count);
 void fixture_hide(struct fixture *fixture, const char *key);
 
-/* What a model makes of an object; FIXTURE_DIMENSION values, or twice as many of model `m2`, or
- * one more where the key has `wide` in it. */
+/* A model's output for an object: FIXTURE_DIMENSION values, twice as many for model `m2`, or one
+ * more if the key has `wide` in it. */
 uint32_t fixture_vector(const char *model, const char *key, size_t size, float *vector);
 
 struct retrieval_spec fixture_spec(const char *name);
@@ -67,7 +67,7 @@ must_check int fixture_rebuild(struct fixture *fixture, const char *name, const 
                                const char *version, struct error *error);
 struct retrieval_info fixture_info(struct fixture *fixture, const char *name);
 
-/* The index holds exactly what the store does, as this model sees it. */
+/* The index has exactly the store's objects, with this model's embeddings. */
 bool fixture_is_exact(struct fixture *fixture, const char *name, const char *model);
 /* Waits for that. */
 void fixture_await_exact(struct fixture *fixture, const char *name, const char *model);

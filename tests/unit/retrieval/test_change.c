@@ -28,7 +28,7 @@ struct searching {
     pthread_t threads[SEARCHERS];
 };
 
-/* Each object is the nearest to itself, whichever model the index has right now. */
+/* Each object is the nearest to itself, whatever the index's current model. */
 static void search_once(struct searching *searching, unsigned count)
 {
     unsigned number = count % (COUNT / 11) * 11; /* none of those that fail */
@@ -115,7 +115,7 @@ static void another_model_is_built_beside_and_swapped_in(void **state)
     fixture_create(fixture, "x");
     fixture_await_ready(fixture, "x");
     begin_searching(&searching, fixture);
-    atomic_store(&fixture->delay_us, 50000); /* it builds for as long as is looked at it */
+    atomic_store(&fixture->delay_us, 50000); /* it builds as long as the test observes it */
     assert_int_equal(fixture_rebuild(fixture, "x", "m2", "7", NULL), 0);
     assert_int_equal(fixture_rebuild(fixture, "x", "m2", "8", &error), -EEXIST);
     assert_int_equal(error.code, ERROR_CONFLICT);
@@ -285,7 +285,7 @@ static void what_is_imported_is_searched_when_it_is_finished(void **state)
         (void)snprintf(name, sizeof name, "any/%05u", number);
         assert_int_equal(retrieval_import_put(import, name, vector, 3, NULL), 0);
     }
-    float last[3] = {5, 6, 7}; /* a name that came before */
+    float last[3] = {5, 6, 7}; /* a name that occurred before */
     assert_int_equal(retrieval_import_put(import, "any/00042", last, 3, NULL), 0);
     assert_int_equal(retrieval_import_put(import, "any/00042", last, 2, &error), -EINVAL);
     assert_int_equal(retrieval_import_put(import, "", last, 3, &error), -EINVAL);

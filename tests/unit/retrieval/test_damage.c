@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rot on disk: a row that is not what it was is put again from a fresh inference, damaged keys are
- * set aside and the index is filled anew.
+ * Damage on disk: a damaged row is written again from a new inference; damaged keys are set aside
+ * and the index is filled again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,7 @@ static void a_flipped_bit_in_a_row_is_found_and_repaired(void **state)
     fixture_await_ready(fixture, "x");
     path_of(fixture, "1/rows", path);
     size_t size = size_of(path);
-    flip_bit(path, size / 2); /* nobody searches: the search for rot finds it */
+    flip_bit(path, size / 2); /* nobody searches: the scrubber finds it */
     await_repair(fixture, 1);
     assert_int_equal(atomic_load(&fixture->embedded), 1);
     fixture_close(fixture);

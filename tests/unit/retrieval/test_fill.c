@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Indexes that are fed: what the store has they have, what it loses they lose, over restarts, and
+ * Indexes that follow a store: they get what it has and lose what it loses, over restarts, and
  * whatever happens to their jobs.
  */
 #include <errno.h>
@@ -31,7 +31,7 @@ static void an_index_is_filled_and_told_of(void **state)
         retrieval_use(fixture->retrieval, &ACCESS_ALL, RIGHT_SEARCH, "empty", &use, &error),
         -EAGAIN);
     assert_int_equal(error.code, ERROR_UNAVAILABLE);
-    fixture_await(fixture, "empty", RETRIEVAL_READY); /* nothing is all there is */
+    fixture_await(fixture, "empty", RETRIEVAL_READY); /* nothing is everything there is */
     fixture_fill(fixture, "a/", COUNT);
     fixture_fill(fixture, "b/", 10);
     fixture_create(fixture, "x");
@@ -52,7 +52,7 @@ static void an_index_is_filled_and_told_of(void **state)
     fixture_await_exact(fixture, "empty", "m"); /* it has come to them, too */
 }
 
-/* For as long as its last commit took, an index was ready without rows, all of them failed. */
+/* While its last commit ran, an index was ready without rows: all of them failed. */
 static void a_ready_index_has_its_rows(void **state)
 {
     struct fixture *fixture = *state;
@@ -179,7 +179,7 @@ static void a_vector_of_another_dimension_is_told(void **state)
         job_state = job.state;
         job_info_done(&job);
     }
-    assert_int_equal(job_state, JOB_PAUSED); /* what it finds is of no use */
+    assert_int_equal(job_state, JOB_PAUSED); /* its result is of no use */
     retrieval_info_done(&info);
 }
 
@@ -287,7 +287,7 @@ static void a_job_that_somebody_removed_is_made_again(void **state)
     fixture_await_ready(fixture, "x");
     struct retrieval_info before = fixture_info(fixture, "x");
     assert_int_equal(jobs_remove(fixture->jobs, before.job, NULL), 0);
-    fixture_hide(fixture, "a/00001.jpg"); /* nobody tells of it */
+    fixture_hide(fixture, "a/00001.jpg"); /* nobody reports it */
     fixture_await_ready(fixture, "x");
     fixture_await(fixture, "x", RETRIEVAL_READY);
     struct retrieval_info after = fixture_info(fixture, "x");
@@ -295,7 +295,7 @@ static void a_job_that_somebody_removed_is_made_again(void **state)
     fixture_close(fixture);
     fixture_open(fixture);
     assert_int_equal(jobs_remove(fixture->jobs, after.job, NULL), 0);
-    fixture_close(fixture); /* perhaps before anybody has seen it */
+    fixture_close(fixture); /* perhaps before anyone has seen it */
     fixture_hide(fixture, "a/00002.jpg");
     fixture_open(fixture);
     fixture_await_ready(fixture, "x");
@@ -337,7 +337,7 @@ static void jobs_of_no_index_go_at_the_next_start(void **state)
     fixture_close(fixture);
     (void)snprintf(from, sizeof from, "%s/indexes/x", fixture->root);
     (void)snprintf(to, sizeof to, "%s/indexes/.old-x-1", fixture->root);
-    assert_int_equal(rename(from, to), 0); /* a removal that was cut by a crash */
+    assert_int_equal(rename(from, to), 0); /* a removal that was interrupted by a crash */
     (void)snprintf(from, sizeof from, "%s/indexes/y/7", fixture->root);
     assert_int_equal(mkdir(from, 0700), 0); /* likewise a rebuild */
     fixture_open(fixture);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * index.json: what is written reads back, what a person broke is told, and the old one stays where
- * the new one cannot be.
+ * index.json: it reads back the same, damage by a person is reported, and the old file stays if the
+ * new one cannot be written.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -162,7 +162,7 @@ static void what_a_person_broke_is_told(void **state)
         {"\"model\":\"clip\"", "\"model\":7"},
         {"\"model\":\"clip\"", "\"model\":\"\""},
         {"\"store\":\"photos\"", "\"store\":\"\""},
-        {"\"store\":\"photos\"", "\"store\":null"}, /* and yet one builds beside */
+        {"\"store\":\"photos\"", "\"store\":null"}, /* and yet another is being built */
         {"\"metric\":\"euclidean\"", "\"metric\":\"cubic\""},
         {"\"interval_s\":86400", "\"interval_s\":4294967296"},
         {"\"number\":3", "\"number\":0"},
@@ -181,7 +181,7 @@ static void what_a_person_broke_is_told(void **state)
     (void)snprintf(path, sizeof path, "%s/index.json", (char *)*state);
     assert_int_equal(index_file_write(*state, &file, NULL), 0);
     assert_int_equal(whole_file_read(path, 4096, &text), 0);
-    assert_int_equal(seal_take(&text), 0); /* who changes it takes that away, too */
+    assert_int_equal(seal_take(&text), 0); /* changing it removes that, too */
     const char *good = buffer_text(&text);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct index_file got = {.number = 77};

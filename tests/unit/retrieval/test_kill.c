@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A process that dies by SIGKILL at any moment, many times over, while an index is filled, follows
- * its store, and is rebuilt: in the end it holds exactly what the store does.
+ * A process that dies by SIGKILL at any moment, many times, while an index is filled, follows its
+ * store and is rebuilt: in the end the index has exactly what the store has.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -27,7 +27,7 @@ static unsigned next_random(unsigned *seed)
     return *seed >> 8;
 }
 
-/* The store as it is when the next process starts. */
+/* The store when the next process starts. */
 static void change_store(struct fixture *fixture, unsigned *seed)
 {
     char key[64];
@@ -44,7 +44,7 @@ static void change_store(struct fixture *fixture, unsigned *seed)
     fixture_put(fixture, key, 7);
 }
 
-/* One that asks for a rebuild lives at least until it has its answer. */
+/* A process that requests a rebuild lives at least until it has its answer. */
 static void one_life(struct fixture *fixture, bool rebuild, unsigned life_ms)
 {
     int ends[2];

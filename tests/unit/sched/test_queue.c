@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The queue: turns among sources, classes, admission, retries, removal and deadlines, and random
- * operations against a model that is too simple to be wrong.
+ * operations compared with a simple model.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -41,7 +41,7 @@ static void push(struct fixture *f, unsigned source, unsigned entry)
     assert_int_equal(queue_push(&f->queue, &f->sources[source], &f->entries[entry], 1), 0);
 }
 
-/* The number of the entry that comes next; -1 for none. */
+/* The number of the next entry; -1 for none. */
 static int pop(struct fixture *f, enum queue_class max_class)
 {
     struct queue_entry *entry = queue_pop(&f->queue, max_class);
@@ -94,7 +94,7 @@ static void sources_take_turns(void **state)
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         assert_int_equal(pop(&f, QUEUE_JOB_LAST), order[i]);
     }
-    push(&f, 2, 21); /* a late comer waits for its turn, not for the whole request */
+    push(&f, 2, 21); /* a source that comes later waits for its turn, not for the whole request */
     static const int rest[] = {5, 21, 6, 7, 8, 9, -1};
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
         assert_int_equal(pop(&f, QUEUE_JOB_LAST), rest[i]);
@@ -133,7 +133,7 @@ static void a_higher_priority_goes_first_and_equal_ones_take_turns(void **state)
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         assert_int_equal(pop(&f, QUEUE_JOB_LAST), order[i]);
     }
-    push(&f, 1, 20); /* one that comes late is not behind those that wait */
+    push(&f, 1, 20); /* one that comes later is not behind those that wait */
     static const int rest[] = {20, 11, 0, 1, -1};
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
         assert_int_equal(pop(&f, QUEUE_JOB_LAST), rest[i]);

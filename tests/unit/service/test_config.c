@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Settings by name, from a file, and from the command line, which wins.
+ * Settings by name, from a file, and from the command line, which takes precedence.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ static void values_have_units(void **state)
     assert_true(config.object_ms == 250);
     assert_int_equal(set(&config, "jobs", "keep", "0.5"), 0);
     assert_true(config.keep_jobs_s == 43200);
-    assert_int_equal(set(&config, "jobs", "keep", "0"), 0); /* for ever */
+    assert_int_equal(set(&config, "jobs", "keep", "0"), 0); /* forever */
     assert_true(config.keep_jobs_s == 0);
     assert_int_equal(set(&config, "listen", "socket_mode", "0600"), 0);
     assert_int_equal(config.socket_mode, 0600);
@@ -62,7 +62,7 @@ static void values_of_no_sense_are_refused(void **state)
         {"limits", "queue", "0"},
         {"jobs", "keep", "-1"},
         {"jobs", "keep", "7d"},
-        {"jobs", "keep", "0.000001"}, /* would be none, and none is for ever */
+        {"jobs", "keep", "0.000001"}, /* would be none, which means forever */
         {"limits", "body_bytes", "off"},
         {"results", "size", "none"},
         {"results", "size", "-1"},

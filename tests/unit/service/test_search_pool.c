@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Search threads: all work is done once, too much is refused, and threads are lent where cores are
- * free, never for longer than the one who borrowed them is there.
+ * Search threads: all work is done once, too much is refused, and threads are lent while cores are
+ * free, never for longer than the borrower exists.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -38,7 +38,7 @@ struct counted {
     struct search_work work;
     struct search_pool *pool;
     atomic_uint runs;
-    atomic_bool *hold; /* waits for it, where it is not NULL */
+    atomic_bool *hold; /* waits for it, unless it is NULL */
 };
 
 static void run_twice(struct search_work *work)
@@ -121,7 +121,7 @@ static unsigned lend(unsigned cores)
     return work.begun;
 }
 
-/* Threads that do not wait for work yet, or not in time, are not lent: some try finds them. */
+/* Threads that do not wait for work yet are not lent: one of several attempts finds them. */
 static void lends(unsigned cores, unsigned most)
 {
     unsigned begun = 1;

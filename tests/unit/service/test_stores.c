@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of stores: objects found by name; and on reload: those who keep a table of their own
- * are told of a new store until they have taken it, and each fault is told.
+ * The table of stores: objects found by name; and on reload: owners of tables of their own are
+ * informed of a new store until they have accepted it, and each fault is reported.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ struct bench {
     char directory[64];
     struct config config;
     struct stores *stores;
-    int failing; /* so many calls of the hook fail */
+    int failing; /* that many calls of the hook fail */
     int calls;
 };
 
@@ -104,7 +104,7 @@ static void a_store_that_was_not_taken_is_offered_again(void **state)
     bench.failing = 2;
     assert_true(reload(&bench, &error, text, sizeof text) < 0);
     assert_int_equal(bench.calls, 2);
-    assert_string_equal(error.message, "no place for 'b'"); /* the caller's to log */
+    assert_string_equal(error.message, "no place for 'b'"); /* the caller logs it */
     assert_non_null(strstr(text, "no place for 'c'"));
     assert_true(is_served(&bench, "a") && !is_served(&bench, "b") && !is_served(&bench, "c"));
 

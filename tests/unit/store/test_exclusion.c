@@ -47,7 +47,7 @@ static void patterns_cover_files_and_directories(void **state)
         bool directory;
     } cases[] = {
         {"*.tmp", "a/b.tmp", true, true},
-        {"*.tmp\n", "a/b.tmp/c", false, false}, /* the walk never comes there */
+        {"*.tmp\n", "a/b.tmp/c", false, false}, /* the walk never gets there */
         {"cache/", "x/cache", false, true},
         {"cache", "x/cache", true, true},
         {"cache", "x/cache2", false, false},
@@ -219,7 +219,7 @@ static void excluded_directories_are_not_entered(void **state)
     exclusion_free(exclusion);
 }
 
-/* What a Synology writes beside each photo makes no pass of a standing job. */
+/* Files that a Synology writes beside each photo cause no pass of a standing job. */
 static void what_is_excluded_is_not_watched(void **state)
 {
     const struct tree *tree = *state;

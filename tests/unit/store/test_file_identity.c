@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Identities of files, and what their time stamps say.
+ * Identities of files, and conclusions from their time stamps.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,7 +67,7 @@ static void an_identity_is_fresh_within_a_clock_tick(void **state)
     assert_false(is_fresh(&identity, 11 * second + 5));
 }
 
-/* It would be read again, and told again by every pass of a standing job, for years. */
+/* Every pass of a standing job would read it again and report it again, for years. */
 static void an_object_from_a_camera_whose_clock_is_ahead_is_not_fresh_for_ever(void **state)
 {
     (void)state;
@@ -77,7 +77,8 @@ static void an_object_from_a_camera_whose_clock_is_ahead_is_not_fresh_for_ever(v
     assert_false(is_fresh(&identity, now));
     identity.ctime_ns = now - 5;
     assert_true(is_fresh(&identity, now));
-    identity.ctime_ns = now + 5 * hour; /* the server's clock is, or ours went back */
+    identity.ctime_ns =
+        now + 5 * hour; /* the server's clock is ahead, or this machine's clock went back */
     assert_true(is_fresh(&identity, now));
     identity.ctime_ns = now + 10 * 365 * 24 * hour;
     assert_false(is_fresh(&identity, now));
@@ -94,7 +95,7 @@ static void what_changed_lately_settles_in_half_a_second(void **state)
     assert_int_equal(settles_in_ns(&identity, now), 498 * ms);
     assert_int_equal(settles_in_ns(&identity, now + 497 * ms), ms);
     assert_int_equal(settles_in_ns(&identity, now + 498 * ms), 0);
-    /* Copied with its times kept; and by a camera whose clock is ahead. */
+    /* Copied with its times kept; and from a camera whose clock is ahead. */
     identity.mtime_ns = now - 5000000 * ms;
     assert_int_equal(settles_in_ns(&identity, now), 498 * ms);
     identity = (struct file_identity){.mtime_ns = now + 60000 * ms, .ctime_ns = now - 600 * ms};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which number stands for a file system: one that the next boot gives, too.
+ * Which number identifies a file system: one that is the same after the next boot.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ enum { EXT4 = 0xef53 };
 static const uint8_t uuid[FILESYSTEM_UUID_SIZE] = {1, 2,  3,  4,  5,  6,  7,  8,
                                                    9, 10, 11, 12, 13, 14, 15, 16};
 
-/* f_fsid of XFS, as it lies in memory: what Linux calls huge_encode_dev(), the lower half first. */
+/* f_fsid of XFS, as in memory: what Linux calls huge_encode_dev(), the lower half first. */
 static uint64_t fsid_of_device(unsigned major, unsigned minor)
 {
     const uint32_t halves[] = {(minor & 0xff) | major << 8 | (minor & ~0xffu) << 12, 0};
@@ -46,7 +46,7 @@ static void a_number_made_of_the_device_gives_way_to_the_uuid(void **state)
         assert_true(filesystem_is_of_device(0, device));
         assert_true(filesystem_choose(device, fsid, uuid) == chosen); /* whatever the number */
         assert_true(filesystem_choose(device, 0, uuid) == chosen);
-        assert_true(filesystem_choose(device, fsid, NULL) == fsid); /* as ever, without a UUID */
+        assert_true(filesystem_choose(device, fsid, NULL) == fsid); /* as before, without a UUID */
         assert_true(filesystem_choose(device, 0, NULL) == device);
     }
     uint8_t other[FILESYSTEM_UUID_SIZE];
@@ -75,7 +75,7 @@ static void a_uuid_that_says_nothing_is_passed_over(void **state)
                 fsid_of_device(8, 1));
 }
 
-/* What ext4 says in both ways is the same: the call is the right one, the folding its own. */
+/* ext4 gives the same by both ways: the call is the right one, and so is the folding. */
 static void the_kernel_tells_the_uuid(void **state)
 {
     (void)state;
@@ -99,8 +99,7 @@ static void the_kernel_tells_the_uuid(void **state)
     assert_true(filesystem_choose(0, 0, told) == fsid);
 }
 
-/* Through a path descriptor, in another file system than the root, and where it cannot be opened.
- */
+/* Through a path descriptor, on another file system than the root, and if it cannot be opened. */
 static void any_descriptor_will_do(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Patterns of keys: what they match, what they do not, what they cost, and that they agree with
- * the C library's fnmatch where both know the words.
+ * Patterns of keys: what they match, what they do not, what they cost, and that they agree with the
+ * C library's fnmatch where both support the syntax.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -115,7 +115,7 @@ static const struct {
     {"[\xc3\xa0-\xc3\xbf]x", "ex", false},
     {"?", "\xf0\x9f\x98\x80", true},
     {"*\xa9", "\xc3\xa9", false},
-    /* Names that are no UTF-8. */
+    /* Names that are not UTF-8. */
     {"caf?.jpg", "caf\xe9.jpg", true},
     {"caf\xe9.jpg", "caf\xe9.jpg", true},
     {"caf[!a-z].jpg", "caf\xe9.jpg", true},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What listings leave out is counted, once each over all pages, and told by suffix.
+ * Files that listings leave out are counted, once each over all pages, and reported by suffix.
  */
 #include "tree.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Listings against a plain sorted array: order, paging with every page size, prefixes, directories
- * too large for one sorting, and trees that change between pages.
+ * Listings compared with a plain sorted array: order, paging with every page size, prefixes,
+ * directories too large to sort at once, and trees that change between pages.
  */
 #include "data/key.h"
 #include "tree.h"
@@ -62,7 +62,7 @@ static uint32_t next_random(uint32_t *seed)
     return *seed >> 8;
 }
 
-/* Lists all of it in pages and compares with what the reference has behind `after`. */
+/* Lists all of it in pages and compares it with the reference's keys after `after`. */
 static void check_list(struct store *store, const struct reference *reference,
                        const struct store_list_query *query)
 {
@@ -334,7 +334,7 @@ static void what_is_no_object_is_not_listed(void **state)
     reference_done(&reference);
 }
 
-/* Adds up what all pages passed over. */
+/* Adds up what all pages skipped. */
 static void count_skipped(struct store *store, const struct store_list_query *query,
                           struct store_page *ret_sum)
 {
@@ -411,7 +411,7 @@ static void names_that_are_no_keys_are_counted(void **state)
     assert_int_equal(sum.left_out.names, 1 + 1);
 }
 
-/* Names that are no keys among some that are: planted, and put into `reference` in raw bytes. */
+/* Names that are not keys among some that are: created, and put into `reference` in raw bytes. */
 static void plant_flawed(const struct tree *tree, struct reference *reference)
 {
     static const char *const names[] = {"a.jpg",       "a\xff.jpg",   "b\xc0.txt",
@@ -561,7 +561,7 @@ static void a_directory_that_cannot_be_read_is_named(void **state)
         assert_int_equal(seteuid(65534), 0);
     }
     int all = store_list(tree->dir, &query, &page, &error);
-    query.after = "closed0"; /* past it: only what belongs to the file system is in the way */
+    query.after = "closed0"; /* past it: only what the file system itself has is in the way */
     int rest = store_list(tree->dir, &query, &page, NULL);
     if (root) {
         assert_int_equal(seteuid(0), 0);
@@ -601,7 +601,7 @@ static void queries_out_of_range_are_refused(void **state)
 struct lister {
     struct store *store;
     size_t limit;
-    size_t stayed; /* out: of the objects that were there all the time; each list adds to it */
+    size_t stayed; /* out: of the objects that were always there; each list adds to it */
     int failed;    /* out */
 };
 

@@ -13,8 +13,7 @@
 #include "store/dir/dir.h"
 #include "store/place.h"
 
-/* Looks come when the test asks for them, but for the one that is about them coming by themselves.
- */
+/* Checks run when the test requests them, except in the test of automatic checks. */
 enum { NEVER_MS = 600000, SOON_MS = 20, PATIENCE_MS = 20000 };
 
 struct fixture {
@@ -195,7 +194,7 @@ static void an_empty_directory_in_its_place_is_not_an_empty_store(void **state)
     open_place(fixture, false, NEVER_MS);
     go_away(fixture);
     assert_int_equal(mkdir(fixture->path, 0700), 0);
-    assert_int_equal(count(fixture, NULL), 1); /* the open root, until somebody looks */
+    assert_int_equal(count(fixture, NULL), 1); /* the open root, until it is checked */
     assert_false(look(fixture).available);
     assert_unavailable(fixture, "it is empty, and was not");
     come_back(fixture);
@@ -302,7 +301,7 @@ static void another_path_is_served_from_now_on(void **state)
     (void)snprintf(other, sizeof other, "%s/other", fixture->tree.root);
     assert_int_equal(mkdir(other, 0700), 0);
     set_path(fixture, other);
-    assert_int_equal(count(fixture, NULL), 0); /* it is empty, and nobody knows it otherwise */
+    assert_int_equal(count(fixture, NULL), 0); /* it is empty, and nothing else identifies it */
     assert_int_equal(held_open(fixture), 0);
     tree_put(&fixture->tree, "other/b.jpg", "bbb");
     assert_int_equal(count(fixture, NULL), 1);

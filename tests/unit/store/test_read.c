@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading objects: content and identity, and everything that lies in a directory tree and is no
- * object: links, FIFOs, devices, unreadable files, files that change under the reader.
+ * Reading objects: content and identity, and everything in a directory tree that is not an object:
+ * links, FIFOs, devices, unreadable files, files that change during reading.
  */
 #include "store/dir/dir.h"
 #include "store/file_identity.h"
@@ -114,7 +114,7 @@ static void what_is_not_there_is_not_found(void **state)
     }
 }
 
-/* Keys are checked before they get here; the kernel refuses these all the same. */
+/* Keys are checked before this; the kernel refuses these, too. */
 static void no_name_leads_out_of_the_root(void **state)
 {
     struct tree *tree = *state;
@@ -210,7 +210,7 @@ static void links_out_of_the_store_are_refused_and_said_to_be(void **state)
     struct error error;
     tree_put(tree, "a/b.jpg", "x");
     (void)tree_path(tree, "a/b.jpg", inside, sizeof inside);
-    /* An absolute link leaves the store even where it comes back. */
+    /* An absolute link leaves the store even if it comes back. */
     const char *const targets[] = {"/etc/passwd", "../../etc/passwd", "..", inside};
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         (void)tree_path(tree, "link", path, sizeof path);
@@ -265,7 +265,7 @@ static void a_device_is_not_opened(void **state)
     char text[65];
     struct error error;
     (void)alarm(20);
-    /* A number that no driver has: to open it would give ENXIO, not "a device". */
+    /* A device number without a driver: opening it would give ENXIO, not "a device". */
     if (mknod(tree_path(tree, "device", path, sizeof path), S_IFCHR | 0600, makedev(4095, 7)) < 0) {
         print_message("skipped: to make a device takes root\n");
         skip();
@@ -301,8 +301,7 @@ static void an_unreadable_object_is_said_to_be(void **state)
     assert_int_equal(closed, ERROR_UNREADABLE);
 }
 
-/* Rewrites a file in place, a whole generation of one letter after the other, until told to stop.
- */
+/* Rewrites a file in place, a whole generation of one letter after the other, until stopped. */
 struct writer {
     char path[256];
     size_t size;
@@ -340,8 +339,8 @@ static void wait_for_writer(struct writer *writer)
     }
 }
 
-/* Bytes of at most two letters, the earlier ones of the later generation: what the file held at one
- * moment of a rewriting from front to back. */
+/* Bytes of at most two letters, the later generation first: the file at one moment of a rewrite
+ * from front to back. */
 static bool is_one_moment(const char *bytes, size_t size)
 {
     unsigned changes = 0;
@@ -454,7 +453,7 @@ static void a_reading_that_waits_for_the_disk_is_told_once_before(void **state)
     assert_int_equal(waits_of_read(tree, "cold", again, SIZE), 0);
     assert_memory_equal(bytes, again, SIZE);
 
-    /* Out of memory again, where the file system lets go of it. */
+    /* Removes it from the page cache again, if the file system allows. */
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(fsync(fd), 0);
@@ -474,8 +473,8 @@ static void a_reading_that_waits_for_the_disk_is_told_once_before(void **state)
     assert_int_equal(waits, 1);
 }
 
-/* In a child: holds a write lease as a file server does, and gives it up some time after it is
- * asked to. Writes a byte when it is there. */
+/* In a child: holds a write lease as a file server does, and releases it some time after a request.
+ * Writes a byte when it has the lease. */
 static void hold_lease(const char *path, int ready)
 {
     sigset_t asked;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Settings of stores, and the table of back ends that they choose from.
+ * Settings of stores, and the table of back ends that they select from.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which suffixes no decoder will take.
+ * Which suffixes no decoder supports.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -135,7 +135,7 @@ static void new_directories_are_watched_in_turn(void **state)
     assert_told(watch);
     make_directory(tree, "a/b");
     assert_told(watch);
-    write_file(tree, "c/d/e/f/g.jpg"); /* made faster than they can be taken in */
+    write_file(tree, "c/d/e/f/g.jpg"); /* created faster than they can be read */
     assert_told(watch);
     write_file(tree, "c/d/e/f/h.jpg");
     assert_told(watch);

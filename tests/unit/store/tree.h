@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A temporary directory tree for the store's tests, beside the same objects in memory. Included by
- * each test program once; failures end the test through cmocka's asserts.
+ * A temporary directory tree for the store's tests, and the same objects in memory. Included once
+ * by each test program; failures end the test with cmocka's asserts.
  */
 #ifndef SITU_TESTS_STORE_TREE_H
 #define SITU_TESTS_STORE_TREE_H
@@ -56,7 +56,7 @@ static inline void tree_close(struct tree *tree)
     assert_int_equal(nftw(tree->root, tree_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-/* The place of a key in the file system; in a buffer of the caller's. */
+/* The path of a key in the file system, in the caller's buffer. */
 static inline const char *tree_path(const struct tree *tree, const char *key, char *buffer,
                                     size_t size)
 {
@@ -72,7 +72,7 @@ static inline void tree_write(const char *path, const void *bytes, size_t size)
     assert_int_equal(close(fd), 0);
 }
 
-/* Makes the directories on the way to a key; false where a file is in the way. */
+/* Creates the directories of a key; false if a file is in the way. */
 static inline bool tree_make_way(const struct tree *tree, const char *key)
 {
     char path[2048];

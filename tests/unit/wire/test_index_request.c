@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What an index is asked to be: what is read, and what is refused.
+ * Requests for indexes: what is read, and what is refused.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a job is asked to be, as a body and as a query: what is read, and what is refused.
+ * Requests for jobs, as a body and as a query: what is read, and what is refused.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Thumbnails in the messages between situd and its workers: what each side refuses of the other.
+ * Thumbnails in the messages between situd and its workers: what each side refuses from the other.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is searched for, as a body and as a query: what is read, and what is refused.
+ * Requests for searches, as a body and as a query: what is read, and what is refused.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -270,7 +270,7 @@ static void limits_are_kept(void **state)
     tar_reader_init(&reader, &receiver, &heard, 15, 2);
     assert_int_equal(tar_reader_feed(&reader, archive.data, archive.size, &error), -EFBIG);
 
-    /* Headers about headers, without end. */
+    /* Headers that describe headers, without end. */
     make_archive(&archive);
     patch(&archive, 0, 156, "g", 1);
     tar_reader_init(&reader, &receiver, &heard, 15, 2);
@@ -336,7 +336,7 @@ static void a_pax_record_ends_with_its_header(void **state)
     struct heard heard = {0};
     struct error error = {0};
     cleanup_buffer struct buffer archive = BUFFER_INIT;
-    /* The second record claims bytes that the first one left behind. */
+    /* The second record claims bytes that belong to the first one. */
     write_file(&archive, "pax", "40 comment=aaaaaaaaaaaaaaaaaaaaaaaaaaaa\n");
     patch(&archive, 0, 156, "x", 1);
     write_file(&archive, "pax", "40 path=new");
@@ -393,7 +393,7 @@ static void the_formats_of_the_tar_program_are_read(void **state)
         skip();
     }
     assert_true(run(directory, "mkdir -p in/onnx && printf abc >in/onnx/model.onnx"));
-    /* A name of 120 bytes without a slash, which gnu and pax alone can hold. */
+    /* A name of 120 bytes without a slash, which only gnu and pax can hold. */
     assert_true(run(directory, "printf xy >in/$(printf '%0120d' 7)"));
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         cleanup_buffer struct buffer archive = BUFFER_INIT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * V2 infer requests: what is read out of good ones, and what is said of bad ones.
+ * V2 infer requests: what is read from valid ones, and the messages for invalid ones.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -236,7 +236,7 @@ static void binary_data_is_taken_from_behind_the_json(void **state)
     assert_string_equal(request->inputs[3].elements[0].data, "s/k"); /* with its NUL */
     v2_request_free(request);
 
-    /* One byte more or less, at any of the seams. */
+    /* One byte more or less at each boundary. */
     assert_int_equal(v2_request_parse(body, size - 1, header, false, &request, &error), -EINVAL);
     body[size] = 'x';
     assert_int_equal(v2_request_parse(body, size + 1, header, false, &request, &error), -EINVAL);
@@ -487,7 +487,7 @@ static void base64_is_read_strictly(void **state)
     (void)state;
     static const struct {
         const char *text;
-        const char *bytes; /* NULL where it is none */
+        const char *bytes; /* NULL if it is none */
     } cases[] = {
         {"", ""},           {"Zg==", "f"},        {"Zm8=", "fo"},
         {"Zm9v", "foo"},    {"Zm9vYg==", "foob"}, {"Zm9vYmFy", "foobar"},

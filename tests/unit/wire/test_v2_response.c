@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * V2 infer answers: the JSON as a whole, the binary tail, and values at their edges.
+ * V2 infer answers: the whole JSON, the binary tail, and extreme values.
  */
 #include <errno.h>
 #include <math.h>

@@ -3,7 +3,7 @@
  * The sandbox of situ-worker, from inside: a child process enters it as the worker does and tries
  * what a hijacked decoder would try. Needs a kernel with Landlock and seccomp; skips what it lacks.
  */
-#include <setjmp.h> /* cmocka wants these four first */
+#include <setjmp.h> /* cmocka needs these four first */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,7 +40,7 @@ enum {
 };
 
 struct outcome {
-    bool killed; /* by SIGSYS, without a word */
+    bool killed; /* by SIGSYS, without a message */
     int status;
     char violation[60];
 };
@@ -235,7 +235,7 @@ static void test_address_space_is_bounded(void **state)
     expect_status(take_much_memory, EXIT_REFUSED);
 }
 
-/* The child waits inside; its parent reads who it is. */
+/* The child waits inside; its parent reads the child's credentials. */
 static void test_root_becomes_nobody(void **state)
 {
     (void)state;
@@ -301,7 +301,7 @@ static void test_the_calls_of_all_engines_have_known_names(void **state)
 
 int main(void)
 {
-    /* A sanitizer's build has no filter and no bound of memory (sandbox.c): the plain one tries
+    /* A sanitizer's build has no filter and no limit of memory (sandbox.c): the plain build tests
      * both. */
     const struct CMUnitTest without_filter[] = {
         cmocka_unit_test(test_root_becomes_nobody),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * without_call [-p] NAME[:FIRST],... PROGRAM ARGUMENT...: runs a program on a kernel that seems not
- * to have these system calls (ENOSYS), or with -p in a container that refuses them (EPERM); with
- * :FIRST only where that is the first argument.
+ * without_call [-p] NAME[:FIRST],... PROGRAM ARGUMENT...: runs a program as if the kernel had no
+ * such system calls (ENOSYS), or with -p as in a container that refuses them (EPERM); with :FIRST
+ * only if that is the first argument.
  */
 #include <errno.h>
 #include <seccomp.h>

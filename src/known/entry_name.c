@@ -2,7 +2,7 @@
  *
  * Making and reading of entry names.
  */
-#include "known/name.h"
+#include "known/entry_name.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 enum { SPACE_OWN = '\0', SPACE_ROOT = 'k', SPACE_GROUP = 'l' };
 
-size_t name_make_group(uint64_t group, struct name *ret_name)
+size_t entry_name_make_group(uint64_t group, struct entry_name *ret_name)
 {
     ret_name->bytes[0] = group == 0 ? SPACE_ROOT : SPACE_GROUP;
     ret_name->size = 1;
@@ -22,12 +22,12 @@ size_t name_make_group(uint64_t group, struct name *ret_name)
     return ret_name->size;
 }
 
-bool name_make(uint64_t group, const char *rest, struct name *ret_name)
+bool entry_name_make(uint64_t group, const char *rest, struct entry_name *ret_name)
 {
-    size_t size = strnlen(rest, NAME_PIECE + 1);
-    bool link = size > NAME_PIECE;
-    size = link ? NAME_PIECE : size;
-    uint8_t *at = ret_name->bytes + name_make_group(group, ret_name);
+    size_t size = strnlen(rest, ENTRY_NAME_PIECE + 1);
+    bool link = size > ENTRY_NAME_PIECE;
+    size = link ? ENTRY_NAME_PIECE : size;
+    uint8_t *at = ret_name->bytes + entry_name_make_group(group, ret_name);
     memcpy(at, rest, size);
     if (link) {
         at[size++] = '\0';
@@ -36,23 +36,23 @@ bool name_make(uint64_t group, const char *rest, struct name *ret_name)
     return link;
 }
 
-void name_make_own(const char *word, struct name *ret_name)
+void entry_name_make_own(const char *word, struct entry_name *ret_name)
 {
-    size_t size = strnlen(word, NAME_SIZE_MAX - 1);
+    size_t size = strnlen(word, ENTRY_NAME_SIZE_MAX - 1);
     ret_name->bytes[0] = SPACE_OWN;
     memcpy(ret_name->bytes + 1, word, size);
     ret_name->size = 1 + size;
 }
 
-int name_parse(const void *bytes, size_t size, struct name_parts *ret_parts)
+int entry_name_parse(const void *bytes, size_t size, struct entry_name_parts *ret_parts)
 {
     const uint8_t *at = bytes;
-    struct name_parts parts = {.kind = NAME_OBJECT};
+    struct entry_name_parts parts = {.kind = ENTRY_NAME_OBJECT};
     size_t head = 1;
     if (size > 0 && *at == SPACE_GROUP && size > 1 + sizeof parts.group) {
         head += sizeof parts.group;
         parts.group = bytes_get_big_u64(at + 1);
-        if (parts.group == 0 || parts.group > NAME_GROUP_MAX) {
+        if (parts.group == 0 || parts.group > ENTRY_NAME_GROUP_MAX) {
             return -EBADMSG;
         }
     } else if (size < 2 || (*at != SPACE_ROOT && *at != SPACE_OWN)) {
@@ -61,12 +61,12 @@ int name_parse(const void *bytes, size_t size, struct name_parts *ret_parts)
     parts.piece = (const char *)at + head;
     parts.size = size - head;
     if (*at == SPACE_OWN) {
-        parts.kind = NAME_OWN;
-    } else if (parts.size == NAME_PIECE + 1 && parts.piece[NAME_PIECE] == '\0') {
-        parts.kind = NAME_LINK;
-        parts.size = NAME_PIECE;
+        parts.kind = ENTRY_NAME_OWN;
+    } else if (parts.size == ENTRY_NAME_PIECE + 1 && parts.piece[ENTRY_NAME_PIECE] == '\0') {
+        parts.kind = ENTRY_NAME_LINK;
+        parts.size = ENTRY_NAME_PIECE;
     }
-    if (parts.size > NAME_PIECE || memchr(parts.piece, '\0', parts.size)) {
+    if (parts.size > ENTRY_NAME_PIECE || memchr(parts.piece, '\0', parts.size)) {
         return -EBADMSG;
     }
     *ret_parts = parts;

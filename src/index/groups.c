@@ -3,7 +3,7 @@
  * Groups are a forest over an array of members. Two hash tables with open addressing find a member:
  * by its name, and by the hash that it was noted with.
  */
-#include "service/groups.h"
+#include "index/groups.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Answers with a whole body. Fields and body are made on the caller's thread, whichever that is;
- * the listener's thread then sends them.
+ * Answers with a whole body. The caller's thread, which may be any, makes the header fields and the
+ * body; the listener's thread sends them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -74,7 +74,7 @@ void http_answer_coding(struct http_answer *answer, enum http_coding coding)
     add_field(&answer->fields, "Vary", "Accept-Encoding");
 }
 
-/* False where it is not wanted any more. */
+/* False if the answer is no longer wanted. */
 static bool take_answer(struct http_request *request, struct http_answer *answer)
 {
     HOLD(&request->lock);
@@ -85,8 +85,8 @@ static bool take_answer(struct http_request *request, struct http_answer *answer
     request->answer = *answer;
     *answer = (struct http_answer){.status = 0};
     if (buffer_ok(&request->answer.fields) < 0 || buffer_ok(&request->answer.body) < 0) {
-        /* Without memory for an answer the connection is cut: the client learns that there is none.
-         */
+        /* Without memory for an answer the connection is closed, so that the client sees that there
+         * is none. */
         log_event(LOG_LEVEL_DEBUG, "http_no_memory", "request=%llu",
                   (unsigned long long)request->id);
         request->gone = true;
@@ -172,7 +172,7 @@ void http_answer_write_head(struct http_request *request, struct buffer *output)
     buffer_append_text(output, "\r\n");
 }
 
-/* A whole answer on its way. */
+/* A whole answer while it is made. */
 struct whole {
     unsigned status;
     const char *content_type;
@@ -181,7 +181,8 @@ struct whole {
     enum http_coding coding;
 };
 
-/* Encodes the body where the client wants that and it gets smaller; else `ret_body` stays empty. */
+/* Encodes the body if the client accepts it and it becomes smaller; otherwise `ret_body` stays
+ * empty. */
 static void encode_whole(const struct http_request *request, struct whole *whole, const void *body,
                          size_t size, struct buffer *ret_body)
 {
@@ -203,7 +204,7 @@ static void encode_whole(const struct http_request *request, struct whole *whole
     http_encoder_free(encoder);
 }
 
-/* Takes over `body`. False where the budget has no room for it: there is no answer then. */
+/* Takes over `body`. False, and no answer, if the budget has no room for it. */
 must_check static bool make_owned(struct http_request *request, const struct whole *whole,
                                   struct buffer *body, struct http_answer *ret_answer)
 {
@@ -250,7 +251,7 @@ void http_respond(struct http_request *request, unsigned status, const char *con
     http_answer_give(request, &answer);
 }
 
-/* Takes over `taken`. False as make_owned(). */
+/* Takes over `taken`. False as for make_owned(). */
 must_check static bool make_taken(struct http_request *request, struct whole *whole,
                                   struct buffer taken, struct http_answer *ret_answer)
 {
@@ -334,7 +335,7 @@ static void make_error(struct http_request *request, unsigned status, const char
     json_put_string(&w, "code", code_of(status));
     json_end_object(&w);
     buffer_append_char(&body, '\n');
-    (void)!make_taken(request, &whole, body, ret_answer); /* it is short, and so not counted */
+    (void)!make_taken(request, &whole, body, ret_answer); /* it is short, so it is not counted */
 }
 
 void http_respond_error(struct http_request *request, unsigned status, const char *message)

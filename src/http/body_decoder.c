@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * zlib and zstd behind one face, in the other direction than encoder.c. Runs on a listener's
+ * One interface to zlib and zstd for decoding, as encoder.c is for encoding. Runs on a listener's
  * thread.
  */
 #define ZLIB_CONST /* zlib's input is const */
-#include "http/decoder.h"
+#include "http/body_decoder.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,12 +15,12 @@
 
 enum {
     BLOCK = 32 * 1024,
-    INPUT_MOST = 1 << 20, /* of one call */
-    GZIP_FRAME = 15 + 16, /* as inflateInit2() wants it */
+    INPUT_MOST = 1 << 20, /* for one call */
+    GZIP_FRAME = 15 + 16, /* in the form that inflateInit2() takes */
     ZLIB_FRAME = 15,
     NO_FRAME = -15,
     MAGIC_BYTES = 4,      /* of a zstd frame */
-    WINDOW_LOG_MOST = 23, /* RFC 8878 asks for 8 MiB to be supported */
+    WINDOW_LOG_MOST = 23, /* RFC 8878 recommends to support 8 MiB */
 };
 
 enum kind { KIND_GZIP, KIND_DEFLATE, KIND_ZSTD };
@@ -31,9 +31,9 @@ struct http_decoder {
     bool has_zlib;
     ZSTD_DCtx *zstd;     /* owned; or NULL */
     unsigned magic;      /* bytes of its frame that were used, counted up to 4 */
-    unsigned char first; /* the first of these */
-    bool any;            /* input has come */
-    bool whole;          /* a frame is over, and no other has begun */
+    unsigned char first; /* the first of them */
+    bool any;            /* there was input */
+    bool whole;          /* a frame has ended, and no other has begun */
     size_t size;         /* of output */
     char output[BLOCK];
 };
@@ -50,7 +50,7 @@ static bool init(struct http_decoder *decoder)
     case KIND_GZIP:
         return init_zlib(decoder, GZIP_FRAME);
     case KIND_DEFLATE:
-        return true; /* its first byte says which frame it has */
+        return true; /* the first byte tells which frame it has */
     case KIND_ZSTD:
         decoder->zstd = ZSTD_createDCtx();
         return decoder->zstd && !ZSTD_isError(ZSTD_DCtx_setParameter(
@@ -111,9 +111,9 @@ void http_decoder_taken(struct http_decoder *decoder)
     decoder->size = 0;
 }
 
-/* RFC 9110 means zlib's frame by `deflate`; some clients send the bare stream. A frame's first byte
- * names method 8 and a window of at most 32 KiB; in a bare stream these bits would be a stored or
- * dynamic block that no encoder begins with. */
+/* By RFC 9110, `deflate` means zlib's frame; some clients send the bare stream. The first byte of a
+ * frame names method 8 and a window of at most 32 KiB; in a bare stream these bits would be a
+ * stored or dynamic block that no encoder begins with. */
 static bool choose_frame(struct http_decoder *decoder, unsigned char first)
 {
     bool framed = (first & 0x0f) == Z_DEFLATED && (first >> 4) <= 7;
@@ -135,7 +135,7 @@ static int put_zlib(struct http_decoder *decoder, const char *input, size_t size
             return 0;
         }
         if (decoder->kind != KIND_GZIP || inflateReset(&decoder->zlib) != Z_OK) {
-            return -EINVAL; /* only gzip's frames may follow each other */
+            return -EINVAL; /* only gzip allows several frames in sequence */
         }
         decoder->whole = false;
     }
@@ -157,9 +157,8 @@ static int put_zlib(struct http_decoder *decoder, const char *input, size_t size
     return 0;
 }
 
-/* Whether byte `at` of a frame may be this one: a frame of RFC 8878, or one to be skipped. The
- * library takes frames of zstd's drafts as well, where it is built so, without a bound for windows.
- */
+/* Whether byte `at` of a frame may have this value: a frame of RFC 8878, or one to skip. Depending
+ * on its build, the library also accepts frames of zstd's drafts, without a limit for windows. */
 static bool is_magic(unsigned at, unsigned char byte, unsigned char first)
 {
     static const unsigned char frame[MAGIC_BYTES] = {0x28, 0xb5, 0x2f, 0xfd};

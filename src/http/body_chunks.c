@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One step a byte of framing; data is never looked at.
+ * One step for each byte of framing; data is not examined.
  */
-#include "http/chunks.h"
+#include "http/body_chunks.h"
 
 #include <errno.h>
 
@@ -83,7 +83,7 @@ static int take_trailer(struct http_chunks *chunks, char c, struct http_refusal 
     return chunks->named || http_head_is_token_byte(c) ? 0 : malformed(refusal);
 }
 
-/* Behind the size's line: the data, or after a size of 0 the trailer. */
+/* After the line with the size: the data, or after size 0 the trailer. */
 static void begin_data(struct http_chunks *chunks)
 {
     chunks->state = chunks->left > 0 ? CHUNK_DATA : CHUNK_TRAILER;

@@ -2,8 +2,8 @@
  *
  * Groups of names, made by joining pairs. Holds only the names of members. One thread.
  */
-#ifndef SITU_SERVICE_GROUPS_H
-#define SITU_SERVICE_GROUPS_H
+#ifndef SITU_INDEX_GROUPS_H
+#define SITU_INDEX_GROUPS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -12,8 +12,8 @@
  * A key has no NUL, so a link is directly behind the key that is just its piece, and before any
  * other that is greater: where its group belongs. Pure.
  */
-#ifndef SITU_KNOWN_NAME_H
-#define SITU_KNOWN_NAME_H
+#ifndef SITU_KNOWN_ENTRY_NAME_H
+#define SITU_KNOWN_ENTRY_NAME_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,37 +22,38 @@
 #include "base/cleanup.h"
 
 enum {
-    NAME_PIECE = 500,
-    NAME_LEVELS = 3, /* 500 + 500 + 24 */
-    NAME_SIZE_MAX = 1 + 8 + NAME_PIECE + 1,
+    ENTRY_NAME_PIECE = 500,
+    ENTRY_NAME_LEVELS = 3, /* 500 + 500 + 24 */
+    ENTRY_NAME_SIZE_MAX = 1 + 8 + ENTRY_NAME_PIECE + 1,
 };
 
-#define NAME_GROUP_MAX (UINT64_C(1) << 62)
+#define ENTRY_NAME_GROUP_MAX (UINT64_C(1) << 62)
 
-struct name {
+struct entry_name {
     size_t size;
-    uint8_t bytes[NAME_SIZE_MAX];
+    uint8_t bytes[ENTRY_NAME_SIZE_MAX];
 };
 
 /* The entry of a key's rest within a group (0: the whole key): of the object itself where it is one
- * piece, otherwise of the link. Returns true for a link; the rest behind it begins at NAME_PIECE.
+ * piece, otherwise of the link. Returns true for a link; the rest behind it begins at
+ * ENTRY_NAME_PIECE.
  */
-bool name_make(uint64_t group, const char *rest, struct name *ret_name);
+bool entry_name_make(uint64_t group, const char *rest, struct entry_name *ret_name);
 /* "version" or "note". */
-void name_make_own(const char *word, struct name *ret_name);
+void entry_name_make_own(const char *word, struct entry_name *ret_name);
 /* The beginning of all names of a group. */
-size_t name_make_group(uint64_t group, struct name *ret_name);
+size_t entry_name_make_group(uint64_t group, struct entry_name *ret_name);
 
-enum name_kind { NAME_OWN, NAME_OBJECT, NAME_LINK };
+enum entry_name_kind { ENTRY_NAME_OWN, ENTRY_NAME_OBJECT, ENTRY_NAME_LINK };
 
-struct name_parts {
-    enum name_kind kind;
+struct entry_name_parts {
+    enum entry_name_kind kind;
     uint64_t group;
-    const char *piece; /* borrowed; of NAME_OWN the word. Not terminated */
+    const char *piece; /* borrowed; of ENTRY_NAME_OWN the word. Not terminated */
     size_t size;
 };
 
 /* -EBADMSG for anything else. */
-must_check int name_parse(const void *bytes, size_t size, struct name_parts *ret_parts);
+must_check int entry_name_parse(const void *bytes, size_t size, struct entry_name_parts *ret_parts);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The chunks of a PNG file, see chunks.h. Runs wherever the PNG decoder runs.
+ * The chunks of a PNG file, see png_chunks.h. Runs wherever the PNG decoder runs.
  */
-#include "media/png/chunks.h"
+#include "media/png/png_chunks.h"
 
 #include <string.h>
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The watcher: one thread that ends connections past their deadline, notices clients that leave
- * while their connection is suspended, and wakes streams whose encoder has held bytes for long
- * enough.
+ * while their connection is suspended, and wakes streams whose encoder has held bytes long enough.
  *
- * The watcher has each connection in an epoll set of its own, for EPOLLRDHUP alone, so that it
- * sleeps while requests go by. It never closes a connection's descriptor; it shuts it down, and the
- * listener's thread then sees its end.
+ * It has each connection in an epoll set of its own, only for EPOLLRDHUP, so that requests do not
+ * wake it. It never closes a connection's descriptor; it shuts it down, and the listener's thread
+ * then sees its end.
  */
 #include <errno.h>
 #include <linux/sockios.h>
@@ -27,9 +26,9 @@ enum {
 
 #define WATCH_WAKE UINT64_MAX /* event data of the event fd; no connection has this key */
 
-/* Has the client left? Over TCP a FIN is taken for that: a client that only closes its sending side
- * looks the same as one that is gone until something is sent to it. A unix socket tells them apart.
- */
+/* Whether the client has left. Over TCP a FIN counts as that: a client that only closes its sending
+ * side looks the same as one that is gone until something is sent to it. A unix socket
+ * distinguishes them. */
 static bool has_left(const struct http_connection *connection, uint32_t events)
 {
     return (events & (EPOLLHUP | EPOLLERR)) || (connection->tcp && (events & EPOLLRDHUP));
@@ -52,7 +51,7 @@ static void handle_event(struct http_server *server, const struct epoll_event *e
     }
 }
 
-/* Ends what is past its deadline. Returns whether a connection is open. */
+/* Ends connections past their deadline. Returns whether any is open. */
 static bool check_deadlines(struct http_server *server)
 {
     int64_t now_ns = clock_now_ns();
@@ -64,14 +63,14 @@ static bool check_deadlines(struct http_server *server)
         }
         int64_t deadline_ns = atomic_load(&connection->deadline_ns);
         if (deadline_ns != 0 && deadline_ns <= now_ns) {
-            atomic_fetch_add(&server->timeouts, 1); /* first: who sees the end can see the count */
+            atomic_fetch_add(&server->timeouts, 1); /* first: the count is visible at the end */
             http_connection_doom(server, connection);
         }
     }
     return server->connections_count > 0;
 }
 
-/* Drops what has come. Returns whether more may come. */
+/* Drops the input so far. Returns whether more may come. */
 static bool drop_input(int fd)
 {
     char scratch[16384];
@@ -85,7 +84,7 @@ static bool drop_input(int fd)
     return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-/* Whether the socket is still needed; moves its deadline while the client takes the answer. */
+/* Whether the socket is still needed; extends its deadline while the client reads the answer. */
 static bool is_needed(struct http_lingering *slot, int64_t now_ns)
 {
     int unsent = 0;
@@ -101,8 +100,8 @@ static bool is_needed(struct http_lingering *slot, int64_t now_ns)
     return true;
 }
 
-/* Returns whether any is left. A slot in use is the watcher's alone, so that what much input takes
- * to be dropped is not spent under the lock, which each request takes. */
+/* Returns whether any is left. Only the watcher uses an occupied slot, so much input can be dropped
+ * without the lock, which each request takes. */
 static bool check_lingering(struct http_server *server)
 {
     bool any = false;
@@ -128,7 +127,7 @@ static bool check_lingering(struct http_server *server)
     return any;
 }
 
-/* A deadline is met to an eighth of the shortest one. */
+/* Deadlines have a tolerance of an eighth of the shortest one. */
 static int tick_of(const struct http_config *config)
 {
     int64_t tick = config->header_ms;
@@ -141,7 +140,7 @@ static int tick_of(const struct http_config *config)
     return tick > WATCH_TICK_LONGEST_MS ? WATCH_TICK_LONGEST_MS : (int)tick;
 }
 
-/* Wakes the streams that are due. Returns in how many milliseconds the next one is, at least the
+/* Wakes the streams that are due. Returns the milliseconds until the next one is, at least the
  * shortest tick, so that many streams cost no more wake-ups than one; or `most_ms`. */
 static int check_streams(struct http_server *server, int most_ms)
 {
@@ -169,7 +168,7 @@ static int check_streams(struct http_server *server, int most_ms)
     return wait_ms < most_ms ? (int)wait_ms : most_ms;
 }
 
-/* How long to wait: not limited where nothing is open (table_add() then wakes the watcher). */
+/* How long to wait: without a limit if nothing is open (table_add() then wakes the watcher). */
 static int wait_ms(struct http_server *server, int tick_ms)
 {
     bool open = check_deadlines(server);

@@ -4,8 +4,8 @@
  * are checked before the image data and not in it or after it, a missing IEND is accepted, a chunk
  * cut off by the file's end is not. Pure functions over untrusted bytes; any thread.
  */
-#ifndef SITU_MEDIA_PNG_CHUNKS_H
-#define SITU_MEDIA_PNG_CHUNKS_H
+#ifndef SITU_MEDIA_PNG_PNG_CHUNKS_H
+#define SITU_MEDIA_PNG_PNG_CHUNKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
-#include "service/groups.h"
+#include "index/groups.h"
 
 struct told {
     struct buffer text;
