@@ -532,6 +532,11 @@ SITU_API void situ_index_free(struct situ_index *index); /* NULL is fine */
 SITU_API int situ_index_left_out(const struct situ_index *index,
                                  struct situ_left_out *ret_left_out);
 
+/* 1 if the caller's rights include a part of the objects only. The array does not report counts,
+ * the size and the job then: these members are 0 and "", as are those of situ_index_left_out().
+ * Otherwise 0; -EINVAL, -ENOMEM. */
+SITU_API int situ_index_is_partial(const struct situ_index *index);
+
 SITU_API int situ_index_list(struct situ *array, struct situ_indexes **ret_indexes,
                              struct situ_error *error);
 SITU_API void situ_indexes_free(struct situ_indexes *indexes);

@@ -50,6 +50,9 @@ static const char *describe_selection(const struct situ_index *index, char text[
     return text;
 }
 
+/* What the array does not report to who may see a part of the index. */
+static const char *const hidden = "-";
+
 static const char *describe_rows(const struct situ_index *index, char text[TEXT_SIZE])
 {
     if (index->selected_known && index->store[0]) {
@@ -61,6 +64,20 @@ static const char *describe_rows(const struct situ_index *index, char text[TEXT_
 }
 
 /* ---- List ------------------------------------------------------------------------------------ */
+
+static void add_counts(struct columns *table, const struct situ_index *index)
+{
+    char text[TEXT_SIZE];
+    bool partial = situ_index_is_partial(index) == 1;
+    columns_cell_number(table, partial ? hidden : describe_rows(index, text));
+    if (partial) {
+        columns_cell_number(table, hidden);
+    } else {
+        columns_cell_count(table, index->failed);
+    }
+    columns_cell(table, index->state);
+    columns_cell_number(table, partial ? hidden : figure_bytes(text, index->size_bytes));
+}
 
 static int print_table(const struct situ_indexes *indexes)
 {
@@ -75,10 +92,7 @@ static int print_table(const struct situ_indexes *indexes)
         columns_cell(&table, describe_model(index, text));
         columns_cell(&table, describe_selection(index, text));
         columns_cell(&table, index->metric);
-        columns_cell_number(&table, describe_rows(index, text));
-        columns_cell_count(&table, index->failed);
-        columns_cell(&table, index->state);
-        columns_cell_number(&table, figure_bytes(text, index->size_bytes));
+        add_counts(&table, index);
     }
     return columns_done(&table);
 }
@@ -102,10 +116,13 @@ static int list(const struct index_verb *verb)
 
 /* ---- Show ------------------------------------------------------------------------------------ */
 
-static void print_next(const struct situ_index *index)
+static void print_next(const struct situ_index *index, bool partial)
 {
     char line[TEXT_SIZE];
-    if (index->next_model[0]) {
+    if (index->next_model[0] && partial) {
+        (void)snprintf(line, sizeof line, "%.64s@%.32s", index->next_model, index->next_version);
+        cli_print_field("next", line);
+    } else if (index->next_model[0]) {
         (void)snprintf(line, sizeof line, "%.64s@%.32s, %" PRIu64 " of %" PRIu64 " rows",
                        index->next_model, index->next_version, index->next_rows,
                        index->next_selected);
@@ -122,8 +139,27 @@ static void print_left_out(const struct situ_index *index)
     }
 }
 
+static void print_rows(const struct situ_index *index, bool partial)
+{
+    char line[TEXT_SIZE];
+    if (partial) {
+        cli_print_field("rows", hidden);
+        cli_print_field("left out", hidden);
+        return;
+    }
+    int used = snprintf(line, sizeof line, "%" PRIu64, index->rows);
+    if (index->selected_known) {
+        used += snprintf(line + used, sizeof line - (size_t)used, " of %" PRIu64, index->selected);
+    }
+    (void)snprintf(line + used, sizeof line - (size_t)used,
+                   ", %" PRIu64 " failed, %" PRIu64 " damaged", index->failed, index->damaged);
+    cli_print_field("rows", line);
+    print_left_out(index);
+}
+
 static void print_index(const struct situ_index *index)
 {
+    bool partial = situ_index_is_partial(index) == 1;
     char line[TEXT_SIZE];
     char figure[FIGURE_SIZE];
     cli_print_field("name", index->name);
@@ -133,23 +169,16 @@ static void print_index(const struct situ_index *index)
     cli_print_field("metric", index->metric);
     cli_print_field("state", index->state);
     cli_print_field("reason", index->reason);
-    int used = snprintf(line, sizeof line, "%" PRIu64, index->rows);
-    if (index->selected_known) {
-        used += snprintf(line + used, sizeof line - (size_t)used, " of %" PRIu64, index->selected);
-    }
-    (void)snprintf(line + used, sizeof line - (size_t)used,
-                   ", %" PRIu64 " failed, %" PRIu64 " damaged", index->failed, index->damaged);
-    cli_print_field("rows", line);
-    print_left_out(index);
+    print_rows(index, partial);
     (void)snprintf(line, sizeof line, "%" PRIu32, index->dimension);
     cli_print_field("dimension", index->dimension > 0 ? line : "");
-    cli_print_field("size", figure_bytes(figure, index->size_bytes));
-    cli_print_field("job", index->job);
+    cli_print_field("size", partial ? hidden : figure_bytes(figure, index->size_bytes));
+    cli_print_field("job", partial ? hidden : index->job);
     if (index->store[0]) {
         (void)snprintf(line, sizeof line, "a pass every %" PRIu32 " s", index->interval_s);
         cli_print_field("options", line);
     }
-    print_next(index);
+    print_next(index, partial);
 }
 
 static int show(const struct index_verb *verb, const char *name)

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/json_write.h"
 #include "client/index_object.h"
@@ -169,6 +170,19 @@ int situ_index_remove(struct situ *array, const char *index, struct situ_error *
     int r = index_target(&target, index, "", error);
     struct request request = request_of("DELETE", &target);
     return r ? r : request_perform(array, &request, &answer, error);
+}
+
+int situ_index_is_partial(const struct situ_index *index)
+{
+    cleanup_json struct json *root = NULL;
+    if (!index) {
+        return -EINVAL;
+    }
+    if (json_parse(index->json, strlen(index->json), "index", &root, NULL) < 0) {
+        return -ENOMEM; /* the text has been parsed before: only memory can be missing */
+    }
+    const struct json *rows = json_member(root, "rows");
+    return rows && json_type_of(rows) == JSON_TYPE_NULL ? 1 : 0;
 }
 
 /* ---- Listing --------------------------------------------------------------------------------- */

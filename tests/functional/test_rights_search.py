@@ -8,12 +8,15 @@ operator of all of photos, `root` may do all.
 
 import json
 import shutil
+import subprocess
 
 import pytest
 
+from conftest import SITU
+
 np = pytest.importorskip("numpy")
 from indexes import OCTETS, as_lines, exact  # noqa: E402
-from rights import Caller, token_section  # noqa: E402
+from rights import Caller, token_of, token_section  # noqa: E402
 
 SECTIONS = "\n".join([
     token_section("anna", "operator", "photos/a/"),
@@ -194,6 +197,35 @@ def test_duplicates_connect_what_one_may_see_only(daemon):
     assert groups("ed") == ([], {"objects": 1, "groups": 0})
     assert groups("root") == ([["photos/a/1", "photos/a/2", "photos/b/1"],
                                ["photos/b/2", "photos/b/3"]], {"objects": 6, "groups": 2})
+
+
+def run_situ(daemon, who, *args):
+    return subprocess.run([SITU, "--array", daemon.url, "--token-file", daemon.directory / f"{who}.token",
+                           *args], capture_output=True, text=True, timeout=60)
+
+
+def test_the_command_shows_what_is_not_reported_as_a_dash(daemon):
+    objects, rows = some_rows(70)
+    put(Caller(daemon, "root"), "mixed", objects, rows)
+    for who in ("anna", "root"):
+        token = daemon.directory / f"{who}.token"
+        token.write_text(token_of(who) + "\n")
+        token.chmod(0o600)
+    listed = {who: run_situ(daemon, who, "index", "list") for who in ("anna", "root")}
+    shown = {who: run_situ(daemon, who, "index", "show", "mixed") for who in ("anna", "root")}
+    for out in (*listed.values(), *shown.values()):
+        assert out.returncode == 0 and out.stderr == "", out
+    assert listed["root"].stdout.splitlines()[1].split()[-5:-2] == ["70", "0", "ready"]
+    assert listed["anna"].stdout.splitlines()[1].split()[-4:] == ["-", "-", "ready", "-"]
+    fields = [dict(line.split(None, 1) for line in shown[who].stdout.splitlines()
+                   if len(line.split(None, 1)) == 2) for who in ("anna", "root")]
+    assert (fields[0]["rows"], fields[0]["size"]) == ("-", "-")
+    assert fields[1]["rows"] == "70, 0 failed, 0 damaged"
+    own = next(name for name in objects if name.startswith("photos/a/"))
+    found = run_situ(daemon, "anna", "search", "mixed", own)
+    assert found.returncode == 0 and "photos/a/" in found.stdout and "photos/b/" not in found.stdout
+    same = run_situ(daemon, "anna", "duplicates", "mixed", "--min-score", "1e9")
+    assert same.returncode in (0, 1) and "photos/b/" not in same.stdout, same
 
 
 COUNTS = ("rows", "failed", "damaged", "job", "bytes", "memory_bytes", "generation")
