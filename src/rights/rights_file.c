@@ -281,6 +281,9 @@ static bool read_date(const char *value, int64_t *ret_date_s)
 static int set_expires(struct reading *reading, char *value)
 {
     int64_t expires_s = 0;
+    if (reading->grant->kind != GRANT_TOKEN) {
+        return refuse(reading, "only a [token NAME] expires");
+    }
     if (!read_date(value, &expires_s)) {
         return refuse(reading, "expires: a date such as 2027-01-31, or 2027-01-31T18:00:00Z, is "
                                "wanted");

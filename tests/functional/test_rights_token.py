@@ -186,6 +186,20 @@ def test_hash_says_what_new_wrote():
     assert token("hash", "--rights", "reader", input="x").returncode == 2
 
 
+def test_the_manual_names_each_right_and_its_examples_parse(tmp_path):
+    manual = (ROOT / "docs/man/situd.conf.5.scd").read_text().split("# RIGHTS\n")[1]
+    words = re.findall(r"^_([a-z:A-Z]+)_\n\t", manual.split("## Rights\n")[1].split("## Who")[0], re.MULTILINE)
+    assert len(words) == 16
+    for word in words:
+        assert token("new", "a", "--rights", word, "--stores", "*").returncode == 0, word
+        assert re.search(rf"\b{word.partition(':')[0]}\b", token("-h").stdout), word
+    examples = re.findall("^```\n(.*?)^```", manual.split("## Examples")[1], re.MULTILINE | re.DOTALL)
+    assert len(examples) >= 2
+    for example in examples[:2]:
+        (tmp_path / "rights").write_text(re.sub(r"hash = (\w+)\.\.\.", lambda m: f"hash = {m[1] * 4}", example))
+        assert token("new", "another", "--append", tmp_path / "rights").stderr.count("line") == 0
+
+
 def refused(rights, store):
     """Starts situd with a file that it must refuse: what it said."""
     options = ["--store", f"photos={store}", "--engine", "null", "--token-file", rights,

@@ -169,6 +169,7 @@ static void sections_with_faults_are_refused_by_line(void **state)
         {"[token ]\n", "line 3: the name of a token"},
         {"[user a\"b]\n", "line 3: the name of a user"},
         {"[user a\xff]\n", "line 3: the name of a user"},
+        {"[group x]\nexpires = 2027-01-31\n", "line 4: only a [token NAME] expires"},
         {"[user x]\nhash = 00\n", "line 4: only a [token NAME] has a hash"},
         {"[token b]\nhash = 12\n", "line 4: hash: the SHA-256"},
         {"[store b]\n", "line 3: `name = value`"},
