@@ -188,7 +188,7 @@ def test_hash_says_what_new_wrote():
 
 def test_the_manual_names_each_right_and_its_examples_parse(tmp_path):
     manual = (ROOT / "docs/man/situd.conf.5.scd").read_text().split("# RIGHTS\n")[1]
-    words = re.findall(r"^_([a-z:A-Z]+)_\n\t", manual.split("## Rights\n")[1].split("## Who")[0], re.MULTILINE)
+    words = re.findall(r"^_([a-z:A-Z]+)_\n\t", manual.split("## Rights\n")[1].split("## How callers")[0], re.MULTILINE)
     assert len(words) == 16
     for word in words:
         assert token("new", "a", "--rights", word, "--stores", "*").returncode == 0, word
