@@ -60,12 +60,18 @@ static bool refuse_user(struct call *call)
     return false;
 }
 
+static bool admit_unasked(struct call *call)
+{
+    call->access = ACCESS_ALL;
+    call->unasked = true;
+    return true;
+}
+
 static bool admit_unix(struct call *call, struct rights *rights)
 {
     cleanup_by(peer_done) struct peer peer = {0};
     if (!rights || !has_people(rights)) {
-        call->access = ACCESS_ALL;
-        return true;
+        return admit_unasked(call);
     }
     if (peer_of_unix(http_request_descriptor(call->request), &peer) < 0) {
         call_respond_status(call, 403, "the kernel does not tell your user");
@@ -80,8 +86,7 @@ static bool admit_loopback(struct call *call, struct rights *rights)
     const struct loopback_users *users = &call->api->loopback_users;
     struct peer peer = {0};
     if (!users->configured && !(rights && has_people(rights))) {
-        call->access = ACCESS_ALL;
-        return true;
+        return admit_unasked(call);
     }
     if (loopback_peer_user(http_request_descriptor(call->request), &peer.user) < 0) {
         call_respond_status(call, 401,
@@ -116,8 +121,7 @@ static bool admit_with(struct call *call, enum api_guard guard, struct rights *r
     if (rights) {
         return admit_token(call, rights);
     }
-    call->access = ACCESS_ALL;
-    return true;
+    return admit_unasked(call);
 }
 
 bool admit_caller(struct call *call, enum api_guard guard)
@@ -126,4 +130,14 @@ bool admit_caller(struct call *call, enum api_guard guard)
     bool admitted = admit_with(call, guard, rights);
     rights_unref(rights);
     return admitted;
+}
+
+bool admit_still(const struct call *call, const struct rights *rights, int64_t now_s)
+{
+    const struct api_listener *listener = http_request_listener_user(call->request);
+    if (call->unasked && rights) {
+        return listener->guard == API_GUARD_UNIX && !has_people(rights);
+    }
+    return call->access.all ||
+           (!access_is_over(&call->access, now_s) && access_is_in(&call->access, rights));
 }

@@ -15,4 +15,7 @@ struct call;
 /* Fills in the call's access. False: the call was refused and answered, with 401 or 403. */
 bool admit_caller(struct call *call, enum api_guard guard);
 
+/* Whether the caller would be admitted with the same rights by `rights`, which may be NULL. */
+bool admit_still(const struct call *call, const struct rights *rights, int64_t now_s);
+
 #endif

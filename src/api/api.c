@@ -4,8 +4,10 @@
  */
 #include "api/api.h"
 
+#include "api/admit.h"
 #include "api/jobs/job_streams.h"
 #include "api/routes.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "service/descriptors.h"
@@ -14,12 +16,22 @@ void api_init(struct api *api, struct service *service)
 {
     *api = (struct api){.service = service};
     secrets_init(&api->secrets);
+    live_calls_init(&api->live_calls);
     search_times_init(&api->search_times);
 }
 
 int api_load_tokens(struct api *api, const struct config *config, struct error *error)
 {
-    return secrets_load_tokens(&api->secrets, config, error);
+    int r = secrets_load_tokens(&api->secrets, config, error);
+    api_tick(api);
+    return r;
+}
+
+void api_tick(struct api *api)
+{
+    struct rights *rights = secrets_rights(&api->secrets);
+    live_calls_review(&api->live_calls, admit_still, rights, clock_day_s());
+    rights_unref(rights);
 }
 
 int api_reload_certificates(struct api *api, const struct config *fresh, struct error *error)
@@ -159,5 +171,6 @@ void api_done(struct api *api)
     job_streams_free(api->job_streams);
     search_times_done(&api->search_times);
     loopback_users_done(&api->loopback_users);
+    live_calls_done(&api->live_calls);
     secrets_done(&api->secrets);
 }

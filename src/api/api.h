@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "api/indexes/search_times.h"
+#include "api/live_calls.h"
 #include "api/loopback_users.h"
 #include "api/secrets.h"
 #include "base/budget.h"
@@ -25,6 +26,7 @@ struct api {
     struct job_streams *job_streams; /* owned; NULL: not started */
     struct secrets secrets;
     struct loopback_users loopback_users;
+    struct live_calls live_calls;
     struct budget answers;               /* answers of all requests that are being made or sent */
     struct status_counts other_requests; /* requests that name no model */
     struct search_times search_times;
@@ -47,8 +49,12 @@ struct api_listener {
 /* Starts nothing. The service is borrowed; its `config` is filled in later. */
 void api_init(struct api *api, struct service *service);
 
-/* Reads the token file of the configuration; see secrets_load_tokens(). Main thread. */
+/* Reads the token file of the configuration; see secrets_load_tokens(). Ends the answers of callers
+ * that have lost their rights. Main thread. */
 must_check int api_load_tokens(struct api *api, const struct config *config, struct error *error);
+
+/* Ends the answers of callers whose rights have ended. Main thread, several times a second. */
+void api_tick(struct api *api);
 
 /* Reads certificate and key again, for new connections. Main thread. */
 must_check int api_reload_certificates(struct api *api, const struct config *fresh,

@@ -153,6 +153,7 @@ void call_respond_source(struct call *call, const char *content_type,
         return;
     }
     metrics_count_status(call->model ? &call->model->requests : &call->api->other_requests, 200);
+    live_calls_add(&call->api->live_calls, call);
     http_respond_source(call->request, content_type, source, headers);
 }
 
@@ -163,6 +164,7 @@ void call_begin_stream(struct call *call, const char *content_type, size_t low_w
         metrics_count_status(call->model ? &call->model->requests : &call->api->other_requests,
                              200);
     }
+    live_calls_add(&call->api->live_calls, call);
     http_stream_begin(call->request, content_type, NULL, low_water, drained, context);
 }
 

@@ -21,6 +21,8 @@ enum { CALL_CAPTURES = 4 };
 
 struct route;
 
+enum call_live { CALL_NOT_YET_LIVE, CALL_LIVE, CALL_OVER };
+
 struct call {
     atomic_uint references;
     struct api *api;              /* borrowed */
@@ -29,13 +31,17 @@ struct call {
     const struct route *route;    /* NULL: none matches; see route.h */
     char *path;                   /* owned; cut into pieces */
     const char *captures[CALL_CAPTURES];
-    struct access access; /* what the caller may do; see guards.h */
+    struct access access; /* what the caller may do; see admit.h */
+    bool unasked;         /* it may do all because nothing asked who it is */
     struct model *model;  /* owned reference; NULL: the call names none */
     void *state;          /* the route's; freed by free_state */
     void (*free_state)(void *state);
     void (*_Atomic client_gone)(struct call *call); /* NULL: nothing to cancel */
     struct load_waiter waiter;                      /* for the model to be loaded */
     void (*loaded)(struct call *call, const struct error *error);
+    struct call *live_next; /* guarded by the lock of the api's live calls, as those below */
+    struct call *live_previous;
+    enum call_live live;
     atomic_bool answered;
     atomic_bool gone; /* the client has left; set before client_gone is called */
 };

@@ -198,6 +198,7 @@ static void on_end(void *context, struct http_request *request, bool client_gone
         return;
     }
     http_request_set_user(request, NULL);
+    live_calls_remove(&call->api->live_calls, call);
     if (client_gone) {
         atomic_store(&call->gone, true);
     }

@@ -9,11 +9,15 @@
 #include <poll.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/peer_names.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+
+enum { READ_TRIES = 50 };
 
 void secrets_init(struct secrets *secrets)
 {
@@ -38,13 +42,15 @@ static bool gives_something(int fd)
     return count != 0;
 }
 
-/* Symbolic links and pipes are allowed: secrets are passed in both. At the start it waits for a
- * pipe; at a reload only for a short time, since the thread also handles signals. */
-static int read_file(const char *path, bool again, struct buffer *out, struct error *error)
+static int unreadable(const char *path, struct error *error)
 {
     char text[64];
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | (again ? O_NONBLOCK : 0));
-    ssize_t got = fd < 0 ? -1 : 1;
+    return error_set(error, ERROR_NOT_FOUND, "%s: %s", path, error_text(errno, text, sizeof text));
+}
+
+static int read_all(int fd, const char *path, bool again, struct buffer *out, struct error *error)
+{
+    ssize_t got = 1;
     while (got > 0 && out->size <= LIMIT_TOKEN_FILE_BYTES) {
         if (again && !gives_something(fd)) {
             return error_set(error, ERROR_DEADLINE, "%s: it is a pipe that nobody writes to", path);
@@ -61,14 +67,75 @@ static int read_file(const char *path, bool again, struct buffer *out, struct er
         out->size += got > 0 ? (size_t)got : 0;
     }
     if (got < 0) {
-        return error_set(error, ERROR_NOT_FOUND, "%s: %s", path,
-                         error_text(errno, text, sizeof text));
+        return unreadable(path, error);
     }
-    if (out->size > LIMIT_TOKEN_FILE_BYTES) {
-        return error_set(error, ERROR_TOO_LARGE, "%s: it has more than %llu bytes", path,
-                         (unsigned long long)LIMIT_TOKEN_FILE_BYTES);
+    return out->size <= LIMIT_TOKEN_FILE_BYTES
+               ? 0
+               : error_set(error, ERROR_TOO_LARGE, "%s: it has more than %llu bytes", path,
+                           (unsigned long long)LIMIT_TOKEN_FILE_BYTES);
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Whether the file was written before it was read, and not since. The clock of file systems ticks
+ * coarsely: a file that was written just now may be written again without a new time. */
+static bool is_settled(int fd, const struct stat *before)
+{
+    struct stat after;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    int64_t age_ns = (int64_t)(now.tv_sec - before->st_mtim.tv_sec) * NS_PER_S + now.tv_nsec -
+                     before->st_mtim.tv_nsec;
+    if (age_ns < LIMIT_SECRET_SETTLE_MS * NS_PER_MS) {
+        clock_sleep_ms(LIMIT_SECRET_SETTLE_MS);
     }
-    return 0;
+    return fstat(fd, &after) == 0 && after.st_size == before->st_size &&
+           same_time(&after.st_mtim, &before->st_mtim) &&
+           same_time(&after.st_ctim, &before->st_ctim);
+}
+
+/* Reads the file; *ret_settled: nobody wrote to it meanwhile, or it is a pipe. */
+static int read_once(const char *path, bool again, struct buffer *out, bool *ret_settled,
+                     struct error *error)
+{
+    struct stat before;
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | (again ? O_NONBLOCK : 0));
+    if (fd < 0 || fstat(fd, &before) < 0) {
+        return unreadable(path, error);
+    }
+    int r = read_all(fd, path, again, out, error);
+    *ret_settled = r < 0 || !S_ISREG(before.st_mode) ||
+                   (is_settled(fd, &before) && out->size == (size_t)before.st_size);
+    return r;
+}
+
+static void wipe(struct buffer *text)
+{
+    if (text->data) {
+        explicit_bzero(text->data, text->size);
+    }
+    buffer_clear(text);
+}
+
+/* Symbolic links and pipes are allowed: secrets are passed in both. At the start it waits for a
+ * pipe; at a reload only for a short time, since the thread also handles signals. A file that is
+ * being written is read again, and refused if that does not end: half of it may look whole. */
+static int read_file(const char *path, bool again, struct buffer *out, struct error *error)
+{
+    bool settled = false;
+    for (unsigned i = 0; i < READ_TRIES; i++) {
+        wipe(out);
+        int r = read_once(path, again, out, &settled, error);
+        if (r < 0 || settled) {
+            return r;
+        }
+    }
+    return error_set(error, ERROR_CHANGED,
+                     "%s: it is being written all the time: write another file, and rename it",
+                     path);
 }
 
 static bool have_rights(struct secrets *secrets)
@@ -107,9 +174,7 @@ static int read_rights(const char *path, bool again, struct rights **ret_rights,
         return r;
     }
     r = rights_parse(text.data ? text.data : "", text.size, &rights, &cause);
-    if (text.data) {
-        explicit_bzero(text.data, text.size);
-    }
+    wipe(&text);
     if (r == 0) {
         r = peer_names_identify(rights, path, &cause);
     }
@@ -145,6 +210,19 @@ int secrets_load_tokens(struct secrets *secrets, const struct config *config, st
     }
     rights_unref(old);
     return 0;
+}
+
+int secrets_check(const struct config *config, struct error *error)
+{
+    struct rights *rights = NULL;
+    struct stat status;
+    const char *path = config->token_file;
+    if (!path || (stat(path, &status) == 0 && !S_ISREG(status.st_mode))) {
+        return 0; /* what is read from a pipe is gone */
+    }
+    int r = read_rights(path, true, &rights, error);
+    rights_unref(rights);
+    return r;
 }
 
 struct rights *secrets_rights(struct secrets *secrets)

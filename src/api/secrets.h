@@ -29,6 +29,9 @@ void secrets_done(struct secrets *secrets);
 must_check int secrets_load_tokens(struct secrets *secrets, const struct config *config,
                                    struct error *error);
 
+/* Reads the configured rights file for the sake of its errors; a pipe is left alone. */
+must_check int secrets_check(const struct config *config, struct error *error);
+
 /* A reference to the generation in force; NULL: none is configured. Any thread. */
 struct rights *secrets_rights(struct secrets *secrets);
 

@@ -19,7 +19,7 @@
 #include "daemon/reload.h"
 #include "service/descriptors.h"
 
-enum { POLL_MS = 10 };
+enum { POLL_MS = 10, TICK_MS = 400 };
 
 static void pause_a_little(void)
 {
@@ -53,9 +53,12 @@ static void wait_for_signal(struct api *api, int argc, char **argv)
 {
     sigset_t set = awaited_signals();
     bool terminal = isatty(STDERR_FILENO) == 1;
+    const struct timespec tick = {.tv_nsec = TICK_MS * NS_PER_MS};
     int number = 0;
     for (;;) {
-        if (sigwait(&set, &number) != 0) {
+        number = sigtimedwait(&set, NULL, &tick);
+        if (number < 0) {
+            api_tick(api);
             continue;
         }
         if (number != SIGHUP || (terminal && isatty(STDERR_FILENO) != 1)) {
@@ -187,6 +190,7 @@ int main(int argc, char **argv)
     if (outcome == CONFIG_RUN) {
         log_set_level(config->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
         bool good = config_check(config, &error) == 0 && listen_check_config(config, &error) == 0;
+        good = good && (!config->check_only || secrets_check(config, &error) == 0);
         if (good && config->check_only) {
             (void)printf("configuration is good: %zu stores, %zu model directories\n",
                          config->store_count, config->model_count);

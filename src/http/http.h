@@ -153,6 +153,9 @@ const void *http_request_body(const struct http_request *request, size_t *ret_si
 /* X-Request-Id of the answer: 1 to 64 bytes that need no quotes in a log line; "" without
  * http_config.identify. */
 const char *http_request_label(const struct http_request *request);
+/* Closes the connection, now: the client is gone for all who work for it. A holder of a reference;
+ * once the request is over it does nothing. */
+void http_request_cut(struct http_request *request);
 /* The descriptor of the connection, to ask for its other end; in `begin` only. */
 int http_request_descriptor(const struct http_request *request);
 void *http_request_listener_user(const struct http_request *request);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "http/state.h"
@@ -590,6 +591,14 @@ const void *http_request_body(const struct http_request *request, size_t *ret_si
 const char *http_request_label(const struct http_request *request)
 {
     return request->label;
+}
+
+void http_request_cut(struct http_request *request)
+{
+    HOLD(&request->lock);
+    if (request->live) {
+        (void)shutdown(request->live->fd, SHUT_RDWR); /* the watcher sees it */
+    }
 }
 
 int http_request_descriptor(const struct http_request *request)

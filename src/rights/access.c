@@ -254,3 +254,34 @@ bool access_is_over(const struct access *access, int64_t now_s)
     }
     return !access->all;
 }
+
+static bool same_names(const char *const *a, size_t a_count, const char *const *b, size_t b_count)
+{
+    bool same = a_count == b_count;
+    for (size_t i = 0; i < a_count && same; i++) {
+        same = strcmp(a[i], b[i]) == 0;
+    }
+    return same;
+}
+
+static bool same_grant(const struct grant *a, const struct grant *b)
+{
+    return a->rights == b->rights && a->all_stores == b->all_stores &&
+           a->expires_s == b->expires_s && a->identified == b->identified && a->id == b->id &&
+           memcmp(a->digest, b->digest, sizeof a->digest) == 0 &&
+           same_names(a->scopes, a->scope_count, b->scopes, b->scope_count) &&
+           same_names(a->volumes, a->volume_count, b->volumes, b->volume_count);
+}
+
+bool access_is_in(const struct access *access, const struct rights *rights)
+{
+    bool in = access->all || access->generation == rights;
+    for (size_t i = 0; i < access->grant_count && !in; i++) {
+        const struct grant *grant = access->grants[i];
+        const struct grant *now = rights ? rights_find(rights, grant->kind, grant->name) : NULL;
+        if (!now || !same_grant(grant, now)) {
+            return false;
+        }
+    }
+    return true;
+}
