@@ -70,6 +70,10 @@ def figures_of(name, result, limit, near_limit):
                  near_limit, "x")
     yield Figure("h", f"search {name}: recall@10 of {result['answers']} answers ({', '.join(result['isas'])})",
                  result["recall"], 1.0, "", better="at least")
+    for part in ("1", "50"):
+        yield Figure("h", f"search {name}: CPU time beneath a prefix of {part} % of the rows / of all",
+                     result[f"filter_{part}_ratio"], 1.2, "x",
+                     first_ms=result[f"filter_{part}_first_ms"])
     if "inserted" in result:
         yield Figure("h", f"search {name}: rows written per second meanwhile", result["inserted_a_second"], 200.0,
                      "", better="at least", inserted=result["inserted"])

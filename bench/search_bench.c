@@ -11,7 +11,9 @@
  * the same direction). --near of them are within a thousandth of one another; every other query is
  * close to these. Prints one JSON object: best and median milliseconds of the queries, in wall and
  * CPU time; the CPU time relative to one pass over the int8 bytes, where passes and searches
- * alternate; the same for the queries close to the near rows; recall@10 of all queries. With
+ * alternate; the same for the queries close to the near rows; the CPU time of searches beneath a
+ * prefix that 1 % and 50 % of the rows have, relative to those of all; recall@10 of all queries.
+ * With
  * --insert also: the 50th and 99th percentile of 400 searches while idle and while rows are
  * written, the rows written per second, and the number of answers meanwhile that were not exactly
  * those of the rows committed at the start of the search.
@@ -209,10 +211,19 @@ static void find_truths(struct bench *bench)
     }
 }
 
+/* The prefixes of measure_filters lie scattered over the rows, which costs most. */
+static const char *place_of(size_t row)
+{
+    if (row % 100 == 0) {
+        return "hundredth";
+    }
+    return row % 2 == 0 ? "rest" : "half";
+}
+
 static double build(struct bench *bench)
 {
     char path[4096];
-    char key[32];
+    char key[48];
     struct index_shape shape = {.dimension = (uint32_t)bench->dimension, .metric = INDEX_COSINE};
     struct index_batch *batch = NULL;
     struct error error = {.code = ERROR_NONE};
@@ -225,7 +236,7 @@ static double build(struct bench *bench)
     }
     int64_t start = clock_now_ns();
     for (size_t i = 0; i < bench->rows; i++) {
-        (void)snprintf(key, sizeof key, "photos/%08zu.jpg", i);
+        (void)snprintf(key, sizeof key, "%s/%08zu.jpg", place_of(i), i);
         if (index_batch_put(batch, key, bench->vectors + i * bench->dimension, &error) < 0 ||
             ((i + 1 == bench->rows || index_batch_size(batch) == batch_rows) &&
              index_batch_commit(batch, NULL, 0, &error) < 0)) {
@@ -282,15 +293,21 @@ static int64_t cpu_now_ns(void)
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
+static void search(struct bench *bench, const struct index_query *ask,
+                   struct index_answer *ret_answer)
+{
+    struct error error = {.code = ERROR_NONE};
+    if (index_search(bench->index, ask, ret_answer, &error) < 0) {
+        fail("search", &error);
+    }
+}
+
 static double search_ms(struct bench *bench, const float *query, size_t count,
                         struct index_answer *ret_answer)
 {
     struct index_query ask = {.vectors = query, .query_count = count, .k = K};
-    struct error error = {.code = ERROR_NONE};
     int64_t start = clock_now_ns();
-    if (index_search(bench->index, &ask, ret_answer, &error) < 0) {
-        fail("search", &error);
-    }
+    search(bench, &ask, ret_answer);
     return (double)(clock_now_ns() - start) / 1e6;
 }
 
@@ -422,6 +439,46 @@ static void measure_searches(struct bench *bench)
     printf("\"pass_ms\": %.3f, \"gb_s\": %.2f, \"cpu_ms_of_16\": %.3f, \"rescored\": %.0f, ",
            passes.best_ms, (double)passes.size / passes.best_ms / 1e6, together_ms,
            (double)(after.rescored - before.rescored) / (double)(bench->queries * ROUNDS));
+}
+
+/* CPU time of a search beneath a prefix. */
+static double filtered_ms(struct bench *bench, const float *query, const char *prefix)
+{
+    struct index_query ask = {.vectors = query, .query_count = 1, .k = K};
+    struct index_answer answer;
+    ask.prefixes = (struct index_prefixes){.list = &prefix, .count = 1};
+    int64_t start = cpu_now_ns();
+    search(bench, &ask, &answer);
+    double ms = (double)(cpu_now_ns() - start) / 1e6;
+    index_answer_done(&answer);
+    return ms;
+}
+
+/* Searches beneath prefixes, the first of which makes the filter, in turns with those of all. */
+static void measure_filters(struct bench *bench)
+{
+    static const char *const prefixes[] = {"", "hundredth/", "half/"};
+    static double ratios[3][QUERIES_MAX];
+    double first[3];
+    for (size_t i = 0; i < 3; i++) {
+        first[i] = filtered_ms(bench, bench->asked, prefixes[i]);
+    }
+    for (size_t q = 0; q < bench->queries; q++) {
+        double best[3] = {INFINITY, INFINITY, INFINITY};
+        for (size_t turn = 0; turn < (size_t)3 * ROUNDS; turn++) {
+            const float *query = bench->asked + q * bench->dimension;
+            best[turn % 3] = fmin(best[turn % 3], filtered_ms(bench, query, prefixes[turn % 3]));
+        }
+        for (size_t i = 0; i < 3; i++) {
+            ratios[i][q] = best[i] / best[0];
+        }
+    }
+    for (size_t i = 1; i < 3; i++) {
+        const char *part = i == 1 ? "1" : "50";
+        qsort(ratios[i], bench->queries, sizeof ratios[i][0], by_size);
+        printf("\"filter_%s_ratio\": %.3f, \"filter_%s_first_ms\": %.3f, ", part,
+               ratios[i][bench->queries / 2], part, first[i]);
+    }
 }
 
 struct insertion {
@@ -609,6 +666,7 @@ int main(int argc, char **argv)
     bool right = check_recall(&bench) == 1.0;
     if (!bench.check) {
         measure_searches(&bench);
+        measure_filters(&bench);
     }
     if (bench.insert > 0) {
         right = measure_inserting(&bench) == 0 && right;

@@ -169,8 +169,8 @@ void retrieval_use_free(struct retrieval_use *use); /* NULL is fine */
 /* The key in the index of an object STORE/KEY, borrowed from `object`; NULL: it cannot be in
  * this index. */
 const char *retrieval_use_key(const struct retrieval_use *use, const char *object);
-/* The same for a prefix of names, for index_query.prefix; NULL: no name of this index begins
- * with it. */
+/* For tests, and retrieval_use_reach(): the same for a prefix of names; NULL: no name of this index
+ * begins with it. */
 const char *retrieval_use_prefix(const struct retrieval_use *use, const char *prefix);
 /* The prefixes of keys in the index whose names begin with `prefix` and for which the caller has
  * RIGHT_SEARCH. */
