@@ -35,17 +35,23 @@ void access_init_user(struct access *access, struct rights *generation, uint32_t
                       const uint32_t *groups, size_t group_count)
 {
     char name[ACCESS_NAME_SIZE];
+    const struct grant *own = rights_find_id(generation, GRANT_USER, user);
     (void)snprintf(name, sizeof name, "user:%u", user);
     access_init(access, generation, name);
-    for (size_t i = 0; rights_at(generation, i); i++) {
+    if (own) {
+        (void)snprintf(access->name, sizeof access->name, "user:%s", own->name);
+        (void)access_add(access, own);
+    }
+    size_t left = group_count > 0 ? rights_count(generation, GRANT_GROUP) : 0;
+    for (size_t i = 0; left > 0; i++) {
         const struct grant *grant = rights_at(generation, i);
-        bool own = grant->kind == GRANT_USER && grant->identified && grant->id == user;
-        bool of_group = grant->kind == GRANT_GROUP && grant->identified && group_count > 0 &&
-                        bsearch(&grant->id, groups, group_count, sizeof *groups, compare_ids);
-        if (own) {
-            (void)snprintf(access->name, sizeof access->name, "user:%s", grant->name);
+        if (grant->kind != GRANT_GROUP) {
+            continue;
         }
-        if ((own || of_group) && !access_add(access, grant)) {
+        left--;
+        if (grant->identified &&
+            bsearch(&grant->id, groups, group_count, sizeof *groups, compare_ids) &&
+            !access_add(access, grant)) {
             return;
         }
     }
@@ -218,8 +224,8 @@ static void collect_of_grant(struct collection *collection, const struct grant *
     }
 }
 
-void access_prefixes(const struct access *access, enum right right, const char *store,
-                     const char *prefix, const char **prefixes, size_t room, size_t *ret_count)
+size_t access_prefixes(const struct access *access, enum right right, const char *store,
+                       const char *prefix, const char **prefixes, size_t room)
 {
     struct collection collection = {.list = prefixes, .room = room};
     if (access->all) {
@@ -230,7 +236,7 @@ void access_prefixes(const struct access *access, enum right right, const char *
             collect_of_grant(&collection, access->grants[i], store, prefix);
         }
     }
-    *ret_count = collection.count;
+    return collection.count;
 }
 
 bool access_volume(const struct access *access, const char *volume)

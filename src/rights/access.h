@@ -70,9 +70,10 @@ bool access_knows_prefix(const struct access *access, const char *store, const c
 bool access_knows_all(const struct access *access);
 
 /* The prefixes of keys below `prefix` for which the caller has the right, sorted, none within
- * another; at most `room`, of *ret_count. Borrowed from `prefix` and the generation. */
-void access_prefixes(const struct access *access, enum right right, const char *store,
-                     const char *prefix, const char **prefixes, size_t room, size_t *ret_count);
+ * another: how many there are of them, at most `room`. Borrowed from `prefix` and the generation.
+ */
+size_t access_prefixes(const struct access *access, enum right right, const char *store,
+                       const char *prefix, const char **prefixes, size_t room);
 
 /* Whether any section names the volume. */
 bool access_volume(const struct access *access, const char *volume);

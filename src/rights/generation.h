@@ -20,10 +20,11 @@ struct rights {
     uint32_t *by_digest; /* open addressing: 1 + the index of a token's section; 0: free */
     size_t slots;        /* a power of two, above the number of tokens */
     uint32_t *by_name;   /* the same for kinds and names of sections */
-    size_t name_slots;   /* a power of two, above the number of sections */
+    uint32_t *by_id;     /* and for kinds and numbers of users and groups that are known */
+    size_t name_slots;   /* of both, a power of two: a section may have two names in `by_name` */
 };
 
-/* Makes room in `by_name` for so many sections. ERROR_MEMORY. */
+/* Makes room in `by_name` and `by_id` for so many sections. ERROR_MEMORY. */
 must_check int rights_index_begin(struct rights *rights, size_t sections, struct error *error);
 /* Enters the section at `index`, whose name is new among those of its kind. */
 void rights_index_name(struct rights *rights, size_t index);

@@ -5,6 +5,7 @@
 #include "rights/reach.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,14 +17,8 @@ static bool begins_with(const char *text, const char *prefix)
 /* STORE/ or STORE/PREFIX/; the caller frees it. */
 static char *prefix_of(const char *scope)
 {
-    size_t size = strlen(scope);
-    bool is_store = !strchr(scope, '/');
-    char *prefix = malloc(size + 2);
-    if (prefix) {
-        memcpy(prefix, scope, size);
-        memcpy(prefix + size, is_store ? "/" : "", is_store ? 2 : 1);
-    }
-    return prefix;
+    char *prefix = NULL;
+    return asprintf(&prefix, "%s%s", scope, strchr(scope, '/') ? "" : "/") < 0 ? NULL : prefix;
 }
 
 /* Adds what the scope has within `within`: a part, all of it, or nothing. */

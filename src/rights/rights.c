@@ -26,6 +26,7 @@ void rights_unref(struct rights *rights)
         free(rights->grants);
         free(rights->by_digest);
         free(rights->by_name);
+        free(rights->by_id);
         free(rights);
     }
 }
@@ -56,7 +57,7 @@ static uint32_t *find_slot(const struct rights *rights, const uint8_t digest[32]
     return &rights->by_digest[at];
 }
 
-/* ---- names ---- */
+/* ---- names and numbers ---- */
 
 /* The slot of the section of that name, or the free one where it belongs. */
 static uint32_t *find_name(const struct rights *rights, enum grant_kind kind, const char *name)
@@ -72,14 +73,29 @@ static uint32_t *find_name(const struct rights *rights, enum grant_kind kind, co
     return &rights->by_name[at];
 }
 
+/* The same for the number of a user or a group. */
+static uint32_t *find_id(const struct rights *rights, enum grant_kind kind, uint32_t id)
+{
+    size_t at = hash_bytes(&id, sizeof id, kind) & (rights->name_slots - 1);
+    while (rights->by_id[at] > 0) {
+        const struct grant *grant = &rights->grants[rights->by_id[at] - 1];
+        if (grant->kind == kind && grant->id == id) {
+            break;
+        }
+        at = (at + 1) & (rights->name_slots - 1);
+    }
+    return &rights->by_id[at];
+}
+
 int rights_index_begin(struct rights *rights, size_t sections, struct error *error)
 {
     rights->name_slots = 4;
-    while (rights->name_slots < 2 * (sections + 1)) {
+    while (rights->name_slots < 4 * (sections + 1)) {
         rights->name_slots *= 2;
     }
     rights->by_name = calloc(rights->name_slots, sizeof *rights->by_name);
-    return rights->by_name ? 0 : error_memory(error, NULL);
+    rights->by_id = calloc(rights->name_slots, sizeof *rights->by_id);
+    return rights->by_name && rights->by_id ? 0 : error_memory(error, NULL);
 }
 
 void rights_index_name(struct rights *rights, size_t index)
@@ -130,13 +146,11 @@ int rights_identify(struct rights *rights, size_t index, uint32_t id, const char
                     struct error *error)
 {
     struct grant *grant = &rights->grants[index];
-    for (size_t i = 0; i < rights->count; i++) {
-        const struct grant *other = &rights->grants[i];
-        if (i != index && other->kind == grant->kind && other->identified && other->id == id) {
-            return error_set(error, ERROR_MALFORMED,
-                             "line %zu: '%.64s' has a section already, in line %zu", grant->line,
-                             name, other->line);
-        }
+    uint32_t *slot = find_id(rights, grant->kind, id);
+    if (*slot > 0) {
+        return error_set(error, ERROR_MALFORMED,
+                         "line %zu: '%.64s' has a section already, in line %zu", grant->line, name,
+                         rights->grants[*slot - 1].line);
     }
     size_t size = strlen(name) + 1;
     char *copy = pool_take(&rights->pool, size);
@@ -147,6 +161,8 @@ int rights_identify(struct rights *rights, size_t index, uint32_t id, const char
     grant->name = copy;
     grant->id = id;
     grant->identified = true;
+    *slot = (uint32_t)index + 1;
+    rights_index_name(rights, index); /* [user 1000] is anna's from now on */
     return 0;
 }
 
@@ -173,5 +189,11 @@ const struct grant *rights_find_token(const struct rights *rights, const char *t
 const struct grant *rights_find(const struct rights *rights, enum grant_kind kind, const char *name)
 {
     uint32_t found = *find_name(rights, kind, name);
+    return found > 0 ? &rights->grants[found - 1] : NULL;
+}
+
+const struct grant *rights_find_id(const struct rights *rights, enum grant_kind kind, uint32_t id)
+{
+    uint32_t found = *find_id(rights, kind, id);
     return found > 0 ? &rights->grants[found - 1] : NULL;
 }

@@ -86,5 +86,7 @@ const struct grant *rights_find_token(const struct rights *rights, const char *t
 /* The section of a user or a group; NULL: there is none. */
 const struct grant *rights_find(const struct rights *rights, enum grant_kind kind,
                                 const char *name);
+/* The same by the number on this machine, of one that was identified. */
+const struct grant *rights_find_id(const struct rights *rights, enum grant_kind kind, uint32_t id);
 
 #endif

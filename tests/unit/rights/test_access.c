@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -97,19 +98,19 @@ static void prefixes_are_listed_in_order(void **state)
     const char *prefixes[4];
     size_t count = 0;
     struct access access = join(*state, "infers", "lists");
-    access_prefixes(&access, RIGHT_INFER, "b", "", prefixes, 4, &count);
+    count = access_prefixes(&access, RIGHT_INFER, "b", "", prefixes, 4);
     assert_int_equal(count, 2);
     assert_string_equal(prefixes[0], "x/");
     assert_string_equal(prefixes[1], "y/");
-    access_prefixes(&access, RIGHT_INFER, "b", "y/2", prefixes, 4, &count);
+    count = access_prefixes(&access, RIGHT_INFER, "b", "y/2", prefixes, 4);
     assert_int_equal(count, 1);
     assert_string_equal(prefixes[0], "y/2");
-    access_prefixes(&access, RIGHT_LIST, "b", "", prefixes, 4, &count);
+    count = access_prefixes(&access, RIGHT_LIST, "b", "", prefixes, 4);
     assert_int_equal(count, 1);
     assert_string_equal(prefixes[0], "");
-    access_prefixes(&access, RIGHT_JOBS, "b", "", prefixes, 4, &count);
+    count = access_prefixes(&access, RIGHT_JOBS, "b", "", prefixes, 4);
     assert_int_equal(count, 0);
-    access_prefixes(&access, RIGHT_INFER, "b", "", prefixes, 1, &count);
+    count = access_prefixes(&access, RIGHT_INFER, "b", "", prefixes, 1);
     assert_int_equal(count, 1);
     access_done(&access);
 }
@@ -216,6 +217,7 @@ static void users_are_found_by_number_and_by_their_groups(void **state)
     assert_int_equal(rights_identify(rights, 1, 50, "staff", &error), 0);
     assert_true(rights_identify(rights, 2, 1000, "anna", &error) < 0);
     assert_string_equal(error.message, "line 7: 'anna' has a section already, in line 1");
+    assert_ptr_equal(rights_find(rights, GRANT_USER, "anna"), rights_at(rights, 0));
 
     access_init_user(&access, rights, 1000, groups, 3);
     assert_int_equal(access.grant_count, 2);
@@ -227,6 +229,36 @@ static void users_are_found_by_number_and_by_their_groups(void **state)
     access_init_user(&access, rights, 1001, groups, 3);
     assert_int_equal(access.grant_count, 1);
     assert_string_equal(access.name, "user:1001");
+    access_done(&access);
+    rights_unref(rights);
+}
+
+/* More groups than count: a user's own section does. */
+static void a_section_of_ones_own_counts_first(void **state)
+{
+    (void)state;
+    char text[4096];
+    uint32_t groups[ACCESS_GRANTS + 1];
+    struct rights *rights = NULL;
+    struct error error;
+    struct access access;
+    size_t size = 0;
+    for (uint32_t i = 0; i <= ACCESS_GRANTS; i++) {
+        size += (size_t)snprintf(text + size, sizeof text - size, "[group %u]\nrights = list\n", i);
+        groups[i] = i;
+    }
+    size += (size_t)snprintf(text + size, sizeof text - size, "[user 1000]\nrights = models\n");
+    assert_int_equal(rights_parse(text, size, &rights, &error), 0);
+    for (uint32_t i = 0; i <= ACCESS_GRANTS; i++) {
+        assert_int_equal(rights_identify(rights, i, i, "g", &error), 0);
+    }
+    assert_int_equal(rights_identify(rights, ACCESS_GRANTS + 1, 1000, "anna", &error), 0);
+    assert_string_equal(rights_find(rights, GRANT_USER, "anna")->name, "anna");
+    assert_null(rights_find(rights, GRANT_USER, "1000"));
+    access_init_user(&access, rights, 1000, groups, ACCESS_GRANTS + 1);
+    assert_int_equal(access.grant_count, ACCESS_GRANTS);
+    assert_true(access_has(&access, RIGHT_MODELS));
+    assert_string_equal(access.name, "user:anna");
     access_done(&access);
     rights_unref(rights);
 }
@@ -244,6 +276,7 @@ int main(void)
         RUN(rights_over_no_object_and_no_store_show_nothing),
         RUN(tokens_expire),
         RUN(users_are_found_by_number_and_by_their_groups),
+        RUN(a_section_of_ones_own_counts_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
