@@ -6,15 +6,31 @@
 
 #include "jobs/job_table.h"
 
-/* All objects of the selection, as far as it is known by name: of a list all of the store that its
- * names are in, or all stores. No store's name is empty: "" is in the scope of `stores = *` alone.
- */
+/* All objects of the stores of a list, with blanks between; the least that the caller has of any.
+ * No store's name is empty: "" is in the scope of `stores = *` alone. */
+static enum access_verdict over_stores(const char *stores, const struct access *access,
+                                       enum right right)
+{
+    enum access_verdict least = ACCESS_GRANTED;
+    for (const char *at = stores; at; at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL) {
+        char store[LIMIT_STORE_NAME + 1] = "";
+        size_t size = strcspn(at, " ");
+        memcpy(store, at, size < sizeof store ? size : 0);
+        enum access_verdict verdict = access_prefix(access, right, store, "");
+        least = verdict > least ? verdict : least;
+    }
+    return least;
+}
+
+/* All objects of the selection, as far as it is known by name. */
 static enum access_verdict over(const struct job_spec *spec, const struct access *access,
                                 enum right right)
 {
-    const char *store = spec->store ? spec->store : spec->keys_store;
-    const char *prefix = !spec->has_keys && spec->prefix ? spec->prefix : "";
-    return access_prefix(access, right, store, prefix);
+    if (spec->store && !spec->has_keys) {
+        return access_prefix(access, right, spec->store, spec->prefix ? spec->prefix : "");
+    }
+    const char *stores = spec->store ? spec->store : spec->keys_stores;
+    return over_stores(stores ? stores : "", access, right);
 }
 
 void job_spec_set_owner(struct job_spec *spec, const struct access *access)
@@ -35,16 +51,14 @@ bool job_is_visible(const struct job_spec *spec, const struct access *access)
            over(spec, access, RIGHT_JOBS) == ACCESS_GRANTED;
 }
 
-/* Of a list the owner was asked for each name; now he must know of its store still. */
+/* Of a list the owner was asked for each name; now he must know of their stores still. */
 static bool still_has(const struct job_spec *spec, const struct access *access, enum right right)
 {
     enum access_verdict verdict = over(spec, access, right);
-    if (verdict == ACCESS_GRANTED) {
-        return true;
-    }
-    bool several = !spec->store && spec->keys_store[0] == '\0';
-    return spec->has_keys && is_owner(spec, access) && access_has(access, right) &&
-           (several || verdict == ACCESS_FORBIDDEN);
+    bool unknown = !spec->store && !spec->keys_stores;
+    return verdict == ACCESS_GRANTED ||
+           (spec->has_keys && is_owner(spec, access) && access_has(access, right) &&
+            (unknown || verdict == ACCESS_FORBIDDEN));
 }
 
 static int check(const struct job_spec *spec, const struct access *access, enum job_use use,

@@ -80,8 +80,8 @@ static void put_spec(struct json_writer *w, const struct job_spec *spec)
     bool encoded = put_names(w, spec);
     select_rules_put_file(w, &spec->rules);
     json_put_bool(w, "keys", spec->has_keys);
-    if (spec->keys_store[0]) {
-        json_put_string(w, "keys_store", spec->keys_store);
+    if (spec->keys_stores) {
+        json_put_string(w, "keys_stores", spec->keys_stores);
     }
     if (encoded) {
         json_put_bool(w, "encoded", true);
@@ -262,12 +262,12 @@ static void take_owner(struct members *members, char *to)
     (void)stpcpy(to, text);
 }
 
-/* None if the member is missing. */
-static void take_keys_store(struct members *members, struct job_spec *spec)
+/* Unknown if the member is missing. */
+static void take_keys_stores(struct members *members, struct job_spec *spec)
 {
-    if (json_member(members->root, "keys_store")) {
+    if (json_member(members->root, "keys_stores")) {
         members->optional++;
-        take_word(members, "keys_store", spec->keys_store, sizeof spec->keys_store);
+        take_text(members, "keys_stores", false, JOB_KEYS_STORES_BYTES, &spec->keys_stores);
     }
 }
 
@@ -369,7 +369,7 @@ static void take_spec(struct members *members, struct job_spec *spec)
     take_names(members, spec);
     take_rules(members, &spec->rules);
     spec->has_keys = take_bool(members, "keys");
-    take_keys_store(members, spec);
+    take_keys_stores(members, spec);
     spec->top = (uint32_t)take_number(members, "top", 0, LIMIT_TOP);
     spec->labels = take_bool(members, "labels");
     spec->binary = take_embedding(members);

@@ -13,6 +13,7 @@ void job_spec_done(struct job_spec *spec)
     free(spec->store);
     free(spec->prefix);
     free(spec->glob);
+    free(spec->keys_stores);
     select_rules_done(&spec->rules);
     *spec = (struct job_spec){0};
 }
@@ -23,9 +24,12 @@ int job_spec_copy(const struct job_spec *spec, struct job_spec *ret_copy)
     copy.store = NULL;
     copy.prefix = NULL;
     copy.glob = NULL;
+    copy.keys_stores = NULL;
     copy.rules = (struct select_rules){.sniff = false};
     if (text_copy(spec->store, &copy.store) < 0 || text_copy(spec->prefix, &copy.prefix) < 0 ||
-        text_copy(spec->glob, &copy.glob) < 0 || select_rules_copy(&spec->rules, &copy.rules) < 0) {
+        text_copy(spec->glob, &copy.glob) < 0 ||
+        text_copy(spec->keys_stores, &copy.keys_stores) < 0 ||
+        select_rules_copy(&spec->rules, &copy.rules) < 0) {
         job_spec_done(&copy);
         return -ENOMEM;
     }

@@ -37,7 +37,8 @@ enum {
     JOB_OWNER_SIZE = ACCESS_NAME_SIZE,
     JOB_TOKEN_SIZE = 65,
     JOB_VERSION_SIZE = 24,
-    JOB_DIGEST_SIZE = 65
+    JOB_DIGEST_SIZE = 65,
+    JOB_KEYS_STORES_BYTES = 1024 /* the longest that is noted */
 };
 
 /* What is asked for. Constant after the creation, except for what jobs_exclude() changes. */
@@ -60,8 +61,8 @@ struct job_spec {
                    * slash, any other with the whole key */
     struct select_rules rules; /* for the keys of a store, in addition to prefix and glob */
     bool has_keys;
-    char keys_store[LIMIT_STORE_NAME + 1]; /* of names with their store: the one that all are in, as
-                                            * far as it was looked at; "": maybe several */
+    char *keys_stores; /* owned; of names with their store: those stores, with blanks between; NULL:
+                        * unknown, maybe any */
 
     uint32_t top;          /* classes per line */
     bool labels;           /* lines have the labels of the classes */
@@ -210,10 +211,10 @@ must_check int jobs_keys_append(struct jobs_keys *keys, const void *bytes, size_
 must_check int jobs_keys_add(struct jobs_keys *keys, const char *name, struct error *error);
 /* Ends the list, and asks for the rights `jobs` and `infer` for each of its names, of `store` or
  * with their store (NULL). No store is asked. ERROR_FORBIDDEN, and ERROR_NOT_FOUND for a name that
- * the caller may not know of, with its number. *ret_store is spec.keys_store. */
+ * the caller may not know of, with its number. *ret_stores, owned by the
+ * caller, is spec.keys_stores. */
 must_check int jobs_keys_check(struct jobs_keys *keys, const char *store,
-                               const struct access *access, char ret_store[LIMIT_STORE_NAME + 1],
-                               struct error *error);
+                               const struct access *access, char **ret_stores, struct error *error);
 void jobs_keys_free(struct jobs_keys *keys); /* NULL is fine; jobs_create takes ownership */
 
 /* Creates a job, which is on disk on return, and queues it. Fills in id, digest and created_s of
@@ -224,8 +225,8 @@ void jobs_keys_free(struct jobs_keys *keys); /* NULL is fine; jobs_create takes 
 must_check int jobs_create(struct jobs *jobs, const struct job_spec *spec, struct jobs_keys *keys,
                            struct job_info *ret_info, bool *ret_existing, struct error *error);
 
-/* A job is visible to its owner, and to who has the right `jobs` for its whole selection: of a list
- * of names, for the whole of their store, or for all stores. */
+/* A job is visible to its owner, and to who has the right `jobs` for its whole selection:  of a
+ * list of names, for the whole of each of their stores, or for all stores. */
 bool job_is_visible(const struct job_spec *spec, const struct access *access);
 
 /* Callers with tokens of the old form have no name that lasts: their jobs have no owner. */

@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/name.h"
+#include "base/text.h"
 #include "jobs/job_table.h"
 #include "jobs/keys_file.h"
 #include "jobs/keys_upload.h"
@@ -68,8 +69,9 @@ struct asking {
     const struct access *access;
     const char *store; /* NULL: the names have theirs */
     struct buffer object;
-    uint64_t number; /* of the name, from 1 */
-    char *only;      /* the store of all names so far; room for LIMIT_STORE_NAME + 1 */
+    uint64_t number;      /* of the name, from 1 */
+    struct buffer stores; /* of the names so far, each with a blank behind it */
+    bool unknown;         /* a name had none, or they are too many to be noted */
 };
 
 static int refuse(const struct asking *asking, const char *object, enum right right,
@@ -85,19 +87,43 @@ static int refuse(const struct asking *asking, const char *object, enum right ri
                      (unsigned long long)asking->number);
 }
 
-/* Empties `only` once there is a second store, or a name that is no store's. */
+static bool is_noted(struct buffer *stores, const char *store, size_t size)
+{
+    const char *at = buffer_text(stores);
+    for (; at && *at; at += strcspn(at, " ") + 1) {
+        if (strncmp(at, store, size) == 0 && at[size] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void note_store(struct asking *asking, const char *object)
 {
     size_t size = strcspn(object, "/");
-    bool fits = object[size] == '/' && size > 0 && size <= LIMIT_STORE_NAME;
-    if (asking->number == 1 && fits) {
-        memcpy(asking->only, object, size);
-        asking->only[size] = '\0';
-        fits = name_is_word(asking->only);
+    char store[LIMIT_STORE_NAME + 1] = "";
+    if (asking->unknown || (object[size] == '/' && is_noted(&asking->stores, object, size))) {
+        return;
     }
-    if (!fits || strncmp(asking->only, object, size) != 0 || asking->only[size] != '\0') {
-        asking->only[0] = '\0';
+    memcpy(store, object, size <= LIMIT_STORE_NAME ? size : 0);
+    asking->unknown = object[size] != '/' || store[0] == '\0' || !name_is_word(store) ||
+                      asking->stores.size + size > JOB_KEYS_STORES_BYTES;
+    if (!asking->unknown) {
+        buffer_printf(&asking->stores, "%s ", store);
     }
+}
+
+/* *ret_stores is NULL where they are not known. */
+static int take_stores(struct asking *asking, char **ret_stores, struct error *error)
+{
+    struct buffer *stores = &asking->stores;
+    *ret_stores = NULL;
+    if (asking->unknown || stores->size == 0) {
+        return 0;
+    }
+    stores->size--; /* the last blank */
+    const char *text = buffer_text(stores);
+    return text && text_copy(text, ret_stores) == 0 ? 0 : error_memory(error, NULL);
 }
 
 static int ask(struct asking *asking, const char *name, struct error *error)
@@ -135,12 +161,11 @@ static int ask_all(struct asking *asking, struct keys_reader *reader, struct err
 }
 
 int jobs_keys_check(struct jobs_keys *keys, const char *store, const struct access *access,
-                    char ret_store[LIMIT_STORE_NAME + 1], struct error *error)
+                    char **ret_stores, struct error *error)
 {
     struct keys_reader *reader = NULL;
     struct asking asking = {
-        .access = access, .store = store, .object = BUFFER_INIT, .only = ret_store};
-    ret_store[0] = '\0';
+        .access = access, .store = store, .object = BUFFER_INIT, .stores = BUFFER_INIT};
     if (access->all) {
         return 0;
     }
@@ -151,8 +176,12 @@ int jobs_keys_check(struct jobs_keys *keys, const char *store, const struct acce
     if (r == 0) {
         r = ask_all(&asking, reader, error);
     }
+    if (r == 0) {
+        r = take_stores(&asking, ret_stores, error);
+    }
     keys_reader_free(reader);
     buffer_done(&asking.object);
+    buffer_done(&asking.stores);
     return r;
 }
 

@@ -92,7 +92,7 @@ static int list_spec(const struct job *job, const struct access *access, struct 
     spec.prefix = prefix;
     spec.token[0] = '\0';
     job_spec_set_owner(&spec, access);
-    spec.keys_store[0] = '\0';
+    free(take_ptr(spec.keys_stores));
     spec.has_keys = true;
     spec.standing = false;
     *ret_spec = spec;
@@ -124,7 +124,7 @@ static int prepare(struct job *job, struct failures *failures, struct job_spec *
     if (r < 0) {
         return r;
     }
-    r = jobs_keys_check(failures->keys, NULL, failures->access, ret_spec->keys_store, error);
+    r = jobs_keys_check(failures->keys, NULL, failures->access, &ret_spec->keys_stores, error);
     if (r < 0) {
         job_spec_done(ret_spec);
     }

@@ -21,6 +21,7 @@ SECTIONS = {
     "anna": token_section("anna", "operator", "photos/a/"),
     "bert": token_section("bert", "operator", "photos/b/"),
     "chief": token_section("chief", "operator", "photos"),
+    "both": token_section("both", "operator", "photos scans"),
     "root": token_section("root", "admin", "*"),
     # jobs and infer are granted by two sections of two names, or not both for one place
     "clerk": token_section("clerk", "jobs list", "photos/a/"),
@@ -210,6 +211,8 @@ def test_operators_of_the_whole_selection_see_it(daemon):
     assert ids_of(anna) == [prefix, named]
     assert ids_of(chief) == [prefix, named]
     assert sorted(ids_of(root)) == sorted([prefix, named, wide, scans])
+    assert sorted(ids_of(as_(daemon, "both"))) == sorted([prefix, named, wide, scans])
+    assert sorted(ids_of(as_(daemon, "wide"))) == sorted([prefix, named, wide, scans])
     seen = chief.get(f"/v1/jobs/{prefix}").json()
     assert seen["owner"] == "token:anna" and "token" not in seen
     assert anna.get(f"/v1/jobs/{prefix}").json()["token"] == "secret-of-anna"
@@ -402,7 +405,7 @@ def test_the_owner_survives_a_restart_and_stands_in_the_file(daemon):
     job = create(anna, of_names("photos/a/0.png", "photos/a/1.png"))["id"]
     results_of(anna, job)
     file = json.loads((daemon.directory / f"state/jobs/{job}/job.json").read_text())
-    assert file["owner"] == "token:anna" and file["keys_store"] == "photos" and file["format"] == 1
+    assert file["owner"] == "token:anna" and file["keys_stores"] == "photos" and file["format"] == 1
     daemon.stop()
     daemon.start()
     assert as_(daemon, "anna").get(f"/v1/jobs/{job}").json()["owner"] == "token:anna"

@@ -224,8 +224,8 @@ static int check_rights(const struct call *call, const struct creation *creation
     if (r < 0 || !creation->keys) {
         return r;
     }
-    return jobs_keys_check(creation->keys, creation->request.store, &call->access, spec->keys_store,
-                           error);
+    return jobs_keys_check(creation->keys, creation->request.store, &call->access,
+                           &spec->keys_stores, error);
 }
 
 static int create(struct call *call, struct creation *creation, struct job_info *info,

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -70,10 +71,14 @@ static void a_job_is_seen_by_its_owner_and_who_has_its_selection(void **state)
     seen_by(&spec, "-bswa-");
     spec = (struct job_spec){.prefix = nothing, .has_keys = true};
     seen_by(&spec, "----a-");
-    (void)stpcpy(spec.keys_store, "s");
+    char stores[] = "s";
+    spec.keys_stores = stores;
     seen_by(&spec, "--swa-");
     (void)stpcpy(spec.owner, "user:a");
     seen_by(&spec, "a-swa-");
+    char several[] = "s t";
+    spec.keys_stores = several;
+    seen_by(&spec, "a---a-");
     spec = (struct job_spec){.store = store, .prefix = nothing, .has_keys = true};
     seen_by(&spec, "--swa-");
 }
@@ -142,16 +147,18 @@ static void two_owners_may_use_one_token(void **state)
     job_info_done(&infos[1]);
 }
 
-static enum error_code list_of(struct fixture *fixture, const char *names, const char *of,
-                               char ret_store[LIMIT_STORE_NAME + 1])
+/* What the caller of `name` gets for the list; *ret_stores is to be freed. */
+static enum error_code list_of(struct fixture *fixture, const char *name, const char *names,
+                               const char *of, char **ret_stores)
 {
     struct rights *rights = parse();
-    struct access access = access_of(rights, "store");
+    struct access access = access_of(rights, name);
     struct jobs_keys *keys = NULL;
     struct error error = {.code = ERROR_NONE};
+    *ret_stores = NULL;
     assert_int_equal(jobs_keys_new(fixture->jobs, &keys, NULL), 0);
     assert_int_equal(jobs_keys_append(keys, names, strlen(names), NULL), 0);
-    (void)!jobs_keys_check(keys, of, &access, ret_store, &error);
+    (void)!jobs_keys_check(keys, of, &access, ret_stores, &error);
     jobs_keys_free(keys);
     access_done(&access);
     rights_unref(rights);
@@ -160,17 +167,44 @@ static enum error_code list_of(struct fixture *fixture, const char *names, const
 
 static void each_name_of_a_list_is_asked_for(void **state)
 {
-    struct fixture *fixture = *state;
-    char one[LIMIT_STORE_NAME + 1];
-    assert_int_equal(list_of(fixture, "s/a\r\n\ns/b/c", NULL, one), ERROR_NONE);
-    assert_string_equal(one, "s");
-    assert_int_equal(list_of(fixture, "", NULL, one), ERROR_NONE);
-    assert_string_equal(one, "");
-    assert_int_equal(list_of(fixture, "s/a\ns2/b", NULL, one), ERROR_NOT_FOUND);
-    assert_int_equal(list_of(fixture, "a\nb", "s", one), ERROR_NONE);
-    assert_int_equal(list_of(fixture, "a", "s2", one), ERROR_NOT_FOUND);
-    assert_int_equal(list_of(fixture, "s", NULL, one), ERROR_NONE); /* fails when the job runs */
-    assert_string_equal(one, "");
+    static const struct {
+        const char *caller, *names, *of;
+        enum error_code code;
+        const char *stores;
+    } rows[] = {
+        {"store", "s/a\r\n\ns/b/c", NULL, ERROR_NONE, "s"},
+        {"store", "", NULL, ERROR_NONE, NULL},
+        {"store", "s/a\ns2/b", NULL, ERROR_NOT_FOUND, NULL},
+        {"store", "a\nb", "s", ERROR_NONE, "s"},
+        {"store", "a", "s2", ERROR_NOT_FOUND, NULL},
+        {"store", "s", NULL, ERROR_NONE, NULL}, /* fails when the job runs */
+        {"a", "s/a/1\ns/a", NULL, ERROR_NOT_FOUND, NULL},
+        {"watch", "s/a", NULL, ERROR_FORBIDDEN, NULL},
+        {"all", "s2/a\ns/b\ns2/c\nt/d", NULL, ERROR_NONE, "s2 s t"},
+        {"all", "s2/a\nno store/d", NULL, ERROR_NONE, NULL},
+        {"all", "s2/a\n/d", NULL, ERROR_NONE, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *stores = NULL;
+        assert_int_equal(list_of(*state, rows[i].caller, rows[i].names, rows[i].of, &stores),
+                         rows[i].code);
+        assert_int_equal(stores == NULL, rows[i].stores == NULL);
+        if (stores) {
+            assert_string_equal(stores, rows[i].stores);
+        }
+        free(stores);
+    }
+}
+
+static void stores_that_are_too_many_are_unknown(void **state)
+{
+    char names[8192] = "";
+    char *stores = NULL;
+    for (size_t i = 0, used = 0; i < 500; i++) {
+        used += (size_t)snprintf(names + used, sizeof names - used, "store%zu/a\n", i);
+    }
+    assert_int_equal(list_of(*state, "all", names, NULL, &stores), ERROR_NONE);
+    assert_null(stores);
 }
 
 static void plain_tokens_own_nothing(void **state)
@@ -198,6 +232,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_owners_may_use_one_token, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(each_name_of_a_list_is_asked_for, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(stores_that_are_too_many_are_unknown, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test(plain_tokens_own_nothing),
     };

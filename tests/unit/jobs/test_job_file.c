@@ -57,7 +57,7 @@ static void same_spec(const struct job_spec *a, const struct job_spec *b)
 {
     assert_string_equal(a->id, b->id);
     assert_string_equal(a->owner, b->owner);
-    assert_string_equal(a->keys_store, b->keys_store);
+    same_text(a->keys_stores, b->keys_stores);
     assert_string_equal(a->token, b->token);
     assert_string_equal(a->model, b->model);
     assert_string_equal(a->version, b->version);
@@ -139,7 +139,8 @@ static void what_is_written_reads_back(void **state)
     reads_back(*state, &file);
     (void)stpcpy(file.spec.owner, "user:anna \"\xc3\xa9\"");
     reads_back(*state, &file);
-    (void)stpcpy(file.spec.keys_store, "photos");
+    char keys_stores[] = "photos scans";
+    file.spec.keys_stores = keys_stores;
     reads_back(*state, &file);
     file.spec.max_failures = 0;
     reads_back(*state, &file);
