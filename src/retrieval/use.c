@@ -17,9 +17,15 @@ struct retrieval_use {
     struct index *index; /* borrowed from it */
 };
 
-static int not_there(const struct entry *entry, const struct build *build, struct error *error)
+/* `whole`: the caller may see all objects of it; the reason may name some. */
+static int not_there(const struct entry *entry, const struct build *build, bool whole,
+                     struct error *error)
 {
     const struct error *reason = build ? &build->reason : &entry->broken;
+    if (reason->code != ERROR_NONE && !whole) {
+        return error_set(error, ERROR_UNAVAILABLE, "index '%s' cannot be searched now",
+                         entry->name);
+    }
     if (reason->code != ERROR_NONE) {
         return error_set(error, ERROR_UNAVAILABLE, "index '%s' cannot be searched: %.350s",
                          entry->name, reason->message);
@@ -41,6 +47,7 @@ int retrieval_use(struct retrieval *retrieval, const struct access *access, enum
     if (r < 0) {
         return r;
     }
+    bool whole = sight_of(entry, access, RETRIEVAL_RIGHTS) == SIGHT_WHOLE;
     cleanup_free struct retrieval_use *use = calloc(1, sizeof *use);
     if (!use) {
         return error_memory(error, NULL);
@@ -50,7 +57,7 @@ int retrieval_use(struct retrieval *retrieval, const struct access *access, enum
         build = build_ref(entry->current);
         use->index = build->index;
     } else {
-        r = not_there(entry, entry->current, error);
+        r = not_there(entry, entry->current, whole, error);
     }
     (void)pthread_mutex_unlock(&retrieval->lock);
     if (r < 0) {
