@@ -124,12 +124,38 @@ static bool admit_with(struct call *call, enum api_guard guard, struct rights *r
     return admit_unasked(call);
 }
 
+/* Counts the call in the quotas of its sections, or refuses it. */
+static bool take_quota(struct call *call)
+{
+    struct error error;
+    const struct grant *grant = NULL;
+    switch (quotas_take(&call->api->quotas, &call->access, clock_now_ns(), &call->hold, &grant)) {
+    case QUOTA_TAKEN:
+        return true;
+    case QUOTA_RATE:
+        (void)error_set(&error, ERROR_BUSY,
+                        "the rights of '%s' allow %u requests per second: try again later",
+                        grant->name, grant->requests_per_second);
+        break;
+    case QUOTA_CONCURRENT:
+        (void)error_set(&error, ERROR_BUSY,
+                        "the rights of '%s' allow %u requests at a time: try again when one of "
+                        "them has ended",
+                        grant->name, grant->concurrent);
+        break;
+    default:
+        (void)error_memory(&error, NULL);
+    }
+    call_respond_error(call, &error);
+    return false;
+}
+
 bool admit_caller(struct call *call, enum api_guard guard)
 {
     struct rights *rights = secrets_rights(&call->api->secrets);
     bool admitted = admit_with(call, guard, rights);
     rights_unref(rights);
-    return admitted;
+    return admitted && take_quota(call);
 }
 
 bool admit_still(const struct call *call, const struct rights *rights, int64_t now_s)

@@ -12,7 +12,8 @@
 
 struct call;
 
-/* Fills in the call's access. False: the call was refused and answered, with 401 or 403. */
+/* Fills in the call's access, and counts the call in its quotas. False: the call was refused and
+ * answered, with 401, 403, or 429 where a quota is used up. */
 bool admit_caller(struct call *call, enum api_guard guard);
 
 /* Whether the caller would be admitted with the same rights by `rights`, which may be NULL. */

@@ -17,12 +17,18 @@ void api_init(struct api *api, struct service *service)
     *api = (struct api){.service = service};
     secrets_init(&api->secrets);
     live_calls_init(&api->live_calls);
+    quotas_init(&api->quotas);
     search_times_init(&api->search_times);
 }
 
 int api_load_tokens(struct api *api, const struct config *config, struct error *error)
 {
     int r = secrets_load_tokens(&api->secrets, config, error);
+    struct rights *rights = secrets_rights(&api->secrets);
+    if (rights) {
+        quotas_trim(&api->quotas, rights);
+    }
+    rights_unref(rights);
     api_tick(api);
     return r;
 }
@@ -171,6 +177,7 @@ void api_done(struct api *api)
     job_streams_free(api->job_streams);
     search_times_done(&api->search_times);
     loopback_users_done(&api->loopback_users);
+    quotas_done(&api->quotas);
     live_calls_done(&api->live_calls);
     secrets_done(&api->secrets);
 }

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "http/http.h"
+#include "rights/quotas.h"
 #include "service/service.h"
 
 struct job_streams;
@@ -27,6 +28,7 @@ struct api {
     struct secrets secrets;
     struct loopback_users loopback_users;
     struct live_calls live_calls;
+    struct quotas quotas;
     struct budget answers;               /* answers of all requests that are being made or sent */
     struct status_counts other_requests; /* requests that name no model */
     struct search_times search_times;

@@ -33,6 +33,7 @@ void call_unref(struct call *call)
             call->free_state(call->state);
         }
         model_unref(call->model);
+        quotas_release(&call->api->quotas, &call->hold);
         access_done(&call->access);
         free(call->path);
         free(call);

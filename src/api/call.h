@@ -31,10 +31,11 @@ struct call {
     const struct route *route;    /* NULL: none matches; see route.h */
     char *path;                   /* owned; cut into pieces */
     const char *captures[CALL_CAPTURES];
-    struct access access; /* what the caller may do; see admit.h */
-    bool unasked;         /* it may do all because nothing asked who it is */
-    struct model *model;  /* owned reference; NULL: the call names none */
-    void *state;          /* the route's; freed by free_state */
+    struct access access;   /* what the caller may do; see admit.h */
+    struct quota_hold hold; /* of the quotas of the access */
+    bool unasked;           /* it may do all because nothing asked who it is */
+    struct model *model;    /* owned reference; NULL: the call names none */
+    void *state;            /* the route's; freed by free_state */
     void (*free_state)(void *state);
     void (*_Atomic client_gone)(struct call *call); /* NULL: nothing to cancel */
     struct load_waiter waiter;                      /* for the model to be loaded */
