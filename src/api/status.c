@@ -3,6 +3,8 @@
  * /v1/status for people and the CLI, /metrics for Prometheus. Each is a list of parts, in the order
  * of the page; the room that keeps the figures writes the part.
  */
+#include <stdlib.h>
+
 #include "api/api.h"
 #include "api/route.h"
 #include "base/metric.h"
@@ -57,6 +59,23 @@ static void write_answers(void *context, struct buffer *out)
                  atomic_load(&api->answers.used));
 }
 
+/* Of the indexes that the caller may look at. */
+static void write_indexes(void *context, struct buffer *out)
+{
+    struct call *call = context;
+    struct retrieval_info *infos = NULL;
+    size_t count = 0;
+    if (retrieval_list(call->service->retrieval, &call->access, &infos, &count) < 0) {
+        return;
+    }
+    search_times_write(&call->api->search_times, call->access.all ? NULL : infos, count, out);
+    retrieval_write_metrics(infos, count, out);
+    for (size_t i = 0; i < count; i++) {
+        retrieval_info_done(&infos[i]);
+    }
+    free(infos);
+}
+
 static void show_metrics(struct call *call)
 {
     struct api *api = call->api;
@@ -68,8 +87,7 @@ static void show_metrics(struct call *call)
         {metrics_write, &service->metrics},
         {stores_write_metrics, service->stores},
         {reuse_write_metrics, service->cache},
-        {search_times_write, &api->search_times},
-        {retrieval_write_metrics, service->retrieval},
+        {write_indexes, call},
         {dispatch_write_queue_metrics, service->dispatch},
         {write_answers, api},
         {dispatch_write_worker_metrics, service->dispatch},

@@ -215,8 +215,10 @@ static void write_gauge(struct buffer *out, const char *name, const char *help,
 {
     metric_begin(out, name, "gauge", help);
     for (size_t i = 0; i < count; i++) {
-        buffer_printf(out, "%s{index=\"%s\"} %" PRIu64 "\n", name, infos[i].spec.name,
-                      value(&infos[i]));
+        if (infos[i].whole) {
+            buffer_printf(out, "%s{index=\"%s\"} %" PRIu64 "\n", name, infos[i].spec.name,
+                          value(&infos[i]));
+        }
     }
 }
 
@@ -230,18 +232,9 @@ static uint64_t damaged_of(const struct retrieval_info *info)
     return info->index.damaged;
 }
 
-void retrieval_write_metrics(void *context, struct buffer *out)
+void retrieval_write_metrics(const struct retrieval_info *infos, size_t count, struct buffer *out)
 {
-    struct retrieval_info *infos = NULL;
-    size_t count = 0;
-    if (retrieval_list(context, &ACCESS_ALL, &infos, &count) < 0) {
-        return;
-    }
     write_gauge(out, "situ_index_rows", "Objects in an index", infos, count, rows_of);
     write_gauge(out, "situ_index_damaged_rows",
                 "Rows that cannot be read and are not put again yet", infos, count, damaged_of);
-    for (size_t i = 0; i < count; i++) {
-        retrieval_info_done(&infos[i]);
-    }
-    free(infos);
 }

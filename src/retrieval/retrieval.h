@@ -136,8 +136,8 @@ must_check int retrieval_get(struct retrieval *retrieval, const struct access *a
 /* Those that the caller may look at. */
 must_check int retrieval_list(struct retrieval *retrieval, const struct access *access,
                               struct retrieval_info **ret_infos, size_t *ret_count);
-/* Part of /metrics; `retrieval` is the table. */
-void retrieval_write_metrics(void *retrieval, struct buffer *out);
+/* Part of /metrics: of those that the caller sees wholly. */
+void retrieval_write_metrics(const struct retrieval_info *infos, size_t count, struct buffer *out);
 /* RIGHT_INDEXES for all objects of it. */
 must_check int retrieval_remove(struct retrieval *retrieval, const struct access *access,
                                 const char *name, struct error *error);

@@ -254,6 +254,30 @@ def test_who_sees_nothing_of_an_index_does_not_learn_of_it(daemon):
     assert names_of(Caller(daemon, "bert")) == ["berts-index", "mixed"]
 
 
+def test_metrics_name_the_indexes_that_one_may_see(daemon):
+    objects, rows = some_rows(70)
+    b_only = [i for i, name in enumerate(objects) if name.startswith("photos/b/")]
+    put(Caller(daemon, "root"), "berts-index", [objects[i] for i in b_only], rows[b_only])
+    put(Caller(daemon, "root"), "mixed", objects, rows)
+    for index in ("berts-index", "mixed"):
+        ask(Caller(daemon, "bert"), index, vector=[1.0] * 12)
+    own = next(name for name in objects if name.startswith("photos/a/"))
+    ask(Caller(daemon, "anna"), "mixed", object=own)
+
+    def lines(who):
+        text = Caller(daemon, who).get("/metrics").text
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+                for line in text.splitlines() if 'index="' in line}
+
+    of_anna, of_bert, of_root = (lines(who) for who in ("anna", "bert", "root"))
+    assert not [name for name in of_anna if "berts" in name or "rows" in name]
+    assert of_anna['situ_search_seconds_count{index="mixed"}'] == 2
+    assert of_bert['situ_index_rows{index="berts-index"}'] == 10
+    assert 'situ_index_rows{index="mixed"}' not in of_bert
+    assert of_root['situ_index_rows{index="mixed"}'] == 70
+    assert of_root['situ_search_seconds_count{index="berts-index"}'] == 1
+
+
 def test_parts_of_an_index_are_shown_without_counts_and_not_changed(daemon):
     objects, rows = some_rows(70)
     put(Caller(daemon, "root"), "mixed", objects, rows)

@@ -68,15 +68,27 @@ void search_times_drop(struct search_times *times, const char *name)
     free(searches);
 }
 
-void search_times_write(void *context, struct buffer *out)
+static bool is_shown(const char *name, const struct retrieval_info *shown, size_t count)
 {
-    struct search_times *times = context;
+    for (size_t i = 0; shown && i < count; i++) {
+        if (strcmp(shown[i].spec.name, name) == 0) {
+            return true;
+        }
+    }
+    return !shown;
+}
+
+void search_times_write(struct search_times *times, const struct retrieval_info *shown,
+                        size_t count, struct buffer *out)
+{
     HOLD(&times->lock);
     metric_begin(out, "situ_search_seconds", "histogram",
                  "Time of a search, from request to answer");
     for (size_t i = 0; i < times->count; i++) {
         struct index_searches *searches = times->all[i];
-        metrics_write_histogram(&searches->seconds, "situ_search_seconds", "index", searches->name,
-                                out);
+        if (is_shown(searches->name, shown, count)) {
+            metrics_write_histogram(&searches->seconds, "situ_search_seconds", "index",
+                                    searches->name, out);
+        }
     }
 }

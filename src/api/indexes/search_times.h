@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "infer/metrics.h"
+#include "retrieval/retrieval.h"
 
 struct index_searches {
     char name[LIMIT_MODEL_NAME + 1];
@@ -33,7 +34,8 @@ void search_times_observe(struct search_times *times, const char *name, int64_t 
 /* Forgets a removed index: a later one of that name starts at zero. */
 void search_times_drop(struct search_times *times, const char *name);
 
-/* Part of /metrics; `times` is the struct. */
-void search_times_write(void *times, struct buffer *out);
+/* Part of /metrics: of the indexes that are shown; NULL: of all. */
+void search_times_write(struct search_times *times, const struct retrieval_info *shown,
+                        size_t count, struct buffer *out);
 
 #endif
