@@ -111,6 +111,14 @@ static struct filter *find(struct filters *filters, uint64_t generation, const c
     return NULL;
 }
 
+struct filter *filter_find(struct filters *filters, uint64_t generation,
+                           const struct index_prefixes *prefixes)
+{
+    size_t size = 0;
+    cleanup_free char *joined = join(prefixes, &size);
+    return joined ? find(filters, generation, joined, size) : NULL;
+}
+
 static void drop(struct filters *filters, size_t at)
 {
     struct filter *filter = filters->items[at];

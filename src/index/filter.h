@@ -49,6 +49,9 @@ void filters_done(struct filters *filters);
 must_check int filter_get(struct filters *filters, const struct meta *meta,
                           const struct snapshot *snapshot, const struct index_prefixes *prefixes,
                           struct filter **ret_filter, struct error *error);
+/* A filter of that commit that is kept, referenced; NULL: none, or no memory. */
+struct filter *filter_find(struct filters *filters, uint64_t generation,
+                           const struct index_prefixes *prefixes);
 void filter_unref(struct filter *filter); /* NULL is fine */
 
 #endif

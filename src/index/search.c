@@ -292,7 +292,12 @@ int index_count(struct index *index, const struct index_prefixes *prefixes, uint
                 struct error *error)
 {
     struct snapshot snapshot;
-    struct filter *filter = NULL;
+    struct filter *filter = filter_find(&index->filters, atomic_load(&index->generation), prefixes);
+    if (filter) { /* takes no place of a reader */
+        *ret_rows = filter->rows;
+        filter_unref(filter);
+        return 0;
+    }
     int r = snapshot_begin(&index->snapshots, &index->meta, &snapshot, error);
     if (r < 0) {
         return r;
