@@ -4,36 +4,10 @@
  */
 #include "api/access_log.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "api/peer.h"
 #include "base/log.h"
-
-/* "192.0.2.1:41200", "[2001:db8::1]:41200", or the user at the other end of a unix socket. */
-static void name_client(int fd, char *text, size_t size)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t length = sizeof address;
-    char host[64];
-    char port[16];
-    struct ucred peer = {0};
-    socklen_t peer_size = sizeof peer;
-    if (getpeername(fd, (struct sockaddr *)&address, &length) < 0) {
-        (void)snprintf(text, size, "gone");
-    } else if (address.ss_family == AF_UNIX) {
-        bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) == 0;
-        (void)snprintf(text, size, "uid:%d", known ? (int)peer.uid : -1);
-    } else if (getnameinfo((const struct sockaddr *)&address, length, host, sizeof host, port,
-                           sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-        bool six = address.ss_family == AF_INET6;
-        (void)snprintf(text, size, "%s%s%s:%s", six ? "[" : "", host, six ? "]" : "", port);
-    } else {
-        (void)snprintf(text, size, "unknown");
-    }
-}
 
 /* Whether a parameter of a query is, or may be spelled to be, a token. */
 static bool is_secret(const char *parameter, size_t size)
@@ -76,7 +50,7 @@ void access_log(void *context, const struct http_served *served)
     char target[1024];
     struct text shown = {.size = 0};
     (void)context;
-    name_client(served->fd, client, sizeof client);
+    peer_describe(served->fd, client, sizeof client);
     hide_tokens(served->target, &shown);
     log_event(
         LOG_LEVEL_INFO, "request",

@@ -5,6 +5,7 @@
 #include "api/api.h"
 
 #include "api/admit.h"
+#include "api/audit_calls.h"
 #include "api/jobs/job_streams.h"
 #include "api/routes.h"
 #include "base/clock.h"
@@ -18,19 +19,28 @@ void api_init(struct api *api, struct service *service)
     secrets_init(&api->secrets);
     live_calls_init(&api->live_calls);
     quotas_init(&api->quotas);
+    audit_init(&api->audit);
     search_times_init(&api->search_times);
 }
 
 int api_load_tokens(struct api *api, const struct config *config, struct error *error)
 {
+    struct rights *before = secrets_rights(&api->secrets);
     int r = secrets_load_tokens(&api->secrets, config, error);
-    struct rights *rights = secrets_rights(&api->secrets);
-    if (rights) {
-        quotas_trim(&api->quotas, rights);
+    struct rights *now = secrets_rights(&api->secrets);
+    audit_rights(api, before, now, r < 0 ? error : NULL);
+    if (now) {
+        quotas_trim(&api->quotas, now);
     }
-    rights_unref(rights);
+    rights_unref(before);
+    rights_unref(now);
     api_tick(api);
     return r;
+}
+
+int api_open_audit(struct api *api, const struct config *config, struct error *error)
+{
+    return audit_open(&api->audit, config->audit, error);
 }
 
 void api_tick(struct api *api)
@@ -177,6 +187,7 @@ void api_done(struct api *api)
     job_streams_free(api->job_streams);
     search_times_done(&api->search_times);
     loopback_users_done(&api->loopback_users);
+    audit_done(&api->audit);
     quotas_done(&api->quotas);
     live_calls_done(&api->live_calls);
     secrets_done(&api->secrets);

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "api/audit.h"
 #include "api/indexes/search_times.h"
 #include "api/live_calls.h"
 #include "api/loopback_users.h"
@@ -29,6 +30,7 @@ struct api {
     struct loopback_users loopback_users;
     struct live_calls live_calls;
     struct quotas quotas;
+    struct audit audit;
     struct budget answers;               /* answers of all requests that are being made or sent */
     struct status_counts other_requests; /* requests that name no model */
     struct search_times search_times;
@@ -54,6 +56,9 @@ void api_init(struct api *api, struct service *service);
 /* Reads the token file of the configuration; see secrets_load_tokens(). Ends the answers of callers
  * that have lost their rights. Main thread. */
 must_check int api_load_tokens(struct api *api, const struct config *config, struct error *error);
+
+/* Opens the audit log of the configuration, or opens it again. Main thread. */
+must_check int api_open_audit(struct api *api, const struct config *config, struct error *error);
 
 /* Ends the answers of callers whose rights have ended. Main thread, several times a second. */
 void api_tick(struct api *api);

@@ -142,6 +142,7 @@ void call_respond(struct call *call, unsigned status, const char *content_type, 
         return;
     }
     unsigned sent = http_prepare_buffer(call->request, status, content_type, body, headers);
+    atomic_store(&call->status, sent);
     metrics_count_status(call->model ? &call->model->requests : &call->api->other_requests, sent);
     http_respond_prepared(call->request);
 }
@@ -153,6 +154,7 @@ void call_respond_source(struct call *call, const char *content_type,
         source->free(source->context);
         return;
     }
+    atomic_store(&call->status, 200);
     metrics_count_status(call->model ? &call->model->requests : &call->api->other_requests, 200);
     live_calls_add(&call->api->live_calls, call);
     http_respond_source(call->request, content_type, source, headers);
@@ -162,6 +164,7 @@ void call_begin_stream(struct call *call, const char *content_type, size_t low_w
                        http_drained drained, void *context)
 {
     if (!atomic_exchange(&call->answered, true)) {
+        atomic_store(&call->status, 200);
         metrics_count_status(call->model ? &call->model->requests : &call->api->other_requests,
                              200);
     }

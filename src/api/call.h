@@ -33,6 +33,9 @@ struct call {
     const char *captures[CALL_CAPTURES];
     struct access access;   /* what the caller may do; see admit.h */
     struct quota_hold hold; /* of the quotas of the access */
+    char address[64];       /* the client's, for the audit log; "" where that is off */
+    atomic_uint status;     /* of the answer; 0: none yet */
+    bool of_others;         /* changes a job of another caller */
     bool unasked;           /* it may do all because nothing asked who it is */
     struct model *model;    /* owned reference; NULL: the call names none */
     void *state;            /* the route's; freed by free_state */

@@ -5,6 +5,9 @@
 #include "api/peer.h"
 
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -68,4 +71,26 @@ void peer_done(struct peer *peer)
 bool peer_is_trusted(uint32_t user)
 {
     return user == 0 || user == geteuid();
+}
+
+void peer_describe(int fd, char *text, size_t size)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof address;
+    char host[64];
+    char port[16];
+    struct ucred peer = {0};
+    socklen_t peer_size = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&address, &length) < 0) {
+        (void)snprintf(text, size, "gone");
+    } else if (address.ss_family == AF_UNIX) {
+        bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) == 0;
+        (void)snprintf(text, size, "uid:%d", known ? (int)peer.uid : -1);
+    } else if (getnameinfo((const struct sockaddr *)&address, length, host, sizeof host, port,
+                           sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+        bool six = address.ss_family == AF_INET6;
+        (void)snprintf(text, size, "%s%s%s:%s", six ? "[" : "", host, six ? "]" : "", port);
+    } else {
+        (void)snprintf(text, size, "unknown");
+    }
 }

@@ -25,4 +25,8 @@ void peer_done(struct peer *peer);
 /* Root, and the user that situd runs as. */
 bool peer_is_trusted(uint32_t user);
 
+/* The other end of any connection, for a log: "192.0.2.1:41200", "[2001:db8::1]:41200", or
+ * "uid:1000" on a unix socket. */
+void peer_describe(int fd, char *text, size_t size);
+
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/access_log.h"
+#include "api/audit_calls.h"
 #include "api/guards.h"
 #include "api/route.h"
 
@@ -137,6 +138,7 @@ static void on_begin(void *context, struct http_request *request)
     call->service = api->service;
     call->request = http_request_ref(request);
     http_request_set_user(request, call);
+    audit_call_begin(call);
     if (!take_route(call)) {
         return;
     }
@@ -199,6 +201,7 @@ static void on_end(void *context, struct http_request *request, bool client_gone
     }
     http_request_set_user(request, NULL);
     live_calls_remove(&call->api->live_calls, call);
+    audit_call_end(call);
     if (!client_gone) { /* otherwise its work goes on, and counts */
         quotas_release(&call->api->quotas, &call->hold);
     }

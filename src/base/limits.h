@@ -40,6 +40,7 @@
 #define LIMIT_SECRET_WAIT_MS 2000   /* at a reload: for data from a pipe that holds a secret */
 #define LIMIT_SECRET_SETTLE_MS 50   /* a file that was written since may be incomplete */
 #define LIMIT_TOKEN_LEAST_BYTES 16u /* a shorter token gets a warning */
+#define LIMIT_AUDIT_BYTES MIB       /* of lines of the audit log that wait to be written */
 #define LIMIT_GRANT_WORDS 1024u     /* rights, or stores, of a section */
 #define LIMIT_QUOTA 1000000u        /* requests a second, or at once, of a section of rights */
 

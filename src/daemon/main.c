@@ -146,6 +146,10 @@ static int start(struct program *program, struct error *error)
     if (r < 0) {
         return r;
     }
+    r = api_open_audit(&program->api, &service->config, error);
+    if (r < 0) {
+        return r;
+    }
     return api_start(&program->api, program->listeners, program->listener_count,
                      program->descriptors, error);
 }

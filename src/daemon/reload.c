@@ -28,6 +28,7 @@ static const struct reload_part parts[] = {
     {"tokens", api_load_tokens},
     {"certificates", api_reload_certificates},
     {"stores", reload_stores},
+    {"audit", api_open_audit},
 };
 
 static void log_failure(const char *part, const struct error *error)

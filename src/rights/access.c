@@ -270,7 +270,7 @@ static bool same_names(const char *const *a, size_t a_count, const char *const *
     return same;
 }
 
-static bool same_grant(const struct grant *a, const struct grant *b)
+bool grant_is_same(const struct grant *a, const struct grant *b)
 {
     return a->rights == b->rights && a->all_stores == b->all_stores &&
            a->expires_s == b->expires_s && a->identified == b->identified && a->id == b->id &&
@@ -285,7 +285,7 @@ bool access_is_in(const struct access *access, const struct rights *rights)
     for (size_t i = 0; i < access->grant_count && !in; i++) {
         const struct grant *grant = access->grants[i];
         const struct grant *now = rights ? rights_find(rights, grant->kind, grant->name) : NULL;
-        if (!now || !same_grant(grant, now)) {
+        if (!now || !grant_is_same(grant, now)) {
             return false;
         }
     }

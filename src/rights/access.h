@@ -81,6 +81,8 @@ bool access_volume(const struct access *access, const char *volume);
 /* Whether each section has expired, so that the caller may do nothing any more. */
 bool access_is_over(const struct access *access, int64_t now_s);
 
+/* Whether both give the same rights to the same caller; quotas do not count. */
+bool grant_is_same(const struct grant *a, const struct grant *b);
 /* Whether `rights` has each section of the access, unchanged but for its quotas. */
 bool access_is_in(const struct access *access, const struct rights *rights);
 

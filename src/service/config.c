@@ -68,6 +68,7 @@ static const struct setting settings[] = {
     FLAG("situd", "require_sandbox", "require-sandbox", require_sandbox),
     FLAG("situd", "debug", "debug", debug),
     FLAG("situd", "access_log", "access-log", access_log),
+    TEXT("situd", "audit", "audit", audit),
     CHOICE("situd", "lanes", "lanes", SETTING_NUMBER, lanes),
     CHOICE("situd", "memory_budget", "memory-budget", SETTING_BYTES, memory_budget),
     CHOICE("situd", "worker_memory", "worker-memory", SETTING_BYTES, worker_memory),
@@ -402,6 +403,7 @@ static void print_help(void)
                  "  --worker FILE, --engine NAME\n"
                  "  --config FILE             default " DEFAULT_FILE ", where it exists\n"
                  "  --check                   check the configuration and exit\n"
+                 "  --audit FILE              log refusals and changes there; or journal\n"
                  "  --access-log, --debug, --version, --help\n\n"
                  "See situd(8) and situd.conf(5).\n");
 }
@@ -719,6 +721,7 @@ static bool same_setting(const struct setting *setting, const struct config *a,
 static bool is_reloaded(const struct setting *setting)
 {
     return setting->offset == offsetof(struct config, token_file) ||
+           setting->offset == offsetof(struct config, audit) ||
            setting->offset == offsetof(struct config, tls_certificate) ||
            setting->offset == offsetof(struct config, tls_key);
 }

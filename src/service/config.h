@@ -50,6 +50,7 @@ struct config {
     bool check_only;
     bool debug;
     bool access_log;
+    char *audit; /* owned; a file, or "journal"; NULL: none */
 
     uint64_t lanes;         /* 0: cores + 1 */
     uint64_t memory_budget; /* bytes; 0: half of the machine's memory */
@@ -85,8 +86,8 @@ must_check int config_set(struct config *config, const char *section, const char
 must_check int config_check(const struct config *config, struct error *error);
 
 /* Writes the names of settings that differ and that a reload does not apply (all except stores,
- * tokens and certificates), separated by commas, truncated to fit; returns their number. A fresh
- * memory budget of 0 is the default and never differs. */
+ * tokens, certificates and the audit log), separated by commas, truncated to fit; returns their
+ * number. A fresh memory budget of 0 is the default and never differs. */
 size_t config_differences(const struct config *running, const struct config *fresh, char *ret_names,
                           size_t size);
 

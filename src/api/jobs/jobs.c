@@ -56,10 +56,26 @@ static bool may_use(struct call *call, const char *id, enum job_use use)
     return true;
 }
 
+/* For the audit log: whether the call changes a job of another caller. */
+static void note_owner(struct call *call)
+{
+    struct error error = {0};
+    struct job_info info = {0};
+    if (call->address[0] && strcmp(call->route->method, "GET") != 0 &&
+        jobs_get(call->service->jobs, call->captures[0], &info, &error) == 0) {
+        call->of_others = strcmp(info.spec.owner, call->access.name) != 0;
+        job_info_done(&info);
+    }
+}
+
 /* The same for the job that the path names. */
 static bool may(struct call *call, enum job_use use)
 {
-    return may_use(call, call->captures[0], use);
+    if (!may_use(call, call->captures[0], use)) {
+        return false;
+    }
+    note_owner(call);
+    return true;
 }
 
 /* ---- creating ---- */
