@@ -47,7 +47,7 @@ static const char *event_of(const struct call *call, unsigned status)
     if (changes && starts_with(route->pattern, "/v1/indexes") && route->rights != RIGHT_SEARCH) {
         return "indexes";
     }
-    if (call->of_others) {
+    if (atomic_load(&call->of_others)) {
         return "jobs";
     }
     return route->rights == RIGHT_OBJECTS || route->rights == RIGHT_PACKAGES ? "read" : NULL;

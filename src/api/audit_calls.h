@@ -13,7 +13,8 @@ struct call;
 
 /* The call begins; notes where it comes from. On its listener's thread. */
 void audit_call_begin(struct call *call);
-/* It has ended; writes a line if it was refused, or is of a kind that is logged. */
+/* It has ended, and all that worked for it; writes a line if it was refused, or is of a kind that
+ * is logged. */
 void audit_call_end(const struct call *call);
 
 /* The rights were read again: a line for each section that was added, removed or changed, or one

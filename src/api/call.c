@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/audit_calls.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -33,6 +34,8 @@ void call_unref(struct call *call)
             call->free_state(call->state);
         }
         model_unref(call->model);
+        audit_call_end(
+            call); /* not when the client leaves: what it asked for is done all the same */
         quotas_release(&call->api->quotas, &call->hold);
         access_done(&call->access);
         free(call->path);

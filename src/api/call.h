@@ -35,7 +35,7 @@ struct call {
     struct quota_hold hold; /* of the quotas of the access */
     char address[64];       /* the client's, for the audit log; "" where that is off */
     atomic_uint status;     /* of the answer; 0: none yet */
-    bool of_others;         /* changes a job of another caller */
+    atomic_bool of_others;  /* changes a job of another caller */
     bool unasked;           /* it may do all because nothing asked who it is */
     struct model *model;    /* owned reference; NULL: the call names none */
     void *state;            /* the route's; freed by free_state */

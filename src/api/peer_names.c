@@ -15,37 +15,41 @@
 
 enum { ROOM_LEAST = 4096, ROOM_MOST = 4 << 20 /* of a group with many members */ };
 
-/* -ERANGE: there is not room enough; -ENOENT; 0 */
-typedef int (*lookup)(const char *name, bool number, char *room, size_t size, uint32_t *ret_id,
-                      char *ret_name, size_t name_size);
+/* What is looked up: by `id` if it is a number, otherwise by name; and what is found. */
+struct entry {
+    bool number;
+    uint32_t id;
+    char name[256];
+};
 
-static int find_user(const char *name, bool number, char *room, size_t size, uint32_t *ret_id,
-                     char *ret_name, size_t name_size)
+/* -ERANGE: `room` is too small; -ENOENT; 0 */
+typedef int (*lookup)(const char *name, struct entry *entry, char *room, size_t size);
+
+static int find_user(const char *name, struct entry *entry, char *room, size_t size)
 {
-    struct passwd entry;
+    struct passwd user;
     struct passwd *found = NULL;
-    int r = number ? getpwuid_r((uid_t)*ret_id, &entry, room, size, &found)
-                   : getpwnam_r(name, &entry, room, size, &found);
+    int r = entry->number ? getpwuid_r((uid_t)entry->id, &user, room, size, &found)
+                          : getpwnam_r(name, &user, room, size, &found);
     if (!found) {
         return r == ERANGE ? -ERANGE : -ENOENT;
     }
-    *ret_id = found->pw_uid;
-    (void)snprintf(ret_name, name_size, "%s", found->pw_name);
+    entry->id = found->pw_uid;
+    (void)snprintf(entry->name, sizeof entry->name, "%s", found->pw_name);
     return 0;
 }
 
-static int find_group(const char *name, bool number, char *room, size_t size, uint32_t *ret_id,
-                      char *ret_name, size_t name_size)
+static int find_group(const char *name, struct entry *entry, char *room, size_t size)
 {
-    struct group entry;
+    struct group group;
     struct group *found = NULL;
-    int r = number ? getgrgid_r((gid_t)*ret_id, &entry, room, size, &found)
-                   : getgrnam_r(name, &entry, room, size, &found);
+    int r = entry->number ? getgrgid_r((gid_t)entry->id, &group, room, size, &found)
+                          : getgrnam_r(name, &group, room, size, &found);
     if (!found) {
         return r == ERANGE ? -ERANGE : -ENOENT;
     }
-    *ret_id = found->gr_gid;
-    (void)snprintf(ret_name, name_size, "%s", found->gr_name);
+    entry->id = found->gr_gid;
+    (void)snprintf(entry->name, sizeof entry->name, "%s", found->gr_name);
     return 0;
 }
 
@@ -61,44 +65,49 @@ static bool read_number(const char *name, uint32_t *ret_id)
     return errno == 0 && value < UINT32_MAX; /* (uid_t)-1 is nobody's */
 }
 
-static bool find(lookup look, const char *name, uint32_t *ret_id, char *ret_name, size_t size)
+static bool find(lookup look, const char *name, struct entry *ret_entry)
 {
-    bool number = read_number(name, ret_id);
     int r = -ERANGE;
-    for (size_t room = ROOM_LEAST; room <= ROOM_MOST && r == -ERANGE; room *= 4) {
-        cleanup_free char *text = malloc(room);
-        r = text ? look(name, number, text, room, ret_id, ret_name, size) : -ENOMEM;
+    ret_entry->number = read_number(name, &ret_entry->id);
+    for (size_t size = ROOM_LEAST; size <= ROOM_MOST && r == -ERANGE; size *= 4) {
+        cleanup_free char *room = malloc(size);
+        r = room ? look(name, ret_entry, room, size) : -ENOMEM;
     }
-    if (r < 0 && number) {
-        (void)snprintf(ret_name, size, "%u", *ret_id);
+    if (r < 0 && ret_entry->number) {
+        (void)snprintf(ret_entry->name, sizeof ret_entry->name, "%u", ret_entry->id);
     }
-    return r == 0 || number;
+    return r == 0 || ret_entry->number;
 }
 
 bool peer_names_user(const char *name, uint32_t *ret_id, char *ret_name, size_t size)
 {
-    return find(find_user, name, ret_id, ret_name, size);
+    struct entry entry;
+    if (!find(find_user, name, &entry)) {
+        return false;
+    }
+    *ret_id = entry.id;
+    (void)snprintf(ret_name, size, "%s", entry.name);
+    return true;
 }
 
 int peer_names_identify(struct rights *rights, const char *path, struct error *error)
 {
     const struct grant *grant = NULL;
     for (size_t i = 0; (grant = rights_at(rights, i)) != NULL; i++) {
-        char name[256];
+        struct entry entry;
         char quoted[512];
         char file[512];
-        uint32_t id = 0;
         bool user = grant->kind == GRANT_USER;
         if (grant->kind == GRANT_TOKEN) {
             continue;
         }
-        if (!find(user ? find_user : find_group, grant->name, &id, name, sizeof name)) {
+        if (!find(user ? find_user : find_group, grant->name, &entry)) {
             log_event(LOG_LEVEL_WARNING, "rights_name_unknown", "file=%s line=%zu %s=%s",
                       log_quote(file, sizeof file, path), grant->line, user ? "user" : "group",
                       log_quote(quoted, sizeof quoted, grant->name));
             continue;
         }
-        int r = rights_identify(rights, i, id, name, error);
+        int r = rights_identify(rights, i, entry.id, entry.name, error);
         if (r < 0) {
             return r;
         }

@@ -201,7 +201,6 @@ static void on_end(void *context, struct http_request *request, bool client_gone
     }
     http_request_set_user(request, NULL);
     live_calls_remove(&call->api->live_calls, call);
-    audit_call_end(call);
     if (!client_gone) { /* otherwise its work goes on, and counts */
         quotas_release(&call->api->quotas, &call->hold);
     }

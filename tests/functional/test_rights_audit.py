@@ -3,6 +3,7 @@
 
 import json
 import re
+import socket
 
 import pytest
 import requests
@@ -124,3 +125,21 @@ def test_the_journal_gets_the_lines_with_the_others(serve):
 def test_a_file_that_cannot_be_opened_keeps_situd_from_starting(serve, tmp_path):
     with pytest.raises(RuntimeError, match="audit file .*No such file"):
         serve(token_section("boss", "admin"), "--audit", tmp_path / "none/audit.log")
+
+
+def test_a_change_has_its_line_though_the_client_has_left(serve, tmp_path):
+    log = tmp_path / "audit.log"
+    daemon = serve(token_section("boss", "admin", "photos") + token_section("clerk", "infer jobs", "photos"),
+                   "--audit", log)
+    for i in range(20):
+        created = Caller(daemon, "clerk").post("/v1/jobs", {"model": "quick", "select": {"store": "photos"}})
+        job = created.json()["id"]
+        with socket.create_connection(("127.0.0.1", daemon.port)) as hasty:
+            hasty.sendall(f"POST /v1/jobs/{job}/cancel HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+                          f"Authorization: Bearer {token_of('boss')}\r\n\r\n".encode())
+            if i % 2:
+                hasty.shutdown(socket.SHUT_WR)
+        daemon.wait_for(lambda: Caller(daemon, "clerk").get(f"/v1/jobs/{job}").json()["state"] in
+                        ("done", "cancelled"), "the end of the job")
+        if f"event=job_cancelled job={job}" in daemon.log():
+            wait_for_line(daemon, log, event="jobs", target=f"/v1/jobs/{job}/cancel")

@@ -63,7 +63,9 @@ static void note_owner(struct call *call)
     struct job_info info = {0};
     if (call->address[0] && strcmp(call->route->method, "GET") != 0 &&
         jobs_get(call->service->jobs, call->captures[0], &info, &error) == 0) {
-        call->of_others = strcmp(info.spec.owner, call->access.name) != 0;
+        struct job_spec own = {0};
+        job_spec_set_owner(&own, &call->access);
+        atomic_store(&call->of_others, strcmp(info.spec.owner, own.owner) != 0);
         job_info_done(&info);
     }
 }
