@@ -15,7 +15,6 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "data/key.h"
 
 /* ---- life ---- */
 
@@ -271,23 +270,21 @@ bool call_is_by_triton(const struct call *call)
     return false;
 }
 
-bool call_may(struct call *call, enum right right, const char *object)
+int call_find_object(const struct call *call, enum right right, const char *object,
+                     struct call_object *ret_object, struct error *error)
 {
-    size_t store_size = 0;
-    struct error error = {0};
-    switch (access_object(&call->access, right, object)) {
-    case ACCESS_GRANTED:
-        return true;
-    case ACCESS_FORBIDDEN:
-        (void)error_set(&error, ERROR_FORBIDDEN, "your rights do not include '%s' for this object",
-                        right_name(right));
-        break;
-    default:
-        (void)error_set(&error, ERROR_NOT_FOUND, "object '%s' is not in the store",
-                        key_in_object(object, &store_size));
+    int r = stores_find_object(call->service->stores, &call->access, object, &ret_object->store,
+                               &ret_object->key, error);
+    if (r < 0) {
+        return r;
     }
-    call_respond_error(call, &error);
-    return false;
+    enum access_verdict verdict = access_object(&call->access, right, object);
+    ret_object->hidden = verdict == ACCESS_HIDDEN;
+    return verdict == ACCESS_FORBIDDEN
+               ? error_set(error, ERROR_FORBIDDEN,
+                           "your rights do not include '%s' for object '%.300s'", right_name(right),
+                           object)
+               : 0;
 }
 
 bool call_find_model(struct call *call, int index, int version_index)

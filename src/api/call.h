@@ -57,9 +57,17 @@ void call_unref(struct call *call);
  * memory; the call was answered. */
 void *call_new_state(struct call *call, size_t size, void (*free_state)(void *state));
 
-/* Whether the caller has the right for the object STORE/KEY. Otherwise it answers 403, or 404 where
- * the caller may not know of the object, in the words of an object that does not exist. */
-bool call_may(struct call *call, enum right right, const char *object);
+/* An object of a store. All pointers are borrowed. */
+struct call_object {
+    struct store *store;
+    const char *key;
+    bool hidden; /* the caller may not know of it: store_hide() */
+};
+
+/* Finds the object STORE/KEY, for which the caller needs the right. ERROR_FORBIDDEN: the caller
+ * knows it, but lacks the right; ERROR_MALFORMED, ERROR_NOT_FOUND. */
+must_check int call_find_object(const struct call *call, enum right right, const char *object,
+                                struct call_object *ret_object, struct error *error);
 
 /* Finds the model that `captures[index]` names, in the version of captures[version_index], or of
  * the query parameter `version` if version_index is negative. Without one it answers 404 and

@@ -37,6 +37,7 @@ struct item_input {
     struct tensor tensor; /* where `store` is set: the index alone; the object has the rest */
     struct store *store;  /* borrowed; not NULL: the tensor is the .npy object `key` */
     const char *key;      /* borrowed */
+    bool hidden;          /* the object must not be read: it is refused as absent */
 };
 
 struct infer_request;
@@ -47,6 +48,7 @@ struct infer_item {
     enum item_state state;
     enum item_kind kind;
     bool alone;      /* retried after a crash, with nothing else in its worker */
+    bool hidden;     /* ITEM_STORED, ITEM_THUMBNAIL: must not be read; it is refused as absent */
     unsigned kills;  /* times that its worker was killed from outside */
     const char *key; /* ITEM_STORED, ITEM_THUMBNAIL; borrowed */
     struct store *store;

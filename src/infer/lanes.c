@@ -31,7 +31,7 @@ static bool find_unread(const struct lane_context *context, struct infer_item *i
     struct error ignored;
     struct object_state state;
     if (item->looked_up || !reuse_covers(context->cache, item) ||
-        store_stat(item->store, item->key, &state, &ignored) < 0) {
+        store_stat(item->store, item->key, &state, &ignored) < 0 || item->hidden) {
         return false;
     }
     item->identity = state.identity;

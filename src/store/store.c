@@ -105,6 +105,17 @@ int store_stat(struct store *store, const char *key, struct object_state *ret_st
     return store->backend->stat(store, key, ret_state, error);
 }
 
+int store_hide(struct store *store, const char *key, struct error *error)
+{
+    struct object_state state;
+    struct error fault = {.code = ERROR_NONE};
+    int r = store_stat(store, key, &state, &fault);
+    if (r < 0 && fault.code == ERROR_UNAVAILABLE) {
+        return error_set(error, fault.code, "%s", fault.message);
+    }
+    return error_set(error, ERROR_NOT_FOUND, "object '%s' is not in the store", key);
+}
+
 int store_read(struct store *store, const char *key, const struct store_target *target,
                size_t *ret_size, struct identity *ret_identity, struct error *error)
 {

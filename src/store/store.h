@@ -123,6 +123,10 @@ void store_page_done(struct store_page *page);
 must_check int store_stat(struct store *store, const char *key, struct object_state *ret_state,
                           struct error *error);
 
+/* Refuses an object whose existence is kept secret, as one that is not in the store, and takes
+ * about as long. ERROR_NOT_FOUND, or ERROR_UNAVAILABLE where the whole store is. */
+must_check int store_hide(struct store *store, const char *key, struct error *error);
+
 /* Reads a whole object, and compares its identity before and after: an object that changed
  * meanwhile is read once more, then ERROR_CHANGED. ERROR_TOO_LARGE: more than the target's
  * capacity. */

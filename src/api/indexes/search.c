@@ -20,9 +20,6 @@
 /* A pass over fewer rows is too short to benefit from a second thread. */
 enum { LEND_ROWS = 100000 };
 
-/* A key that no store has; if one had it, nothing of it would be used. */
-#define ABSENT ".situ-absent"
-
 /* The search holds one reference to the call, until the answer. */
 struct search {
     struct search_work work; /* first member: work -> search */
@@ -37,7 +34,6 @@ struct search {
     struct infer_request infer;
     struct infer_item *items; /* owned */
     size_t *queries;          /* owned; the query of each item */
-    bool *hidden;             /* owned; by query: the caller may not know of the object */
     size_t item_count;
     struct model *model; /* owned reference; the call is not counted as the model's */
     atomic_size_t running;
@@ -54,7 +50,6 @@ static void free_search(void *state)
     search_request_done(&search->request);
     free(search->vectors);
     free(search->queries);
-    free(search->hidden);
     free(search->items);
     free(search);
 }
@@ -181,25 +176,10 @@ static int unfit(const struct search *search, size_t dimension, const char *of, 
                      search->call->captures[0], search->shape.dimension, of, dimension);
 }
 
-/* The outcome of an object that the caller may not know of, as if it were not in the store. */
-static void tell_absent(struct search *search, size_t i)
-{
-    struct infer_item *item = &search->items[i];
-    size_t query = search->queries[i];
-    size_t store_size = 0;
-    if (search->hidden[query] &&
-        (item->error.code == ERROR_NONE || item->error.code == ERROR_NOT_FOUND)) {
-        const char *object = search_request_object(&search->request, query);
-        (void)error_set(&item->error, ERROR_NOT_FOUND, "object '%s' is not in the store",
-                        key_in_object(object, &store_size));
-    }
-}
-
 static int take_embedding(struct search *search, size_t i, struct error *error)
 {
     struct infer_item *item = &search->items[i];
     const struct answer *answer = &item->answer;
-    tell_absent(search, i);
     if (item->error.code != ERROR_NONE && search->request.list) {
         return error_set(error, item->error.code, "'%.300s': %s",
                          search_request_object(&search->request, search->queries[i]),
@@ -271,7 +251,6 @@ static int find_model(struct search *search, struct error *error)
 static int add_item(struct search *search, size_t query, struct error *error)
 {
     struct infer_item *item = &search->items[search->item_count];
-    struct service *service = search->call->service;
     search->queries[search->item_count++] = query;
     if (search->request.by == SEARCH_BY_IMAGE) {
         item->kind = ITEM_BYTES;
@@ -280,12 +259,14 @@ static int add_item(struct search *search, size_t query, struct error *error)
                                     : error_set(error, ERROR_MALFORMED,
                                                 "the body is empty: it must be an encoded image");
     }
-    item->kind = ITEM_STORED;
-    int r = stores_find_object(service->stores, &search->call->access,
-                               search_request_object(&search->request, query), &item->store,
-                               &item->key, error);
-    if (search->hidden[query]) {
-        item->key = ABSENT; /* takes the same time, and reads nothing of the object */
+    struct call_object object;
+    int r = call_find_object(search->call, RIGHT_SEARCH,
+                             search_request_object(&search->request, query), &object, error);
+    if (r == 0) {
+        item->kind = ITEM_STORED;
+        item->store = object.store;
+        item->key = object.key;
+        item->hidden = object.hidden;
     }
     return r;
 }
@@ -312,34 +293,18 @@ static void infer(struct search *search)
 
 /* ---- where vectors come from ---- */
 
-/* Whether the caller may search by the object. One that it may not know of is looked for as if it
- * were not in the store. */
-static int check_object(struct search *search, size_t query, struct error *error)
-{
-    const char *object = search_request_object(&search->request, query);
-    enum access_verdict verdict = access_object(&search->call->access, RIGHT_SEARCH, object);
-    search->hidden[query] = verdict == ACCESS_HIDDEN;
-    return verdict != ACCESS_FORBIDDEN
-               ? 0
-               : error_set(error, ERROR_FORBIDDEN, "your rights do not include '%s' for '%.300s'",
-                           right_name(RIGHT_SEARCH), object);
-}
-
 /* Takes the vector of an object in the index; adds an item for an object without one, or whose row
  * is damaged. */
 static int take_object(struct search *search, size_t query, struct error *error)
 {
-    const char *key =
-        retrieval_use_key(search->use, search_request_object(&search->request, query));
+    const char *object = search_request_object(&search->request, query);
+    bool granted = access_object(&search->call->access, RIGHT_SEARCH, object) == ACCESS_GRANTED;
+    const char *key = granted ? retrieval_use_key(search->use, object) : NULL;
     float *vector = search->vectors + query * search->shape.dimension;
     struct error ignored;
     bool found = false;
-    int r = check_object(search, query, error);
-    if (r < 0) {
-        return r;
-    }
-    if (key && !search->hidden[query] &&
-        index_get(retrieval_use_index(search->use), key, vector, &found, &ignored) == 0 && found) {
+    if (key && index_get(retrieval_use_index(search->use), key, vector, &found, &ignored) == 0 &&
+        found) {
         return 0;
     }
     return add_item(search, query, error);
@@ -358,8 +323,7 @@ static int gather(struct search *search, struct error *error)
     search->vectors = calloc(count * search->shape.dimension, sizeof *search->vectors);
     search->items = calloc(count, sizeof *search->items);
     search->queries = calloc(count, sizeof *search->queries);
-    search->hidden = calloc(count, sizeof *search->hidden);
-    if (!search->vectors || !search->items || !search->queries || !search->hidden) {
+    if (!search->vectors || !search->items || !search->queries) {
         return error_memory(error, "a search");
     }
     for (size_t i = 0; i < count && r == 0; i++) {

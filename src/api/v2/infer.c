@@ -561,6 +561,17 @@ static bool is_column(const struct tensor_shape *shape)
     return shape->rank == 1 || (shape->rank == 2 && shape->dims[1] == 1);
 }
 
+/* A bad name fails only its own element. */
+static void take_object(const struct call *call, const char *name, struct infer_item *item)
+{
+    struct call_object object;
+    if (call_find_object(call, RIGHT_INFER, name, &object, &item->error) == 0) {
+        item->store = object.store;
+        item->key = object.key;
+        item->hidden = object.hidden;
+    }
+}
+
 static int take_images(struct call *call, struct v2_call *v2, struct error *error)
 {
     const struct v2_input *input = &v2->body->inputs[0];
@@ -577,11 +588,7 @@ static int take_images(struct call *call, struct v2_call *v2, struct error *erro
         item->bytes = input->elements[i].data;
         item->size_bytes = input->elements[i].size;
         if (input->stored_object) {
-            /* A bad name fails only its own element. */
-            int found =
-                stores_find_object(call->service->stores, &call->access, input->elements[i].data,
-                                   &item->store, &item->key, &item->error);
-            (void)found;
+            take_object(call, input->elements[i].data, item);
         }
     }
     return r;
@@ -604,8 +611,14 @@ static int take_stored_tensor(struct call *call, const struct v2_input *input,
         return error_set(error, ERROR_MALFORMED, "input '%s': takes one stored object, not %zu",
                          input->tensor.name, input->count);
     }
-    return stores_find_object(call->service->stores, &call->access, input->elements[0].data,
-                              &ret_input->store, &ret_input->key, error);
+    struct call_object object;
+    int r = call_find_object(call, RIGHT_INFER, input->elements[0].data, &object, error);
+    if (r == 0) {
+        ret_input->store = object.store;
+        ret_input->key = object.key;
+        ret_input->hidden = object.hidden;
+    }
+    return r;
 }
 
 static int no_such_input(const struct call *call, const char *name, struct error *error)

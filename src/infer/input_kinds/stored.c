@@ -83,7 +83,9 @@ int input_read_stored(const struct lane_context *context, struct infer_item *ite
     bool covered = context->room && reuse_covers(context->cache, item);
     struct input_reading reading = {.bytes = covered ? context->room : area,
                                     .capacity = LIMIT_LANE_INPUT_BYTES};
-    int r = input_read_object(context, item->store, item->key, &reading, &item->error);
+    int r = item->hidden
+                ? store_hide(item->store, item->key, &item->error)
+                : input_read_object(context, item->store, item->key, &reading, &item->error);
     if (r == 0) {
         item->read_bytes = reading.size;
         item->identity = reading.identity;

@@ -19,7 +19,9 @@ static int read_npy(const struct lane_context *context, struct infer_item *item,
     struct input_reading reading = {.bytes = area + start,
                                     .capacity = LIMIT_LANE_INPUT_BYTES - start};
     struct npy npy;
-    int r = input_read_object(context, input->store, input->key, &reading, &item->error);
+    int r = input->hidden
+                ? store_hide(input->store, input->key, &item->error)
+                : input_read_object(context, input->store, input->key, &reading, &item->error);
     if (r < 0) {
         return r;
     }
