@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the programs can be told stands in their manuals."""
+"""The manuals describe all options and settings of the programs."""
 
 import re
 import subprocess

@@ -168,7 +168,7 @@ class Search(Indexes):
             self.assertEqual([json.loads(line) for line in done.out.splitlines()],
                              self.hits(content.decode("latin-1"), k=4, min_score=0.25))
         self.situ("search", "like", self.query, status=0)
-        self.assertIn(b'"object"', self.fake.requests[-1][3])  # stored, whatever lies here
+        self.assertIn(b'"object"', self.fake.requests[-1][3])  # stored, whatever files are here
         self.situ("search", "like", self.query, "--upload", status=0)
         self.assertEqual(self.fake.requests[-1][3], b"\xff\xd8 another")
 
