@@ -2,35 +2,22 @@
  *
  * What a job is asked to do, as a value: copied and freed; and the names of its states. Any thread.
  */
-#include <errno.h>
-#include <string.h>
-
-#include "base/text.h"
 #include "jobs/jobs.h"
 
 void job_spec_done(struct job_spec *spec)
 {
-    free(spec->store);
-    free(spec->prefix);
-    free(spec->glob);
-    select_rules_done(&spec->rules);
+    selection_done(&spec->select);
     *spec = (struct job_spec){0};
 }
 
 int job_spec_copy(const struct job_spec *spec, struct job_spec *ret_copy)
 {
     struct job_spec copy = *spec;
-    copy.store = NULL;
-    copy.prefix = NULL;
-    copy.glob = NULL;
-    copy.rules = (struct select_rules){.sniff = false};
-    if (text_copy(spec->store, &copy.store) < 0 || text_copy(spec->prefix, &copy.prefix) < 0 ||
-        text_copy(spec->glob, &copy.glob) < 0 || select_rules_copy(&spec->rules, &copy.rules) < 0) {
-        job_spec_done(&copy);
-        return -ENOMEM;
+    int r = selection_copy(&spec->select, &copy.select);
+    if (r == 0) {
+        *ret_copy = copy;
     }
-    *ret_copy = copy;
-    return 0;
+    return r;
 }
 
 static const char *const state_names[] = {

@@ -46,7 +46,7 @@ static int add_key(void *context, const char *key)
 {
     struct failures *failures = context;
     cleanup_buffer struct buffer object = BUFFER_INIT;
-    buffer_printf(&object, "%s/%s", failures->job->spec.store, key);
+    buffer_printf(&object, "%s/%s", failures->job->spec.select.store, key);
     const char *text = buffer_text(&object);
     return text ? add_name(failures, text) : error_memory(failures->error, NULL);
 }
@@ -83,11 +83,8 @@ static int list_spec(const struct job *job, struct job_spec *ret_spec, struct er
         free(prefix);
         return error_memory(error, NULL);
     }
-    free(spec.prefix);
-    free(take_ptr(spec.store));
-    free(take_ptr(spec.glob));
-    select_rules_done(&spec.rules); /* names in a list are not filtered */
-    spec.prefix = prefix;
+    selection_done(&spec.select); /* names in a list are not filtered */
+    spec.select.prefix = prefix;
     spec.token[0] = '\0';
     spec.has_keys = true;
     spec.standing = false;

@@ -90,8 +90,8 @@ const char *retrieval_use_prefix(const struct retrieval_use *use, const char *pr
         return prefix;
     }
     size_t length = strlen(prefix);
-    if (length <= strlen(build->spec.store)) {
-        return strncmp(build->spec.store, prefix, length) == 0 ? "" : NULL;
+    if (length <= strlen(build->spec.select.store)) {
+        return strncmp(build->spec.select.store, prefix, length) == 0 ? "" : NULL;
     }
     return build_key(build, prefix);
 }
@@ -100,7 +100,7 @@ void retrieval_use_name(const struct retrieval_use *use, const char *key, struct
 {
     const struct retrieval_spec *spec = &use->build->spec;
     if (retrieval_spec_is_fed(spec)) {
-        buffer_append_text(out, spec->store);
+        buffer_append_text(out, spec->select.store);
         buffer_append_char(out, '/');
     }
     buffer_append_text(out, key);

@@ -5,7 +5,6 @@
 #include "api/indexes/index_object.h"
 
 #include "base/json.h"
-#include "data/object_name.h"
 
 /* null where there is no text. */
 static const char *text_or_null(const char *text)
@@ -15,23 +14,13 @@ static const char *text_or_null(const char *text)
 
 static void put_selection(struct json_writer *w, const struct retrieval_spec *spec)
 {
-    if (!spec->store) {
+    if (!spec->select.store) {
         json_put_null(w, "select");
         return;
     }
-    bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
     json_begin_object(w, "select");
-    json_put_string(w, "store", spec->store);
-    object_name_put_value(w, "prefix", spec->prefix ? spec->prefix : "", encoded);
-    if (text_or_null(spec->glob)) {
-        object_name_put_value(w, "glob", spec->glob, encoded);
-    } else {
-        json_put_null(w, "glob");
-    }
-    if (encoded) {
-        json_put_bool(w, "encoded", true);
-    }
-    select_rules_put_select(w, &spec->rules);
+    json_put_string(w, "store", spec->select.store);
+    selection_put_select(w, &spec->select, true);
     json_end_object(w);
 }
 
@@ -48,7 +37,7 @@ static void put_rows(struct json_writer *w, const struct retrieval_info *info)
 {
     json_put_unsigned(w, "rows", info->index.rows);
     put_count_or_null(w, "selected", info->selected_known, info->selected);
-    if (info->spec.store) {
+    if (info->spec.select.store) {
         left_out_put_json(w, &info->left_out);
     }
     json_put_unsigned(w, "failed", info->failed);

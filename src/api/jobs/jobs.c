@@ -12,7 +12,6 @@
 #include "api/jobs/job_streams.h"
 #include "api/route.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "retrieval/filling_job.h"
 #include "wire/job_request.h"
 
@@ -144,14 +143,12 @@ static int make_spec(struct stores *stores, struct job_request *request, struct 
     (void)stpcpy(spec->token, request->token);
     (void)stpcpy(spec->model, request->model);
     (void)stpcpy(spec->version, request->version);
-    if (text_copy(request->store, &spec->store) < 0 ||
-        text_copy(request->prefix, &spec->prefix) < 0 ||
-        text_copy(request->glob, &spec->glob) < 0) {
+    if (selection_make(request->store, request->prefix, request->glob, &spec->select) < 0) {
         return error_memory(error, NULL);
     }
-    return request->names
-               ? 0
-               : stores_make_rules(stores, request->store, &request->rules, &spec->rules, error);
+    return request->names ? 0
+                          : stores_make_rules(stores, request->store, &request->rules,
+                                              &spec->select.rules, error);
 }
 
 static int create(struct call *call, struct creation *creation, struct job_info *info,
@@ -299,8 +296,8 @@ static int exclude(struct call *call, struct error *error)
                          "job %s fills an index: `situ index rebuild NAME --exclude-defaults`",
                          info.spec.id);
     }
-    if (info.spec.store) {
-        r = stores_exclude(service->stores, info.spec.store, &lines, error);
+    if (info.spec.select.store) {
+        r = stores_exclude(service->stores, info.spec.select.store, &lines, error);
     }
     return r == 0 ? jobs_exclude(service->jobs, call->captures[0], lines, error) : r;
 }

@@ -30,9 +30,9 @@ static void a_job_over_a_store_has_its_selection(void **state)
                                      .model = "squeezenet",
                                      .version = "1",
                                      .digest = "82d7",
-                                     .store = store,
-                                     .prefix = prefix,
-                                     .glob = glob,
+                                     .select.store = store,
+                                     .select.prefix = prefix,
+                                     .select.glob = glob,
                                      .top = 5,
                                      .labels = true,
                                      .priority = 5,
@@ -62,7 +62,7 @@ static void a_job_over_a_store_has_its_selection(void **state)
            "\"pass\":1,\"idle\":false}");
     char exclude[] = "*.tmp\nraw/\n";
     char defaults[] = "._*\n";
-    info.spec.rules =
+    info.spec.select.rules =
         (struct select_rules){.exclude = exclude, .defaults = defaults, .sniff = true};
     info.spec.binary = true;
     cleanup_buffer struct buffer out = BUFFER_INIT;
@@ -78,7 +78,7 @@ static void a_paused_job_over_a_list_says_why(void **state)
     (void)state;
     char none[] = "";
     const struct job_info info = {
-        .spec = {.id = "aaaaaaaa", .has_keys = true, .prefix = none, .top = 1},
+        .spec = {.id = "aaaaaaaa", .has_keys = true, .select.prefix = none, .top = 1},
         .state = JOB_PAUSED,
         .reason = {ERROR_NO_SPACE, "full"},
         .left_out = {.skipped = 2},

@@ -45,9 +45,9 @@ static struct index_file full_file(void)
                                         .model = "clip",
                                         .version = "1",
                                         .digest = "82d7",
-                                        .store = store,
-                                        .prefix = prefix,
-                                        .glob = glob,
+                                        .select.store = store,
+                                        .select.prefix = prefix,
+                                        .select.glob = glob,
                                         .metric = INDEX_EUCLIDEAN,
                                         .interval_s = 86400},
                                .number = 3,
@@ -56,14 +56,6 @@ static struct index_file full_file(void)
                                .next_model = "clip",
                                .next_version = "2",
                                .next_digest = "99"};
-}
-
-static void same_text(const char *a, const char *b)
-{
-    assert_int_equal(a == NULL, b == NULL);
-    if (a) {
-        assert_string_equal(a, b);
-    }
 }
 
 static void reads_back(const char *root, const struct index_file *file)
@@ -75,10 +67,7 @@ static void reads_back(const char *root, const struct index_file *file)
     assert_string_equal(got.spec.model, file->spec.model);
     assert_string_equal(got.spec.version, file->spec.version);
     assert_string_equal(got.spec.digest, file->spec.digest);
-    same_text(got.spec.store, file->spec.store);
-    same_text(got.spec.prefix, file->spec.prefix);
-    same_text(got.spec.glob, file->spec.glob);
-    assert_true(select_rules_are_same(&got.spec.rules, &file->spec.rules));
+    assert_true(selection_is_same(&got.spec.select, &file->spec.select));
     assert_int_equal(got.spec.metric, file->spec.metric);
     assert_int_equal(got.spec.interval_s, file->spec.interval_s);
     assert_int_equal(got.number, file->number);
@@ -96,11 +85,11 @@ static void what_is_written_reads_back(void **state)
     reads_back(*state, &file);
     char exclude[] = "*.tmp\nraw/\n";
     char defaults[] = "._*\n";
-    file.spec.rules =
+    file.spec.select.rules =
         (struct select_rules){.exclude = exclude, .defaults = defaults, .sniff = true};
     reads_back(*state, &file);
-    file.spec.glob = NULL;
-    file.spec.rules = (struct select_rules){.sniff = false};
+    file.spec.select.glob = NULL;
+    file.spec.select.rules = (struct select_rules){.sniff = false};
     file.spec.metric = INDEX_DOT;
     file.number = 5; /* a damaged one was set aside while another was being filled */
     file.next_number = 4;
