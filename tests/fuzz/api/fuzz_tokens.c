@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzzes the token file's parser: whatever the file holds, nothing but blanks gets in, and what is
- * taken holds no control byte.
+ * Fuzzes the token file's parser: no token is only blanks, and no accepted token has a control
+ * byte.
  */
 #include <stdint.h>
 #include <stdlib.h>

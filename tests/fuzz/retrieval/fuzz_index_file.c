@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * index.json as anybody may have left it: what is taken is in bounds.
+ * Any bytes as index.json: accepted values are in bounds.
  */
 #include <stddef.h>
 #include <stdint.h>
