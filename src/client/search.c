@@ -137,10 +137,7 @@ static int ask(struct situ *array, const struct request *request, struct situ_hi
                struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_hits), fill};
-    struct document *document = NULL;
-    int r = document_request(array, request, &form, &document, error);
-    *ret_hits = document_public(document);
-    return r;
+    return document_fetch(array, request, &form, ret_hits, error);
 }
 
 /* ---- One query ------------------------------------------------------------------------------- */
