@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gates themselves can fail: each lint finds a fault that is planted, and passes what is good;
-and tools/run-tests counts failed, skipped and crashed tests as what they are.
+"""Tests of the lints: each finds a fault that is planted, and accepts good files; and tools/run-tests counts
+failed, skipped and crashed tests correctly.
 """
 import importlib.machinery
 import importlib.util
