@@ -17,32 +17,16 @@
 #include "base/seal.h"
 #include "disk_fixture.h"
 #include "jobs/job_file.h"
+#include "sample_spec.h"
 
-static char store[] = "photos";
 static char prefix[] = "2024/\"caf\xc3\xa9\"\n/";
-static char glob[] = "*.jpg";
 
 static struct job_spec full_spec(void)
 {
-    return (struct job_spec){
-        .id = "k3vq7xa2",
-        .token = "a-Token_1.2",
-        .model = "squeezenet",
-        .version = "1",
-        .digest = "82d7",
-        .select.store = store,
-        .select.prefix = prefix,
-        .select.glob = glob,
-        .top = 5,
-        .labels = true,
-        .priority = 7,
-        .max_failures = 12,
-        .cache = true,
-        .keep = true,
-        .standing = true,
-        .interval_s = 86400,
-        .created_s = 1795424400,
-    };
+    struct job_spec spec = sample_spec(prefix);
+    spec.standing = true;
+    spec.interval_s = 86400;
+    return spec;
 }
 
 static void same_spec(const struct job_spec *a, const struct job_spec *b)

@@ -19,11 +19,9 @@
 #include "base/seal.h"
 #include "base/tree.h"
 #include "base/whole_file.h"
-#include "retrieval/index_file.h"
+#include "sample_file.h"
 
-static char store[] = "photos";
 static char prefix[] = "2024/\"caf\xc3\xa9\"\n/";
-static char glob[] = "*.jpg";
 
 static int setup(void **state)
 {
@@ -41,21 +39,13 @@ static int teardown(void **state)
 
 static struct index_file full_file(void)
 {
-    return (struct index_file){.spec = {.name = "photos-like",
-                                        .model = "clip",
-                                        .version = "1",
-                                        .digest = "82d7",
-                                        .select.store = store,
-                                        .select.prefix = prefix,
-                                        .select.glob = glob,
-                                        .metric = INDEX_EUCLIDEAN,
-                                        .interval_s = 86400},
-                               .number = 3,
-                               .last = 5,
-                               .next_number = 5,
-                               .next_model = "clip",
-                               .next_version = "2",
-                               .next_digest = "99"};
+    struct index_file file = sample_file(prefix);
+    file.spec.metric = INDEX_EUCLIDEAN;
+    file.spec.interval_s = 86400;
+    file.number = 3;
+    file.last = 5;
+    file.next_number = 5;
+    return file;
 }
 
 static void reads_back(const char *root, const struct index_file *file)
