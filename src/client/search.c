@@ -142,6 +142,19 @@ static int ask(struct situ *array, const struct request *request, struct situ_hi
 
 /* ---- One query ------------------------------------------------------------------------------- */
 
+static int begin(const struct situ *array, struct situ_hits **ret_hits,
+                 struct situ_search_options *known, const struct situ_search_options *options,
+                 struct situ_error *error)
+{
+    if (ret_hits) {
+        *ret_hits = NULL;
+    }
+    if (!array || !ret_hits) {
+        return -EINVAL;
+    }
+    return options_read(known, options, error);
+}
+
 int situ_search(struct situ *array, const char *index, const char *object,
                 const struct situ_search_options *options, struct situ_hits **ret_hits,
                 struct situ_error *error)
@@ -149,13 +162,7 @@ int situ_search(struct situ *array, const char *index, const char *object,
     cleanup_buffer struct buffer target = BUFFER_INIT;
     cleanup_buffer struct buffer body = BUFFER_INIT;
     struct situ_search_options known;
-    if (ret_hits) {
-        *ret_hits = NULL;
-    }
-    if (!array || !ret_hits) {
-        return -EINVAL;
-    }
-    int r = options_read(&known, options, error);
+    int r = begin(array, ret_hits, &known, options, error);
     if (r) {
         return r;
     }
@@ -190,13 +197,7 @@ int situ_search_bytes(struct situ *array, const char *index, const void *bytes, 
 {
     cleanup_buffer struct buffer target = BUFFER_INIT;
     struct situ_search_options known;
-    if (ret_hits) {
-        *ret_hits = NULL;
-    }
-    if (!array || !ret_hits) {
-        return -EINVAL;
-    }
-    int r = options_read(&known, options, error);
+    int r = begin(array, ret_hits, &known, options, error);
     if (r) {
         return r;
     }
