@@ -17,7 +17,7 @@ static inline size_t base64_room(size_t text_size)
     return text_size / 4 * 3;
 }
 
-/* Decodes into `bytes`, which has base64_room(text_size). -EINVAL where it is not base64. */
+/* Decodes into `bytes`, which has base64_room(text_size). -EINVAL if it is not base64. */
 must_check int base64_decode(const char *text, size_t text_size, void *bytes, size_t *ret_size);
 
 /* Appends the text of these bytes. */

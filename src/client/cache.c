@@ -38,16 +38,7 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_cache_status(struct situ *array, struct situ_cache **ret_cache, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_cache), fill};
-    struct document *document = NULL;
-    if (ret_cache) {
-        *ret_cache = NULL;
-    }
-    if (!array || !ret_cache) {
-        return -EINVAL;
-    }
-    int r = document_get(array, "/v1/cache", &form, &document, error);
-    *ret_cache = document_public(document);
-    return r;
+    return document_show(array, "/v1/cache", &form, ret_cache, error);
 }
 
 void situ_cache_free(struct situ_cache *cache)

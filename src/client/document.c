@@ -4,6 +4,7 @@
  */
 #include "client/document.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,31 @@ int document_get(struct situ *array, const char *target, const struct document_f
 {
     struct request request = {.method = "GET", .target = target, .compressed = true};
     return document_request(array, &request, form, ret_document, error);
+}
+
+int document_fetch(struct situ *array, const struct request *request,
+                   const struct document_form *form, void *ret_public, struct situ_error *error)
+{
+    struct document *document = NULL;
+    int r = document_request(array, request, form, ret_public ? &document : NULL, error);
+    if (ret_public) {
+        void *public = document_public(document);
+        memcpy(ret_public, &public, sizeof public);
+    }
+    return r;
+}
+
+int document_show(struct situ *array, const char *target, const struct document_form *form,
+                  void *ret_public, struct situ_error *error)
+{
+    if (ret_public) {
+        memset(ret_public, 0, sizeof(void *));
+    }
+    if (!array || !ret_public) {
+        return -EINVAL;
+    }
+    struct request request = {.method = "GET", .target = target, .compressed = true};
+    return document_fetch(array, &request, form, ret_public, error);
 }
 
 void *document_public(struct document *document)

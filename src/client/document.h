@@ -39,6 +39,17 @@ must_check int document_get(struct situ *array, const char *target,
                             const struct document_form *form, struct document **ret_document,
                             struct situ_error *error);
 
+/* Like document_request; gives the public struct alone. `ret_public` is the address of the caller's
+ * pointer to it, which is NULL after a fault; NULL: the document is freed at once. */
+must_check int document_fetch(struct situ *array, const struct request *request,
+                              const struct document_form *form, void *ret_public,
+                              struct situ_error *error);
+
+/* A call of situ.h as a whole: checks its arguments, and does a GET of `target`. */
+must_check int document_show(struct situ *array, const char *target,
+                             const struct document_form *form, void *ret_public,
+                             struct situ_error *error);
+
 /* The public struct of a document; NULL for NULL. */
 void *document_public(struct document *document);
 

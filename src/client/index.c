@@ -215,16 +215,7 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_index_list(struct situ *array, struct situ_indexes **ret_indexes, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_indexes), fill};
-    struct document *document = NULL;
-    if (ret_indexes) {
-        *ret_indexes = NULL;
-    }
-    if (!array || !ret_indexes) {
-        return -EINVAL;
-    }
-    int r = document_get(array, "/v1/indexes", &form, &document, error);
-    *ret_indexes = document_public(document);
-    return r;
+    return document_show(array, "/v1/indexes", &form, ret_indexes, error);
 }
 
 void situ_indexes_free(struct situ_indexes *indexes)

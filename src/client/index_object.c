@@ -81,12 +81,7 @@ int index_fetch(struct situ *array, const struct request *request, struct situ_i
                 struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_index), fill};
-    struct document *document = NULL;
-    int r = document_request(array, request, &form, ret_index ? &document : NULL, error);
-    if (ret_index) {
-        *ret_index = document_public(document);
-    }
-    return r;
+    return document_fetch(array, request, &form, ret_index, error);
 }
 
 void situ_index_free(struct situ_index *index)

@@ -119,16 +119,7 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_job_list(struct situ *array, struct situ_jobs **ret_jobs, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_jobs), fill};
-    struct document *document = NULL;
-    if (ret_jobs) {
-        *ret_jobs = NULL;
-    }
-    if (!array || !ret_jobs) {
-        return -EINVAL;
-    }
-    int r = document_get(array, "/v1/jobs", &form, &document, error);
-    *ret_jobs = document_public(document);
-    return r;
+    return document_show(array, "/v1/jobs", &form, ret_jobs, error);
 }
 
 void situ_jobs_free(struct situ_jobs *jobs)

@@ -74,12 +74,7 @@ int job_fetch(struct situ *array, const struct request *request, struct situ_job
               struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_job), fill};
-    struct document *document = NULL;
-    int r = document_request(array, request, &form, ret_job ? &document : NULL, error);
-    if (ret_job) {
-        *ret_job = document_public(document);
-    }
-    return r;
+    return document_fetch(array, request, &form, ret_job, error);
 }
 
 void situ_job_free(struct situ_job *job)

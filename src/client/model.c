@@ -34,16 +34,7 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_model_list(struct situ *array, struct situ_models **ret_models, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_models), fill};
-    struct document *document = NULL;
-    if (ret_models) {
-        *ret_models = NULL;
-    }
-    if (!array || !ret_models) {
-        return -EINVAL;
-    }
-    int r = document_get(array, "/v1/models", &form, &document, error);
-    *ret_models = document_public(document);
-    return r;
+    return document_show(array, "/v1/models", &form, ret_models, error);
 }
 
 void situ_models_free(struct situ_models *models)

@@ -207,12 +207,7 @@ int model_fetch(struct situ *array, const struct request *request, struct situ_m
                 struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_model), fill};
-    struct document *document = NULL;
-    int r = document_request(array, request, &form, ret_model ? &document : NULL, error);
-    if (ret_model) {
-        *ret_model = document_public(document);
-    }
-    return r;
+    return document_fetch(array, request, &form, ret_model, error);
 }
 
 void situ_model_free(struct situ_model *model)

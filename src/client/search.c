@@ -137,13 +137,23 @@ static int ask(struct situ *array, const struct request *request, struct situ_hi
                struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_hits), fill};
-    struct document *document = NULL;
-    int r = document_request(array, request, &form, &document, error);
-    *ret_hits = document_public(document);
-    return r;
+    return document_fetch(array, request, &form, ret_hits, error);
 }
 
 /* ---- One query ------------------------------------------------------------------------------- */
+
+static int begin(const struct situ *array, struct situ_hits **ret_hits,
+                 struct situ_search_options *known, const struct situ_search_options *options,
+                 struct situ_error *error)
+{
+    if (ret_hits) {
+        *ret_hits = NULL;
+    }
+    if (!array || !ret_hits) {
+        return -EINVAL;
+    }
+    return options_read(known, options, error);
+}
 
 int situ_search(struct situ *array, const char *index, const char *object,
                 const struct situ_search_options *options, struct situ_hits **ret_hits,
@@ -152,13 +162,7 @@ int situ_search(struct situ *array, const char *index, const char *object,
     cleanup_buffer struct buffer target = BUFFER_INIT;
     cleanup_buffer struct buffer body = BUFFER_INIT;
     struct situ_search_options known;
-    if (ret_hits) {
-        *ret_hits = NULL;
-    }
-    if (!array || !ret_hits) {
-        return -EINVAL;
-    }
-    int r = options_read(&known, options, error);
+    int r = begin(array, ret_hits, &known, options, error);
     if (r) {
         return r;
     }
@@ -193,13 +197,7 @@ int situ_search_bytes(struct situ *array, const char *index, const void *bytes, 
 {
     cleanup_buffer struct buffer target = BUFFER_INIT;
     struct situ_search_options known;
-    if (ret_hits) {
-        *ret_hits = NULL;
-    }
-    if (!array || !ret_hits) {
-        return -EINVAL;
-    }
-    int r = options_read(&known, options, error);
+    int r = begin(array, ret_hits, &known, options, error);
     if (r) {
         return r;
     }

@@ -39,16 +39,7 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_status(struct situ *array, struct situ_array_status **ret_status, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_array_status), fill};
-    struct document *document = NULL;
-    if (ret_status) {
-        *ret_status = NULL;
-    }
-    if (!array || !ret_status) {
-        return -EINVAL;
-    }
-    int r = document_get(array, "/v1/status", &form, &document, error);
-    *ret_status = document_public(document);
-    return r;
+    return document_show(array, "/v1/status", &form, ret_status, error);
 }
 
 int situ_array_degraded(const struct situ_array_status *status, size_t index,

@@ -36,16 +36,7 @@ static int fill(struct document *document, struct situ_error *error)
 int situ_store_list(struct situ *array, struct situ_stores **ret_stores, struct situ_error *error)
 {
     static const struct document_form form = {sizeof(struct situ_stores), fill};
-    struct document *document = NULL;
-    if (ret_stores) {
-        *ret_stores = NULL;
-    }
-    if (!array || !ret_stores) {
-        return -EINVAL;
-    }
-    int r = document_get(array, "/v1/stores", &form, &document, error);
-    *ret_stores = document_public(document);
-    return r;
+    return document_show(array, "/v1/stores", &form, ret_stores, error);
 }
 
 void situ_stores_free(struct situ_stores *stores)

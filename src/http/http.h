@@ -74,8 +74,8 @@ struct http_served {
 };
 
 /* The handler. `begin` is called after the head; it decides about the body with http_accept_body()
- * or http_accept_stream(), or answers at once with http_respond(). In that case `ready` is not
- * called, and the body is dropped: one of up to 64 KiB is read and the connection kept; otherwise
+ * or http_accept_stream(), or answers at once. In that case `ready` is not called, and the body is
+ * dropped: one of up to 64 KiB is read and the connection kept; otherwise
  * the answer is sent before the body and the connection is closed after it (gently: further input
  * is dropped for two seconds, and for up to 30 while the client reads the answer). A client that
  * waits for `100 Continue` has then sent nothing. A `begin` that does neither means "no body": a
@@ -189,17 +189,13 @@ void http_body_resume(struct http_request *request);
  * ms; what a stream has held back for long is flushed on the listener's.
  *
  * The answer: exactly once for each request, from `begin`, `ready` or any thread later; a second
- * one is ignored. `headers` is a NULL-terminated list of name, value, name, value..., or NULL. The
- * body is copied; after HEAD it is not sent. `content_type` may be NULL. */
-void http_respond(struct http_request *request, unsigned status, const char *content_type,
-                  const void *body, size_t size, const char *const *headers); /* for tests */
-/* The same, for tests; takes over the buffer's memory (it is BUFFER_INIT afterwards) instead of
- * copying. A failed buffer gives 503. */
-void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
-                         struct buffer *body, const char *const *headers);
-/* The same in two steps, for callers that must know the status before the answer is sent: the first
- * returns it; it is 503 if the answer's budget or memory has no room. Called by one thread for each
- * request. */
+ * one is ignored. `headers` is a NULL-terminated list of name, value, name, value..., or NULL.
+ * After HEAD the body is not sent. `content_type` may be NULL.
+ *
+ * A whole body, in two steps, for callers that must know the status before the answer is sent. The
+ * first takes over the buffer's memory (it is BUFFER_INIT afterwards) and returns the status: 503
+ * for a failed buffer, or if the answer's budget or memory has no room. Called by one thread for
+ * each request. */
 unsigned http_prepare_buffer(struct http_request *request, unsigned status,
                              const char *content_type, struct buffer *body,
                              const char *const *headers);

@@ -235,22 +235,6 @@ static void make_refusal(struct http_request *request, struct http_answer *ret_a
                ret_answer);
 }
 
-void http_respond(struct http_request *request, unsigned status, const char *content_type,
-                  const void *body, size_t size, const char *const *headers)
-{
-    struct whole whole = {.status = status, .content_type = content_type, .headers = headers};
-    struct http_answer answer;
-    struct buffer encoded = BUFFER_INIT;
-    encode_whole(request, &whole, body, size, &encoded);
-    if (encoded.size == 0) {
-        buffer_append(&encoded, body, size);
-    }
-    if (!make_owned(request, &whole, &encoded, &answer)) {
-        make_refusal(request, &answer);
-    }
-    http_answer_give(request, &answer);
-}
-
 /* Takes over `taken`. False as for make_owned(). */
 must_check static bool make_taken(struct http_request *request, struct whole *whole,
                                   struct buffer taken, struct http_answer *ret_answer)
@@ -275,15 +259,6 @@ static void make_buffer(struct http_request *request, struct whole *whole, struc
     } else if (!make_taken(request, whole, taken, ret_answer)) {
         make_refusal(request, ret_answer);
     }
-}
-
-void http_respond_buffer(struct http_request *request, unsigned status, const char *content_type,
-                         struct buffer *body, const char *const *headers)
-{
-    struct whole whole = {.status = status, .content_type = content_type, .headers = headers};
-    struct http_answer answer;
-    make_buffer(request, &whole, body, &answer);
-    http_answer_give(request, &answer);
 }
 
 unsigned http_prepare_buffer(struct http_request *request, unsigned status,

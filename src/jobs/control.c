@@ -166,8 +166,8 @@ int jobs_resume_accepting(struct jobs *jobs, const char *id, struct error *error
 static void swap_defaults(struct job *job, char **lines)
 {
     HOLD(&job->lock);
-    char *before = job->spec.rules.defaults;
-    job->spec.rules.defaults = *lines;
+    char *before = job->spec.select.rules.defaults;
+    job->spec.select.rules.defaults = *lines;
     *lines = before;
     job->selected_known = false;
 }

@@ -26,10 +26,11 @@ static enum access_verdict over_stores(const char *stores, const struct access *
 static enum access_verdict over(const struct job_spec *spec, const struct access *access,
                                 enum right right)
 {
-    if (spec->store && !spec->has_keys) {
-        return access_prefix(access, right, spec->store, spec->prefix ? spec->prefix : "");
+    if (spec->select.store && !spec->has_keys) {
+        return access_prefix(access, right, spec->select.store,
+                             spec->select.prefix ? spec->select.prefix : "");
     }
-    const char *stores = spec->store ? spec->store : spec->keys_stores;
+    const char *stores = spec->select.store ? spec->select.store : spec->keys_stores;
     return over_stores(stores ? stores : "", access, right);
 }
 
@@ -55,7 +56,7 @@ bool job_is_visible(const struct job_spec *spec, const struct access *access)
 static bool still_has(const struct job_spec *spec, const struct access *access, enum right right)
 {
     enum access_verdict verdict = over(spec, access, right);
-    bool unknown = !spec->store && !spec->keys_stores;
+    bool unknown = !spec->select.store && !spec->keys_stores;
     return verdict == ACCESS_GRANTED ||
            (spec->has_keys && is_owner(spec, access) && access_has(access, right) &&
             (unknown || verdict == ACCESS_FORBIDDEN));

@@ -13,8 +13,8 @@
 
 #include "base/json.h"
 #include "base/name.h"
+#include "base/text.h"
 #include "base/whole_file.h"
-#include "data/object_name.h"
 
 enum { FORMAT = 1, MEMBERS = 26 };
 
@@ -29,19 +29,6 @@ void job_file_done(struct job_file *file)
 }
 
 /* ---- members, written ---- */
-
-/* Prefix and glob; true if they are percent-encoded because one is not UTF-8. */
-static bool put_names(struct json_writer *w, const struct job_spec *spec)
-{
-    bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
-    object_name_put_value(w, "prefix", spec->prefix ? spec->prefix : "", encoded);
-    if (spec->glob) {
-        object_name_put_value(w, "glob", spec->glob, encoded);
-    } else {
-        json_put_null(w, "glob");
-    }
-    return encoded;
-}
 
 /* Numbers of the JSON reader end at INT64_MAX. */
 static uint64_t bounded(uint64_t value)
@@ -76,9 +63,8 @@ static void put_spec(struct json_writer *w, const struct job_spec *spec)
     json_put_string(w, "model", spec->model);
     json_put_string(w, "version", spec->version);
     json_put_string(w, "digest", spec->digest);
-    json_put_string(w, "store", spec->store);
-    bool encoded = put_names(w, spec);
-    select_rules_put_file(w, &spec->rules);
+    bool encoded = selection_put_file(w, &spec->select);
+    select_rules_put_file(w, &spec->select.rules);
     json_put_bool(w, "keys", spec->has_keys);
     if (spec->keys_stores) {
         json_put_string(w, "keys_stores", spec->keys_stores);
@@ -173,37 +159,6 @@ static void take_word(struct members *members, const char *name, char *to, size_
     memcpy(to, text, size + 1);
 }
 
-static void take_text(struct members *members, const char *name, bool optional, size_t longest,
-                      char **to)
-{
-    if (optional && is_null(members, name)) {
-        return;
-    }
-    const char *text = json_get_string(member(members, name, JSON_TYPE_STRING), "");
-    if (strlen(text) > longest) {
-        wrong(members, name);
-        return;
-    }
-    *to = strdup(text);
-    if (!*to && members->result == 0) {
-        members->result = error_memory(members->error, FILE_NAME);
-    }
-}
-
-/* Like take_text, for what may be encoded. */
-static void take_name(struct members *members, const char *name, bool optional, char **to)
-{
-    bool encoded = json_get_bool(json_member(members->root, "encoded"), false);
-    if (!encoded) {
-        take_text(members, name, optional, LIMIT_KEY_BYTES, to);
-        return;
-    }
-    take_text(members, name, optional, (size_t)3 * LIMIT_KEY_BYTES, to);
-    if (*to && (object_name_decode(*to) < 0 || strlen(*to) > LIMIT_KEY_BYTES)) {
-        wrong(members, name);
-    }
-}
-
 static bool take_bool(struct members *members, const char *name)
 {
     return json_get_bool(member(members, name, JSON_TYPE_BOOL), false);
@@ -265,9 +220,15 @@ static void take_owner(struct members *members, char *to)
 /* Unknown if the member is missing. */
 static void take_keys_stores(struct members *members, struct job_spec *spec)
 {
-    if (json_member(members->root, "keys_stores")) {
-        members->optional++;
-        take_text(members, "keys_stores", false, JOB_KEYS_STORES_BYTES, &spec->keys_stores);
+    if (!json_member(members->root, "keys_stores")) {
+        return;
+    }
+    const char *text = json_get_string(member(members, "keys_stores", JSON_TYPE_STRING), "");
+    members->optional++;
+    if (strlen(text) > JOB_KEYS_STORES_BYTES) {
+        wrong(members, "keys_stores");
+    } else if (text_copy(text, &spec->keys_stores) < 0 && members->result == 0) {
+        members->result = error_memory(members->error, FILE_NAME);
     }
 }
 
@@ -285,15 +246,17 @@ static bool take_embedding(struct members *members)
     return true;
 }
 
-/* Prefix and glob, which are percent-encoded together; not if the member is missing. */
-static void take_names(struct members *members, struct job_spec *spec)
+static void take_selection(struct members *members, struct selection *select)
 {
-    if (json_member(members->root, "encoded")) {
-        (void)take_bool(members, "encoded");
-        members->optional++;
+    unsigned optional = 0;
+    if (members->result == 0) {
+        members->result =
+            selection_read_file(members->root, FILE_NAME, select, &optional, members->error);
+        members->optional += optional;
     }
-    take_name(members, "prefix", false, &spec->prefix);
-    take_name(members, "glob", true, &spec->glob);
+    if (members->result == 0 && !select->prefix) {
+        wrong(members, "prefix");
+    }
 }
 
 static void take_left_out(struct members *members, struct job_file *file)
@@ -301,15 +264,6 @@ static void take_left_out(struct members *members, struct job_file *file)
     unsigned optional = 0;
     if (left_out_read_json(members->root, &file->left_out, &optional) < 0) {
         wrong(members, "skipped_suffixes");
-    }
-    members->optional += optional;
-}
-
-static void take_rules(struct members *members, struct select_rules *rules)
-{
-    unsigned optional = 0;
-    if (select_rules_read_file(members->root, rules, &optional) < 0) {
-        wrong(members, "exclude");
     }
     members->optional += optional;
 }
@@ -365,9 +319,7 @@ static void take_spec(struct members *members, struct job_spec *spec)
     take_word(members, "model", spec->model, sizeof spec->model);
     take_word(members, "version", spec->version, sizeof spec->version);
     take_word(members, "digest", spec->digest, sizeof spec->digest);
-    take_text(members, "store", true, LIMIT_KEY_BYTES, &spec->store);
-    take_names(members, spec);
-    take_rules(members, &spec->rules);
+    take_selection(members, &spec->select);
     spec->has_keys = take_bool(members, "keys");
     take_keys_stores(members, spec);
     spec->top = (uint32_t)take_number(members, "top", 0, LIMIT_TOP);
@@ -390,7 +342,7 @@ static void take_spec(struct members *members, struct job_spec *spec)
     if (spec->model[0] == '\0' || spec->model[0] == '.') {
         wrong(members, "model");
     }
-    if (!spec->store && !spec->has_keys) {
+    if (!spec->select.store && !spec->has_keys) {
         wrong(members, "store");
     }
 }

@@ -143,6 +143,24 @@ static int scan_next(struct scan *scan, const char **ret_line, size_t *ret_size,
     }
 }
 
+struct record {
+    const char *line; /* valid until the next call */
+    size_t size;
+    size_t visible;
+    struct job_record_facts facts;
+};
+
+/* 1 and the next line; 0 if no whole line is left, or it is no record. */
+static int scan_record(struct scan *scan, struct record *ret_record, struct error *error)
+{
+    int r = scan_next(scan, &ret_record->line, &ret_record->size, error);
+    if (r <= 0) {
+        return r;
+    }
+    return job_record_check(ret_record->line, ret_record->size, &ret_record->visible,
+                            &ret_record->facts) == 0;
+}
+
 /* ---- the index and the totals ---- */
 
 static void count_totals(struct job_log_totals *totals, uint64_t number, const char *line,
@@ -259,21 +277,18 @@ static int take_in(struct job_log *log, bool ended, uint64_t *ret_cut_bytes, str
     uint64_t file_size = log->synced.offset;
     scan_init(&scan, log, end.offset, file_size);
     for (;;) {
-        const char *line;
-        size_t size;
-        size_t visible;
-        struct job_record_facts facts;
-        int r = scan_next(&scan, &line, &size, error);
+        struct record record;
+        int r = scan_record(&scan, &record, error);
         if (r < 0) {
             return r;
         }
-        if (r == 0 || job_record_check(line, size, &visible, &facts) < 0) {
+        if (r == 0) {
             break;
         }
         log->last_offset = end.offset;
         end.line++;
-        end.offset += size + 1;
-        if (count_line(log, end, line, size, &facts) < 0) {
+        end.offset += record.size + 1;
+        if (count_line(log, end, record.line, record.size, &record.facts) < 0) {
             return no_memory(error);
         }
     }
@@ -583,13 +598,12 @@ struct visit {
     void *context;
 };
 
-static int take_line(const struct visit *visit, const char *line, size_t size, size_t visible,
-                     const struct job_record_facts *facts)
+static int take_line(const struct visit *visit, const struct record *record)
 {
     if (!visit->out) {
-        return visit->visit(visit->context, line, size, facts);
+        return visit->visit(visit->context, record->line, record->size, &record->facts);
     }
-    buffer_append(visit->out, line, visible);
+    buffer_append(visit->out, record->line, record->visible);
     buffer_append(visit->out, "}\n", 2);
     return buffer_ok(visit->out);
 }
@@ -612,24 +626,21 @@ static int each_line(struct job_log *log, struct job_log_place *place, const str
         return there;
     }
     while (place->line < end.line && (!visit->out || visit->out->size < visit->enough)) {
-        const char *line;
-        size_t size;
-        size_t visible;
-        struct job_record_facts facts;
-        int r = scan_next(&scan, &line, &size, error);
+        struct record record;
+        int r = scan_record(&scan, &record, error);
         if (r < 0) {
             return r;
         }
-        if (r == 0 || job_record_check(line, size, &visible, &facts) < 0) {
+        if (r == 0) {
             r = record_bad(log, place->line + 1, error);
             return check_there(log, place->line, r, error);
         }
-        r = take_line(visit, line, size, visible, &facts);
+        r = take_line(visit, &record);
         if (r < 0) {
             return r;
         }
         place->line++;
-        place->offset += size + 1;
+        place->offset += record.size + 1;
     }
     return 0;
 }

@@ -94,23 +94,24 @@ static int take_prefix(struct job_selection *selection, const char *prefix, stru
 static int begin_listing(struct job_selection *selection, const struct job_spec *spec,
                          const char *after, struct error *error)
 {
-    if (!spec->store) {
+    if (!spec->select.store) {
         return error_set(error, ERROR_MALFORMED, "the job has neither a store nor a list of names");
     }
-    selection->store = find_store(selection, spec->store, strlen(spec->store), error);
+    selection->store = find_store(selection, spec->select.store, strlen(spec->select.store), error);
     if (!selection->store) {
         return -ENOENT;
     }
-    int r = spec->glob ? glob_new(spec->glob, &selection->glob, error) : 0;
+    int r = spec->select.glob ? glob_new(spec->select.glob, &selection->glob, error) : 0;
     if (r < 0) {
         return r;
     }
-    selection->sniff = spec->rules.sniff;
-    r = exclusion_new(spec->rules.exclude, spec->rules.defaults, &selection->exclusion, error);
+    selection->sniff = spec->select.rules.sniff;
+    r = exclusion_new(spec->select.rules.exclude, spec->select.rules.defaults,
+                      &selection->exclusion, error);
     if (r < 0) {
         return r;
     }
-    r = take_prefix(selection, spec->prefix ? spec->prefix : "", error);
+    r = take_prefix(selection, spec->select.prefix ? spec->select.prefix : "", error);
     if (r < 0) {
         return r;
     }
@@ -130,10 +131,10 @@ int job_selection_new(const struct job_spec *spec, const struct jobs_host *host,
     }
     selection->host = *host;
     selection->owned = spec->owner[0] != '\0';
-    selection->store_name = spec->store ? strdup(spec->store) : NULL;
+    selection->store_name = spec->select.store ? strdup(spec->select.store) : NULL;
     /* Reserved now: a name that was read from a list must find its room. */
     if (!buffer_reserve(&selection->object, OBJECT_ROOM) ||
-        (spec->store && !selection->store_name)) {
+        (spec->select.store && !selection->store_name)) {
         r = no_memory(error);
     } else if (keys_path) {
         r = keys_reader_new(keys_path, position, &selection->keys, error);

@@ -2,34 +2,29 @@
  *
  * What a job is asked to do, as a value: copied and freed; and the names of its states. Any thread.
  */
+#include "jobs/jobs.h"
+
 #include <errno.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/text.h"
-#include "jobs/jobs.h"
 
 void job_spec_done(struct job_spec *spec)
 {
-    free(spec->store);
-    free(spec->prefix);
-    free(spec->glob);
     free(spec->keys_stores);
-    select_rules_done(&spec->rules);
+    selection_done(&spec->select);
     *spec = (struct job_spec){0};
 }
 
 int job_spec_copy(const struct job_spec *spec, struct job_spec *ret_copy)
 {
     struct job_spec copy = *spec;
-    copy.store = NULL;
-    copy.prefix = NULL;
-    copy.glob = NULL;
     copy.keys_stores = NULL;
-    copy.rules = (struct select_rules){.sniff = false};
-    if (text_copy(spec->store, &copy.store) < 0 || text_copy(spec->prefix, &copy.prefix) < 0 ||
-        text_copy(spec->glob, &copy.glob) < 0 ||
-        text_copy(spec->keys_stores, &copy.keys_stores) < 0 ||
-        select_rules_copy(&spec->rules, &copy.rules) < 0) {
+    int r = selection_copy(&spec->select, &copy.select);
+    if (r < 0) {
+        return r;
+    }
+    if (text_copy(spec->keys_stores, &copy.keys_stores) < 0) {
         job_spec_done(&copy);
         return -ENOMEM;
     }

@@ -61,8 +61,8 @@ static int take_in_broken(struct jobs *jobs, const char *id, const struct error 
     struct job_spec spec = {.labels = true, .cache = true, .keep = true};
     memcpy(spec.id, id, JOB_ID_SIZE);
     spec.max_failures = UINT64_MAX;
-    spec.prefix = strdup("");
-    if (!spec.prefix) {
+    spec.select.prefix = strdup("");
+    if (!spec.select.prefix) {
         return -ENOMEM;
     }
     int r = job_new(jobs, &spec, ret_job);
@@ -320,11 +320,11 @@ static int pin(struct jobs *jobs, struct job_spec *spec, bool has_keys, struct e
 {
     const struct jobs_host *host = &jobs->host;
     if (has_keys != spec->has_keys || (spec->has_keys && spec->standing) ||
-        (!spec->has_keys && !spec->store)) {
+        (!spec->has_keys && !spec->select.store)) {
         return error_set(error, ERROR_MALFORMED,
                          "a job needs a store or a list of names; a standing job needs a store");
     }
-    int r = spec->store ? find_store(host, spec->store, error) : 0;
+    int r = spec->select.store ? find_store(host, spec->select.store, error) : 0;
     if (r < 0) {
         return r;
     }
@@ -427,11 +427,11 @@ static int create_job(struct jobs *jobs, struct job_spec *spec, struct jobs_keys
         return no_memory(error);
     }
     job->totals_known = true; /* nothing */
-    struct store *store = job->spec.store
-                              ? jobs->host.store_find(jobs->host.context, job->spec.store,
-                                                      strlen(job->spec.store), NULL)
+    struct store *store = job->spec.select.store
+                              ? jobs->host.store_find(jobs->host.context, job->spec.select.store,
+                                                      strlen(job->spec.select.store), NULL)
                               : NULL;
-    if (store && roots_begin(&job->roots, job->spec.store, store) < 0) {
+    if (store && roots_begin(&job->roots, job->spec.select.store, store) < 0) {
         return no_memory(error);
     }
     r = write_new(jobs, job, keys, error);

@@ -29,7 +29,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "rights/access.h"
-#include "store/select_rules.h"
+#include "store/selection.h"
 #include "store/store.h"
 
 enum {
@@ -51,15 +51,9 @@ struct job_spec {
     char version[JOB_VERSION_SIZE]; /* pinned at creation */
     char digest[JOB_DIGEST_SIZE];   /* of the model package, hexadecimal; pinned as well */
 
-    /* The selection: the keys of a store that begin with `prefix` and match `glob`; or the names
-     * in the job's `keys` file, in their order: relative to `store` if it is set, otherwise
-     * STORE/KEY. */
-    char *store;  /* owned; NULL: the names have their store */
-    char *prefix; /* owned; "" for all */
-    char *glob;   /* owned; NULL: every key. `*` and `?` do not match a slash, `**` does; [a-z]. A
-                   * pattern without a slash is matched with the part of the key behind its last
-                   * slash, any other with the whole key */
-    struct select_rules rules; /* for the keys of a store, in addition to prefix and glob */
+    /* `has_keys`: instead of the keys of a store, the names in the job's `keys` file, in their
+     * order: relative to the store if there is one, otherwise STORE/KEY. The prefix is "". */
+    struct selection select;
     bool has_keys;
     char *keys_stores; /* owned; of names with their store: those stores, with blanks between; NULL:
                         * unknown, maybe any */

@@ -369,8 +369,8 @@ static int prepare(struct pass *pass, struct error *error)
     if (r < 0) {
         return r;
     }
-    return known_walk_new(pass->known, pass->job->spec.prefix, pass->after ? pass->after : "",
-                          &pass->walk, error);
+    return known_walk_new(pass->known, pass->job->spec.select.prefix,
+                          pass->after ? pass->after : "", &pass->walk, error);
 }
 
 int pass_new(struct job *job, struct job_log *log, struct pass **ret_pass, struct error *error)
@@ -477,7 +477,7 @@ static int look_at_table(struct pass *pass, struct error *error)
 static int check_there(struct pass *pass, struct error *error)
 {
     const struct jobs_host *host = &pass->job->jobs->host;
-    const char *name = pass->job->spec.store;
+    const char *name = pass->job->spec.select.store;
     if (pass->there || pass->listed || pass->seen > 0) {
         return 0;
     }
@@ -506,7 +506,7 @@ static int check_there(struct pass *pass, struct error *error)
 static int give_gone(struct pass *pass, struct job_item *ret_item, struct error *error)
 {
     buffer_clear(&pass->gone);
-    buffer_printf(&pass->gone, "%s/%s", pass->job->spec.store, pass->known_key);
+    buffer_printf(&pass->gone, "%s/%s", pass->job->spec.select.store, pass->known_key);
     const char *object = buffer_text(&pass->gone);
     if (!object) {
         return error_memory(error, NULL);

@@ -47,7 +47,7 @@ static int add_key(void *context, const char *key)
 {
     struct failures *failures = context;
     cleanup_buffer struct buffer object = BUFFER_INIT;
-    buffer_printf(&object, "%s/%s", failures->job->spec.store, key);
+    buffer_printf(&object, "%s/%s", failures->job->spec.select.store, key);
     const char *text = buffer_text(&object);
     return text ? add_name(failures, text) : error_memory(failures->error, NULL);
 }
@@ -85,11 +85,8 @@ static int list_spec(const struct job *job, const struct access *access, struct 
         free(prefix);
         return error_memory(error, NULL);
     }
-    free(spec.prefix);
-    free(take_ptr(spec.store));
-    free(take_ptr(spec.glob));
-    select_rules_done(&spec.rules); /* names in a list are not filtered */
-    spec.prefix = prefix;
+    selection_done(&spec.select); /* names in a list are not filtered */
+    spec.select.prefix = prefix;
     spec.token[0] = '\0';
     job_spec_set_owner(&spec, access);
     free(take_ptr(spec.keys_stores));

@@ -496,7 +496,7 @@ static int begin(struct runner *runner, struct error *error)
         job_notify(job);
     }
     bool is_new = false;
-    r = roots_check(&job->roots, job->spec.store, runner->host, runner->log, &is_new, error);
+    r = roots_check(&job->roots, job->spec.select.store, runner->host, runner->log, &is_new, error);
     if (is_new) {
         mark_unsaved(job);
     }

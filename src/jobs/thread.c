@@ -39,11 +39,12 @@ static bool sleep_until(struct job *job, int64_t until_ns)
 static struct store_watch *watch_of(struct job *job, const struct exclusion *exclusion)
 {
     const struct jobs_host *host = &job->jobs->host;
-    const char *name = job->spec.store;
+    const char *name = job->spec.select.store;
     struct store *store = host->store_find(host->context, name, strlen(name), NULL);
     struct store_watch *watch = NULL;
     bool partial = false;
-    if (!store || store_watch_new(store, job->spec.prefix, exclusion, &watch, &partial, NULL) < 0) {
+    if (!store ||
+        store_watch_new(store, job->spec.select.prefix, exclusion, &watch, &partial, NULL) < 0) {
         return NULL; /* then only the interval counts */
     }
     struct store_condition condition;
@@ -173,7 +174,8 @@ void *job_thread(void *context)
     bool by_itself = false;
     struct exclusion *exclusion =
         NULL; /* for the watch; without it the watch reports more changes */
-    (void)!exclusion_new(job->spec.rules.exclude, job->spec.rules.defaults, &exclusion, NULL);
+    (void)!exclusion_new(job->spec.select.rules.exclude, job->spec.select.rules.defaults,
+                         &exclusion, NULL);
     struct store_watch *watch = job->spec.standing ? watch_of(job, exclusion) : NULL;
     if (job_state_now(job, &by_itself) == JOB_WAITING) {
         job_set_state(job, JOB_RUNNING, NULL);

@@ -205,6 +205,19 @@ static int find(struct known *known, MDB_txn *txn, const char *key, struct known
     }
 }
 
+/* Ends a read with LMDB's result `code`. That there is no such entry is no fault. */
+static int end_read(struct known *known, MDB_txn *txn, int code, struct error *error)
+{
+    readers_give(&known->file.readers, txn);
+    if (code == MDB_CORRUPTED) {
+        return known_damaged(error);
+    }
+    if (code != 0 && code != MDB_NOTFOUND) {
+        return datafile_failed(&known->file, code, "read", error);
+    }
+    return 0;
+}
+
 int known_get(struct known *known, const char *key, bool *ret_found,
               struct known_object *ret_object, struct error *error)
 {
@@ -218,15 +231,11 @@ int known_get(struct known *known, const char *key, bool *ret_found,
         return r;
     }
     int code = find(known, txn, key, ret_object);
-    readers_give(&known->file.readers, txn);
-    if (code == MDB_CORRUPTED) {
-        return known_damaged(error);
+    r = end_read(known, txn, code, error);
+    if (r == 0) {
+        *ret_found = code == 0;
     }
-    if (code != 0 && code != MDB_NOTFOUND) {
-        return datafile_failed(&known->file, code, "read", error);
-    }
-    *ret_found = code == 0;
-    return 0;
+    return r;
 }
 
 int known_note(struct known *known, void *note, size_t capacity, size_t *ret_size,
@@ -252,15 +261,11 @@ int known_note(struct known *known, void *note, size_t capacity, size_t *ret_siz
     if (size > 0) {
         memcpy(note, bytes, size);
     }
-    readers_give(&known->file.readers, txn);
-    if (code == MDB_CORRUPTED) {
-        return known_damaged(error);
+    r = end_read(known, txn, code, error);
+    if (r == 0) {
+        *ret_size = size;
     }
-    if (code != 0 && code != MDB_NOTFOUND) {
-        return datafile_failed(&known->file, code, "read", error);
-    }
-    *ret_size = size;
-    return 0;
+    return r;
 }
 
 uint64_t known_count(struct known *known)

@@ -9,47 +9,22 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/isa.h"
 #include "media/media.h"
-
-static int has_c(void)
-{
-    return 1;
-}
-
-#ifdef __x86_64__
-static int has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2");
-}
-
-static int has_avx512(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
-           __builtin_cpu_supports("avx512vnni");
-}
-#endif
-
-#ifdef __aarch64__
-static int has_neon(void)
-{
-    return 1; /* part of the base architecture */
-}
-#endif
 
 static const struct {
     const struct kernels *kernels;
-    int (*available)(void);
+    enum isa isa;
 } forms[] = {
 /* best first */
 #ifdef __x86_64__
-    {&kernels_avx512, has_avx512},
-    {&kernels_avx2, has_avx2},
+    {&kernels_avx512, ISA_AVX512_VBMI},
+    {&kernels_avx2, ISA_AVX2},
 #endif
 #ifdef __aarch64__
-    {&kernels_neon, has_neon},
+    {&kernels_neon, ISA_NEON},
 #endif
-    {&kernels_c, has_c},
+    {&kernels_c, ISA_C},
 };
 
 enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]) };
@@ -64,7 +39,7 @@ const struct kernels *kernels_selected(void)
 {
     const struct kernels *kernels = atomic_load(selection());
     for (int i = 0; !kernels && i < FORM_COUNT; i++) {
-        kernels = forms[i].available() ? forms[i].kernels : NULL;
+        kernels = isa_is_available(forms[i].isa) ? forms[i].kernels : NULL;
     }
     atomic_store(selection(), kernels);
     return kernels;
@@ -78,7 +53,7 @@ const char *media_isa(void)
 int media_select_isa(const char *name)
 {
     for (int i = 0; i < FORM_COUNT; i++) {
-        if (strcmp(forms[i].kernels->name, name) == 0 && forms[i].available()) {
+        if (strcmp(forms[i].kernels->name, name) == 0 && isa_is_available(forms[i].isa)) {
             atomic_store(selection(), forms[i].kernels);
             return 0;
         }

@@ -515,12 +515,14 @@ int hf_processor_parse(const struct fields *processor, const struct json *config
     static int (*const readers[])(const struct reading *, struct error *) = {
         read_resize, read_crop, read_rescale, read_normalize, read_flip, read_ours};
     int r = find_class(&reading, config, error);
-    if (r == 0) {
-        r = fields_check_known(processor, known_fields, error);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = check_auto_map(processor, error);
+    r = fields_check_known(processor, known_fields, error);
+    if (r < 0) {
+        return r;
     }
+    r = check_auto_map(processor, error);
     for (size_t i = 0; r >= 0 && i < sizeof readers / sizeof readers[0]; i++) {
         r = readers[i](&reading, error);
     }

@@ -197,8 +197,8 @@ void build_set_filled(struct build *build)
 
 const char *build_key(const struct build *build, const char *object)
 {
-    size_t length = strlen(build->spec.store);
-    return strncmp(object, build->spec.store, length) == 0 && object[length] == '/'
+    size_t length = strlen(build->spec.select.store);
+    return strncmp(object, build->spec.select.store, length) == 0 && object[length] == '/'
                ? object + length + 1
                : NULL;
 }

@@ -35,7 +35,7 @@ static int write_json(struct entry *entry, const struct build *current, const st
         memcpy(file.next_model, next->spec.model, sizeof file.next_model);
         memcpy(file.next_version, next->spec.version, sizeof file.next_version);
         memcpy(file.next_digest, next->spec.digest, sizeof file.next_digest);
-        file.next_rules = next->spec.rules; /* borrowed */
+        file.next_rules = next->spec.select.rules; /* borrowed */
     }
     return index_file_write(entry->directory, &file, error);
 }
@@ -79,9 +79,9 @@ static int make_spec(const struct retrieval_spec *like, const struct retrieval_c
     (void)stpcpy(spec.model, change->model);
     (void)stpcpy(spec.version, change->version);
     if (change->exclude_defaults) {
-        free(spec.rules.defaults);
-        spec.rules.defaults = change->defaults ? strdup(change->defaults) : NULL;
-        if (change->defaults && !spec.rules.defaults) {
+        free(spec.select.rules.defaults);
+        spec.select.rules.defaults = change->defaults ? strdup(change->defaults) : NULL;
+        if (change->defaults && !spec.select.rules.defaults) {
             retrieval_spec_done(&spec);
             return no_memory(error);
         }

@@ -60,26 +60,17 @@ bool filling_job_is_of(const struct job_spec *spec, const char *name, uint64_t n
     return number > 0 ? strcmp(spec->token, token) == 0 : numbered;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static bool is_ours(const struct job_spec *job, const struct retrieval_spec *spec)
 {
     return filling_job_is_one(job) && strcmp(job->model, spec->model) == 0 &&
            (spec->version[0] == '\0' || strcmp(job->version, spec->version) == 0) &&
-           same_text(job->store, spec->store) && same_text(job->prefix, spec->prefix) &&
-           same_text(job->glob, spec->glob) && select_rules_are_same(&job->rules, &spec->rules);
+           selection_is_same(&job->select, &spec->select);
 }
 
 static int create(struct jobs *jobs, const struct retrieval_spec *spec, uint64_t number,
                   struct job_info *ret_info, bool *ret_existing, struct error *error)
 {
-    struct job_spec job = {.store = spec->store, /* borrowed, these four */
-                           .prefix = spec->prefix,
-                           .glob = spec->glob,
-                           .rules = spec->rules,
+    struct job_spec job = {.select = spec->select, /* borrowed */
                            .top = 1,
                            .binary = true,
                            .priority = PRIORITY,

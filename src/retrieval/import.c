@@ -55,10 +55,7 @@ static int prepare(struct retrieval_import *import, const struct retrieval_spec 
                    struct error *error)
 {
     struct retrieval_spec asked = *spec;
-    asked.store = NULL; /* it is not fed */
-    asked.prefix = NULL;
-    asked.glob = NULL;
-    asked.rules = (struct select_rules){.sniff = false};
+    asked.select = (struct selection){.store = NULL}; /* it is not fed */
     asked.interval_s = 0;
     import->file.number = 1;
     import->file.last = 1;

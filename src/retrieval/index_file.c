@@ -12,7 +12,6 @@
 #include "base/json.h"
 #include "base/name.h"
 #include "base/whole_file.h"
-#include "data/object_name.h"
 #include "retrieval/retrieval_spec.h"
 
 enum { FORMAT = 1, MEMBERS = 13, NEXT_MEMBERS = 4 };
@@ -27,15 +26,6 @@ void index_file_done(struct index_file *file)
 }
 
 /* ---- written ---- */
-
-static void put_name(struct json_writer *w, const char *key, const char *text, bool encoded)
-{
-    if (text) {
-        object_name_put_value(w, key, text, encoded);
-    } else {
-        json_put_null(w, key);
-    }
-}
 
 static void put_next(struct json_writer *w, const struct index_file *file)
 {
@@ -55,7 +45,6 @@ static void put_next(struct json_writer *w, const struct index_file *file)
 static void write_file(struct buffer *out, const struct index_file *file)
 {
     const struct retrieval_spec *spec = &file->spec;
-    bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
     struct json_writer w = JSON_WRITER(out);
     json_begin_object(&w, NULL);
     json_put_integer(&w, "format", FORMAT);
@@ -63,13 +52,10 @@ static void write_file(struct buffer *out, const struct index_file *file)
     json_put_string(&w, "model", spec->model);
     json_put_string(&w, "version", spec->version);
     json_put_string(&w, "digest", spec->digest);
-    json_put_string(&w, "store", spec->store);
-    put_name(&w, "prefix", spec->prefix, encoded);
-    put_name(&w, "glob", spec->glob, encoded);
-    if (encoded) {
+    if (selection_put_file(&w, &spec->select)) {
         json_put_bool(&w, "encoded", true);
     }
-    select_rules_put_file(&w, &spec->rules);
+    select_rules_put_file(&w, &spec->select.rules);
     json_put_string(&w, "metric", index_metric_name(spec->metric));
     json_put_unsigned(&w, "interval_s", spec->interval_s);
     json_put_unsigned(&w, "number", file->number);
@@ -108,33 +94,6 @@ static void take_word(struct members *members, const char *name, char *to, size_
     memcpy(to, text, size + 1);
 }
 
-static void take_text(struct members *members, const char *name, size_t longest, char **to)
-{
-    const struct json *node = json_member(members->object, name);
-    const char *text = json_get_string(node, NULL);
-    if (node && json_type_of(node) == JSON_TYPE_NULL) {
-        return;
-    }
-    if (!text || strlen(text) > longest) {
-        wrong(members, name);
-        return;
-    }
-    *to = strdup(text);
-    if (!*to && members->result == 0) {
-        members->result = error_memory(members->error, FILE_NAME);
-    }
-}
-
-/* Like take_text, for what may be encoded. */
-static void take_name(struct members *members, const char *name, char **to)
-{
-    bool encoded = json_get_bool(json_member(members->object, "encoded"), false);
-    take_text(members, name, encoded ? (size_t)3 * LIMIT_KEY_BYTES : LIMIT_KEY_BYTES, to);
-    if (encoded && *to && (object_name_decode(*to) < 0 || strlen(*to) > LIMIT_KEY_BYTES)) {
-        wrong(members, name);
-    }
-}
-
 static uint64_t take_number(struct members *members, const char *name, int64_t low, int64_t high)
 {
     int64_t value = json_get_integer(json_member(members->object, name), low - 1);
@@ -170,7 +129,7 @@ static void take_next(struct members *members, struct index_file *file)
         wrong(&next, "exclude");
     }
     if (file->next_model[0] == '\0' || file->next_number == file->number ||
-        file->next_number > file->last || !file->spec.store ||
+        file->next_number > file->last || !file->spec.select.store ||
         json_length(node) != NEXT_MEMBERS + next.optional) {
         wrong(&next, "next");
     }
@@ -183,18 +142,17 @@ static void take_spec(struct members *members, struct retrieval_spec *spec)
     take_word(members, "model", spec->model, sizeof spec->model);
     take_word(members, "version", spec->version, sizeof spec->version);
     take_word(members, "digest", spec->digest, sizeof spec->digest);
-    take_text(members, "store", LIMIT_STORE_NAME, &spec->store);
-    take_name(members, "prefix", &spec->prefix);
-    take_name(members, "glob", &spec->glob);
-    if (select_rules_read_file(members->object, &spec->rules, &members->optional) < 0) {
-        wrong(members, "exclude");
+    if (members->result == 0) {
+        members->result = selection_read_file(members->object, FILE_NAME, &spec->select,
+                                              &members->optional, members->error);
     }
     spec->metric = take_metric(members);
     spec->interval_s = (uint32_t)take_number(members, "interval_s", 0, UINT32_MAX);
     if (spec->name[0] == '\0' || spec->name[0] == '.') {
         wrong(members, "name");
     }
-    if (spec->store && (spec->store[0] == '\0' || spec->model[0] == '\0')) {
+    const char *store = spec->select.store;
+    if (store && (store[0] == '\0' || strlen(store) > LIMIT_STORE_NAME || spec->model[0] == '\0')) {
         wrong(members, "store");
     }
 }
@@ -222,8 +180,7 @@ static void take_file(struct members *members, struct index_file *file)
         wrong(members, "last");
     }
     take_next(members, file);
-    bool encoded = json_get_bool(json_member(members->object, "encoded"), false);
-    size_t expected = MEMBERS + members->optional + (encoded ? 1U : 0U);
+    size_t expected = MEMBERS + members->optional;
     if (members->result == 0 && json_length(members->object) != expected) {
         members->result =
             error_set(members->error, ERROR_MALFORMED, FILE_NAME " has an unknown member");

@@ -117,8 +117,8 @@ static int add_next(struct entry *entry, struct index_file *file)
     memcpy(spec.model, file->next_model, sizeof spec.model);
     memcpy(spec.version, file->next_version, sizeof spec.version);
     memcpy(spec.digest, file->next_digest, sizeof spec.digest);
-    select_rules_done(&spec.rules);
-    spec.rules = file->next_rules;
+    select_rules_done(&spec.select.rules);
+    spec.select.rules = file->next_rules;
     file->next_rules = (struct select_rules){.sniff = false};
     return build_new(entry, &spec, file->next_number, "", &entry->next);
 }

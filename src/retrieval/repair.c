@@ -42,7 +42,7 @@ static int put_again(struct build *build, const char *key, struct error *error)
     cleanup_buffer struct buffer object = BUFFER_INIT;
     cleanup_free float *vector = NULL;
     uint32_t dimension = 0;
-    buffer_printf(&object, "%s/%s", build->spec.store, key);
+    buffer_printf(&object, "%s/%s", build->spec.select.store, key);
     const char *name = buffer_text(&object);
     if (!name) {
         return error_memory(error, NULL);

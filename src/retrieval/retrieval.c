@@ -302,11 +302,11 @@ static int prepare_file(const struct retrieval_spec *spec, struct index_file *re
     if (retrieval_spec_copy(spec, &file.spec) < 0) {
         return no_memory(error);
     }
-    if (!file.spec.prefix) {
-        file.spec.prefix = strdup("");
+    if (!file.spec.select.prefix) {
+        file.spec.select.prefix = strdup("");
     }
     file.spec.interval_s = spec->interval_s > 0 ? spec->interval_s : DEFAULT_INTERVAL_S;
-    if (!file.spec.prefix) {
+    if (!file.spec.select.prefix) {
         index_file_done(&file);
         return no_memory(error);
     }

@@ -56,10 +56,7 @@ struct retrieval_spec {
     char model[LIMIT_MODEL_NAME + 1]; /* "": imported, without a model */
     char version[JOB_VERSION_SIZE];   /* "": the newest at creation */
     char digest[JOB_DIGEST_SIZE];
-    char *store; /* owned; NULL: imported */
-    char *prefix;
-    char *glob;
-    struct select_rules rules;
+    struct selection select; /* owned; without a store: imported */
     enum index_metric metric;
     uint32_t interval_s;
 };

@@ -17,7 +17,7 @@ void retrieval_spec_done(struct retrieval_spec *spec);
 /* Is it fed by a job? Otherwise it was imported. */
 static inline bool retrieval_spec_is_fed(const struct retrieval_spec *spec)
 {
-    return spec->store != NULL;
+    return spec->select.store != NULL;
 }
 
 #endif

@@ -43,11 +43,11 @@ static char *selection_of(const struct build *build)
     if (!spec || !retrieval_spec_is_fed(spec)) {
         return strdup("");
     }
-    const char *prefix = spec->prefix ? spec->prefix : "";
-    size_t size = strlen(spec->store) + 1 + strlen(prefix) + 1;
+    const char *prefix = spec->select.prefix ? spec->select.prefix : "";
+    size_t size = strlen(spec->select.store) + 1 + strlen(prefix) + 1;
     char *selection = malloc(size);
     if (selection) {
-        (void)stpcpy(stpcpy(stpcpy(selection, spec->store), "/"), prefix);
+        (void)stpcpy(stpcpy(stpcpy(selection, spec->select.store), "/"), prefix);
     }
     return selection;
 }

@@ -104,8 +104,8 @@ const char *retrieval_use_prefix(const struct retrieval_use *use, const char *pr
         return prefix;
     }
     size_t length = strlen(prefix);
-    if (length <= strlen(build->spec.store)) {
-        return strncmp(build->spec.store, prefix, length) == 0 ? "" : NULL;
+    if (length <= strlen(build->spec.select.store)) {
+        return strncmp(build->spec.select.store, prefix, length) == 0 ? "" : NULL;
     }
     return build_key(build, prefix);
 }
@@ -115,14 +115,14 @@ const char *retrieval_use_prefix(const struct retrieval_use *use, const char *pr
 /* Reaches all rows where a prefix holds the whole selection. */
 static bool holds_all(const struct retrieval_spec *spec, const char *prefix)
 {
-    const char *selected = spec->prefix ? spec->prefix : "";
+    const char *selected = spec->select.prefix ? spec->select.prefix : "";
     return retrieval_spec_is_fed(spec) && strncmp(selected, prefix, strlen(prefix)) == 0;
 }
 
 static int fill_reach(const struct retrieval_use *use, struct retrieval_reach *reach)
 {
     const struct retrieval_spec *spec = &use->build->spec;
-    size_t head = retrieval_spec_is_fed(spec) ? strlen(spec->store) + 1 : 0;
+    size_t head = retrieval_spec_is_fed(spec) ? strlen(spec->select.store) + 1 : 0;
     size_t count = reach->names.count;
     reach->none = count == 0;
     reach->keys = calloc(count + 1, sizeof *reach->keys);
@@ -172,7 +172,7 @@ void retrieval_use_name(const struct retrieval_use *use, const char *key, struct
 {
     const struct retrieval_spec *spec = &use->build->spec;
     if (retrieval_spec_is_fed(spec)) {
-        buffer_append_text(out, spec->store);
+        buffer_append_text(out, spec->select.store);
         buffer_append_char(out, '/');
     }
     buffer_append_text(out, key);

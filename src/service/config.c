@@ -376,7 +376,7 @@ static void print_help(void)
 {
     (void)printf("usage: situd --store NAME=DIRECTORY [--models DIRECTORY] [options]\n"
                  "       situd --config FILE\n\n"
-                 "Runs DNN inference over stored objects where they lie. Options:\n");
+                 "Runs DNN inference on stored objects in the storage node. Options:\n");
     for (size_t i = 0; store_backend_at(i); i++) {
         const struct store_backend *backend = store_backend_at(i);
         if (backend->help) {
@@ -384,24 +384,24 @@ static void print_help(void)
                          backend->help);
         }
     }
-    (void)printf("  --models DIRECTORY        serve the model packages in it (repeatable)\n"
-                 "  --preload MODEL           load it at the start and keep it so (repeatable)\n"
-                 "  --state DIRECTORY         where added models are kept\n"
-                 "  --listen ADDRESS          unix:PATH or HOST:PORT (repeatable)\n"
+    (void)printf("  --models DIRECTORY        serve its model packages (repeatable)\n"
+                 "  --preload MODEL           load it at startup and keep it loaded (repeatable)\n"
+                 "  --state DIRECTORY         for added models, jobs, indexes and the cache\n"
+                 "  --listen ADDRESS          listen on unix:PATH or HOST:PORT (repeatable)\n"
                  "  --socket-mode MODE, --socket-group GROUP\n"
                  "  --tls-certificate FILE --tls-key FILE --token-file FILE, or --insecure:\n"
-                 "                            needed for addresses other than loopback\n"
+                 "                            required for addresses other than loopback\n"
                  "  --loopback-users NAMES    whom loopback addresses serve without a token\n"
-                 "  --import-root DIRECTORY   models may be added from paths beneath it\n"
+                 "  --import-root DIRECTORY   let clients add models from paths below it\n"
                  "  --require-sandbox         refuse to run workers without Landlock and seccomp\n"
                  "  --lanes N, --memory-budget SIZE, --worker-memory SIZE, --queue N,\n"
                  "  --connections N, --body-bytes SIZE, --answer-bytes SIZE, --object-seconds S,\n"
                  "  --request-seconds S, --load-seconds S, --header-seconds S, --body-seconds S,\n"
                  "  --idle-seconds S\n"
-                 "  --keep-jobs DAYS          how long ended jobs are kept; 0: for ever\n"
-                 "  --cache-size SIZE         of the result cache; 0: none\n"
+                 "  --keep-jobs DAYS          remove ended jobs after this time; 0: never\n"
+                 "  --cache-size SIZE         maximum size of the result cache; 0: no cache\n"
                  "  --worker FILE, --engine NAME\n"
-                 "  --config FILE             default " DEFAULT_FILE ", where it exists\n"
+                 "  --config FILE             default: " DEFAULT_FILE ", if it exists\n"
                  "  --check                   check the configuration and exit\n"
                  "  --audit FILE              log refusals and changes there; or journal\n"
                  "  --access-log, --debug, --version, --help\n\n"

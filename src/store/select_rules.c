@@ -32,15 +32,10 @@ int select_rules_copy(const struct select_rules *rules, struct select_rules *ret
     return 0;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 bool select_rules_are_same(const struct select_rules *a, const struct select_rules *b)
 {
-    return a->sniff == b->sniff && same_text(a->exclude, b->exclude) &&
-           same_text(a->defaults, b->defaults);
+    return a->sniff == b->sniff && text_is_same(a->exclude, b->exclude) &&
+           text_is_same(a->defaults, b->defaults);
 }
 
 static void put_lines(struct json_writer *w, const char *key, const char *lines)

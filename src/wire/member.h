@@ -33,7 +33,7 @@ struct json *member_parse_body(struct member_reader *in, const void *bytes, size
 /* `object` may be NULL: it has no members. Faults: ERROR_MALFORMED; ERROR_TOO_LARGE for a text
  * longer than `longest` bytes. */
 
-/* The member, or NULL where it is absent or after a fault. */
+/* The member, or NULL if it is absent or after a fault. */
 const struct json *member_get(struct member_reader *in, const struct json *object, const char *name,
                               enum json_type type);
 /* As member_get, the text of a string. */

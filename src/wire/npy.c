@@ -10,7 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_V1 = 10, HEAD_V2 = NPY_START_SIZE, HEADER_MAX = 4096 };
+enum {
+    HEAD_V1 = 10,
+    HEAD_V2 = NPY_START_SIZE,
+    HEADER_MAX = 65536, /* with the blanks at its end, which make room for a longer shape */
+    TEXT_MAX = 4096     /* without them */
+};
 
 static const char magic[] = "\x93NUMPY";
 
@@ -128,7 +133,7 @@ int npy_header_size(const void *start, size_t size, size_t *ret_size, struct err
 int npy_parse_header(const void *bytes, size_t size, struct npy *ret_npy, struct error *error)
 {
     const unsigned char *file = bytes;
-    char header[HEADER_MAX + 1];
+    char header[TEXT_MAX + 1];
     struct npy npy = {.data_offset = 0};
     int r = npy_header_size(bytes, size, &npy.data_offset, error);
     if (r) {
@@ -138,7 +143,14 @@ int npy_parse_header(const void *bytes, size_t size, struct npy *ret_npy, struct
         return broken(error, "its header is cut off");
     }
     size_t length = npy.data_offset - start_of(file);
-    memcpy(header, file + start_of(file), length);
+    const unsigned char *text = file + start_of(file);
+    while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\n')) {
+        length--;
+    }
+    if (length > TEXT_MAX) {
+        return broken(error, "its header is too long");
+    }
+    memcpy(header, text, length);
     header[length] = '\0';
     r = parse_type(header, &npy, error);
     if (r) {

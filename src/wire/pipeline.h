@@ -38,7 +38,7 @@ enum crop_rounding {
 
 enum decode_mode {
     DECODE_EXACT = 0, /* pixels equal to Pillow's */
-    DECODE_FAST = 1,  /* DCT-scaled JPEG decoding where the photo is much larger than the input */
+    DECODE_FAST = 1,  /* DCT-scaled JPEG decoding if the photo is much larger than the input */
 };
 
 enum layout { LAYOUT_NCHW = 0, LAYOUT_NHWC = 1 };

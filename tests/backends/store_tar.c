@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A store of the files in a tar archive, read-only: shows what a back end of stores needs, which is
- * this file and its row in meson.build. `--store photos=tar:/srv/photos.tar`.
- *
- * The archive's entries are read when it is opened; an archive that is another one, or was written
- * to since then, is another root.
+ * A store of the files in a tar archive, read-only: shows that a back end of stores is this file
+ * and its row in meson.build. `--store photos=tar:/srv/photos.tar`. The archive's entries are read
+ * when it is opened; an archive that was replaced or written to since then is another root.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +34,7 @@ struct tar_store {
     struct stat info;
     struct tar_object *objects; /* owned; sorted by key */
     size_t count;
-    off_t offset; /* while it is opened: of the block that the reader takes */
+    off_t offset; /* only during opening: offset of the reader's block */
 };
 
 extern const struct store_backend tar_backend;
@@ -95,8 +93,8 @@ static int compare(const void *a, const void *b)
     return strcmp(((const struct tar_object *)a)->key, ((const struct tar_object *)b)->key);
 }
 
-/* Reads the archive a block at a time, so that a file's content begins after the block that its
- * entry came with. */
+/* Reads the archive one block at a time, so that a file's content begins after the block that ended
+ * its header. */
 static int read_entries(struct tar_store *store, struct error *error)
 {
     static const struct tar_receiver receiver = {add_entry, skip_data, end_entry};

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The inner loops for arm64 against plain C, built by a cross compiler and run by qemu's emulation
-of a processor. Writes the tests' TAP; skips (77) where compiler or emulator is missing.
+"""The inner loops for arm64 compared with plain C, built by a cross compiler and run in qemu's emulation of a
+processor. Writes the tests' TAP; skips (77) if compiler or emulator is missing.
 """
 import pathlib
 import shutil

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * As much of cmocka as the tests of inner loops use, for processors that no cmocka is installed
- * for. A failed assertion ends the program.
+ * The part of cmocka that the tests of inner loops use, for processors without an installed cmocka.
+ * A failed assertion ends the program.
  */
 #ifndef TESTS_CROSS_CMOCKA_H
 #define TESTS_CROSS_CMOCKA_H

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real daemon, the real worker, real models: fixtures for the functional tests.
 
-$SITU_BUILD is the build directory (default: build). Pictures are drawn by the demo's program, and
-the demo's models look at them. Tests that are marked `photos` run a second time, on photos with
-SqueezeNet, where $SITU_TEST_DATA (default: ../shared/data beside the checkout) has photos,
-squeezenet and expected. What is missing is skipped, saying so.
+$SITU_BUILD is the build directory (default: build). The demo's program draws the pictures, and the demo's
+models classify them. Tests marked `photos` run a second time, on photos with SqueezeNet, if $SITU_TEST_DATA
+(default: ../shared/data beside the checkout) has photos, squeezenet and expected. Tests whose data is missing
+are skipped with a message.
 """
 
 import fcntl
@@ -38,8 +38,8 @@ def free_port():
         return s.getsockname()[1]
 
 
-# ThreadSanitizer watches situd with the null engine. ONNX Runtime is not built with it: what it does
-# among its threads would be told as races.
+# ThreadSanitizer checks situd with the null engine. ONNX Runtime is not built with it, and its threads would be
+# reported as races.
 NEEDS_ONNX_RUNTIME = {"corpus", "demo_models", "shared_situd"}
 
 
@@ -56,8 +56,8 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    """A test that takes a corpus runs on drawn pictures, and marked `photos` on photos, too; without
-    photos, one skipped test a file says so."""
+    """A test with a corpus runs on drawn pictures and, if marked `photos`, also on photos; without photos, one
+    skipped test in each file says so."""
     if "corpus" not in metafunc.fixturenames:
         return
     sets = ["drawn"]
@@ -88,7 +88,7 @@ class Daemon:
         self.start()
 
     def start(self):
-        """Also again, after stop() or kill(): on the same state and port."""
+        """Also again after stop() or kill(), on the same state and port."""
         before = len(self.log())
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL,
@@ -118,7 +118,7 @@ class Daemon:
         return self.session.post(self.url + path, json=body, timeout=kw.pop("timeout", 60), **kw)
 
     def run(self, model, select, **options):
-        """All lines of a job that is followed: the job, its results, and how it ended."""
+        """All lines of a followed job: the job, its results, and how it ended."""
         r = requests.post(self.url + "/v1/jobs?follow=1", timeout=options.pop("timeout", 60),
                           json={"model": model, "select": select, **options})
         r.raise_for_status()
@@ -139,7 +139,7 @@ class Daemon:
         return self.post(f"/v1/jobs/{id}/{action}", {})
 
     def results(self, id, **query):
-        """All lines that are results, and the last line, which is none."""
+        """All lines with results, and the last line, which is not one."""
         r = requests.get(f"{self.url}/v1/jobs/{id}/results", params=query, timeout=60)
         assert r.status_code == 200, r.text
         lines = [json.loads(line) for line in r.content.splitlines() if line]
@@ -274,7 +274,7 @@ def corpus(request):
 
 @pytest.fixture(scope="session")
 def shared_situd(tmp_path_factory, corpus):
-    """One daemon for all tests that only ask. Every way to ask is to infer."""
+    """One daemon for all tests that only send requests. It has no cache, so every request is inferred."""
     daemon = Daemon(tmp_path_factory.mktemp("shared"),
                     ["--store", f"photos={corpus.photos}", "--models", corpus.models,
                      "--cache-size", "0"])
@@ -316,7 +316,7 @@ def add_package(daemon, package, name):
 
 
 def grey_png(path, value, size=(8, 8)):
-    """A picture whose every value is `value`; the null engine's crash_from and hang_from see it."""
+    """A picture with `value` everywhere; the null engine's crash_from and hang_from compare it."""
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making, filling and searching indexes over HTTP, and the same search by numpy, for the functional
-tests."""
+"""Creating, filling and searching indexes over HTTP, and the same search with numpy, for the functional tests."""
 
 import base64
 import json

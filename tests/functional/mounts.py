@@ -48,7 +48,7 @@ def _can_mount(tmp_path):
 
 @pytest.fixture
 def volume(tmp_path):
-    """volume(name) makes one and mounts it, empty. All are unmounted in the end."""
+    """volume(name) makes one and mounts it, empty. All are unmounted at the end."""
     why = _can_mount(tmp_path)
     if why:
         pytest.skip(why)
@@ -67,7 +67,7 @@ def volume(tmp_path):
 
 
 class Silent:
-    """A FUSE file system whose server answers nothing: who looks at it waits."""
+    """A FUSE file system whose server never answers: every access hangs."""
 
     def __init__(self, point):
         self.point = point
@@ -80,7 +80,7 @@ class Silent:
             raise OSError(ctypes.get_errno(), "mount")
 
     def die(self):
-        """Its server is gone: ENOTCONN for all that waits, and all that comes."""
+        """Ends its server: ENOTCONN for all waiting and later calls."""
         if self.fd >= 0:
             os.close(self.fd)
         self.fd = -1

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The result cache: what is not read and not inferred again, and that an answer is never a wrong one.
+"""The result cache: what is not read and not inferred again, and that no answer is wrong.
 
-Whether an object was read and whether a model ran is told by /metrics.
+/metrics shows whether an object was read and whether a model ran.
 """
 
 import concurrent.futures
@@ -66,13 +66,13 @@ def entries(daemon):
 
 
 def wait_for_entries(daemon, contents, answers):
-    """What is put is written some hundredths of a second later."""
+    """Results are written some hundredths of a second after they are put."""
     daemon.wait_for(lambda: entries(daemon) == (contents, answers),
                     f"{contents} contents and {answers} answers", 10)
 
 
 def costs(daemon, ask):
-    """What it cost, and what came of it."""
+    """The cost, and the result."""
     before = work(daemon)
     answer = ask()
     after = work(daemon)
@@ -131,7 +131,7 @@ def test_a_changed_content_is_inferred(demo, photos):
     assert cost == (1, 1) and second != first
     assert second == classes(demo, "0.png", cache=0)
     wait_for_entries(demo, 1, 2)
-    (photos / "0.png").write_bytes(picture(0))  # back: known by its content
+    (photos / "0.png").write_bytes(picture(0))  # back: recognised by its content
     time.sleep(GRAIN)
     assert costs(demo, lambda: classes(demo, "0.png")) == ((1, 0), first)
 
@@ -189,8 +189,8 @@ def alternate(daemon, photos, wait):
 
 @pytest.fixture
 def coarse_photos(tmp_path):
-    """A directory whose time stamps move in ticks of some milliseconds, where that can be had: newer
-    kernels stamp changes of most file systems finely once somebody has looked, but not of ramfs."""
+    """A directory whose time stamps have a resolution of some milliseconds, if possible: newer kernels stamp changes
+    finely on most file systems once the stamp was read, but not on ramfs."""
     root = tmp_path / "coarse"
     root.mkdir()
     mounted = os.geteuid() == 0 and subprocess.run(
@@ -341,7 +341,7 @@ def test_embeddings_come_back_to_the_last_bit(situd, photos, tmp_path):
     wait_for_entries(daemon, 1, 1)
     assert costs(daemon, ask) == ((0, 0), first)
     assert ask(cache=0) == first
-    # Under /v2 it is not normalised: another answer, kept for itself.
+    # Under /v2 it is not normalised: a different answer, kept separately.
     raw = v2(daemon, "embed", ["0.png"])[0]["data"]
     assert max(abs(a - b) for a, b in zip(raw, first)) > 1e-3
     wait_for_entries(daemon, 1, 2)
@@ -367,7 +367,7 @@ def test_v2_answers_are_the_same_with_and_without(demo, classification):
     ask = lambda **parameters: v2(demo, "demo", names, classification, **parameters)
     cost, without = costs(demo, lambda: ask(cache=False))
     assert cost == (4, 4)
-    assert v2(demo, "demo", names[1:3], classification)  # two of them are known beforehand
+    assert v2(demo, "demo", names[1:3], classification)  # two of them are already known
     wait_for_entries(demo, 2, 2)
     assert costs(demo, ask) == ((2, 2), without)
     wait_for_entries(demo, 4, 4)
@@ -413,7 +413,7 @@ def test_it_can_be_cleared(demo):
 
 
 class Kept:
-    """A daemon that can be started again on its state; not the fixture's, which is new each time."""
+    """A daemon that can be started again on its state; the fixture's state is new each time."""
 
     def __init__(self, directory, *args):
         self.directory = directory

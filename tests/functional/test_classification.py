@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A classifier gives the answers of a Python pipeline, every way round: drawn pictures by the demo's
-model, held against Pillow and numpy; photos by a real ImageNet model, held against what was recorded.
+"""A classifier gives the answers of a Python pipeline in every form of request: drawn pictures with the
+demo's model, compared with Pillow and numpy; photos with a real ImageNet model, compared with recorded answers.
 """
 
 import base64
@@ -19,7 +19,7 @@ Image = pytest.importorskip("PIL.Image")
 
 
 def tensor_of(path, wanted):
-    """A picture as the package of the demo says: resized, rescaled, normalised; float32, nchw."""
+    """A picture prepared as the demo's package specifies: resized, rescaled, normalised; float32, nchw."""
     size = (wanted["size"]["width"], wanted["size"]["height"])
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB").resize(size, wanted["resample"]), np.float32)
@@ -33,7 +33,7 @@ def softmax(logits):
 
 
 def probabilities(daemon, tensors):
-    """What the model says to tensors that were made here."""
+    """The model's answer to tensors that were made here."""
     info = daemon.get("/v2/models/demo").json()["inputs"][0]
     binary = np.ascontiguousarray(tensors, "<f4").tobytes()
     head = json.dumps({"inputs": [{"name": info["name"], "datatype": info["datatype"],
@@ -66,7 +66,7 @@ def expected(corpus, shared_situd):
 
 
 def check(classes, wanted):
-    """Top-1 equal but for ties within 0.002; scores within 0.01."""
+    """Top-1 is equal, except for ties within 0.002; scores are within 0.01."""
     scores = dict(wanted)
     index, score = classes[0]
     if index != wanted[0][0]:
@@ -231,7 +231,7 @@ def curl_v2(shared_situd, corpus, body, *headers):
 
 @pytest.mark.photos
 def test_curl_gets_the_same_answers_by_names_base64_and_binary_data(shared_situd, corpus, expected):
-    """The three forms of a V2 request, each with all photos, as one who has but curl sends them."""
+    """The three forms of a V2 request, each with all photos, as sent with curl."""
     names = sorted(expected)
     photos = [(corpus.photos / name).read_bytes() for name in names]
     outputs = [{"name": output_name(shared_situd, corpus), "parameters": {"classification": 5}}]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What helps a person at the command line: usage, versions, names that were mistyped."""
+"""Help at the command line: usage, versions, mistyped names."""
 
 import re
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the command says where a name was meant otherwise, and what it keeps from a terminal."""
+"""Hints for names that were probably meant otherwise, and output that is kept from a terminal."""
 
 import os
 import pty

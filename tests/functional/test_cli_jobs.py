@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""situ infer, situ job and situ cache against the real daemon: jobs that are followed through a kill,
-left, gone on with, retried; standing jobs; long lists; what crosses the wire."""
+"""situ infer, situ job and situ cache with the real daemon: jobs that are followed through a kill, left,
+resumed, retried; standing jobs; long lists; bytes on the wire."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def test_a_followed_run_survives_kills_of_the_daemon(corpus, tmp_path, situ_cli)
         lines = (tmp_path / "lines").read_text().splitlines()
         assert [json.loads(line) for line in lines] == rows(whole) * 15
         jobs = json.loads(situ_cli(daemon, "job", "list", "--json").stdout)["jobs"]
-        assert {(job["state"], job["keep"]) for job in jobs} == {("done", False)}  # and goes a minute later
+        assert {(job["state"], job["keep"]) for job in jobs} == {("done", False)}  # and is removed a minute later
     finally:
         daemon.stop()
 
@@ -89,7 +89,7 @@ def test_a_job_is_left_followed_and_removed(array, situ_cli):
 
 
 def test_pause_resume_and_cancel(array, corpus, situ_cli):
-    """Jobs of so many pictures that none of them is done before the next command comes."""
+    """Jobs of so many pictures that none ends before the next command runs."""
     names = [f"photos/{name}" for name in corpus.names]
 
     def start(times):
@@ -187,7 +187,7 @@ def test_a_standing_job_tells_what_is_new_and_what_is_gone(situd, corpus, tmp_pa
         shutil.copy(source[1], tmp_path / "b.jpg").rename(photos / "b.jpg")  # never half of it
         array.wait_for(lambda: array.get(f"/v1/jobs/{job[0]['id']}").json()["results"] == 2, "what is new")
         (photos / "a.jpg").unlink()
-        lines = [json.loads(child.stdout.readline()) for _ in range(3)]  # while it goes on
+        lines = [json.loads(child.stdout.readline()) for _ in range(3)]  # while it runs
         child.send_signal(signal.SIGINT)
         _, err = child.communicate(timeout=30)
     assert child.returncode == 130, err

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""situ index, search, duplicates and thumbnail against the real daemon, over drawn pictures: what is found
-is what numpy finds in the exported rows; pages, files of this machine, import, changes; bytes on the wire."""
+"""situ index, search, duplicates and thumbnail with the real daemon, over drawn pictures: results are those of
+numpy over the exported rows; pages, files of this machine, import, changes; bytes on the wire."""
 
 import base64
 import html.parser
@@ -110,7 +110,7 @@ def test_a_search_by_name_crosses_the_wire_in_a_kilobyte_and_a_half(array, situ_
         return array.status()["connections"] <= connections
 
     before = wire()
-    own = wire() - before  # of a look itself
+    own = wire() - before  # of a status request itself
     connections = array.status()["connections"]
     before = wire()
     done = situ_cli(array, "search", "alike", f"photos/{name}", "-k", 10)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables fit the terminal that they are printed on, and are whole elsewhere."""
+"""Tables fit the terminal that they are printed on, and are complete elsewhere."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ LONG = "-".join(["long"] * 20)
 
 
 def on_terminal(columns, *arguments):
-    """What situ writes to a terminal of so many columns."""
+    """The output of situ on a terminal of that many columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with subprocess.Popen([SITU, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small files of the state directory that the disk has changed: each is named, and what does not need
-it can be had."""
+"""Small files of the state directory that were damaged on disk: each is named, and everything that does not
+need it works."""
 
 import re
 

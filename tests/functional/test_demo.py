@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration runs, and its closing figures hold."""
+"""The demonstration runs, and the figures at its end are right."""
 
 import os
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run that is ended from outside (timeout, systemd, a closed terminal) takes its job with it."""
+"""A run that is ended from outside (timeout, systemd, a closed terminal) cancels its job."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def array(situd, tmp_path, null_models):
 
 
 def run(array, number, **how):
-    """Ends a run by a signal while it goes on: its status, its stderr and its job."""
+    """Ends a run with a signal while it runs: its status, its stderr and its job."""
     jobs = lambda: array.get("/v1/jobs").json()["jobs"]
     with subprocess.Popen([SITU, "--array", array.url, "infer", "slow", "photos/", "-fjsonl", "--no-cache"],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

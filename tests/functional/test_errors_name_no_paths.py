@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong in the state directory is told to clients without where that directory lies; the
-log has it."""
+"""Errors in the state directory are reported to clients without its path; the log has it."""
 
 import os
 import shutil
@@ -65,7 +64,7 @@ def test_a_job_that_cannot_be_written_does_not_name_its_directory(situd, tmp_pat
     for i in range(1, 40):
         os.link(photos / "0.png", photos / f"{i}.png")
     job = daemon.start_job("slow", {"store": "photos"})
-    os.rename(tmp_path / "situd0/state/jobs" / job["id"], tmp_path / "aside")  # gone under it
+    os.rename(tmp_path / "situd0/state/jobs" / job["id"], tmp_path / "aside")  # removed while in use
     daemon.act(job["id"], "pause")
     answers = [daemon.act(job["id"], "resume"), daemon.get(f"/v1/jobs/{job['id']}/results"),
                daemon.get(f"/v1/jobs/{job['id']}"), daemon.session.delete(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model that cannot be loaded is tried less and less often by jobs, and logged once."""
+"""Jobs try a model that cannot be loaded less and less often, and it is logged once."""
 
 import time
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An index beside a job that has more than enough to do: it has its turns, and says how it stands."""
+"""An index beside a job with a long backlog: the index gets its turns, and reports its progress."""
 
 import json
 import shutil
@@ -35,8 +35,8 @@ def test_an_index_takes_turns_with_a_job_of_the_default_priority(situd, photos, 
     assert (index()["rows"], index()["failed"]) == (4, 1)
     big = daemon.start_job("vectors", {"store": "many"})["id"]
     daemon.wait_for(lambda: daemon.job(big)["results"] >= 64, "the big job to have all in flight")
-    # A new one and a copy of a known one, which has to be read to be known; never half of one, which
-    # would fail.
+    # A new one and a copy of a known one, which must be read to be recognised; never half of one, which would
+    # fail.
     grey_png(photos.parent / "new.png", 77).rename(photos / "new.png")
     shutil.copy(photos / "02.png", photos.parent / "copy.png").rename(photos / "copy.png")
     seen = []

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong on real arrays: workers that die or hang, objects that lie, clients that trickle.
+"""Faults of real systems: workers that die or hang, malformed objects, slow clients.
 
-Crashes and hangs come from the null engine: its models end or hang the worker when the first value
-of the input reaches a threshold.
+Crashes and hangs come from the null engine: its models end or hang the worker when the first value of the
+input reaches a threshold.
 """
 
 import concurrent.futures
@@ -37,7 +37,7 @@ def photos(tmp_path):
 
 
 def null(situd, photos, models, *args):
-    """Without the result cache: what is asked again is to be inferred again."""
+    """Without the result cache, so that a repeated request is inferred again."""
     return situd("--store", f"photos={photos}", "--models", models, "--engine", "null",
                  "--cache-size", "0", *args)
 
@@ -288,7 +288,7 @@ def test_a_device_is_not_read(situd, demo_models, tmp_path):
 
 
 def test_an_unreadable_file_is_named_as_such(tmp_path, odd_objects, demo_models):
-    """situd as root that may not read just everything, where the tests run as root; as we are otherwise."""
+    """situd as root without the right to read everything, if the tests run as root; otherwise as the current user."""
     from conftest import Daemon
     root = tmp_path / "store"
     root.mkdir()
@@ -314,7 +314,7 @@ def test_an_unreadable_file_is_named_as_such(tmp_path, odd_objects, demo_models)
 
 
 def test_a_file_that_changes_while_it_is_read(situd, demo_models, tmp_path):
-    """Either one of the two whole versions is answered, or `changed`; never a mixture."""
+    """The answer is that of one of the two whole versions, or `changed`; never a mixture."""
     root = tmp_path / "store"
     root.mkdir()
     versions = []
@@ -433,7 +433,7 @@ def test_requests_get_past_a_running_bulk_run(situd, photos, null_models):
     before = daemon.job(bulk)["results"]
     for _ in range(10):
         assert daemon.infer("slow", "photos/03.png").status_code == 200
-    # Behind what the run has in flight, each would have waited for 64 of its objects.
+    # After the run's objects in flight, each would have waited for 64 of them.
     after = daemon.act(bulk, "cancel").json()
     assert after["state"] == "cancelled" and after["failed"] == 0
     assert after["results"] - before < 320
@@ -456,7 +456,7 @@ def test_sigterm_lets_running_requests_finish(situd, photos, null_models):
 
 
 def is_alive(pid):
-    """A dead process whose new parent does not care for it, as in some containers, is no more alive."""
+    """A dead process whose new parent does not collect it, as in some containers, does not count as alive."""
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
@@ -487,4 +487,4 @@ def test_a_client_that_leaves_takes_its_waiting_objects_along(situd, photos, nul
     daemon.wait_for(lambda: daemon.status()["queue"] > 20, "a queue")
     for s in sockets:
         s.close()
-    daemon.wait_for(lambda: daemon.status()["queue"] == 0, "the queue to empty", 10)  # else 25 s
+    daemon.wait_for(lambda: daemon.status()["queue"] == 0, "the queue to empty", 10)  # otherwise 25 s

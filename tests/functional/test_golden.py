@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers that programs read, byte for byte: V1, V2, the lines of a job, digests of packages.
 
-The null engine over drawn pictures gives the same numbers on every machine. tests/golden/answers.json
-has what was asked and what must come. To record a change made on purpose: SITU_GOLDEN_WRITE=1, and
-look at the difference before it is committed.
+The null engine over drawn pictures gives the same numbers on every machine. tests/golden/answers.json has the
+requests and their answers. To record an intended change, set SITU_GOLDEN_WRITE=1, and check the difference
+before committing it.
 """
 import json
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `make install` puts where, and that it works from there: seen by a mount namespace in which
-the installed tree lies over the prefix."""
+"""Where `make install` puts files, and that they work there: tested in a mount namespace in which the installed
+tree is mounted over the prefix."""
 
 import json
 import os
@@ -116,8 +116,8 @@ def test_a_program_builds_against_the_installed_library(installed, tmp_path):
 
 
 def test_the_installed_programs_answer(installed, demo_models, tmp_path):
-    """Without a word about where anything is: daemon, worker and ONNX Runtime find each other. That
-    libsitu is found is ldconfig's part, which would change this system."""
+    """Without any setting of paths: daemon, worker and ONNX Runtime find each other. ldconfig makes libsitu found;
+    running it would change this system."""
     prefix = installed.prefix
     layers = f"lowerdir={installed.root / prefix.relative_to('/')}:{prefix}"
     inside = ["unshare", "-m", *(["-r"] if os.geteuid() else []), "sh", "-c",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs as clients meet them: created, followed, paused, taken up again after anything, and what
-many of them together do.
+"""Jobs as clients see them: created, followed, paused, resumed after any interruption, and many of them
+together.
 
-The null engine's models sleep for some milliseconds an object, and crash or hang at a value.
+The null engine's models sleep for some milliseconds for each object, and crash or hang at a value.
 """
 
 import collections
@@ -22,7 +22,7 @@ from conftest import add_package, grey_png
 
 NAMES = [f"{v:02}.png" for v in range(20)]
 FULL_NAMES = [f"photos/{n}" for n in NAMES]
-STOP_SECONDS = 14  # LIMIT_STOP_MS and what a loaded machine may add
+STOP_SECONDS = 14  # LIMIT_STOP_MS, and more on a loaded machine
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def send_list(daemon, names, **query):
 
 
 class Follower(threading.Thread):
-    """Reads a job's results until the stream ends, and notes how."""
+    """Reads a job's results until the stream ends, and records how it ended."""
 
     def __init__(self, daemon, id, **query):
         super().__init__(daemon=True)
@@ -165,7 +165,7 @@ def test_followers_see_every_result_and_every_state(situd, photos, null_models):
     assert follower.lines[-1]["done"]["state"] == "done"
     states = [line["progress"]["state"] for line in follower.lines if "progress" in line]
     assert "running" in states[:2] and "paused" in states
-    assert len(states) < 12  # one a second, and those at changes
+    assert len(states) < 12  # one each second, and one at each change
 
 
 def test_a_followed_post_is_the_job_and_its_results_in_one(situd, photos, null_models):
@@ -302,13 +302,13 @@ def test_a_model_of_tensors_is_refused(situd, photos, demo_models, tmp_path):
     assert (r.status_code, r.json()["code"]) == (422, "unfit"), r.text
 
 
-# ---- what is done to jobs ----
+# ---- control of jobs ----
 
 def test_actions_that_a_state_does_not_allow_are_conflicts(situd, photos, null_models):
     daemon = null(situd, photos, null_models(slow="sleep 100"), "--lanes", "1")
     id = daemon.start_job("slow", {"store": "photos"})["id"]
     assert daemon.act(id, "retry").status_code == 409  # has not ended
-    for _ in range(2):  # what is asked for already is fine
+    for _ in range(2):  # a repeated request is fine
         assert daemon.act(id, "pause").json()["state"] == "paused"
     for _ in range(2):
         assert daemon.act(id, "cancel").json()["state"] == "cancelled"
@@ -380,7 +380,7 @@ def results_of(daemon, id):
 
 
 def gained_meanwhile(daemon, ahead, behind, count):
-    """How many results `behind` gets while `ahead` gets so many."""
+    """The number of results of `behind` while `ahead` gets that many."""
     before = results_of(daemon, behind)
     until = results_of(daemon, ahead) + count
     daemon.wait_for(lambda: results_of(daemon, ahead) >= until, f"{count} results", 60)
@@ -447,7 +447,7 @@ def test_jobs_do_not_fill_the_queue_for_single_requests(situd, photos, null_mode
 
 
 def test_a_jobs_objects_have_no_deadline_in_the_queue(situd, photos, null_models):
-    """Neither while the model loads, nor behind jobs that go first."""
+    """Neither while the model loads, nor behind jobs of higher priority."""
     daemon = null(situd, photos, null_models(loads="sleep 700", slow="sleep 40"),
                   "--request-seconds", "0.5", "--lanes", "1")
     low = daemon.start_job("loads", {"keys": FULL_NAMES[:2]}, priority=0)["id"]
@@ -459,7 +459,7 @@ def test_a_jobs_objects_have_no_deadline_in_the_queue(situd, photos, null_models
 def test_objects_that_hang_or_crash_cost_a_job_one_line_each(situd, photos, null_models):
     daemon = null(situd, photos, null_models(hanging="sleep 5\nhang_from 19",
                                              fragile="sleep 5\ncrash_from 19"),
-                  "--object-seconds", "4")  # none but that one takes so long
+                  "--object-seconds", "4")  # only that one takes so long
     for model, code in (("hanging", "deadline"), ("fragile", "worker_crashed")):
         lines = daemon.run(model, {"store": "photos"})
         assert objects(lines[1:-1]) == FULL_NAMES
@@ -482,7 +482,7 @@ def test_many_followers_cost_no_thread_each(situd, photos, null_models):
     assert daemon.act(id, "pause").json()["state"] == "paused"  # so that all of them meet it
     followers = [Follower(daemon, id) for _ in range(150)]
     daemon.wait_for(lambda: all(f.lines for f in followers), "all to be served", 60)
-    # The threads that took their requests end by themselves, where any were made for that.
+    # The threads that handled their requests end by themselves, if any were created.
     daemon.wait_for(lambda: tasks_of(daemon) <= before + 3, "no thread a follower")
     assert all(f.is_alive() for f in followers)
     assert daemon.act(id, "resume").status_code == 200
@@ -521,7 +521,7 @@ def test_a_client_that_does_not_read_holds_nobody_up(situd, photos, null_models)
     assert daemon.wait_for_job(id, "done", 60)["results"] == 40000
     lines, last = daemon.results(id)
     assert len(lines) == 40000 and last["done"]["objects"] == 40000
-    received = 0  # and the slow one gets all of it, when it reads at last
+    received = 0  # and the slow one gets all of it when it finally reads
     tail = b""
     while b'{"done"' not in tail:
         piece = s.recv(1 << 20)
@@ -546,7 +546,7 @@ def test_jobs_go_on_by_themselves_after_a_restart(situd, photos, null_models):
     daemon.wait_for(lambda: follower.lines, "a first line")
     start = time.monotonic()
     assert daemon.stop() == 0
-    assert time.monotonic() - start < 8  # less than running requests are given
+    assert time.monotonic() - start < 8  # less time than running requests get
     follower.ended()
     assert follower.cut and not any("done" in line for line in follower.lines)
     daemon.start()
@@ -567,7 +567,7 @@ def test_each_object_has_one_result_whatever_is_killed(situd, photos, null_model
     answers = {line["object"]: line for line in undisturbed}
     id = daemon.start_job("slow", {"keys": names})["id"]
     chance = random.Random(5)
-    got = []  # as a client has them that goes on at its cursor
+    got = []  # as for a client that resumes at its cursor
     for _ in range(5):
         follower = Follower(daemon, id, after=len(got))
         time.sleep(chance.uniform(0.05, 0.6))
@@ -636,7 +636,7 @@ def test_a_model_that_cannot_be_loaded_pauses_a_job_with_the_reason(situd, photo
 
 
 def test_a_stop_is_not_held_up_by_jobs(situd, photos, null_models):
-    """Not by one that loads its model, nor by one whose object hangs, nor by a list on its way in."""
+    """Not by one that loads its model, by one whose object hangs, or by the upload of a list."""
     daemon = null(situd, photos, null_models(hanging="sleep 1\nhang_from 19", loads="sleep 20000"),
                   "--object-seconds", "60")
     hanging = daemon.start_job("hanging", {"store": "photos"})["id"]
@@ -669,7 +669,7 @@ def test_a_standing_job_takes_in_what_comes_and_tells_what_is_gone(situd, photos
     daemon.wait_for(lambda: daemon.job(id)["idle"], "the first pass to end")
     assert daemon.job(id)["results"] == 20
     follower = Follower(daemon, id, after=20)
-    # Renamed in, so that no pass meets half of it.
+    # Renamed into place, so that no pass finds half of it.
     grey_png(photos.parent / "new.png", 5).rename(photos / "new.png")
     daemon.wait_for(lambda: daemon.job(id)["results"] == 21, "the new one", 30)
     (photos / "07.png").unlink()

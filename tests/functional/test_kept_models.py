@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A load that fails does not end what keeps a model loaded."""
+"""After a failed load a preloaded model is still kept loaded."""
 
 import os
 import signal

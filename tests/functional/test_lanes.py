@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lanes and cores: no more objects in work than cores, unless a lane has nothing to do but wait."""
+"""Lanes and cores: at most one object for each core, unless a lane can only wait."""
 import concurrent.futures
 import os
 import time
@@ -33,7 +33,7 @@ def test_an_object_that_hangs_does_not_take_the_only_core(situd, null_models, tm
 
 
 def test_cold_photos_are_read_while_others_are_inferred(situd, corpus, tmp_path, one_core):
-    """Objects that have to come from the disk: the extra lane takes part, nothing is lost."""
+    """Objects that must be read from the disk: the extra lane is used, nothing is lost."""
     photos = tmp_path / "photos"
     photos.mkdir()
     for path in corpus.paths:

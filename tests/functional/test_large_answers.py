@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers larger than a client takes at once: made while they are sent, bounded all together."""
+"""Answers larger than a client reads at once: made while they are sent, with a limit for all together."""
 
 import base64
 import io
@@ -125,7 +125,7 @@ def test_answers_above_the_bound_get_503_and_leave_nothing(situd, models):
 
 
 def open_request(daemon, path, body):
-    """A client that asks and does not read."""
+    """A client that sends a request and does not read."""
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     s.connect(("127.0.0.1", daemon.port))

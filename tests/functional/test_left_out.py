@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What selections leave out is counted and told, in jobs, indexes and listings; a selection without
+"""Files that selections leave out are counted and reported, in jobs, indexes and listings; a selection without
 any object says so and ends with status 1."""
 
 import json
@@ -167,7 +167,7 @@ def test_what_is_no_photo_is_excluded_and_counted(array, nas, situ_cli):
     assert job["job"]["select"] == {"store": "photos", "prefix": "nas/"}
     _, *lines, done = array.run("demo", {"store": "photos", "prefix": "nas/", "exclude_defaults": False})
     assert len(selected(lines)) == len(PLANTED) and counts(done["done"]) == {"skipped": 0}
-    # What is named is taken.
+    # A named object is always used.
     assert array.infer("demo", "photos/nas/._a.jpg").status_code == 200
     _, *lines, _ = array.run("demo", {"keys": ["photos/nas/._a.jpg", "photos/nas/#recycle/c.jpg"]})
     assert all("classes" in line for line in lines) and len(lines) == 2
@@ -256,7 +256,7 @@ def test_a_changed_setting_reports_nothing_as_gone(tmp_path, nas, demo_models, s
 # ---- jobs and indexes of earlier versions
 
 def strip(path):
-    """As a version without exclusions wrote it."""
+    """As written by a version without exclusions."""
     text = path.read_text().splitlines()[0]
     before = json.loads(text)
     before.pop("exclude_defaults")
@@ -345,4 +345,4 @@ def test_a_listing_that_lists_nothing_says_why_also_into_a_pipe(array, situ_cli)
     nothing = situ_cli(array, "object", "list", "photos/heic/")
     assert (nothing.returncode, nothing.stdout) == (0, "")
     assert nothing.stderr == "situ: left out: 5 skipped: 5 .heic; --all lists what is skipped\n"
-    assert situ_cli(array, "object", "list", "photos/").stderr == ""  # there is a list, for a program
+    assert situ_cli(array, "object", "list", "photos/").stderr == ""  # there is a list, for programs

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who waits for a model that is being loaded costs no thread, and keeps nobody else out; workers of
-removed models go at once."""
+"""Requests that wait for a model's load need no thread and delay nobody; workers of removed models end at once."""
 
 import concurrent.futures
 import contextlib
@@ -17,7 +16,7 @@ import pytest
 import requests
 from conftest import grey_png
 
-CLIENTS = 150  # more than all places of tasks of any kind
+CLIENTS = 150  # more than the limits of all kinds of tasks
 
 
 @pytest.fixture
@@ -119,13 +118,13 @@ def test_workers_of_removed_models_do_not_gather(situd, store, null_models):
         assert r.status_code == 201, r.text
         assert daemon.session.delete(f"{daemon.url}/v1/models/added").status_code == 204
         most = max(most, len(daemon.workers()))
-    assert most <= 1  # none: it went before the answer, but a slow machine may end it a little later
+    assert most <= 1  # none: it was removed before the answer, but may end a little later on a slow machine
     daemon.wait_for(lambda: not daemon.workers(), "the last worker to go")
     assert daemon.metrics()["situ_workers"] == 0
 
 
 def has_model_file(pids):
-    """Whether a worker maps its model's file: removed from the disk, it would not be found before."""
+    """Whether a worker maps its model's file: removed from the disk, it would not have been found earlier."""
     for pid in pids:
         with contextlib.suppress(OSError):
             if "model.onnx" in pathlib.Path(f"/proc/{pid}/maps").read_text():
@@ -147,7 +146,7 @@ def test_a_removed_model_that_is_still_being_loaded_is_given_up(situd, store, nu
     client = ask(daemon, "/v2/models/added/ready")
     daemon.wait_for(lambda: waiters(daemon) == 1 and has_model_file(daemon.workers()), "the load to begin")
     assert daemon.session.delete(f"{daemon.url}/v1/models/added").status_code == 204
-    assert waiters(daemon) == 1  # who asked before keeps the load going
+    assert waiters(daemon) == 1  # earlier requests keep the load running
     client.close()
     daemon.wait_for(lambda: not daemon.workers(), "the load to be given up", 10)
 

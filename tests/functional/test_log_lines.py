@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log: when a line is from, which request it is about, and a line for each request."""
+"""The log: the time of a line, the request it is about, and a line for each request."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def store(tmp_path):
 def test_lines_carry_the_time_where_no_journal_adds_it(situd, store, tmp_path):
     daemon = situd("--store", f"photos={store}", "--engine", "null")
     assert all(re.match(TIME + "level=", line) for line in daemon.log().splitlines()), daemon.log()
-    # A variable that names another stream than stderr changes nothing.
+    # A variable that names a stream other than stderr changes nothing.
     daemon = situd("--store", f"photos={store}", "--engine", "null", env={"JOURNAL_STREAM": "1:1"})
     assert re.match(TIME, daemon.log())
     daemon.stop()
@@ -44,7 +44,7 @@ def test_each_request_has_an_id_that_the_log_names(situd, store, null_models):
     for wrong in ("", "a b", "x" * 65, 'a"b', "a\\b", "caf\u00e9".encode("latin-1")):
         r = daemon.get("/v1/status", headers={"X-Request-Id": wrong})
         assert re.fullmatch(r"[0-9a-f]{6}-[0-9a-f]+", r.headers["X-Request-Id"]), wrong
-    with socket.create_connection(("127.0.0.1", daemon.port), 10) as s:  # a head that is refused, too
+    with socket.create_connection(("127.0.0.1", daemon.port), 10) as s:  # also for a refused head
         s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine\r\nHost: x\r\n\r\n")
         assert b"\r\nX-Request-Id: mine\r\n" in s.recv(4096)
     r = add_package(daemon, packages / "quick", "other")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the programs can be told stands in their manuals."""
+"""The manuals describe all options and settings of the programs."""
 
 import re
 import subprocess
@@ -19,3 +19,10 @@ def test_every_option_of_situd_is_in_its_manual_and_its_help():
     assert [o for o in sorted(options) if f"*{o}*" not in manual] == []
     assert [s for s in settings if f"--{s[2]}" not in help_text] == []
     assert [s for s in settings if f"*{s[1]}*" not in of_file or f"[{s[0]}]" not in of_file] == []
+
+
+def test_every_setting_of_a_store_is_in_the_manual():
+    settings = re.findall(r'strcmp\(name, "([a-z_]+)"\)', (ROOT / "src/service/config.c").read_text())
+    assert "kind" in settings
+    of_file = (ROOT / "docs/man/situd.conf.5.scd").read_text()
+    assert [s for s in settings if f"*{s}* = " not in of_file] == []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Model packages: adding, versions, validation, removal, memory budget, what is refused and why."""
+"""Model packages: adding, versions, validation, removal, memory budget, and the reasons for refusals."""
 
 import concurrent.futures
 import io
@@ -170,7 +170,7 @@ def test_a_large_package_arrives_byte_for_byte(situd, store, tmp_path):
 
 
 def nothing_is_left(daemon, directory):
-    """A refused package is removed at the end of its request, which may come after its answer."""
+    """A refused package is removed at the end of its request, which may be after its answer."""
     daemon.wait_for(lambda: os.listdir(directory) == [], "a refused package to be removed", 5)
 
 
@@ -276,7 +276,7 @@ def test_tensor_models_take_and_give_named_tensors(situd, store, tmp_path):
 
 
 def product_of_words(package, rows):
-    """words [n,length] times a matrix of `rows` x 2: only that length will do."""
+    """words [n,length] times a matrix of `rows` x 2: only that length is valid."""
     kinds = [helper.make_tensor_value_info("words", TensorProto.FLOAT, ["n", "length"]),
              helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", 2])]
     matrix = numpy_helper.from_array(np.ones((rows, 2), np.float32), "matrix")

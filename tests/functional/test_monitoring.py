@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is shipped for Prometheus and Grafana goes with what /metrics gives: held by promtool, where it
-is installed (tools/deps test), and by the names."""
+"""The files for Prometheus and Grafana match /metrics: checked by promtool, if installed (tools/deps test), and
+by the names."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def promtool():
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
-    """With a model, an index, and jobs of three ends."""
+    """With a model, an index, and jobs that ended in three ways."""
     root = tmp_path_factory.mktemp("monitoring")
     (root / "box").mkdir()
     for i in range(4):
@@ -63,7 +63,7 @@ def given(daemon):
 
 
 def named(expressions):
-    """Names of metrics in PromQL, without what a histogram adds to its name."""
+    """Names of metrics in PromQL, without the suffixes of histograms."""
     found = set()
     for text in expressions:
         text = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^]]*\]|\bby \([^)]*\)', " ", text)

@@ -13,7 +13,7 @@ import requests
 from conftest import SITU, grey_png
 from indexes import OCTETS, create, send, wait_ready
 
-# Key, the key in JSON, whether it is marked there; in order of bytes.
+# Key, the key in JSON, whether it is marked there; in byte order.
 NAMES = [
     (b"a\nb.png", "a\nb.png", False),
     (b"a\r", "a\r", False),
@@ -40,7 +40,7 @@ def raw(line):
 
 
 def picture(folder, key, value):
-    """Written beside and renamed, for PIL takes names as text."""
+    """Written to another name and renamed, because PIL takes names as text."""
     path = os.path.join(os.fsencode(folder), key)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     os.rename(grey_png(folder / "new.tmp", value), path)
@@ -146,7 +146,7 @@ def test_a_job_over_such_a_prefix_goes_on_after_a_kill(daemon, photos):
     daemon.start()
     daemon.wait_for(lambda: daemon.job(job["id"])["idle"], "the pass to end")
     assert selected.items() <= daemon.job(job["id"])["select"].items()
-    lines, _ = daemon.results(job["id"], wait=0)  # one that was fresh is looked at once more
+    lines, _ = daemon.results(job["id"], wait=0)  # a new one is checked once more
     assert set(map(raw, lines)) == {b"photos/f\xfcr/%03d" % i for i in range(200)} | {
         b"photos/" + key for key in KEYS if key.startswith(b"f\xfc")}
     os.unlink(os.path.join(os.fsencode(photos), b"f\xfcr/007"))
@@ -266,7 +266,7 @@ def names_of(index):
 
 
 def test_results_of_an_earlier_version_are_tried_again(daemon, photos):
-    """It had no mark in a line, and failed every name that was not UTF-8."""
+    """Earlier a line had no mark, and every name that was not UTF-8 failed."""
     id = daemon.start_job("quick", {"store": "photos", "prefix": "none/"})["id"]
     daemon.wait_for_job(id, "done")
     assert daemon.stop() == 0

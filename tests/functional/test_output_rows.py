@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an output's shape says of images and classes: rows that are taken for what they are, outputs
-that cannot be rows and are refused, names that cannot stand in an answer."""
+"""Conclusions from an output's shape about images and classes: rows that are recognised, outputs that cannot be
+rows and are refused, names that an answer cannot contain."""
 
 import math
 
@@ -25,7 +25,7 @@ MODELS = {
                        [IMAGE], [("heat", FLOAT, ["n", 1, 224, 224])]),
     "openmap": model_bytes([node("ReduceMean", ["x"], ["heat"], axes=[1], keepdims=1)],
                            [("x", FLOAT, ["n", 3, "h", "w"])], [("heat", FLOAT, ["n", 1, "h", "w"])]),
-    # Its trials fail: they have no value above 2, so that there is no place to gather.
+    # Its trials fail: they have no value above 2, so there is nothing to gather.
     "latemap": model_bytes(
         [node("ReduceMean", ["x"], ["heat"], axes=[1], keepdims=1),
          node("ReduceMax", ["x"], ["most"], axes=[1, 2, 3], keepdims=0),
@@ -102,7 +102,7 @@ def test_models_whose_outputs_cannot_be_told_are_refused(daemon, model, words):
 
 
 def test_a_map_that_shows_when_it_runs_fails_its_object(daemon):
-    """Its trial runs failed, so that nobody saw its shape."""
+    """Its trial runs failed, so its shape is unknown."""
     assert daemon.get("/v1/models/latemap").json()["notes"][0].startswith("not tried")
     r = daemon.infer("latemap", "photos/a.png")
     assert r.status_code == 422 and "'heat' is [1,1,224,224]" in r.json()["error"], r.text

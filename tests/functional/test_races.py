@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens when two things happen at once: models that go while they are used, a stop in the
-middle of anything, deadlines that pass while a model loads, workers that lie.
+"""Concurrent events: models that are removed while in use, a stop at any moment, deadlines that pass
+while a model loads, workers that lie.
 
 The null engine runs a model twice when it loads it: `sleep MS` makes loads slow, too.
 """
@@ -18,7 +18,7 @@ import requests
 from conftest import BUILD, add_package, grey_png
 
 NAMES = [f"{v:02}.png" for v in range(20)]
-STOP_SECONDS = 14  # LIMIT_STOP_MS and what a loaded machine may add
+STOP_SECONDS = 14  # LIMIT_STOP_MS, and more on a loaded machine
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def photos(tmp_path):
 
 
 def null(situd, photos, models, *args):
-    """Without the result cache: what is asked again is to be inferred again."""
+    """Without the result cache, so that a repeated request is inferred again."""
     return situd("--store", f"photos={photos}", "--models", models, "--engine", "null",
                  "--cache-size", "0", *args)
 
@@ -50,7 +50,7 @@ def stop_in_time(daemon):
     assert time.monotonic() - start < STOP_SECONDS, daemon.log()
 
 
-# ---- models that go ----
+# ---- models that are removed ----
 
 def test_a_run_keeps_its_model_when_it_is_removed(situd, photos, null_models):
     models = null_models(slow="sleep 40")
@@ -133,7 +133,7 @@ def test_a_stop_ends_an_object_that_hangs(situd, photos, null_models):
         try:
             assert hanging.result().status_code == 503
         except requests.ConnectionError:
-            pass  # the answer came behind the end of the listener
+            pass  # the answer came after the end of the listener
 
 
 def test_a_stop_ends_a_load_and_what_waits_for_it(situd, photos, null_models):
@@ -164,7 +164,7 @@ def test_a_stop_does_not_wait_for_a_client_that_does_not_read(situd, photos, nul
                     "more lines than the socket takes")
     start = time.monotonic()
     assert daemon.stop() == 0
-    assert time.monotonic() - start < 8, daemon.log()  # less than running requests are given
+    assert time.monotonic() - start < 8, daemon.log()  # less time than running requests get
     s.close()
 
 
@@ -263,10 +263,10 @@ def cpu_seconds(pid):
 
 @pytest.mark.parametrize("mode,status,code", [
     ("honest", 200, None),
-    ("duplicate", 422, "worker_crashed"),  # the same 64 MiB 256 times over
+    ("duplicate", 422, "worker_crashed"),  # the same 64 MiB, 256 times
     ("outside", 422, "worker_crashed"), ("wraps", 422, "worker_crashed"),
     ("unasked", 422, "worker_crashed"), ("sequence", 422, "worker_crashed"),
-    ("own_word", 422, "worker_crashed"),  # `unauthorized` is not for a worker to say
+    ("own_word", 422, "worker_crashed"),  # a worker may not say `unauthorized`
     ("endless_text", 422, "worker_crashed"), ("short", 422, "worker_crashed"),
     ("odd_text", 422, "unfit"), ("huge_dims", 422, "unfit"), ("no_outputs", 500, "internal"),
     ("rank", 503, "unavailable"), ("name", 503, "unavailable"), ("count", 503, "unavailable"),

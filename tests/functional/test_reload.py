@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGHUP: tokens and certificates are read again while requests run; what is wrong changes nothing.
-Token files that nobody should get in by.
+"""SIGHUP: tokens and certificates are read again while requests run; invalid ones change nothing. Token
+files that must not admit anyone.
 """
 
 import shutil
@@ -113,12 +113,12 @@ def test_certificates_are_read_again_and_open_connections_go_on(tmp_path, situd,
     ask(running, "/v1/infer/slow/photos/0.png")
     shutil.copy(second[0], certificate), shutil.copy(second[1], key)
     reload(daemon)
-    ask(connect(second[0]), "/v1/status")  # new connections see the new one, and the new one only
+    ask(connect(second[0]), "/v1/status")  # new connections see only the new one
     with pytest.raises(ssl.SSLError):
         connect(first[0])
     assert running.recv(100).startswith(b"HTTP/1.1 200"), "the running request was cut"
 
-    key.write_bytes(first[1].read_bytes())  # not the certificate's key: the pair before stays
+    key.write_bytes(first[1].read_bytes())  # not the certificate's key: the earlier pair stays
     reload(daemon)
     assert "part=certificates" in daemon.log()
     connect(second[0]).close()
@@ -139,7 +139,7 @@ def test_a_configuration_that_is_wrong_changes_nothing_and_is_told(tmp_path, sit
     reload(daemon)
     assert "event=restart_needed settings=queue\n" in daemon.log()
     assert status_for(daemon, f"Bearer {NEW}") == 200
-    file.write_text(good.replace(f"token_file = {tokens}\n", ""))  # would open what is guarded
+    file.write_text(good.replace(f"token_file = {tokens}\n", ""))  # would remove the protection
     reload(daemon)
     assert "part=tokens" in daemon.log()
     assert status_for(daemon, None) == 401

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGHUP where tokens come by a named pipe: the reload waits for a moment, and never keeps situd from
-taking its next signal.
+"""SIGHUP with tokens from a named pipe: the reload waits for a moment, and never keeps situd from handling
+its next signal.
 """
 
 import os

@@ -39,7 +39,7 @@ def connect(daemon, unix=False):
 
 
 def statuses(daemon, text, unix=False):
-    """Sends a text, and gives the status of each answer until the connection ends."""
+    """Sends a text, and returns the status of each answer until the connection ends."""
     with connect(daemon, unix) as s:
         s.sendall(text)
         out = b""
@@ -150,7 +150,7 @@ def test_a_body_that_decodes_to_more_than_its_limit_is_refused_in_time(daemon):
     def rss():
         return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{daemon.process.pid}/status").read())[1])
 
-    bomb = gzip.compress(bytes(300 << 20), 6)  # 300 KB that stand for 300 MB
+    bomb = gzip.compress(bytes(300 << 20), 6)  # 300 KB that decode to 300 MB
     before = rss()
     for path, kind in ((b"/v2/models/quick/infer", b"application/octet-stream"),
                        (b"/v1/jobs", b"application/json"), (b"/v2/repository/index", b"application/json")):
@@ -178,7 +178,7 @@ def test_a_package_may_come_encoded(daemon, tmp_path):
 # ---- large bodies together ----
 
 def test_large_bodies_at_once_are_served_in_turn(situd, store, null_models):
-    size = 6_000_000  # of the 6.4 MB that each may have; four have room together
+    size = 6_000_000  # of the 6.4 MB that each may have; there is room for four
     daemon = situd("--store", f"photos={store}", "--engine", "null", "--body-bytes", "6400000", "--models",
                    null_models(quick="sleep 0"))
     head = b"POST /v1/infer/quick HTTP/1.1\nContent-Type: application/octet-stream\n"
@@ -189,7 +189,7 @@ def test_large_bodies_at_once_are_served_in_turn(situd, store, null_models):
         t.start()
     for t in threads:
         t.join(60)
-    assert got == [422] * 12, got  # no images, but all were looked at
+    assert got == [422] * 12, got  # not images, but all were checked
 
 
 def test_clients_that_stop_short_do_not_keep_others_out(situd, store, null_models):
@@ -202,7 +202,7 @@ def test_clients_that_stop_short_do_not_keep_others_out(situd, store, null_model
     for s in stopped:
         s.sendall(head + bytes(size - 10))
     told = []
-    for _ in range(60):  # while fewer than four have their place yet, nobody has to give way
+    for _ in range(60):  # while fewer than four have a place, none is evicted
         code, answer, _ = ask(daemon, b"POST /v1/infer/quick HTTP/1.1\nContent-Type: application/octet-stream\n",
                               bytes(size))
         assert code == 422, answer
@@ -221,6 +221,6 @@ def test_a_small_body_limit_leaves_room_for_json(situd, store, null_models):
     assert 500_000 < len(body) < 1 << 20
     code, answer, _ = ask(daemon, b"POST /v1/jobs HTTP/1.1\nContent-Type: application/json\n", body)
     assert code == 201, answer
-    # One that has no room though no other is there does not wait for it.
+    # A body that has no room even without others does not wait for it.
     code, answer, _ = ask(daemon, b"POST /v1/indexes/none/search HTTP/1.1\nContent-Type: application/json\n", bytes(1 << 21))
     assert code == 413, answer

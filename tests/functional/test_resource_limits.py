@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""situd under limits of the system: few descriptors, small files, more packages than it takes."""
+"""situd under system limits: few descriptors, small files, more packages than it accepts."""
 
 import os
 import subprocess

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Indexes and search end to end: a real feature model over pictures, held against numpy, through
-changes, kills and restarts; and vectors made elsewhere.
+"""Indexes and search end to end: a real feature model over pictures, compared with numpy, through changes,
+kills and restarts; and imported vectors.
 
-Drawn pictures are looked at by the demo's models, photos by what is cut from SqueezeNet at run time
+Drawn pictures use the demo's models, photos a part of SqueezeNet that is cut off at run time
 (bench/feature_model.py, python3-onnx).
 """
 
@@ -46,7 +46,7 @@ def feature_models(tmp_path_factory, corpus):
 
 @pytest.fixture
 def width(corpus):
-    """Of what `features` gives."""
+    """A part of the values of `features`."""
     return 1000 if corpus.recorded else 96
 
 
@@ -63,7 +63,7 @@ def one(corpus):
 
 @pytest.fixture
 def other(corpus):
-    """The name of one that shows something else."""
+    """The name of a picture of another kind."""
     return corpus.names[60]
 
 
@@ -220,7 +220,7 @@ def test_a_damaged_row_is_told_and_put_again(array, photos):
     content[at] ^= 0x20
     file.write_bytes(content)
     array.start()
-    r = search(array, object=objects[40], k=128)  # inferred anew: its row is not believed
+    r = search(array, object=objects[40], k=128)  # inferred again: its row is not trusted
     assert r["hits"][0]["object"] == objects[40] or r.get("damaged") == 1, r["hits"][0]
     array.wait_for(lambda: "event=index_row_repaired" in array.log(), "the row to be put again")
     again, repaired, done = vectors(array)
@@ -231,7 +231,7 @@ def test_a_damaged_row_is_told_and_put_again(array, photos):
 
 @pytest.fixture
 def crowded(situd, null_models, tmp_path):
-    """An index over 40 pictures, models that take their time, a single lane."""
+    """An index over 40 pictures, slow models, a single lane."""
     for i in range(40):
         picture = np.random.default_rng(i).integers(0, 255, (8, 8, 3), np.uint8)
         (tmp_path / "photos").mkdir(exist_ok=True)
@@ -246,7 +246,7 @@ def crowded(situd, null_models, tmp_path):
 
 
 def damage(daemon, row):
-    """Flips a bit of a row under the running daemon; the next search finds that."""
+    """Flips a bit of a row under the running daemon; the next search detects it."""
     (path,) = (daemon.directory / "state/indexes/like").glob("*/rows")
     with open(path, "r+b") as file:
         at = file.read().index(vectors(daemon)[1][row].astype("<f4").tobytes()) + 5
@@ -361,7 +361,7 @@ def test_a_search_by_name_costs_little_on_the_wire(array, photos, one):
             answer += s.recv(65536)
     assert len(json.loads(answer.partition(b"\r\n\r\n")[2])["hits"]) == 10
     exchange = len(request) + len(answer)
-    after = array.status()  # counts itself, too: that much at the most
+    after = array.status()  # counts itself, too: at most that much
     told = sum(after[n] - before[n] for n in ("bytes_sent", "bytes_received"))
     assert exchange < 1500, exchange
     assert exchange <= told, (exchange, told)
@@ -566,7 +566,7 @@ def groups_of(daemon, name, **query):
 
 
 def components(objects, rows, min_score):
-    """The same by numpy: groups of names, by the first."""
+    """The same with numpy: groups of names, by the first."""
     unit = rows.astype(np.float64)
     near = unit @ unit.T >= min_score
     groups, seen = [], set()

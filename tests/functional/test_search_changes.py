@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Indexes while things change: rows come at a rate, objects are changed and removed under kills, a
-model gets a second version, many rows are searched on several threads. The null engine's embeddings
-are the means of a picture's quarters, so that hundreds of pictures cost nothing.
+"""Indexes during changes: rows arrive at a rate, objects are changed and removed under kills, a model gets
+a second version, many rows are searched on several threads. The null engine's embeddings are the means of a
+picture's quarters, so that hundreds of pictures cost nothing.
 """
 
 import io
@@ -24,7 +24,7 @@ QUERY = [0.7, 0.1, -0.4, 0.3]
 # ---- pictures, and models of them ----
 
 def picture(number):
-    """The bytes of a PNG whose quarters are like those of no other number."""
+    """The bytes of a PNG whose quarters differ from those of any other number."""
     values = np.random.default_rng(number).integers(0, 256, (8, 8, 3), np.uint8)
     values[2 * (number % 4):, :, number % 3] //= 4
     out = io.BytesIO()
@@ -50,7 +50,7 @@ def photos(tmp_path):
     folder.mkdir()
     for i in range(60):
         (folder / f"{i:05}.png").write_bytes(picture(i))
-    time.sleep(0.1)  # none is younger than its time stamp's grain
+    time.sleep(0.1)  # all are older than the resolution of time stamps
     return folder
 
 
@@ -61,7 +61,7 @@ def array(situd, tmp_path, photos):
 
 
 def hits_of(daemon, name="like", **query):
-    """As a dictionary; each name is there once."""
+    """As a dictionary; each name occurs once."""
     hits = search(daemon, name, **query)["hits"]
     assert len(set(names(hits))) == len(hits)
     assert [h["score"] for h in hits] == sorted((h["score"] for h in hits), reverse=True)
@@ -75,7 +75,7 @@ def stored(folder):
 # ---- rows that come and go ----
 
 class Pace(threading.Thread):
-    """Puts pictures into a store at a rate that the clock gives, or slower on a loaded machine."""
+    """Adds pictures to a store at a fixed rate, or slower on a loaded machine."""
 
     def __init__(self, folder, count, rate):
         super().__init__()
@@ -91,7 +91,7 @@ class Pace(threading.Thread):
         self.late = 0
 
     def wait_while_late(self):
-        """Who searches in this process leaves it the time to write."""
+        """A searching thread of this process leaves it time to write."""
         while self.late > 0.1:
             time.sleep(0.01)
 
@@ -103,7 +103,7 @@ def test_answers_are_exact_while_200_rows_a_second_come(array, photos):
     rng = np.random.default_rng(8)
     seen = []  # (query, all rows before, the answer, all rows after)
     pace.start()
-    sizes = set()  # one for each commit that a search came behind
+    sizes = set()  # one for each commit before a search
     while pace.is_alive() or len(seen) < 30 or (len(sizes) < 3 and len(seen) < 3000):
         pace.wait_while_late()
         query = [float(v) for v in rng.standard_normal(4)]
@@ -148,7 +148,7 @@ def change(folder, rng, removed, number):
 
 
 def check_rows(array, folder, removed):
-    """Every picture is found by its own vector, the one of its content now; nothing else is there."""
+    """Every picture is found by the vector of its current content; nothing else is there."""
     there = stored(folder)
     found = hits_of(array, vector=QUERY, k=1000)
     assert not removed & set(found)
@@ -199,7 +199,7 @@ def wait_same(array, folder):
 def test_a_second_index_over_the_same_model_infers_nothing(array, photos):
     create(array, "one")
     wait_ready(array, "one", rows=60)
-    time.sleep(0.2)  # what was inferred is in the result cache
+    time.sleep(0.2)  # earlier results are in the result cache
     before = array.metrics()
     create(array, "two")
     create(array, "part", select={"store": "photos", "prefix": "0000"}, metric="euclidean")
@@ -245,7 +245,7 @@ def test_a_second_version_is_built_beside_the_first_and_swapped_in_whole(situd, 
     assert (now["version"], now["next"]) == ("1", None), "by itself it stays with its version"
     of = {v: np.array([embedding(array, o, v) for o in sorted(stored(photos))], np.float32)
           for v in ("1", "2")}
-    array.session.delete(f"{array.url}/v1/cache")  # else the second one is nearly free
+    array.session.delete(f"{array.url}/v1/cache")  # otherwise the second one is nearly free
     wanted = {v: exact(sorted(stored(photos)), rows, np.array(QUERY, np.float32))[0]
               for v, rows in of.items()}
     assert wanted["1"] != wanted["2"]

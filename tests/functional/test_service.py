@@ -40,7 +40,7 @@ def test_a_web_page_cannot_drive_it(plain):
     for host in ("evil.example", "localhost.evil.example", "127.evil.example", "1270.0.0.1", ""):
         assert get(Host=host).status_code in (400, 403), host
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None):
-        # Without a type it is a browser's where it says from which page it comes.
+        # Without a type it is a browser's if it names the page it comes from.
         r = requests.post(plain.url + "/v1/infer/quick", data=b"{}", timeout=10,
                           headers={"Content-Type": kind} if kind else {"Origin": "http://evil"})
         assert r.status_code == 415, kind
@@ -231,7 +231,7 @@ def test_socket_activation(tmp_path, store):
         process.stderr.close()
 
 
-# ---- what it tells ----
+# ---- status ----
 
 def test_stores_and_objects(plain, situ_cli):
     (told,) = plain.get("/v1/stores").json()["stores"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A standing job gives one result for each settled state of an object, however it comes in."""
+"""A standing job gives one result for each settled state of an object, however it arrives."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ def photos(tmp_path):
 
 
 def copy_slowly(source, target, pieces=25, pause=0.1):
-    """As over a network: in pieces, seconds from the first to the last. The longest stall."""
+    """As over a network: in pieces, with seconds from the first to the last. Returns the longest pause."""
     data = source.read_bytes()
     size = len(data) // pieces + 1
     stall, last = 0, time.monotonic()
@@ -38,7 +38,7 @@ def test_what_is_copied_in_has_one_result(situd, photos, null_models, tmp_path):
     id = daemon.start_job("quick", {"store": "photos"}, standing=True, interval_s=1)["id"]
     lines = lambda: daemon.results(id, wait=0)[0]
     daemon.wait_for(lambda: len(lines()) == 4, "the first pass")
-    # Its clock is ahead, as a camera's is; and one that is written at once, at any time.
+    # Its clock is ahead, as in a camera; and one that is written at once, at any time.
     grey_png(tmp_path / "ahead.png", 5)
     os.utime(tmp_path / "ahead.png", (time.time() + 1800,) * 2)
     shutil.copy2(tmp_path / "ahead.png", photos / "ahead.png")
@@ -54,7 +54,7 @@ def test_what_is_copied_in_has_one_result(situd, photos, null_models, tmp_path):
 
 
 def test_what_does_not_settle_holds_nothing_up(situd, photos, null_models):
-    """A file that is written over and over, and another one."""
+    """A file that is written repeatedly, and another one."""
     daemon = situd("--store", f"photos={photos}", "--models", null_models(quick="sleep 0"),
                    "--engine", "null", "--cache-size", "0")
     id = daemon.start_job("quick", {"store": "photos"}, standing=True, interval_s=1)["id"]

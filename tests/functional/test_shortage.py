@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objects that need more memory than there is, and workers that are ended by somebody: the objects
-that have nothing to do with it are answered, and no job waits."""
+"""Objects that need more memory than there is, and workers that are killed: other objects are answered, and no
+job waits."""
 
 import concurrent.futures
 import os
@@ -33,8 +33,7 @@ def null(situd, photos, models, *args):
 
 
 def run_and_ask(daemon, model, singles):
-    """A job over all photos, while single requests ask for big ones: its lines by name, its end
-    and the statuses."""
+    """A job over all photos, while single requests use big ones: its lines by name, its end and the statuses."""
     def ask(i):
         return requests.get(f"{daemon.url}/v1/infer/{model}/photos/{i:02}-big.webp", timeout=60)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -48,7 +47,7 @@ def run_and_ask(daemon, model, singles):
 
 
 def test_what_an_object_needs_alone_it_gets(situd, photos, null_models):
-    """Two big ones at once are more than a worker may use: one at a time is not."""
+    """Two big ones together need more than a worker may use; each alone does not."""
     daemon = null(situd, photos, null_models(quick="sleep 0"))
     results, end, answers = run_and_ask(daemon, "quick", [4])
     assert (end["state"], end["failed"]) == ("done", 0), results
@@ -74,7 +73,7 @@ def test_what_needs_more_than_a_worker_has_fails_alone(situd, photos, null_model
 
 
 def test_a_worker_that_somebody_ends_blames_no_object(situd, photos, null_models):
-    """Also where an object was alone in it already: twice in a row is no proof either."""
+    """Also if an object was alone in it already: two crashes in a row are no proof either."""
     for path in photos.glob("*.webp"):
         path.unlink()
     daemon = null(situd, photos, null_models(slow="sleep 60"))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a model may take and give: up to 256 inputs and outputs, none of the one, strings, BF16; what
-is left out of its outputs, and what is refused, by name, type, size and limit."""
+"""Inputs and outputs of models: up to 256, no inputs, strings, BF16; outputs that are left out, and what is
+refused, by name, type, size and limit."""
 
 import json
 import struct
@@ -30,7 +30,7 @@ def many_outputs(count):
 
 
 def classifier():
-    """As scikit-learn's exports end: labels, and a sequence of maps."""
+    """The outputs of scikit-learn's exports: labels, and a sequence of maps."""
     linear = helper.make_node("LinearClassifier", ["x"], ["label", "scores"], domain="ai.onnx.ml",
                               coefficients=[1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0], intercepts=[0.0] * 3,
                               classlabels_ints=[0, 1, 2], multi_class=1, post_transform="NONE")
@@ -160,7 +160,7 @@ def packed(strings):
 
 
 def post_binary(daemon, model, inputs, parts, **more):
-    """Inputs with their bytes behind the JSON; the answer's JSON and what is behind it."""
+    """Inputs with their bytes after the JSON; the answer's JSON and the bytes after it."""
     for tensor, part in zip(inputs, parts):
         if part is not None:
             tensor["parameters"] = {"binary_data_size": len(part)}
@@ -206,7 +206,7 @@ def test_strings_of_any_bytes_and_number(daemon):
         "data"] == odd_text
     encoded = {**strings("s", [1], ["YWI="]), "parameters": {"encoding": "base64"}}
     assert infer(daemon, "strings", [encoded])["t"]["data"] == ["ab"]
-    many = [str(i).encode() for i in range(200000)]  # of more than a MiB: sent piece by piece
+    many = [str(i).encode() for i in range(200000)]  # of more than a MiB: sent in pieces
     answer, rest = post_binary(daemon, "strings", [strings("s", [len(many)])], [packed(many)])
     assert answer["outputs"][0]["data"] == [s.decode() for s in many] and not rest
     answer, rest = post_binary(daemon, "strings", [strings("s", [0])], [b""])

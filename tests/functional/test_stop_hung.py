@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stop while a job looks at a store whose file system does not answer."""
+"""A stop while a job reads a store whose file system does not answer."""
 
 import pathlib
 import signal
@@ -11,7 +11,7 @@ from mounts import silent  # noqa: F401: a fixture
 
 pytest.importorskip("PIL.Image")
 
-STOP_S = 30  # 13 by the limits; without an end where nothing cuts it off
+STOP_S = 30  # 13 by the limits; forever if nothing ends it
 
 
 def passes_on(daemon, job):
@@ -71,4 +71,4 @@ def test_stores_that_do_not_answer_are_waited_for_together(
     began = time.monotonic()
     daemon.process.send_signal(signal.SIGTERM)
     daemon.process.wait(timeout=60)
-    assert time.monotonic() - began < 10  # 2 by the limits; 16 one after the other
+    assert time.monotonic() - began < 10  # 2 by the limits; 16 in sequence

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stores that are not there, go away and come back: what is told, and what is served meanwhile."""
+"""Stores that are missing, go away and come back: what is reported, and what is served meanwhile."""
 
 import concurrent.futures
 import fcntl
@@ -107,7 +107,7 @@ def test_an_empty_mount_point_is_no_empty_store_also_after_a_restart(
     away.rename(photos)
     assert look(daemon, "photos").json()["state"] == "available"
     assert len(daemon.get("/v1/stores/photos/objects").json()["objects"]) == 5
-    (photos / "all").rename(photos.with_name("gone"))  # all at once: what goes singly is told as gone
+    (photos / "all").rename(photos.with_name("gone"))  # all at once: single removals are reported as gone
     refused(daemon.get("/v1/stores/photos/objects"))
     daemon.wait_for_job(standing, "paused")
     assert daemon.job(standing)["results"] == 5, "nothing is told as gone yet"
@@ -155,7 +155,7 @@ def test_a_file_system_that_is_mounted_in_the_place_of_another_is_served(
     assert look(daemon, "photos").status_code == 200
     assert [o["key"] for o in daemon.get("/v1/stores/photos/objects").json()["objects"]] == [
         "partly.png"]
-    assert photos.mount().returncode == 0  # over it, and while it is served
+    assert photos.mount().returncode == 0  # mounted over it, and while it is served
     daemon.wait_for(lambda: daemon.infer("quick", "photos/old.png").status_code == 200,
                     "what is mounted now")
     assert daemon.log().count("event=store_reopened") == 1
@@ -187,7 +187,7 @@ def fill(folder, count=OBJECTS):
 
 
 def feature_package(models):
-    """Beside the classes: the null engine's embeddings."""
+    """In addition to the classes: the null engine's embeddings."""
     package = models / "features"
     package.mkdir(parents=True)
     (package / "model.onnx").write_text("sleep 30")
@@ -207,7 +207,7 @@ def start_slow(situd, null_models, folder):
 
 
 def three_works(daemon):
-    """A plain job, a standing job and an index, all on their way."""
+    """A plain job, a standing job and an index, all running."""
     r = daemon.post("/v1/indexes", {"name": "like", "model": "features",
                                     "select": {"store": "photos"}, "interval_s": 1})
     assert r.status_code == 201, r.text
@@ -221,7 +221,7 @@ def three_works(daemon):
 
 
 def wait_for_pause(daemon, jobs):
-    """A machine that stalls may have let one come to its right end before."""
+    """On a machine that stalls, one may already have ended normally."""
     for id in jobs:
         daemon.wait_for(lambda: daemon.job(id)["state"] in ("paused", "done"), f"job {id} to wait")
         job = daemon.job(id)
@@ -232,7 +232,7 @@ def wait_for_pause(daemon, jobs):
 
 
 def check_whole(daemon, plain, standing, index):
-    """Every object once, none lost, none told as gone."""
+    """Every object once, none lost, none reported as gone."""
     names = [f"photos/{value:03}.png" for value in range(OBJECTS)]
     job = daemon.wait_for_job(plain, "done")
     assert (job["selected"], job["results"], job["failed"]) == (OBJECTS, OBJECTS, 0)
@@ -378,7 +378,7 @@ def test_stores_are_added_moved_and_removed_without_a_restart(situd, tmp_path, n
 
 
 def shut_down(point):
-    """As the kernel does to an ext4 whose device is gone: what is in memory can be listed still."""
+    """As the kernel does to an ext4 whose device is gone: cached directories can still be listed."""
     fd = os.open(point, os.O_RDONLY)
     try:
         fcntl.ioctl(fd, 0x8004587D, struct.pack("I", 2))  # EXT4_IOC_SHUTDOWN, without its log

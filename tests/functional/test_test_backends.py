@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Back ends that are in tests alone, served by the real daemon: what a new one gets without a change
+"""Back ends that exist only in tests, served by the real daemon: what a new one gets without a change
 elsewhere. Builds with -Dtest_backends=true have them (tools/configure asan)."""
 import subprocess
 import tarfile

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thumbnails of stored pictures: what they look like, what is refused, who makes them."""
+"""Thumbnails of stored pictures: how they look, what is refused, who makes them."""
 
 import io
 import os
@@ -17,7 +17,7 @@ Image.MAX_IMAGE_PIXELS = None
 
 
 def picture(size, mode="RGB"):
-    """Red grows to the right, green downwards; of other modes likewise."""
+    """Red grows to the right, green downwards; similar in other modes."""
     bands = [Image.linear_gradient("L").rotate(90), Image.linear_gradient("L"), Image.new("L", (256, 256), 60),
              Image.new("L", (256, 256), 200)]
     return Image.merge(mode, bands[:len(Image.new(mode, (1, 1)).getbands())]).resize(size)
@@ -208,7 +208,7 @@ def test_the_worker_does_not_grow(null, photos):
         for i in range(count):
             ask(null, f"photos/{names[i % len(names)]}", edge=(16, 160, 512)[i % 3])
 
-    # A lane that has its first picture late grows once; a leak grows in each turn.
+    # A lane whose first picture comes late grows once; a leak grows in each round.
     round_trip(120)
     sizes = [resident()]
     for _ in range(4):
@@ -232,7 +232,7 @@ def slow(situd, photos, null_models, tmp_path):
 
 
 def in_flight(daemon, answers):
-    """Asks for the slow one on a thread; comes back when a lane has it."""
+    """Requests the slow one on a thread; returns when a lane has it."""
     thread = threading.Thread(target=lambda: answers.append(
         requests.get(f"{daemon.url}/v1/thumbnails/slow/large.png", timeout=60)))
     thread.start()

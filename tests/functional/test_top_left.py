@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A kind of answer that is in tests alone, through the real daemon: what a new one gets without a
-change elsewhere. Builds with -Dtest_backends=true have it (tools/configure asan)."""
+"""A kind of answer that exists only in tests, with the real daemon: what a new one gets without a change
+elsewhere. Builds with -Dtest_backends=true have it (tools/configure asan)."""
 import json
 
 import pytest

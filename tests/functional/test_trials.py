@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models that are being added: their trials end with their clients, and hold up no other load."""
+"""Models that are being added: their trials end with their clients, and delay no other load."""
 
 import shutil
 import time
@@ -9,12 +9,12 @@ import requests
 from conftest import grey_png
 from test_load_waiters import ask, tar_of, waiters
 
-CLIENTS = 110  # more than there are places for loads of any kind
+CLIENTS = 110  # more than the limits for loads of any kind
 
 
 @pytest.fixture
 def added(situd, tmp_path, null_models):
-    """A daemon with a model that was not loaded yet; packages whose load never ends, and ends."""
+    """A daemon with a model that is not loaded yet; packages whose load never ends, and ends."""
     grey_png(tmp_path / "photos/a.png", 100)
     models = null_models(quick="sleep 0", loop="sleep 90000")
     loop = tar_of(models / "loop")
@@ -30,7 +30,7 @@ def put(daemon, name, body):
 
 def ask_all(daemon, body, count):
     clients = []
-    while len(clients) < count:  # few at a time: packages on their way in have places, too
+    while len(clients) < count:  # few at a time: uploads of packages have a limit, too
         clients += [put(daemon, f"loop{len(clients) + i}", body) for i in range(10)]
         daemon.wait_for(lambda: waiters(daemon) == len(clients), "the trials to be asked for")
     return clients

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Triton's Python and C++ HTTP clients send, byte for byte, and what they must get for it.
+"""Requests of Triton's Python and C++ HTTP clients, byte for byte, and the answers they need.
 
-Python: tritonclient over geventhttpclient. Its POSTs carry no Content-Type, and older versions no
-Content-Length where there is no body. C++: libcurl; an inference is octet-stream, other POSTs have
-the type of forms. The calls are those of the example programs that come with the clients.
+Python: tritonclient with geventhttpclient. Its POSTs have no Content-Type and, in older versions, no
+Content-Length if there is no body. C++: libcurl; an inference is octet-stream, other POSTs have the type of
+forms. The calls are those of the clients' example programs.
 """
 
 import gzip
@@ -90,7 +90,7 @@ class Answer:
 
 
 def send(daemon, raw):
-    """The bytes go out as they are; the answer is read as a client reads it."""
+    """The bytes are sent unchanged; the answer is read as a client reads it."""
     with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as s:
         s.sendall(raw)
         file = s.makefile("rb")
@@ -158,7 +158,7 @@ def cpp_infer(daemon, path, request, raw, accept=None, encoding=None):
 
 
 def outputs_of(answer):
-    """Name to values, out of JSON and the binary part behind it."""
+    """Name to values, from JSON and the binary part after it."""
     size = int(answer.headers.get("inference-header-content-length", len(answer.body)))
     told = json.loads(answer.body[:size])
     rest = answer.body[size:]
@@ -195,7 +195,7 @@ def check_simple(answer):
 # ---- Python: simple_http_infer_client ----
 
 def python_request(outputs=True):
-    """INPUT0 in the JSON, INPUT1 behind it, as the example has it."""
+    """INPUT0 in the JSON, INPUT1 after it, as in the example."""
     raw = INPUT1.astype("<i4").tobytes()
     request = {"inputs": [
         {"name": "INPUT0", "shape": [1, 16], "datatype": "INT32", "data": INPUT0[0].tolist()},

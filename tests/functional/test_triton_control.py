@@ -74,7 +74,7 @@ def test_statistics_count_objects_by_outcome(situd, store, null_models):
     daemon = null(situd, store, null_models(quick="sleep 2", other="sleep 0"))
     for i in range(3):
         assert daemon.infer("quick", f"photos/{i}.png").status_code == 200
-    assert daemon.infer("quick", "photos/2.png").json()["classes"]  # maybe out of the cache
+    assert daemon.infer("quick", "photos/2.png").json()["classes"]  # perhaps from the cache
     assert daemon.infer("quick", "photos/missing.png").status_code == 404
     (one,) = stats(daemon, "/v2/models/quick/stats")
     assert one == stats(daemon, "/v2/models/quick/versions/1/stats")[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A directory that may not be read: it is a failure, what is in it is not, and all else goes on."""
+"""A directory that may not be read is a failure; its content is not, and everything else continues."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ pytest.importorskip("PIL.Image")
 
 @pytest.fixture
 def photos(tmp_path):
-    """Two photos, one in `secret`, which nobody but root may list, and one behind it."""
+    """Two photos: one in `secret`, which only root may list, and one sorted after it."""
     for value, name in enumerate(("a.png", "b.png", "secret/c.png", "z/d.png")):
         grey_png(tmp_path / "photos" / name, value)
     yield tmp_path / "photos"
@@ -55,7 +55,7 @@ def test_a_directory_that_may_not_be_read_is_one_failure(plain_situd, photos):
     assert "cannot be listed" in failed[0]["error"]["message"]
     done = lines[-1]["done"]
     assert (done["state"], done["objects"], done["failed"]) == ("done", 4, 1)
-    # Also where it alone is asked for, and where a glob may match in it.
+    # Also if only it is requested, and if a glob may match in it.
     assert names(plain_situd.run("quick", {"store": "photos", "prefix": "secret/"})) == [
         "photos/secret/"]
     assert names(plain_situd.run("quick", {"store": "photos", "prefix": "sec"})) == [
@@ -110,7 +110,7 @@ def test_a_listing_has_the_rest_and_ends_with_1(plain_situd, photos):
     status, listed, err = objects("photos/secret/", "-l")
     assert (status, listed) == (1, []) and err.startswith(told)
 
-    # Page after page, each of one; and who does not know of it has a failure, no short list.
+    # Pages of one object each; a client that does not know it gets a failure, not a short list.
     url, pages, after = f"{plain_situd.url}/v1/stores/photos/objects", [], ""
     for _ in range(5):
         page = plain_situd.session.get(url, params={"unlisted": 1, "limit": 1, "after": after}).json()

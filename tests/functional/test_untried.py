@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models that do not run on blank inputs: taken in, noted as not tried with the engine's reason, and
-right once they are given what they need. What crashes or lacks memory in its trial is refused."""
+"""Models that do not run on blank inputs are accepted, marked as untried with the engine's reason, and
+give right answers for suitable inputs. A model that crashes or runs out of memory in its trial is refused.
+"""
 
 import os
 
@@ -26,7 +27,7 @@ MODELS = {
                           [("a", INT64, [2]), ("b", INT64, [2])], [("y", INT64, [2])]),
     "expand": model_bytes([node("Expand", ["x", "shape"], ["y"])],
                           [("x", FLOAT, [1, 3, 1]), ("shape", INT64, [2])], [("y", FLOAT, None)]),
-    # An image model that takes what is not black: nothing is, in a blank picture.
+    # An image model that gathers pixels that are not black: a blank picture has none.
     "finds": model_bytes([node("ReduceMax", ["x"], ["m"], axes=[1, 2, 3], keepdims=0),
                           node("NonZero", ["m"], ["at"]), node("Gather", ["at", "zero"], ["row"]),
                           node("Gather", ["row", "zero"], ["first"]), node("Gather", ["x", "first"], ["p"]),
@@ -34,7 +35,7 @@ MODELS = {
                           node("Unsqueeze", ["s", "zero1"], ["r"]), node("Softmax", ["r"], ["logits"])],
                          [("x", FLOAT, ["n", 3, 8, 8])], [("logits", FLOAT, [1, 3])],
                          {"zero": np.array(0), "zero1": np.array([0])}),
-    # 256 TiB on its way, more than any process can have.
+    # 256 TiB in between, more than any process can have.
     "greedy": model_bytes([node("Expand", ["x", "shape"], ["e"]), node("ReduceSum", ["e"], ["y"], keepdims=0)],
                           [("x", FLOAT, [1])], [("y", FLOAT, [])],
                           {"shape": np.array([1 << 23, 1 << 23])}),

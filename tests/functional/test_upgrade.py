@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A state directory that version 0.1.0 wrote, before its formats gained members, is taken as it is.
+"""A state directory of version 0.1.0, from before its formats got new members, is accepted as it is.
 
-state/state-0.1.0.tar.xz holds it, and the store it was made over: jobs that are done, failed and
-standing, a list of names, an added model, an index, the result cache. state-0.1.0.json tells what
-that version said of the jobs.
+state/state-0.1.0.tar.xz has the directory and its store: jobs that are done, failed and standing, a list of
+names, an added model, an index, the result cache. state-0.1.0.json has that version's answers about the jobs.
 """
 import json
 import pathlib
@@ -17,7 +16,7 @@ SAID = json.loads((STATE / "state-0.1.0.json").read_text())
 
 @pytest.fixture
 def upgraded(situd, tmp_path, demo_models):
-    """A daemon on that state, with its own directory of it."""
+    """A daemon on that state, in a copy of the directory."""
     with tarfile.open(STATE / "state-0.1.0.tar.xz") as archive:
         archive.extractall(tmp_path / "old")
     return situd("--store", f"photos={tmp_path / 'old/photos'}", "--models", demo_models,
@@ -37,7 +36,7 @@ def test_ended_jobs_keep_their_state_and_results(upgraded):
 
 
 def test_standing_jobs_go_on_and_lose_nothing(upgraded):
-    """What the exclusions of later versions would leave out is not reported as gone."""
+    """Objects that the exclusions of later versions would leave out are not reported as gone."""
     for id, said in SAID["jobs"].items():
         if not said["standing"]:
             continue
@@ -53,7 +52,7 @@ def test_an_index_answers_as_before(upgraded):
     assert index["rows"] == 18
     name = sorted(o for o in SAID["jobs"]["txbqfgd3"]["objects"] if o.startswith("photos/sub/"))[0]
     hits = upgraded.post("/v1/indexes/like/search", {"object": name, "k": 3}).json()["hits"]
-    # the same picture lies in three places: all score 1, in order of their names
+    # the same picture is in three places: all score 1, in order of their names
     assert {round(hit["score"], 4) for hit in hits} == {1.0}
     assert name in [hit["object"] for hit in hits]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run that waits says why: in the bar on a terminal at once, on stderr in any case after 5 s."""
+"""A run that waits reports why: on a terminal at once in the progress bar, otherwise after 5 s on stderr."""
 
 import os
 import pty
@@ -22,7 +22,7 @@ def photos(tmp_path):
 
 
 class Client:
-    """situ in the background, its stderr a pipe or a terminal: `said` is what came there so far."""
+    """situ in the background, its stderr a pipe or a terminal: `said` is its output so far."""
 
     def __init__(self, daemon, *args, terminal=False):
         ours, theirs = pty.openpty() if terminal else os.pipe()
@@ -55,7 +55,7 @@ class Client:
 
 
 def start_behind(daemon):
-    """A run behind a more urgent job, and one whose model takes long to load: each with its reason."""
+    """A run behind a more urgent job, and one whose model loads slowly: each with its reason."""
     urgent = daemon.start_job("slower", {"store": "photos"}, priority=9)["id"]
     daemon.wait_for(lambda: daemon.job(urgent)["state"] == "running", "the urgent job")
     return {f"waits behind job {urgent}, which has the higher priority 9":
@@ -89,7 +89,7 @@ def test_a_run_that_waits_says_why(situd, photos, null_models):
     for client in [clients[2], *behind.values()]:
         client.process.terminate()
         client.end()
-    # Now the connection goes, and comes again.
+    # Now the connection breaks and comes back.
     daemon.kill()
     clients[1].wait_for("the connection is gone, and is tried again")
     clients[0].wait_for("situ: the connection to the array is gone, and is tried again: ")
@@ -102,7 +102,7 @@ def test_a_run_that_waits_says_why(situd, photos, null_models):
 
 
 def test_the_bars_rate_is_that_of_what_is_new(situd, photos, null_models):
-    """A followed job of which 30 of 40 are there already: 20 a second is never 100 a second."""
+    """A followed job with 30 of 40 results already there: 20 a second is never 100 a second."""
     daemon = situd("--store", f"photos={photos}", "--models", null_models(slow="sleep 100"),
                    "--engine", "null", "--cache-size", "0", "--lanes", "2")
     id = daemon.start_job("slow", {"store": "photos"})["id"]
@@ -111,12 +111,12 @@ def test_the_bars_rate_is_that_of_what_is_new(situd, photos, null_models):
     status, _ = client.end()
     rates = [float(rate) for rate in re.findall(r"([\d.]+)/s", client.said)]
     assert status == 0 and rates, client.said
-    # Two lanes, 0.1 s each; the thirty that were there would make it a hundred.
+    # Two lanes, 0.1 s each; with the thirty earlier ones it would be a hundred.
     assert max(rates) < 60, client.said
 
 
 def test_a_wait_without_any_result_says_why(situd, photos, null_models):
-    """Followed before its first result, and an index that stands beside its rebuild: as a run."""
+    """Followed before its first result, and an index beside its rebuild: like a run."""
     models = null_models(broken="sleep 0", good="sleep 0", bad="sleep 0", loads="sleep 20000",
                          shown="sleep 20000")
     for name in ("good", "bad", "loads"):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No circle of calls among the files of a room: of two files that call each other, neither can be
-read or tested alone. The calls are those of the compiled objects; an address that is taken counts
-as a call.
+"""No circle of calls among the files of a room: of two files that call each other, neither can be read or
+tested alone. The calls are those in the object files; taking the address of a function counts as a call.
 
 usage: circles.py BUILD-DIRECTORY
 """
@@ -73,7 +72,7 @@ def circles(graph):
 
 
 def judge(room, graph):
-    """A finding for each circle, with the calls that make it."""
+    """A finding for each circle, with its calls."""
     for circle in circles(graph):
         steps = [f"{file} -> {other} ({', '.join(sorted(graph[file][other]))})"
                  for file in sorted(circle) for other in sorted(graph[file]) if other in circle]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every C file is as clang-format 14 would write it. `make format` writes it so.
+"""Every C file has the format of clang-format 14. `make format` applies it.
 """
 import shutil
 import subprocess

@@ -19,7 +19,7 @@ PUBLIC = {"C11": ["gcc", "-std=c11", "-Wpedantic", "-Wconversion", "-xc"],
 
 
 def system_includes(build):
-    """Where the build finds foreign headers that are not in the compiler's own places."""
+    """The build's directories of foreign headers, except the compiler's own."""
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         commands = {entry["command"] for entry in json.load(file)}
     return sorted({option for command in commands for option in re.findall(r"-isystem\S+", command)})

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rooms' rows: a room includes only rooms of lower rows, never one of its own row; the CLI sees
-the public header only; a foreign library's header is included in its own room only; and functions
+"""The rows of rooms: a room includes only rooms of lower rows, never another one of its own row; the CLI
+includes only the public header; a foreign library's header is included only in its own room; and functions
 that only one room may call are not called in others.
 
 The rows are in src/rooms; docs/architecture.md draws the same.
@@ -20,7 +20,7 @@ def rows(text):
 
 
 def page_rows(text):
-    """The rows that the page draws: the fenced block after the table of rooms, from the top down."""
+    """The rows in the page's drawing: the fenced block after the table of rooms, from the top down."""
     names = "|".join(rows(tree.text(ROOMS)))
     for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         if re.match(rf"({names}) ", block):
@@ -31,9 +31,9 @@ def page_rows(text):
 ROWS = list(rows(tree.text(ROOMS)).values())
 ROW = {room: level for level, row in enumerate(ROWS) for room in row}
 
-# Rooms, and single headers of rooms, that these rooms see: less than their row allows.
+# The rooms and single headers that these rooms may include: less than their row allows.
 ONLY = {"cli": {"base", "wire/npy.h", "rights/rights.h"}, "client": {"base", "data", "wire"}}
-# The assembled engine has no interface; what knows HTTP is above it.
+# The assembled engine has no interface; code that uses HTTP is above it.
 NEVER = {"service": {"http"}}
 PUBLIC_HEADER = {"situ.h": {"client", "cli"}}
 
@@ -51,13 +51,13 @@ FOREIGN = {
 }
 
 
-# Functions that the headers of a room make visible to others, and that it alone may call: an LMDB
-# file is opened, mapped and closed by mdb.
+# Functions that only their own room may call, although its headers declare them: mdb opens, maps and closes LMDB
+# files.
 CALLS = {r"\b(mdb_env_\w+|mdb_dbi_open)\s*\(": {"mdb"}}
 
 
 def calls(room, text):
-    """(line number, what is wrong) of each call of a function that is another room's."""
+    """(line number, what is wrong) of each call of another room's function."""
     for pattern, rooms in CALLS.items():
         if room in rooms:
             continue

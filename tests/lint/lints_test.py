@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gates themselves can fail: each lint finds a fault that is planted, and passes what is good;
-and tools/run-tests counts failed, skipped and crashed tests as what they are.
+"""Tests of the lints: each finds a fault that is planted, and accepts good files; and tools/run-tests counts
+failed, skipped and crashed tests correctly.
 """
 import importlib.machinery
 import importlib.util
@@ -8,6 +8,7 @@ import os
 import unittest
 
 import circles
+import events
 import layers
 import names
 import size
@@ -129,6 +130,41 @@ class Circles(unittest.TestCase):
     def test_a_static_function_of_the_same_name_is_no_call(self):
         local = self.ONE_WAY + "lib.p/b.c.o: a_make t 0 4\n"
         self.assertEqual([], list(circles.judge("x", circles.calls(circles.parse(local)))))
+
+
+class Events(unittest.TestCase):
+    PAGE = "# LOG\n```\nevent=no_row\n```\n```\nready, stopping   start\n                  and end_of it\n```\n# NEXT\n"
+    SOURCE = '''static void say(void *context, const char *event)
+{
+    log_event(LEVEL, event, "a=%d", f(1, 2));
+}
+
+static void f(void)
+{
+    say(context(1, 2), "stopping");
+    call_log(call, good ? "ready" : "stopping", "%s", "");
+}
+'''
+
+    def judge(self, page, source):
+        return list(events.judge(page, [("x.c", source)]))
+
+    def test_the_page_and_the_source_agree(self):
+        self.assertEqual([], self.judge(self.PAGE, self.SOURCE))
+
+    def test_an_event_that_the_page_lacks_is_found(self):
+        for source in (self.SOURCE.replace('"ready"', '"steady"'), self.SOURCE.replace(', "stopping")', ', "steady")')):
+            self.assertIn("does not list the event steady", self.judge(self.PAGE, source)[0])
+
+    def test_an_event_that_only_the_page_has_is_found(self):
+        self.assertEqual([f"{events.PAGE}:6: the source does not log the event going"],
+                         self.judge(self.PAGE.replace("ready,", "ready, going,"), self.SOURCE))
+
+    def test_an_array_of_events_is_read(self):
+        source = 'static const char *const words[] = {[A] = "ready", [B] = "stopping"};\n\n' \
+                 'static void f(void)\n{\n    log_event(LEVEL, words[event], "");\n}\n'
+        self.assertEqual([], self.judge(self.PAGE, source))
+        self.assertIn("x.c:5: the event cannot be determined", self.judge(self.PAGE, source.replace("words[e", "any[e"))[0])
 
 
 class Counting(unittest.TestCase):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manual pages fit a terminal of 80 columns.
 
-Running text is filled by whatever shows it; what stands in literal blocks is not, and must be short
-enough in the source. Where scdoc and groff are installed, the rendered pages are measured, too.
+The viewer fills running text; literal blocks are not filled and must be short enough in the source. If scdoc
+and groff are installed, the rendered pages are measured, too.
 """
 import os
 import shutil

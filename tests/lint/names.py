@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names say whose a thing is. Over all object files of src/: no external function has a name twice,
-each begins with a noun of its room, and each has a caller in another file or is marked in its
-header as there for tests. A source file's name is in one room only, unless it means the same in
-each.
+"""Names show where things belong. Over all object files of src/: no two external functions have the same
+name, each name begins with a noun of its room, and each function has a caller in another file or is marked "for
+tests" in its header. A source file's name is in one room only, unless it means the same in each.
 
-Nouns of a room are its name, its folders and files (a plural for the singular, too), and the structs
-and enums that its headers name. "For tests" is in the comment of the declaration, before it or at
-the end of its line.
+Nouns of a room are its name, its folders and files (also a plural for the singular), and the structs and enums
+that its headers name. "For tests" is in the comment of the declaration, before it or at the end of its line.
 
 usage: names.py BUILD-DIRECTORY
 """
@@ -18,7 +16,7 @@ import sys
 
 import tree
 
-# File names that mean the same wherever they are.
+# File names that mean the same in every room.
 SAME = {
     "main": "a program's",
     "decode": "a format's",
@@ -28,11 +26,11 @@ SAME = {
     " models object search select status store stores thumbnail": "a subject's",
 }
 
-# Other rooms' nouns that a room has functions for, and nouns that are no file's and no struct's.
+# Other rooms' nouns for which a room has functions, and nouns without a file or struct.
 NOUNS = {
     "data": {"bf16", "float", "half"},  # types of numbers
     "engine": {"ort"},  # ONNX Runtime
-    "infer": {"answer", "input"},  # made and read here, by kinds that data lists
+    "infer": {"answer", "input"},  # made and read here, for kinds that data lists
 }
 
 
@@ -73,7 +71,7 @@ def singular(word):
 
 
 def nouns(room, texts):
-    """The nouns of a room, of {path below src/ROOM/: text} of its files."""
+    """The nouns of a room, from {path below src/ROOM/: text} of its files."""
     found = {room} | NOUNS.get(room, set())
     for path, text in texts.items():
         found.update(part.removesuffix(".c").removesuffix(".h") for part in path.split("/"))
@@ -118,7 +116,7 @@ def room_of(path):
 
 
 def judge(defined, used, words, marked):
-    """Findings about functions; `words`: nouns of each room, `marked`: names there for tests."""
+    """Findings about functions; `words`: nouns of each room, `marked`: names declared for tests."""
     for name, paths in sorted(defined.items()):
         place = f"src/{room_of(paths[0])}:1: {name}"
         if len(paths) > 1:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""shellcheck over the project's shell scripts, where it is installed.
+"""shellcheck over the project's shell scripts, if it is installed.
 """
 import shutil
 import subprocess

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the linked files show: libsitu exports situ_* and nothing else; the daemon links no image
-codec and no ONNX Runtime, the worker no network, the CLI nothing that libsitu should do for it; and a
-build without test_backends has nothing of tests/backends.
+"""Symbols of the linked files: libsitu exports situ_* and nothing else; the daemon links no image codec and
+no ONNX Runtime, the worker no network code, the CLI nothing that belongs into libsitu; and a build without
+test_backends has nothing from tests/backends.
 
 usage: symbols.py BUILD-DIRECTORY
 """
@@ -34,7 +34,7 @@ def output(*command):
 
 
 def foreign_exports(told):
-    """The names in nm's output that are neither ours nor the library's version node."""
+    """The names in nm's output that are neither situ's nor the library's version node."""
     names = [line.split()[-1].split("@")[0] for line in told.splitlines()]
     return [name for name in names if not re.fullmatch(r"situ_\w+|SITU_[0-9.]+", name)]
 

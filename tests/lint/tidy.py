@@ -3,7 +3,7 @@
 
 usage: tidy.py BUILD-DIRECTORY
 
-A file that passed is not looked at again until it, a header, its options or the checks change.
+A file that passed is not checked again until it, a header, its options or the checks change.
 """
 import concurrent.futures
 import hashlib
@@ -17,7 +17,7 @@ import sys
 import tree
 
 TOOL = "clang-tidy-14"
-# Options of gcc that clang does not know are no finding.
+# Options of gcc that clang does not know are not findings.
 EXTRA = ["--quiet", "--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Qunused-arguments"]
 
 TOLD = re.compile(r": error: |note: (\d+ parameters|\d+ lines|nesting level)")
@@ -46,7 +46,7 @@ def check(build, path):
                           capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return ""
-    # The analyzer's notes of the way to a finding are long: `clang-tidy-14 -p build FILE` shows them.
+    # The analyzer's notes on the path to a finding are long: `clang-tidy-14 -p build FILE` shows them.
     told = [line.replace(f"{build}/../", "").removeprefix("../")
             for line in (done.stdout + done.stderr).splitlines() if TOLD.search(line)]
     if told and all(NO_LEAK.search(line) for line in told):

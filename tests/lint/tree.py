@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every lint shares: the files of the source tree, and how findings are told.
+"""Shared by all lints: the files of the source tree, and how findings are reported.
 
-A lint prints one line a finding, `path:line: what is wrong`, and exits 1 where there is one, 77
-where a tool it needs is missing.
+A lint prints one line for each finding, `path:line: what is wrong`, and exits 1 if there are any, 77 if a tool
+it needs is missing.
 """
 import os
 import re
@@ -13,7 +13,7 @@ SKIP = 77
 
 
 def files(*suffixes, under=""):
-    """Paths of the source tree relative to its root, builds and hidden directories left out."""
+    """Paths of the source tree relative to its root, without builds and hidden directories."""
     found = []
     for folder, folders, names in os.walk(os.path.join(ROOT, under)):
         at_root = os.path.samefile(folder, ROOT)
@@ -32,7 +32,7 @@ def text(path):
 
 
 def is_script(path):
-    """Whether a file without a telling suffix begins as a script does."""
+    """Whether a file without a known suffix begins like a script."""
     with open(os.path.join(ROOT, path), "rb") as file:
         return file.read(2) == b"#!"
 
@@ -46,7 +46,7 @@ def includes(path):
 
 
 def finish(findings, looked_at):
-    """Ends the lint; one that has looked at nothing is a fault in the lint."""
+    """Ends the lint; a lint that has checked nothing is itself a fault."""
     for finding in findings:
         print(finding)
     if not looked_at:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each source file begins with its licence and says what it is for; none is named for nothing in
-particular; and no work is left behind as a note in the code.
+"""Each source file begins with its licence and says what it is for; no name is meaningless (util, common); and
+the code has no notes of unfinished work.
 """
 import os
 import re
@@ -14,7 +14,7 @@ HEADER_LINES = range(2, 120)
 
 
 def header_lines(lines):
-    """How many lines the comment at the top of a C file has."""
+    """The number of lines of the comment at the top of a C file."""
     for number, line in enumerate(lines, 1):
         if "*/" in line:
             return number

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What takes minutes: jobs over tens of thousands of photos, a million keys, kills at random, latency
-under load. The fixtures are those of the functional tests.
+"""Tests that take minutes: jobs over tens of thousands of photos, a million keys, kills at random, latency
+under load. They use the fixtures of the functional tests.
 """
 import importlib.util
 import json
@@ -25,7 +25,7 @@ PHOTOS = 20000
 
 
 class Restartable:
-    """A situd whose state and port outlive it, so that it can be killed and started again."""
+    """A situd with a permanent state and port, so that it can be killed and started again."""
 
     def __init__(self, directory, *args):
         self.directory = directory
@@ -34,7 +34,7 @@ class Restartable:
         self.port = _FIXTURES.free_port()
 
     def start(self):
-        # Of several --listen the first two are Daemon's own; the state directory is its, too.
+        # Of several --listen the first two are Daemon's own; the state directory is Daemon's, too.
         self.daemon = _FIXTURES.Daemon(self.directory, list(self.args))
         return self.daemon
 
@@ -42,7 +42,7 @@ class Restartable:
         self.daemon.process.send_signal(signal.SIGKILL)
         self.daemon.process.wait()
         self.daemon.session.close()
-        # A new one must not find the old one's "ready" in its log.
+        # A new one must not see the old one's "ready" in its log.
         self.daemon.logfile.rename(self.daemon.logfile.with_suffix(f".{time.monotonic_ns()}"))
 
     def stop(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts the files below a directory that anybody opens, as the kernel tells it (inotify)."""
+"""Counts the files below a directory that any process opens, from the kernel's events (inotify)."""
 import ctypes
 import os
 import struct
@@ -13,7 +13,7 @@ _HEAD = struct.Struct("iIII")
 
 
 class Opens:
-    """From its beginning to its end, `paths` holds the path of each open of a file, in order."""
+    """While it runs, `paths` gets the path of each open of a file, in order."""
 
     def __init__(self, directory):
         self.paths = []
@@ -35,7 +35,7 @@ class Opens:
         return self
 
     def __exit__(self, *_):
-        # Its own open comes behind all that were before it, and then the thread knows.
+        # Its own open comes after all earlier ones, and tells the thread that there are no more.
         with open(self._end, "wb"):
             pass
         self._thread.join()

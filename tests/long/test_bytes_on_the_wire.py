@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a bulk classification sends: counted by the daemon on its connections, HTTP heads included."""
+"""The bytes that a bulk classification sends: counted by the daemon on its connections, including HTTP heads."""
 import time
 
 import pytest
@@ -16,7 +16,7 @@ def test_bytes_of_a_bulk_classification(situd, situ_cli, corpus, top, limit):
 
     situ_cli(daemon, "model", "list")
     before = wire()
-    own = wire() - before  # of a look itself
+    own = wire() - before  # of a status request itself
     before = wire()
     done = situ_cli(daemon, "infer", corpus.model, "photos/", "--top", top, "--no-labels", "--format", "jsonl")
     assert done.returncode == 0, done.stderr

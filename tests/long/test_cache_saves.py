@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same bytes are never inferred twice: what a second job costs, whatever happened to the files."""
+"""The same bytes are never inferred twice: the cost of a second job, whatever happened to the files."""
 import os
 import shutil
 import subprocess
@@ -38,7 +38,7 @@ def timed_job(daemon, model, photos, prefix=""):
     after = counts(daemon)
     assert end["state"] == "done" and end["failed"] == 0
     lines = results(daemon, number)
-    # What situd says of itself is what the kernel saw: each file once, and no other.
+    # situd's own count is what the kernel saw: each file once, and no other.
     cost = {key: after[key] - before[key] for key in after}
     assert len(opens.paths) == len(set(opens.paths)) == cost["read"]
     cost["opened"] = sorted(opens.paths)
@@ -50,11 +50,11 @@ def all_of(directory):
 
 
 def settle():
-    time.sleep(0.3)  # what was put is committed, and no file is younger than its time stamp's grain
+    time.sleep(0.3)  # all results are committed, and all files are older than the resolution of time stamps
 
 
 def test_a_second_job_costs_next_to_nothing(situd, photos, photo_corpus):
-    """With a model that takes its time, of which a second job saves as much."""
+    """With a slow model, whose time a second job saves."""
     settle()
     model = photo_corpus.model
     daemon = situd("--store", f"photos={photos}", "--models", photo_corpus.models)
@@ -83,7 +83,7 @@ def test_a_second_job_costs_next_to_nothing(situd, photos, photo_corpus):
     again, _, cost, _ = timed_job(daemon, model, photos, "a/")
     assert again == first and cost["run"] == 0 and cost["opened"] == all_of(photos / "a")
 
-    # Copied to another prefix: likewise.
+    # Copied to another prefix: the same.
     shutil.copytree(photos / "a", photos / "b")
     settle()
     again, _, cost, _ = timed_job(daemon, model, photos, "b/")
@@ -94,7 +94,7 @@ def test_a_second_job_costs_next_to_nothing(situd, photos, photo_corpus):
     names = sorted((photos / "a").iterdir())
     changed = names[::100]
     for i, path in enumerate(changed):
-        path.write_bytes(names[i + 1].read_bytes() + b"\0")  # a decoder passes over what follows
+        path.write_bytes(names[i + 1].read_bytes() + b"\0")  # a decoder ignores what follows
     settle()
     _, _, cost, _ = timed_job(daemon, model, photos, "a/")
     assert cost["run"] == len(changed) and cost["opened"] == sorted(str(path) for path in changed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A disk that fills up in the middle of a job: it pauses, says so, goes on, and loses nothing."""
+"""A disk that becomes full during a job: the job pauses, says so, continues, and loses nothing."""
 import os
 import subprocess
 import time
@@ -37,7 +37,7 @@ def test_a_full_disk_pauses_a_job(restartable, small_disk, many_photos, demo_mod
     assert now["reason"]["code"] == "no_space" and now["reason"]["message"]
     time.sleep(1)
     assert job(daemon, number)["results"] == now["results"]
-    array.kill()  # not even that loses anything
+    array.kill()  # even a kill loses nothing
     ballast.unlink()
     daemon = array.start()
     daemon.wait_for(lambda: job(daemon, number)["results"] > now["results"] + 100, "the job to go on", 30)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever is killed, each object of a job has one result, in order, and the same as ever."""
+"""Whatever is killed, each object of a job has one result, in order, and always the same."""
 import os
 import pathlib
 import random
@@ -26,7 +26,7 @@ def lives(pid):
 
 
 def kill_a_worker(daemon, number):
-    """One that was there, while the job was not done: none may be, just now, after another kill."""
+    """An existing one, while the job is not done: after another kill there may be none for a moment."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         for pid in filter(lives, daemon.workers()):
@@ -56,8 +56,8 @@ def test_every_object_has_one_result_whatever_is_killed(restartable, many_photos
     array = restartable(*args)
     daemon = array.start()
     number = start_job(daemon, model="demo", select={"store": "photos"}, top=3)
-    seen = []  # what a client that counts lines has received so far
-    # Kills at random moments, but spread over the whole job, so that all of them meet it running.
+    seen = []  # the lines that a client has received so far
+    # Kills at random moments, but spread over the whole job, so that all of them hit it running.
     marks = sorted((chance.uniform(0.02, 0.97), kind) for kind in ["situd", "worker"] * KILLS)
     done = {"situd": 0, "worker": 0}
     for share, kind in marks:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that can be asked of jobs, asked at random and at once, while situd and its workers are
-killed: no line is lost, doubled, reordered or changed, no stream says more than is true, nothing
-stays behind.
+"""All requests about jobs, at random and at once, while situd and its workers are killed: no line is lost,
+doubled, reordered or changed, no stream reports more than is true, nothing is left over.
 
-$SITU_STRESS_SECONDS (default 45) and $SITU_STRESS_SEED (default 1) make it longer, and other.
+$SITU_STRESS_SECONDS (default 45) and $SITU_STRESS_SEED (default 1) set the duration and the random choices.
 """
 import json
 import os
@@ -27,7 +26,7 @@ ODD_NAMES = [b'quote".png', b'a,"log":"c 00000000"}.png', b"new\nline.png", b"re
 
 
 def make_store(root):
-    """Objects that stay as they are, one in eight of which cannot be decoded, and some that do not."""
+    """Objects that do not change, one in eight of which cannot be decoded, and some that do."""
     count = 0
     for value in range(220):
         path = root / f"still/{value % 7}/{value:03}.png"
@@ -47,7 +46,7 @@ def make_store(root):
 
 
 class Job:
-    """What is known of one: which lines it must have, as far as that is certain."""
+    """What is known of a job: which lines it must have, as far as that is certain."""
 
     def __init__(self, number, wanted, standing=False):
         self.number = number
@@ -66,7 +65,7 @@ class Stress:
         self.lock = threading.Lock()
         self.jobs = {}
         self.wrong = []
-        self.generation = 0  # odd while situd is away
+        self.generation = 0  # odd while situd is down
         self.over = threading.Event()
         self.calm = []  # the undisturbed lines of still/
         self.counts = {}
@@ -83,13 +82,13 @@ class Stress:
         self.over.set()
 
     def ask(self, method, path, allowed, **kw):
-        """The answer, or None where situd went away meanwhile."""
+        """The answer, or None if situd was down meanwhile."""
         before = self.generation
         try:
             answer = requests.request(method, self.daemon.url + path, timeout=40, **kw)
         except requests.exceptions.RequestException as e:
             if before == self.generation and before % 2 == 0:
-                time.sleep(0.3)  # the killer tells of it before it kills
+                time.sleep(0.3)  # the killer announces it before it kills
                 if before == self.generation:
                     self.complain(f"{method} {path}: {e!r}")
             return None
@@ -104,17 +103,17 @@ class Stress:
             alive = [job for job in self.jobs.values() if not job.deleting]
             return chance.choice(alive) if alive else None
 
-    # ---- what actors do ----
+    # ---- actors ----
 
     def create(self, chance):
         kind = chance.choice(["prefix", "prefix", "moving", "keys", "streamed", "standing", "glob"])
-        # The cache is off where order and bounds are to be worked for.
+        # The cache is off if order and limits need real work.
         body = {"model": "quick", "output": {"labels": False}, "top": 2,
                 "priority": chance.randrange(10), "cache": chance.random() < 0.5}
         wanted = self.calm
         if kind == "keys" or kind == "streamed":
             wanted = chance.sample(self.calm, chance.randrange(1, 120))
-            # Names that are no keys stand percent-encoded in lines, and are other names in a list.
+            # Names that are not keys are percent-encoded in lines, and are other names in a list.
             wanted = [line for line in wanted if "%" not in line and "\\n" not in line and
                       "\\r" not in line]
             if not wanted:
@@ -174,7 +173,7 @@ class Stress:
         job.deleting = True
         answer = self.ask("DELETE", f"/v1/jobs/{job.number}", (204, 404))
         self.count("remove")
-        if answer is None:  # it may be there, or not
+        if answer is None:  # it may or may not be there
             return
         with self.lock:
             self.jobs.pop(job.number, None)
@@ -186,7 +185,7 @@ class Stress:
         if answer is None:
             return
         for info in answer.json()["jobs"]:
-            gone = info.get("gone", 0)  # what is removed before its turn; nothing in still/ is
+            gone = info.get("gone", 0)  # an object removed before its turn; nothing in still/ is
             if info["state"] == "done" and info["results"] + gone != info["selected"]:
                 self.complain(f"done, but not all: {info}")
             if gone and info["select"].get("prefix", "").startswith("still/"):
@@ -216,7 +215,7 @@ class Stress:
         index = after
         last = {}
         query = f"after={after}&wait={int(wait)}&progress={chance.randrange(2)}"
-        # A ragged client: small pieces, pauses, and gone in the middle of anything.
+        # An irregular client: small pieces, pauses, and disconnects at any moment.
         try:
             with requests.get(f"{self.daemon.url}/v1/jobs/{job.number}/results?{query}",
                               stream=True, timeout=40) as answer:
@@ -268,7 +267,7 @@ class Stress:
             self.complain(f"stream of {job.number} is done at {index} of {len(job.wanted)}: {last}")
 
     def disturb(self, chance):
-        """The objects of moving/ come, go, change, and are replaced; workers die."""
+        """The objects of moving/ are added, removed, changed and replaced; workers die."""
         path = self.store / f"moving/{chance.randrange(60):02}.png"
         what = chance.choice(["remove", "write", "touch", "replace", "directory", "worker"])
         try:
@@ -310,7 +309,7 @@ class Stress:
                 self.complain(f"actor {number}: {e!r}")
                 raise
 
-    # ---- what happens to situd ----
+    # ---- interruptions of situd ----
 
     def restart(self, chance):
         with self.lock:
@@ -335,7 +334,7 @@ class Stress:
             elif listed[number]["results"] < lines:
                 self.complain(f"{lines} lines of job {number} were seen: {listed[number]}")
         with self.lock:
-            for number in listed:  # made by a call whose answer was cut
+            for number in listed:  # created by a call whose answer was cut
                 self.jobs.setdefault(number, Job(number, None))
             self.generation += 1
 
@@ -355,7 +354,7 @@ class Stress:
             assert not thread.is_alive(), "an actor hangs"
 
     def settle(self):
-        """Everything is let go on, and comes to its end."""
+        """Everything is resumed and runs to its end."""
         deadline = time.monotonic() + 90
         while True:
             jobs = self.daemon.get("/v1/jobs").json()["jobs"]
@@ -404,7 +403,7 @@ def test_jobs_under_everything_at_once(situd, tmp_path, null_models):
     assert daemon.get("/v1/jobs").json()["jobs"] == []
     jobs = pathlib.Path(daemon.directory / "state/jobs")
     daemon.wait_for(lambda: set(os.listdir(jobs)) <= {"ages"}, f"{jobs} to hold no job")
-    # A calm job in a situd that has been through the last round, and in a new one: as many of each.
+    # A quiet job in a situd after the last round, and in a new one: the same number of each.
     wait_until_quiet(daemon)
     used = descriptors(daemon.process.pid), threads(daemon.process.pid)
     daemon.stop()
@@ -418,5 +417,5 @@ def test_jobs_under_everything_at_once(situd, tmp_path, null_models):
 
 
 def wait_until_quiet(daemon):
-    """Connections of clients that left are noticed one by one."""
+    """The server notices the connections of clients that left one by one."""
     daemon.wait_for(lambda: daemon.status()["connections"] <= 1, "connections to close", 60)

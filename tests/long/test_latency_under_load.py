@@ -10,7 +10,7 @@ import pytest
 from conftest import job, start_job
 
 REQUESTS = 300
-ROUNDS = 6  # other programs of the machine only ever add: the best round tells
+ROUNDS = 6  # other programs of the machine only add time: the best round counts
 
 
 def cpu_seconds(pid):
@@ -27,7 +27,7 @@ def others_seconds(daemon):
 
 
 def latencies(daemon, model, keys):
-    """Of a client that costs little, since it shares the array's cores here."""
+    """The latency of a client that needs little time, since it shares the array's cores here."""
     spent = []
     with socket.create_connection(("127.0.0.1", daemon.port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -51,7 +51,7 @@ def test_single_requests_beside_a_job(situd, photo_corpus):
     time: the demo's would be done with its job before the requests are."""
     model, keys = photo_corpus.model, photo_corpus.names
     daemon = situd("--store", f"photos={photo_corpus.photos}", "--models", photo_corpus.models, "--cache-size", "0")
-    cores = daemon.session.get(f"{daemon.url}/v1/status").json()["cores"]  # so many lanes run at a time
+    cores = daemon.session.get(f"{daemon.url}/v1/status").json()["cores"]  # that many lanes run at a time
     latencies(daemon, model, keys)
     best = (float("inf"), float("inf"))
     quietest = 1.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A job over a million keys: memory stays small, the listing's rate flat, and it can be cut anywhere."""
+"""A job over a million keys: memory stays small, the listing's rate constant, and it can be interrupted anywhere."""
 import itertools
 import os
 import shutil
@@ -16,7 +16,7 @@ LINKS_MAX = 30_000  # hard links of one file; ext4 allows 65,000
 
 @pytest.fixture
 def million(tmp_path):
-    """A million names for a few files that no decoder knows; made of hard links."""
+    """A million names for a few files that no decoder supports; made with hard links."""
     if shutil.disk_usage(tmp_path).free < 2 << 30 or os.statvfs(tmp_path).f_favail < KEYS // 10:
         pytest.skip("too little disk space for a million names")
     directory = tmp_path / "photos"

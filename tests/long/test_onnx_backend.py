@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node tests of the ONNX project, through situd: of them as many pass as pass with ONNX Runtime
-alone, types that V2 does not have aside. Those that do not are listed, each with its reason, in
-onnx_backend_expected.txt: one that fails and is not listed fails this test, and so does one that is
-listed and passes, unless its reason is that it varies. The list is of one version of python3-onnx;
-with another, what bare ONNX Runtime passes is all that counts.
+"""The node tests of the ONNX project, with situd: as many of them pass as with ONNX Runtime alone, except for
+types that V2 does not have. Those that do not are listed, each with its reason, in
+onnx_backend_expected.txt: a test that fails and is not listed fails this test, and so does one that is
+listed and passes, unless its reason is that it varies. The list is for one version of python3-onnx; with
+another, only the results of bare ONNX Runtime count.
 """
 import concurrent.futures
 import json
@@ -92,7 +92,7 @@ class Case:
         self.model = f"case{number}"
         self.directory = directory / self.model
         self.rtol, self.atol = case.rtol, case.atol
-        self.reason = None  # why it does not pass, or cannot be asked
+        self.reason = None  # why it does not pass, or cannot be requested
         self.bare = False
         graph = case.model.graph
         given, wanted = case.data_sets[0]
@@ -143,7 +143,7 @@ class Case:
             at += 4 + 8 * rank
             size, = struct.unpack_from("<Q", data, at)
             at += 8
-            if element == TensorProto.STRING:  # told is the size of nothing: walk
+            if element == TensorProto.STRING:  # the size field does not count strings: walk
                 end = at
                 for _ in range(int(np.prod(shape, dtype=np.int64))):
                     end += 4 + struct.unpack_from("<I", data, end)[0]
@@ -178,7 +178,7 @@ def first_line(error):
 
 
 def run_bare(cases):
-    """One process for the lot; each case has one of its own."""
+    """One process for all; each case has one of its own."""
     run = subprocess.run([BARE, *(case.directory for case in cases)], capture_output=True, timeout=600)
     assert run.returncode == 0
     status = dict(line.rsplit(" ", 1) for line in run.stdout.decode().splitlines())
@@ -211,7 +211,7 @@ def run_situd(cases, directory, models):
 
 
 def read_expected():
-    """The version it is of, and name -> reason."""
+    """Its version, and name -> reason."""
     lines = [line for line in EXPECTED.read_text().splitlines() if line and not line.startswith("#")]
     version = lines[0].removeprefix("onnx ")
     return version, dict(line.split(" ", 1) for line in lines[1:])

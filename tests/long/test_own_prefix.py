@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""make install beneath a home directory: the programs find each other and their libraries, with
-nothing of the environment, and make uninstall leaves nothing."""
+"""make install into a home directory: the programs find each other and their libraries without any environment,
+and make uninstall leaves nothing."""
 import os
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ def test_an_own_prefix_needs_no_ldconfig(tmp_path):
     home, build = tmp_path / "home", tmp_path / "build"
     home.mkdir()
     make(home, build, "install")
-    shutil.rmtree(build / "src")  # nothing of the build tree helps
+    shutil.rmtree(build / "src")  # nothing from the build tree helps
     grey_png(tmp_path / "photos/a.png", 100, (64, 64))
     (tmp_path / "situd").mkdir()
     daemon = Daemon(tmp_path / "situd", ["--store", f"photos={tmp_path / 'photos'}", "--models", DEMO_MODELS],

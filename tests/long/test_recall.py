@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Searches give what brute force in double precision gives, at the sizes that count, on data of three
-kinds with 5,000 near-equal rows among them, under every instruction set of this CPU, and while rows are
-put: bench/search_bench compares them.
+"""Searches give the results of brute force in double precision, at realistic sizes, on data of three kinds with
+5,000 near-equal rows among them, with every instruction set of this CPU, and while rows are put:
+bench/search_bench compares them.
 """
 import json
 import shutil

@@ -5,7 +5,6 @@
 #include "api/indexes/index_object.h"
 
 #include "base/json.h"
-#include "data/object_name.h"
 
 /* null where there is no text. */
 static const char *text_or_null(const char *text)
@@ -16,26 +15,14 @@ static const char *text_or_null(const char *text)
 /* Patterns may name what the caller may not know of. */
 static void put_selection(struct json_writer *w, const struct retrieval_spec *spec, bool whole)
 {
-    if (!spec->store) {
+    if (!spec->select.store) {
         json_put_null(w, "select");
         return;
     }
-    const char *glob = whole ? text_or_null(spec->glob) : NULL;
-    bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(glob);
+    const struct selection part = {.store = spec->select.store, .prefix = spec->select.prefix};
     json_begin_object(w, "select");
-    json_put_string(w, "store", spec->store);
-    object_name_put_value(w, "prefix", spec->prefix ? spec->prefix : "", encoded);
-    if (glob) {
-        object_name_put_value(w, "glob", glob, encoded);
-    } else {
-        json_put_null(w, "glob");
-    }
-    if (encoded) {
-        json_put_bool(w, "encoded", true);
-    }
-    if (whole) {
-        select_rules_put_select(w, &spec->rules);
-    }
+    json_put_string(w, "store", spec->select.store);
+    selection_put_select(w, whole ? &spec->select : &part, true);
     json_end_object(w);
 }
 
@@ -53,9 +40,9 @@ static void put_rows(struct json_writer *w, const struct retrieval_info *info)
     bool whole = info->whole;
     put_count_or_null(w, "rows", whole, info->index.rows);
     put_count_or_null(w, "selected", whole && info->selected_known, info->selected);
-    if (info->spec.store && whole) {
+    if (info->spec.select.store && whole) {
         left_out_put_json(w, &info->left_out);
-    } else if (info->spec.store) {
+    } else if (info->spec.select.store) {
         json_put_null(w, "skipped");
     }
     put_count_or_null(w, "failed", whole, info->failed);

@@ -10,7 +10,7 @@
 #include "api/indexes/index_object.h"
 #include "api/indexes/indexes.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "retrieval/retrieval_spec.h"
 #include "wire/index_request.h"
 
 void indexes_respond(struct call *call, unsigned status, const struct retrieval_info *info)
@@ -47,14 +47,6 @@ int indexes_check_model(struct service *service, const char *name, const char *v
 
 /* ---- making ---- */
 
-static void spec_free_texts(struct retrieval_spec *spec)
-{
-    free(spec->store);
-    free(spec->prefix);
-    free(spec->glob);
-    select_rules_done(&spec->rules);
-}
-
 static int make_spec(struct stores *stores, struct index_request *request,
                      struct retrieval_spec *spec, struct error *error)
 {
@@ -64,12 +56,10 @@ static int make_spec(struct stores *stores, struct index_request *request,
     (void)stpcpy(spec->name, request->name);
     (void)stpcpy(spec->model, request->model);
     (void)stpcpy(spec->version, request->version);
-    if (text_copy(request->store, &spec->store) < 0 ||
-        text_copy(request->prefix, &spec->prefix) < 0 ||
-        text_copy(request->glob, &spec->glob) < 0) {
+    if (selection_make(request->store, request->prefix, request->glob, &spec->select) < 0) {
         return error_memory(error, NULL);
     }
-    return stores_make_rules(stores, request->store, &request->rules, &spec->rules, error);
+    return stores_make_rules(stores, request->store, &request->rules, &spec->select.rules, error);
 }
 
 /* The index holds embeddings of all objects of the selection. What is refused depends on the
@@ -96,7 +86,7 @@ static int create(struct call *call, struct retrieval_info *ret_info, struct err
 {
     struct service *service = call->service;
     cleanup_by(index_request_done) struct index_request request = {0};
-    cleanup_by(spec_free_texts) struct retrieval_spec spec = {.store = NULL};
+    cleanup_by(retrieval_spec_done) struct retrieval_spec spec = {.name = ""};
     size_t size = 0;
     const void *body = http_request_body(call->request, &size);
     int r = index_request_parse(body, size, &request, error);
@@ -181,10 +171,10 @@ static int find_defaults(struct call *call, char **ret_lines, struct error *erro
     struct service *service = call->service;
     cleanup_by(retrieval_info_done) struct retrieval_info info = {.dimension = 0};
     int r = retrieval_get(service->retrieval, &call->access, call->captures[0], &info, error);
-    if (r < 0 || !info.spec.store) { /* the rebuild reports that it was imported */
+    if (r < 0 || !info.spec.select.store) { /* the rebuild reports that it was imported */
         return r;
     }
-    return stores_exclude(service->stores, info.spec.store, ret_lines, error);
+    return stores_exclude(service->stores, info.spec.select.store, ret_lines, error);
 }
 
 static int rebuild(struct call *call, struct error *error)

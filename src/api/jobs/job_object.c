@@ -5,7 +5,6 @@
 #include "api/jobs/job_object.h"
 
 #include "base/json.h"
-#include "data/object_name.h"
 
 static void put_state(struct json_writer *w, const struct job_info *info)
 {
@@ -38,29 +37,16 @@ static void put_counts(struct json_writer *w, const struct job_info *info)
     json_put_bool(w, "idle", info->between_passes);
 }
 
-static void put_names(struct json_writer *w, const struct job_spec *spec)
-{
-    bool encoded = !object_name_is_text(spec->prefix) || !object_name_is_text(spec->glob);
-    object_name_put_value(w, "prefix", spec->prefix ? spec->prefix : "", encoded);
-    if (spec->glob) {
-        object_name_put_value(w, "glob", spec->glob, encoded);
-    }
-    if (encoded) {
-        json_put_bool(w, "encoded", true);
-    }
-}
-
 static void put_selection(struct json_writer *w, const struct job_spec *spec)
 {
     json_begin_object(w, "select");
-    if (spec->store) {
-        json_put_string(w, "store", spec->store);
+    if (spec->select.store) {
+        json_put_string(w, "store", spec->select.store);
     }
     if (spec->has_keys) {
         json_put_bool(w, "keys", true);
     } else {
-        put_names(w, spec);
-        select_rules_put_select(w, &spec->rules);
+        selection_put_select(w, &spec->select, false);
     }
     json_end_object(w);
 }

@@ -12,7 +12,6 @@
 #include "api/jobs/job_streams.h"
 #include "api/route.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "retrieval/filling_job.h"
 #include "wire/job_request.h"
 
@@ -190,14 +189,12 @@ static int make_spec(const struct call *call, struct job_request *request, struc
     (void)stpcpy(spec->token, request->token);
     (void)stpcpy(spec->model, request->model);
     (void)stpcpy(spec->version, request->version);
-    if (text_copy(request->store, &spec->store) < 0 ||
-        text_copy(request->prefix, &spec->prefix) < 0 ||
-        text_copy(request->glob, &spec->glob) < 0) {
+    if (selection_make(request->store, request->prefix, request->glob, &spec->select) < 0) {
         return error_memory(error, NULL);
     }
     return request->names ? 0
                           : stores_make_rules(call->service->stores, request->store,
-                                              &request->rules, &spec->rules, error);
+                                              &request->rules, &spec->select.rules, error);
 }
 
 static int refuse_selection(const struct job_request *request, enum right right,
@@ -407,8 +404,8 @@ static int exclude(struct call *call, struct error *error)
                          "job %s fills an index: `situ index rebuild NAME --exclude-defaults`",
                          info.spec.id);
     }
-    if (info.spec.store) {
-        r = stores_exclude(service->stores, info.spec.store, &lines, error);
+    if (info.spec.select.store) {
+        r = stores_exclude(service->stores, info.spec.select.store, &lines, error);
     }
     return r == 0 ? jobs_exclude(service->jobs, call->captures[0], lines, error) : r;
 }

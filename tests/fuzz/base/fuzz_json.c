@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzz target: the JSON parser and its getters over a whole document, and that the strings and
- * numbers that it reads are written as JSON again.
+ * Fuzz target: the JSON parser and its getters over a whole document; the strings and numbers read
+ * are written as JSON again.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads bytes as an entry that says what an identity stands for. What is accepted must be written
- * as the same bytes again.
+ * Reads bytes as a cache entry that maps an identity to content. Accepted bytes must be written the
+ * same again.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct identity identity = {{0}};
     struct cache_digest digest;
     uint8_t again[CONTENT_SIZE];
-    if (size == CONTENT_SIZE) { /* the identity that the bytes are of */
+    if (size == CONTENT_SIZE) { /* the identity that the bytes belong to */
         memcpy(identity.bytes + IDENTITY_STATE_AT, data + 4, IDENTITY_BYTES - IDENTITY_STATE_AT);
     }
     if (content_decode(data, size, &identity, &digest) < 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as a NumPy file: it is refused in words, or its rows are read, not more of them than
- * the bytes hold.
+ * Any bytes as a NumPy file: it is refused with a message, or its rows are read, and never more
+ * rows than the bytes have.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A result line of an array that lies: what the library makes of it keeps the promises of situ.h,
- * and written as JSON it is a line that can be read again.
+ * Result lines of a malicious array: the library's result keeps the promises of situ.h, and written
+ * as JSON it can be read again.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads bytes as an answer in the result cache. What is accepted must be within its limits, and
- * must write to the same bytes again.
+ * Reads bytes as an answer in the result cache. An accepted answer must be within its limits, and
+ * must be written as the same bytes again.
  */
 #include <stdint.h>
 #include <stdlib.h>

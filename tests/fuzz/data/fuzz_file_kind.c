@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a file is, by its first bytes: a name for whatever they are, and nothing read past them.
+ * Identifies a file by its first bytes: there is a name for any bytes, and nothing is read past
+ * them.
  */
 #include <stdint.h>
 #include <stdlib.h>

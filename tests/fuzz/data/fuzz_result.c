@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzz target: result lines as a client reads them. What is read is written and read again, and
- * must then be written the same; embeddings by turns as numbers and in base64.
+ * Fuzz target: result lines as a client reads them. A line that is read is written and read again,
+ * and must then be written the same; embeddings alternately as numbers and in base64.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzz target: an ONNX file as far as it is read before ONNX Runtime gets it.
+ * Fuzz target: the part of an ONNX file that is read before ONNX Runtime gets it.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzzes what stands between a body's bytes and the daemon: chunks, and the decoders of content
- * codings. The first byte says which. However the bytes are cut, the same comes out.
+ * Fuzzes the code between a body's bytes and the daemon: chunks, and the decoders of content
+ * codings. The first byte selects one. However the bytes are cut, the output is the same.
  */
 #include <errno.h>
 #include <stdint.h>

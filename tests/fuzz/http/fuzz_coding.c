@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzzes the parser of Accept-Encoding: weights stay in their range, a coding is chosen only where
- * the fields hold its name or a star, and a second taking of the same fields changes nothing.
+ * Fuzzes the parser of Accept-Encoding: weights are in their range, a coding is chosen only if the
+ * fields have its name or a star, and reading the same fields twice changes nothing.
  */
 #include <stdint.h>
 #include <stdlib.h>

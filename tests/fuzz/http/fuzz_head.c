@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzzes the parser of heads: whether it comes whole or byte by byte its end is the same, what is
- * taken holds no control byte, and its fields can be found.
+ * Fuzzes the parser of heads: its end is the same whether it comes whole or byte by byte, an
+ * accepted head has no control byte, and its fields can be found.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -52,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     size_t ends =
-        3 + 2 * head.field_count; /* the method, the target, and none of a head that is refused */
+        3 +
+        2 * head.field_count; /* the method, the target, and the empty parts of a refused head */
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
         ends -= c == '\0';

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzzes the request target's parser: whatever it accepts is NUL-terminated where it says, holds no
- * NUL inside, and its path begins with a slash.
+ * Fuzzes the request target's parser: an accepted target is NUL-terminated at its end, has no NUL
+ * inside, and its path begins with a slash.
  */
 #include <stdint.h>
 #include <stdlib.h>

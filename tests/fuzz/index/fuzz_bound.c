@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any row and query that an index takes: the interval that the int8 copy gives holds the value, and
- * the kernels let the row pass wherever it could be wanted. Input: metric, dimension, then floats.
+ * Any row and query that an index accepts: the interval of the int8 copy contains the value, and
+ * the kernels accept the row whenever it could be a result. Input: metric, dimension, then floats.
  */
 #include <math.h>
 #include <stdint.h>
@@ -21,7 +21,7 @@ static void require(int holds)
     }
 }
 
-/* The next value that index_batch_put takes. */
+/* The next value that index_batch_put accepts. */
 static float next_value(const uint8_t **data, size_t *size)
 {
     float value = 0.0f;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Records of the meta database, with right sums around any bytes: reading stays within them, and
- * what is read as good is written as the same bytes again. Input: size of the key, key, value.
+ * Records of the meta database, with valid checksums over any bytes: reading stays within them, and
+ * an accepted record is written as the same bytes again. Input: size of the key, key, value.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static void check_slot(const uint8_t *key, size_t key_size, const uint8_t *value
     uint32_t number;
     if (record_slot_decode(key, key_size, value, size, &number, &slot) == 0) {
         if (key[0] != RECORD_SPACE_SLOT) {
-            return; /* who reads one has looked */
+            return; /* a reader has checked this */
         }
         record_slot_key(number, &name);
         require(name.size == key_size && memcmp(name.bytes, key, key_size) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * situd's side against a worker that says anything: the input's bytes are the datagrams that wait
- * on the control and lane sockets when situd looks. The file under test is included, to reach its
+ * situd's side with a worker that sends anything: the input's bytes are the datagrams that wait on
+ * the control and lane sockets when situd reads them. The file under test is included, to reach its
  * parts without a process.
  */
 #include "infer/worker_process.c"
@@ -46,7 +46,7 @@ static void check_outputs(const struct message_done *done, const char *output)
     for (uint32_t i = 0; i < done->output_count; i++) {
         const struct tensor_ref *ref = &done->outputs[i];
         total += ref->size_bytes;
-        if (ref->size_bytes > 0) { /* the ends show whether it lies inside */
+        if (ref->size_bytes > 0) { /* the ends show whether it is inside */
             sum += (unsigned char)output[ref->offset];
             sum += (unsigned char)output[ref->offset + ref->size_bytes - 1];
         }
@@ -77,8 +77,8 @@ static void run_once(struct worker_process *worker, enum run_kind kind)
     }
 }
 
-/* As make_lane() makes it, but for the buffer: the first one serves all, as mapping 128 MiB again
- * and again takes most of the time under the sanitizer. */
+/* As make_lane() makes it, except for the buffer: the first one is reused, because mapping 128 MiB
+ * each time takes most of the time under the sanitizer. */
 static int open_lane(struct worker_lane *lane)
 {
     static char *memory;
@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     worker->pid = -1;
-    atomic_store(&worker->killed, true); /* there is none whose end could be waited for */
+    atomic_store(&worker->killed, true); /* there is no process to wait for */
     worker->config = &config;
     worker->control = control[0];
     worker->log = log[0];
@@ -127,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             0) {
             take_facts(worker, &pipeline, &message.loaded);
             int r = take_tensors(worker, clock_now_ns() + NS_PER_S, &message, &error);
-            (void)r; /* whatever is there is used below */
+            (void)r; /* everything is used below */
         }
     }
     worker->facts.output_count = worker->facts.output_count ? worker->facts.output_count : 3;

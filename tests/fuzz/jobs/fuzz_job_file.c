@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job.json as anybody may have left it: it is refused with a message, or it is a job that can be
- * shown to clients as JSON.
+ * Any bytes as job.json: it is refused with a message, or it is a job that can be shown to clients
+ * as JSON.
  */
 #include <stdint.h>
 #include <stdlib.h>

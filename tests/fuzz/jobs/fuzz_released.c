@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The file `released` as anybody may have left it: what is taken is in bounds.
+ * Any bytes as the file `released`: accepted values are in bounds.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opens a table over bytes as its data file, walks it and writes to it: whatever the bytes are, it
- * is told at the opening or does no harm. LMDB trusts what it maps, so a gap in the check would be
- * a signal here.
+ * Opens a table with any bytes as its data file, walks it and writes to it: damage is reported at
+ * opening or does no harm. LMDB trusts its file, so a gap in the check would be a signal here.
  */
 #include <fcntl.h>
 #include <stdint.h>

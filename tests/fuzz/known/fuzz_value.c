@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads bytes as an entry of a table: its name's size, the name, the value. What is accepted is
- * written back as the same bytes. The checksum is put right first, or little would get past it.
+ * Reads bytes as an entry of a table: its name's size, the name, the value. An accepted entry is
+ * written back as the same bytes. The checksum is corrected first, otherwise little would pass it.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static void read_value(const struct name *name, const uint8_t *bytes, size_t siz
     uint64_t group = 0;
     if (value_read_object(name->bytes, name->size, bytes, size, &object) == 0) {
         expect(value_make_object(name, &object, &again) == 0);
-        /* Zeros may be spelt out. */
+        /* Zeros may be written out. */
         expect(again.size <= size && (again.size != size || memcmp(again.bytes, bytes, size) == 0));
     }
     if (value_read_link(name->bytes, name->size, bytes, size, &group) == 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checks bytes as a data file. Whatever they are, the check stays within its pages, ends, and
- * accepts no tree that is larger than the file.
+ * Checks any bytes as a data file: the check stays within its pages, ends, and accepts no tree that
+ * is larger than the file.
  */
 #include <stdint.h>
 #include <stdlib.h>

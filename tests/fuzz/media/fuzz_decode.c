@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes through the decoder, whole and by a window drawn from the bytes, and on white. Beyond
- * memory faults it looks for broken promises: a file that decodes whole must decode by window, to
- * the same pixels; a fault must come with a code and a message; the same decoder must go on to the
- * next input. Built once for each format, which FUZZ_FORMAT names: other inputs are not of interest
- * there.
+ * Decodes any bytes, completely, in a window chosen by the bytes, and on white. Besides memory
+ * faults it checks the contract: a file that decodes completely must decode in windows, to the same
+ * pixels; a fault must have a code and a message; the same decoder must accept the next input.
+ * Built once for each format, FUZZ_FORMAT; other inputs are of no interest there.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,7 +13,7 @@
 
 #include "media/decoder.h"
 
-enum { PIXELS_MAX = 1 << 18 }; /* larger ones cost time and show nothing more */
+enum { PIXELS_MAX = 1 << 18 }; /* larger ones only cost time */
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
@@ -53,7 +52,7 @@ struct input {
     bool on_white;
 };
 
-/* 0 or the error; the rows into a new buffer. `window` NULL: the whole image. */
+/* 0 or the error; the rows are in a new buffer. `window` NULL: the whole image. */
 static int decode(struct decoder *decoder, const struct input *input,
                   const struct image_window *window, struct image_info *info, uint8_t **ret_rows,
                   struct error *error)

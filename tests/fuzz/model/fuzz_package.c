@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzz target: the JSON files of a package. The input is up to five files behind each other, each
- * begun by a line `@FILE`, `@preset NAME` asking for a preset. What is accepted must be a pipeline
+ * Fuzz target: the JSON files of a package. The input is up to five files in sequence, each after a
+ * line `@FILE`; a line `@preset NAME` selects a preset. An accepted package must have a pipeline
  * that the worker would accept.
  */
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Where the text that begins behind `name` goes; NULL for a preset. */
+/* The place for the text after a line `@name`; NULL for a preset. */
 static struct model_text *find_text(struct model_texts *texts, const char *name)
 {
     if (strcmp(name, FILE_PROCESSOR) == 0) {
@@ -30,7 +30,7 @@ static struct model_text *find_text(struct model_texts *texts, const char *name)
     return strcmp(name, FILE_OPENCLIP_PREPROCESS) == 0 ? &texts->openclip_preprocess : NULL;
 }
 
-/* Cuts the input, a writable NUL-terminated copy, at its `@` lines. */
+/* Splits the input, a writable NUL-terminated copy, at its `@` lines. */
 static void split(char *input, size_t size, struct model_texts *texts, const char **preset)
 {
     struct model_text *current = NULL;

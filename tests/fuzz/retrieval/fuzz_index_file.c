@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * index.json as anybody may have left it: what is taken is in bounds.
+ * Any bytes as index.json: accepted values are in bounds.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     want(file.next_number != file.number);
     want(file.spec.name[0] != '\0' && !strchr(file.spec.name, '/') && file.spec.name[0] != '.');
     want(file.spec.metric >= INDEX_COSINE && file.spec.metric <= INDEX_EUCLIDEAN);
-    want(!file.spec.store || file.spec.model[0] != '\0');
+    want(!file.spec.select.store || file.spec.model[0] != '\0');
     index_file_done(&file);
     return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Exclusions: the first line is a pattern, the rest a key. What is compared as text gives what the
- * glob gives, a file is never covered where a directory of that name is not, and a cut key names
- * what is covered.
+ * Exclusions: the first line is a pattern, the rest a key. Patterns compared as text give the
+ * glob's result, a file is never excluded if a directory of that name is not, and a cut key names
+ * what is excluded.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Globs: the first line is a pattern, the second a key. A match begins with what the pattern says,
- * and a key that is quoted byte for byte matches itself.
+ * Globs: the first line is a pattern, the second a key. A match begins with the pattern's literal
+ * start, and a key that is quoted byte for byte matches itself.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzz target: the check of keys, and their suffixes. A key that is accepted can name nothing
- * outside its store, by a look at it that is simpler than the check itself.
+ * Fuzz target: the check of keys, and their suffixes. An accepted key can name nothing outside its
+ * store, by a check that is simpler than the one under test.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The bodies that make and rebuild indexes, from any client. What is accepted keeps its promises.
+ * Bodies of requests that create and rebuild indexes, from any client. Accepted ones keep their
+ * contract.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The body of a request for a job, from any client. What is accepted keeps its promises.
+ * The body of a request for a job, from any client. An accepted one keeps its contract.
  */
 #include <stdlib.h>
 #include <string.h>

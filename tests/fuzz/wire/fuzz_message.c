@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Messages between situd and a worker that lies, both ways: any bytes of any length. What the
- * checks let through must stay inside what was received.
+ * Messages between situd and a malicious worker, in both directions: any bytes of any length.
+ * Accepted messages must stay inside the received bytes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { AREA_BYTES = 4096 };
 
-/* Touches each byte of each tensor, as who copies them does. */
+/* Reads each byte of each tensor, as a copy would. */
 static void check_refs(const struct tensor_ref *refs, uint32_t count)
 {
     static char area[AREA_BYTES];
@@ -38,7 +38,7 @@ static void check_refs(const struct tensor_ref *refs, uint32_t count)
             sum += (unsigned char)area[ref->offset + b];
         }
     }
-    if (sum != 0) { /* the area is of zeros */
+    if (sum != 0) { /* the area is all zeros */
         abort();
     }
 }
@@ -74,7 +74,8 @@ static void check_told(const struct message_tensors *told)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct error error = {0};
-    /* Of exactly that size, so that a look behind the end is seen; a receiver has a whole union. */
+    /* Of exactly that size, so that a read past the end is detected; a receiver has a whole union.
+     */
     size_t kept = size < sizeof(union message) ? size : sizeof(union message);
     union message *message = malloc(kept ? kept : 1);
     if (!message) {

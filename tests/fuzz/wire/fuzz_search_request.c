@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The body of a search, and numbers of its query, from any client. What is accepted keeps its
- * promises.
+ * The body of a search, and numbers of its query, from any client. An accepted one keeps its
+ * contract.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzz target: the tar reader. The first byte is the size of the pieces that the rest is fed in,
- * the second says whether checksums are made right before; every name that arrives must be one that
- * stays inside a package, and no file may bring more or less than its header says.
+ * Fuzz target: the tar reader. The first byte is the size of the pieces in which the rest is fed,
+ * the second says whether checksums are corrected before; every accepted name must stay inside a
+ * package, and every file must have exactly the size in its header.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +59,7 @@ static int hear_end(void *context, struct error *error)
     return 0;
 }
 
-/* A fuzzer does not guess sums: makes them right in every block that could be a header. */
+/* A fuzzer cannot guess checksums: corrects them in every block that could be a header. */
 static void fix_checksums(char *bytes, size_t size)
 {
     for (size_t at = 0; at + TAR_BLOCK <= size; at += TAR_BLOCK) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzz target: V2 infer requests, with and without a binary part. The first byte says which: 0 for
- * JSON alone, else the JSON ends at the first NUL byte, or where the body does. All that a request
- * promises is looked at, byte by byte.
+ * Fuzz target: V2 infer requests, with and without a binary part. If the first byte is 0, all is
+ * JSON; otherwise the JSON ends at the first NUL byte, or at the end. All promises about a request
+ * are checked, byte by byte.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -57,7 +57,7 @@ static unsigned check_input(const struct v2_input *input)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static volatile unsigned sink; /* so that the reading is not left out */
+    static volatile unsigned sink; /* so that the read is not optimised away */
     struct v2_request *request = NULL;
     struct error error = {.code = ERROR_NONE};
     char header[24];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The worker's side against any message on a lane's socket, with the null engine behind it. The
- * first bytes fill the shared buffer, so that images and tensors come through, too.
+ * The worker's side with any message on a lane's socket and the null engine. The first bytes fill
+ * the shared buffer, so that images and tensors are accepted, too.
  */
 #include "worker/lane.c"
 
@@ -41,7 +41,7 @@ static void check_answer(int socket)
     struct error error = {0};
     ssize_t size = recv(socket, &answer, sizeof answer, MSG_DONTWAIT);
     if (size <= 0) {
-        return; /* the lane ended: the message was none */
+        return; /* the lane ended: the message was malformed */
     }
     if (message_check(&answer, (size_t)size, &error) < 0 ||
         message_check_tensors(answer.done.outputs, answer.done.output_count, LIMIT_MODEL_TENSORS,

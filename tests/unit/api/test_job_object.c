@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../jobs/sample_spec.h"
 #include "api/jobs/job_object.h"
 
 static void writes(const struct job_info *info, const char *expected)
@@ -22,25 +23,8 @@ static void writes(const struct job_info *info, const char *expected)
 static void a_job_over_a_store_has_its_selection(void **state)
 {
     (void)state;
-    char store[] = "photos";
     char prefix[] = "2024/";
-    char glob[] = "*.jpg";
-    struct job_info info = {.spec = {.id = "k3vq7xa2",
-                                     .token = "a-Token_1.2",
-                                     .model = "squeezenet",
-                                     .version = "1",
-                                     .digest = "82d7",
-                                     .store = store,
-                                     .prefix = prefix,
-                                     .glob = glob,
-                                     .top = 5,
-                                     .labels = true,
-                                     .priority = 5,
-                                     .max_failures = UINT64_MAX,
-                                     .cache = true,
-                                     .keep = true,
-                                     .interval_s = 60,
-                                     .created_s = 1795424400},
+    struct job_info info = {.spec = sample_spec(prefix),
                             .state = JOB_RUNNING,
                             .selected_known = true,
                             .selected = 128,
@@ -50,6 +34,8 @@ static void a_job_over_a_store_has_its_selection(void **state)
                             .cached = 12,
                             .bytes_read = 6712345,
                             .pass = 1};
+    info.spec.priority = 5;
+    info.spec.max_failures = UINT64_MAX;
     writes(&info,
            "{\"id\":\"k3vq7xa2\",\"model\":\"squeezenet\",\"version\":\"1\","
            "\"digest\":\"82d7\",\"select\":{\"store\":\"photos\",\"prefix\":\"2024/\","
@@ -62,7 +48,7 @@ static void a_job_over_a_store_has_its_selection(void **state)
            "\"pass\":1,\"idle\":false}");
     char exclude[] = "*.tmp\nraw/\n";
     char defaults[] = "._*\n";
-    info.spec.rules =
+    info.spec.select.rules =
         (struct select_rules){.exclude = exclude, .defaults = defaults, .sniff = true};
     info.spec.binary = true;
     cleanup_buffer struct buffer out = BUFFER_INIT;
@@ -78,7 +64,7 @@ static void a_paused_job_over_a_list_says_why(void **state)
     (void)state;
     char none[] = "";
     const struct job_info info = {
-        .spec = {.id = "aaaaaaaa", .has_keys = true, .prefix = none, .top = 1},
+        .spec = {.id = "aaaaaaaa", .has_keys = true, .select.prefix = none, .top = 1},
         .state = JOB_PAUSED,
         .reason = {ERROR_NO_SPACE, "full"},
         .left_out = {.skipped = 2},

@@ -50,8 +50,8 @@ class Case(unittest.TestCase):
         return [r[1] for r in self.fake.requests]
 
     def on_terminal(self, *arguments, interrupt_after=None, typed=None):
-        """Runs with stderr on a terminal of its own: (status, what was shown, stdout). With `typed`
-        stdin is there, too, and that is typed when a question stands there."""
+        """Runs with stderr on a terminal of its own: (status, what was shown, stdout). With `typed`, stdin is on it,
+        too, and that text is typed when a question is shown."""
         leader, follower = pty.openpty()
         env = dict(os.environ, SITU_ADDRESS=self.address, LC_ALL="C.UTF-8")
         with subprocess.Popen([SITU, *arguments], stderr=follower, stdout=subprocess.PIPE, env=env,

@@ -248,7 +248,7 @@ class JobsMixin:
             self.line(lines, one)
         if cut is not None:
             raise Cut
-        while job.ready is not None and job.state == "running":  # until somebody ends it
+        while job.ready is not None and job.state == "running":  # until it is ended
             self.line(lines, None)
             fake.wake.wait(0.05)
         if job.state in ("running", "paused"):
@@ -258,7 +258,7 @@ class JobsMixin:
         self.line(lines, {"done": {"state": job.state, "reason": job.reason, "objects": len(job.lines) + fake.lost_lines,
                                    **{k: figures[k] for k in ("skipped", "failed", "cached", "bytes_read")}}})
         if job.state == "done" and not job.asked.get("keep", True) and not self.client_left():
-            fake.jobs.pop(job.id, None)  # the array leaves itself a minute
+            fake.jobs.pop(job.id, None)  # the real array waits a minute first
             fake.removed.append(job.id)
         lines.end()
 

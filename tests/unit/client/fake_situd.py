@@ -21,7 +21,7 @@ LABELS = ["tench", "Egyptian cat", 'a "quoted", label', "bell\x07\x1b[31m", "", 
 
 
 class Fake:
-    """What the array holds, and its faults. Attributes may be changed while it runs."""
+    """The content of the array, and its faults. Attributes may be changed while it runs."""
 
     def __init__(self):
         self.stores = {"photos": {}}  # store -> key (bytes) -> size
@@ -32,24 +32,24 @@ class Fake:
         self.digest = "9f" * 32
         self.jobs = {}  # id -> fake_jobs.Job
         self.indexes = {}  # name -> fake_indexes.Index
-        self.filling = 0  # so many looks at a new index find it filling
-        self.stuck = None  # the state that an index then is in, and its reason
+        self.filling = 0  # that many requests for a new index find it filling
+        self.stuck = None  # the index's state after that, and its reason
         self.thumbnails = True
         self.removed = []  # ids
-        self.cuts = []  # of each stream: cut it after so many result lines; None: not
-        self.lost_answers = 0  # so many jobs are made, but the connection is cut before a line
+        self.cuts = []  # cut each stream after that many result lines; None: no
+        self.lost_answers = 0  # that many jobs are created, but the connection is cut before a line
         self.compress = False
         self.cache = False  # every answer of a job comes from the cache
-        self.ready = None  # so many results of new jobs can be read, and then they stay running
+        self.ready = None  # that many results of new jobs can be read; then they stay running
         self.swallow = False  # jobs have no results
         self.noise = []  # lines before each result
-        self.lost_lines = 0  # so many results more than there were are said to have been sent
-        self.more_lines = []  # behind the results of each job
+        self.lost_lines = 0  # that many more results than there are are reported as sent
+        self.more_lines = []  # after the results of each job
         self.end_state, self.end_reason = "done", None
         self.refuse_follows = []  # answers to GET .../results
         self.wake = threading.Event()
         self.torn = False  # cut in the middle of the next line
-        self.busy = 0  # so many requests get 429
+        self.busy = 0  # that many requests get 429
         self.busy_retry_after = "0"
         self.page = 1000
         self.requests = []  # (method, path, query, body)

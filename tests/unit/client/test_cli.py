@@ -187,7 +187,7 @@ class Infer(Case):
         posts = [r for r in self.fake.requests if r[0] == "POST"]
         self.assertEqual([r[3] for r in posts], ["".join(n + "\n" for n in names).encode()])
         query = {k: v for k, v in posts[0][2].items() if k != "token"}
-        # From this number of labels on, a table is cheaper.
+        # With at least this number of labels a table is cheaper.
         self.assertEqual(query, {"follow": "1", "model": "cnn", "top": "1", "labels": "0",
                                  "embedding": "base64", "keep": "0"})
         self.assertEqual(self.paths().count("/v1/models/cnn/labels"), 1)
@@ -207,7 +207,7 @@ class Infer(Case):
                   ["photos/2024/caf%E9.jpg", None], ["photos/2024/é.jpg", None]]
         self.fake.stores["photos"] = dict.fromkeys(keys, 3)
         names = b"".join(b"photos/" + k + b"\0" for k in keys)
-        for many in (1, 1000):  # short lists go as JSON, long ones as text
+        for many in (1, 1000):  # short lists are sent as JSON, long ones as text
             done = self.situ("infer", "cnn", "-0", "-", "-fjsonl", status=0, stdin=names * many)
             rows = [json.loads(x) for x in done.out.splitlines()]
             self.assertEqual([[r["object"], r.get("encoded")] for r in rows], wanted * many)

@@ -168,7 +168,7 @@ class Search(Indexes):
             self.assertEqual([json.loads(line) for line in done.out.splitlines()],
                              self.hits(content.decode("latin-1"), k=4, min_score=0.25))
         self.situ("search", "like", self.query, status=0)
-        self.assertIn(b'"object"', self.fake.requests[-1][3])  # stored, whatever lies here
+        self.assertIn(b'"object"', self.fake.requests[-1][3])  # stored, whatever files are here
         self.situ("search", "like", self.query, "--upload", status=0)
         self.assertEqual(self.fake.requests[-1][3], b"\xff\xd8 another")
 
@@ -311,10 +311,10 @@ class Duplicates(Indexes):
 
 
 class Rows(Indexes):
-    def npy(self, name, rows, width, kind="f"):
+    def npy(self, name, rows, width, kind="f", header_bytes=118):
         header = "{'descr': '<f%d', 'fortran_order': False, 'shape': (%d, %d), }" % (
             4 if kind == "f" else 8, len(rows), width)
-        text = (header.ljust(117) + "\n").encode()
+        text = (header.ljust(header_bytes - 1) + "\n").encode()
         data = struct.pack(f"<{len(rows) * width}{kind}", *[v for row in rows for v in row])
         return self.file(name, b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + data)
 
@@ -363,6 +363,12 @@ class Rows(Indexes):
         self.situ("index", "import", "made", path, "--names", names, status=0)
         self.assertEqual(self.fake.indexes["made"].rows, {"a/x": [0.5, 0.25, 1.0], "a/y": [1.0, 2.0, 3.0]})
         self.assertEqual(self.fake.requests[-1][2], {"metric": "cosine"})
+
+    def test_a_header_with_much_room(self):
+        names = self.file("other", b"a/x\n")
+        path = self.npy("x.npy", [[1, 2]], 2, header_bytes=65526)
+        self.situ("index", "import", "made", path, "--names", names, status=0)
+        self.assertEqual(self.fake.indexes["made"].rows, {"a/x": [1, 2]})
 
     def test_files_that_cannot_be_imported(self):
         good = self.npy("good.npy", [[1, 2], [3, 4]], 2)

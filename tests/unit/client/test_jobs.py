@@ -195,7 +195,7 @@ class Followed(Jobs):
 
 class Wire(Jobs):
     def traffic(self, *arguments, **environment):
-        """What the library counted, and what crossed the fake's sockets."""
+        """The library's count, and the bytes on the fake's sockets."""
         self.fake.sent = self.fake.received = 0
         done = self.situ(*arguments, program=case.PROBE, PROBE_MODE="prefix", status=0, **environment)
         sent, received = map(int, done.out.splitlines()[-1].split()[1:])
@@ -274,7 +274,7 @@ class Verbs(Jobs):
     def test_labels_of_another_model_are_never_shown(self):
         self.fake.fill(2)
         self.start("photos/")
-        self.fake.digest = "00" * 32  # the version is there, but is another model now
+        self.fake.digest = "00" * 32  # the version exists, but is another model now
         done = self.situ("job", "follow", "job00001", "-fjsonl", status=0)
         self.assertEqual([c for x in done.out.splitlines() for c in json.loads(x)["classes"] if "label" in c], [])
         del self.fake.models["cnn"]

@@ -139,24 +139,39 @@ static void app_begin(void *context, struct http_request *request)
     }
 }
 
+static void respond_buffer(struct http_request *request, unsigned status, const char *type,
+                           struct buffer *body, const char *const *headers)
+{
+    (void)http_prepare_buffer(request, status, type, body, headers);
+    http_respond_prepared(request);
+}
+
+void app_respond(struct http_request *request, unsigned status, const char *type, const void *bytes,
+                 size_t size, const char *const *headers)
+{
+    struct buffer body = BUFFER_INIT;
+    buffer_append(&body, bytes, size);
+    respond_buffer(request, status, type, &body, headers);
+}
+
 static void app_ready(void *context, struct http_request *request)
 {
     struct app *app = context;
     atomic_fetch_add(&app->readied, 1);
     if (is_path(request, "/inline")) {
         atomic_store(&app->uploaded_first, atomic_load(&app->uploaded));
-        http_respond(request, 200, "text/plain", "inline\n", 7, NULL);
+        app_respond(request, 200, "text/plain", "inline\n", 7, NULL);
     } else if (is_path(request, "/never")) {
         hold(app, request);
     } else if (is_path(request, "/upload")) {
         const struct upload *upload = http_request_user(request);
         char text[32];
         (void)snprintf(text, sizeof(text), "%zu", upload->size);
-        http_respond(request, upload->failed ? 422 : 200, "text/plain", text, strlen(text), NULL);
+        app_respond(request, upload->failed ? 422 : 200, "text/plain", text, strlen(text), NULL);
     } else if (is_path(request, "/query")) {
         const char *name = http_request_query(request, "name");
         name = name ? name : "(none)";
-        http_respond(request, 200, "text/plain", name, strlen(name), NULL);
+        app_respond(request, 200, "text/plain", name, strlen(name), NULL);
     } else {
         queue_work(app, request);
     }
@@ -270,7 +285,7 @@ static void respond_big(struct http_request *request)
     }
     memset(to, 'b', size);
     body.size = size;
-    http_respond_buffer(request, 200, "application/octet-stream", &body, NULL);
+    respond_buffer(request, 200, "application/octet-stream", &body, NULL);
 }
 
 static void respond_text(struct http_request *request)
@@ -285,8 +300,8 @@ static void respond_text(struct http_request *request)
     }
     app_fill(to, size, (unsigned)number(request, "kind"), 7);
     body.size = size;
-    http_respond_buffer(request, 200, type ? type : "text/plain", &body,
-                        http_request_query(request, "coded") ? coded : NULL);
+    respond_buffer(request, 200, type ? type : "text/plain", &body,
+                   http_request_query(request, "coded") ? coded : NULL);
 }
 
 static void work_on(struct app *app, struct http_request *request)
@@ -299,19 +314,19 @@ static void work_on(struct app *app, struct http_request *request)
     } else if (is_path(request, "/echo")) {
         size_t size = 0;
         const void *body = http_request_body(request, &size);
-        http_respond(request, 200, "application/octet-stream", body, size, NULL);
+        app_respond(request, 200, "application/octet-stream", body, size, NULL);
     } else if (is_path(request, "/big")) {
         respond_big(request);
     } else if (is_path(request, "/text")) {
         respond_text(request);
     } else if (is_path(request, "/later")) {
-        http_respond(request, 200, "text/plain", "later\n", 6, fields);
+        app_respond(request, 200, "text/plain", "later\n", 6, fields);
     } else {
         const char *probe = http_request_header(request, "x-PROBE");
         char text[4096];
         (void)snprintf(text, sizeof(text), "%s %s|%s", http_request_method(request),
                        http_request_path(request), probe ? probe : "(none)");
-        http_respond(request, 200, "text/plain", text, strlen(text), NULL);
+        app_respond(request, 200, "text/plain", text, strlen(text), NULL);
     }
 }
 

@@ -74,6 +74,10 @@ void app_stop(struct app *app);
  * caller drops the reference. */
 struct http_request *app_take_held(struct app *app);
 
+/* Answers with a copy of the bytes, from any thread. */
+void app_respond(struct http_request *request, unsigned status, const char *type, const void *bytes,
+                 size_t size, const char *const *headers);
+
 enum { UPLOAD_SLOW = 1, UPLOAD_HELD = 2 };
 void app_resume(struct http_request *request); /* while it runs */
 

@@ -68,7 +68,7 @@ static void test_a_client_that_leaves_ends_its_waiting_request(void **state)
         wait_for(&app->ended, 1 + (unsigned)is_unix);
         struct http_request *request = app_take_held(app);
         assert_string_equal(http_request_path(request), "/never"); /* a holder may still look */
-        http_respond(request, 200, NULL, "late", 4, NULL);         /* and answer: ignored */
+        app_respond(request, 200, NULL, "late", 4, NULL);          /* and answer: ignored */
         http_stream_begin(request, NULL, NULL, 0, NULL, NULL);
         assert_int_equal(http_stream_append(request, "x", 1), -EPIPE);
         http_stream_end(request, false);
@@ -126,7 +126,7 @@ static void test_half_closed_clients(void **state)
     sleep_ms(100);
     assert_int_equal(atomic_load(&app->ended), 0); /* a unix socket tells this from a close */
     struct http_request *request = app_take_held(app);
-    http_respond(request, 200, NULL, "here", 4, NULL);
+    app_respond(request, 200, NULL, "here", 4, NULL);
     http_request_unref(request);
     struct answer answer;
     client_read(fd, false, &answer);
@@ -210,7 +210,7 @@ static void test_quiesce_lets_running_requests_finish(void **state)
     assert_true(client_closed(idle, 1000));
     assert_int_equal(http_server_active(app->server), 1);
     struct http_request *request = app_take_held(app);
-    http_respond(request, 200, NULL, "done", 4, NULL);
+    app_respond(request, 200, NULL, "done", 4, NULL);
     http_request_unref(request);
     client_read(running, false, &answer);
     assert_int_equal(answer.status, 200);
@@ -378,7 +378,7 @@ static void test_idle_connections_are_closed_and_waiting_ones_are_not(void **sta
     assert_true(client_closed(idle, 10000));
     sleep_ms(300);
     assert_int_equal(timeouts(app), 1);
-    http_respond(request, 200, NULL, "here", 4, NULL);
+    app_respond(request, 200, NULL, "here", 4, NULL);
     http_request_unref(request);
     struct answer answer;
     client_read(waiting, false, &answer);
@@ -458,7 +458,7 @@ static void test_at_the_limit_the_longest_idle_makes_room(void **state)
         expect_inline(fds[i]);
     }
     struct http_request *request = app_take_held(app);
-    http_respond(request, 200, NULL, "here", 4, NULL);
+    app_respond(request, 200, NULL, "here", 4, NULL);
     http_request_unref(request);
     struct answer answer;
     client_read(busy, false, &answer);

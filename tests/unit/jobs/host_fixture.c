@@ -467,8 +467,8 @@ int fixture_teardown(void **state)
 struct job_spec fixture_spec(char *prefix)
 {
     static char store[] = "s";
-    struct job_spec spec = {.store = store,
-                            .prefix = prefix,
+    struct job_spec spec = {.select.store = store,
+                            .select.prefix = prefix,
                             .top = 5,
                             .labels = true,
                             .priority = 5,

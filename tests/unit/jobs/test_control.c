@@ -255,7 +255,7 @@ static void retry_takes_names_too_long_for_keys_or_tells_of_them(void **state)
         print_message("no directory store here: %s\n", error.message);
         skip();
     }
-    spec.store = store;
+    spec.select.store = store;
     fixture_create(fixture, &spec, id);
     fixture_await(fixture, id, JOB_DONE);
     char *first = fixture_lines(fixture, id);
@@ -345,7 +345,7 @@ static void what_the_host_refuses_is_no_job(void **state)
     assert_int_equal(jobs_create(fixture->jobs, &spec, NULL, &info, &existing, &error), -ENOENT);
     char store[] = "x";
     spec = fixture_spec(all);
-    spec.store = store;
+    spec.select.store = store;
     assert_int_equal(jobs_create(fixture->jobs, &spec, NULL, &info, &existing, &error), -ENOENT);
     struct job_info *infos = NULL;
     size_t count = 1;

@@ -18,6 +18,7 @@
 #include "disk_fixture.h"
 #include "jobs/job_file.h"
 #include "jobs/job_record.h"
+#include "sample_spec.h"
 
 /* A log's line is a result object with a last member of facts. */
 static void add(struct buffer *out, const char *object, const struct job_record_facts *facts)
@@ -46,26 +47,9 @@ static void lines_keep_their_bytes(void **state)
 
 static void job_json_keeps_its_bytes(void **state)
 {
-    char store[] = "photos";
     char prefix[] = "2024/";
-    char glob[] = "*.jpg";
     const struct job_file file = {
-        .spec = {.id = "k3vq7xa2",
-                 .token = "a-Token_1.2",
-                 .model = "squeezenet",
-                 .version = "1",
-                 .digest = "82d7",
-                 .store = store,
-                 .prefix = prefix,
-                 .glob = glob,
-                 .top = 5,
-                 .labels = true,
-                 .priority = 7,
-                 .max_failures = 12,
-                 .cache = true,
-                 .keep = true,
-                 .interval_s = 60,
-                 .created_s = 1795424400},
+        .spec = sample_spec(prefix),
         .state = JOB_FAILED,
         .reason = {ERROR_CONFLICT, "more than 12 objects failed"},
         .failed_before = 1,

@@ -63,13 +63,13 @@ static void seen_by(const struct job_spec *spec, const char *expected)
 static void a_job_is_seen_by_its_owner_and_who_has_its_selection(void **state)
 {
     (void)state;
-    struct job_spec spec = {.store = store, .prefix = prefix_a};
+    struct job_spec spec = {.select.store = store, .select.prefix = prefix_a};
     seen_by(&spec, "a-swa-");
     (void)stpcpy(spec.owner, "user:b");
     seen_by(&spec, "abswa-");
-    spec.prefix = nothing;
+    spec.select.prefix = nothing;
     seen_by(&spec, "-bswa-");
-    spec = (struct job_spec){.prefix = nothing, .has_keys = true};
+    spec = (struct job_spec){.select.prefix = nothing, .has_keys = true};
     seen_by(&spec, "----a-");
     char stores[] = "s";
     spec.keys_stores = stores;
@@ -79,7 +79,7 @@ static void a_job_is_seen_by_its_owner_and_who_has_its_selection(void **state)
     char several[] = "s t";
     spec.keys_stores = several;
     seen_by(&spec, "a---a-");
-    spec = (struct job_spec){.store = store, .prefix = nothing, .has_keys = true};
+    spec = (struct job_spec){.select.store = store, .select.prefix = nothing, .has_keys = true};
     seen_by(&spec, "--swa-");
 }
 

@@ -17,55 +17,28 @@
 #include "base/seal.h"
 #include "disk_fixture.h"
 #include "jobs/job_file.h"
+#include "sample_spec.h"
 
-static char store[] = "photos";
 static char prefix[] = "2024/\"caf\xc3\xa9\"\n/";
-static char glob[] = "*.jpg";
 
 static struct job_spec full_spec(void)
 {
-    return (struct job_spec){
-        .id = "k3vq7xa2",
-        .token = "a-Token_1.2",
-        .model = "squeezenet",
-        .version = "1",
-        .digest = "82d7",
-        .store = store,
-        .prefix = prefix,
-        .glob = glob,
-        .top = 5,
-        .labels = true,
-        .priority = 7,
-        .max_failures = 12,
-        .cache = true,
-        .keep = true,
-        .standing = true,
-        .interval_s = 86400,
-        .created_s = 1795424400,
-    };
-}
-
-static void same_text(const char *a, const char *b)
-{
-    assert_int_equal(a == NULL, b == NULL);
-    if (a) {
-        assert_string_equal(a, b);
-    }
+    struct job_spec spec = sample_spec(prefix);
+    spec.standing = true;
+    spec.interval_s = 86400;
+    return spec;
 }
 
 static void same_spec(const struct job_spec *a, const struct job_spec *b)
 {
     assert_string_equal(a->id, b->id);
     assert_string_equal(a->owner, b->owner);
-    same_text(a->keys_stores, b->keys_stores);
+    assert_string_equal(a->keys_stores ? a->keys_stores : "", b->keys_stores ? b->keys_stores : "");
     assert_string_equal(a->token, b->token);
     assert_string_equal(a->model, b->model);
     assert_string_equal(a->version, b->version);
     assert_string_equal(a->digest, b->digest);
-    same_text(a->store, b->store);
-    same_text(a->prefix, b->prefix);
-    same_text(a->glob, b->glob);
-    assert_true(select_rules_are_same(&a->rules, &b->rules));
+    assert_true(selection_is_same(&a->select, &b->select));
     assert_int_equal(a->has_keys, b->has_keys);
     assert_int_equal(a->top, b->top);
     assert_int_equal(a->labels, b->labels);
@@ -125,7 +98,7 @@ static void what_is_written_reads_back(void **state)
     file.spec = (struct job_spec){.id = "aaaaaaaa",
                                   .model = "m",
                                   .version = "2",
-                                  .prefix = strchr(prefix, '\0'),
+                                  .select.prefix = strchr(prefix, '\0'),
                                   .has_keys = true,
                                   .top = 1000,
                                   .max_failures = UINT64_MAX,
@@ -152,9 +125,9 @@ static void what_is_written_reads_back(void **state)
     roots_done(&file.roots);
     char exclude[] = "*.tmp\nraw/\n";
     char defaults[] = "._*\n";
-    file.spec.rules = (struct select_rules){.defaults = defaults};
+    file.spec.select.rules = (struct select_rules){.defaults = defaults};
     reads_back(*state, &file);
-    file.spec.rules =
+    file.spec.select.rules =
         (struct select_rules){.exclude = exclude, .defaults = defaults, .sniff = true};
     reads_back(*state, &file);
 }
@@ -179,7 +152,7 @@ static void a_file_that_cannot_be_written_leaves_the_old_one(void **state)
     char too_long[LIMIT_KEY_BYTES + 2]; /* what no reader would take */
     memset(too_long, 'k', sizeof too_long);
     too_long[sizeof too_long - 1] = '\0';
-    file.spec.prefix = too_long;
+    file.spec.select.prefix = too_long;
     assert_int_equal(job_file_write(fixture->root, &file, NULL), error_code_errno(ERROR_MALFORMED));
 
     char *after = disk_read(path, &size);
@@ -347,14 +320,14 @@ static void specs_are_copied_whole(void **state)
     struct job_spec copy;
     assert_int_equal(job_spec_copy(&spec, &copy), 0);
     same_spec(&copy, &spec);
-    assert_ptr_not_equal(copy.store, spec.store);
-    assert_ptr_not_equal(copy.prefix, spec.prefix);
-    assert_ptr_not_equal(copy.glob, spec.glob);
+    assert_ptr_not_equal(copy.select.store, spec.select.store);
+    assert_ptr_not_equal(copy.select.prefix, spec.select.prefix);
+    assert_ptr_not_equal(copy.select.glob, spec.select.glob);
     struct job_info info = {.spec = copy};
     job_info_done(&info);
     job_info_done(&info);
-    spec.store = NULL;
-    spec.glob = NULL;
+    spec.select.store = NULL;
+    spec.select.glob = NULL;
     assert_int_equal(job_spec_copy(&spec, &copy), 0);
     same_spec(&copy, &spec);
     job_spec_done(&copy);

@@ -124,9 +124,9 @@ static int teardown(void **state)
 static struct job_spec spec_of(const char *store, const char *prefix, const char *glob)
 {
     /* Selections only read it. */
-    return (struct job_spec){.store = (char *)(uintptr_t)store,
-                             .prefix = (char *)(uintptr_t)prefix,
-                             .glob = (char *)(uintptr_t)glob};
+    return (struct job_spec){.select.store = (char *)(uintptr_t)store,
+                             .select.prefix = (char *)(uintptr_t)prefix,
+                             .select.glob = (char *)(uintptr_t)glob};
 }
 
 static void put(struct stores *stores, const char *key)

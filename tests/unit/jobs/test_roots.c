@@ -343,7 +343,7 @@ static void a_list_over_several_stores_remembers_each(void **state)
         (void)snprintf(name, sizeof name, "s/a/%05u.jpg\n", i);
         (void)strcat(names, name);
     }
-    spec.store = NULL;
+    spec.select.store = NULL;
     spec.has_keys = true;
     fixture_hold_behind(fixture, 100);
     fixture_create_list(fixture, &spec, names, id);

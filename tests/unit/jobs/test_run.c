@@ -233,7 +233,7 @@ static void names_that_are_no_objects_fail_in_their_place(void **state)
     struct job_spec spec = fixture_spec(all);
     char id[JOB_ID_SIZE];
     fixture_fill(fixture, "a/", 3, 0);
-    spec.store = NULL;
+    spec.select.store = NULL;
     spec.has_keys = true;
     fixture_create_list(fixture, &spec,
                         "s/a/00002.jpg\nx/y.jpg\ns/../etc\ns/caf\xe9.jpg\ns/a/00000.jpg\n", id);

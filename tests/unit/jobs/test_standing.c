@@ -107,7 +107,7 @@ static void a_glob_bounds_what_is_known(void **state)
     struct job_spec spec = standing_spec(1);
     char glob[] = "*.png";
     char id[JOB_ID_SIZE];
-    spec.glob = glob;
+    spec.select.glob = glob;
     fixture_fill(fixture, "a/", 5, 0);
     fixture_put(fixture, "a/x.png", 1);
     fixture_create(fixture, &spec, id);
@@ -307,8 +307,8 @@ static void a_change_in_a_directory_starts_a_pass(void **state)
     }
     fixture_sleep_ms(100); /* else the files are too fresh to be trusted */
     struct job_spec spec = standing_spec(3600);
-    spec.store = store;
-    spec.prefix = all;
+    spec.select.store = store;
+    spec.select.prefix = all;
     fixture_create(fixture, &spec, id);
     fixture_await_rest(fixture, id, 1);
     fixture_sleep_ms(100);

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Photos for the tests that hold the decoders against Pillow: pictures drawn by the demo's program
-($SITU_DRAW), and beside them the photos of $SITU_TEST_DATA (default: ../shared/data beside the
-checkout), where those are.
+"""Photos for the tests that compare the decoders with Pillow: pictures drawn by the demo's program
+($SITU_DRAW), and the photos of $SITU_TEST_DATA (default: ../shared/data beside the checkout), if there are any.
 """
 import os
 import pathlib
@@ -12,7 +11,7 @@ DATA = pathlib.Path(os.environ.get("SITU_TEST_DATA")
 
 
 def drawn(directory, count=72):
-    """Every kind of picture, edges of 96 to 640 pixels."""
+    """Every kind of picture, with edges of 96 to 640 pixels."""
     pictures = pathlib.Path(directory) / "drawn"
     subprocess.run([os.environ["SITU_DRAW"], "--count", str(count), "--seed", "9", "--size", "96-640", "--out",
                     pictures], check=True, timeout=120, stdout=subprocess.DEVNULL)

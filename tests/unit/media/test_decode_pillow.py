@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every pixel that the decoders give is Pillow's: kinds of files, windows, photos, damage.
+"""Every pixel of the decoders equals Pillow's: kinds of files, windows, photos, damage.
 
     test_decode_pillow.py PART DECODE_DUMP ENCODE_JPEG
 
 PART is one of the functions below named part_PART. decode_dump and encode_jpeg are the programs
-beside this file. Exits 77 where Pillow is missing.
+beside this file. Exits 77 if Pillow is missing.
 
-The pixels to equal are those of Pillow 9.4. Later ones read two kinds of broken files otherwise (Debian 13 has 11.1):
+The reference is Pillow 9.4. Later versions read two kinds of malformed files differently (Debian 13 has 11.1):
 - From 10.1 on, a pixel whose index is beyond its PNG's palette is black; before, it is the grey of its index.
-- From 10.2 on, a JPEG's EXIF segment has to begin with "Exif" and two zero bytes; before, with one, so that
-  a segment of "Exif", zero and another byte was the file's EXIF, and hid a right one behind it.
-With such a Pillow these kinds are compared with what 9.4 gives: see pillow_94_png() and turned(). All other files
-are compared with any Pillow alike.
+- From 10.2 on, a JPEG's EXIF segment must begin with "Exif" and two zero bytes; before, with one, so that
+  a segment of "Exif", zero and another byte was the file's EXIF, and hid a valid one after it.
+With such a Pillow these kinds are compared with the results of 9.4: see pillow_94_png() and turned(). All other
+files are compared with any version of Pillow.
 """
 import io
 import os
@@ -57,7 +57,7 @@ class Bench:
         return path
 
     def run(self, orders):
-        """(path, window or None, eighths or None) each -> fields of the line that comes back."""
+        """(path, window or None, eighths or None) each -> fields of the line in the output."""
         lines = []
         for path, window, eighths in orders:
             fields = [str(path)] + [str(edge) for edge in window or ()]
@@ -87,7 +87,7 @@ def crc(image):
 
 
 def pillow(data):
-    """The RGB image, or None where Pillow refuses it."""
+    """The RGB image, or None if Pillow refuses it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -117,7 +117,7 @@ def check_windows(bench, files, windows):
 
 
 def picture(bench, size, mode="RGB"):
-    """Smooth shapes with noise and hard edges: differences in DCT or upsampling show."""
+    """Smooth shapes with noise and hard edges, to show differences in DCT or upsampling."""
     width, height = size
     rng = bench.random
     small = (max(1, width // 9), max(1, height // 9))
@@ -193,7 +193,7 @@ def part_jpeg(bench):
 
 
 def part_jpeg_scaled(bench):
-    """DCT scaling has no equal in convert(): windows against the whole, and against draft()'s size."""
+    """convert() has no DCT scaling: windows are compared with the whole, and with draft()'s size."""
     orders = []
     for name, data in jpeg_files(bench, [(131, 97), (250, 187), (33, 20)]):
         path = bench.file(name, data)
@@ -238,7 +238,7 @@ ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (
 
 
 def filtered(bench, rows, unit):
-    """PNG filtering with a filter drawn for each row."""
+    """PNG filtering with a random filter for each row."""
     out = bytearray()
     above = bytes(len(rows[0])) if rows else b""
     for row in rows:
@@ -291,7 +291,7 @@ PNG_KINDS = [(d, 0) for d in (1, 2, 4, 8, 16)] + [(d, 3) for d in (1, 2, 4, 8)] 
 
 
 def png_extras(bench, depth, colour):
-    """Chunks before the data: palettes whole, short or missing, and tRNS."""
+    """Chunks before the data: palettes that are complete, short or missing, and tRNS."""
     yield "plain", chunk(b"PLTE", bench.random.randbytes(3 << depth)) if colour == 3 else b""
     if colour == 3:
         yield "short", chunk(b"PLTE", bench.random.randbytes(4))
@@ -305,7 +305,7 @@ def png_extras(bench, depth, colour):
 
 
 def palette_of(before):
-    """The whole colours of the PLTE that `before` begins with, and the chunks behind it."""
+    """The complete colours of the PLTE at the start of `before`, and the chunks after it."""
     if before[4:8] != b"PLTE":
         return b"", before
     size = struct.unpack(">I", before[:4])[0]
@@ -313,8 +313,8 @@ def palette_of(before):
 
 
 def pillow_94_png(bench, name, data, before, depth):
-    """Pillow 9.4's image of a PNG with palette: where the palette does not hold all indexes, the same as of the file
-    with a palette completed by greys, of which a later Pillow makes it."""
+    """Pillow 9.4's image of a PNG with palette: if the palette lacks some indexes, the image that a later Pillow
+    makes from the file with the palette completed by greys."""
     colours, others = palette_of(before)
     if len(colours) >= 3 << depth:
         return pillow(data)
@@ -377,7 +377,7 @@ def png_streams(bench):
                 yield head, (packer.compress(rows) + packer.flush())[:-4], sums
             packer = zlib.compressobj(6)
             yield head, packer.compress(rows) + packer.flush(zlib.Z_SYNC_FLUSH) + b"\x03\0", sums
-            # More rows than the image has, and what is no block.
+            # More rows than the image has, and data that is not a block.
             yield head, zlib.compress(rows + bytes(70))[:-4], struct.pack(">I", zlib.adler32(rows + bytes(70)))
             yield head, packer_of(rows) + b"\x07", b"\0\0\0\0"
 
@@ -388,8 +388,8 @@ def packer_of(rows):
 
 
 def png_ends(bench):
-    """What follows the last row right and wrong, whole and cut, in one IDAT chunk and in several; and whether that
-    is nothing."""
+    """Valid and invalid data after the last row, complete and cut, in one IDAT chunk and in several; and whether it
+    is empty."""
     for head, stream, sums in png_streams(bench):
         wrong = bytes([sums[0] ^ 1]) + sums[1:]
         for end in (sums, wrong, wrong[:3], b"", sums + b"more", wrong + bytes(9000)):
@@ -401,7 +401,7 @@ def png_ends(bench):
                 if bench.random.randrange(3) == 0:
                     parts.insert(bench.random.randrange(len(parts) + 1), b"")
                 yield head + b"".join(chunk(b"IDAT", part) for part in parts) + chunk(b"IEND", b""), not end
-    # The checksum on both sides of a border of reading: 8 KiB in libspng, 64 KiB in Pillow.
+    # The checksum on both sides of a reader's block boundary: 8 KiB in libspng, 64 KiB in Pillow.
     width = 100
     for size in (8192, 7 * 8192, 65536):
         for behind in range(9):
@@ -417,8 +417,8 @@ def png_ends(bench):
 
 
 def part_png_ends(bench):
-    """Whether a file is taken whose rows are all there depends on how Pillow comes to what lies behind them. Where
-    nothing does, not even a part of the checksum, it refuses some that are taken here."""
+    """If all rows of a file are there, Pillow may accept or refuse it depending on how it reaches the data after
+    them. If there is none, not even a part of the checksum, it refuses some files that are accepted here."""
     files = [(bench.file("end.png", data), bare, pillow(data)) for data, bare in png_ends(bench)]
     answers = bench.run([(path, None, None) for path, _, _ in files])
     taken = 0
@@ -525,9 +525,9 @@ HIDING_EXIF = b"Exif\0x"
 
 
 def turned(data):
-    """The orientation by which the exif_transpose of Pillow 9.4 acts."""
+    """The orientation that exif_transpose of Pillow 9.4 applies."""
     if EXIF_NEEDS_TWO_ZEROS and HIDING_EXIF in data:
-        return 1  # the segment is found, and is no TIFF
+        return 1  # the segment is found, but is not a TIFF
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -590,7 +590,7 @@ def part_orientation(bench):
 
 
 def part_truncated(bench):
-    """A file cut anywhere is refused where Pillow refuses it, also when the window ends before the cut."""
+    """A file cut anywhere is refused if Pillow refuses it, even if the window ends before the cut."""
     originals = []
     for size in [(40, 24), (131, 97)]:
         image = picture(bench, size)
@@ -630,7 +630,7 @@ def part_truncated(bench):
 
 
 def part_damaged(bench):
-    """Bytes changed at random: what both take is equal, and whoever takes more is counted."""
+    """Bytes changed at random: files that both accept are equal, and those that only one accepts are counted."""
     originals = []
     for size in [(40, 24), (131, 97)]:
         image = picture(bench, size)
@@ -651,7 +651,7 @@ def part_damaged(bench):
             path = bench.file("damaged", bytes(part))
             orders.append((path, None, None))
             wanted.append(image)
-            if image and image.size == original.size and original.height > 9:  # what is begun again within the rows
+            if image and image.size == original.size and original.height > 9:  # what starts again within the rows
                 window = (3, original.height // 3, original.width - 3, original.height * 2 // 3)
                 orders.append((path, window, None))
                 wanted.append(image.crop(window))

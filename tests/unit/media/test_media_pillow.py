@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tensors are, bit for bit, what Pillow and numpy make of the same image.
+"""Tensors are equal, bit for bit, to those of Pillow and numpy for the same image.
 
     test_media_pillow.py PART TENSOR_DUMP
 
-PART is one of the functions below named part_PART; each runs with every form of the inner loops
-that the CPU has. tensor_dump is the program beside this file. The arithmetic is that of the Hugging
-Face image processors, and of torchvision where `round` is set. Exits 77 where Pillow, numpy or the
-test data are missing.
+PART is one of the functions below named part_PART; each runs with every form of the inner loops that the CPU
+has. tensor_dump is the program beside this file. The arithmetic is that of the Hugging Face image processors,
+and of torchvision if `round` is set. Exits 77 if Pillow, numpy or the test data are missing.
 """
 import hashlib
 import io
@@ -69,7 +68,7 @@ class Bench:
         return np.stack([x * 3 + y, x + y * 5, x ^ y], axis=-1).astype(np.uint8)
 
     def run(self, isa, orders):
-        """(path, settings) each -> array, or the words of an error; None: no such CPU."""
+        """(path, settings) each -> array, or the text of an error; None: no such CPU."""
         answers = []
         for first in range(0, max(len(orders), 1), ORDERS_AT_ONCE):
             part = orders[first:first + ORDERS_AT_ONCE]
@@ -269,7 +268,7 @@ def random_size(bench):
 
 
 def raw_case(bench, width, height, settings):
-    """The same image for us as raw rows and for Pillow as an image."""
+    """The same image as raw rows for tensor_dump and as an image for Pillow."""
     array = bench.array(width, height)
     path = bench.file(array.tobytes())
     expected = tensor_of(Image.fromarray(array), settings)
@@ -359,7 +358,7 @@ def file_case(bench, data, settings, name):
 
 
 def part_exif(bench):
-    """Turned and mirrored photos, with and without being asked to set them upright."""
+    """Rotated and mirrored photos, with and without correction of their orientation."""
     cases = []
     for orientation in range(1, 9):
         for width, height in [(60, 41), (33, 90), (1, 7), (230, 170)]:
@@ -375,7 +374,7 @@ def part_exif(bench):
 
 
 def fast_image(data, size):
-    """Pillow's own use of the reduction, at the scale that we choose: at least twice the size."""
+    """Pillow's own use of the reduction, at the chosen scale: at least twice the size."""
     image = Image.open(io.BytesIO(data))
     width, height = image.size
     for eighths in (1, 2, 4):
@@ -389,7 +388,7 @@ def fast_image(data, size):
 
 
 def part_fast(bench):
-    """DCT-scaled decoding: equal to Pillow's draft mode at the chosen scale; sizes as of the original."""
+    """DCT-scaled decoding: equal to Pillow's draft mode at the chosen scale; sizes of the original."""
     cases = []
     for width, height in [(1280, 960), (641, 480), (500, 375), (320, 2000), (90, 60), (1024, 1016)]:
         data = jpeg(bench.array(width, height), 1, 2)
@@ -410,7 +409,7 @@ def encoded(image, kind, **options):
 
 
 def part_files(bench):
-    """All kinds of files through one pass, extreme shapes, and files that are no images."""
+    """All kinds of files in one pass, extreme shapes, and files that are not images."""
     cases = []
     for width, height in [(1, 1), (90, 61), (400, 300)]:
         image = Image.fromarray(bench.array(width, height))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thumbnails, held against Pillow: sizes, orientation, transparency, what is in the file.
+"""Thumbnails compared with Pillow: sizes, orientation, transparency, content of the file.
 
     test_thumbnail_pillow.py PART THUMBNAIL_DUMP
 
 PART is one of the functions below named part_PART. thumbnail_dump is the program beside this file.
-Exits 77 where Pillow or numpy is missing.
+Exits 77 if Pillow or numpy is missing.
 """
 import io
 import os
@@ -92,7 +92,7 @@ def chunk(name, body):
 
 
 def png(width, height, depth, colour, data, **chunks):
-    """Of rows as they are stored, for kinds that Pillow does not write."""
+    """From stored rows, for kinds that Pillow does not write."""
     stride = len(data) // height
     raw = b"".join(b"\0" + data[y * stride:(y + 1) * stride] for y in range(height))
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)) +
@@ -134,7 +134,7 @@ def part_sizes(bench):
 
 
 def part_pixels(bench):
-    """Near what Pillow makes of the whole image; the compressed one near the pixels."""
+    """Close to Pillow's thumbnail of the whole image; the compressed one close to the pixels."""
     pictures = {}
     for size in ((640, 480), (1001, 333), (333, 1001), (3000, 2000)):
         pictures[f"jpeg {size}"] = saved(smooth(size), "JPEG", quality=92)
@@ -191,7 +191,7 @@ def part_orientation(bench):
 
 
 def part_alpha(bench):
-    """Small enough not to be resized: pixel for pixel."""
+    """Small enough to need no resizing: pixel for pixel."""
     size = (37, 29)
     files = {}
     for mode in ("RGBA", "LA"):
@@ -222,7 +222,7 @@ def part_alpha(bench):
         rgb = RNG.integers(0, 1 << depth, (size[1], size[0], 3)).astype(dtype)
         rgb[5:9, 5:9] = rgb[0, 0]
         if depth == 16:
-            rgb[10, 10] = rgb[0, 0] ^ 1  # near the key, and not it
+            rgb[10, 10] = rgb[0, 0] ^ 1  # near the key, but not equal
         shown = (rgb >> high).astype(np.uint8)
         shown[(rgb == rgb[0, 0]).all(axis=2)] = 255
         key = struct.pack(">3H", *map(int, rgb[0, 0]))
@@ -238,7 +238,7 @@ def part_alpha(bench):
 
 
 def part_interlaced(bench):
-    """As the same image in one go; and of an animation the first frame, what it leaves open white."""
+    """An interlaced image equals the plain one; an animation gives its first frame on white."""
     image = noise((45, 31), "RGBA")
     path = bench.directory / "frames.webp"
     frames = [Image.new("RGBA", (40, 40), (0, 0, 0, 0)), noise((40, 40), "RGBA")]
@@ -276,7 +276,7 @@ def markers(jpeg):
 
 
 def part_file(bench):
-    """Nothing of the source's metadata; chroma at half the size; noise stays below the limit."""
+    """None of the source's metadata; chroma at half the size; noise stays below the limit."""
     exif = Image.Exif()
     exif[0x010E] = "a secret place"
     exif[0x8825] = {1: "N", 2: (12.0, 34.0, 56.0)}

@@ -328,8 +328,11 @@ struct retrieval_spec fixture_spec(const char *name)
 {
     static char store[] = "s";
     static char prefix[] = "a/";
-    struct retrieval_spec spec = {
-        .model = "m", .store = store, .prefix = prefix, .metric = INDEX_COSINE, .interval_s = 1};
+    struct retrieval_spec spec = {.model = "m",
+                                  .select.store = store,
+                                  .select.prefix = prefix,
+                                  .metric = INDEX_COSINE,
+                                  .interval_s = 1};
     (void)snprintf(spec.name, sizeof spec.name, "%s", name);
     return spec;
 }

@@ -295,7 +295,7 @@ static void what_is_imported_is_searched_when_it_is_finished(void **state)
     assert_int_equal(retrieval_import_finish(import, &info, NULL), 0);
     retrieval_import_free(import);
     assert_int_equal(info.state, RETRIEVAL_READY);
-    assert_null(info.spec.store);
+    assert_null(info.spec.select.store);
     assert_string_equal(info.job, "");
     assert_int_equal(info.dimension, 3);
     assert_int_equal(info.index.rows, 10000);

@@ -39,7 +39,7 @@ static void an_index_is_filled_and_told_of(void **state)
     struct retrieval_info info = fixture_info(fixture, "x");
     assert_string_equal(info.spec.name, "x");
     assert_string_equal(info.spec.version, "1");
-    assert_string_equal(info.spec.store, "s");
+    assert_string_equal(info.spec.select.store, "s");
     assert_int_equal(info.spec.digest[0], 'a');
     assert_int_equal(info.dimension, FIXTURE_DIMENSION);
     assert_true(info.selected_known);
@@ -199,7 +199,7 @@ static void what_cannot_be_is_refused(void **state)
     (void)stpcpy(none.model, "none");
     assert_int_equal(retrieval_create(fixture->retrieval, &none, &info, &error), -ENOENT);
     none = fixture_spec("x");
-    none.store = other;
+    none.select.store = other;
     assert_int_equal(retrieval_create(fixture->retrieval, &none, &info, &error), -ENOENT);
     assert_int_equal(retrieval_get(fixture->retrieval, &ACCESS_ALL, "x", &info, &error), -ENOENT);
     assert_int_equal(retrieval_create(fixture->retrieval, &spec, &info, &error), 0);

@@ -15,32 +15,16 @@
 #include "../golden.h"
 #include "base/tree.h"
 #include "base/whole_file.h"
-#include "retrieval/index_file.h"
+#include "sample_file.h"
 
 static void index_file_keeps_its_bytes(void **state)
 {
     (void)state;
     char root[] = "/tmp/situ-golden-XXXXXX";
-    char store[] = "photos";
     char prefix[] = "2024/";
-    char glob[] = "*.jpg";
     struct error error = {0};
     cleanup_buffer struct buffer text = BUFFER_INIT;
-    const struct index_file file = {.spec = {.name = "photos-like",
-                                             .model = "clip",
-                                             .version = "1",
-                                             .digest = "82d7",
-                                             .store = store,
-                                             .prefix = prefix,
-                                             .glob = glob,
-                                             .metric = INDEX_COSINE,
-                                             .interval_s = 60},
-                                    .number = 1,
-                                    .last = 2,
-                                    .next_number = 2,
-                                    .next_model = "clip",
-                                    .next_version = "2",
-                                    .next_digest = "99"};
+    const struct index_file file = sample_file(prefix);
     assert_non_null(mkdtemp(root));
     assert_int_equal(index_file_write(root, &file, &error), 0);
     assert_int_equal(whole_file_load(root, "index.json", 65536, &text, &error), 0);

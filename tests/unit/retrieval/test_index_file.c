@@ -19,11 +19,9 @@
 #include "base/seal.h"
 #include "base/tree.h"
 #include "base/whole_file.h"
-#include "retrieval/index_file.h"
+#include "sample_file.h"
 
-static char store[] = "photos";
 static char prefix[] = "2024/\"caf\xc3\xa9\"\n/";
-static char glob[] = "*.jpg";
 
 static int setup(void **state)
 {
@@ -41,29 +39,13 @@ static int teardown(void **state)
 
 static struct index_file full_file(void)
 {
-    return (struct index_file){.spec = {.name = "photos-like",
-                                        .model = "clip",
-                                        .version = "1",
-                                        .digest = "82d7",
-                                        .store = store,
-                                        .prefix = prefix,
-                                        .glob = glob,
-                                        .metric = INDEX_EUCLIDEAN,
-                                        .interval_s = 86400},
-                               .number = 3,
-                               .last = 5,
-                               .next_number = 5,
-                               .next_model = "clip",
-                               .next_version = "2",
-                               .next_digest = "99"};
-}
-
-static void same_text(const char *a, const char *b)
-{
-    assert_int_equal(a == NULL, b == NULL);
-    if (a) {
-        assert_string_equal(a, b);
-    }
+    struct index_file file = sample_file(prefix);
+    file.spec.metric = INDEX_EUCLIDEAN;
+    file.spec.interval_s = 86400;
+    file.number = 3;
+    file.last = 5;
+    file.next_number = 5;
+    return file;
 }
 
 static void reads_back(const char *root, const struct index_file *file)
@@ -75,10 +57,7 @@ static void reads_back(const char *root, const struct index_file *file)
     assert_string_equal(got.spec.model, file->spec.model);
     assert_string_equal(got.spec.version, file->spec.version);
     assert_string_equal(got.spec.digest, file->spec.digest);
-    same_text(got.spec.store, file->spec.store);
-    same_text(got.spec.prefix, file->spec.prefix);
-    same_text(got.spec.glob, file->spec.glob);
-    assert_true(select_rules_are_same(&got.spec.rules, &file->spec.rules));
+    assert_true(selection_is_same(&got.spec.select, &file->spec.select));
     assert_int_equal(got.spec.metric, file->spec.metric);
     assert_int_equal(got.spec.interval_s, file->spec.interval_s);
     assert_int_equal(got.number, file->number);
@@ -96,11 +75,11 @@ static void what_is_written_reads_back(void **state)
     reads_back(*state, &file);
     char exclude[] = "*.tmp\nraw/\n";
     char defaults[] = "._*\n";
-    file.spec.rules =
+    file.spec.select.rules =
         (struct select_rules){.exclude = exclude, .defaults = defaults, .sniff = true};
     reads_back(*state, &file);
-    file.spec.glob = NULL;
-    file.spec.rules = (struct select_rules){.sniff = false};
+    file.spec.select.glob = NULL;
+    file.spec.select.rules = (struct select_rules){.sniff = false};
     file.spec.metric = INDEX_DOT;
     file.number = 5; /* a damaged one was set aside while another was being filled */
     file.next_number = 4;

@@ -10,24 +10,6 @@
 #include "store/exclusion.h"
 #include "store/select_rules.h"
 
-static int setup(void **state)
-{
-    struct tree *tree = calloc(1, sizeof *tree);
-    if (!tree) {
-        return -1;
-    }
-    tree_open(tree);
-    *state = tree;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tree_close(*state);
-    free(*state);
-    return 0;
-}
-
 static bool covers(const char *lines, const char *key, bool directory)
 {
     struct exclusion *exclusion = NULL;
@@ -314,11 +296,13 @@ int main(void)
         cmocka_unit_test(patterns_cover_files_and_directories),
         cmocka_unit_test(what_is_no_photo_is_excluded_by_default),
         cmocka_unit_test(patterns_are_checked),
-        cmocka_unit_test_setup_teardown(listings_leave_out_what_is_excluded, setup, teardown),
-        cmocka_unit_test_setup_teardown(excluded_directories_are_not_entered, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_excluded_is_not_watched, setup, teardown),
-        cmocka_unit_test_setup_teardown(foreign_suffixes_are_judged_by_their_bytes, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(listings_leave_out_what_is_excluded, tree_setup,
+                                        tree_teardown),
+        cmocka_unit_test_setup_teardown(excluded_directories_are_not_entered, tree_setup,
+                                        tree_teardown),
+        cmocka_unit_test_setup_teardown(what_is_excluded_is_not_watched, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(foreign_suffixes_are_judged_by_their_bytes, tree_setup,
+                                        tree_teardown),
         cmocka_unit_test(rules_are_read_as_they_are_written),
     };
     return cmocka_run_group_tests_name("exclusion", tests, NULL, NULL);

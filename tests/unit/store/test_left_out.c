@@ -8,24 +8,6 @@
 #include "base/json.h"
 #include "store/left_out.h"
 
-static int setup(void **state)
-{
-    struct tree *tree = calloc(1, sizeof *tree);
-    if (!tree) {
-        return -1;
-    }
-    tree_open(tree);
-    *state = tree;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tree_close(*state);
-    free(*state);
-    return 0;
-}
-
 /* Goes through all pages: the number of keys. */
 static size_t list_all(struct store *store, size_t limit, struct left_out_tally *ret_tally)
 {
@@ -151,8 +133,9 @@ static void what_was_told_reads_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(links_are_counted_once_whatever_the_page, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_prefix_behind_a_link_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(links_are_counted_once_whatever_the_page, tree_setup,
+                                        tree_teardown),
+        cmocka_unit_test_setup_teardown(a_prefix_behind_a_link_is_told, tree_setup, tree_teardown),
         cmocka_unit_test(the_most_frequent_suffixes_are_told),
         cmocka_unit_test(what_was_told_reads_back),
     };

@@ -19,22 +19,6 @@ struct reference {
     size_t count;
 };
 
-static int setup(void **state)
-{
-    struct tree *tree = calloc(1, sizeof *tree);
-    assert_non_null(tree);
-    tree_open(tree);
-    *state = tree;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tree_close(*state);
-    free(*state);
-    return 0;
-}
-
 static int compare_keys(const void *left, const void *right)
 {
     return strcmp(*(char *const *)left, *(char *const *)right);
@@ -699,7 +683,7 @@ static void small_pages_do_not_read_a_large_directory_again(void **state)
 
 int main(void)
 {
-#define LIST_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LIST_TEST(name) cmocka_unit_test_setup_teardown(name, tree_setup, tree_teardown)
     const struct CMUnitTest tests[] = {
         LIST_TEST(directories_sort_as_their_name_with_a_slash),
         LIST_TEST(random_trees_list_as_a_sorted_array),

@@ -17,24 +17,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-static int setup(void **state)
-{
-    struct tree *tree = calloc(1, sizeof *tree);
-    assert_non_null(tree);
-    tree_open(tree);
-    *state = tree;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct tree *tree = *state;
-    (void)alarm(0);
-    tree_close(tree);
-    free(tree);
-    return 0;
-}
-
 /* Reads into a buffer of 64 bytes, and checks that stat agrees. The error's code. */
 static enum error_code read_text(struct store *store, const char *key, char *text,
                                  struct error *error)
@@ -546,30 +528,35 @@ static void a_store_must_be_a_directory_that_can_be_opened(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(an_object_is_read_with_its_identity, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_identity_changes_with_its_object, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_not_there_is_not_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(no_name_leads_out_of_the_root, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_empty_object_has_no_bytes, setup, teardown),
-        cmocka_unit_test_setup_teardown(too_many_open_files_are_no_fault_of_an_object, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(an_object_must_fit_the_buffer, setup, teardown),
-        cmocka_unit_test_setup_teardown(links_within_the_store_are_followed, setup, teardown),
-        cmocka_unit_test_setup_teardown(links_out_of_the_store_are_refused_and_said_to_be, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_loop_of_links_ends, setup, teardown),
-        cmocka_unit_test_setup_teardown(only_regular_files_are_objects, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_device_is_not_opened, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_unreadable_object_is_said_to_be, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_object_rewritten_while_read_is_whole_or_refused, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(an_object_that_grows_while_read_is_refused, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(an_object_is_read_with_its_identity, tree_setup,
+                                        tree_teardown),
+        cmocka_unit_test_setup_teardown(an_identity_changes_with_its_object, tree_setup,
+                                        tree_teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_there_is_not_found, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(no_name_leads_out_of_the_root, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(an_empty_object_has_no_bytes, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(too_many_open_files_are_no_fault_of_an_object, tree_setup,
+                                        tree_teardown),
+        cmocka_unit_test_setup_teardown(an_object_must_fit_the_buffer, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(links_within_the_store_are_followed, tree_setup,
+                                        tree_teardown),
+        cmocka_unit_test_setup_teardown(links_out_of_the_store_are_refused_and_said_to_be,
+                                        tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(a_loop_of_links_ends, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(only_regular_files_are_objects, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(a_device_is_not_opened, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(an_unreadable_object_is_said_to_be, tree_setup,
+                                        tree_teardown),
+        cmocka_unit_test_setup_teardown(an_object_rewritten_while_read_is_whole_or_refused,
+                                        tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(an_object_that_grows_while_read_is_refused, tree_setup,
+                                        tree_teardown),
         cmocka_unit_test_setup_teardown(a_reading_that_waits_for_the_disk_is_told_once_before,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_lease_of_a_file_server_is_waited_for, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_store_must_be_a_directory_that_can_be_opened, setup,
-                                        teardown),
+                                        tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(a_lease_of_a_file_server_is_waited_for, tree_setup,
+                                        tree_teardown),
+        cmocka_unit_test_setup_teardown(a_store_must_be_a_directory_that_can_be_opened, tree_setup,
+                                        tree_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,22 +13,6 @@
 /* An event is there when the call that caused it returns. */
 enum { SOON_MS = 2000, QUIET_MS = 30 };
 
-static int setup(void **state)
-{
-    struct tree *tree = calloc(1, sizeof *tree);
-    assert_non_null(tree);
-    tree_open(tree);
-    *state = tree;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tree_close(*state);
-    free(*state);
-    return 0;
-}
-
 static struct store_watch *watch_new(const struct tree *tree, const char *prefix)
 {
     struct store_watch *watch = NULL;
@@ -361,7 +345,7 @@ static void what_cannot_be_watched_says_so(void **state)
 
 int main(void)
 {
-#define WATCH_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define WATCH_TEST(name) cmocka_unit_test_setup_teardown(name, tree_setup, tree_teardown)
     static const struct CMUnitTest tests[] = {
         WATCH_TEST(what_changes_an_object_is_told),
         WATCH_TEST(reading_and_listing_are_not_told),

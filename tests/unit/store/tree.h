@@ -56,6 +56,23 @@ static inline void tree_close(struct tree *tree)
     assert_int_equal(nftw(tree->root, tree_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+static inline int tree_setup(void **state)
+{
+    struct tree *tree = calloc(1, sizeof *tree);
+    assert_non_null(tree);
+    tree_open(tree);
+    *state = tree;
+    return 0;
+}
+
+static inline int tree_teardown(void **state)
+{
+    (void)alarm(0);
+    tree_close(*state);
+    free(*state);
+    return 0;
+}
+
 /* The path of a key in the file system, in the caller's buffer. */
 static inline const char *tree_path(const struct tree *tree, const char *key, char *buffer,
                                     size_t size)
