@@ -83,9 +83,9 @@ static bool admit_unix(struct call *call, struct rights *rights)
 /* Without tokens. Groups are not known here: a socket has its user only. */
 static bool admit_loopback(struct call *call, struct rights *rights)
 {
-    const struct loopback_users *users = &call->api->loopback_users;
+    struct loopback_users *users = &call->api->loopback_users;
     struct peer peer = {0};
-    if (!users->configured && !(rights && has_people(rights))) {
+    if (!loopback_users_configured(users) && !(rights && has_people(rights))) {
         return admit_unasked(call);
     }
     if (loopback_peer_user(http_request_descriptor(call->request), &peer.user) < 0) {
@@ -100,6 +100,8 @@ static bool admit_loopback(struct call *call, struct rights *rights)
     access_done(&call->access);
     if (loopback_users_have(users, peer.user)) {
         call->access = ACCESS_ALL;
+        call->named = true;
+        call->user = peer.user;
         return true;
     }
     return refuse_user(call);
@@ -158,11 +160,27 @@ bool admit_caller(struct call *call, enum api_guard guard)
     return admitted && take_quota(call);
 }
 
-bool admit_still(const struct call *call, const struct rights *rights, int64_t now_s)
+/* Whether whoever calls there would still be admitted without a question. */
+static bool is_unasked(struct call *call, const struct rights *rights)
 {
     const struct api_listener *listener = http_request_listener_user(call->request);
-    if (call->unasked && rights) {
-        return listener->guard == API_GUARD_UNIX && !has_people(rights);
+    switch (listener->guard) {
+    case API_GUARD_UNIX:
+        return !rights || !has_people(rights);
+    case API_GUARD_LOOPBACK:
+        return !rights && !loopback_users_configured(&call->api->loopback_users);
+    default:
+        return !rights;
+    }
+}
+
+bool admit_still(struct call *call, const struct rights *rights, int64_t now_s)
+{
+    if (call->unasked) {
+        return is_unasked(call, rights);
+    }
+    if (call->named) {
+        return loopback_users_have(&call->api->loopback_users, call->user);
     }
     return call->access.all ||
            (!access_is_over(&call->access, now_s) && access_is_in(&call->access, rights));

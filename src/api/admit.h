@@ -17,6 +17,6 @@ struct call;
 bool admit_caller(struct call *call, enum api_guard guard);
 
 /* Whether the caller would be admitted with the same rights by `rights`, which may be NULL. */
-bool admit_still(const struct call *call, const struct rights *rights, int64_t now_s);
+bool admit_still(struct call *call, const struct rights *rights, int64_t now_s);
 
 #endif

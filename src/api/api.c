@@ -17,6 +17,7 @@ void api_init(struct api *api, struct service *service)
 {
     *api = (struct api){.service = service};
     secrets_init(&api->secrets);
+    loopback_users_init(&api->loopback_users);
     live_calls_init(&api->live_calls);
     quotas_init(&api->quotas);
     audit_init(&api->audit);
@@ -34,6 +35,13 @@ int api_load_tokens(struct api *api, const struct config *config, struct error *
     }
     rights_unref(before);
     rights_unref(now);
+    api_tick(api);
+    return r;
+}
+
+int api_load_users(struct api *api, const struct config *config, struct error *error)
+{
+    int r = loopback_users_load(&api->loopback_users, config->loopback_users, error);
     api_tick(api);
     return r;
 }
@@ -130,7 +138,7 @@ static void warn_of_users(struct api *api, const struct api_listener *listeners,
     char name[256];
     char quoted[300];
     struct rights *rights = secrets_rights(&api->secrets);
-    bool guarded = rights || api->loopback_users.configured;
+    bool guarded = rights || loopback_users_configured(&api->loopback_users);
     rights_unref(rights);
     for (unsigned i = 0; i < count && !guarded; i++) {
         if (listeners[i].guard == API_GUARD_LOOPBACK && loopback_users_others(name, sizeof name)) {
@@ -150,7 +158,7 @@ int api_start(struct api *api, struct api_listener *listeners, unsigned count, u
     if (job_streams_new(api->service->jobs, &api->job_streams) < 0) {
         return error_set(error, ERROR_MEMORY, "cannot start the daemon's threads");
     }
-    int r = loopback_users_init(&api->loopback_users, api->service->config.loopback_users, error);
+    int r = api_load_users(api, &api->service->config, error);
     if (r < 0) {
         return r;
     }

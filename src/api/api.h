@@ -57,6 +57,9 @@ void api_init(struct api *api, struct service *service);
  * that have lost their rights. Main thread. */
 must_check int api_load_tokens(struct api *api, const struct config *config, struct error *error);
 
+/* The same for the users that loopback addresses serve; see loopback_users_load(). */
+must_check int api_load_users(struct api *api, const struct config *config, struct error *error);
+
 /* Opens the audit log of the configuration, or opens it again. Main thread. */
 must_check int api_open_audit(struct api *api, const struct config *config, struct error *error);
 

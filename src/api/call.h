@@ -36,9 +36,11 @@ struct call {
     char address[64];       /* the client's, for the audit log; "" where that is off */
     atomic_uint status;     /* of the answer; 0: none yet */
     atomic_bool of_others;  /* changes a job of another caller */
-    bool unasked;           /* it may do all because nothing asked who it is */
-    struct model *model;    /* owned reference; NULL: the call names none */
-    void *state;            /* the route's; freed by free_state */
+    bool named;             /* it may do all because loopback_users has this user: */
+    uint32_t user;
+    bool unasked;        /* it may do all because nothing asked who it is */
+    struct model *model; /* owned reference; NULL: the call names none */
+    void *state;         /* the route's; freed by free_state */
     void (*free_state)(void *state);
     void (*_Atomic client_gone)(struct call *call); /* NULL: nothing to cancel */
     struct load_waiter waiter;                      /* for the model to be loaded */

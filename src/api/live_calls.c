@@ -49,8 +49,7 @@ void live_calls_remove(struct live_calls *calls, struct call *call)
 }
 
 void live_calls_review(struct live_calls *calls,
-                       bool (*still)(const struct call *call, const struct rights *rights,
-                                     int64_t now_s),
+                       bool (*still)(struct call *call, const struct rights *rights, int64_t now_s),
                        const struct rights *rights, int64_t now_s)
 {
     HOLD(&calls->lock);

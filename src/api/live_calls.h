@@ -29,8 +29,7 @@ void live_calls_remove(struct live_calls *calls, struct call *call);
 /* Cuts the connections of callers who are not admitted any more, by `still`: their rights have
  * expired, or were removed or changed. `rights` is the generation in force; NULL: none. */
 void live_calls_review(struct live_calls *calls,
-                       bool (*still)(const struct call *call, const struct rights *rights,
-                                     int64_t now_s),
+                       bool (*still)(struct call *call, const struct rights *rights, int64_t now_s),
                        const struct rights *rights, int64_t now_s);
 
 #endif

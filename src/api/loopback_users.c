@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Users of loopback addresses: see loopback_users.h. Main thread, except loopback_users_have().
+ * Users of loopback addresses: see loopback_users.h.
  */
 #include "api/loopback_users.h"
 
@@ -14,7 +14,25 @@
 #include "api/peer_names.h"
 #include "base/log.h"
 
-static int add_user(struct loopback_users *users, const char *name, struct error *error)
+void loopback_users_init(struct loopback_users *users)
+{
+    *users = (struct loopback_users){.ids = NULL};
+    (void)pthread_mutex_init(&users->lock, NULL);
+}
+
+void loopback_users_done(struct loopback_users *users)
+{
+    free(users->ids);
+    (void)pthread_mutex_destroy(&users->lock);
+}
+
+/* Users that are being read. */
+struct list {
+    uint32_t *ids;
+    size_t count;
+};
+
+static int add_user(struct list *list, const char *name, struct error *error)
 {
     char known[256];
     char quoted[512];
@@ -24,39 +42,60 @@ static int add_user(struct loopback_users *users, const char *name, struct error
                   log_quote(quoted, sizeof quoted, name));
         return 0;
     }
-    uint32_t *ids = reallocarray(users->ids, users->count + 1, sizeof *ids);
+    uint32_t *ids = reallocarray(list->ids, list->count + 1, sizeof *ids);
     if (!ids) {
         return error_memory(error, NULL);
     }
-    users->ids = ids;
-    users->ids[users->count++] = id;
+    list->ids = ids;
+    list->ids[list->count++] = id;
     return 0;
 }
 
-int loopback_users_init(struct loopback_users *users, const char *names, struct error *error)
+static int read_names(const char *names, struct list *list, struct error *error)
 {
     static const char blanks[] = " \t,";
     char name[256];
     int r = 0;
-    *users = (struct loopback_users){.configured = names != NULL};
     while (names && *names && r == 0) {
         names += strspn(names, blanks);
         size_t length = strcspn(names, blanks);
         (void)snprintf(name, sizeof name, "%.*s", (int)(length < 255 ? length : 255), names);
-        r = length > 0 ? add_user(users, name, error) : 0;
+        r = length > 0 ? add_user(list, name, error) : 0;
         names += length;
     }
     return r;
 }
 
-void loopback_users_done(struct loopback_users *users)
+int loopback_users_load(struct loopback_users *users, const char *names, struct error *error)
 {
+    struct list list = {0};
+    if (!names && loopback_users_configured(users)) {
+        return error_set(error, ERROR_MALFORMED,
+                         "loopback_users was taken out of the configuration: addresses lose their "
+                         "guard at a restart only");
+    }
+    int r = read_names(names, &list, error);
+    if (r < 0) {
+        free(list.ids);
+        return r;
+    }
+    HOLD(&users->lock);
     free(users->ids);
-    *users = (struct loopback_users){0};
+    users->ids = list.ids;
+    users->count = list.count;
+    users->configured = names != NULL;
+    return 0;
 }
 
-bool loopback_users_have(const struct loopback_users *users, uint32_t id)
+bool loopback_users_configured(struct loopback_users *users)
 {
+    HOLD(&users->lock);
+    return users->configured;
+}
+
+bool loopback_users_have(struct loopback_users *users, uint32_t id)
+{
+    HOLD(&users->lock);
     for (size_t i = 0; i < users->count; i++) {
         if (users->ids[i] == id) {
             return true;

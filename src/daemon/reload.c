@@ -26,6 +26,7 @@ static int reload_stores(struct api *api, const struct config *fresh, struct err
 
 static const struct reload_part parts[] = {
     {"tokens", api_load_tokens},
+    {"loopback_users", api_load_users},
     {"certificates", api_reload_certificates},
     {"stores", reload_stores},
     {"audit", api_open_audit},

@@ -722,6 +722,7 @@ static bool is_reloaded(const struct setting *setting)
 {
     return setting->offset == offsetof(struct config, token_file) ||
            setting->offset == offsetof(struct config, audit) ||
+           setting->offset == offsetof(struct config, loopback_users) ||
            setting->offset == offsetof(struct config, tls_certificate) ||
            setting->offset == offsetof(struct config, tls_key);
 }

@@ -86,8 +86,9 @@ must_check int config_set(struct config *config, const char *section, const char
 must_check int config_check(const struct config *config, struct error *error);
 
 /* Writes the names of settings that differ and that a reload does not apply (all except stores,
- * tokens, certificates and the audit log), separated by commas, truncated to fit; returns their
- * number. A fresh memory budget of 0 is the default and never differs. */
+ * tokens, users of loopback addresses, certificates and the audit log), separated by commas,
+ * truncated to fit; returns their number. A fresh memory budget of 0 is the default and never
+ * differs. */
 size_t config_differences(const struct config *running, const struct config *fresh, char *ret_names,
                           size_t size);
 

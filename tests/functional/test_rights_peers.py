@@ -127,3 +127,25 @@ def test_a_client_that_sends_and_closes_at_once_changes_nothing(serve, tmp_path)
     seen = set(re.findall(asked, daemon.log()))
     assert "401" in seen and "403" in seen and seen <= {"0", "401", "403"}, seen
     assert daemon.get("/v1/infer/victim/photos/0.png").status_code == 200
+
+
+def test_the_users_of_loopback_addresses_are_read_again(situd, tmp_path):
+    conf = tmp_path / "situd.conf"
+    (tmp_path / "photos").mkdir()
+
+    def write(line):
+        conf.write_text(f"[store photos]\npath = {tmp_path}/photos\n[listen]\n{line}\n")
+
+    write("")
+    daemon = situd("--config", conf, "--engine", "null")
+    assert ask_as(daemon, STRANGER, "GET", "/v1/status", tcp=True).status_code == 200
+    for names, stranger, nobody in (("nobody", 403, 200), (f"{STRANGER}", 200, 403), ("0", 403, 403)):
+        write(f"loopback_users = {names}")
+        reload(daemon)
+        assert ask_as(daemon, STRANGER, "GET", "/v1/status", tcp=True).status_code == stranger
+        assert ask_as(daemon, NOBODY, "GET", "/v1/status", tcp=True).status_code == nobody
+    write("")
+    reload(daemon)
+    assert "event=reload_failed part=loopback_users" in daemon.log()
+    assert "restart_needed" not in daemon.log()
+    assert ask_as(daemon, NOBODY, "GET", "/v1/status", tcp=True).status_code == 403
