@@ -14,8 +14,23 @@ static void put_pair(struct json_writer *w, const char *key, uint64_t content, u
     json_end_object(w);
 }
 
+/* The cache is one for all stores: its counts show, and clearing it costs, more than one part. */
+static bool may_use_all(struct call *call)
+{
+    bool may = access_everywhere(&call->access, RIGHT_RESULTS);
+    if (!may) {
+        call_respond_status(call, 403,
+                            "the cache is of all stores, and your rights include "
+                            "'results' for some only");
+    }
+    return may;
+}
+
 static void show_cache(struct call *call)
 {
+    if (!may_use_all(call)) {
+        return;
+    }
     struct cache_status status;
     cleanup_buffer struct buffer body = BUFFER_INIT;
     reuse_status(call->service->cache, &status);
@@ -43,6 +58,9 @@ static void show_cache(struct call *call)
 static void clear_cache(struct call *call)
 {
     struct error error = {0};
+    if (!may_use_all(call)) {
+        return;
+    }
     if (reuse_clear(call->service->cache, &error) < 0) {
         call_respond_error(call, &error);
         return;

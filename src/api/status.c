@@ -23,9 +23,10 @@ struct metrics_source {
 static void show_status(struct call *call)
 {
     struct service *service = call->service;
+    struct stores_view stores = {service->stores, &call->access};
     const struct status_section sections[] = {
         {service_write_state, service},
-        {stores_write_degraded, service->stores},
+        {stores_write_degraded, &stores},
         {dispatch_write_lanes, service->dispatch},
         {service_write_sandbox, service},
         {dispatch_write_memory, service->dispatch},
@@ -80,12 +81,13 @@ static void show_metrics(struct call *call)
 {
     struct api *api = call->api;
     struct service *service = call->service;
+    struct stores_view stores = {service->stores, &call->access};
     const struct metrics_source sources[] = {
         {service_write_metrics, service},
         {write_requests, api},
         {jobs_write_metrics, service->jobs},
         {metrics_write, &service->metrics},
-        {stores_write_metrics, service->stores},
+        {stores_write_metrics, &stores},
         {reuse_write_metrics, service->cache},
         {write_indexes, call},
         {dispatch_write_queue_metrics, service->dispatch},

@@ -7,6 +7,7 @@
 #include "api/route.h"
 #include "base/json.h"
 #include "data/object_name.h"
+#include "rights/reach.h"
 #include "store/exclusion.h"
 #include "store/place.h"
 
@@ -20,7 +21,7 @@ static void list_stores(struct call *call)
     json_begin_object(&w, NULL);
     json_begin_array(&w, "stores");
     for (size_t i = 0; stores_at(stores, i, &name, &store); i++) {
-        if (store) {
+        if (store && access_knows_store(&call->access, name)) {
             stores_put_json(&w, name, store);
         }
     }
@@ -78,6 +79,64 @@ static void write_page(struct buffer *body, const struct store_page *page, bool 
     buffer_append_char(body, '\n');
 }
 
+/* Whether the keys that begin with `prefix` all come before `after`, or are `after` itself. */
+static bool is_behind(const char *prefix, const char *after)
+{
+    return strcmp(prefix, after) < 0 && strncmp(prefix, after, strlen(prefix)) != 0;
+}
+
+/* The next page of what lies below the prefixes, in order: of the first one that has keys. */
+static int list_below(struct store *store, const struct reach *reach, size_t skip,
+                      struct store_list_query *query, struct store_page *ret_page,
+                      struct error *error)
+{
+    struct left_out_tally left_out = {.links = 0};
+    struct store_page page = {.count = 0};
+    for (size_t i = 0; i < reach->count && page.count == 0; i++) {
+        query->prefix = reach->prefixes[i] + skip;
+        if (is_behind(query->prefix, query->after)) {
+            continue;
+        }
+        store_page_done(&page);
+        page = (struct store_page){.count = 0};
+        int r = store_list(store, query, &page, error);
+        if (r < 0) {
+            return r;
+        }
+        left_out_tally_add(&left_out, &page.left_out);
+        page.more |= page.count > 0 && i + 1 < reach->count;
+    }
+    page.left_out = left_out;
+    *ret_page = page;
+    return 0;
+}
+
+static const char absent_prefix[] = ".situ-absent/";
+
+/* Lists what the caller has the right for. Where it knows of nothing below the prefix, it gets the
+ * page of one that no key has. */
+static int list_known(const struct call *call, struct store *store, struct store_list_query *query,
+                      struct store_page *ret_page, struct error *error)
+{
+    const char *name = call->captures[0];
+    cleanup_buffer struct buffer within = BUFFER_INIT;
+    cleanup_by(reach_done) struct reach reach = {.count = 0};
+    buffer_printf(&within, "%s/%s", name, query->prefix);
+    const char *text = buffer_text(&within);
+    if (!text || reach_make(&call->access, RIGHT_LIST, text, &reach) < 0) {
+        return error_memory(error, NULL);
+    }
+    if (reach.count > 0) {
+        return list_below(store, &reach, strlen(name) + 1, query, ret_page, error);
+    }
+    if (access_knows_prefix(&call->access, name, query->prefix)) {
+        return error_set(error, ERROR_FORBIDDEN,
+                         "your rights do not include 'list' for objects with this prefix");
+    }
+    query->prefix = absent_prefix;
+    return store_list(store, query, ret_page, error);
+}
+
 /* Omits what the store excludes, unless all objects are requested. */
 static int list_page(const struct call *call, struct store *store, struct store_list_query *query,
                      struct store_page *ret_page, struct error *error)
@@ -96,7 +155,7 @@ static int list_page(const struct call *call, struct store *store, struct store_
     }
     query->exclusion = exclusion;
     query->sniff = flag(call, "sniff");
-    r = store_list(store, query, ret_page, error);
+    r = list_known(call, store, query, ret_page, error);
     query->exclusion = NULL;
     exclusion_free(exclusion);
     return r;
@@ -130,12 +189,33 @@ static void list_objects(struct call *call)
     call_respond_json(call, 200, &body);
 }
 
+/* The store that the path names, of which the caller needs all. NULL after an answer. */
+static struct store *find_whole(struct call *call)
+{
+    struct error error = {0};
+    const char *name = call->captures[0];
+    struct store *store =
+        stores_find_known(call->service->stores, &call->access, name, strlen(name), &error);
+    if (store && access_prefix(&call->access, RIGHT_ADMIN, name, "") != ACCESS_GRANTED) {
+        (void)error_set(&error, ERROR_FORBIDDEN,
+                        "your rights do not include '%s' for the whole store",
+                        right_name(RIGHT_ADMIN));
+        store = NULL;
+    }
+    if (!store) {
+        call_respond_error(call, &error);
+    }
+    return store;
+}
+
 static void detach_store(struct call *call)
 {
     struct error error = {0};
-    struct store *store = stores_find_known(call->service->stores, &call->access, call->captures[0],
-                                            strlen(call->captures[0]), &error);
-    if (!store || place_detach(store, &error) < 0) {
+    struct store *store = find_whole(call);
+    if (!store) {
+        return;
+    }
+    if (place_detach(store, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }
@@ -145,9 +225,11 @@ static void detach_store(struct call *call)
 static void attach_store(struct call *call)
 {
     struct error error = {0};
-    struct store *store = stores_find_known(call->service->stores, &call->access, call->captures[0],
-                                            strlen(call->captures[0]), &error);
-    if (!store || place_attach(store, flag(call, "empty"), &error) < 0) {
+    struct store *store = find_whole(call);
+    if (!store) {
+        return;
+    }
+    if (place_attach(store, flag(call, "empty"), &error) < 0) {
         call_respond_error(call, &error);
         return;
     }

@@ -165,14 +165,24 @@ bool access_knows_store(const struct access *access, const char *store)
     return access_knows_prefix(access, store, "");
 }
 
-bool access_knows_all(const struct access *access)
+static bool is_everywhere(const struct access *access, uint32_t rights)
 {
     for (size_t i = 0; i < access->grant_count; i++) {
-        if (access->grants[i]->all_stores && (access->grants[i]->rights & RIGHTS_OF_OBJECTS)) {
+        if (access->grants[i]->all_stores && (access->grants[i]->rights & rights)) {
             return true;
         }
     }
     return access->all;
+}
+
+bool access_everywhere(const struct access *access, enum right right)
+{
+    return is_everywhere(access, right);
+}
+
+bool access_knows_all(const struct access *access)
+{
+    return is_everywhere(access, RIGHTS_OF_OBJECTS);
 }
 
 /* ---- prefixes ---- */

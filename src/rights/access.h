@@ -66,6 +66,9 @@ bool access_knows_store(const struct access *access, const char *store);
 /* The same for objects below a prefix. */
 bool access_knows_prefix(const struct access *access, const char *store, const char *prefix);
 
+/* Whether the caller has the right in all stores, by one section. */
+bool access_everywhere(const struct access *access, enum right right);
+
 /* Whether the caller may know of all objects of all stores, so that counts of them hide nothing. */
 bool access_knows_all(const struct access *access);
 

@@ -560,12 +560,26 @@ void stores_put_json(struct json_writer *w, const char *name, struct store *stor
     json_end_object(w);
 }
 
-void stores_write_degraded(void *stores, struct json_writer *w)
+/* The store at `index`, NULL where the caller may not know of it. False behind the last. */
+static bool shown_at(const struct stores_view *view, size_t index, const char **ret_name,
+                     struct store **ret_store)
+{
+    if (!stores_at(view->stores, index, ret_name, ret_store)) {
+        return false;
+    }
+    bool monitors = access_prefix(view->access, RIGHT_METRICS, *ret_name, "") == ACCESS_GRANTED;
+    if (!monitors && !access_knows_store(view->access, *ret_name)) {
+        *ret_store = NULL;
+    }
+    return true;
+}
+
+void stores_write_degraded(void *view, struct json_writer *w)
 {
     const char *name = NULL;
     struct store *store = NULL;
     json_begin_array(w, "degraded");
-    for (size_t i = 0; stores_at(stores, i, &name, &store); i++) {
+    for (size_t i = 0; shown_at(view, i, &name, &store); i++) {
         struct store_condition condition = {.available = true};
         if (store) {
             store_condition(store, &condition);
@@ -582,13 +596,13 @@ void stores_write_degraded(void *stores, struct json_writer *w)
     json_end_array(w);
 }
 
-void stores_write_metrics(void *stores, struct buffer *out)
+void stores_write_metrics(void *view, struct buffer *out)
 {
     const char *name = NULL;
     struct store *store = NULL;
     unsigned counts[2] = {0, 0};
     metric_begin(out, "situ_store_available", "gauge", "Whether a store can be served");
-    for (size_t i = 0; stores_at(stores, i, &name, &store); i++) {
+    for (size_t i = 0; shown_at(view, i, &name, &store); i++) {
         struct store_condition condition;
         if (store) {
             store_condition(store, &condition);

@@ -79,9 +79,13 @@ must_check int stores_make_rules(struct stores *stores, const char *name,
 
 /* {"name":...,"kind":...,"state":"available","reason":null,"since":"..."} */
 void stores_put_json(struct json_writer *w, const char *name, struct store *store);
-/* Parts of /v1/status (the stores that are not available) and of /metrics; `stores` is the table.
- */
-void stores_write_degraded(void *stores, struct json_writer *w);
-void stores_write_metrics(void *stores, struct buffer *out);
+/* Parts of /v1/status (the stores that are not available) and of /metrics: of the stores that the
+ * caller may know of, or has RIGHT_METRICS for as a whole. `view` is the struct. */
+struct stores_view {
+    struct stores *stores;
+    const struct access *access;
+};
+void stores_write_degraded(void *view, struct json_writer *w);
+void stores_write_metrics(void *view, struct buffer *out);
 
 #endif

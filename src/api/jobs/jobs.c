@@ -20,9 +20,10 @@
 /* A token could be guessed, and stands for what another client does. */
 static void hide_token(const struct call *call, struct job_info *info)
 {
-    struct job_spec *spec = &info->spec;
-    if (!call->access.all && spec->owner[0] && strcmp(spec->owner, call->access.name) != 0) {
-        spec->token[0] = '\0';
+    struct job_spec own = {.has_keys = false};
+    job_spec_set_owner(&own, &call->access);
+    if (!call->access.all && strcmp(info->spec.owner, own.owner) != 0) {
+        info->spec.token[0] = '\0';
     }
 }
 
