@@ -201,12 +201,16 @@ def test_the_manual_names_each_right_and_its_examples_parse(tmp_path):
 
 
 def refused(rights, store):
-    """Starts situd with a file that it must refuse: what it said."""
+    """Checks, and then starts, situd with a file that it must refuse: what both said."""
     options = ["--store", f"photos={store}", "--engine", "null", "--token-file", rights,
                "--listen", f"127.0.0.1:{free_port()}", "--state", store.parent / "state"]
-    out = subprocess.run([SITUD, *map(str, options)], capture_output=True, text=True, timeout=60)
-    assert out.returncode in (1, 2), out
-    return out.stderr
+    said = ""
+    for more in (["--check"], []):
+        out = subprocess.run([SITUD, *map(str, options), *more], capture_output=True, text=True, timeout=60)
+        assert out.returncode in (1, 2) and out.stderr, out
+        assert not said or out.stderr.splitlines()[-1] == said.splitlines()[-1]
+        said += out.stderr
+    return said
 
 
 def cases(name):
