@@ -289,12 +289,21 @@ bool grant_is_same(const struct grant *a, const struct grant *b)
            same_names(a->volumes, a->volume_count, b->volumes, b->volume_count);
 }
 
+/* The same section in another generation. Tokens of the old form move to other lines. */
+static const struct grant *find_again(const struct access *access, const struct grant *grant,
+                                      const struct rights *rights)
+{
+    bool plain = rights_plain_line(access->generation) > 0 && rights_plain_line(rights) > 0;
+    return plain ? rights_find_digest(rights, grant->digest)
+                 : rights_find(rights, grant->kind, grant->name);
+}
+
 bool access_is_in(const struct access *access, const struct rights *rights)
 {
     bool in = access->all || access->generation == rights;
     for (size_t i = 0; i < access->grant_count && !in; i++) {
         const struct grant *grant = access->grants[i];
-        const struct grant *now = rights ? rights_find(rights, grant->kind, grant->name) : NULL;
+        const struct grant *now = rights ? find_again(access, grant, rights) : NULL;
         if (!now || !grant_is_same(grant, now)) {
             return false;
         }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,15 +180,43 @@ size_t rights_short_line(const struct rights *rights)
 const struct grant *rights_find_token(const struct rights *rights, const char *token)
 {
     uint8_t digest[32];
-    if (!token[0] || rights_digest(token, strlen(token), digest) < 0) {
-        return NULL;
-    }
+    return token[0] && rights_digest(token, strlen(token), digest) == 0
+               ? rights_find_digest(rights, digest)
+               : NULL;
+}
+
+const struct grant *rights_find_digest(const struct rights *rights, const uint8_t digest[32])
+{
     uint32_t found = *find_slot(rights, digest);
     return found > 0 ? &rights->grants[found - 1] : NULL;
 }
 
+/* A token of the old form, whose name is its line. */
+static const struct grant *find_plain(const struct rights *rights, const char *name)
+{
+    size_t line = 0;
+    size_t low = 0;
+    size_t high = rights->count;
+    if (sscanf(name, "line-%zu", &line) != 1) { /* NOLINT(cert-err34-c): it is compared below */
+        return NULL;
+    }
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (rights->grants[middle].line < line) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    const struct grant *found = rights_at(rights, low);
+    return found && strcmp(found->name, name) == 0 ? found : NULL;
+}
+
 const struct grant *rights_find(const struct rights *rights, enum grant_kind kind, const char *name)
 {
+    if (rights->plain_line > 0) { /* then there are no sections */
+        return kind == GRANT_TOKEN ? find_plain(rights, name) : NULL;
+    }
     uint32_t found = *find_name(rights, kind, name);
     return found > 0 ? &rights->grants[found - 1] : NULL;
 }

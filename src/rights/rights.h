@@ -83,7 +83,8 @@ must_check int rights_digest(const char *token, size_t size, uint8_t digest[32])
 
 /* The section of a token, expired or not; NULL: unknown, or "". */
 const struct grant *rights_find_token(const struct rights *rights, const char *token);
-/* The section of a user or a group; NULL: there is none. */
+const struct grant *rights_find_digest(const struct rights *rights, const uint8_t digest[32]);
+/* The section of that kind and name, or the token of the old form; NULL: there is none. */
 const struct grant *rights_find(const struct rights *rights, enum grant_kind kind,
                                 const char *name);
 /* The same by the number on this machine, of one that was identified. */

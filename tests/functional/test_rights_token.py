@@ -13,6 +13,8 @@ import subprocess
 import pytest
 import requests
 from conftest import ROOT, SITU, SITUD, free_port, grey_png
+from rights import token_of
+from test_rights_reload import Follower
 
 CASES = ROOT.parent / "shared/cases"
 
@@ -211,6 +213,23 @@ def refused(rights, store):
         assert not said or out.stderr.splitlines()[-1] == said.splitlines()[-1]
         said += out.stderr
     return said
+
+
+def test_answers_to_plain_tokens_outlive_a_reload(tmp_path, situd, null_models):
+    for i in range(100):
+        grey_png(tmp_path / f"photos/{i}.png", i)
+    plain = tmp_path / "plain"
+    plain.write_text(token_of("old") + "\n" + token_of("gone") + "\n")
+    daemon = situd("--store", f"photos={tmp_path / 'photos'}", "--engine", "null", "--token-file", plain,
+                   "--models", null_models(slow="sleep 300"), "--lanes", "1", "--cache-size", "0")
+    old, gone = Follower(daemon, "old"), Follower(daemon, "gone")
+    daemon.wait_for(lambda: old.lines >= 2 and gone.lines >= 2, "the first results")
+    plain.write_text("another-token-before-it\n" + token_of("old") + "\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    assert gone.ended.wait(30) and not gone.whole
+    seen = old.lines
+    daemon.wait_for(lambda: old.lines > seen + 1, "the other's answer to go on")
+    assert not old.ended.is_set()
 
 
 def cases(name):

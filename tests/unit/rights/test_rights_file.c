@@ -251,6 +251,12 @@ static void short_tokens_are_told_by_line(void **state)
     assert_non_null(rights);
     assert_int_equal(rights_count(rights, GRANT_TOKEN), 3);
     assert_int_equal(rights_short_line(rights), 3);
+    assert_ptr_equal(rights_find(rights, GRANT_TOKEN, "line-3"),
+                     rights_find_token(rights, "short"));
+    assert_null(rights_find(rights, GRANT_TOKEN, "line-2"));
+    assert_null(rights_find(rights, GRANT_TOKEN, "line-03"));
+    assert_null(rights_find(rights, GRANT_TOKEN, "line-5"));
+    assert_null(rights_find(rights, GRANT_USER, "line-3"));
     rights_unref(rights);
     rights = PARSE("0123456789abcdef\n", &error);
     assert_non_null(rights);
