@@ -20,6 +20,7 @@ must_check int loopback_peer_user(int fd, uint32_t *ret_user);
  * source has the socket no more; another error: the source cannot be used. */
 must_check int loopback_peer_by_netlink(const struct sockaddr_storage *client,
                                         const struct sockaddr_storage *server, uint32_t *ret_user);
+/* For tests, too. */
 must_check int loopback_peer_by_table(const struct sockaddr_storage *client,
                                       const struct sockaddr_storage *server, uint32_t *ret_user);
 

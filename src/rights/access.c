@@ -57,14 +57,6 @@ void access_init_user(struct access *access, struct rights *generation, uint32_t
     }
 }
 
-void access_copy(const struct access *from, struct access *to)
-{
-    *to = *from;
-    if (to->generation) {
-        (void)rights_ref(to->generation);
-    }
-}
-
 void access_done(struct access *access)
 {
     rights_unref(access->generation);
@@ -183,70 +175,6 @@ bool access_everywhere(const struct access *access, enum right right)
 bool access_knows_all(const struct access *access)
 {
     return is_everywhere(access, RIGHTS_OF_OBJECTS);
-}
-
-/* ---- prefixes ---- */
-
-/* Prefixes that are being collected. */
-struct collection {
-    const char **list;
-    size_t room, count;
-};
-
-/* Keeps the list sorted, and none within another. */
-static void collect(struct collection *collection, const char *prefix)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < collection->count; i++) {
-        if (strncmp(prefix, collection->list[i], strlen(collection->list[i])) == 0) {
-            return;
-        }
-    }
-    for (size_t i = 0; i < collection->count; i++) { /* drops those that it holds */
-        if (strncmp(collection->list[i], prefix, strlen(prefix)) != 0) {
-            collection->list[at++] = collection->list[i];
-        }
-    }
-    collection->count = at;
-    if (collection->count == collection->room) {
-        return;
-    }
-    while (at > 0 && strcmp(collection->list[at - 1], prefix) > 0) {
-        collection->list[at] = collection->list[at - 1];
-        at--;
-    }
-    collection->list[at] = prefix;
-    collection->count++;
-}
-
-static void collect_of_grant(struct collection *collection, const struct grant *grant,
-                             const char *store, const char *prefix)
-{
-    size_t size = strlen(store);
-    enum relation whole = relate_grant(grant, store, size, prefix);
-    if (whole == RELATION_HOLDS) {
-        collect(collection, prefix);
-    }
-    for (size_t i = 0; i < grant->scope_count && whole == RELATION_WITHIN; i++) {
-        if (relate(grant->scopes[i], store, size, prefix) == RELATION_WITHIN) {
-            collect(collection, grant->scopes[i] + size + 1);
-        }
-    }
-}
-
-size_t access_prefixes(const struct access *access, enum right right, const char *store,
-                       const char *prefix, const char **prefixes, size_t room)
-{
-    struct collection collection = {.list = prefixes, .room = room};
-    if (access->all) {
-        collect(&collection, prefix);
-    }
-    for (size_t i = 0; i < access->grant_count; i++) {
-        if (access->grants[i]->rights & (uint32_t)right) {
-            collect_of_grant(&collection, access->grants[i], store, prefix);
-        }
-    }
-    return collection.count;
 }
 
 bool access_volume(const struct access *access, const char *volume)

@@ -34,12 +34,11 @@ struct access {
 void access_init(struct access *access, struct rights *generation, const char *name);
 /* False: there are ACCESS_GRANTS already. */
 bool access_add(struct access *access, const struct grant *grant);
-/* The access of a user of this machine: that of the user's section and those of the groups, at most
- * ACCESS_GRANTS, in the order of the file. `groups` is sorted. Named after the user's section, or
- * after the number where there is none. */
+/* The access of a user of this machine: that of the user's section, and then those of the groups in
+ * the order of the file, together at most ACCESS_GRANTS. `groups` is sorted. Named after the user's
+ * section, or after the number where there is none. */
 void access_init_user(struct access *access, struct rights *generation, uint32_t user,
                       const uint32_t *groups, size_t group_count);
-void access_copy(const struct access *from, struct access *to);
 void access_done(struct access *access);
 
 /* Whether any section has any of these rights, wherever. */
@@ -72,13 +71,7 @@ bool access_everywhere(const struct access *access, enum right right);
 /* Whether the caller may know of all objects of all stores, so that counts of them hide nothing. */
 bool access_knows_all(const struct access *access);
 
-/* The prefixes of keys below `prefix` for which the caller has the right, sorted, none within
- * another: how many there are of them, at most `room`. Borrowed from `prefix` and the generation.
- */
-size_t access_prefixes(const struct access *access, enum right right, const char *store,
-                       const char *prefix, const char **prefixes, size_t room);
-
-/* Whether any section names the volume. */
+/* Whether any section names the volume: for tests, until there are volumes. */
 bool access_volume(const struct access *access, const char *volume);
 
 /* Whether each section has expired, so that the caller may do nothing any more. */

@@ -93,28 +93,6 @@ static void prefixes_are_granted_whole_only(void **state)
     access_done(&access);
 }
 
-static void prefixes_are_listed_in_order(void **state)
-{
-    const char *prefixes[4];
-    size_t count = 0;
-    struct access access = join(*state, "infers", "lists");
-    count = access_prefixes(&access, RIGHT_INFER, "b", "", prefixes, 4);
-    assert_int_equal(count, 2);
-    assert_string_equal(prefixes[0], "x/");
-    assert_string_equal(prefixes[1], "y/");
-    count = access_prefixes(&access, RIGHT_INFER, "b", "y/2", prefixes, 4);
-    assert_int_equal(count, 1);
-    assert_string_equal(prefixes[0], "y/2");
-    count = access_prefixes(&access, RIGHT_LIST, "b", "", prefixes, 4);
-    assert_int_equal(count, 1);
-    assert_string_equal(prefixes[0], "");
-    count = access_prefixes(&access, RIGHT_JOBS, "b", "", prefixes, 4);
-    assert_int_equal(count, 0);
-    count = access_prefixes(&access, RIGHT_INFER, "b", "", prefixes, 1);
-    assert_int_equal(count, 1);
-    access_done(&access);
-}
-
 static void check_reach(const struct access *access, uint32_t rights, const char *within,
                         const char *expected)
 {
@@ -270,7 +248,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RUN(sections_are_joined_and_never_crossed),
         RUN(prefixes_are_granted_whole_only),
-        RUN(prefixes_are_listed_in_order),
         RUN(names_are_reached_beneath_prefixes),
         RUN(who_has_all_has_no_volume_that_is_not_named),
         RUN(rights_over_no_object_and_no_store_show_nothing),
