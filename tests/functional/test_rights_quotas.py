@@ -24,9 +24,9 @@ def test_requests_per_second_hold_within_a_tenth(situd, tmp_path, null_models):
     text = token_section("few", "metrics", requests_per_second=40) + token_section("many", "metrics")
     daemon = serve(situd, tmp_path, null_models(quick="sleep 0"), text)
     connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
-    taken, refused, reloaded = 0, 0, False
-    began = time.monotonic()
-    while time.monotonic() < began + 5:
+    taken, refused, reloaded, longest = 0, 0, False, 0
+    began = last = time.monotonic()
+    while last < began + 5:
         connection.request("GET", "/v1/status", headers=bearer("few"))
         answer = connection.getresponse()
         answer.read()
@@ -35,13 +35,14 @@ def test_requests_per_second_hold_within_a_tenth(situd, tmp_path, null_models):
             assert answer.getheader("Retry-After") == "1"
             refused += 1
         taken += answer.status == 200
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
         if time.monotonic() > began + 2.5 and not reloaded:
             (tmp_path / "rights").write_text("# again\n" + text)
             reload(daemon)
             reloaded = True
     expected = 40 * (1 + time.monotonic() - began)
     assert taken <= 1.1 * expected, (taken, refused)
-    if refused > taken:  # the client was fast enough to use all of it
+    if longest < 0.9:  # otherwise a full second's requests may have been left unused
         assert taken >= 0.9 * expected, (taken, refused)
     for _ in range(100):
         assert daemon.get("/v1/status", headers=bearer("many")).status_code == 200

@@ -60,7 +60,7 @@ class Follower:
 @pytest.mark.parametrize("change", ["removed", "changed", "expired"])
 def test_answers_end_with_the_rights_of_their_caller(serve, tmp_path, change):
     lasting = token_section("lasting", "operator", "photos")
-    after_s = 8
+    after_s = 12
     expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + after_s)) if change == "expired" else None
     daemon = serve(lasting + token_section("passing", "operator", "photos", expires=expires))
     followers = [Follower(daemon, name) for name in ("lasting", "passing")]
