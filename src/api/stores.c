@@ -2,6 +2,7 @@
  *
  * Stores and their objects: lists them, and detaches and attaches stores.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/route.h"
@@ -9,6 +10,7 @@
 #include "data/object_name.h"
 #include "rights/reach.h"
 #include "store/exclusion.h"
+#include "store/list_below.h"
 #include "store/place.h"
 
 static void list_stores(struct call *call)
@@ -79,44 +81,21 @@ static void write_page(struct buffer *body, const struct store_page *page, bool 
     buffer_append_char(body, '\n');
 }
 
-/* Whether the keys that begin with `prefix` all come before `after`, or are `after` itself. */
-static bool is_behind(const char *prefix, const char *after)
+/* The prefixes as those of keys, without the store's name; the caller frees the list. */
+static const char **keys_of(const struct reach *reach, size_t skip)
 {
-    return strcmp(prefix, after) < 0 && strncmp(prefix, after, strlen(prefix)) != 0;
-}
-
-/* The next page of what lies below the prefixes, in order: of the first one that has keys. */
-static int list_below(struct store *store, const struct reach *reach, size_t skip,
-                      struct store_list_query *query, struct store_page *ret_page,
-                      struct error *error)
-{
-    struct left_out_tally left_out = {.links = 0};
-    struct store_page page = {.count = 0};
-    for (size_t i = 0; i < reach->count && page.count == 0; i++) {
-        query->prefix = reach->prefixes[i] + skip;
-        if (is_behind(query->prefix, query->after)) {
-            continue;
-        }
-        store_page_done(&page);
-        page = (struct store_page){.count = 0};
-        int r = store_list(store, query, &page, error);
-        if (r < 0) {
-            return r;
-        }
-        left_out_tally_add(&left_out, &page.left_out);
-        page.more |= page.count > 0 && i + 1 < reach->count;
+    const char **keys = calloc(reach->count + 1, sizeof *keys);
+    for (size_t i = 0; i < reach->count && keys; i++) {
+        keys[i] = reach->prefixes[i] + skip;
     }
-    page.left_out = left_out;
-    *ret_page = page;
-    return 0;
+    return keys;
 }
-
-static const char absent_prefix[] = ".situ-absent/";
 
 /* Lists what the caller has the right for. Where it knows of nothing below the prefix, it gets the
  * page of one that no key has. */
-static int list_known(const struct call *call, struct store *store, struct store_list_query *query,
-                      struct store_page *ret_page, struct error *error)
+static int list_known(const struct call *call, struct store *store,
+                      const struct store_list_query *query, struct store_page *ret_page,
+                      struct error *error)
 {
     const char *name = call->captures[0];
     cleanup_buffer struct buffer within = BUFFER_INIT;
@@ -126,15 +105,15 @@ static int list_known(const struct call *call, struct store *store, struct store
     if (!text || reach_make(&call->access, RIGHT_LIST, text, &reach) < 0) {
         return error_memory(error, NULL);
     }
-    if (reach.count > 0) {
-        return list_below(store, &reach, strlen(name) + 1, query, ret_page, error);
-    }
-    if (access_knows_prefix(&call->access, name, query->prefix)) {
+    if (reach.count == 0 && access_knows_prefix(&call->access, name, query->prefix)) {
         return error_set(error, ERROR_FORBIDDEN,
                          "your rights do not include 'list' for objects with this prefix");
     }
-    query->prefix = absent_prefix;
-    return store_list(store, query, ret_page, error);
+    const char **keys = keys_of(&reach, strlen(name) + 1);
+    int r = keys ? store_list_below(store, query, keys, reach.count, ret_page, error)
+                 : error_memory(error, NULL);
+    free(keys);
+    return r;
 }
 
 /* Omits what the store excludes, unless all objects are requested. */
