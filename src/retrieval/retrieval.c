@@ -430,6 +430,10 @@ int retrieval_rebuild(struct retrieval *retrieval, const struct access *access, 
     if (r < 0 || !entry) {
         return r;
     }
+    r = sight_check(entry, access, RIGHT_INFER, true, error); /* it infers them anew */
+    if (r < 0) {
+        return r;
+    }
     HOLD(&entry->control);
     (void)pthread_mutex_lock(&retrieval->lock);
     const struct build *current = entry->current;

@@ -147,7 +147,7 @@ struct retrieval_change {
 
 /* Fills a build beside the current one, with another model, version or rules, and swaps it in
  * after the first pass of its job. ERROR_CONFLICT if a rebuild is in progress or the index was
- * imported. RIGHT_INDEXES for all objects of it. */
+ * imported. RIGHT_INDEXES and RIGHT_INFER for all objects of it. */
 must_check int retrieval_rebuild(struct retrieval *retrieval, const struct access *access,
                                  const char *name, const struct retrieval_change *change,
                                  struct error *error);
