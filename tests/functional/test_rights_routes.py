@@ -340,6 +340,8 @@ def check_table(things, clients):
             answer = clients[caller].ask(row.method, path, body)
             try:
                 check_answer(row, path, caller, wanted, answer, things.names)
+                if row.method == "GET":
+                    assert clients[caller].ask("HEAD", path) == (wanted, ""), (row, caller, "HEAD")
             except AssertionError as fault:
                 faults.append(str(fault).split("\n")[0])
             if answer[0] < 300 and row.method != "GET":
@@ -377,3 +379,92 @@ def test_by_user(serve, tcp):
         if row.method == "GET":
             assert root.ask(row.method, path)[0] == row.all, row
             assert named.ask(row.method, path)[0] == (row.all if tcp or not row.rights else 403), row
+
+
+# ---- two operators of one store
+
+
+OPERATORS = {"anna": "ant", "bert": "bee"}  # and what the names of their pictures begin with
+OPERATOR = "infer+search+list+thumbnails+objects+jobs+indexes+results+metrics"
+
+MORE_READS = [
+    Row("GET", "/v1/stores/{store}/objects?all=1&sizes=1&sniff=1&unlisted=1", "list", 200, 200, 404, 404),
+    Row("GET", "/v1/infer/{model}/{store}/{broken}", "infer", 422, 422, 404, 404),
+    Row("GET", "/v1/thumbnails/{store}/{broken}", "thumbnails", 422, 422, 404, 404),
+]
+
+
+@pytest.fixture
+def operators(serve, tmp_path):
+    """The connection of each, and the names of what it has: a job and an index have looked at its
+    pictures, so that the cache has them. Their first pictures are copies of each other."""
+    for n, (who, word) in enumerate(OPERATORS.items()):
+        for i in range(3):
+            grey_png(tmp_path / f"photos/{who}/{word}{i}.png", 50 + i * (1 + 10 * n))
+        (tmp_path / f"photos/{who}/{word}-broken.png").write_bytes(word.encode())
+    things = serve("".join(token_section(who, "operator", f"photos/{who}/") for who in OPERATORS))
+
+    def make(client, path, body):
+        status, text = client.ask("POST", path, body)
+        assert status == 201, text
+        return json.loads(text)
+
+    def furnish(who, word):
+        client, index = Client(things.daemon, token=token_of(who)), f"{word}-hill"
+        select = {"store": "photos", "prefix": f"{who}/"}
+        job = make(client, "/v1/jobs", {"model": "m", "select": select})["id"]
+        make(client, "/v1/indexes", {"name": index, "model": "features", "select": select})
+        things.daemon.wait_for(lambda: things.get(f"/v1/jobs/{job}")["state"] == "done", "the job")
+        things.daemon.wait_for(lambda: things.get(f"/v1/indexes/{index}")["state"] == "ready", "the index")
+        return client, {**things.names, "key": f"{who}/{word}0.png", "broken": f"{who}/{word}-broken.png",
+                        "job": job, "ended": job, "index": index, "fed": index}
+
+    return {who: furnish(who, word) for who, word in OPERATORS.items()}
+
+
+@pytest.mark.parametrize("who, other", [("anna", "bert"), ("bert", "anna")])
+def test_no_answer_to_an_operator_tells_of_the_other(operators, who, other):
+    """Of all that can be read, errors among it."""
+    client, own = operators[who]
+    secrets = [other, OPERATORS[other], operators[other][1]["job"], "scans", "0wn.png"]
+    own_names = 0
+    for row in [row for row in TABLE if row.method == "GET"] + MORE_READS:
+        path = row.path.format(**own)
+        status, text = client.ask("GET", path)
+        allowed = suffices(OPERATOR, row.rights)
+        assert status == (row.own if allowed else 403), (path, text)
+        told = [secret for secret in secrets if re.search(rf"\b{secret}", text)]
+        assert not told, (path, told, text)
+        own_names += own["key"] in text
+    assert own_names >= 4, "in lists, results and vectors"
+
+
+def test_what_is_the_others_is_absent_though_it_is_cached(operators):
+    absent = {"key": "{}/none.png", "job": "aaaaaaaa", "ended": "aaaaaaaa", "index": "cat-hill",
+              "fed": "cat-hill"}
+
+    def answer(client, row, names):
+        body = json.loads(json.dumps(row.body).replace("0wn.png", names["key"]))
+        status, text = client.ask(row.method, row.path.format(**names), body)
+        for thing in absent:
+            text = text.replace(names[thing], thing)
+        return status, text
+
+    rows = [row for row in TABLE if row.other == 404 and suffices(OPERATOR, row.rights) and
+            ("0wn.png" in json.dumps(row.body) or re.search(r"\{(key|job|ended|index|fed)\}", row.path))]
+    assert len(rows) > 15
+    for who, other in (("anna", "bert"), ("bert", "anna")):
+        client, others = operators[who][0], operators[other][1]
+        missing = {**others, **{thing: name.format(other) for thing, name in absent.items()}}
+        for row in rows:
+            seen = answer(client, row, others)
+            assert seen == answer(client, row, missing) and seen[0] == 404, (row, seen)
+
+
+def test_a_cached_copy_is_answered_with_ones_own_name(operators):
+    answers = set()
+    for client, names in operators.values():
+        status, text = client.ask("GET", f"/v1/infer/m/photos/{names['key']}")
+        assert status == 200 and names["key"] in text
+        answers.add(text.replace(names["key"], "KEY"))
+    assert len(answers) == 1, answers
