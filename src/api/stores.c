@@ -24,7 +24,7 @@ static void list_stores(struct call *call)
     json_begin_array(&w, "stores");
     for (size_t i = 0; stores_at(stores, i, &name, &store); i++) {
         if (store && access_knows_store(&call->access, name)) {
-            stores_put_json(&w, name, store);
+            stores_put_json(&w, &call->access, name, store);
         }
     }
     json_end_array(&w);
@@ -37,7 +37,7 @@ static void list_stores(struct call *call)
 static void respond_store(struct call *call, struct store *store)
 {
     cleanup_buffer struct buffer body = BUFFER_INIT;
-    stores_put_json(&JSON_WRITER(&body), call->captures[0], store);
+    stores_put_json(&JSON_WRITER(&body), &call->access, call->captures[0], store);
     buffer_append_char(&body, '\n');
     call_respond_json(call, 200, &body);
 }

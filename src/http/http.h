@@ -137,7 +137,8 @@ struct http_totals {
 /* For tests. */
 void http_server_totals(const struct http_server *server, struct http_totals *ret_totals);
 /* The same for /v1/status and /metrics; `server` is the server. */
-void http_server_write_status(void *server, struct json_writer *w);
+void http_server_write_bytes(void *server, struct json_writer *w);
+void http_server_write_connections(void *server, struct json_writer *w);
 void http_server_write_metrics(void *server, struct buffer *out);
 
 /* The request. Strings are borrowed and valid until `end` (longer for a holder of a reference). */

@@ -123,12 +123,18 @@ void http_server_totals(const struct http_server *server, struct http_totals *re
     *ret_totals = totals;
 }
 
-void http_server_write_status(void *server, struct json_writer *w)
+void http_server_write_bytes(void *server, struct json_writer *w)
 {
     struct http_totals totals;
     http_server_totals(server, &totals);
     json_put_unsigned(w, "bytes_sent", totals.bytes_sent);
     json_put_unsigned(w, "bytes_received", totals.bytes_received);
+}
+
+void http_server_write_connections(void *server, struct json_writer *w)
+{
+    struct http_totals totals;
+    http_server_totals(server, &totals);
     json_put_unsigned(w, "connections", totals.connections);
 }
 

@@ -91,6 +91,8 @@ bool dispatch_facts_known(struct dispatch *dispatch, struct model *model);
 
 /* Parts of /v1/status and of /metrics; `dispatch` is the dispatcher. */
 void dispatch_write_lanes(void *dispatch, struct json_writer *w);
+void dispatch_write_queue(void *dispatch, struct json_writer *w);
+void dispatch_write_cores(void *dispatch, struct json_writer *w);
 void dispatch_write_memory(void *dispatch, struct json_writer *w);
 void dispatch_write_objects(void *dispatch, struct json_writer *w);
 void dispatch_write_restarts(void *dispatch, struct json_writer *w);

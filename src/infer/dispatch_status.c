@@ -32,8 +32,18 @@ void dispatch_write_lanes(void *dispatch, struct json_writer *w)
 {
     struct dispatch *own = dispatch;
     json_put_unsigned(w, "lanes", own->lane_count);
+}
+
+void dispatch_write_queue(void *dispatch, struct json_writer *w)
+{
+    struct dispatch *own = dispatch;
     json_put_unsigned(w, "lanes_busy", atomic_load(&own->metrics->lanes_busy));
     json_put_unsigned(w, "queue", status_of(own).queued);
+}
+
+void dispatch_write_cores(void *dispatch, struct json_writer *w)
+{
+    struct dispatch *own = dispatch;
     json_put_unsigned(w, "cores", own->config.worker.cores);
 }
 

@@ -157,6 +157,11 @@ bool access_knows_store(const struct access *access, const char *store)
     return access_knows_prefix(access, store, "");
 }
 
+bool access_knows_whole_store(const struct access *access, const char *store)
+{
+    return best_of(access, RIGHTS_OF_OBJECTS, store, strlen(store), "") == RELATION_HOLDS;
+}
+
 static bool is_everywhere(const struct access *access, uint32_t rights)
 {
     for (size_t i = 0; i < access->grant_count; i++) {

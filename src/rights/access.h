@@ -62,6 +62,8 @@ enum access_verdict access_prefix(const struct access *access, enum right right,
 /* Whether the caller may know of the store, because it may know of an object that the store could
  * hold. */
 bool access_knows_store(const struct access *access, const char *store);
+/* Whether it may know of all objects of the store. */
+bool access_knows_whole_store(const struct access *access, const char *store);
 /* The same for objects below a prefix. */
 bool access_knows_prefix(const struct access *access, const char *store, const char *prefix);
 

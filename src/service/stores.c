@@ -547,7 +547,20 @@ bool stores_at(struct stores *stores, size_t index, const char **ret_name, struc
 
 /* ---- descriptions ---- */
 
-void stores_put_json(struct json_writer *w, const char *name, struct store *store)
+static bool monitors(const struct access *access, const char *name)
+{
+    return access_prefix(access, RIGHT_METRICS, name, "") == ACCESS_GRANTED;
+}
+
+static void put_reason(struct json_writer *w, const struct access *access, const char *name,
+                       const struct store_condition *condition)
+{
+    bool whole = access_knows_whole_store(access, name) || monitors(access, name);
+    json_put_string(w, "reason", condition->available || !whole ? NULL : condition->reason);
+}
+
+void stores_put_json(struct json_writer *w, const struct access *access, const char *name,
+                     struct store *store)
 {
     struct store_condition condition;
     store_condition(store, &condition);
@@ -555,7 +568,7 @@ void stores_put_json(struct json_writer *w, const char *name, struct store *stor
     json_put_string(w, "name", name);
     json_put_string(w, "kind", store_kind(store));
     json_put_string(w, "state", condition.available ? "available" : "unavailable");
-    json_put_string(w, "reason", condition.available ? NULL : condition.reason);
+    put_reason(w, access, name, &condition);
     json_put_time(w, "since", condition.since_s);
     json_end_object(w);
 }
@@ -567,8 +580,7 @@ static bool shown_at(const struct stores_view *view, size_t index, const char **
     if (!stores_at(view->stores, index, ret_name, ret_store)) {
         return false;
     }
-    bool monitors = access_prefix(view->access, RIGHT_METRICS, *ret_name, "") == ACCESS_GRANTED;
-    if (!monitors && !access_knows_store(view->access, *ret_name)) {
+    if (!monitors(view->access, *ret_name) && !access_knows_store(view->access, *ret_name)) {
         *ret_store = NULL;
     }
     return true;
@@ -576,10 +588,11 @@ static bool shown_at(const struct stores_view *view, size_t index, const char **
 
 void stores_write_degraded(void *view, struct json_writer *w)
 {
+    const struct stores_view *own = view;
     const char *name = NULL;
     struct store *store = NULL;
     json_begin_array(w, "degraded");
-    for (size_t i = 0; shown_at(view, i, &name, &store); i++) {
+    for (size_t i = 0; shown_at(own, i, &name, &store); i++) {
         struct store_condition condition = {.available = true};
         if (store) {
             store_condition(store, &condition);
@@ -589,7 +602,7 @@ void stores_write_degraded(void *view, struct json_writer *w)
         }
         json_begin_object(w, NULL);
         json_put_string(w, "store", name);
-        json_put_string(w, "reason", condition.reason);
+        put_reason(w, own->access, name, &condition);
         json_put_time(w, "since", condition.since_s);
         json_end_object(w);
     }

@@ -77,8 +77,10 @@ must_check int stores_make_rules(struct stores *stores, const char *name,
                                  struct select_request *request, struct select_rules *ret_rules,
                                  struct error *error);
 
-/* {"name":...,"kind":...,"state":"available","reason":null,"since":"..."} */
-void stores_put_json(struct json_writer *w, const char *name, struct store *store);
+/* {"name":...,"kind":...,"state":"available","reason":null,"since":"..."}. Callers who know of a
+ * part of the store are given no reason, here and in /v1/status. */
+void stores_put_json(struct json_writer *w, const struct access *access, const char *name,
+                     struct store *store);
 /* Parts of /v1/status (the stores that are not available) and of /metrics: of the stores that the
  * caller may know of, or has RIGHT_METRICS for as a whole. `view` is the struct. */
 struct stores_view {

@@ -136,6 +136,55 @@ def test_stores_that_are_hidden_answer_as_those_that_do_not_exist(callers):
         assert hidden.text.replace("secret", "absent") == absent.text
 
 
+def test_reasons_are_for_who_may_know_of_the_whole_store(callers):
+    root = callers["root"]
+    assert root.post("/v1/stores/photos/detach", {}).status_code == 200
+    assert root.post("/v1/stores/secret/detach", {}).status_code == 200
+    store = callers["anna"].get("/v1/stores").json()["stores"][0]
+    assert store["state"] == "unavailable" and store["reason"] is None
+    degraded = callers["anna"].get("/v1/status").json()["degraded"]
+    assert [(d["store"], d["reason"]) for d in degraded] == [("photos", None)]
+    degraded = root.get("/v1/status").json()["degraded"]
+    assert [d["store"] for d in degraded] == ["photos", "secret"]
+    assert all(d["reason"] for d in degraded)
+    assert page(callers["anna"], status=503, prefix="a/")["code"] == \
+        page(callers["anna"], status=503, prefix="b/")["code"]
+
+
+OF_ALL = ["lanes_busy", "queue", "objects", "bytes_read", "bytes_sent", "bytes_received"]
+
+
+def test_figures_of_all_objects_are_for_who_may_know_of_all(callers):
+    assert callers["bert"].get("/v1/infer/m/photos/b/1.jpg").status_code in (200, 422)
+    status = callers["anna"].get("/v1/status").json()
+    whole = callers["root"].get("/v1/status").json()
+    assert list(status) == list(whole)
+    assert [name for name in status if status[name] is None] == \
+        [name for name in whole if name in OF_ALL]
+    assert whole["objects"] == 1 and not any(value is None for value in whole.values())
+
+
+def test_metrics_are_the_same_whatever_others_do(callers):
+    """Requests are counted for all; nothing else that two operators see tells of each other."""
+    def metrics(who):
+        text = callers[who].get("/metrics").text
+        return [line for line in text.splitlines() if not line.startswith("#") and
+                not line.startswith(("situ_requests_total", "situ_worker", "situ_models_loaded"))]
+
+    before = metrics("anna")
+    assert callers["bert"].get("/v1/infer/m/photos/b/1.jpg").status_code in (200, 422)
+    r = callers["bert"].post("/v1/jobs", {"model": "m", "select": {"store": "photos", "prefix": "b/"}})
+    assert r.status_code == 201, r.text
+    assert metrics("anna") == before
+    samples = "\n".join(before)
+    assert "situ_jobs" not in samples and "cache" not in samples and "secret" not in samples
+    assert 'situ_store_available{store="photos"} 1' in samples
+    assert 'situ_stores{state="available"} 1' in samples
+    samples = "\n".join(metrics("root"))
+    assert 'situ_store_available{store="secret"} 1' in samples
+    assert 'situ_jobs{' in samples and 'situ_stores{state="available"} 3' in samples
+
+
 def test_listing_what_is_hidden_takes_as_long_as_what_is_absent(callers, tmp_path):
     large = tmp_path / "photos" / "b"
     for i in range(3000):

@@ -90,6 +90,8 @@ static void prefixes_are_granted_whole_only(void **state)
     assert_int_equal(access_prefix(&access, RIGHT_INFER, "c", ""), ACCESS_HIDDEN);
     assert_true(access_knows_store(&access, "b"));
     assert_false(access_knows_store(&access, "bb"));
+    assert_true(access_knows_whole_store(&access, "a"));
+    assert_false(access_knows_whole_store(&access, "b"));
     access_done(&access);
 }
 
