@@ -30,14 +30,16 @@ static struct end end_of(const struct sockaddr_storage *address)
 {
     struct end end = {0};
     if (address->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
-        memcpy(end.words, &six->sin6_addr, sizeof end.words);
-        end.port = six->sin6_port;
+        struct sockaddr_in6 six;
+        memcpy(&six, address, sizeof six);
+        memcpy(end.words, &six.sin6_addr, sizeof end.words);
+        end.port = six.sin6_port;
         end.six = true;
     } else {
-        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
-        end.words[0] = four->sin_addr.s_addr;
-        end.port = four->sin_port;
+        struct sockaddr_in four;
+        memcpy(&four, address, sizeof four);
+        end.words[0] = four.sin_addr.s_addr;
+        end.port = four.sin_port;
     }
     return end;
 }

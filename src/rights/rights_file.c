@@ -111,7 +111,11 @@ static int take_list(struct reading *reading, const char *value, const char ***r
                          LIMIT_GRANT_WORDS);
     }
     *ret_list = pool_take(&reading->rights->pool, count * sizeof **ret_list);
-    return *ret_list ? 0 : error_memory(reading->error, NULL);
+    if (!*ret_list) {
+        (void)error_memory(reading->error, NULL);
+        return -ENOMEM;
+    }
+    return 0;
 }
 
 static int set_rights(struct reading *reading, char *value)
