@@ -106,9 +106,10 @@ static int take_list(struct reading *reading, const char *value, const char ***r
 {
     size_t count = count_words(value);
     if (count > LIMIT_GRANT_WORDS) {
-        return error_set(reading->error, ERROR_MALFORMED,
-                         "line %zu: more than %u words: divide the section", reading->line,
-                         LIMIT_GRANT_WORDS);
+        (void)error_set(reading->error, ERROR_MALFORMED,
+                        "line %zu: more than %u words: divide the section", reading->line,
+                        LIMIT_GRANT_WORDS);
+        return -EINVAL;
     }
     *ret_list = pool_take(&reading->rights->pool, count * sizeof **ret_list);
     if (!*ret_list) {
