@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/limits.h"
+#include "base/page_block.h"
 
 enum {
     NAME_BYTES = LIMIT_KEY_BYTES + LIMIT_STORE_NAME + 1,   /* sent by a client */
@@ -331,7 +332,7 @@ static int skip(struct keys_reader *reader, uint64_t count, struct error *error)
 int keys_reader_new(const char *path, uint64_t position, struct keys_reader **ret_reader,
                     struct error *error)
 {
-    struct keys_reader *reader = calloc(1, sizeof *reader);
+    struct keys_reader *reader = page_block_new(sizeof *reader);
     if (!reader) {
         return no_memory(error);
     }
@@ -361,7 +362,7 @@ void keys_reader_free(struct keys_reader *reader)
     if (reader->fd >= 0) {
         (void)close(reader->fd);
     }
-    free(reader);
+    page_block_free(reader, sizeof *reader);
 }
 
 /* Whether each NUL of a line is the first byte of an encoded line feed. */

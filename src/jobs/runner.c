@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/page_block.h"
 #include "data/key.h"
 #include "jobs/counter.h"
 #include "jobs/job_item.h"
@@ -595,12 +596,12 @@ static void runner_free(struct runner *runner)
     }
     window_done(&runner->window);
     free(runner->keys_path);
-    free(runner);
+    page_block_free(runner, sizeof *runner);
 }
 
 enum run_end runner_run(struct job *job, struct error *ret_reason)
 {
-    struct runner *runner = calloc(1, sizeof *runner);
+    struct runner *runner = page_block_new(sizeof *runner);
     if (!runner) {
         (void)error_memory(ret_reason, NULL);
         return RUN_PAUSED;

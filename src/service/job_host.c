@@ -7,9 +7,9 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/page_block.h"
 #include "infer/answer_maker.h"
 #include "infer/reuse.h"
 #include "service/service.h"
@@ -141,7 +141,7 @@ static int run_new(void *context, const struct job_spec *spec, struct jobs_run *
     if (!model) {
         return -ENOENT;
     }
-    struct jobs_run *run = calloc(1, sizeof *run);
+    struct jobs_run *run = page_block_new(sizeof *run);
     if (!run) {
         model_unref(model);
         return error_memory(error, NULL);
@@ -199,7 +199,7 @@ static void run_free(struct jobs_run *run)
 {
     if (run) {
         model_unref(run->model);
-        free(run);
+        page_block_free(run, sizeof *run);
     }
 }
 

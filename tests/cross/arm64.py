@@ -12,10 +12,10 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = {
     "media": ["tests/unit/media/test_kernels.c", "src/media/kernels.c", "src/media/kernels_c.c",
-              "src/media/kernels_neon.c", "src/media/coefficients.c", "src/base/error.c"],
+              "src/media/kernels_neon.c", "src/media/coefficients.c", "src/base/error.c", "src/base/isa.c"],
     "index": ["tests/unit/index/test_kernels.c", "tests/unit/index/numbers.c", "src/index/scan_kernels.c",
               "src/index/scan_kernels_c.c", "src/index/scan_kernels_neon.c", "src/index/quantize.c",
-              "src/base/error.c"],
+              "src/base/error.c", "src/base/isa.c"],
     "base": ["tests/unit/base/test_crc32c.c", "src/base/crc32c.c"],
 }
 FLAGS = ["-std=gnu11", "-O2", "-D_GNU_SOURCE", "-ffp-contract=off", "-static", "-Wall", "-Wextra", "-Werror",
