@@ -66,7 +66,7 @@ enum situ_code {
     SITU_OK = 0,
     SITU_MALFORMED = 1,       /* the request is not well formed */
     SITU_UNAUTHORIZED = 2,    /* no token, or a wrong one */
-    SITU_FORBIDDEN = 3,       /* not allowed for anyone */
+    SITU_FORBIDDEN = 3,       /* the caller's rights do not include it */
     SITU_NOT_FOUND = 4,       /* no such model, store or object */
     SITU_CONFLICT = 5,        /* already exists, or is in use */
     SITU_TOO_LARGE = 6,       /* above a limit of the array */
@@ -811,9 +811,9 @@ SITU_API int situ_store_list(struct situ *array, struct situ_stores **ret_stores
 SITU_API void situ_stores_free(struct situ_stores *stores);
 
 /* Whether the store at `index` of a list is available: 1 or 0. ret_reason (may be NULL) is why not,
- * "" if it is available; ret_since (may be NULL) is the time of the last change of its state, such
- * as 2026-01-31T12:00:00Z, "" if the array does not report it. Both live as long as the list.
- * -EINVAL: there is no such store. */
+ * "" if it is available or the caller's rights are for a part of it; ret_since (may be NULL) is the
+ * time of the last change of its state, such as 2026-01-31T12:00:00Z, "" if the array does not
+ * report it. Both live as long as the list. -EINVAL: there is no such store. */
 SITU_API int situ_stores_available(const struct situ_stores *stores, size_t index,
                                    const char **ret_reason, const char **ret_since);
 
@@ -894,8 +894,14 @@ SITU_API int situ_status(struct situ *array, struct situ_array_status **ret_stat
                          struct situ_error *error);
 SITU_API void situ_array_status_free(struct situ_array_status *status);
 
+/* 1 if the caller's rights are not for all stores. The array does not report the work of all
+ * callers then: lanes_busy, queue, objects and the bytes that were read, sent and received are 0.
+ * Otherwise 0; -EINVAL. */
+SITU_API int situ_array_status_is_partial(const struct situ_array_status *status);
+
 /* The stores that are unavailable: 1 with the name and reason of number `index` of them, which live
- * as long as `status`; 0 past the end. -EINVAL. */
+ * as long as `status`; 0 past the end. The reason is "" if the caller's rights are for a part of
+ * the store. -EINVAL. */
 SITU_API int situ_array_degraded(const struct situ_array_status *status, size_t index,
                                  const char **ret_store, const char **ret_reason);
 

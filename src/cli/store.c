@@ -21,7 +21,7 @@ static int print_stores(const struct situ_stores *stores)
         columns_cell(&table, stores->stores[i]->kind);
         columns_cell(&table, available ? "available" : "unavailable");
         columns_cell(&table, since);
-        columns_cell(&table, reason);
+        columns_cell(&table, available || reason[0] ? reason : "-"); /* not for this caller */
     }
     return columns_done(&table);
 }

@@ -42,6 +42,15 @@ int situ_status(struct situ *array, struct situ_array_status **ret_status, struc
     return document_show(array, "/v1/status", &form, ret_status, error);
 }
 
+int situ_array_status_is_partial(const struct situ_array_status *status)
+{
+    if (!status) {
+        return -EINVAL;
+    }
+    const struct json *objects = json_member(document_of(status)->root, "objects");
+    return objects && json_type_of(objects) == JSON_TYPE_NULL ? 1 : 0;
+}
+
 int situ_array_degraded(const struct situ_array_status *status, size_t index,
                         const char **ret_store, const char **ret_reason)
 {

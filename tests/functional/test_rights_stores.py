@@ -9,11 +9,13 @@ may do all. The store `secret` is known to root only.
 
 import re
 import statistics
+import subprocess
 import time
 
 import pytest
 
-from rights import NOBODY, Caller, ask_as, peer_section, token_section
+from conftest import SITU
+from rights import NOBODY, Caller, ask_as, peer_section, token_of, token_section
 
 SECTIONS = "\n".join([
     token_section("anna", "operator", "photos/a/"),
@@ -183,6 +185,46 @@ def test_metrics_are_the_same_whatever_others_do(callers):
     samples = "\n".join(metrics("root"))
     assert 'situ_store_available{store="secret"} 1' in samples
     assert 'situ_jobs{' in samples and 'situ_stores{state="available"} 3' in samples
+
+
+def run_situ(daemon, who, *args):
+    token = daemon.directory / f"{who}.token"
+    token.write_text(token_of(who) + "\n")
+    token.chmod(0o600)
+    return subprocess.run([SITU, "--array", daemon.url, "--token-file", token, *args],
+                          capture_output=True, text=True, timeout=60)
+
+
+def test_the_command_shows_a_dash_for_what_is_not_reported(daemon, callers):
+    def fields(who):
+        out = run_situ(daemon, who, "status")
+        assert out.returncode == 0, out.stderr
+        return dict(re.findall(r"^(\S+(?: \S+)*) {2,}(.*)$", out.stdout, re.MULTILINE))
+
+    assert callers["root"].post("/v1/stores/photos/detach", {}).status_code == 200
+    anna, root = fields("anna"), fields("root")
+    assert anna["lanes"].endswith(", - busy") and root["lanes"].endswith(" busy")
+    assert anna["waiting"] == anna["so far"] == "-" and root["waiting"] == "0 objects"
+    assert root["so far"].startswith("0 objects, 0 B read")
+    assert anna["degraded"] == "store photos is unavailable: -"
+    assert len(root["degraded"]) > len(anna["degraded"])
+    lines = run_situ(daemon, "anna", "store", "list").stdout.splitlines()
+    assert len(lines) == 2 and lines[1].split()[0] == "photos" and lines[1].endswith(" -")
+    lines = run_situ(daemon, "root", "store", "list").stdout.splitlines()
+    assert len(lines) == 4 and not lines[1].endswith("-")
+
+
+def test_the_command_says_what_the_rights_do_not_include(daemon, callers):
+    listed = run_situ(daemon, "two", "object", "list", "photos")
+    assert listed.returncode == 0 and listed.stdout.split() == [f"photos/{key}" for key in A + DEEP]
+    for who, args, message in (
+            ("infers", ("object", "list", "photos/a/"), "your rights do not allow this request"),
+            ("keeper", ("store", "detach", "photos"), "do not include 'admin' for the whole store"),
+            ("anna", ("object", "list", "secret"), "no store 'secret'"),
+            ("anna", ("cache", "status"), "the cache is of all stores"),
+            ("nobody-we-know", ("store", "list"), "is not one of the array's")):
+        out = run_situ(daemon, who, *args)
+        assert out.returncode != 0 and message in out.stderr, out.stderr
 
 
 def test_listing_what_is_hidden_takes_as_long_as_what_is_absent(callers, tmp_path):
