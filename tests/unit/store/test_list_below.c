@@ -5,6 +5,7 @@
  */
 #include "store/list_below.h"
 
+#include "base/buffer.h"
 #include "tree.h"
 
 /* Images and others that are skipped, in front of, between and behind the keys of a prefix. */
@@ -34,11 +35,10 @@ static int teardown(void **state)
 
 /* All pages of that size: the keys, each followed by a blank, and how many files were skipped. */
 static uint64_t list_all(struct store *store, size_t limit, const char *const *prefixes,
-                         size_t count, char *keys)
+                         size_t count, struct buffer *keys)
 {
     uint64_t skipped = 0;
     char after[LIMIT_KEY_BYTES + 1] = "";
-    keys[0] = '\0';
     for (bool more = true; more;) {
         struct store_page page;
         struct error error = {.message = ""};
@@ -48,10 +48,10 @@ static uint64_t list_all(struct store *store, size_t limit, const char *const *p
         assert_true(page.count <= limit);
         assert_true(!page.more || page.count == limit);
         for (size_t i = 0; i < page.count; i++) {
-            (void)strcat(strcat(keys, page.entries[i].key), " ");
+            buffer_printf(keys, "%s ", page.entries[i].key);
         }
         if (page.count > 0) {
-            (void)strcpy(after, page.entries[page.count - 1].key);
+            (void)snprintf(after, sizeof after, "%s", page.entries[page.count - 1].key);
         }
         skipped += left_out_tally_skipped(&page.left_out);
         more = page.more;
@@ -63,11 +63,13 @@ static uint64_t list_all(struct store *store, size_t limit, const char *const *p
 static void check(const struct tree *tree, const char *const *prefixes, size_t count,
                   const char *expected, uint64_t expected_skipped)
 {
-    char keys[1024];
     for (int dir = 0; dir < 2; dir++) {
         for (size_t limit = 1; limit < 9; limit++) {
-            uint64_t skipped = list_all(tree_store(tree, dir), limit, prefixes, count, keys);
-            assert_string_equal(keys, expected);
+            cleanup_buffer struct buffer keys = BUFFER_INIT;
+            uint64_t skipped = list_all(tree_store(tree, dir), limit, prefixes, count, &keys);
+            const char *text = buffer_text(&keys);
+            assert_non_null(text);
+            assert_string_equal(text, expected);
             assert_int_equal(skipped, expected_skipped);
         }
     }
