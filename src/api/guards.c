@@ -11,6 +11,7 @@
 
 #include "api/admit.h"
 #include "api/route.h"
+#include "rights/right.h"
 
 static bool is_loopback_name(const char *host)
 {
@@ -73,7 +74,11 @@ bool guards_admit(struct call *call)
         return false;
     }
     if (call->route->rights != 0 && !access_has(&call->access, call->route->rights)) {
-        call_respond_status(call, 403, "your rights do not allow this request");
+        char wanted[192];
+        char text[sizeof wanted + 32];
+        (void)snprintf(text, sizeof text, "this request needs the right %s",
+                       right_list(call->route->rights, wanted, sizeof wanted));
+        call_respond_status(call, 403, text);
         return false;
     }
     return check_type(call, listener);

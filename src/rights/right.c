@@ -4,7 +4,7 @@
  */
 #include "rights/right.h"
 
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct right_word {
@@ -36,4 +36,20 @@ const char *right_name(enum right right)
         }
     }
     return "admin";
+}
+
+const char *right_list(uint32_t set, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (uint32_t bit = 1; bit < RIGHTS_ALL && used < size; bit <<= 1) {
+        if (set & bit) {
+            set &= ~bit;
+            const char *between = used == 0 ? "" : set ? ", " : " or ";
+            int added =
+                snprintf(text + used, size - used, "%s'%s'", between, right_name((enum right)bit));
+            used += added > 0 ? (size_t)added : 0;
+        }
+    }
+    return text;
 }

@@ -5,6 +5,7 @@
 #ifndef SITU_RIGHTS_RIGHT_H
 #define SITU_RIGHTS_RIGHT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -46,5 +47,8 @@ uint32_t right_set(const char *word);
 
 /* The name of a single right. */
 const char *right_name(enum right right);
+
+/* Writes the rights of a set as "'search' or 'indexes'", cut at `size`; returns `text`. */
+const char *right_list(uint32_t set, char *text, size_t size);
 
 #endif

@@ -243,6 +243,22 @@ static void a_section_of_ones_own_counts_first(void **state)
     rights_unref(rights);
 }
 
+static void rights_are_listed_by_name(void **state)
+{
+    char text[192];
+    char small[12];
+    (void)state;
+    assert_string_equal(right_list(RIGHT_JOBS, text, sizeof text), "'jobs'");
+    assert_string_equal(right_list(RIGHT_SEARCH | RIGHT_INDEXES, text, sizeof text),
+                        "'search' or 'indexes'");
+    assert_string_equal(right_list(RIGHT_MODELS | RIGHT_ADMIN | RIGHT_INFER, text, sizeof text),
+                        "'infer', 'models' or 'admin'");
+    assert_string_equal(right_list(0, text, sizeof text), "");
+    assert_true(strlen(right_list(RIGHTS_ALL, text, sizeof text)) < sizeof text - 1);
+    assert_string_equal(strrchr(text, ' '), " 'metrics'");
+    assert_string_equal(right_list(RIGHTS_ALL, small, sizeof small), "'infer', 's");
+}
+
 #define RUN(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -256,6 +272,7 @@ int main(void)
         RUN(tokens_expire),
         RUN(users_are_found_by_number_and_by_their_groups),
         RUN(a_section_of_ones_own_counts_first),
+        RUN(rights_are_listed_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
