@@ -4,19 +4,23 @@ exist for it, whether it exists or not.
 """
 
 import http.client
+import json
 import shutil
 import statistics
+import subprocess
 import time
 
 import pytest
 
-from rights import Caller, bearer, token_section
+from conftest import SITU
+from rights import Caller, bearer, token_of, token_section
 
 SECTIONS = "\n".join([
     token_section("anna", "infer thumbnails list", "photos/a/"),
     token_section("lister", "list", "photos"),
     # Two sections of one file are two callers; one section with two stores is one.
     token_section("split", "infer thumbnails", "photos/a/ scans/"),
+    token_section("worker", "infer jobs list", "photos/a/"),
     token_section("root", "admin", "*"),
 ])
 
@@ -111,14 +115,129 @@ def test_bytes_in_hand_need_no_store(daemon, drawn):
         assert r.status_code == status, r.text
 
 
-@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS.keys())
-def test_it_takes_as_long_as_for_an_absent_object(daemon, path):
+def test_what_else_is_wrong_with_a_request_tells_nothing_of_the_object(daemon):
+    """Whatever is looked at first: the model, its version, the query, the object."""
+    anna = Caller(daemon, "anna")
+    for path in ("/v1/infer/nomodel/{}", "/v1/infer/demo/{}?version=77", "/v1/infer/demo/{}?top=0",
+                 "/v1/infer/demo/{}?cache=0", "/v1/infer/demo/{}?labels=0", "/v1/thumbnails/{}?edge=1",
+                 "/v1/thumbnails/{}?model=nomodel", "/v1/infer/demo/{}/",
+                 "/v1/infer/demo/{}%00", "/v1/thumbnails/{}%2f"):
+        hidden, absent = (anna.get(path.format(f"photos/b/{i}.jpg")) for i in (1, 2))
+        assert hidden.status_code == absent.status_code >= 400, (path, hidden.text)
+        assert hidden.text.replace("b/1.jpg", "b/2.jpg") == absent.text, path
+        assert set(hidden.headers) == set(absent.headers), path
+    for headers in ({"If-None-Match": "*"}, {"If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"},
+                    {"If-Match": "*"}, {"Range": "bytes=0-1"}):
+        for path in PATHS.values():
+            hidden, absent = (anna.get(path.format(f"photos/b/{i}.jpg"), headers=headers) for i in (1, 2))
+            assert hidden.text.replace("b/1.jpg", "b/2.jpg") == absent.text and hidden.status_code == 404
+
+
+# ---- tensors
+
+
+@pytest.fixture
+def tensors(tmp_path, situd):
+    """The model `twice`, y = x + x, over photos/a/1.npy and photos/b/1.npy."""
+    np = pytest.importorskip("numpy")
+    onnx = pytest.importorskip("onnx")
+    x, y = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n"]) for name in "xy")
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Add", ["x", "x"], ["y"])], "g", [x], [y])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    (tmp_path / "models/twice").mkdir(parents=True)
+    (tmp_path / "models/twice/model.onnx").write_bytes(model.SerializeToString())
+    (tmp_path / "models/twice/situ.json").write_text(json.dumps({"preset": "tensor"}))
+    for place in "ab":
+        (tmp_path / "photos" / place).mkdir(parents=True)
+        np.save(tmp_path / "photos" / place / "1.npy", np.arange(3, dtype=np.float32))
+    (tmp_path / "rights").write_text(SECTIONS)
+    return situd("--store", f"photos={tmp_path / 'photos'}", "--models", tmp_path / "models",
+                 "--token-file", tmp_path / "rights")
+
+
+def stored_tensor(name):
+    return {"inputs": [{"name": "x", "shape": [1], "datatype": "BYTES", "data": [name],
+                        "parameters": {"stored_object": True}}]}
+
+
+def test_stored_tensors_are_objects_and_those_in_hand_need_no_store(tensors):
+    anna, lister = Caller(tensors, "anna"), Caller(tensors, "lister")
+    v1, v2_path = "/v1/infer/twice/{}", "/v2/models/twice/infer"
+    ways = (lambda caller, name: caller.get(v1.format(name)),
+            lambda caller, name: caller.post(v2_path, stored_tensor(name)))
+    for ask in ways:
+        assert ask(anna, "photos/a/1.npy").json()["outputs"][0]["data"] == [0, 2, 4]
+        assert ask(Caller(tensors, "root"), "photos/b/1.npy").status_code == 200
+        absent = ask(anna, "photos/a/2.npy")
+        for name in ("b/1.npy", "b/2.npy"):
+            same(ask(anna, f"photos/{name}"), absent, name, "a/2.npy")
+        assert ask(lister, "photos/a/1.npy").status_code == 403
+    in_hand = {"inputs": [{"name": "x", "shape": [2], "datatype": "FP32", "data": [1, 2]}]}
+    assert anna.post(v2_path, in_hand).json()["outputs"][0]["data"] == [2, 4]
+    assert lister.post(v2_path, in_hand).status_code == 403
+
+
+# ---- the command
+
+
+def situ(daemon, who, *args):
+    token = daemon.directory / f"{who}.token"
+    token.write_text(token_of(who) + "\n")
+    token.chmod(0o600)
+    return subprocess.run([SITU, "--array", daemon.url, "--token-file", token, *args], capture_output=True,
+                          text=True, timeout=60)
+
+
+def test_the_command_says_what_is_missing(daemon):
+    for who, args, said in (
+            ("nobody", ("store", "list"), "is not one of the array's"),
+            ("lister", ("infer", "demo", "photos/a/1.jpg"), "this request needs the right 'infer'"),
+            ("anna", ("infer", "demo", "photos/"), "this request needs the right 'jobs'"),
+            ("anna", ("status",), "this request needs the right 'metrics'"),
+            ("anna", ("index", "list"), "this request needs the right 'search' or 'indexes'"),
+            ("anna", ("store", "detach", "photos"), "this request needs the right 'admin'"),
+            ("worker", ("infer", "demo", "photos/"), "do not include 'jobs' for all objects of 'photos/'"),
+            ("worker", ("infer", "demo", "scans/"), "no store 'scans'"),
+            ("worker", ("object", "list", "scans"), "no store 'scans'")):
+        out = situ(daemon, who, *args)
+        assert out.returncode == 2 and out.stdout == "" and said in out.stderr, (who, args, out)
+    listed = situ(daemon, "anna", "store", "list")
+    assert listed.returncode == 0 and "photos" in listed.stdout and "scans" not in listed.stdout
+    hidden, absent = (situ(daemon, "anna", "infer", "demo", f"photos/{name}")
+                      for name in ("b/1.jpg", "a/2.jpg"))
+    assert (hidden.returncode, absent.returncode) == (1, 1)
+    assert hidden.stderr.splitlines()[0].replace("b/1.jpg", "a/2.jpg") == absent.stderr.splitlines()[0]
+    done = situ(daemon, "worker", "infer", "demo", "photos/a/")
+    assert done.returncode == 0 and "photos/a/1.jpg" in done.stdout and "photos/b/" not in done.stdout
+
+
+# ---- time
+
+
+def ask_v2(connection, name):
+    body = json.dumps({"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [name],
+                                   "parameters": {"stored_object": True}}]})
+    connection.request("POST", "/v2/models/demo/infer", body,
+                       {**bearer("anna"), "Content-Type": "application/json"})
+
+
+def asker(path):
+    return lambda connection, name: connection.request("GET", path.format(name), headers=bearer("anna"))
+
+
+ASKERS = {**{name: asker(path) for name, path in PATHS.items()},
+          "uncached": asker("/v1/infer/demo/{}?cache=0"), "v2": ask_v2}
+
+
+@pytest.mark.parametrize("request_of", ASKERS.values(), ids=ASKERS.keys())
+def test_it_takes_as_long_as_for_an_absent_object(daemon, request_of):
     connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=60)
     names = ("photos/b/1.jpg", "photos/b/2.jpg")
 
     def ask(name):
         start = time.perf_counter()
-        connection.request("GET", path.format(name), headers=bearer("anna"))
+        request_of(connection, name)
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 404
