@@ -218,7 +218,7 @@ def test_the_command_says_what_the_rights_do_not_include(daemon, callers):
     listed = run_situ(daemon, "two", "object", "list", "photos")
     assert listed.returncode == 0 and listed.stdout.split() == [f"photos/{key}" for key in A + DEEP]
     for who, args, message in (
-            ("infers", ("object", "list", "photos/a/"), "your rights do not allow this request"),
+            ("infers", ("object", "list", "photos/a/"), "needs the right 'list'"),
             ("keeper", ("store", "detach", "photos"), "do not include 'admin' for the whole store"),
             ("anna", ("object", "list", "secret"), "no store 'secret'"),
             ("anna", ("cache", "status"), "the cache is of all stores"),
