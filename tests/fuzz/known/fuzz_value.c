@@ -20,7 +20,7 @@ static void expect(bool good)
     }
 }
 
-static void read_value(const struct name *name, const uint8_t *bytes, size_t size)
+static void read_value(const struct entry_name *name, const uint8_t *bytes, size_t size)
 {
     struct known_object object;
     struct value again;
@@ -44,18 +44,18 @@ static void read_value(const struct name *name, const uint8_t *bytes, size_t siz
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct name_parts parts;
-    struct name name;
+    struct entry_name_parts parts;
+    struct entry_name name;
     if (size < 2) {
         return 0;
     }
-    name.size = bytes_get_u16(data) % (NAME_SIZE_MAX + 1u);
+    name.size = bytes_get_u16(data) % (ENTRY_NAME_SIZE_MAX + 1u);
     if (size < 2 + name.size) {
         return 0;
     }
     memcpy(name.bytes, data + 2, name.size);
-    if (name_parse(name.bytes, name.size, &parts) == 0) {
-        expect(parts.size > 0 && parts.size <= NAME_PIECE);
+    if (entry_name_parse(name.bytes, name.size, &parts) == 0) {
+        expect(parts.size > 0 && parts.size <= ENTRY_NAME_PIECE);
     }
     data += 2 + name.size;
     size -= 2 + name.size;
