@@ -13,21 +13,23 @@
 
 #include "base/seal.h"
 
-static int write_synced(const char *path, const char *bytes, size_t size)
+int whole_file_fill(int fd, const void *bytes, size_t size)
 {
-    cleanup_fd int fd =
-        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    if (fd < 0) {
-        return -errno;
-    }
     for (size_t done = 0; done < size;) {
-        ssize_t written = write(fd, bytes + done, size - done);
+        ssize_t written = write(fd, (const char *)bytes + done, size - done);
         if (written == 0 || (written < 0 && errno != EINTR)) {
             return written == 0 ? -EIO : -errno;
         }
         done += written > 0 ? (size_t)written : 0;
     }
     return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_synced(const char *path, const void *bytes, size_t size)
+{
+    cleanup_fd int fd =
+        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    return fd < 0 ? -errno : whole_file_fill(fd, bytes, size);
 }
 
 int whole_file_sync_names(const char *directory)

@@ -17,6 +17,9 @@
  * there, unless only the last step failed. */
 must_check int whole_file_write(const char *path, const void *bytes, size_t size);
 
+/* Writes the content of a new file, open at `fd`, and syncs it. Negative errno. */
+must_check int whole_file_fill(int fd, const void *bytes, size_t size);
+
 /* Appends the content of a regular file to `out`. -ENOENT; -EFBIG: it is larger than `limit`;
  * -EINVAL: it is not a regular file; -ENOMEM. */
 must_check int whole_file_read(const char *path, size_t limit, struct buffer *out);

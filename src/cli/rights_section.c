@@ -105,18 +105,6 @@ static int take_mode(int fd, const char *path)
                                                                                          : 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t size)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t written = write(fd, bytes + done, size - done);
-        if (written == 0 || (written < 0 && errno != EINTR)) {
-            return written == 0 ? -EIO : -errno;
-        }
-        done += written > 0 ? (size_t)written : 0;
-    }
-    return fsync(fd) < 0 ? -errno : 0;
-}
-
 static int replace(int fd, const char *fresh, const char *path, const struct buffer *text,
                    struct error *error)
 {
@@ -129,7 +117,7 @@ static int replace(int fd, const char *fresh, const char *path, const struct buf
     if (r < 0) {
         return error_io(error, -r, "'%s' cannot be given to the owner of the old file", fresh);
     }
-    r = write_all(fd, whole.data, whole.size);
+    r = whole_file_fill(fd, whole.data, whole.size);
     if (whole.data) {
         explicit_bzero(whole.data, whole.size); /* maybe with tokens of the old form */
     }
