@@ -287,6 +287,19 @@ int call_find_object(const struct call *call, enum right right, const char *obje
                : 0;
 }
 
+int call_find_item(const struct call *call, enum right right, const char *object,
+                   struct infer_item *item, struct error *error)
+{
+    struct call_object found;
+    int r = call_find_object(call, right, object, &found, error);
+    if (r == 0) {
+        item->store = found.store;
+        item->key = found.key;
+        item->hidden = found.hidden;
+    }
+    return r;
+}
+
 bool call_find_model(struct call *call, int index, int version_index)
 {
     struct error error = {0};

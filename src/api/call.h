@@ -70,6 +70,9 @@ struct call_object {
  * knows it, but lacks the right; ERROR_MALFORMED, ERROR_NOT_FOUND. */
 must_check int call_find_object(const struct call *call, enum right right, const char *object,
                                 struct call_object *ret_object, struct error *error);
+/* The same, as the object of `item`, which stays as it is on an error. */
+must_check int call_find_item(const struct call *call, enum right right, const char *object,
+                              struct infer_item *item, struct error *error);
 
 /* Finds the model that `captures[index]` names, in the version of captures[version_index], or of
  * the query parameter `version` if version_index is negative. Without one it answers 404 and

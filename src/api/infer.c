@@ -95,24 +95,20 @@ static void single_submit(struct call *call, struct single *single)
 static void infer_stored(struct call *call)
 {
     struct single *single = single_new(call);
-    struct call_object object;
     struct error error = {0};
     if (!single) {
         return;
     }
     single->name = call->captures[1];
     single->item.kind = ITEM_STORED;
-    if (call_find_object(call, RIGHT_INFER, single->name, &object, &error) < 0) {
+    if (call_find_item(call, RIGHT_INFER, single->name, &single->item, &error) < 0) {
         call_respond_error(call, &error);
         return;
     }
-    single->item.store = object.store;
-    single->item.key = object.key;
-    single->item.hidden = object.hidden;
     if (call->model->spec && call->model->spec->task == MODEL_TENSOR) {
         /* The only input of the model, stored as .npy; if there are more, the worker refuses it. */
-        single->input =
-            (struct item_input){.store = object.store, .key = object.key, .hidden = object.hidden};
+        single->input = (struct item_input){
+            .store = single->item.store, .key = single->item.key, .hidden = single->item.hidden};
         single->item.kind = ITEM_TENSORS;
         single->item.inputs = &single->input;
         single->item.input_count = 1;

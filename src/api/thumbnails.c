@@ -100,14 +100,10 @@ static int fill(struct call *call, struct thumbnail_call *thumbnail, struct erro
     struct infer_request *request = &thumbnail->request;
     struct infer_item *item = &thumbnail->item;
     const char *name = http_request_query(call->request, "model");
-    struct call_object object;
-    int r = call_find_object(call, RIGHT_THUMBNAILS, call->captures[0], &object, error);
+    int r = call_find_item(call, RIGHT_THUMBNAILS, call->captures[0], item, error);
     if (r < 0) {
         return r;
     }
-    item->store = object.store;
-    item->key = object.key;
-    item->hidden = object.hidden;
     thumbnail->model = name ? models_get(call->service->models, name, NULL, error)
                             : any_model(call->service, error);
     if (!thumbnail->model) {

@@ -259,16 +259,9 @@ static int add_item(struct search *search, size_t query, struct error *error)
                                     : error_set(error, ERROR_MALFORMED,
                                                 "the body is empty: it must be an encoded image");
     }
-    struct call_object object;
-    int r = call_find_object(search->call, RIGHT_SEARCH,
-                             search_request_object(&search->request, query), &object, error);
-    if (r == 0) {
-        item->kind = ITEM_STORED;
-        item->store = object.store;
-        item->key = object.key;
-        item->hidden = object.hidden;
-    }
-    return r;
+    item->kind = ITEM_STORED;
+    return call_find_item(search->call, RIGHT_SEARCH,
+                          search_request_object(&search->request, query), item, error);
 }
 
 static void infer(struct search *search)

@@ -561,17 +561,6 @@ static bool is_column(const struct tensor_shape *shape)
     return shape->rank == 1 || (shape->rank == 2 && shape->dims[1] == 1);
 }
 
-/* A bad name fails only its own element. */
-static void take_object(const struct call *call, const char *name, struct infer_item *item)
-{
-    struct call_object object;
-    if (call_find_object(call, RIGHT_INFER, name, &object, &item->error) == 0) {
-        item->store = object.store;
-        item->key = object.key;
-        item->hidden = object.hidden;
-    }
-}
-
 static int take_images(struct call *call, struct v2_call *v2, struct error *error)
 {
     const struct v2_input *input = &v2->body->inputs[0];
@@ -588,7 +577,8 @@ static int take_images(struct call *call, struct v2_call *v2, struct error *erro
         item->bytes = input->elements[i].data;
         item->size_bytes = input->elements[i].size;
         if (input->stored_object) {
-            take_object(call, input->elements[i].data, item);
+            /* A bad name fails only its own element. */
+            (void)!call_find_item(call, RIGHT_INFER, input->elements[i].data, item, &item->error);
         }
     }
     return r;
