@@ -62,8 +62,8 @@ static int join(struct store *store, const struct store_list_query *query, struc
     return 0;
 }
 
-/* The listing of nothing: no key begins with a slash, so that no directory is opened, and neither
- * the answer nor its time tells of objects. */
+/* The listing of nothing: no key begins with a slash, so no directory is opened. Neither the answer
+ * nor the time it takes depends on the objects of the store. */
 static int list_nothing(struct store *store, const struct store_list_query *query,
                         struct store_page *ret_page, struct error *error)
 {
